@@ -1,0 +1,107 @@
+"""What an action is: a typed function whose signature is the schema of ``with:``.
+
+The return dataclass is the schema of ``steps.<id>.*``. An action gets a `Context` and never reads the
+current directory, the environment or a global.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from isce2_recipe.engines.base import Engine
+from isce2_recipe.sources.base import Source
+
+Capability = Literal["source", "engine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an action may touch.
+
+    Attributes
+    ----------
+    workdir : Path
+        The run's folder, absolute.
+    out : Path
+        The folder to write into, absolute and existing. For most steps a fresh scratch folder that becomes
+        ``workdir/<step id>`` by one rename once the step has succeeded; for steps with ``folder:`` that
+        shared folder itself.
+    source, engine
+        Where inputs come from and what computes. Only actions that declare them may use them.
+    log : logging.Logger
+        Goes to the step's own log file.
+    progress : callable
+        ``progress(fraction, text)`` with fraction 0 to 1.
+    cpus : int
+        Threads this step may use.
+    """
+
+    workdir: Path
+    out: Path
+    source: Source
+    engine: Engine
+    log: logging.Logger
+    progress: Callable[[float, str], None]
+    cpus: int
+
+
+@dataclass(frozen=True)
+class Action:
+    """A registered action."""
+
+    name: str
+    version: int
+    function: Callable[..., Any]
+    uses: frozenset[Capability]
+
+    @cached_property
+    def inputs(self) -> dict[str, inspect.Parameter]:
+        """Keyword-only parameters by name, annotations resolved."""
+        hints = get_type_hints(self.function, include_extras=True)
+        signature = inspect.signature(self.function)
+        return {
+            name: parameter.replace(annotation=hints[name])
+            for name, parameter in signature.parameters.items()
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        }
+
+    @cached_property
+    def outputs(self) -> dict[str, Any]:
+        """Fields of the returned dataclass by name, with their types."""
+        returned = get_type_hints(self.function)["return"]
+        if returned is type(None):
+            return {}
+        hints = get_type_hints(returned)
+        return {field.name: hints[field.name] for field in fields(returned)}
+
+    @property
+    def summary(self) -> str:
+        """First line of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+
+def action(
+    name: str, *, version: int, uses: tuple[Capability, ...] = ()
+) -> Callable[[Callable[..., Any]], Action]:
+    """Make a function an action.
+
+    Parameters
+    ----------
+    name : str
+        ``subject.verb``, the value of ``uses:`` in a recipe. The subject is the module's name.
+    version : int
+        Raised whenever the same inputs would give other outputs; part of every content key.
+    uses : tuple of str
+        ``"source"`` and/or ``"engine"`` when the outputs depend on them; part of the content key then.
+    """
+
+    def register(function: Callable[..., Any]) -> Action:
+        return Action(name, version, function, frozenset(uses))
+
+    return register

@@ -1,0 +1,32 @@
+"""Every file name the program writes or expects, and where its own data lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# Of a run's work directory.
+STATE_FOLDER = ".isce2-recipe"
+JOURNAL = f"{STATE_FOLDER}/journal.jsonl"
+LOCK = f"{STATE_FOLDER}/lock"
+SCRATCH = f"{STATE_FOLDER}/scratch"
+LOGS = "logs"
+RUN_RECORD = "run.json"
+RESOLVED_RECIPE = "resolved.yml"
+
+# Of an ISCE2 application's folder (ISCE2's own names).
+TOPS_CONFIG = "topsApp.xml"
+TOPS_PROC = "topsProc.xml"
+MERGED = "merged"
+
+# Of this package.
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def data_folder(kind: str) -> Path:
+    """The shipped folder ``recipes``, ``schemas`` or ``templates``.
+
+    In an installed wheel they lie inside the package; in a checkout or an editable install at the
+    repository's top level.
+    """
+    installed = _PACKAGE / "data" / kind
+    return installed if installed.is_dir() else _PACKAGE.parents[1] / kind

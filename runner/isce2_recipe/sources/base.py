@@ -1,0 +1,124 @@
+"""What a source is: something that delivers granules, orbits, terrain and water masks as files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from isce2_recipe.types import Bounds, BurstName
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BurstRecord:
+    """What a catalogue knows of a burst granule before it is downloaded.
+
+    Attributes
+    ----------
+    name : str
+        The granule's name.
+    slc : str
+        Name of the SLC granule it was cut from (``S1A_IW_SLC__1SDV_...``), which tells the platform.
+    index : int
+        Zero-based position in the annotation's burst list of its swath.
+    absolute_orbit, relative_orbit : int
+        Orbit numbers.
+    start, stop : datetime
+        First and last line, UTC.
+    footprint : tuple of (longitude, latitude)
+        Closed polygon, degrees.
+    bytes : int or None
+        Size of the measurement, where known.
+    url : str or None
+        Where the measurement and, with its extension replaced by ``.xml``, the metadata are.
+    """
+
+    name: str
+    slc: str
+    index: int
+    absolute_orbit: int
+    relative_orbit: int
+    direction: str
+    start: datetime
+    stop: datetime
+    footprint: tuple[tuple[float, float], ...]
+    bytes: int | None = None
+    url: str | None = None
+
+    @property
+    def platform(self) -> str:
+        """``S1A`` to ``S1D``."""
+        return self.slc[:3]
+
+    @property
+    def bounds(self) -> Bounds:
+        """Box around the footprint, degrees."""
+        longitudes, latitudes = zip(*self.footprint, strict=True)
+        return Bounds(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
+
+
+@dataclass(frozen=True, slots=True)
+class BurstFiles:
+    """A burst granule on disk.
+
+    Attributes
+    ----------
+    tiff : Path
+        ``{granule}.tiff``: CInt16, one burst, uncompressed.
+    metadata : Path
+        ``{granule}.xml``: manifest and all annotation of the SLC the burst was cut from.
+    """
+
+    tiff: Path
+    metadata: Path
+
+
+class Source(Protocol):
+    """One door to the network, a folder and the simulator.
+
+    Every method writes below ``folder`` only, with the names the real services use, whole files or none.
+    Each raises SourceError when it cannot deliver and InputError when what it has cannot be used.
+    """
+
+    name: str
+    """``asf``, ``directory`` or ``simulated``."""
+
+    def fingerprint(self) -> str:
+        """Everything about the source that changes what it delivers; part of content keys."""
+
+    def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
+        """Catalogue records, in the order of ``names``."""
+
+    def fetch_burst(
+        self, record: BurstRecord, folder: Path, log: logging.Logger, progress: Progress
+    ) -> BurstFiles:
+        """A burst's measurement and metadata."""
+
+    def fetch_orbit(
+        self, platform: str, start: datetime, stop: datetime, folder: Path, log: logging.Logger
+    ) -> Path:
+        """An EOF orbit file that covers ``start`` to ``stop`` with a minute to spare on both sides."""
+
+    def fetch_dem(self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress) -> Path:
+        """A GeoTIFF ``dem.tif``: float32, EPSG:4326, metres above the WGS84 ellipsoid, no gaps.
+
+        One arc second, pixel centres on whole arc seconds (so that neighbouring DEMs share a grid), and
+        covering ``bounds``.
+        """
+
+    def fetch_water_mask(
+        self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress
+    ) -> list[Path]:
+        """ASF water mask tiles (5 degrees, ``n25e050.tif``; 1 = water, 0 = land) that cover ``bounds``."""
+
+    def write_truth(self, records: list[BurstRecord], dem: Path, folder: Path) -> Path | None:
+        """The known line-of-sight displacement from reference to secondary, where there is one.
+
+        ``los_displacement.tif``: float32 metres on the grid of ``dem``, positive where range increased.
+        None for sources that observe the real ground.
+        """

@@ -1,0 +1,126 @@
+"""Values that travel through the whole program, each named, frozen and with its units."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from isce2_recipe.errors import ParameterError
+
+BURST_NAME_PATTERN = r"S1_(\d{6})_IW([123])_(\d{8}T\d{6})_(VV|HH|VH|HV)_([0-9A-F]{4})-BURST"
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Multilooking window, in samples of slant range and lines of azimuth."""
+
+    range: int
+    azimuth: int
+
+    @classmethod
+    def parse(cls, text: str) -> Looks:
+        """Looks written as ``RANGExAZIMUTH``, for example ``20x4``.
+
+        Raises
+        ------
+        ParameterError
+            If the text is not two positive integers with an ``x`` between them.
+        """
+        match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+        if match is None:
+            raise ParameterError(f"looks must be RANGExAZIMUTH such as 20x4, instead got '{text}'")
+        return cls(range=int(match[1]), azimuth=int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.range}x{self.azimuth}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A box in degrees (EPSG:4326) or in the units of a projected grid."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    def buffered(self, margin: float) -> Bounds:
+        """The box grown by ``margin`` on every side."""
+        return Bounds(self.west - margin, self.south - margin, self.east + margin, self.north + margin)
+
+    def union(self, other: Bounds) -> Bounds:
+        """The smallest box that holds both."""
+        return Bounds(
+            min(self.west, other.west),
+            min(self.south, other.south),
+            max(self.east, other.east),
+            max(self.north, other.north),
+        )
+
+    def contains(self, other: Bounds) -> bool:
+        """Whether ``other`` lies wholly inside."""
+        return (
+            self.west <= other.west
+            and self.south <= other.south
+            and self.east >= other.east
+            and self.north >= other.north
+        )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BurstName:
+    """A Sentinel-1 burst granule's name at ASF, taken apart.
+
+    Attributes
+    ----------
+    start : datetime
+        Acquisition time, whole seconds, UTC.
+    relative_burst : int
+        ESA's relative burst number, the same on every cycle.
+    swath : int
+        1, 2 or 3 (IW1 to IW3).
+    polarization : str
+        VV, HH, VH or HV.
+    suffix : str
+        The four hexadecimal characters that tell products apart.
+    """
+
+    start: datetime
+    relative_burst: int
+    swath: int
+    polarization: str
+    suffix: str
+
+    @classmethod
+    def parse(cls, text: str) -> BurstName:
+        """The parts of a granule name such as ``S1_136231_IW2_20200604T022312_VV_7C85-BURST``.
+
+        Raises
+        ------
+        ParameterError
+            If the text is not such a name or its time is not a date.
+        """
+        match = re.fullmatch(BURST_NAME_PATTERN, text)
+        if match is None:
+            raise ParameterError(
+                f"'{text}' is not a Sentinel-1 burst name",
+                hint="burst names look like S1_136231_IW2_20200604T022312_VV_7C85-BURST; "
+                "find them at https://search.asf.alaska.edu (dataset S1 Bursts)",
+            )
+        try:
+            start = datetime.strptime(match[3], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        except ValueError:
+            raise ParameterError(f"'{match[3]}' in burst name '{text}' is not a date and time") from None
+        return cls(start, int(match[1]), int(match[2]), match[4], match[5])
+
+    @property
+    def identifier(self) -> tuple[int, int, str]:
+        """Burst number, swath and polarization: what two granules of one pair share."""
+        return self.relative_burst, self.swath, self.polarization
+
+    def __str__(self) -> str:
+        return (
+            f"S1_{self.relative_burst:06d}_IW{self.swath}_{self.start:%Y%m%dT%H%M%S}"
+            f"_{self.polarization}_{self.suffix}-BURST"
+        )
