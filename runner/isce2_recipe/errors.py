@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from isce2_recipe.problems import Problem
+
 EXIT_OK = 0
 EXIT_INPUT = 1
 EXIT_USAGE = 2
@@ -19,14 +24,17 @@ class RecipeToolError(Exception):
         What is wrong, naming the thing.
     hint : str, optional
         What to do next, printed on a line of its own as ``hint: ...``.
+    problems : tuple of Problem, optional
+        All findings behind the error, each with its place; the message then shows them ready for a terminal.
     """
 
     exit_code = EXIT_INPUT
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, problems: tuple[Problem, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.problems = problems
 
     def __str__(self) -> str:
         return self.message if self.hint is None else f"{self.message}\nhint: {self.hint}"
