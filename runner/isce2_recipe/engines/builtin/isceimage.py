@@ -1,0 +1,429 @@
+"""ISCE2's rasters: a flat binary file with its header in ``.xml`` (ISCE2's) and ``.vrt`` (GDAL's) beside it.
+
+Arrays have the shape ``(bands, lines, samples)`` whatever the interleaving in the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.errors import InputError
+
+# ISCE2's DATA_TYPE, NumPy's type and GDAL's name of the same thing.
+_TYPES = {
+    "BYTE": ("u1", "Byte"),
+    "SHORT": ("i2", "Int16"),
+    "INT": ("i4", "Int32"),
+    "FLOAT": ("f4", "Float32"),
+    "DOUBLE": ("f8", "Float64"),
+    "CFLOAT": ("c8", "CFloat32"),
+    "CDOUBLE": ("c16", "CFloat64"),
+}
+_FAMILIES = {"cpx": "intimage", "unw": "unwimage", "dem": "demimage", "slc": "slcimage"}
+_ISCE_NAMES = {np.dtype(code): name for name, (code, _) in _TYPES.items()}
+# Axes (0 bands, 1 lines, 2 samples) from the slowest to the fastest in the file.
+_STORED = {"BSQ": (0, 1, 2), "BIL": (1, 0, 2), "BIP": (1, 2, 0)}
+_DOCS = {
+    "access_mode": "Image access mode.",
+    "byte_order": "Endianness of the image.",
+    "data_type": "Image data type.",
+    "extra_file_name": "For example name of vrt metadata.",
+    "family": "Instance family name",
+    "file_name": "Name of the image file.",
+    "image_type": "Image type used for displaying.",
+    "length": "Image length",
+    "name": "Instance name",
+    "number_bands": "Number of image bands.",
+    "reference": "Geodetic datum",
+    "scheme": "Interleaving scheme of the image.",
+    "width": "Image width",
+    "xmax": "Maximum range value",
+    "xmin": "Minimum range value",
+}
+
+Scheme = Literal["BIP", "BIL", "BSQ"]
+
+
+@dataclass(frozen=True, slots=True)
+class GeoGrid:
+    """Where the pixels of a geographic raster lie, degrees.
+
+    ISCE2 means the *centre* of the first pixel by its starting values, in the ``.xml`` and in the ``.vrt``
+    alike, although GDAL takes those of a ``.vrt`` for the corner.
+    """
+
+    first_longitude: float
+    first_latitude: float
+    delta_longitude: float
+    delta_latitude: float
+
+    @property
+    def corner_transform(self) -> tuple[float, float, float, float, float, float]:
+        """GDAL's geotransform of the upper-left pixel's corner, true to the ground."""
+        return (
+            self.first_longitude - self.delta_longitude / 2,
+            self.delta_longitude,
+            0.0,
+            self.first_latitude - self.delta_latitude / 2,
+            0.0,
+            self.delta_latitude,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IsceImage:
+    """Header of an ISCE2 raster.
+
+    Attributes
+    ----------
+    path : Path
+        The binary file; its headers are this path with ``.xml`` and ``.vrt`` appended.
+    lines, samples, bands : int
+        Size.
+    data_type : str
+        ISCE2's name: BYTE, SHORT, INT, FLOAT, DOUBLE, CFLOAT or CDOUBLE.
+    scheme : str
+        Interleaving: BIP, BIL or BSQ.
+    image_type : str
+        ISCE2's word for the content (``cpx``, ``cor``, ``unw``, ``dem``, ``slc``, ``bil``), which chooses the
+        interpolation when ISCE2 geocodes it. May be empty.
+    grid : GeoGrid or None
+        Of rasters on the map; None in radar geometry.
+    reference : str or None
+        Vertical datum of a DEM: WGS84 (ellipsoid) or EGM96.
+    byte_order : str
+        ``l`` or ``b``.
+    """
+
+    path: Path
+    lines: int
+    samples: int
+    bands: int = 1
+    data_type: str = "FLOAT"
+    scheme: str = "BIP"
+    image_type: str = ""
+    grid: GeoGrid | None = None
+    reference: str | None = None
+    byte_order: str = "l"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy's type in the file, byte order included."""
+        return np.dtype(_TYPES[self.data_type][0]).newbyteorder("<" if self.byte_order == "l" else ">")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(bands, lines, samples)``."""
+        return self.bands, self.lines, self.samples
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the binary file."""
+        return self.bands * self.lines * self.samples * self.dtype.itemsize
+
+
+def beside(path: Path, extension: str) -> Path:
+    """``path`` with a further extension: ``phsig.cor`` and ``xml`` give ``phsig.cor.xml``."""
+    return path.with_name(f"{path.name}.{extension}")
+
+
+def describe(
+    path: Path,
+    array: NDArray[Any],
+    *,
+    scheme: Scheme = "BIP",
+    image_type: str = "",
+    grid: GeoGrid | None = None,
+    reference: str | None = None,
+) -> IsceImage:
+    """The header that fits an array of shape ``(lines, samples)`` or ``(bands, lines, samples)``."""
+    bands, lines, samples = array.shape if array.ndim == 3 else (1, *array.shape)
+    data_type = _ISCE_NAMES[array.dtype.newbyteorder("=")]
+    return IsceImage(path, lines, samples, bands, data_type, scheme, image_type, grid, reference)
+
+
+def read_header(path: Path) -> IsceImage:
+    """Header of an ISCE2 raster, from its ``.xml``.
+
+    Raises
+    ------
+    InputError
+        If there is no such header, or it is not one of ISCE2's.
+    """
+    xml = beside(path, "xml")
+    try:
+        root = ET.parse(xml).getroot()
+    except FileNotFoundError:
+        raise InputError(f"{xml} does not exist", hint="an ISCE2 raster needs its .xml beside it") from None
+    except (ET.ParseError, OSError) as exc:
+        raise InputError(f"{xml} is not an ISCE2 image header: {exc}") from exc
+    try:
+        return _header(path, root)
+    except (KeyError, ValueError) as exc:
+        raise InputError(f"{xml} is not an ISCE2 image header: {exc} is missing or wrong") from exc
+
+
+def _header(path: Path, root: ET.Element) -> IsceImage:
+    values = dict(_properties(root))
+    return IsceImage(
+        path,
+        lines=int(values["length"]),
+        samples=int(values["width"]),
+        bands=int(values.get("number_bands", "1")),
+        data_type=_known(values["data_type"].upper(), _TYPES),
+        scheme=_known(values.get("scheme", "BIP").upper(), _STORED),
+        image_type=values.get("image_type", ""),
+        grid=_grid(root),
+        reference=values.get("reference"),
+        byte_order=_known(values.get("byte_order", "l")[0].lower(), "lb"),
+    )
+
+
+def _known(value: str, known: Any) -> str:
+    if value not in known:
+        raise ValueError(value)
+    return value
+
+
+def _properties(element: ET.Element) -> Iterator[tuple[str, str]]:
+    """Names, in lower case, and values of an element's own properties."""
+    for child in element.findall("property"):
+        value = child.get("value") or child.findtext("value") or ""
+        yield (child.get("name") or "").lower(), value.strip()
+
+
+def _grid(root: ET.Element) -> GeoGrid | None:
+    axes = {(c.get("name") or "").lower(): dict(_properties(c)) for c in root.findall("component")}
+    longitude, latitude = axes.get("coordinate1", {}), axes.get("coordinate2", {})
+    numbers = [float(a.get(k, "1")) for k in ("startingvalue", "delta") for a in (longitude, latitude)]
+    # ISCE2 puts looks and offsets here for multilooked radar rasters; only latitudes fall by less than one.
+    return GeoGrid(*numbers) if -1 < numbers[3] < 0 else None
+
+
+def write_sidecars(image: IsceImage, folder: Path | None = None) -> None:
+    """Write the ``.xml`` and ``.vrt`` of a raster.
+
+    Parameters
+    ----------
+    image : IsceImage
+        What the headers say.
+    folder : Path, optional
+        The ISCE2 application's work folder. The ``.xml`` names the binary relative to it, as ISCE2 (which
+        runs there) does; without it the absolute path is written.
+    """
+    root = ET.Element("imageFile")
+    _add(root, "ISCE_VERSION", "isce2-recipe builtin engine")
+    properties = _image_properties(image, os.path.relpath(image.path, folder) if folder else str(image.path))
+    for name in sorted([*properties, "coordinate1", "coordinate2"]):
+        if name in properties:
+            _add(root, name, properties[name], _DOCS[name])
+        else:
+            root.append(_coordinate(image, int(name[-1]) - 1))
+    _write_text(beside(image.path, "xml"), _text(root))
+    _write_text(beside(image.path, "vrt"), _text(_vrt(image)))
+
+
+def _image_properties(image: IsceImage, name: str) -> dict[str, str]:
+    family = _FAMILIES.get(image.image_type, "image")
+    start, stop = _span(image, 0)
+    properties = {
+        "access_mode": "read",
+        "byte_order": image.byte_order,
+        "data_type": image.data_type,
+        "extra_file_name": f"{name}.vrt",
+        "family": family,
+        "file_name": name,
+        "length": str(image.lines),
+        "name": f"{family}_name",
+        "number_bands": str(image.bands),
+        "scheme": image.scheme,
+        "width": str(image.samples),
+        "xmax": stop,
+        "xmin": start,
+    }
+    optional = {"image_type": image.image_type, "reference": image.reference}
+    return properties | {name: value for name, value in optional.items() if value}
+
+
+def _axis(image: IsceImage, number: int) -> tuple[float, float, int]:
+    """Start, spacing and size along samples (0) or lines (1)."""
+    size = (image.samples, image.lines)[number]
+    if image.grid is None:
+        return 0, 1, size
+    start = (image.grid.first_longitude, image.grid.first_latitude)[number]
+    return start, (image.grid.delta_longitude, image.grid.delta_latitude)[number], size
+
+
+def _span(image: IsceImage, number: int) -> tuple[str, str]:
+    start, delta, size = _axis(image, number)
+    return repr(start), repr(start + delta * size)
+
+
+def _coordinate(image: IsceImage, number: int) -> ET.Element:
+    element = ET.Element("component", name=f"coordinate{number + 1}")
+    ET.SubElement(element, "factorymodule").text = "isceobj.Image"
+    ET.SubElement(element, "factoryname").text = "createCoordinate"
+    ordinal, extent = ("First", "width") if number == 0 else ("Second", "length")
+    ET.SubElement(element, "doc").text = f"{ordinal} coordinate of a 2D image ({extent})."
+    start, stop = _span(image, number)
+    _add(element, "delta", repr(_axis(image, number)[1]), "Coordinate quantization.")
+    _add(element, "endingvalue", stop, "Ending value of the coordinate.")
+    _add(element, "family", "imagecoordinate", "Instance family name")
+    _add(element, "name", "imagecoordinate_name", "Instance name")
+    _add(element, "size", str(_axis(image, number)[2]), "Coordinate size.")
+    _add(element, "startingvalue", start, "Starting value of the coordinate.")
+    return element
+
+
+def _add(parent: ET.Element, name: str, value: str, doc: str | None = None) -> None:
+    child = ET.SubElement(parent, "property", name=name)
+    ET.SubElement(child, "value").text = value
+    if doc is not None:
+        ET.SubElement(child, "doc").text = doc
+
+
+def _vrt(image: IsceImage) -> ET.Element:
+    root = ET.Element("VRTDataset", rasterXSize=str(image.samples), rasterYSize=str(image.lines))
+    if image.grid is not None:
+        grid = image.grid
+        ET.SubElement(root, "SRS").text = "EPSG:4326"
+        ET.SubElement(root, "GeoTransform").text = (
+            f"{grid.first_longitude}, {grid.delta_longitude}, 0.0, "
+            f"{grid.first_latitude}, 0.0, {grid.delta_latitude}"
+        )
+    for band in range(image.bands):
+        root.append(_vrt_band(image, band))
+    return root
+
+
+def _vrt_band(image: IsceImage, band: int) -> ET.Element:
+    element = ET.Element(
+        "VRTRasterBand", dataType=_TYPES[image.data_type][1], band=str(band + 1), subClass="VRTRawRasterBand"
+    )
+    ET.SubElement(element, "SourceFilename", relativeToVRT="1").text = image.path.name
+    ET.SubElement(element, "ByteOrder").text = "LSB" if image.byte_order == "l" else "MSB"
+    of_band, of_line, of_sample = _strides(image)
+    ET.SubElement(element, "ImageOffset").text = str(band * of_band)
+    ET.SubElement(element, "PixelOffset").text = str(of_sample)
+    ET.SubElement(element, "LineOffset").text = str(of_line)
+    return element
+
+
+def _strides(image: IsceImage) -> tuple[int, int, int]:
+    """Bytes from one band, line and sample to the next."""
+    bands, lines, samples = image.shape
+    steps = {
+        "BSQ": (lines * samples, samples, 1),
+        "BIL": (samples, bands * samples, 1),
+        "BIP": (1, bands * samples, bands),
+    }[image.scheme]
+    of_band, of_line, of_sample = (step * image.dtype.itemsize for step in steps)
+    return of_band, of_line, of_sample
+
+
+def _text(root: ET.Element) -> str:
+    ET.indent(root, "    ")
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _write_text(path: Path, text: str) -> None:
+    with publish(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def publish(path: Path) -> Iterator[Path]:
+    """A name to write to that becomes ``path`` by one rename when the block ends well."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def create(image: IsceImage, folder: Path | None = None) -> NDArray[Any]:
+    """A new raster on disk, all zero, with headers: a writable memory map ``(bands, lines, samples)``."""
+    with image.path.open("wb") as stream:
+        stream.truncate(image.nbytes)
+    write_sidecars(image, folder)
+    return open_array(image, "r+")
+
+
+def open_array(image: IsceImage, mode: Literal["r", "r+"] = "r") -> NDArray[Any]:
+    """The raster as a memory map of shape ``(bands, lines, samples)``.
+
+    Raises
+    ------
+    InputError
+        If the binary is missing or its size is not what the header says.
+    """
+    order = _STORED[image.scheme]
+    size = image.path.stat().st_size if image.path.is_file() else None
+    if size != image.nbytes:
+        found = "does not exist" if size is None else f"has {size} bytes"
+        raise InputError(f"{image.path} {found}, its header asks for {image.nbytes} bytes")
+    stored = np.memmap(image.path, image.dtype, mode, shape=tuple(image.shape[axis] for axis in order))
+    return stored.transpose([order.index(axis) for axis in range(3)])
+
+
+def write(image: IsceImage, array: NDArray[Any], folder: Path | None = None) -> None:
+    """Write a whole raster and its headers, each complete or not at all.
+
+    Parameters
+    ----------
+    image : IsceImage
+        Made with `describe`, for example.
+    array : ndarray
+        ``(bands, lines, samples)``, or ``(lines, samples)`` for one band.
+    folder : Path, optional
+        See `write_sidecars`.
+    """
+    bands = np.asarray(array, image.dtype).reshape(image.shape)
+    with publish(image.path) as partial, partial.open("wb") as stream:
+        np.ascontiguousarray(bands.transpose(_STORED[image.scheme])).tofile(stream)
+    write_sidecars(image, folder)
+
+
+def read(path: Path, band: int | None = None) -> NDArray[Any]:
+    """A whole raster in memory, virtual ones (a ``.vrt`` without binary) included.
+
+    Parameters
+    ----------
+    path : Path
+        Of the binary, without ``.xml`` or ``.vrt``.
+    band : int, optional
+        One-based; then the result is ``(lines, samples)`` instead of ``(bands, lines, samples)``.
+
+    Raises
+    ------
+    InputError
+        If neither the binary nor a readable ``.vrt`` is there.
+    """
+    if path.is_file() and beside(path, "xml").is_file():
+        bands = open_array(read_header(path))
+        picked = bands if band is None else bands[band - 1]
+        return np.array(picked, picked.dtype.newbyteorder("="), order="C")
+    return _read_virtual(beside(path, "vrt"), band)
+
+
+def _read_virtual(vrt: Path, band: int | None) -> NDArray[Any]:
+    import rasterio
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            with rasterio.open(vrt) as dataset:
+                return np.asarray(dataset.read(band))
+    except rasterio.errors.RasterioError as exc:
+        raise InputError(f"{vrt} cannot be read: {exc}") from exc
