@@ -1,1 +1,1 @@
-"""sar."""
+"""Radar geometry and Sentinel-1's own formats: what the builtin engine and the simulated source share."""

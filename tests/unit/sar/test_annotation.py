@@ -1,0 +1,135 @@
+"""Annotation and the TOPS carrier against a real Sentinel-1 SAFE and the formula's own properties."""
+
+import itertools
+import math
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.sar.annotation import RangePolynomial, read_annotation, relative_orbit
+from isce2_recipe.sar.orbit import Orbit
+from isce2_recipe.sar.tops import carrier_at, carrier_phase, carrier_table
+
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
+real_data = pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real files of ../shared/data")
+
+
+def real_annotation(swath: int) -> bytes:
+    archive = zipfile.ZipFile(next(SHARED.glob("S1A_IW_SLC*.zip")))
+    name = next(n for n in archive.namelist() if f"annotation/s1a-iw{swath}-slc-vv" in n)
+    return archive.read(name)
+
+
+def straight_orbit(when: datetime) -> Orbit:
+    """Vectors every 10 s of a straight flight at 7500 m/s: only the speed matters here."""
+    epoch = when.replace(hour=0, minute=0, second=0, microsecond=0)
+    time = (when - epoch).total_seconds() + np.arange(-100.0, 101.0, 10.0)
+    velocity = np.tile([0.0, 7500.0, 0.0], (time.size, 1))
+    return Orbit(epoch, time, velocity * (time - time[0])[:, None], velocity)
+
+
+@real_data
+def test_real_annotation() -> None:
+    bursts = read_annotation(real_annotation(2))
+    assert len(bursts) == 9
+    first = bursts[0]
+    assert (first.platform, first.swath, first.polarization) == ("S1A", 2, "VV")
+    assert (first.lines, first.samples) == (1509, 25359)
+    assert first.start == datetime(2020, 5, 11, 13, 51, 17, 603718, tzinfo=UTC)
+    assert first.near_range_m == pytest.approx(846067.243, abs=1e-3)
+    assert first.range_spacing_m == pytest.approx(2.329562, abs=1e-6)
+    assert first.wavelength_m == pytest.approx(0.05546576, abs=1e-9)
+    assert math.degrees(first.steering_rate_rad_s) == pytest.approx(0.97986332)
+    assert first.relative_orbit == 71
+    assert first.direction == "DESCENDING"
+    assert (first.first_valid_line, first.first_valid_sample) == (25, 504)
+    assert first.first_valid_sample + first.valid_samples == 24945
+    assert first.azimuth_weighting.bandwidth_hz == 313.0
+
+
+@real_data
+def test_estimates_are_the_nearest_to_the_bursts_middle() -> None:
+    first = read_annotation(real_annotation(2))[0]
+    # 13:51:19.17 is nearer to the middle (13:51:19.15) than 13:51:16.41.
+    assert first.fm_rate.coefficients[0] == -2196.084119188912
+    assert first.doppler.coefficients[0] == -22.63739
+
+
+@real_data
+@pytest.mark.parametrize("swath", [1, 2, 3])
+def test_bursts_follow_each_other(swath: int) -> None:
+    bursts = read_annotation(real_annotation(swath))
+    steps = [(b.start - a.start).total_seconds() for a, b in itertools.pairwise(bursts)]
+    assert np.allclose(steps, 2.7583, atol=0.005)  # whole lines of 2 ms
+    assert [b.index for b in bursts] == list(range(len(bursts)))
+
+
+@real_data
+def test_what_is_wrong_is_named() -> None:
+    text = real_annotation(2)
+    with pytest.raises(InputError, match=r"a\.xml is not well-formed XML"):
+        read_annotation(text[:5000], "a.xml")
+    with pytest.raises(InputError, match=r"a\.xml has no .*rangeSamplingRate"):
+        read_annotation(text.replace(b"rangeSamplingRate", b"other"), "a.xml")
+    with pytest.raises(InputError, match="dataDcPolynomial does not hold numbers only"):
+        read_annotation(text.replace(b"-1.063056e+01 -9", b"x -9"), "a.xml")
+
+
+def test_missing_annotation_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.xml cannot be read"):
+        read_annotation(tmp_path / "none.xml")
+
+
+def test_relative_orbits() -> None:
+    """32518 is S1A's track 71 by its real manifest; a repeat cycle later it is 71 again."""
+    assert relative_orbit("S1A", 32518) == relative_orbit("S1A", 32518 + 175) == 71
+    assert relative_orbit("S1B", 26500) == (26500 - 27) % 175 + 1
+    with pytest.raises(InputError, match="'S1Z' is not"):
+        relative_orbit("S1Z", 1)
+
+
+def test_range_polynomial() -> None:
+    assert RangePolynomial(2.0, (1.0, 3.0, 5.0))(4.0) == 1 + 6 + 20
+
+
+def test_carrier_phase_has_its_own_rate_and_doppler() -> None:
+    """Second derivative over 2 pi is kt; the first, at eta_ref, is the Doppler centroid."""
+    kt, reference, doppler, step = 1700.0, 0.02, -37.0, 1e-5
+    phase = [carrier_phase(kt, reference, doppler, reference + k * step) for k in (-1, 0, 1)]
+    assert phase[1] == 0.0
+    assert (phase[2] - phase[0]) / (2 * step) / (2 * math.pi) == pytest.approx(doppler)
+    assert (phase[2] + phase[0]) / step**2 / (2 * math.pi) == pytest.approx(kt)
+
+
+@real_data
+def test_carrier_table_of_a_real_burst() -> None:
+    burst = read_annotation(real_annotation(2))[0]
+    table = carrier_table(burst, straight_orbit(burst.middle))
+    tau = 2 * burst.near_range_m / 299792458.0
+    ka = burst.fm_rate(tau)
+    ks = 2 * 7500.0 * burst.steering_rate_rad_s / burst.wavelength_m
+    assert table.shape == (3, burst.samples)
+    assert table[0, 0] == pytest.approx(ka * ks / (ka - ks))
+    assert table[1, 0] == 0.0
+    assert table[2, 0] == pytest.approx(burst.doppler(tau))
+    margin = carrier_table(burst, straight_orbit(burst.middle), before=10, after=5)
+    assert np.array_equal(margin[:, 10:-5], table)
+
+
+@real_data
+def test_carrier_between_samples() -> None:
+    """Half-way between two samples of a table twice as fine is its sample in the middle."""
+    burst = read_annotation(real_annotation(2))[0]
+    orbit = straight_orbit(burst.middle)
+    table = carrier_table(burst, orbit)
+    line, sample = 3.25, 12000
+    eta = (line - burst.lines // 2) * burst.azimuth_interval_s
+    exact = [carrier_phase(*table[:, sample + k], eta) for k in (0, 1)]
+    got = carrier_at(table, 0, burst.lines, burst.azimuth_interval_s, line, sample + 0.5)
+    assert got == pytest.approx(sum(exact) / 2, abs=1e-6)
+    whole = carrier_at(table, 0, burst.lines, burst.azimuth_interval_s, line, sample)
+    assert whole == pytest.approx(exact[0], abs=1e-9)
