@@ -1,1 +1,1 @@
-"""products."""
+"""Finished products: names, map grids, layers, side files and archives."""

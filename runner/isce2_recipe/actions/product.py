@@ -1,0 +1,133 @@
+"""Products that users take home."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.actions.base import Context, action
+from isce2_recipe.errors import InputError
+from isce2_recipe.types import BurstName, Looks
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product's folder and archive.
+
+    Attributes
+    ----------
+    name : str
+        What both are called.
+    directory : Path
+        The folder ``NAME``.
+    zip : Path
+        The archive ``NAME.zip``.
+    layers : dict of Path
+        GeoTIFFs by layer name.
+    browse : Path
+        A picture of the unwrapped phase.
+    """
+
+    name: str
+    directory: Path
+    zip: Path
+    layers: dict[str, Path]
+    browse: Path
+
+
+@action("product.insar_tops", version=1, uses=("source", "engine"))
+def insar_tops(
+    ctx: Context,
+    *,
+    folder: Path,
+    reference: list[str],
+    secondary: list[str],
+    reference_safes: list[Path],
+    secondary_safes: list[Path],
+    dem: Path,
+    water_mask: Path,
+    looks: str,
+    apply_water_mask: bool = False,
+    filter_strength: float = 0.5,
+    unwrapper: str = "snaphu_mcf",
+    parameters: dict[str, Any] | None = None,
+) -> Product:
+    """Geocoded product of a TOPS interferogram, with the files and names of HyP3's burst products.
+
+    Parameters
+    ----------
+    folder : Path
+        ISCE2's folder after its step ``geocode``.
+    reference, secondary : list of str
+        Burst granules of the older and the newer pass.
+    reference_safes, secondary_safes : list of Path
+        SAFE folders of the same bursts; their annotation tells orbit, time and ranges.
+    dem, water_mask : Path
+        GeoTIFFs in degrees: metres above the ellipsoid; 1 land, 0 water.
+    looks : str
+        ``RANGExAZIMUTH``.
+    apply_water_mask : bool
+        Whether water was left out before unwrapping; the unwrapped phase then has no data there.
+    filter_strength : float
+        Exponent of the Goldstein filter.
+    unwrapper : str
+        ISCE2's name of the unwrapper.
+    parameters : dict, optional
+        Whatever else tells this run from others; decides over the ID in the name together with the above.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or does not fit the others.
+    """
+    from isce2_recipe.products.insar import Ingredients, make_product
+    from isce2_recipe.products.names import burst_product_name, identifier
+    from isce2_recipe.products.parameter_file import Processing
+
+    window = Looks.parse(looks)
+    processing = Processing(window, filter_strength, unwrapper, apply_water_mask)
+    ingredients = Ingredients(
+        folder=folder,
+        dem=dem,
+        water_mask=water_mask,
+        reference=tuple(reference),
+        secondary=tuple(secondary),
+        reference_bursts=_bursts(reference_safes),
+        secondary_bursts=_bursts(secondary_safes),
+        processing=processing,
+        engine=f"{ctx.engine.name} {ctx.engine.version()}",
+        source=ctx.source.name,
+    )
+    id4 = identifier(
+        {
+            "reference": sorted(reference),
+            "secondary": sorted(secondary),
+            "looks": str(window),
+            "apply_water_mask": apply_water_mask,
+            "filter_strength": filter_strength,
+            "unwrapper": unwrapper,
+            "parameters": parameters or {},
+        }
+    )
+    name = burst_product_name(
+        [BurstName.parse(text) for text in reference],
+        [BurstName.parse(text) for text in secondary],
+        looks=window,
+        relative_orbit=ingredients.reference_bursts[0].relative_orbit,
+        id4=id4,
+    )
+    ctx.log.info("packaging %s", name)
+    made = make_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
+    browse = made.directory / f"{name}_unw_phase.png"
+    return Product(name, made.directory, made.zip, made.layers, browse)
+
+
+def _bursts(safes: list[Path]) -> tuple[Any, ...]:
+    """All bursts of some SAFE folders."""
+    from isce2_recipe.sar.annotation import read_annotation
+
+    files = sorted((file for safe in safes for file in safe.glob("annotation/*.xml")), key=lambda f: f.name)
+    if not files:
+        raise InputError(f"no annotation in {', '.join(map(str, safes)) or 'an empty list of SAFE folders'}")
+    return tuple(burst for file in files for burst in read_annotation(file))

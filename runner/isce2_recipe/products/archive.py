@@ -1,0 +1,30 @@
+"""A product's archive: the same files always give the same bytes."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+# The earliest time a zip file can hold; a product's archive tells its content, not when it was made.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_COMPRESSED_ALREADY = {".tif", ".png"}
+_CHUNK_BYTES = 1 << 20
+
+
+def write_zip(folder: Path) -> Path:
+    """``FOLDER.zip`` beside the folder, with one root folder of the same name, files in order of name.
+
+    HyP3's clients expect that the archive unpacks into a folder named like itself.
+    """
+    path = folder.with_name(f"{folder.name}.zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.iterdir()):
+            entry = zipfile.ZipInfo(f"{folder.name}/{file.name}", _EPOCH)
+            entry.external_attr = 0o100644 << 16
+            stored = file.suffix in _COMPRESSED_ALREADY
+            entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+            entry.file_size = file.stat().st_size
+            with file.open("rb") as source, archive.open(entry, "w") as target:
+                shutil.copyfileobj(source, target, _CHUNK_BYTES)
+    return path

@@ -1,0 +1,93 @@
+"""Map grids: UTM pixels whose edges are multiples of the pixel size, so that products of a stack overlay."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from isce2_recipe.types import Bounds
+
+if TYPE_CHECKING:
+    from affine import Affine
+
+_BLOCK_PIXELS = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class MapGrid:
+    """Square pixels on a map.
+
+    Attributes
+    ----------
+    epsg : int
+        Code of the projection, metres.
+    pixel_m : float
+        Edge of a pixel.
+    west_m, north_m : float
+        Outer corner of the upper-left pixel, multiples of ``pixel_m``.
+    rows, cols : int
+        Size.
+    """
+
+    epsg: int
+    pixel_m: float
+    west_m: float
+    north_m: float
+    rows: int
+    cols: int
+
+    @property
+    def crs(self) -> str:
+        """The projection as GDAL takes it."""
+        return f"EPSG:{self.epsg}"
+
+    @property
+    def transform(self) -> Affine:
+        """From column and row to the map, of the upper-left corner of a pixel."""
+        from affine import Affine
+
+        return Affine(self.pixel_m, 0.0, self.west_m, 0.0, -self.pixel_m, self.north_m)
+
+    @property
+    def bounds(self) -> Bounds:
+        """Outer edges, metres."""
+        return Bounds(
+            self.west_m,
+            self.north_m - self.rows * self.pixel_m,
+            self.west_m + self.cols * self.pixel_m,
+            self.north_m,
+        )
+
+    def blocks(self, pixels: int = _BLOCK_PIXELS) -> Iterator[tuple[int, MapGrid]]:
+        """Bands of whole rows from north to south, each with its first row, of about so many pixels."""
+        step = max(1, pixels // self.cols)
+        for first in range(0, self.rows, step):
+            north = self.north_m - first * self.pixel_m
+            rows = min(step, self.rows - first)
+            yield first, MapGrid(self.epsg, self.pixel_m, self.west_m, north, rows, self.cols)
+
+
+def utm_epsg(longitude: float, latitude: float) -> int:
+    """Code of the WGS 84 / UTM zone of a place in degrees, without the exceptions for Norway and Svalbard."""
+    zone = int(longitude // 6 + 30) % 60 + 1
+    return (32600 if latitude >= 0 else 32700) + zone
+
+
+def utm_grid(bounds: Bounds, pixel_m: float) -> MapGrid:
+    """The UTM grid that covers a box in degrees, in the zone of its north-west corner.
+
+    The corner decides in HyP3 too; products of one frame must share a zone whoever made them.
+    """
+    from rasterio.warp import transform_bounds
+
+    epsg = utm_epsg(bounds.west, bounds.north)
+    west, south, east, north = transform_bounds(
+        "EPSG:4326", f"EPSG:{epsg}", bounds.west, bounds.south, bounds.east, bounds.north
+    )
+    first_col, last_col = math.floor(west / pixel_m), math.ceil(east / pixel_m)
+    first_row, last_row = math.floor(south / pixel_m), math.ceil(north / pixel_m)
+    return MapGrid(
+        epsg, pixel_m, first_col * pixel_m, last_row * pixel_m, last_row - first_row, last_col - first_col
+    )

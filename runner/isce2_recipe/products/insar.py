@@ -1,0 +1,165 @@
+"""The interferometric product: everything in its folder, and the folder's archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from isce2_recipe import __version__
+from isce2_recipe.paths import MERGED, TOPS_PROC
+from isce2_recipe.products import parameter_file
+from isce2_recipe.products.archive import write_zip
+from isce2_recipe.products.browse import write_browse
+from isce2_recipe.products.grid import MapGrid, utm_grid
+from isce2_recipe.products.layers import LAYERS, layer_sources, write_layers
+from isce2_recipe.products.names import pixel_size_m
+from isce2_recipe.products.parameter_file import Processing
+from isce2_recipe.products.radar import radar_window, write_radar_layers
+from isce2_recipe.products.readme import write_readme
+from isce2_recipe.sar.annotation import BurstGeometry
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredients:
+    """What an interferogram's product is made of.
+
+    Attributes
+    ----------
+    folder : Path
+        ISCE2's, after ``geocode``.
+    dem, water_mask : Path
+        GeoTIFFs in degrees: metres above the ellipsoid; 1 land, 0 water.
+    reference, secondary : tuple of str
+        Granule names.
+    reference_bursts, secondary_bursts : tuple of BurstGeometry
+        Of the same granules.
+    processing : Processing
+        How it was made.
+    engine : str
+        Name and version of what computed it.
+    source : str
+        Where the inputs came from.
+    """
+
+    folder: Path
+    dem: Path
+    water_mask: Path
+    reference: tuple[str, ...]
+    secondary: tuple[str, ...]
+    reference_bursts: tuple[BurstGeometry, ...]
+    secondary_bursts: tuple[BurstGeometry, ...]
+    processing: Processing
+    engine: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class InsarProduct:
+    """A finished product.
+
+    Attributes
+    ----------
+    directory, zip : Path
+        Folder ``NAME/`` and archive ``NAME.zip`` beside it.
+    layers : dict of Path
+        GeoTIFFs by layer name.
+    """
+
+    directory: Path
+    zip: Path
+    layers: dict[str, Path]
+
+
+def make_product(
+    name: str,
+    out: Path,
+    ingredients: Ingredients,
+    *,
+    threads: int,
+    progress: Callable[[float, str], None],
+) -> InsarProduct:
+    """Make the product ``NAME`` in the folder ``out``.
+
+    Raises
+    ------
+    InputError
+        If one of the ingredients is missing or does not fit the others.
+    """
+    directory = out / name
+    directory.mkdir()
+    prefix = directory / name
+    sources = layer_sources(ingredients.folder / MERGED, ingredients.dem, ingredients.water_mask)
+    grid = utm_grid(sources.unwrapped.bounds, pixel_size_m(ingredients.processing.looks))
+    layers = write_layers(
+        sources,
+        grid,
+        prefix,
+        mask_water=ingredients.processing.water_masked,
+        tags=_tags(name, ingredients),
+        threads=threads,
+        progress=lambda fraction, text: progress(0.7 * fraction, text),
+    )
+    progress(0.7, "side files")
+    radar = _write_radar(prefix, ingredients)
+    _write_parameters(prefix, ingredients, radar)
+    write_browse(layers["unw_phase"], prefix)
+    write_readme(directory / f"{name}_README.md.txt", _readme_values(name, grid, ingredients))
+    progress(0.9, "archive")
+    return InsarProduct(directory, write_zip(directory), layers)
+
+
+def _tags(name: str, ingredients: Ingredients) -> dict[str, str]:
+    return {
+        "PRODUCT": name,
+        "SOFTWARE": f"isce2-recipe {__version__}",
+        "ENGINE": ingredients.engine,
+        "INPUTS": ingredients.source,
+        "REFERENCE": " ".join(ingredients.reference),
+        "SECONDARY": " ".join(ingredients.secondary),
+    }
+
+
+def _write_radar(prefix: Path, ingredients: Ingredients) -> parameter_file.RadarWindow | None:
+    """Radar-geometry layers, of single bursts only."""
+    if len(ingredients.reference_bursts) != 1:
+        return None
+    burst = ingredients.reference_bursts[0]
+    looks = ingredients.processing.looks
+    window = radar_window(ingredients.folder, burst, looks)
+    write_radar_layers(ingredients.folder, burst, looks, window, prefix)
+    return window
+
+
+def _write_parameters(
+    prefix: Path, ingredients: Ingredients, radar: parameter_file.RadarWindow | None
+) -> None:
+    pairs = parameter_file.lines(
+        reference=ingredients.reference,
+        secondary=ingredients.secondary,
+        reference_bursts=ingredients.reference_bursts,
+        secondary_bursts=ingredients.secondary_bursts,
+        baseline_m=parameter_file.perpendicular_baseline_m(ingredients.folder / TOPS_PROC),
+        processing=ingredients.processing,
+        radar=radar,
+    )
+    parameter_file.write(prefix.with_name(f"{prefix.name}.txt"), pairs)
+
+
+def _readme_values(name: str, grid: MapGrid, ingredients: Ingredients) -> dict[str, object]:
+    first = parameter_file.first_burst(ingredients.reference_bursts)
+    zone = f"{grid.epsg % 100}{'N' if grid.epsg < 32700 else 'S'}"
+    return {
+        "name": name,
+        "version": __version__,
+        "engine": ingredients.engine,
+        "source": ingredients.source,
+        "reference": ingredients.reference,
+        "secondary": ingredients.secondary,
+        "first": first,
+        "bursts": len(ingredients.reference_bursts),
+        "projection": f"WGS 84 / UTM zone {zone}",
+        "grid": grid,
+        "processing": ingredients.processing,
+        "layers": {layer.name: layer.store for layer in LAYERS},
+    }

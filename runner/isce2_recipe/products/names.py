@@ -1,0 +1,70 @@
+"""What products are called, so that HyP3's and MintPy's readers know them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from isce2_recipe.types import BurstName, Looks
+
+_SWATHS = (1, 2, 3)
+
+
+def pixel_size_m(looks: Looks) -> int:
+    """Pixel size on the map: 80 m for 20x4 looks, 40 m for 10x2, 20 m for 5x1.
+
+    Sentinel-1 pixels are about 4 m along the ground in range and 14 m in azimuth; this is HyP3's rule.
+    """
+    return max(looks.range, 5 * looks.azimuth) * 4
+
+
+def identifier(inputs: Mapping[str, Any]) -> str:
+    """Four hexadecimal characters that tell products of other inputs or parameters apart.
+
+    Parameters
+    ----------
+    inputs : mapping
+        Granules and parameters, as plain values. The same values give the same characters, always.
+    """
+    text = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:4].upper()
+
+
+def burst_product_name(
+    reference: Sequence[BurstName],
+    secondary: Sequence[BurstName],
+    *,
+    looks: Looks,
+    relative_orbit: int,
+    id4: str,
+) -> str:
+    """A product's name: HyP3's single-burst pattern for one pair, its multi-burst pattern for more.
+
+    ``S1_136231_IW2_20200604_20200616_VV_INT80_663F`` is one pair;
+    ``S1_064_000000s1n00-136231s2n02-000000s3n00_IW_20200604_20200616_VV_INT80_77F1`` tells for each swath its
+    first burst and how many there are.
+
+    Parameters
+    ----------
+    reference, secondary : sequence of BurstName
+        At least one each.
+    relative_orbit : int
+        Track number, part of the multi-burst pattern only.
+    id4 : str
+        See `identifier`.
+    """
+    first = min(name.start for name in reference)
+    last = max(name.start for name in secondary)
+    pair = f"{first:%Y%m%d}_{last:%Y%m%d}_{reference[0].polarization}_INT{pixel_size_m(looks)}_{id4}"
+    if len(reference) == 1:
+        burst = reference[0]
+        return f"S1_{burst.relative_burst:06d}_IW{burst.swath}_{pair}"
+    groups = "-".join(_swath_token(reference, swath) for swath in _SWATHS)
+    return f"S1_{relative_orbit:03d}_{groups}_IW_{pair}"
+
+
+def _swath_token(bursts: Sequence[BurstName], swath: int) -> str:
+    numbers = [burst.relative_burst for burst in bursts if burst.swath == swath]
+    return f"{min(numbers, default=0):06d}s{swath}n{len(numbers):02d}"

@@ -1,0 +1,271 @@
+"""Rasters in and out: ISCE2's geocoded files where the ground is, projection, cloud-optimised GeoTIFFs."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.products.grid import MapGrid
+from isce2_recipe.types import Bounds
+
+if TYPE_CHECKING:
+    from affine import Affine
+
+_GEOGRAPHIC = "EPSG:4326"
+# A bilinear kernel reaches one output pixel to either side when it averages down; this many make the
+# result of a block independent of where its neighbours were cut.
+_KERNEL_MARGIN = 3.0
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A rectangle of a raster's pixels."""
+
+    row: int
+    col: int
+    rows: int
+    cols: int
+
+
+@dataclass(frozen=True, slots=True)
+class GeoRaster:
+    """A north-up raster in degrees whose place is true to the ground.
+
+    Attributes
+    ----------
+    path : Path
+        What GDAL opens.
+    west, north : float
+        Outer corner of the upper-left pixel, degrees.
+    step_longitude, step_latitude : float
+        From pixel to pixel along a row and down a column; the second is negative.
+    rows, cols : int
+        Size.
+    """
+
+    path: Path
+    west: float
+    north: float
+    step_longitude: float
+    step_latitude: float
+    rows: int
+    cols: int
+
+    @property
+    def bounds(self) -> Bounds:
+        """Outer edges of the outer pixels, degrees."""
+        south = self.north + self.rows * self.step_latitude
+        return Bounds(self.west, south, self.west + self.cols * self.step_longitude, self.north)
+
+    def transform(self, part: Part) -> Affine:
+        """From a part's column and row to longitude and latitude, of the upper-left corner of a pixel."""
+        from affine import Affine
+
+        west = self.west + part.col * self.step_longitude
+        north = self.north + part.row * self.step_latitude
+        return Affine(self.step_longitude, 0.0, west, 0.0, self.step_latitude, north)
+
+    def same_grid(self, other: GeoRaster) -> bool:
+        """Whether the pixels of both coincide."""
+        return replace(self, path=other.path) == other
+
+    def read(self, band: int, part: Part) -> NDArray[Any]:
+        """A part of one band (from 1), shape (part.rows, part.cols)."""
+        from rasterio.windows import Window
+
+        with opened(self.path) as dataset:
+            values: NDArray[Any] = dataset.read(band, window=Window(part.col, part.row, part.cols, part.rows))
+        return values
+
+    def around(self, grid: MapGrid) -> Part | None:
+        """The part that a map grid needs, its kernel's margin included, or None where they do not meet."""
+        from rasterio.warp import transform_bounds
+
+        box = grid.bounds.buffered(_KERNEL_MARGIN * grid.pixel_m)
+        west, south, east, north = transform_bounds(
+            grid.crs, _GEOGRAPHIC, box.west, box.south, box.east, box.north
+        )
+        first_col = max(0, math.floor((west - self.west) / self.step_longitude))
+        first_row = max(0, math.floor((north - self.north) / self.step_latitude))
+        last_col = min(self.cols, math.ceil((east - self.west) / self.step_longitude))
+        last_row = min(self.rows, math.ceil((south - self.north) / self.step_latitude))
+        if last_row <= first_row or last_col <= first_col:
+            return None
+        return Part(first_row, first_col, last_row - first_row, last_col - first_col)
+
+
+def geographic(path: Path) -> GeoRaster:
+    """A raster in degrees as GDAL reads it, such as a GeoTIFF.
+
+    Raises
+    ------
+    InputError
+        If it cannot be opened or is not north-up.
+    """
+    with opened(path) as dataset:
+        step_x, skew_x, west, skew_y, step_y, north = dataset.transform[:6]
+        if skew_x or skew_y or step_x <= 0 or step_y >= 0:
+            raise InputError(f"raster {path} is not north-up")
+        return GeoRaster(path, west, north, step_x, step_y, dataset.height, dataset.width)
+
+
+def isce_geocoded(path: Path) -> GeoRaster:
+    """An ISCE2 ``.geo`` raster, with its half pixel put right.
+
+    ISCE2 writes the centre of the first pixel where GDAL's headers have its corner, so GDAL alone would
+    place the raster half a pixel to the south-east.
+
+    Parameters
+    ----------
+    path : Path
+        Without the ``.vrt`` that lies beside it.
+
+    Raises
+    ------
+    InputError
+        If there is no such raster.
+    """
+    raster = geographic(path.with_name(f"{path.name}.vrt"))
+    return replace(
+        raster,
+        west=raster.west - raster.step_longitude / 2,
+        north=raster.north - raster.step_latitude / 2,
+    )
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """A raster to read, as rasterio's dataset. One in radar geometry has no place on the map; that is fine.
+
+    Raises
+    ------
+    InputError
+        If it cannot be opened or read.
+    """
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            dataset = rasterio.open(path)
+        with dataset:
+            yield dataset
+    except RasterioIOError as exc:
+        raise InputError(
+            f"raster {path} cannot be read: {exc}", hint="the step that makes it did not finish; run it again"
+        ) from exc
+
+
+def project(
+    values: FloatArray, transform: Affine, grid: MapGrid, *, nearest: bool = False, threads: int = 1
+) -> FloatArray:
+    """Bands on a map grid; NaN is no data and takes no part in any mean.
+
+    Parameters
+    ----------
+    values : array of float32, shape (bands, rows, cols)
+        In degrees. All bands share the costly part, the coordinates, so hand them over together.
+    transform : Affine
+        Of the upper-left corner of ``values``.
+    nearest : bool
+        Take the nearest pixel instead of a bilinear mean (which covers all pixels below the output pixel).
+
+    Returns
+    -------
+    array of float32, shape (bands, grid.rows, grid.cols)
+    """
+    from rasterio.enums import Resampling
+    from rasterio.warp import reproject
+
+    result = np.full((len(values), grid.rows, grid.cols), np.nan, np.float32)
+    reproject(
+        values,
+        result,
+        src_transform=transform,
+        src_crs=_GEOGRAPHIC,
+        src_nodata=np.nan,
+        dst_transform=grid.transform,
+        dst_crs=grid.crs,
+        dst_nodata=np.nan,
+        resampling=Resampling.nearest if nearest else Resampling.bilinear,
+        num_threads=threads,
+        tolerance=0.0,
+        UNIFIED_SRC_NODATA="NO",
+    )
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class GeoTiff:
+    """How a layer is stored.
+
+    Attributes
+    ----------
+    dtype : str
+        NumPy's name.
+    nodata : float or None
+        The value that means nothing was measured.
+    unit, description : str
+        Written into the file.
+    labels : bool
+        Whether the values are names or wrap around, so that overviews must pick one instead of averaging.
+    """
+
+    dtype: str
+    nodata: float | None
+    unit: str
+    description: str
+    labels: bool = False
+
+
+@contextmanager
+def scratch_raster(path: Path, grid: MapGrid, kind: GeoTiff, tags: Mapping[str, str]) -> Iterator[Any]:
+    """A plain tiled GeoTIFF to write blocks into; see `publish` for what becomes of it."""
+    import rasterio
+
+    profile = {
+        "driver": "GTiff",
+        "dtype": kind.dtype,
+        "count": 1,
+        "width": grid.cols,
+        "height": grid.rows,
+        "crs": grid.crs,
+        "transform": grid.transform,
+        "nodata": kind.nodata,
+        "tiled": True,
+        "bigtiff": "if_safer",
+    }
+    with rasterio.open(path, "w", **profile) as dataset:
+        dataset.update_tags(**tags)
+        dataset.set_band_description(1, kind.description)
+        if kind.unit:
+            dataset.set_band_unit(1, kind.unit)
+        yield dataset
+
+
+def publish(scratch: Path, path: Path, kind: GeoTiff) -> None:
+    """A cloud-optimised, compressed GeoTIFF made of a plain one, which is removed."""
+    import rasterio.shutil
+
+    rasterio.shutil.copy(
+        scratch,
+        path,
+        driver="COG",
+        compress="DEFLATE",
+        predictor="YES",
+        blocksize=512,
+        overview_resampling="NEAREST" if kind.labels else "AVERAGE",
+    )
+    scratch.unlink()
