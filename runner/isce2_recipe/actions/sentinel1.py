@@ -1,0 +1,248 @@
+"""Sentinel-1 bursts: check the pair, find and fetch it, make SAFE folders ISCE2 can read, fetch orbits."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+from pathlib import Path
+
+from isce2_recipe.actions.base import Context, action
+from isce2_recipe.errors import InputError
+from isce2_recipe.sentinel1 import pairs
+from isce2_recipe.sources.base import BurstFiles, BurstRecord
+from isce2_recipe.sources.catalog import read_catalog, write_catalog
+from isce2_recipe.types import Bounds, BurstName
+
+# Downloads at a time; sources that compute are left to use all processors for one burst.
+_DOWNLOADS = {"asf": 4}
+# State vectors must begin this long before the first line and end this long after the last (isce2, Sentinel1.py).
+_ORBIT_MARGIN = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A burst pair that can be processed.
+
+    Attributes
+    ----------
+    reference, secondary : list of str
+        Granule names sorted by burst number and swath, the two lists side by side.
+    polarization : str
+        VV or HH.
+    swaths : list of int
+        Numbers of the swaths that occur.
+    """
+
+    reference: list[str]
+    secondary: list[str]
+    polarization: str
+    swaths: list[int]
+
+
+@action("sentinel1.check_pair", version=1)
+def check_pair(ctx: Context, *, reference: list[str], secondary: list[str]) -> Pair:
+    """Check that two lists of burst names make a pair that can be processed."""
+    pair = pairs.check_pair(reference, secondary)
+    ctx.log.info(
+        "%d burst pair(s), %s, swath(s) %s", len(pair.reference), pair.polarization, _words(pair.swaths)
+    )
+    return Pair(
+        [str(name) for name in pair.reference],
+        [str(name) for name in pair.secondary],
+        pair.polarization,
+        list(pair.swaths),
+    )
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """What the catalogue says of a pair.
+
+    Attributes
+    ----------
+    catalog : Path
+        JSON list of burst records, references first.
+    bounds : list of float
+        West, south, east, north of all bursts, degrees.
+    reference_slc, secondary_slc : list of str
+        Names of the SLC granules the bursts were cut from, each once.
+    relative_orbit : int
+        The track, 1 to 175.
+    direction : str
+        ASCENDING or DESCENDING.
+    """
+
+    catalog: Path
+    bounds: list[float]
+    reference_slc: list[str]
+    secondary_slc: list[str]
+    relative_orbit: int
+    direction: str
+
+
+@action("sentinel1.find_bursts", version=1, uses=("source",))
+def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> Scenes:
+    """Look bursts up in the source's catalogue."""
+    names = [BurstName.parse(name) for name in (*reference, *secondary)]
+    records = ctx.source.find_bursts(names, ctx.log)
+    for record in records:
+        _refuse_antimeridian(record)
+    first, second = records[: len(reference)], records[len(reference) :]
+    _check_pass("reference", first)
+    _check_pass("secondary", second)
+    bounds = reduce(Bounds.union, (record.bounds for record in records))
+    return Scenes(
+        write_catalog(records, ctx.out / "bursts.json"),
+        [bounds.west, bounds.south, bounds.east, bounds.north],
+        sorted({record.slc for record in first}),
+        sorted({record.slc for record in second}),
+        first[0].relative_orbit,
+        first[0].direction,
+    )
+
+
+def _refuse_antimeridian(record: BurstRecord) -> None:
+    if record.bounds.east - record.bounds.west > 180.0:
+        raise InputError(
+            f"Products that cross the anti-meridian are not currently supported ({record.name})",
+            hint="choose bursts that lie on one side of 180 degrees",
+        )
+
+
+def _check_pass(word: str, records: list[BurstRecord]) -> None:
+    orbits = {(record.platform, record.absolute_orbit) for record in records}
+    if len(orbits) > 1:
+        passes = ", ".join(f"{platform} orbit {orbit}" for platform, orbit in sorted(orbits))
+        raise InputError(f"the {word} bursts are of several passes: {passes}", hint="give bursts of one pass")
+
+
+@dataclass(frozen=True)
+class Safes:
+    """SAFE folders of one pass, to be joined by ISCE2.
+
+    Attributes
+    ----------
+    safes : list of Path
+        In order of time.
+    ipf_version : str
+        Version of ESA's processor that made them.
+    """
+
+    safes: list[Path]
+    ipf_version: str
+
+
+@action("sentinel1.fetch_safes", version=1, uses=("source",))
+def fetch_safes(ctx: Context, *, catalog: Path, granules: list[str]) -> Safes:
+    """Fetch bursts of one pass and write SAFE folders of them, annotation cut to the bursts."""
+    from isce2_recipe.sentinel1.safe import BurstInput, group_bursts, write_safe
+
+    records = read_catalog(catalog)
+    names = [BurstName.parse(granule) for granule in granules]
+    wanted = [_record_of(records, name) for name in names]
+    downloads = ctx.out / "download"
+    downloads.mkdir()
+    files = _fetch_bursts(ctx, wanted, downloads)
+    inputs = {
+        name: BurstInput(name, found.tiff, found.metadata, record.index)
+        for name, found, record in zip(names, files, wanted, strict=True)
+    }
+    safes = [write_safe([inputs[name] for name in group], ctx.out) for group in group_bursts(names)]
+    shutil.rmtree(downloads)
+    versions = sorted({safe.ipf_version for safe in safes})
+    if len(versions) > 1:
+        raise InputError(
+            f"the bursts were made by different versions of ESA's processor: {', '.join(versions)}",
+            hint="ISCE2 cannot join them; process them in separate runs",
+        )
+    return Safes([safe.path for safe in safes], versions[0])
+
+
+def _record_of(records: dict[str, BurstRecord], name: BurstName) -> BurstRecord:
+    if str(name) not in records:
+        raise InputError(f"burst {name} is not in the catalogue", hint="run the search again")
+    return records[str(name)]
+
+
+def _fetch_bursts(ctx: Context, records: list[BurstRecord], folder: Path) -> list[BurstFiles]:
+    """Fetch every burst into a folder of its own, some at a time where that helps."""
+    done = [0.0] * len(records)
+
+    def progress_of(position: int) -> Callable[[float, str], None]:
+        def progress(fraction: float, text: str) -> None:
+            done[position] = fraction
+            ctx.progress(sum(done) / len(done), text)
+
+        return progress
+
+    def fetch(position: int) -> BurstFiles:
+        record = records[position]
+        target = folder / record.name
+        target.mkdir()
+        return ctx.source.fetch_burst(record, target, ctx.log, progress_of(position))
+
+    workers = _DOWNLOADS.get(ctx.source.name, 1)
+    if workers == 1:
+        return [fetch(position) for position in range(len(records))]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(fetch, range(len(records))))
+
+
+@dataclass(frozen=True)
+class Orbits:
+    """Orbit files of every pass.
+
+    Attributes
+    ----------
+    files : list of Path
+        One a pass, EOF format.
+    folder : Path
+        Where they lie; ISCE2 chooses among them by name.
+    """
+
+    files: list[Path]
+    folder: Path
+
+
+@action("sentinel1.fetch_orbits", version=1, uses=("source",))
+def fetch_orbits(ctx: Context, *, catalog: Path) -> Orbits:
+    """Fetch an orbit file for every pass and check that it covers the bursts."""
+    files = []
+    for platform, start, stop in _passes(read_catalog(catalog).values()):
+        path = ctx.source.fetch_orbit(platform, start, stop, ctx.out, ctx.log)
+        _check_cover(path, platform, start, stop)
+        ctx.log.info("orbit of %s at %s: %s", platform, start.isoformat(timespec="seconds"), path.name)
+        files.append(path)
+    return Orbits(files, ctx.out)
+
+
+def _passes(records: Iterable[BurstRecord]) -> list[tuple[str, datetime, datetime]]:
+    """Platform, first line and last line of each pass."""
+    groups: dict[tuple[str, int], list[BurstRecord]] = {}
+    for record in records:
+        groups.setdefault((record.platform, record.absolute_orbit), []).append(record)
+    return [
+        (platform, min(record.start for record in group), max(record.stop for record in group))
+        for (platform, _), group in sorted(groups.items(), key=lambda item: min(r.start for r in item[1]))
+    ]
+
+
+def _check_cover(path: Path, platform: str, start: datetime, stop: datetime) -> None:
+    from isce2_recipe.sar.orbit import read_orbit
+
+    orbit = read_orbit(path, start, stop)
+    margin_s = _ORBIT_MARGIN.total_seconds()
+    if not orbit.covers(orbit.seconds(start), orbit.seconds(stop), margin_s):
+        raise InputError(
+            f"orbit file {path.name} does not cover {platform}'s bursts from {start:%Y-%m-%dT%H:%M:%S} to "
+            f"{stop:%Y-%m-%dT%H:%M:%S} with a minute to spare (it has {orbit.describe_span()} of that day)",
+            hint="give the precise (POEORB) or restituted (RESORB) orbit of that satellite and time",
+        )
+
+
+def _words(numbers: Iterable[int]) -> str:
+    return ", ".join(f"IW{number}" for number in numbers)

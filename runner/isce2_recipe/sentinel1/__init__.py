@@ -1,0 +1,1 @@
+"""Sentinel-1's files and names: which bursts make a pair, and SAFE folders cut from burst granules."""

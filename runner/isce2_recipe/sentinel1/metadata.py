@@ -1,0 +1,179 @@
+"""ASF's burst metadata XML: the manifest and every annotation of the SLC a burst was cut from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.types import BurstName
+
+REFETCH = "delete it and fetch it again"
+_SAFE = "{http://www.esa.int/safe/sentinel-1.0}"
+# The files of a SAFE folder's annotation, by their root elements.
+KINDS = ("product", "calibration", "noise", "rfi")
+
+Element = Any  # lxml.etree._Element
+
+
+@dataclass(frozen=True, slots=True)
+class BurstMetadata:
+    """What belongs to one burst's swath and polarization.
+
+    Attributes
+    ----------
+    path : Path
+        Where it was read from.
+    manifest : Element
+        Root of the SLC's ``manifest.safe``.
+    annotation : dict of str to Element
+        ``product`` and, where there are any, ``calibration``, ``noise`` and ``rfi``: roots as in the SAFE's
+        own files, listing *all* bursts of the swath.
+    """
+
+    path: Path
+    manifest: Element
+    annotation: dict[str, Element]
+
+    @property
+    def product(self) -> Element:
+        """The annotation proper."""
+        return self.annotation["product"]
+
+    @property
+    def ipf_version(self) -> str:
+        """Version of ESA's processor, such as ``003.31``; empty where the manifest has none."""
+        for software in self.manifest.iter(f"{_SAFE}software"):
+            if "IPF" in software.get("name", ""):
+                return str(software.get("version", ""))
+        return ""
+
+    def text(self, path: str) -> str:
+        """The text of an element of the annotation.
+
+        Raises
+        ------
+        InputError
+            If there is no such element.
+        """
+        found = self.product.findtext(path)
+        if found is None or not found.strip():
+            raise InputError(f"burst metadata {self.path}: the annotation has no {path}", hint=REFETCH)
+        return str(found).strip()
+
+    def number(self, path: str) -> float:
+        """The number in an element of the annotation; errors as `text`."""
+        text = self.text(path)
+        try:
+            return float(text)
+        except ValueError:
+            raise InputError(
+                f"burst metadata {self.path}: {path} is '{text}', which is not a number", hint=REFETCH
+            ) from None
+
+    @property
+    def bursts(self) -> list[Element]:
+        """The ``burst`` elements of the swath, in order."""
+        return list(self.product.iterfind("swathTiming/burstList/burst"))
+
+    def burst_time(self, index: int) -> datetime:
+        """UTC of the first line of the burst at a position in the list."""
+        text = self.bursts[index].findtext("azimuthTime") or ""
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def read_metadata(path: Path, name: BurstName) -> BurstMetadata:
+    """The parts of a metadata file that belong to a burst's swath and polarization.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not well-formed, is something else or lacks the swath.
+    """
+    root = _parse(path)
+    if root.tag != "burst":
+        raise InputError(
+            f"{path} is not burst metadata: its root element is <{etree.QName(root).localname}>, not <burst>",
+            hint=REFETCH,
+        )
+    manifest = root.find("manifest/*")
+    if manifest is None:
+        raise InputError(f"burst metadata {path} has no manifest", hint=REFETCH)
+    annotation = {
+        kind: root_of
+        for kind in KINDS
+        if (root_of := _part(root, kind, f"IW{name.swath}", name.polarization)) is not None
+    }
+    if "product" not in annotation:
+        wanted = f"IW{name.swath} {name.polarization}"
+        raise InputError(
+            f"burst metadata {path} holds no annotation of {wanted}, only of {_held(root)}",
+            hint=f"give the metadata of {name}",
+        )
+    return BurstMetadata(path, manifest, annotation)
+
+
+def find_index(metadata: BurstMetadata, name: BurstName, expected: int | None = None) -> int:
+    """The zero-based position of a burst in its swath's list, found by time.
+
+    Parameters
+    ----------
+    metadata : BurstMetadata
+    name : BurstName
+        Its time, in whole seconds, is that of the burst's first line.
+    expected : int, optional
+        The catalogue's opinion, tried first.
+
+    Raises
+    ------
+    InputError
+        If no burst of the list has that time.
+    """
+    count = len(metadata.bursts)
+    times = [(metadata.burst_time(index) - name.start).total_seconds() for index in range(count)]
+    first = [] if expected is None or not 0 <= expected < count else [expected]
+    for index in [*first, *range(count)]:
+        # Names carry the time of the first line truncated to seconds; rounding is forgiven.
+        if -0.5 <= times[index] < 1.0:
+            return int(index)
+    begins = ", ".join(f"{metadata.burst_time(index):%H:%M:%S.%f}" for index in range(count))
+    raise InputError(
+        f"burst metadata {metadata.path}: none of the {count} bursts of IW{name.swath} begins at "
+        f"{name.start:%Y-%m-%dT%H:%M:%S}, the time of {name} (they begin at {begins or 'no time at all'})",
+        hint="give the metadata that belongs to the burst",
+    )
+
+
+def _parse(path: Path) -> Element:
+    parser = etree.XMLParser(huge_tree=True, remove_blank_text=True, resolve_entities=False, no_network=True)
+    try:
+        return etree.parse(str(path), parser).getroot()
+    except OSError as exc:
+        raise InputError(f"burst metadata {path} cannot be read: {exc.strerror or exc}") from exc
+    except etree.XMLSyntaxError as exc:
+        raise InputError(f"burst metadata {path} is not well-formed XML: {exc}", hint=REFETCH) from exc
+
+
+def _part(root: Element, kind: str, swath: str, polarization: str) -> Element | None:
+    """The content of one annotation as the root element it has in a SAFE folder."""
+    for part in root.iterfind(f"metadata/{kind}"):
+        if part.findtext("swath") == swath and part.findtext("polarisation") == polarization:
+            content = part.find("content")
+            if content is None:
+                return None
+            content.tag = kind
+            content.attrib.clear()
+            return content
+    return None
+
+
+def _held(root: Element) -> str:
+    held = [
+        f"{part.findtext('swath')} {part.findtext('polarisation')}"
+        for part in root.iterfind("metadata/product")
+    ]
+    return ", ".join(held) or "nothing"

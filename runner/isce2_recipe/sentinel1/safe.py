@@ -1,0 +1,183 @@
+"""SAFE folders made of burst granules, as ISCE2's Sentinel-1 reader takes them.
+
+ISCE2 joins a list of SAFE folders of one pass, but looks for *every* wanted swath in each of them
+(isceobj/Sensor/TOPS/Sentinel1.py, ``validateUserInputs``). So a pass becomes as many folders as its shortest
+swath has bursts: one burst of each swath in every folder, and what longer swaths have left in the last.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from isce2_recipe.sentinel1.cut import cut_product, set_times, shift_lines, to_bytes
+from isce2_recipe.sentinel1.manifest import cut_manifest
+from isce2_recipe.sentinel1.measurement import check_measurement, place_measurement
+from isce2_recipe.sentinel1.metadata import BurstMetadata, Element, find_index, read_metadata
+from isce2_recipe.types import BurstName
+
+# Class letters of a product name: single polarization.
+_CLASS = {"VV": "1SSV", "HH": "1SSH"}
+
+
+@dataclass(frozen=True, slots=True)
+class BurstInput:
+    """A burst granule on disk.
+
+    Attributes
+    ----------
+    name : BurstName
+    tiff, metadata : Path
+        As ASF's extractor delivers them.
+    index : int or None
+        Position in the SLC's burst list, where a catalogue knows it.
+    """
+
+    name: BurstName
+    tiff: Path
+    metadata: Path
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Safe:
+    """A SAFE folder that was written.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    ipf_version : str
+        ESA's processor version; ISCE2 joins only what one version made.
+    """
+
+    path: Path
+    ipf_version: str
+
+
+def group_bursts(names: Sequence[BurstName]) -> list[list[BurstName]]:
+    """The bursts of one pass as groups that become a SAFE folder each, in order of time.
+
+    Every group holds at least one burst of every swath; no burst is in two groups.
+    """
+    swaths: dict[int, list[BurstName]] = {}
+    for name in sorted(names):
+        swaths.setdefault(name.swath, []).append(name)
+    folders = min((len(bursts) for bursts in swaths.values()), default=0)
+    return [
+        [
+            name
+            for _, bursts in sorted(swaths.items())
+            for name in (bursts[k:] if k == folders - 1 else bursts[k : k + 1])
+        ]
+        for k in range(folders)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Swath:
+    """One swath of a SAFE folder: its files' common stem, contents and where the samples come from."""
+
+    stem: str
+    files: Mapping[str, bytes]
+    tiffs: Sequence[Path]
+    lines: int
+    samples: int
+    product: Element
+    metadata: BurstMetadata
+
+
+def write_safe(bursts: Sequence[BurstInput], folder: Path) -> Safe:
+    """Write one SAFE folder.
+
+    Parameters
+    ----------
+    bursts : sequence of BurstInput
+        A group of `group_bursts`.
+    folder : Path
+        Where the SAFE folder is made.
+
+    Returns
+    -------
+    Safe
+        Its name follows from the bursts' annotation alone.
+
+    Raises
+    ------
+    InputError
+        If a measurement or a metadata file cannot be used.
+    """
+    swaths = [
+        _cut_swath([burst for burst in bursts if burst.name.swath == swath])
+        for swath in sorted({burst.name.swath for burst in bursts})
+    ]
+    files = {path: content for swath in swaths for path, content in swath.files.items()}
+    measurements = {f"measurement/{swath.stem}.tiff": swath for swath in swaths}
+    first = swaths[0].metadata
+    manifest = cut_manifest(first, [swath.product for swath in swaths], [*files, *measurements])
+    safe = folder / _name(swaths, bursts[0].name.polarization, manifest)
+    for path, content in {**files, "manifest.safe": manifest}.items():
+        (safe / path).parent.mkdir(parents=True, exist_ok=True)
+        (safe / path).write_bytes(content)
+    (safe / "measurement").mkdir(exist_ok=True)
+    for path, swath in measurements.items():
+        place_measurement(swath.tiffs, safe / path, swath.lines, swath.samples)
+    return Safe(safe, first.ipf_version)
+
+
+def _cut_swath(bursts: Sequence[BurstInput]) -> _Swath:
+    parts = []
+    for burst in sorted(bursts, key=lambda burst: burst.name):
+        metadata = read_metadata(burst.metadata, burst.name)
+        parts.append((metadata, find_index(metadata, burst.name, burst.index)))
+    metadata, index = parts[0]
+    lines = int(metadata.number("swathTiming/linesPerBurst"))
+    samples = int(metadata.number("swathTiming/samplesPerBurst"))
+    tiffs = [burst.tiff for burst in sorted(bursts, key=lambda burst: burst.name)]
+    offsets = [check_measurement(tiff, lines, samples) for tiff in tiffs]
+    product = cut_product(parts, offsets[0])
+    stem = _stem(metadata, product)
+    files = {f"annotation/{stem}.xml": to_bytes(product)}
+    for kind in ("calibration", "noise", "rfi"):
+        if kind in metadata.annotation:
+            root = shift_lines(metadata.annotation[kind], index * lines)
+            set_times(root, product.findtext("adsHeader/startTime"), product.findtext("adsHeader/stopTime"))
+            subfolder = "rfi" if kind == "rfi" else "calibration"
+            files[f"annotation/{subfolder}/{kind}-{stem}.xml"] = to_bytes(root)
+    return _Swath(stem, files, tiffs, lines, samples, product, metadata)
+
+
+def _compact(time: str) -> str:
+    """``2020-06-04T02:23:12.933265`` as names have it: ``20200604T022312``."""
+    return time.partition(".")[0].replace("-", "").replace(":", "")
+
+
+def _stem(metadata: BurstMetadata, product: Element) -> str:
+    """The name that annotation, calibration, noise and measurement of a swath share."""
+    parts = [
+        metadata.text("adsHeader/missionId"),
+        metadata.text("adsHeader/swath"),
+        "slc",
+        metadata.text("adsHeader/polarisation"),
+        _compact(product.findtext("adsHeader/startTime")),
+        _compact(product.findtext("adsHeader/stopTime")),
+        f"{int(metadata.number('adsHeader/absoluteOrbitNumber')):06d}",
+        f"{int(metadata.number('adsHeader/missionDataTakeId')):06x}",
+        metadata.text("adsHeader/imageNumber"),
+    ]
+    return "-".join(parts).lower()
+
+
+def _name(swaths: Sequence[_Swath], polarization: str, manifest: bytes) -> str:
+    """The folder's name; its last four characters are the manifest's CRC-16, as in ESA's own."""
+    metadata = swaths[0].metadata
+    starts = [swath.product.findtext("adsHeader/startTime") for swath in swaths]
+    stops = [swath.product.findtext("adsHeader/stopTime") for swath in swaths]
+    orbit = int(metadata.number("adsHeader/absoluteOrbitNumber"))
+    datatake = int(metadata.number("adsHeader/missionDataTakeId"))
+    return (
+        f"{metadata.text('adsHeader/missionId')}_IW_SLC__{_CLASS[polarization]}_{_compact(min(starts))}_"
+        f"{_compact(max(stops))}_{orbit:06d}_{datatake:06X}_{binascii.crc_hqx(manifest, 0xFFFF):04X}.SAFE"
+    )
