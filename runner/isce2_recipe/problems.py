@@ -73,7 +73,7 @@ def render(problems: Iterable[Problem], texts: Mapping[str, str]) -> str:
     problems : iterable of Problem
         In the order they shall appear.
     texts : mapping
-        Contents of the files by the names the problems use; a file that is not there is shown without its line.
+        Contents of the files by the names the problems use; without a file's text its lines are left out.
     """
     lines = {name: text.splitlines() for name, text in texts.items()}
     return "\n".join(_render_one(problem, lines.get(problem.file, [])) for problem in problems)

@@ -1,1 +1,11 @@
-"""recipe."""
+"""Recipes: from text to frozen values, with the place of everything that is wrong."""
+
+from isce2_recipe.recipe.checking import check, dependencies
+from isce2_recipe.recipe.loading import Reading, available, find, load, read, read_text, recipe_error
+from isce2_recipe.recipe.model import Parameter, Recipe, Retry, Step
+from isce2_recipe.recipe.parameters import namespace, resolve_parameters
+
+__all__ = [
+    "Parameter", "Reading", "Recipe", "Retry", "Step", "available", "check", "dependencies", "find", "load",
+    "namespace", "read", "read_text", "recipe_error", "resolve_parameters",
+]  # fmt: skip

@@ -1,0 +1,74 @@
+"""All actions by name: those that come with the package, and those of installed packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+from isce2_recipe.actions.base import Action
+
+GROUP = "isce2_recipe.actions"
+"""Entry-point group: the subject as the name, the module with its actions as the value."""
+
+_NOT_SUBJECTS = frozenset(("__init__", "base", "registry"))
+
+
+class Registry(Mapping[str, Action]):
+    """Actions by name. A module is imported when its subject is first asked for."""
+
+    def __getitem__(self, name: str) -> Action:
+        """The action of that name.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        return self.subject(name.partition(".")[0])[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of all actions, sorted; imports every module."""
+        for subject in sorted({*self.builtin, *self.installed}):
+            yield from sorted(self.subject(subject))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @cached_property
+    def builtin(self) -> frozenset[str]:
+        """Subjects of this package."""
+        files = Path(__file__).parent.glob("*.py")
+        return frozenset(file.stem for file in files if file.stem not in _NOT_SUBJECTS)
+
+    @cached_property
+    def installed(self) -> dict[str, str]:
+        """Modules of other packages by subject; a subject of ours is never replaced."""
+        from importlib.metadata import entry_points
+
+        return {
+            point.name: point.value
+            for point in sorted(entry_points(group=GROUP), key=lambda point: point.value)
+            if point.name not in self.builtin
+        }
+
+    def subject(self, subject: str) -> dict[str, Action]:
+        """Actions of one subject by name; none where the subject is unknown."""
+        if subject in self.builtin:
+            return _actions(import_module(f"isce2_recipe.actions.{subject}"))
+        if subject in self.installed and find_spec(self.installed[subject]) is not None:
+            return _actions(import_module(self.installed[subject]))
+        return {}
+
+
+def _actions(module: ModuleType) -> dict[str, Action]:
+    found = [value for value in vars(module).values() if isinstance(value, Action)]
+    return {action.name: action for action in found}
+
+
+def load_registry() -> Registry:
+    """The actions known here; nothing is imported until one is asked for."""
+    return Registry()

@@ -1,0 +1,408 @@
+"""Expressions of recipes and templates: Jinja2 in a sandbox without any way to Python.
+
+``{{ ... }}`` may read names, take items, compare, calculate and use the filters below. No attribute of a
+Python object is ever read and nothing is called, so a recipe from a stranger can be planned without fear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
+from pathlib import Path, PurePath
+from typing import Any
+
+from jinja2 import BaseLoader, StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
+from jinja2.exceptions import SecurityError, UndefinedError
+from jinja2.runtime import LoopContext
+from jinja2.sandbox import SandboxedEnvironment
+
+from isce2_recipe.errors import RecipeError, RecipeToolError
+from isce2_recipe.types import BurstName, Looks
+
+MAX_TEXT = 100_000
+"""Longest text, in characters, an expression may make."""
+
+_LOOP_FIELDS = frozenset(("index", "index0", "first", "last", "length"))
+_PATH_FIELDS = frozenset(("name", "stem", "suffix", "parent"))
+_KEPT_FILTERS = (
+    "abs", "count", "default", "dictsort", "first", "float", "int", "join", "last", "length", "list", "lower",
+    "max", "min", "replace", "reverse", "round", "sort", "string", "sum", "trim", "unique", "upper",
+)  # fmt: skip
+_WORD = re.compile(r"\{\{|\{%|\{#")
+
+
+class ExpressionError(RecipeError):
+    """An expression is wrong or cannot be evaluated.
+
+    Attributes
+    ----------
+    path : tuple
+        Keys and indices that lead from the evaluated value to the text at fault.
+    text : str
+        The text at fault.
+    """
+
+    def __init__(self, message: str, *, text: str, path: tuple[str | int, ...] = (), line: int = 1) -> None:
+        super().__init__(message)
+        self.text = text
+        self.path = path
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A name an expression reads and the fields read of it, ``steps.pair.swaths`` for example.
+
+    Attributes
+    ----------
+    parts : tuple of str
+        The name and the fields below it, as far as they are written out.
+    path : tuple
+        Keys and indices that lead from the walked value to the text that holds the expression.
+    """
+
+    parts: tuple[str, ...]
+    path: tuple[str | int, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """As it is written, with dots."""
+        return ".".join(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Everything a value's expressions read.
+
+    Attributes
+    ----------
+    names : frozenset of str
+        Parameters and variables.
+    outputs : frozenset of (step, output)
+        Step outputs; the output is empty where a step is read as a whole.
+    run : frozenset of str
+        Facts of the run: ``source``, ``engine``.
+    all : tuple of Reference
+        Each occurrence with its place.
+    """
+
+    names: frozenset[str]
+    outputs: frozenset[tuple[str, str]]
+    run: frozenset[str]
+    all: tuple[Reference, ...]
+
+    @property
+    def steps(self) -> frozenset[str]:
+        """The steps whose outputs are read."""
+        return frozenset(step for step, _ in self.outputs)
+
+
+class _Environment(SandboxedEnvironment):
+    """A sandbox in which a dot reads a field of a record and never an attribute of Python's."""
+
+    intercepted_binops = frozenset(("*", "**", "%", "+"))
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return self._field(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(argument, str) and not isinstance(obj, Mapping):
+            return self._field(obj, argument)
+        try:
+            return obj[argument]
+        except (LookupError, TypeError):
+            return self.undefined(f"there is no item {argument!r}", obj, argument)
+
+    def _field(self, obj: Any, name: str) -> Any:
+        if isinstance(obj, Undefined):
+            raise UndefinedError(str(obj._undefined_message))
+        if isinstance(obj, Mapping):
+            if name in obj:
+                return obj[name]
+        elif name in _readable_fields(obj):
+            return getattr(obj, name)
+        known = list(obj) if isinstance(obj, Mapping) else []
+        hint = f"; known are {', '.join(map(str, known))}" if known else ""
+        return self.undefined(f"there is no '{name}' here{hint}", obj, name)
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        return obj is range
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**" and not (_small(left) and _small(right)):
+            raise SecurityError("the power is too large")
+        if operator == "*" and not (_is_number(left) and _is_number(right)):
+            raise SecurityError("'*' multiplies numbers only")
+        if operator == "%" and isinstance(left, str):
+            raise SecurityError("'%' is for numbers")
+        result = super().call_binop(context, operator, left, right)
+        if isinstance(result, str | list) and len(result) > MAX_TEXT:
+            raise SecurityError("the result is too long")
+        return result
+
+
+def _readable_fields(obj: Any) -> Collection[str]:
+    """What a dot may read of an object that is not a mapping."""
+    if is_dataclass(obj):
+        return [field.name for field in fields(obj)]
+    if isinstance(obj, PurePath):
+        return _PATH_FIELDS
+    return _LOOP_FIELDS if isinstance(obj, LoopContext) else ()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _small(value: Any) -> bool:
+    return _is_number(value) and abs(value) < 1000
+
+
+def range_looks(text: str) -> int:
+    """Looks in range: 20 of ``20x4``."""
+    return Looks.parse(text).range
+
+
+def azimuth_looks(text: str) -> int:
+    """Looks in azimuth: 4 of ``20x4``."""
+    return Looks.parse(text).azimuth
+
+
+def basename(path: str | Path) -> str:
+    """The last part of a path."""
+    return PurePath(path).name
+
+
+def stem(path: str | Path) -> str:
+    """The last part of a path without its extension."""
+    return PurePath(path).stem
+
+
+def burst_date(name: str) -> str:
+    """The day of a burst name, as 2020-06-04."""
+    return BurstName.parse(name).start.date().isoformat()
+
+
+def burst_polarization(name: str) -> str:
+    """The polarization of a burst name."""
+    return BurstName.parse(name).polarization
+
+
+FILTERS = {
+    "range_looks": range_looks,
+    "azimuth_looks": azimuth_looks,
+    "basename": basename,
+    "stem": stem,
+    "burst_date": burst_date,
+    "burst_polarization": burst_polarization,
+}
+"""Filters of our own, beside those of Jinja2 that are kept."""
+
+RETURNS: dict[str, Any] = {
+    "range_looks": int, "azimuth_looks": int, "basename": str, "stem": str, "burst_date": str,
+    "burst_polarization": str, "count": int, "length": int, "int": int, "float": float, "string": str,
+    "join": str, "lower": str, "upper": str, "replace": str, "trim": str,
+}  # fmt: skip
+"""What a filter makes, where it is always the same type."""
+
+
+def environment(loader: BaseLoader | None = None) -> SandboxedEnvironment:
+    """The sandbox that recipes and templates share.
+
+    Parameters
+    ----------
+    loader : jinja2.BaseLoader, optional
+        Where templates and what they include come from. In those named ``*.xml.j2`` values are escaped.
+    """
+    made = _Environment(
+        loader=loader,
+        undefined=StrictUndefined,
+        autoescape=_is_markup,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters = {name: made.filters[name] for name in _KEPT_FILTERS} | FILTERS
+    made.globals = {"range": made.globals["range"]}
+    return made
+
+
+def _is_markup(name: str | None) -> bool:
+    """Whether values filled into a template of this name need XML's escapes."""
+    return name is not None and name.endswith((".xml.j2", ".html.j2", ".svg.j2"))
+
+
+@lru_cache(maxsize=1)
+def _shared() -> SandboxedEnvironment:
+    return environment()
+
+
+def has_expression(text: str) -> bool:
+    """Whether a text holds anything for Jinja2."""
+    return _WORD.search(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> nodes.Template:
+    """The syntax tree of a recipe's text.
+
+    Raises
+    ------
+    ExpressionError
+        If it is not an expression, uses a statement, a call or an unknown filter.
+    """
+    try:
+        tree = _shared().parse(text)
+    except TemplateSyntaxError as exc:
+        raise ExpressionError(f"wrong expression: {exc.message}", text=text, line=exc.lineno) from None
+    for node in _walk(tree):
+        _allow(node, text)
+    return tree
+
+
+def _allow(node: nodes.Node, text: str) -> None:
+    if isinstance(node, nodes.Stmt) and not isinstance(node, nodes.Output):
+        raise ExpressionError("statements in {% %} belong in templates; use {{ }} here", text=text)
+    if isinstance(node, nodes.Call):
+        raise ExpressionError(
+            "nothing can be called in an expression; use a filter such as | length", text=text
+        )
+    if isinstance(node, nodes.Filter) and node.name not in _shared().filters:
+        raise ExpressionError(f"there is no filter '{node.name}'", text=text)
+    if isinstance(node, nodes.Test) and node.name not in _shared().tests:
+        raise ExpressionError(f"there is no test '{node.name}'", text=text)
+
+
+def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
+    for child in node.iter_child_nodes():
+        yield child
+        yield from _walk(child)
+
+
+def whole_expression(text: str) -> nodes.Expr | None:
+    """The tree of the one expression a text consists of; None where there is other text beside it."""
+    if not text.lstrip().startswith("{{"):
+        return None
+    body = parse(text.strip()).body
+    if len(body) == 1 and isinstance(body[0], nodes.Output) and len(body[0].nodes) == 1:
+        only = body[0].nodes[0]
+        return None if isinstance(only, nodes.TemplateData) else only
+    return None
+
+
+def evaluate(value: Any, namespace: Mapping[str, Any]) -> Any:
+    """The value with every expression in it replaced by its result.
+
+    Lists and mappings are walked. A text that is one whole expression becomes its result, of whatever type;
+    in other texts results are filled in.
+
+    Raises
+    ------
+    ExpressionError
+        With the path to the text at fault.
+    """
+    return _evaluate(value, namespace, ())
+
+
+def _evaluate(value: Any, namespace: Mapping[str, Any], path: tuple[str | int, ...]) -> Any:
+    if isinstance(value, str):
+        return _evaluate_text(value, namespace, path) if has_expression(value) else value
+    if isinstance(value, Mapping):
+        return {key: _evaluate(item, namespace, (*path, key)) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_evaluate(item, namespace, (*path, index)) for index, item in enumerate(value)]
+    return value
+
+
+def _evaluate_text(text: str, namespace: Mapping[str, Any], path: tuple[str | int, ...]) -> Any:
+    try:
+        if whole_expression(text) is None:
+            parse(text)
+            return _compile_text(text).render(namespace)
+        result = _compile_expression(text.strip()[2:-2].strip("-+"))(namespace)
+        if isinstance(result, Undefined):
+            raise UndefinedError(str(result._undefined_message))
+        return list(result) if isinstance(result, Iterator) else result
+    except ExpressionError as exc:
+        raise ExpressionError(exc.message, text=text, path=path, line=exc.line) from None
+    except UndefinedError as exc:
+        raise ExpressionError(f"cannot evaluate: {exc.message}", text=text, path=path) from None
+    except (TemplateError, RecipeToolError, TypeError, ValueError, ArithmeticError, LookupError) as exc:
+        raise ExpressionError(f"cannot evaluate: {exc}", text=text, path=path) from None
+
+
+@lru_cache(maxsize=1024)
+def _compile_text(text: str) -> Any:
+    return _shared().from_string(text)
+
+
+@lru_cache(maxsize=1024)
+def _compile_expression(source: str) -> Any:
+    return _shared().compile_expression(source, undefined_to_none=False)
+
+
+def references(value: Any) -> References:
+    """Everything the expressions in a value read, without evaluating them.
+
+    Raises
+    ------
+    ExpressionError
+        If an expression is wrong.
+    """
+    found = tuple(_references(value, ()))
+    return References(
+        names=frozenset(ref.parts[0] for ref in found if ref.parts[0] not in ("steps", "run")),
+        outputs=frozenset(
+            (ref.parts[1], ref.parts[2] if len(ref.parts) > 2 else "")
+            for ref in found
+            if ref.parts[0] == "steps" and len(ref.parts) > 1
+        ),
+        run=frozenset(ref.parts[1] for ref in found if ref.parts[0] == "run" and len(ref.parts) > 1),
+        all=found,
+    )
+
+
+def _references(value: Any, path: tuple[str | int, ...]) -> Iterator[Reference]:
+    if isinstance(value, str):
+        if has_expression(value):
+            try:
+                tree = parse(value)
+            except ExpressionError as exc:
+                raise ExpressionError(exc.message, text=value, path=path, line=exc.line) from None
+            for parts in read_names(tree):
+                yield Reference(parts, path)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _references(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _references(item, (*path, index))
+
+
+def read_names(node: nodes.Node) -> Iterator[tuple[str, ...]]:
+    """Names and the fields read of them in a syntax tree, such as ``("steps", "pair", "swaths")``."""
+    chain = field_chain(node)
+    if chain is not None:
+        yield chain
+        return
+    for child in node.iter_child_nodes():
+        yield from read_names(child)
+
+
+def field_chain(node: nodes.Node) -> tuple[str, ...] | None:
+    """``a.b['c']`` as a tuple; None for anything that is not a name with fields."""
+    if isinstance(node, nodes.Name):
+        return (node.name,) if node.ctx == "load" else None
+    if isinstance(node, nodes.Getattr):
+        below = field_chain(node.node)
+        return None if below is None else (*below, node.attr)
+    if (
+        isinstance(node, nodes.Getitem)
+        and isinstance(node.arg, nodes.Const)
+        and isinstance(node.arg.value, str)
+    ):
+        below = field_chain(node.node)
+        return None if below is None else (*below, node.arg.value)
+    return None

@@ -1,0 +1,260 @@
+"""YAML text to plain values that remember where they were written.
+
+YAML 1.2's core rules on libyaml's composer: ``20:4``, ``NO`` and ``2020-06-04`` are text, ``1e-3`` is a
+number, ``0123`` is 123. Duplicate keys, tags and several documents in one file are errors.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from yaml import MarkedYAMLError, Node, YAMLError
+from yaml.cyaml import CParser
+
+from isce2_recipe.problems import Mark, Problem
+
+Path = tuple[str | int, ...]
+"""Where a value is: the keys and indices that lead to it."""
+
+MAX_VALUES = 200_000
+"""More values than this in one file is an alias bomb, not a recipe."""
+
+_NULL = frozenset(("", "~", "null", "Null", "NULL"))
+_TRUE = frozenset(("true", "True", "TRUE"))
+_FALSE = frozenset(("false", "False", "FALSE"))
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_MAYBE_NUMBER = frozenset("0123456789+-.")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file taken apart.
+
+    Attributes
+    ----------
+    file : str
+        The name it goes by in messages.
+    text : str
+        What it says.
+    data : Any
+        Plain dicts, lists and scalars.
+    nodes : dict
+        For every path the YAML nodes of its key (None in lists and at the top) and of its value.
+    problems : list of Problem
+        What was wrong with the text as YAML.
+    """
+
+    file: str
+    text: str
+    data: Any = None
+    nodes: dict[Path, tuple[Node | None, Node]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The text's lines, without their ends."""
+        return self.text.splitlines()
+
+    def mark(self, path: Path) -> Mark:
+        """Where the value at ``path`` is written; of what is not there, where its nearest parent is."""
+        while path and path not in self.nodes:
+            path = path[:-1]
+        pair = self.nodes.get(path)
+        return Mark(self.file, 1, 1, 1, 1) if pair is None else self._span(pair[1])
+
+    def key_mark(self, path: Path) -> Mark:
+        """Where the key of the value at ``path`` is written; the value's own place where it has no key."""
+        pair = self.nodes.get(path)
+        return self.mark(path) if pair is None or pair[0] is None else self._span(pair[0])
+
+    def is_plain(self, path: Path) -> bool:
+        """Whether the value is a scalar without quotes."""
+        pair = self.nodes.get(path)
+        return pair is not None and pair[1].id == "scalar" and not pair[1].style
+
+    def source(self, path: Path) -> str:
+        """A scalar as it is written, without quotes; empty for anything else."""
+        pair = self.nodes.get(path)
+        return pair[1].value if pair is not None and pair[1].id == "scalar" else ""
+
+    def find(self, path: Path, needle: str) -> Mark:
+        """Where ``needle`` is written within the value at ``path``, or the value's place."""
+        mark = self.mark(path)
+        word = re.compile(rf"(?<![\w.]){re.escape(needle)}(?!\w)")
+        for number in range(mark.line, min(mark.end_line, len(self.lines)) + 1):
+            begin = mark.column - 1 if number == mark.line else 0
+            found = word.search(self.lines[number - 1], begin)
+            if found:
+                return Mark(self.file, number, found.start() + 1, number, found.end() + 1)
+        return mark
+
+    def problem(self, path: Path, rule: str, message: str, *, key: bool = False, **more: Any) -> Problem:
+        """A problem at the value (or its key) at ``path``."""
+        return Problem.at(self.key_mark(path) if key else self.mark(path), rule, message, **more)
+
+    def _span(self, node: Node) -> Mark:
+        start, end = node.start_mark, node.end_mark
+        if node.id != "scalar" and not node.flow_style:
+            # A block collection ends where the next token begins: its last line is the useful end.
+            last = self.lines[start.line] if start.line < len(self.lines) else ""
+            return Mark(self.file, start.line + 1, start.column + 1, start.line + 1, len(last.rstrip()) + 1)
+        return Mark(self.file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+
+class _Composer(CParser):  # type: ignore[misc]
+    """libyaml's composer with no opinion on tags: "?" for all that carry none."""
+
+    def resolve(self, _kind: type, _value: object, _implicit: object) -> str:
+        return "?"
+
+    def descend_resolver(self, _parent: object, _index: object) -> None:
+        """Nothing to look up."""
+
+    def ascend_resolver(self) -> None:
+        """Nothing to look up."""
+
+
+def parse(text: str, file: str) -> Document:
+    """The text as a document; what is wrong with it as YAML is in ``problems``."""
+    document = Document(file, text)
+    try:
+        node = _Composer(text).get_single_node()
+    except MarkedYAMLError as exc:
+        document.problems.append(_not_yaml(document, exc))
+        return document
+    except YAMLError as exc:
+        document.problems.append(Problem(file, 1, 1, 1, 1, "IR009", "error", f"not YAML: {exc}"))
+        return document
+    if node is None:
+        document.problems.append(
+            Problem(
+                file, 1, 1, 1, 1, "IR004", "error", "the file is empty", "a recipe begins with: recipe: 1"
+            )
+        )
+        return document
+    data = _Builder(document).build(node)
+    return Document(file, text, data, document.nodes, document.problems)
+
+
+class _Builder:
+    """Nodes to values, noting where each came from."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.count = 0
+        self.open: set[int] = set()
+
+    def build(self, node: Node) -> Any:
+        return self._value(node, (), None)
+
+    def _value(self, node: Node, path: Path, key: Node | None) -> Any:
+        self.document.nodes[path] = (key, node)
+        self.count += 1
+        if node.tag not in ("?", "!"):
+            self._complain(path, "IR009", f"tags such as '{_short_tag(node.tag)}' have no place in a recipe")
+        if node.id == "scalar":
+            return resolve_scalar(node.value) if not node.style and node.tag == "?" else node.value
+        if id(node) in self.open or self.count > MAX_VALUES:
+            self._complain(path, "IR009", "an alias makes the file refer to itself or grow without bound")
+            return None
+        self.open.add(id(node))
+        collection = self._mapping(node, path) if node.id == "mapping" else self._sequence(node, path)
+        self.open.discard(id(node))
+        return collection
+
+    def _sequence(self, node: Node, path: Path) -> list[Any]:
+        return [self._value(item, (*path, index), None) for index, item in enumerate(node.value)]
+
+    def _mapping(self, node: Node, path: Path) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            name = self._key(key_node)
+            here = (*path, name)
+            if name in result:
+                line = self.document.key_mark(here).line
+                self.document.problems.append(
+                    Problem.at(
+                        self.document._span(key_node),
+                        "IR003",
+                        f"duplicate key '{name}', already on line {line}",
+                        hint="keep one of them",
+                    )
+                )
+                continue
+            result[name] = self._value(value_node, here, key_node)
+        return result
+
+    def _key(self, node: Node) -> str:
+        if node.id == "scalar":
+            return str(node.value)
+        self.document.problems.append(
+            Problem.at(self.document._span(node), "IR009", "a key must be a word, not a list or a mapping")
+        )
+        return "?"
+
+    def _complain(self, path: Path, rule: str, message: str) -> None:
+        self.document.problems.append(self.document.problem(path, rule, message))
+
+
+def resolve_scalar(text: str) -> Any:
+    """What an unquoted scalar means by YAML 1.2's core schema."""
+    if text in _NULL:
+        return None
+    if text[0] in _MAYBE_NUMBER:
+        return _number(text)
+    if text in _TRUE:
+        return True
+    return False if text in _FALSE else text
+
+
+def _number(text: str) -> Any:
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _BASED.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if _SPECIAL.fullmatch(text):
+        return math.nan if text.lower() == ".nan" else float(text.replace(".", "").lower())
+    return text
+
+
+def _short_tag(tag: str) -> str:
+    return tag.replace("tag:yaml.org,2002:", "!!")
+
+
+def _not_yaml(document: Document, exc: MarkedYAMLError) -> Problem:
+    """A syntax error of libyaml in our words, with the usual suspects named."""
+    mark = exc.problem_mark or exc.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    for number, text in enumerate(document.lines, 1):
+        for suspicious, what in _SUSPECTS:
+            if suspicious(text):
+                return Problem(document.file, number, 1, number, len(text) + 1, "IR007", "error", what)
+    message = " ".join(part for part in (exc.context, exc.problem) if part)
+    if "expected a single document" in message:
+        message = "one file holds one recipe: a second document begins here"
+    return Problem(
+        document.file, line, column, line, column + 1, "IR009", "error", f"not YAML: {message}",
+        "check indentation, quotes and brackets on this line and the one above",
+    )  # fmt: skip
+
+
+_SUSPECTS: tuple[tuple[Callable[[str], bool], str], ...] = (
+    (
+        lambda line: line.startswith(("<<<<<<< ", ">>>>>>> ")) or line == "=======",
+        "a merge conflict is not resolved",
+    ),
+    (
+        lambda line: "\t" in line[: len(line) - len(line.lstrip())],
+        "a tab in the indentation: YAML wants spaces",
+    ),
+)

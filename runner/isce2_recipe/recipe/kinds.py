@@ -1,0 +1,225 @@
+"""Types of inputs, outputs and expressions, and which may stand where another is wanted.
+
+Types are Python annotations: those of action signatures and output dataclasses, and those made here from JSON
+Schema. ``Any`` stands for what is not known and goes with everything.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from jinja2 import nodes
+
+from isce2_recipe.expressions import RETURNS, field_chain, has_expression, whole_expression
+
+NONE = type(None)
+_JSON_TYPES: dict[str, Any] = {
+    "string": str, "integer": int, "number": float, "boolean": bool, "object": dict[str, Any], "null": NONE,
+}  # fmt: skip
+_WORDS: dict[Any, str] = {
+    str: "text", int: "a whole number", float: "a number", bool: "true or false", Path: "a file",
+    NONE: "null", dict: "a mapping", list: "a list",
+}  # fmt: skip
+
+TypeOf = Callable[[tuple[str, ...]], Any]
+"""From a name with its fields to its type; Any where that is not known."""
+
+
+def of_schema(schema: Mapping[str, Any]) -> Any:
+    """The type of values that a JSON Schema, references filled in, allows."""
+    if "enum" in schema:
+        return Literal[tuple(schema["enum"])]
+    names = schema.get("type", ())
+    names = (names,) if isinstance(names, str) else tuple(names)
+    found = [_of_type(name, schema) for name in names]
+    return union(found) if found else Any
+
+
+def _of_type(name: str, schema: Mapping[str, Any]) -> Any:
+    if name != "array":
+        return _JSON_TYPES[name]
+    item = of_schema(schema.get("items", {}))
+    return types.GenericAlias(list, (item,))
+
+
+def union(members: list[Any]) -> Any:
+    """A type whose values are those of any member."""
+    return Any if Any in members else Union[tuple(members)]  # noqa: UP007
+
+
+def members(annotation: Any) -> tuple[Any, ...]:
+    """The alternatives of a type, None among them as its class; ``Annotated`` is taken off."""
+    if get_origin(annotation) is Annotated:
+        return members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return tuple(found for member in get_args(annotation) for found in members(member))
+    return (NONE if annotation is None else annotation,)
+
+
+def without_none(annotation: Any) -> Any:
+    """The type without null."""
+    kept = [member for member in members(annotation) if member is not NONE]
+    return union(kept) if kept else NONE
+
+
+def accepts(expected: Any, actual: Any) -> bool:
+    """Whether every value of type ``actual`` may stand where ``expected`` is wanted, as far as is known."""
+    wanted = members(expected)
+    return all(any(_accepts_one(want, have) for want in wanted) for have in members(actual))
+
+
+def _accepts_one(want: Any, have: Any) -> bool:
+    if want in (Any, object, have) or have is Any:
+        return True
+    if get_origin(have) is Literal:
+        return _accepts_choices(want, get_args(have))
+    if get_origin(want) is Literal:
+        return have in {type(choice) for choice in get_args(want)}
+    return _accepts_class(get_origin(want) or want, get_origin(have) or have) and all(
+        accepts(a, b) for a, b in zip(_arguments(want), _arguments(have), strict=False)
+    )
+
+
+def _accepts_class(want: Any, have: Any) -> bool:
+    """Whole numbers are numbers, text may name a file, true is not 1; what is no class is not judged."""
+    if (want is float and have is int) or (want is Path and have is str):
+        return True
+    if not (isinstance(want, type) and isinstance(have, type)):
+        return True
+    return issubclass(have, want) and not (want is int and have is bool)
+
+
+def _arguments(annotation: Any) -> tuple[Any, ...]:
+    """Types of items; of a tuple that of its first."""
+    return get_args(annotation)[:1] if get_origin(annotation) is tuple else get_args(annotation)
+
+
+def _accepts_choices(want: Any, choices: tuple[Any, ...]) -> bool:
+    if get_origin(want) is Literal:
+        return set(choices) <= set(get_args(want))
+    return all(_accepts_one(want, type(choice)) for choice in choices)
+
+
+def fits(value: Any, expected: Any) -> bool:
+    """Whether a value without expressions may stand where ``expected`` is wanted."""
+    return any(_fits_one(value, want) for want in members(expected))
+
+
+def _fits_one(value: Any, want: Any) -> bool:
+    if want is Any or want is object:
+        return True
+    if get_origin(want) is Literal:
+        return value in get_args(want) and type(value) in {type(choice) for choice in get_args(want)}
+    base = get_origin(want) or want
+    if isinstance(value, list) and isinstance(base, type) and issubclass(list, base):
+        return all(fits(item, below) for item in value for below in _arguments(want)[:1])
+    if isinstance(value, Mapping) and isinstance(base, type) and issubclass(dict, base):
+        return all(fits(item, below) for item in value.values() for below in get_args(want)[1:2])
+    return _accepts_one(want, type(value))
+
+
+def words(annotation: Any) -> str:
+    """A type for people."""
+    found = dict.fromkeys(_words_one(member) for member in members(annotation))
+    return " or ".join(found)
+
+
+def _words_one(member: Any) -> str:
+    if get_origin(member) is Literal:
+        return "one of " + ", ".join(str(choice) for choice in get_args(member))
+    if get_origin(member) is list and get_args(member)[0] is not Any:
+        item = (
+            words(get_args(member)[0]).replace("a file", "files").replace("a whole number", "whole numbers")
+        )
+        return f"a list of {item.replace('a number', 'numbers')}"
+    base = get_origin(member) or member
+    return _WORDS.get(base, getattr(base, "__name__", str(base)))
+
+
+def of_value(value: Any, type_of: TypeOf) -> Any:
+    """The type of a recipe's value: of its expression where it is one, its own otherwise."""
+    if isinstance(value, str):
+        if not has_expression(value):
+            return Literal[value]
+        tree = whole_expression(value)
+        return str if tree is None else infer(tree, type_of)
+    if isinstance(value, list):
+        found = [of_value(item, type_of) for item in value]
+        return _list_of(found)
+    return type(value)
+
+
+def _list_of(found: list[Any]) -> Any:
+    item = union(found) if found else Any
+    return types.GenericAlias(list, (item,))
+
+
+def infer(node: nodes.Node, type_of: TypeOf) -> Any:
+    """The type of an expression's result."""
+    chain = field_chain(node)
+    if chain is not None:
+        return type_of(chain)
+    handler = _INFER.get(type(node))
+    return Any if handler is None else handler(node, type_of)
+
+
+def _const(node: Any, _type_of: TypeOf) -> Any:
+    return Literal[node.value] if isinstance(node.value, str) else type(node.value)
+
+
+def _conditional(node: Any, type_of: TypeOf) -> Any:
+    other = NONE if node.expr2 is None else infer(node.expr2, type_of)
+    return union([infer(node.expr1, type_of), other])
+
+
+def _filter(node: Any, _type_of: TypeOf) -> Any:
+    return RETURNS.get(node.name, Any)
+
+
+def _list(node: Any, type_of: TypeOf) -> Any:
+    found = [infer(item, type_of) for item in node.items]
+    return _list_of(found)
+
+
+def _item(node: Any, type_of: TypeOf) -> Any:
+    inner = infer(node.node, type_of)
+    return get_args(inner)[0] if get_origin(inner) is list and not isinstance(node.arg, nodes.Slice) else Any
+
+
+def _constant_type(result: Any) -> Callable[[Any, TypeOf], Any]:
+    return lambda _node, _type_of: result
+
+
+_INFER: dict[type, Callable[[Any, TypeOf], Any]] = {
+    nodes.Const: _const,
+    nodes.CondExpr: _conditional,
+    nodes.Filter: _filter,
+    nodes.List: _list,
+    nodes.Getitem: _item,
+    nodes.Compare: _constant_type(bool),
+    nodes.Not: _constant_type(bool),
+    nodes.Test: _constant_type(bool),
+    nodes.Concat: _constant_type(str),
+    nodes.Dict: _constant_type(dict[str, Any]),
+}
+
+
+def field_type(annotation: Any, name: str) -> Any:
+    """The type of a field of a record; KeyError where there is no such field, Any where that is not known."""
+    found = [member for member in members(annotation) if member is not NONE]
+    if len(found) != 1:
+        return Any
+    only = found[0]
+    if is_dataclass(only) and isinstance(only, type):
+        if name not in (field.name for field in fields(only)):
+            raise KeyError(name)
+        return get_type_hints(only)[name]
+    if only is Path:
+        return {"name": str, "stem": str, "suffix": str, "parent": Path}[name]
+    if only in (str, int, float, bool) or get_origin(only) in (list, Literal):
+        raise KeyError(name)
+    return Any

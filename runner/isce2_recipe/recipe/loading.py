@@ -1,0 +1,401 @@
+"""From a file or a shipped recipe's name to a recipe, or to all that is wrong with its grammar."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.errors import InputError, RecipeError
+from isce2_recipe.paths import data_folder
+from isce2_recipe.problems import Problem, render
+from isce2_recipe.recipe import schema as json_schema
+from isce2_recipe.recipe.document import Document, parse
+from isce2_recipe.recipe.model import Parameter, Recipe, Retry, Step
+
+GRAMMAR = "recipe.schema.json"
+SUFFIXES = (".yml", ".yaml")
+_RULES = {"additionalProperties": "IR001", "required": "IR002", "propertyNames": "IR010"}
+_PLAIN_MARKS = {"minItems": "IR004", "minLength": "IR004"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of reading a recipe: the recipe where its grammar is right, and all problems.
+
+    Attributes
+    ----------
+    recipe : Recipe or None
+        None where a problem is an error.
+    document : Document
+        The text taken apart, as far as that went.
+    problems : tuple of Problem
+        Of this file and of its parts.
+    texts : dict
+        Contents of all files read, for `isce2_recipe.problems.render`.
+    """
+
+    recipe: Recipe | None
+    document: Document
+    problems: tuple[Problem, ...]
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+def available() -> dict[str, Path]:
+    """The shipped recipes by name."""
+    folder = data_folder("recipes")
+    return {path.stem: path for path in sorted(folder.glob("*.yml"))}
+
+
+def find(name: str) -> Path:
+    """The file of a recipe given by path or by a shipped recipe's name.
+
+    Raises
+    ------
+    InputError
+        If there is neither such a file nor such a recipe.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = available()
+    if name in shipped:
+        return shipped[name]
+    if path.suffix in SUFFIXES or "/" in name:
+        raise InputError(f"there is no recipe file '{name}'", hint=_hint(path.stem, shipped))
+    raise InputError(f"there is no recipe '{name}'", hint=_hint(name, shipped))
+
+
+def _hint(name: str, shipped: Mapping[str, Path]) -> str:
+    match = json_schema.closest(name, shipped)
+    if match is not None:
+        return f"did you mean '{match}'?"
+    return "shipped recipes are " + ", ".join(shipped) if shipped else "give the path of a recipe's file"
+
+
+def load(path_or_name: str | Path) -> Recipe:
+    """The recipe in a file, or the shipped recipe of that name.
+
+    Raises
+    ------
+    RecipeError
+        With every problem of the grammar, its parts' included.
+    InputError
+        If there is no such file or it is not text.
+    """
+    reading = read(find(str(path_or_name)))
+    if reading.recipe is None:
+        raise recipe_error(reading.problems, reading.texts)
+    return reading.recipe
+
+
+def recipe_error(problems: tuple[Problem, ...], texts: Mapping[str, str]) -> RecipeError:
+    """An error that shows all problems, each with its line and caret."""
+    return RecipeError(render(problems, texts), problems=problems)
+
+
+def read(path: Path) -> Reading:
+    """What is in a file. Problems come back, they are not raised.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or not UTF-8 text.
+    """
+    return read_text(_read_file(path), str(path))
+
+
+def _read_file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"'{path}' is not a text in UTF-8") from None
+    except OSError as exc:
+        raise InputError(f"cannot read '{path}': {exc.strerror}") from None
+
+
+def read_text(text: str, file: str) -> Reading:
+    """What a recipe's text says; ``file`` is the name it goes by and where its parts are looked for."""
+    return _Reader().read(text, file)
+
+
+class _Reader:
+    """Reads one recipe and its parts, once each, noting which are open so that no part uses itself."""
+
+    def __init__(self) -> None:
+        self.open: list[Path] = []
+        self.done: dict[Path, Reading] = {}
+
+    def read(self, text: str, file: str) -> Reading:
+        document = parse(text, file)
+        problems = sort_problems([*document.problems, *grammar_problems(document)])
+        if any(problem.severity == "error" for problem in problems):
+            return Reading(None, document, tuple(problems), {file: text})
+        here = Path(file).resolve()
+        self.open.append(here)
+        parts, more, texts = self._parts(document)
+        self.open.remove(here)
+        problems += more
+        good = not any(problem.severity == "error" for problem in problems)
+        recipe = build(document, parts) if good else None
+        return Reading(recipe, document, tuple(problems), {file: text, **texts})
+
+    def _parts(self, document: Document) -> tuple[dict[int, Recipe], list[Problem], dict[str, str]]:
+        parts: dict[int, Recipe] = {}
+        problems: list[Problem] = []
+        texts: dict[str, str] = {}
+        for index, step in enumerate(document.data["steps"]):
+            if not step["uses"].endswith(SUFFIXES):
+                continue
+            path = find_part(step["uses"], document.file)
+            if path is None or path.resolve() in self.open:
+                what = f"there is no part '{step['uses']}'" if path is None else "a part cannot use itself"
+                problems.append(
+                    document.problem(("steps", index, "uses"), "IR030", what, hint=_part_hint(path))
+                )
+                continue
+            reading = self._part(path)
+            problems += reading.problems
+            texts |= reading.texts
+            if reading.recipe is not None:
+                parts[index] = reading.recipe
+        return parts, problems, texts
+
+    def _part(self, path: Path) -> Reading:
+        known = path.resolve()
+        if known in self.done:
+            return Reading(self.done[known].recipe, self.done[known].document, ())
+        self.done[known] = self.read(_read_file(path), str(path))
+        return self.done[known]
+
+
+def find_part(uses: str, file: str) -> Path | None:
+    """The file of a part: beside the recipe that uses it, else among the shipped recipes."""
+    for folder in (Path(file).parent, data_folder("recipes")):
+        if (folder / uses).is_file():
+            return folder / uses
+    return None
+
+
+def _part_hint(path: Path | None) -> str:
+    if path is not None:
+        return "take the common steps into a part of their own"
+    return "parts are looked for beside the recipe, then among the shipped recipes"
+
+
+def sort_problems(problems: list[Problem]) -> list[Problem]:
+    """In the order of the text, without repetitions."""
+    return sorted(
+        dict.fromkeys(problems),
+        key=lambda problem: (problem.file, problem.line, problem.column, problem.rule),
+    )
+
+
+def grammar_problems(document: Document) -> Iterator[Problem]:
+    """All that keeps a document from being a recipe, parts aside."""
+    if document.data is None:
+        return
+    for violation in json_schema.validate(document.data, json_schema.load_schema(GRAMMAR), GRAMMAR):
+        yield _grammar_problem(document, violation)
+    if isinstance(document.data, dict):
+        yield from _name_problems(document)
+        yield from _parameter_problems(document)
+
+
+def _grammar_problem(document: Document, violation: json_schema.Violation) -> Problem:
+    path = violation.path
+    rule = _rule(document, violation)
+    if rule == "IR008":
+        hint = "this version reads recipe: 1"
+        return document.problem(path, rule, f"recipe {violation.message}", hint=hint)
+    if violation.keyword == "additionalProperties":
+        message = f"unexpected key '{path[-1]}' in {label(path[:-1])}"
+    elif violation.keyword == "propertyNames":
+        message = f"'{path[-1]}' {violation.message.partition(', instead')[0]}"
+    elif rule == "IR004" and at(document.data, path) is None:
+        return document.problem(
+            path, rule, f"{label(path)} is empty", key=True, hint="fill it in or leave it out"
+        )
+    else:
+        message = f"{label(path)} {violation.message}"
+    at_key = violation.key or violation.keyword in ("required", "minItems")
+    return document.problem(path, rule, message, key=at_key, hint=violation.hint)
+
+
+def _rule(document: Document, violation: json_schema.Violation) -> str:
+    path = violation.path
+    if path == ("recipe",):
+        return "IR008"
+    if path[-1:] == ("id",) or path == ("name",):
+        return "IR010"
+    if violation.keyword in _PLAIN_MARKS or (
+        violation.keyword in ("type", "anyOf") and _is_blank(document, path)
+    ):
+        return "IR004"
+    return _RULES.get(violation.keyword, "IR005")
+
+
+def _is_blank(document: Document, path: json_schema.Path) -> bool:
+    return at(document.data, path) is None and document.source(path) == ""
+
+
+def at(data: Any, path: json_schema.Path) -> Any:
+    """The value that keys and indices lead to; None where there is none."""
+    for part in path:
+        try:
+            data = data[part]
+        except (LookupError, TypeError):
+            return None
+    return data
+
+
+def label(path: json_schema.Path) -> str:
+    """What a value is called in messages: ``steps[2].timeout``."""
+    if not path:
+        return "the recipe"
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.lstrip(".")
+
+
+def _name_problems(document: Document) -> Iterator[Problem]:
+    """Names that are taken twice or that name nothing."""
+    data = document.data
+    parameters = _names(data.get("parameters"))
+    for index, name in enumerate(_list(data.get("required"))):
+        if isinstance(name, str) and name not in parameters:
+            hint = json_schema.did_you_mean(name, parameters)
+            yield document.problem(
+                ("required", index), "IR021", f"required names no parameter: '{name}'", hint=hint
+            )
+    for kind, taken in (
+        ("variables", parameters),
+        ("parameters", ["steps", "run"]),
+        ("variables", ["steps", "run"]),
+    ):
+        for name in _names(data.get(kind)):
+            if name in taken:
+                yield document.problem((kind, name), "IR003", f"the name '{name}' is taken", key=True)
+    first: dict[str, int] = {}
+    for index, step in enumerate(_list(data.get("steps"))):
+        name = step.get("id") if isinstance(step, dict) else None
+        if isinstance(name, str) and first.setdefault(name, index) != index:
+            line = document.mark(("steps", first[name], "id")).line
+            message = f"step id '{name}' is taken by the step on line {line}"
+            yield document.problem(("steps", index, "id"), "IR010", message)
+
+
+def _names(value: Any) -> list[str]:
+    return list(value) if isinstance(value, dict) else []
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _parameter_problems(document: Document) -> Iterator[Problem]:
+    """Parameter schemas that name unknown types, have broken patterns, or forbid their own default."""
+    parameters = document.data.get("parameters")
+    for name, schema in parameters.items() if isinstance(parameters, dict) else ():
+        if isinstance(schema, dict):
+            yield from _one_parameter(document, ("parameters", name), schema)
+
+
+def _one_parameter(document: Document, path: json_schema.Path, schema: dict[str, Any]) -> Iterator[Problem]:
+    try:
+        full = inline(schema, GRAMMAR)
+    except (LookupError, TypeError, AttributeError, OSError, ValueError):
+        yield _unknown_type(document, path, schema)
+        return
+    if isinstance(schema.get("pattern"), str):
+        try:
+            json_schema.compile_pattern(schema["pattern"])
+        except re.error as exc:
+            message = f"pattern is not a regular expression: {exc}"
+            yield document.problem((*path, "pattern"), "IR005", message)
+    for place, value in _sample_values(schema):
+        from isce2_recipe.recipe.parameters import normalise
+
+        for violation in normalise(value, full)[1]:
+            words = f"{label((*path, *place))} breaks the parameter's own schema: {violation.message}"
+            here = (*path, *place, *violation.path)
+            yield document.problem(here, "IR026", words, hint=violation.hint)
+
+
+def _unknown_type(document: Document, path: json_schema.Path, schema: dict[str, Any]) -> Problem:
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    known = list(json_schema.load_schema("types.schema.json")["$defs"])
+    hint = json_schema.did_you_mean(name, known)
+    return document.problem(
+        (*path, "$ref"), "IR005", f"there is no type '{name}' in types.schema.json", hint=hint
+    )
+
+
+def _sample_values(schema: dict[str, Any]) -> Iterator[tuple[json_schema.Path, Any]]:
+    if "default" in schema:
+        yield ("default",), schema["default"]
+    for index, example in enumerate(_list(schema.get("examples"))):
+        yield ("examples", index), example
+
+
+def inline(schema: Mapping[str, Any], home: str) -> dict[str, Any]:
+    """A schema with every ``$ref`` in it filled in.
+
+    Raises
+    ------
+    KeyError
+        If a reference names nothing.
+    """
+    full, home = json_schema.resolve(schema, home)
+    result = dict(full)
+    for keyword in ("items", "additionalProperties"):
+        if isinstance(result.get(keyword), Mapping):
+            result[keyword] = inline(result[keyword], home)
+    if isinstance(result.get("properties"), Mapping):
+        result["properties"] = {name: inline(below, home) for name, below in result["properties"].items()}
+    return result
+
+
+def build(document: Document, parts: Mapping[int, Recipe]) -> Recipe:
+    """The frozen recipe of a document that has no problems."""
+    data = document.data
+    required = tuple(data.get("required", ()))
+    parameters = {
+        name: Parameter(
+            name, inline(schema, GRAMMAR), name in required, document.key_mark(("parameters", name))
+        )
+        for name, schema in data.get("parameters", {}).items()
+    }
+    return Recipe(
+        name=data["name"],
+        path=Path(document.file),
+        summary=data.get("summary", ""),
+        documentation=data.get("documentation", {}),
+        parameters=parameters,
+        required=required,
+        variables=data.get("variables", {}),
+        steps=tuple(_step(document, index, parts.get(index)) for index in range(len(data["steps"]))),
+        outputs=data.get("outputs", {}),
+        document=document,
+    )
+
+
+def _step(document: Document, index: int, part: Recipe | None) -> Step:
+    data = document.data["steps"][index]
+    retry = data.get("retry", {})
+    return Step(
+        id=data["id"],
+        uses=data["uses"],
+        with_=data.get("with", {}),
+        when=data.get("when", True),
+        needs=tuple(data.get("needs", ())),
+        folder=data.get("folder"),
+        timeout=data.get("timeout"),
+        retry=Retry(retry.get("count", 0), retry.get("backoff", 5.0), tuple(retry.get("on", ("source",)))),
+        resources=data.get("resources", {}),
+        summary=data.get("summary", ""),
+        index=index,
+        mark=document.mark(("steps", index, "id")),
+        part=part,
+    )

@@ -1,0 +1,200 @@
+"""A recipe as frozen values, each of which knows where it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.problems import Mark
+from isce2_recipe.recipe.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What a user may set.
+
+    Attributes
+    ----------
+    name : str
+        As written in expressions.
+    schema : Mapping
+        JSON Schema with every ``$ref`` filled in.
+    required : bool
+        Whether the recipe does not run without it.
+    mark : Mark
+        Where its name is written.
+    """
+
+    name: str
+    schema: Mapping[str, Any]
+    required: bool
+    mark: Mark
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """JSON types a value may have; empty means any."""
+        types = self.schema.get("type", ())
+        return (types,) if isinstance(types, str) else tuple(types)
+
+    @property
+    def has_default(self) -> bool:
+        """Whether there is a value when the user gives none."""
+        return "default" in self.schema
+
+    @property
+    def default(self) -> Any:
+        """The value when the user gives none; None where there is no default."""
+        return self.schema.get("default")
+
+    @property
+    def description(self) -> str:
+        """Help for the user."""
+        return str(self.schema.get("description", ""))
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values allowed, where they are listed; of a list parameter those of its items."""
+        return tuple(self.schema.get("enum", ()) or self.schema.get("items", {}).get("enum", ()))
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it takes several values."""
+        return "array" in self.types
+
+    @property
+    def secret(self) -> bool:
+        """Whether its value is never shown."""
+        return bool(self.schema.get("secret", False))
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often to try a step again.
+
+    Attributes
+    ----------
+    count : int
+        Attempts after the first.
+    backoff : float or str
+        Wait before the first retry (seconds, ``30 s``, an expression); each later wait is twice as long.
+    on : tuple of str
+        Kinds of failure: ``source``, ``engine``, ``timeout``, ``crash``.
+    """
+
+    count: int = 0
+    backoff: float | str = 5.0
+    on: tuple[str, ...] = ("source",)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step, its expressions not yet evaluated.
+
+    Attributes
+    ----------
+    id : str
+        Unique within its recipe.
+    uses : str
+        An action's name or a part's file.
+    with_ : Mapping
+        Inputs of the action or parameters of the part.
+    when : bool or str
+        A truth value or an expression; True where none is written.
+    needs : tuple of str
+        Steps to wait for beyond those the references show.
+    folder : str or None
+        Shared folder the step works in, in place.
+    timeout : float, str or None
+        Seconds, ``2h``, or an expression.
+    retry : Retry
+        No retries where none are written.
+    resources : Mapping
+        ``cpus``, ``memory``, ``disk``: numbers, ``8 GB``, or expressions.
+    summary : str
+        What it is for.
+    index : int
+        Position in the recipe's list of steps.
+    mark : Mark
+        Where its id is written.
+    part : Recipe or None
+        The recipe behind ``uses: parts/x.yml``.
+    """
+
+    id: str
+    uses: str
+    with_: Mapping[str, Any]
+    when: bool | str
+    needs: tuple[str, ...]
+    folder: str | None
+    timeout: float | str | None
+    retry: Retry
+    resources: Mapping[str, float | str]
+    summary: str
+    index: int
+    mark: Mark
+    part: Recipe | None = None
+
+    @property
+    def path(self) -> tuple[str | int, ...]:
+        """Where it is in the document, for ``Recipe.mark``."""
+        return ("steps", self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe that obeys the grammar.
+
+    Attributes
+    ----------
+    name, summary : str
+        As written.
+    path : Path
+        The file.
+    documentation : Mapping
+        description, references, authors, maintainers, license, keywords.
+    parameters : Mapping
+        By name, in the order written.
+    required : tuple of str
+        Parameters without which it does not run.
+    variables : Mapping
+        Values with expressions, to be evaluated in order.
+    steps : tuple of Step
+        In the order written, which need not be the order they run in.
+    outputs : Mapping
+        Values with expressions.
+    document : Document
+        The text, with the place of everything in it.
+    """
+
+    name: str
+    path: Path
+    summary: str
+    documentation: Mapping[str, Any]
+    parameters: Mapping[str, Parameter]
+    required: tuple[str, ...]
+    variables: Mapping[str, Any]
+    steps: tuple[Step, ...]
+    outputs: Mapping[str, Any]
+    document: Document
+
+    def mark(self, *path: str | int) -> Mark:
+        """Where the value that the keys and indices lead to is written."""
+        return self.document.mark(path)
+
+    def key_mark(self, *path: str | int) -> Mark:
+        """Where the key of that value is written."""
+        return self.document.key_mark(path)
+
+    def step(self, name: str) -> Step | None:
+        """The step of that id."""
+        return next((step for step in self.steps if step.id == name), None)
+
+    def texts(self) -> dict[str, str]:
+        """Its own text and its parts', by the names problems use."""
+        found = {self.document.file: self.document.text}
+        for step in self.steps:
+            if step.part is not None:
+                found |= step.part.texts()
+        return found

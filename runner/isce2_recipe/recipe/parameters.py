@@ -1,0 +1,245 @@
+"""Values for a recipe's parameters: from the command line's text or from Python, checked all together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from isce2_recipe.errors import ParameterError, RecipeError
+from isce2_recipe.expressions import ExpressionError, evaluate
+from isce2_recipe.problems import Problem, render
+from isce2_recipe.recipe import schema as json_schema
+from isce2_recipe.recipe import units
+from isce2_recipe.recipe.document import parse
+from isce2_recipe.recipe.model import Parameter, Recipe
+from isce2_recipe.recipe.schema import Violation
+
+_WORDS = {
+    "true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False,
+}  # fmt: skip
+_NONE = frozenset(("none", "null", "~", ""))
+_HOME = "recipe.schema.json"
+
+
+class _UnreadableError(ValueError):
+    """Text that is nothing of the kind the schema wants."""
+
+
+def resolve_parameters(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A value for every parameter of the recipe, in the recipe's order.
+
+    Text is read as the parameter's type asks: numbers, ``True``/``False``/``None``, numbers with units, lists
+    as repeated words, separated by commas or spaces, or as YAML.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Whose parameters they are.
+    given : mapping
+        Values by name, typed or as text.
+
+    Raises
+    ------
+    ParameterError
+        With everything that is wrong: unknown names, missing values, values that break their schema.
+    """
+    problems = [*_unknown(recipe, given)]
+    values: dict[str, Any] = {}
+    for name, parameter in recipe.parameters.items():
+        if name not in given and not parameter.has_default:
+            values[name] = None
+            if parameter.required:
+                problems.append(_problem("IR002", f"parameter {name} is required", _example_hint(parameter)))
+            continue
+        value = given.get(name, parameter.default)
+        values[name], violations = normalise(value, parameter.schema)
+        problems += [_value_problem(name, violation, parameter) for violation in violations]
+    if problems:
+        raise _error(problems)
+    return values
+
+
+def namespace(recipe: Recipe, values: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
+    """All names expressions of the recipe may read, steps aside: parameters, variables and ``run``.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Whose variables are derived, in the order written.
+    values : mapping
+        Of all parameters, from `resolve_parameters`.
+    run : mapping
+        ``source`` and ``engine``.
+
+    Raises
+    ------
+    RecipeError
+        If a variable cannot be evaluated; the message shows the line.
+    """
+    names: dict[str, Any] = {**values, "run": dict(run)}
+    for name, value in recipe.variables.items():
+        try:
+            names[name] = evaluate(value, names)
+        except ExpressionError as exc:
+            problem = recipe.document.problem(("variables", name, *exc.path), "IR020", exc.message)
+            raise RecipeError(render([problem], recipe.texts()), problems=(problem,)) from None
+    return names
+
+
+def _error(problems: list[Problem]) -> ParameterError:
+    lines = [problem.message + (f"\n  hint: {problem.hint}" if problem.hint else "") for problem in problems]
+    return ParameterError("\n".join(lines), problems=tuple(problems))
+
+
+def _problem(rule: str, message: str, hint: str | None) -> Problem:
+    return Problem("", 0, 0, 0, 0, rule, "error", message, hint)
+
+
+def _unknown(recipe: Recipe, given: Mapping[str, Any]) -> Iterator[Problem]:
+    for name in given:
+        if name not in recipe.parameters:
+            hint = json_schema.did_you_mean(name, list(recipe.parameters))
+            yield _problem("IR021", f"recipe {recipe.name} has no parameter '{name}'", hint)
+
+
+def _example_hint(parameter: Parameter) -> str:
+    examples = parameter.schema.get("examples")
+    if not examples:
+        return f"set it with --set {parameter.name}=VALUE"
+    example = examples[0]
+    text = ",".join(map(str, example)) if isinstance(example, list) else str(example)
+    return f"set it with --set {parameter.name}=VALUE, for example {text}"
+
+
+def _value_problem(name: str, violation: Violation, parameter: Parameter) -> Problem:
+    place = name + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in violation.path)
+    message = violation.message if not parameter.secret else violation.message.partition(", instead")[0]
+    return _problem("IR005", f"{place} {message}", violation.hint)
+
+
+def normalise(value: Any, schema: Mapping[str, Any]) -> tuple[Any, list[Violation]]:
+    """The value as the schema wants it, and in what ways it is not allowed.
+
+    Parameters
+    ----------
+    value : Any
+        Typed, or text to be read by the schema.
+    schema : mapping
+        With its references filled in.
+    """
+    try:
+        read = _read(value, schema)
+    except _UnreadableError:
+        read = value
+    except ParameterError as exc:
+        return value, [Violation((), "units", exc.message)]
+    return read, list(json_schema.validate(read, schema, _HOME))
+
+
+def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    types = schema.get("type", ())
+    return (types,) if isinstance(types, str) else tuple(types)
+
+
+def _read(value: Any, schema: Mapping[str, Any]) -> Any:
+    types = _types(schema)
+    if isinstance(value, str):
+        return _read_text(value, types, schema)
+    if isinstance(value, list | tuple):
+        return _read_list(list(value), types, schema)
+    if isinstance(value, Mapping) and "properties" in schema:
+        below = schema["properties"]
+        return {key: _read(item, below[key]) if key in below else item for key, item in value.items()}
+    return value
+
+
+def _read_text(text: str, types: tuple[str, ...], schema: Mapping[str, Any]) -> Any:
+    """The first reading of a text, from the narrowest type to the widest, that is possible."""
+    if "null" in types and text.lower() in _NONE:
+        return None
+    for kind in ("boolean", "integer", "number", "array", "object"):
+        if kind in types:
+            try:
+                return _READERS[kind](text, schema)
+            except _UnreadableError:
+                continue
+    if types and "string" not in types:
+        raise _UnreadableError(text)
+    return text
+
+
+def _read_list(items: list[Any], types: tuple[str, ...], schema: Mapping[str, Any]) -> Any:
+    if types and "array" not in types:
+        return _read(items[0], schema) if len(items) == 1 else items
+    below = schema.get("items", {})
+    words: list[Any] = []
+    for item in items:
+        split = isinstance(item, str) and "array" not in _types(below) and not _has_spaces(below)
+        words += re.split(r"[\s,]+", item.strip(" ,")) if split else [item]
+    return [_read_item(word, below) for word in words]
+
+
+def _has_spaces(schema: Mapping[str, Any]) -> bool:
+    """Whether an item may itself hold blanks or commas: one with units may, free text may."""
+    return "units" in schema or (
+        _types(schema) == ("string",) and not {"pattern", "enum", "format"} & set(schema)
+    )
+
+
+def _read_item(item: Any, schema: Mapping[str, Any]) -> Any:
+    try:
+        return _read(item, schema)
+    except _UnreadableError:
+        return item
+
+
+def _boolean(text: str, _schema: Mapping[str, Any]) -> bool:
+    try:
+        return _WORDS[text.strip().lower()]
+    except KeyError:
+        raise _UnreadableError(text) from None
+
+
+def _integer(text: str, schema: Mapping[str, Any]) -> int:
+    if "units" in schema:
+        value = units.parse(text, schema["units"])
+        if value != int(value):
+            raise _UnreadableError(text)
+        return int(value)
+    if re.fullmatch(r"\s*[-+]?\d+\s*", text, re.ASCII) is None:
+        raise _UnreadableError(text)
+    return int(text)
+
+
+def _number(text: str, schema: Mapping[str, Any]) -> float | int:
+    if "units" in schema:
+        return units.parse(text, schema["units"])
+    if re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", text, re.ASCII) is None:
+        raise _UnreadableError(text)
+    return int(text) if text.strip().lstrip("+-").isdigit() else float(text)
+
+
+def _array(text: str, schema: Mapping[str, Any]) -> list[Any]:
+    stripped = text.strip()
+    if stripped.startswith("["):
+        document = parse(stripped, "")
+        if document.problems or not isinstance(document.data, list):
+            raise _UnreadableError(text)
+        return [_read_item(item, schema.get("items", {})) for item in document.data]
+    if not stripped:
+        return []
+    words = re.split(r"\s*,\s*" if "," in stripped else r"\s+", stripped.strip(","))
+    if not _has_spaces(schema.get("items", {})):
+        words = re.split(r"[\s,]+", stripped.strip(" ,"))
+    return [_read_item(word, schema.get("items", {})) for word in words]
+
+
+def _object(text: str, _schema: Mapping[str, Any]) -> Any:
+    document = parse(text, "")
+    if document.problems or not isinstance(document.data, dict):
+        raise _UnreadableError(text)
+    return document.data
+
+
+_READERS = {"boolean": _boolean, "integer": _integer, "number": _number, "array": _array, "object": _object}

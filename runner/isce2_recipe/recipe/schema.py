@@ -1,0 +1,364 @@
+"""Values against JSON Schema (2020-12): the keywords our schemas use, with messages for people.
+
+A checker of our own instead of ``jsonschema``, whose import takes 0.1 s, keeps ``lint`` and ``--help`` quick;
+a test holds both to the same verdict on every recipe of the corpus.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any
+
+from isce2_recipe.paths import data_folder
+
+Path = tuple[str | int, ...]
+Schema = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One way in which a value breaks its schema.
+
+    Attributes
+    ----------
+    path : tuple
+        Keys and indices that lead to the offending value.
+    keyword : str
+        The schema keyword it breaks.
+    message : str
+        What was expected and what was found, to be read after the value's name.
+    key : bool
+        Whether the key at ``path`` is at fault rather than its value.
+    hint : str or None
+        What to do.
+    """
+
+    path: Path
+    keyword: str
+    message: str
+    key: bool = False
+    hint: str | None = None
+
+
+@lru_cache
+def load_schema(file: str) -> dict[str, Any]:
+    """One of the shipped schemas by its name below ``schemas/``."""
+    loaded: dict[str, Any] = json.loads((data_folder("schemas") / file).read_text(encoding="utf-8"))
+    return loaded
+
+
+def resolve(schema: Schema, home: str) -> tuple[Schema, str]:
+    """The schema with its ``$ref`` replaced by what it names, and the file that is at home in.
+
+    Keywords beside ``$ref`` win over the referenced ones.
+
+    Raises
+    ------
+    KeyError
+        If nothing goes by that name.
+    """
+    if "$ref" not in schema:
+        return schema, home
+    file, _, pointer = schema["$ref"].partition("#")
+    home = file.rpartition("/")[2] or home
+    target: Any = load_schema(home)
+    for part in pointer.strip("/").split("/"):
+        target = target[part]
+    target, home = resolve(target, home)
+    return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}, home
+
+
+def validate(value: Any, schema: Schema, home: str, path: Path = ()) -> Iterator[Violation]:
+    """Every way in which ``value`` breaks ``schema``, which stands in the file ``home``."""
+    schema, home = resolve(schema, home)
+    if "type" in schema and not _has_type(value, schema["type"]):
+        yield Violation(path, "type", f"must be {_type_words(schema)}, instead got {show(value)}")
+        return
+    for keyword, check in _CHECKS.items():
+        if keyword in schema:
+            yield from check(value, schema, home, path)
+
+
+def show(value: Any) -> str:
+    """A value as users write it, cut to a line."""
+    if isinstance(value, str):
+        text = f"'{value}'"
+    elif isinstance(value, Mapping):
+        text = "a mapping"
+    else:
+        try:
+            text = json.dumps(value, ensure_ascii=False)
+        except (TypeError, ValueError):
+            text = str(value)
+    return text if len(text) <= 80 else text[:76] + "..." + text[-1]
+
+
+def closest(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ...]) -> str | None:
+    """The known word most like ``word``, where one is alike enough."""
+    folded = {name.lower().replace("-", "_"): name for name in known}
+    found = get_close_matches(word.lower().replace("-", "_"), folded, 1, 0.6)
+    return folded[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ...]) -> str:
+    """A hint that names the closest known word, or else all of them."""
+    match = closest(word, known)
+    if match is not None:
+        return f"did you mean '{match}'?"
+    return "known are " + ", ".join(known) if known else "there are none"
+
+
+def _has_type(value: Any, types: str | list[str]) -> bool:
+    return any(_TYPES[name](value) for name in ([types] if isinstance(types, str) else types))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_TYPES: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "integer": lambda value: _is_number(value) and value == int(value),
+    "number": _is_number,
+    "boolean": lambda value: isinstance(value, bool),
+    "array": lambda value: isinstance(value, list | tuple),
+    "object": lambda value: isinstance(value, Mapping),
+    "null": lambda value: value is None,
+}
+_TYPE_WORDS = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+
+
+def _type_words(schema: Schema) -> str:
+    types = schema["type"]
+    names = [types] if isinstance(types, str) else list(types)
+    if "string" in names and "title" in schema:
+        return _with_example(schema)
+    return " or ".join(_TYPE_WORDS[name] for name in names)
+
+
+def _with_example(schema: Schema) -> str:
+    words = f"a {schema['title']}" if schema["title"][0] not in "aeiouA{" else f"an {schema['title']}"
+    examples = schema.get("examples")
+    return f"{words} such as {examples[0]}" if examples else words
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Equality of JSON values: true is not 1."""
+    return isinstance(a, bool) == isinstance(b, bool) and bool(a == b)
+
+
+def _enum(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+    allowed = schema["enum"]
+    if not any(_equal(value, choice) for choice in allowed):
+        words = [str(choice) for choice in allowed]
+        match = closest(str(value), words)
+        hint = f"did you mean '{match}'?" if match is not None else None
+        message = f"must be one of {', '.join(words)}, instead got {show(value)}"
+        yield Violation(path, "enum", message, hint=hint)
+
+
+def _const(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+    if not _equal(value, schema["const"]):
+        yield Violation(path, "const", f"must be {show(schema['const'])}, instead got {show(value)}")
+
+
+@lru_cache(maxsize=512)
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """A JSON Schema pattern as Python's regular expression: ``$`` is the very end, digits are ASCII.
+
+    Raises
+    ------
+    re.error
+        If it is not a regular expression.
+    """
+    return re.compile(re.sub(r"(?<!\\)\$(?=$|\))", r"\\Z", pattern), re.ASCII)
+
+
+def _pattern(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+    if not isinstance(value, str):
+        return
+    try:
+        matches = compile_pattern(schema["pattern"]).search(value) is not None
+    except re.error:
+        return  # Reported where the pattern is written.
+    if not matches:
+        words = _with_example(schema) if "title" in schema else f"text that matches {schema['pattern']}"
+        yield Violation(path, "pattern", f"must be {words}, instead got {show(value)}")
+
+
+def _format(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+    if not isinstance(value, str):
+        return
+    kind = schema["format"]
+    if kind == "date" and not _parses(date.fromisoformat, value, r"\d{4}-\d\d-\d\d"):
+        yield Violation(path, "format", f"must be a date such as 2020-06-04, instead got {show(value)}")
+    if kind == "date-time" and not _parses(
+        datetime.fromisoformat, value, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
+    ):
+        example = "2020-06-04T02:23:12Z"
+        yield Violation(
+            path, "format", f"must be a date and time such as {example}, instead got {show(value)}"
+        )
+    if kind == "uri" and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z", value):
+        yield Violation(path, "format", f"must be a URL, instead got {show(value)}")
+
+
+def _parses(reader: Callable[[str], Any], value: str, shape: str) -> bool:
+    try:
+        reader(value)
+    except ValueError:
+        return False
+    return re.fullmatch(shape, value, re.ASCII) is not None
+
+
+def _limit(keyword: str, holds: Callable[[Any, Any], bool], words: str) -> Callable[..., Iterator[Violation]]:
+    """A check of a number against a limit."""
+
+    def check(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+        if _is_number(value) and not holds(value, schema[keyword]):
+            unit = f" {schema['units']}" if "units" in schema else ""
+            message = f"must be {words} {schema[keyword]}{unit}, instead got {show(value)}"
+            yield Violation(path, keyword, message)
+
+    return check
+
+
+def _size(
+    keyword: str, kinds: tuple[type, ...], holds: Callable[[int, int], bool], words: str
+) -> Callable[..., Iterator[Violation]]:
+    """A check of a length against a limit."""
+    unit = "character" if kinds == (str,) else "item"
+
+    def check(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+        limit = schema[keyword]
+        size: int = (
+            len(value) if isinstance(value, str | list | tuple) and isinstance(value, kinds) else limit
+        )
+        if not holds(size, limit):
+            what = unit if limit == 1 else f"{unit}s"
+            yield Violation(path, keyword, f"must have {words} {limit} {what}, instead got {size}")
+
+    return check
+
+
+def _multiple(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+    step = schema["multipleOf"]
+    if _is_number(value) and abs(value / step - round(value / step)) > 1e-9:
+        yield Violation(path, "multipleOf", f"must be a multiple of {step}, instead got {show(value)}")
+
+
+def _unique(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+    if not isinstance(value, list | tuple) or not schema["uniqueItems"]:
+        return
+    seen: list[Any] = []
+    for index, item in enumerate(value):
+        if any(_equal(item, other) for other in seen):
+            yield Violation((*path, index), "uniqueItems", f"{show(item)} is in the list twice")
+        seen.append(item)
+
+
+def _items(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
+    if isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from validate(item, schema["items"], home, (*path, index))
+
+
+def _required(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+    if isinstance(value, Mapping):
+        for name in schema["required"]:
+            if name not in value:
+                yield Violation(path, "required", f"is missing the key '{name}'")
+
+
+def _properties(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
+    if isinstance(value, Mapping):
+        for name, below in schema["properties"].items():
+            if name in value:
+                yield from validate(value[name], below, home, (*path, name))
+
+
+def _additional(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
+    if not isinstance(value, Mapping):
+        return
+    known, rest = schema.get("properties", {}), schema["additionalProperties"]
+    for name in value:
+        if name in known or rest is True:
+            continue
+        if rest is False:
+            hint = did_you_mean(str(name), [key for key in known if key not in value] or list(known))
+            yield Violation((*path, name), "additionalProperties", f"has no key '{name}'", True, hint)
+        else:
+            yield from validate(value[name], rest, home, (*path, name))
+
+
+def _names(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
+    if isinstance(value, Mapping):
+        for name in value:
+            for violation in validate(name, schema["propertyNames"], home, (*path, name)):
+                yield Violation(violation.path, "propertyNames", violation.message, True, violation.hint)
+
+
+def _any_of(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
+    """Of the alternatives the one that comes nearest: of the right type, else all of them in words."""
+    attempts = [list(validate(value, below, home, path)) for below in schema["anyOf"]]
+    if not all(attempts):
+        return
+    deeper = [found for found in attempts if any(violation.path != path for violation in found)]
+    if deeper:
+        yield from deeper[0]
+        return
+    words = dict.fromkeys(_alternative(resolve(below, home)[0]) for below in schema["anyOf"])
+    yield Violation(path, "anyOf", f"must be {' or '.join(words)}, instead got {show(value)}")
+
+
+def _alternative(schema: Schema) -> str:
+    if "title" in schema:
+        return _with_example(schema)
+    if "enum" in schema:
+        return "one of " + ", ".join(str(choice) for choice in schema["enum"])
+    words = _type_words(schema)
+    return f"{words} above {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else words
+
+
+_CHECKS: dict[str, Callable[[Any, Schema, str, Path], Iterator[Violation]]] = {
+    "const": _const,
+    "enum": _enum,
+    "pattern": _pattern,
+    "format": _format,
+    "minimum": _limit("minimum", lambda value, limit: value >= limit, "at least"),
+    "maximum": _limit("maximum", lambda value, limit: value <= limit, "at most"),
+    "exclusiveMinimum": _limit("exclusiveMinimum", lambda value, limit: value > limit, "above"),
+    "exclusiveMaximum": _limit("exclusiveMaximum", lambda value, limit: value < limit, "below"),
+    "multipleOf": _multiple,
+    "minLength": _size("minLength", (str,), lambda size, limit: size >= limit, "at least"),
+    "maxLength": _size("maxLength", (str,), lambda size, limit: size <= limit, "at most"),
+    "minItems": _size("minItems", (list, tuple), lambda size, limit: size >= limit, "at least"),
+    "maxItems": _size("maxItems", (list, tuple), lambda size, limit: size <= limit, "at most"),
+    "uniqueItems": _unique,
+    "items": _items,
+    "propertyNames": _names,
+    "required": _required,
+    "properties": _properties,
+    "additionalProperties": _additional,
+    "anyOf": _any_of,
+}
+KEYWORDS = frozenset(_CHECKS) | {
+    "$ref", "$schema", "$id", "$defs", "type", "title", "description", "default", "examples",
+    "units", "secret", "deprecated",
+}  # fmt: skip
+"""All keywords the shipped schemas may use; a test holds them to it."""

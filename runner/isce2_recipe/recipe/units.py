@@ -1,0 +1,69 @@
+"""Numbers with units in recipes and on the command line: ``30 m``, ``1 arcsec``, ``2h``, ``8 GiB``."""
+
+from __future__ import annotations
+
+import re
+
+from isce2_recipe.errors import ParameterError
+
+# Factor to the base unit of its kind; the base units are those `units:` of a parameter may name.
+_KINDS: dict[str, dict[str, float]] = {
+    "m": {"m": 1.0, "km": 1e3, "cm": 1e-2, "mm": 1e-3},
+    "deg": {
+        "deg": 1.0, "°": 1.0, "arcmin": 1 / 60, "arcsec": 1 / 3600, '"': 1 / 3600, "rad": 57.29577951308232,
+    },
+    "s": {"s": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0, "d": 86400.0},
+    "Hz": {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9},
+    "byte": {
+        "B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
+        "KiB": 2.0**10, "kiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40,
+        "Ki": 2.0**10, "ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40,
+    },
+}  # fmt: skip
+_KINDS["d"] = {unit: factor / 86400 for unit, factor in _KINDS["s"].items()}
+_KINDS["rad"] = {unit: factor / 57.29577951308232 for unit, factor in _KINDS["deg"].items()}
+_QUANTITY = re.compile(r'\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z°"]*)\s*')
+
+
+def parse(text: str, unit: str) -> float | int:
+    """A number in ``unit``, from text with or without a unit of the same kind.
+
+    Whole numbers without a unit, or whose unit makes them whole, come back as int.
+
+    Raises
+    ------
+    ParameterError
+        If the text is no number, or its unit is unknown or of another kind.
+    """
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise ParameterError(f"must be a number with a unit such as '30 {unit}', instead got '{text}'")
+    factors = _KINDS[unit]
+    if match[2] and match[2] not in factors:
+        known = ", ".join(name for name in factors if name.isalpha())
+        raise ParameterError(f"must be in {known}, instead got '{text}'")
+    value = float(match[1]) * (factors[match[2]] if match[2] else 1.0)
+    rounded = round(value, 12)
+    return int(rounded) if rounded == int(rounded) and "." not in match[1] else rounded
+
+
+def seconds(value: float | str) -> float:
+    """A duration such as ``90``, ``90 s``, ``30 min`` or ``2h`` in seconds.
+
+    Raises
+    ------
+    ParameterError
+        If the text is not a duration.
+    """
+    return float(value if isinstance(value, int | float) else parse(value, "s"))
+
+
+def amount(value: float | str) -> float:
+    """An amount such as ``4``, ``8 GB`` or ``500 MiB`` as a number: of threads, or of bytes.
+
+    Raises
+    ------
+    ParameterError
+        If the text is not an amount.
+    """
+    return float(value if isinstance(value, int | float) else parse(value, "byte"))
