@@ -155,10 +155,9 @@ def _observations(
     means[:, ~valid] = np.nan
     components = sources.components.read(1, part)
     labels = np.where(valid, np.stack([valid, components]), np.nan).astype(np.float32)
-    transform = sources.unwrapped.transform(part)
     return (
-        project(means, transform, grid, threads=threads),
-        project(labels, transform, grid, nearest=True, threads=threads),
+        project(means, sources.unwrapped, part, grid, threads=threads),
+        project(labels, sources.unwrapped, part, grid, nearest=True, threads=threads),
     )
 
 
@@ -179,7 +178,8 @@ def _on_grid(raster: GeoRaster, grid: MapGrid, threads: int, *, nearest: bool) -
     if part is None:
         return np.full((grid.rows, grid.cols), np.nan, np.float32)
     values = raster.read(1, part).astype(np.float32)[None]
-    return project(values, raster.transform(part), grid, nearest=nearest, threads=threads)[0]
+    result: FloatArray = project(values, raster, part, grid, nearest=nearest, threads=threads)[0]
+    return result
 
 
 @dataclass(frozen=True, slots=True)

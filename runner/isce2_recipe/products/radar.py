@@ -54,7 +54,7 @@ def radar_window(folder: Path, burst: BurstGeometry, looks: Looks) -> RadarWindo
     along = _Span.looked(
         burst.samples, window["firstvalidsample"], window["numberofvalidsamples"], looks.range
     )
-    dropped = timedelta(seconds=burst.lines % looks.azimuth * burst.azimuth_interval_s)
+    last = azimuth.total * looks.azimuth - 1
     return RadarWindow(
         lines=azimuth.total,
         samples=along.total,
@@ -64,7 +64,9 @@ def radar_window(folder: Path, burst: BurstGeometry, looks: Looks) -> RadarWindo
         valid_samples=along.valid,
         azimuth_interval_s=burst.azimuth_interval_s * looks.azimuth,
         range_spacing_m=burst.range_spacing_m * looks.range,
-        sensing_stop=(burst.stop - dropped).strftime(_TIME_FORMAT),
+        sensing_stop=(burst.start + timedelta(seconds=last * burst.azimuth_interval_s)).strftime(
+            _TIME_FORMAT
+        ),
     )
 
 

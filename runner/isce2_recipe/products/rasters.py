@@ -24,6 +24,7 @@ _GEOGRAPHIC = "EPSG:4326"
 # A bilinear kernel reaches one output pixel to either side when it averages down; this many make the
 # result of a block independent of where its neighbours were cut.
 _KERNEL_MARGIN = 3.0
+_METRES_A_DEGREE = 111_195.0  # of a great circle of the mean Earth, radius 6371 km
 
 FloatArray = NDArray[np.float32]
 
@@ -79,6 +80,20 @@ class GeoRaster:
     def same_grid(self, other: GeoRaster) -> bool:
         """Whether the pixels of both coincide."""
         return replace(self, path=other.path) == other
+
+    def kernel_scale(self, pixel_m: float) -> dict[str, float]:
+        """GDAL's options that fix the width of its averaging kernel on a map of so large pixels.
+
+        Left alone GDAL guesses it anew for every block, and blocks would differ where they meet. A width of
+        whole pixels keeps a slope a slope; any other wobbles by a tenth of a pixel.
+        """
+        latitude = math.radians(self.north + self.rows / 2 * self.step_latitude)
+        width_m = self.step_longitude * _METRES_A_DEGREE * math.cos(latitude)
+        height_m = -self.step_latitude * _METRES_A_DEGREE
+        return {
+            "XSCALE": 1 / max(1, round(pixel_m / width_m)),
+            "YSCALE": 1 / max(1, round(pixel_m / height_m)),
+        }
 
     def read(self, band: int, part: Part) -> NDArray[Any]:
         """A part of one band (from 1), shape (part.rows, part.cols)."""
@@ -169,16 +184,22 @@ def opened(path: Path) -> Iterator[Any]:
 
 
 def project(
-    values: FloatArray, transform: Affine, grid: MapGrid, *, nearest: bool = False, threads: int = 1
+    values: FloatArray,
+    raster: GeoRaster,
+    part: Part,
+    grid: MapGrid,
+    *,
+    nearest: bool = False,
+    threads: int = 1,
 ) -> FloatArray:
     """Bands on a map grid; NaN is no data and takes no part in any mean.
 
     Parameters
     ----------
-    values : array of float32, shape (bands, rows, cols)
-        In degrees. All bands share the costly part, the coordinates, so hand them over together.
-    transform : Affine
-        Of the upper-left corner of ``values``.
+    values : array of float32, shape (bands, part.rows, part.cols)
+        All bands share the costly part, the coordinates, so hand them over together.
+    raster, part : GeoRaster, Part
+        Where the values lie.
     nearest : bool
         Take the nearest pixel instead of a bilinear mean (which covers all pixels below the output pixel).
 
@@ -193,7 +214,7 @@ def project(
     reproject(
         values,
         result,
-        src_transform=transform,
+        src_transform=raster.transform(part),
         src_crs=_GEOGRAPHIC,
         src_nodata=np.nan,
         dst_transform=grid.transform,
@@ -203,6 +224,7 @@ def project(
         num_threads=threads,
         tolerance=0.0,
         UNIFIED_SRC_NODATA="NO",
+        **raster.kernel_scale(grid.pixel_m),
     )
     return result
 

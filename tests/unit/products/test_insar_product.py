@@ -1,0 +1,241 @@
+"""A whole product: its files, its text and its archive."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from conftest import burst, ingredients, write_radar_files
+from PIL import Image
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.products.insar import InsarProduct, make_product
+from isce2_recipe.products.parameter_file import perpendicular_baseline_m
+from isce2_recipe.products.radar import radar_window
+from isce2_recipe.types import Looks
+
+NAME = "S1_136231_IW2_20200604_20200616_VV_INT80_663F"
+LAYERS = ["unw_phase", "wrapped_phase", "corr", "conncomp", "dem", "lv_theta", "lv_phi", "amp", "water_mask"]
+RADAR = ["wrapped_phase_rdr", "lat_rdr", "lon_rdr", "los_rdr"]
+# HyP3's keys in HyP3's order, as in the real files that MintPy tests with.
+KEYS = [
+    "Reference Granule",
+    "Secondary Granule",
+    "Reference Pass Direction",
+    "Reference Orbit Number",
+    "Secondary Pass Direction",
+    "Secondary Orbit Number",
+    "Baseline",
+    "UTC time",
+    "Heading",
+    "Spacecraft height",
+    "Earth radius at nadir",
+    "Slant range near",
+    "Slant range center",
+    "Slant range far",
+    "Range looks",
+    "Azimuth looks",
+    "INSAR phase filter",
+    "Phase filter parameter",
+    "Range bandpass filter",
+    "Azimuth bandpass filter",
+    "DEM source",
+    "DEM resolution (m)",
+    "Unwrapping type",
+    "Speckle filter",
+    "Water mask",
+]
+RADAR_KEYS = [
+    "Radar n lines",
+    "Radar n samples",
+    "Radar first valid line",
+    "Radar n valid lines",
+    "Radar first valid sample",
+    "Radar n valid samples",
+    "Multilook azimuth time interval",
+    "Multilook range pixel size",
+    "Radar sensing stop",
+]
+
+
+@pytest.fixture
+def single(tmp_path, ground) -> InsarProduct:
+    """A product of one burst."""
+    ground.write(tmp_path)
+    write_radar_files(tmp_path / "isce", burst(), Looks(20, 4))
+    return product(tmp_path, bursts=1)
+
+
+def product(folder: Path, *, bursts: int = 2, out: str = "out") -> InsarProduct:
+    (folder / out).mkdir()
+    return make_product(
+        NAME, folder / out, ingredients(folder, bursts=bursts), threads=1, progress=lambda *_: None
+    )
+
+
+def parameters(made: InsarProduct) -> dict[str, str]:
+    text = (made.directory / f"{NAME}.txt").read_text()
+    return dict(line.split(": ", 1) for line in text.splitlines())
+
+
+def test_files_of_a_single_burst(single):
+    names = {path.name for path in single.directory.iterdir()}
+    tiffs = {f"{NAME}_{layer}.tif" for layer in LAYERS + RADAR}
+    others = {f"{NAME}.txt", f"{NAME}_README.md.txt", f"{NAME}_unw_phase.png", f"{NAME}_unw_phase_thumb.png"}
+    assert names == tiffs | others
+
+
+def test_many_bursts_have_no_radar_layers(tmp_path, ground):
+    ground.write(tmp_path)
+    made = product(tmp_path)
+    assert not list(made.directory.glob("*_rdr.tif"))
+    assert list(parameters(made)) == KEYS
+
+
+def test_parameters(single):
+    values = parameters(single)
+    assert list(values) == KEYS + RADAR_KEYS
+    assert values["Reference Granule"] == "S1_136231_IW2_20200604T022312_VV_7C85-BURST"
+    assert values["Reference Pass Direction"] == "DESCENDING"
+    assert values["Secondary Orbit Number"] == "21979"
+    assert values["Baseline"] == "-101.25"
+    assert float(values["UTC time"]) == pytest.approx(2 * 3600 + 23 * 60 + 13.963847, abs=1e-9)
+    far = 846099.1914484155 + 164 * 2.329562114715323
+    assert float(values["Slant range far"]) == far
+    assert float(values["Slant range center"]) == (846099.1914484155 + far) / 2
+    assert values["Water mask"] == "no"
+
+
+def test_mintpy_can_split_every_line(single):
+    """Its reader takes ``strip, remove spaces, split(':')[:2]`` and wants two parts of every line."""
+    required = "UTCtime Azimuthlooks Rangelooks Earthradiusatnadir Spacecraftheight Slantrangenear Heading"
+    found = {}
+    with (single.directory / f"{NAME}.txt").open() as lines:
+        for line in lines:
+            key, value = line.strip().replace(" ", "").split(":")[:2]
+            found[key] = value
+    assert set(required.split()) | {"Baseline", "ReferenceGranule", "Unwrappingtype"} <= set(found)
+    assert float(found["Heading"]) % 360.0 - 360.0 == pytest.approx(-167.9294)
+
+
+def test_radar_window_counts_whole_looks(tmp_path):
+    """41 lines of which 2..37 are valid make 10 looked lines of which 1..8 are; one line is left over."""
+    geometry = burst()
+    window = radar_window(tmp_path, geometry, Looks(20, 4))
+    assert (window.lines, window.first_valid_line, window.valid_lines) == (10, 1, 8)
+    # Samples 25..154 of 165: looks 2..6 of 8.
+    assert (window.samples, window.first_valid_sample, window.valid_samples) == (8, 2, 5)
+    assert window.azimuth_interval_s == 4 * geometry.azimuth_interval_s
+    assert window.sensing_stop == "2020-06-04T02:23:14.044014"  # start + 39 lines
+
+
+def test_radar_window_is_what_resampling_left(tmp_path):
+    (tmp_path / "fine_interferogram").mkdir()
+    trimmed = {
+        "firstvalidline": 5,
+        "numberofvalidlines": 30,
+        "firstvalidsample": 30,
+        "numberofvalidsamples": 120,
+    }
+    text = "".join(
+        f'<property name="{key}">\n  <value>{value}</value></property>' for key, value in trimmed.items()
+    )
+    (tmp_path / "fine_interferogram" / "IW2.xml").write_text(text)
+    window = radar_window(tmp_path, burst(), Looks(20, 4))
+    assert (window.first_valid_line, window.valid_lines) == (2, 6)
+    assert (window.first_valid_sample, window.valid_samples) == (2, 5)
+
+
+def test_valid_region_must_lie_in_the_burst(tmp_path):
+    with pytest.raises(InputError, match="beyond the burst"):
+        radar_window(tmp_path, burst(first_valid_line=20, valid_lines=30), Looks(20, 4))
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_radar_layers(single):
+    def read(layer: str) -> np.ndarray:
+        with rasterio.open(single.directory / f"{NAME}_{layer}_rdr.tif") as dataset:
+            return dataset.read()
+
+    interferogram = read("wrapped_phase")[0]
+    assert interferogram.dtype == np.complex64
+    expected = np.zeros((10, 8), np.complex64)
+    expected[1:9, 2:7] = 1 + 1j
+    np.testing.assert_array_equal(interferogram, expected)
+    # Means over 4 lines and 20 samples of line and sample numbers.
+    np.testing.assert_allclose(read("lat")[0], np.broadcast_to(4 * np.arange(10)[:, None] + 1.5, (10, 8)))
+    np.testing.assert_allclose(read("lon")[0], np.broadcast_to(20 * np.arange(8) + 9.5, (10, 8)))
+    np.testing.assert_allclose(read("los")[0], 30 + 0.01 * read("lon")[0], atol=1e-5)
+    np.testing.assert_allclose(read("los")[1], -100)
+
+
+def test_archive_unpacks_into_a_folder_of_its_name(single, tmp_path):
+    with zipfile.ZipFile(single.zip) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        archive.extractall(tmp_path / "unpacked")
+    assert single.zip.name == f"{NAME}.zip"
+    assert names == sorted(f"{NAME}/{path.name}" for path in single.directory.iterdir())
+    for path in single.directory.iterdir():
+        assert (tmp_path / "unpacked" / NAME / path.name).read_bytes() == path.read_bytes()
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path, ground):
+    ground.write(tmp_path)
+    first, second = product(tmp_path, out="a"), product(tmp_path, out="b")
+    assert first.zip.read_bytes() == second.zip.read_bytes()
+
+
+def test_browse_images(single):
+    browse = Image.open(single.directory / f"{NAME}_unw_phase.png")
+    assert browse.width == 2048
+    alpha = np.asarray(browse)[..., 3]
+    assert alpha[0, 0] == 0
+    assert alpha[alpha.shape[0] // 2, 1024] == 255
+    assert max(Image.open(single.directory / f"{NAME}_unw_phase_thumb.png").size) == 100
+
+
+def test_a_scene_all_of_water_still_makes_a_product(tmp_path, ground):
+    ground.layers["land"][:] = 0
+    ground.write(tmp_path)
+    parts = ingredients(tmp_path, water_masked=True)
+    made = make_product(NAME, tmp_path, parts, threads=1, progress=lambda *_: None)
+    with rasterio.open(made.layers["unw_phase"]) as dataset:
+        assert not dataset.read(1).any()
+    assert parameters(made)["Water mask"] == "yes"
+
+
+def test_readme_tells_what_was_made_from_what(tmp_path, ground):
+    ground.write(tmp_path)
+    text = (product(tmp_path).directory / f"{NAME}_README.md.txt").read_text()
+    assert text.startswith(f"# {NAME}\n")
+    assert "engine isce2 2.6.5" in text
+    assert "These data are simulated" in text
+    assert "WGS 84 / UTM zone 39N" in text
+    assert "Copernicus Sentinel" not in text
+    real = replace(ingredients(tmp_path), source="asf")
+    (tmp_path / "real").mkdir()
+    made = make_product(NAME, tmp_path / "real", real, threads=1, progress=lambda *_: None)
+    text = (made.directory / f"{NAME}_README.md.txt").read_text()
+    assert "simulated" not in text.split("## How")[0].replace("given by hand or simulated", "")
+    assert "modified Copernicus Sentinel data 2020" in text
+
+
+def test_baseline_is_found_in_a_file_that_is_not_xml(tmp_path):
+    path = tmp_path / "topsProc.xml"
+    path.write_text(
+        "<x><Input_list:_>[1, 2]</Input_list:_>"
+        "<IW-2_Bperp_at_midrange_for_first_common_burst>7.5</IW-2_Bperp_at_midrange_for_first_common_burst>"
+        "<IW-1_Bperp_at_midrange_for_first_common_burst>-3.25</IW-1_Bperp_at_midrange_for_first_common_burst>"
+    )
+    assert perpendicular_baseline_m(path) == -3.25
+
+
+def test_missing_baseline_names_the_file(tmp_path):
+    (tmp_path / "topsProc.xml").write_text("<a/>")
+    with pytest.raises(InputError, match=r"topsProc\.xml holds no perpendicular baseline"):
+        perpendicular_baseline_m(tmp_path / "topsProc.xml")

@@ -1,0 +1,77 @@
+"""Names that HyP3's and MintPy's readers know."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isce2_recipe.products.names import burst_product_name, identifier, pixel_size_m
+from isce2_recipe.types import BurstName, Looks
+
+# What MintPy's prep_hyp3 matches on a file's name.
+SINGLE = r"S1_\d{6}_IW[123](_\d{8}){2}_(VV|HH)_INT\d{2}_[0-9A-F]{4}"
+MULTI = r"S1_\d{3}_\d{6}s1n\d{2}-\d{6}s2n\d{2}-\d{6}s3n\d{2}_IW(_\d{8}){2}_(VV|HH)_INT\d{2}_[0-9A-F]{4}"
+
+
+def bursts(*texts: str) -> list[BurstName]:
+    return [BurstName.parse(text) for text in texts]
+
+
+def name(reference: list[BurstName], secondary: list[BurstName], looks: str = "20x4") -> str:
+    return burst_product_name(reference, secondary, looks=Looks.parse(looks), relative_orbit=64, id4="663F")
+
+
+def test_one_pair():
+    made = name(
+        bursts("S1_136231_IW2_20200604T022312_VV_7C85-BURST"),
+        bursts("S1_136231_IW2_20200616T022313_VV_5D11-BURST"),
+    )
+    assert made == "S1_136231_IW2_20200604_20200616_VV_INT80_663F"
+    assert re.fullmatch(SINGLE, made)
+
+
+def test_many_pairs():
+    made = name(
+        bursts(
+            "S1_136232_IW2_20200604T022315_VV_7C85-BURST",
+            "S1_136231_IW2_20200604T022312_VV_7C85-BURST",
+            "S1_136232_IW3_20200604T022316_VV_7C85-BURST",
+        ),
+        bursts(
+            "S1_136232_IW2_20200616T022315_VV_5D11-BURST",
+            "S1_136231_IW2_20200616T022313_VV_5D11-BURST",
+            "S1_136232_IW3_20200616T022316_VV_5D11-BURST",
+        ),
+        looks="5x1",
+    )
+    assert made == "S1_064_000000s1n00-136231s2n02-136232s3n01_IW_20200604_20200616_VV_INT20_663F"
+    assert re.fullmatch(MULTI, made)
+
+
+def test_a_pass_over_midnight_names_its_outermost_dates():
+    made = name(
+        bursts("S1_136231_IW2_20200604T235959_HH_7C85-BURST", "S1_136232_IW2_20200605T000002_HH_7C85-BURST"),
+        bursts("S1_136231_IW2_20200616T235959_HH_5D11-BURST", "S1_136232_IW2_20200617T000002_HH_5D11-BURST"),
+    )
+    assert "_20200604_20200617_HH_" in made
+
+
+@pytest.mark.parametrize(
+    ("looks", "size"), [("20x4", 80), ("10x2", 40), ("5x1", 20), ("5x4", 80), ("40x2", 160)]
+)
+def test_pixel_size(looks, size):
+    assert pixel_size_m(Looks.parse(looks)) == size
+
+
+@given(st.dictionaries(st.text(), st.one_of(st.text(), st.booleans(), st.integers(), st.lists(st.text()))))
+def test_identifier_depends_on_values_only(inputs):
+    assert re.fullmatch("[0-9A-F]{4}", identifier(inputs))
+    assert identifier(inputs) == identifier(dict(reversed(inputs.items())))
+
+
+def test_identifier_tells_requests_apart():
+    made = {identifier({"looks": looks, "n": n}) for looks in ("20x4", "10x2", "5x1") for n in range(20)}
+    assert len(made) == 60
