@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -393,6 +393,12 @@ def write(image: IsceImage, array: NDArray[Any], folder: Path | None = None) -> 
     with publish(image.path) as partial, partial.open("wb") as stream:
         np.ascontiguousarray(bands.transpose(_STORED[image.scheme])).tofile(stream)
     write_sidecars(image, folder)
+
+
+def append_lines(stream: BinaryIO, image: IsceImage, lines: NDArray[Any]) -> None:
+    """Write the next lines, ``(bands, n, samples)``, of a BIL or BIP raster (or one of a single band)."""
+    stored = np.asarray(lines, image.dtype).transpose(_STORED[image.scheme])
+    stream.write(np.ascontiguousarray(stored).data)
 
 
 def read(path: Path, band: int | None = None) -> NDArray[Any]:

@@ -1,0 +1,115 @@
+"""The application's steps after the interferogram: ``filter``, ``unwrap`` and ``geocode``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from isce2_recipe import paths
+from isce2_recipe.engines.builtin import filtering, isceimage, unwrapping
+from isce2_recipe.engines.builtin.geocoding import MapGrid, RadarGrid, map_grid
+from isce2_recipe.engines.builtin.geocoding import geocode as geocode_files
+from isce2_recipe.engines.builtin.job import Catalog, Job
+from isce2_recipe.engines.builtin.swaths import bounding_box
+from isce2_recipe.errors import InputError
+from isce2_recipe.types import Bounds, Looks
+
+# ISCE2 2.6.5, TopsProc.py: what is geocoded when the XML has no list.
+_GEOCODED = (
+    "phsig.cor",
+    "topophase.cor",
+    "filt_topophase.unw",
+    "los.rdr",
+    "topophase.flat",
+    "filt_topophase.flat",
+)
+
+
+def filter_interferogram(job: Job) -> None:
+    """Filter the interferogram and estimate its coherence."""
+    filtering.filter_interferogram(job.folder, job.config.filter_strength, job.cpus)
+
+
+def unwrap(job: Job) -> None:
+    """Unwrap the filtered interferogram, if the XML asks for it."""
+    if job.config.do_unwrap:
+        unwrapping.unwrap(job.folder, _looks(job), job.config.unwrapper)
+
+
+def geocode(job: Job) -> Catalog:
+    """Put the files of the ``geocode list`` that exist on the map."""
+    names = job.config.geocode_list or tuple(f"{paths.MERGED}/{name}" for name in _GEOCODED)
+    files = [path for path in (job.folder / name for name in names) if path.is_file()]
+    if not files:
+        job.log.warning("none of the files to geocode exists: %s", ", ".join(names))
+        return {}
+    dem = isceimage.read_header(job.config.geocode_dem)
+    if (dem.reference or "EGM96").upper() != "WGS84":
+        raise InputError(
+            f"the heights of {dem.path} refer to {dem.reference or 'EGM96'}",
+            hint="give a DEM above the ellipsoid whose .xml says <reference> WGS84",
+        )
+    grid = map_grid(dem, _bounds(job))
+    geocode_files(
+        files,
+        _radar_grid(job),
+        grid,
+        dem,
+        dem_crop=job.folder / paths.MERGED / paths.DEM_CROP,
+        folder=job.folder,
+        progress=job.progress,
+        workers=job.cpus,
+    )
+    return _catalog(job, files[-1], dem.path, grid)
+
+
+def _looks(job: Job) -> Looks:
+    return Looks(job.config.range_looks, job.config.azimuth_looks)
+
+
+def _radar_grid(job: Job) -> RadarGrid:
+    """The merged image begins with the earliest line and the nearest sample of all swaths."""
+    references = [pair.reference.bursts[pair.first].geometry for pair in job.pairs]
+    orbit = job.pairs[0].reference.orbit
+    first = references[0]
+    return RadarGrid.looked(
+        orbit,
+        _looks(job),
+        start_s=orbit.seconds(min(burst.start for burst in references)),
+        azimuth_interval_s=first.azimuth_interval_s,
+        near_range_m=min(burst.near_range_m for burst in references),
+        range_spacing_m=first.range_spacing_m,
+    )
+
+
+def _bounds(job: Job) -> Bounds:
+    """The XML's ``geocode bounding box``, else all ground that the swaths may show."""
+    if job.config.geocode_bounding_box is not None:
+        south, north, west, east = job.config.geocode_bounding_box
+        return Bounds(west, south, east, north)
+    boxes = []
+    for pair in job.pairs:
+        bursts = [pair.reference.bursts[index].geometry for index in pair.indices()]
+        boxes.append(bounding_box(bursts[0], pair.reference.orbit, bursts[-1].stop))
+    souths, norths, wests, easts = zip(*boxes, strict=True)
+    return Bounds(min(wests), min(souths), max(easts), max(norths))
+
+
+def _catalog(job: Job, last: Path, dem: Path, grid: MapGrid) -> Catalog:
+    """What ISCE2 notes in ``topsProc.xml``: the last file's numbers."""
+    image = isceimage.read_header(last)
+    nodes = grid.nodes
+    return {
+        "geocode": {
+            "Dem Used": dem,
+            "Geocoding: ": last.relative_to(job.folder),
+            "Output file: ": isceimage.beside(last, "geo").relative_to(job.folder),
+            "Width": image.samples,
+            "Length": image.lines,
+            "Range looks": job.config.range_looks,
+            "Azimuth looks": job.config.azimuth_looks,
+            "South": nodes.first_latitude + grid.rows * nodes.delta_latitude,
+            "North": nodes.first_latitude,
+            "West": nodes.first_longitude,
+            "East": nodes.first_longitude + grid.cols * nodes.delta_longitude,
+        }
+    }

@@ -1,0 +1,132 @@
+"""Goldstein's filter and the phase-sigma correlation against closed forms and their definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from isce2_recipe.engines.builtin import filtering, isceimage
+from isce2_recipe.engines.builtin.goldstein import BLOCK, STEP, goldstein
+from isce2_recipe.engines.builtin.phase_sigma import phase_sigma_correlation
+
+
+def fringes(lines: int, samples: int, per_line: float, per_sample: float) -> np.ndarray:
+    """A plane of unit magnitude, frequencies in cycles a pixel."""
+    line, sample = np.mgrid[:lines, :samples]
+    return np.exp(2j * np.pi * (per_line * line + per_sample * sample)).astype("c8")
+
+
+def complex_noise(shape: tuple[int, int], seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype("c8")
+
+
+def phase_difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.angle(a * np.conj(b))
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_pure_fringes_come_back(strength):
+    # A whole number of cycles in a block is one line of its spectrum, which no weight can bend.
+    plane = fringes(6 * STEP, 9 * STEP, 3 / BLOCK, -5 / BLOCK) * np.float32(7)
+    filtered = goldstein(plane, strength)
+    inner = (slice(0, 5 * STEP), slice(0, 8 * STEP))
+    assert np.abs(phase_difference(filtered, plane)[inner]).max() < 1e-5
+    assert np.allclose(np.abs(filtered), 7, rtol=1e-6)
+
+
+def test_strength_zero_keeps_every_phase():
+    image = complex_noise((75, 101), 1)
+    assert np.abs(phase_difference(goldstein(image, 0.0), image)).max() < 1e-4
+
+
+def test_noise_falls_and_magnitude_stays():
+    plane = fringes(160, 160, 0.02, 0.013)
+    noisy = (plane + 0.5 * complex_noise(plane.shape, 2)).astype("c8")
+    noisy[40:60, 30:50] = 0
+    filtered = goldstein(noisy, 0.5, workers=2)
+    assert np.allclose(np.abs(filtered), np.abs(noisy), rtol=1e-5)
+    valid = np.abs(noisy) > 0
+    before, after = (phase_difference(image, plane)[valid].std() for image in (noisy, filtered))
+    assert after < 0.5 * before
+
+
+def test_flat_phase_is_fully_coherent_whatever_its_slope():
+    correlation = phase_sigma_correlation(fringes(40, 50, 0.11, -0.07))
+    assert np.abs(correlation[3:-3, 3:-3] - 1).max() < 1e-3
+
+
+def test_frame_without_value():
+    correlation = phase_sigma_correlation(fringes(40, 50, 0, 0), workers=2)
+    assert np.count_nonzero(correlation) == (40 - 5) * (50 - 5)
+    assert correlation[2, 2] > 0
+    assert correlation[-4, -4] > 0
+    assert correlation[-3, 10] == correlation[10, 1] == 0
+
+
+def test_checkerboard_of_two_phases():
+    # Phases +-a have the variance a^2 (1 - m^2), m the weighted mean of the board's signs.
+    a = 0.3
+    line, sample = np.mgrid[:30, :30]
+    correlation = phase_sigma_correlation(np.exp(1j * a * (-1.0) ** (line + sample)).astype("c8"))
+    weight = np.exp(-(np.arange(-2, 3) ** 2) / 2.5)
+    mean = (weight @ [1, -1, 1, -1, 1] / weight.sum()) ** 2
+    expected = 1 / np.sqrt(6 * a**2 * (1 - mean**2) + 1)
+    assert np.abs(correlation[4:-4, 4:-4] - expected).max() < 1e-4
+
+
+def test_noise_of_known_variance():
+    # Many windows: the expected variance is sigma^2 (1 - sum w^2), less what the fitted slope takes.
+    sigma = 0.1
+    rng = np.random.default_rng(3)
+    image = np.exp(1j * sigma * rng.standard_normal((300, 300))).astype("c8")
+    correlation = phase_sigma_correlation(image)[5:-5, 5:-5]
+    variance = ((1 / correlation**2 - 1) / 6).mean()
+    weight = np.exp(-(np.arange(-2, 3) ** 2) / 2.5)
+    weight /= weight.sum()
+    expected = sigma**2 * (1 - (weight**2).sum() ** 2)
+    assert 0.9 * expected < variance < 1.1 * expected
+
+
+def definition(image: np.ndarray, i: int, j: int) -> float:
+    """The correlation of one pixel, written out."""
+    window = [(k, n) for k in range(-2, 3) for n in range(-2, 3)]
+    weight = {kn: np.exp(-(kn[0] ** 2 + kn[1] ** 2) / 2.5) for kn in window}
+    total = sum(weight.values())
+    z = {(k, n): complex(image[i + k, j + n]) for k in range(-3, 3) for n in range(-3, 3)}
+    along = np.angle(sum(weight[k, n] * z[k, n] * z[k, n - 1].conjugate() for k, n in window))
+    across = np.angle(sum(weight[k, n] * z[k, n] * z[k - 1, n].conjugate() for k, n in window))
+    level = {(k, n): z[k, n] * np.exp(-1j * (n * along + k * across)) for k, n in window}
+    centre = np.conj(sum(level.values()))
+    phases = {kn: np.angle(value * centre) for kn, value in level.items()}
+    mean = sum(weight[kn] * phases[kn] for kn in window) / total
+    square = sum(weight[kn] * phases[kn] ** 2 for kn in window) / total
+    return float(1 / np.sqrt(6 * (square - mean**2) + 1))
+
+
+def test_correlation_follows_its_definition():
+    image = (fringes(50, 60, 0.05, 0.1) + 0.7 * complex_noise((50, 60), 4)).astype("c8")
+    correlation = phase_sigma_correlation(image)
+    for i, j in [(3, 3), (17, 20), (18, 41), (46, 56), (33, 5)]:
+        assert correlation[i, j] == pytest.approx(definition(image, i, j), abs=2e-5)
+
+
+def test_no_data_has_no_coherence():
+    image = fringes(40, 40, 0, 0)
+    image[:, 20:] = 0
+    correlation = phase_sigma_correlation(image)
+    assert not correlation[:, 23:].any()
+    assert correlation[10, 15] == pytest.approx(1)
+    assert not phase_sigma_correlation(image[:5]).any()
+
+
+def test_files_of_the_step(tmp_path):
+    (tmp_path / "merged").mkdir()
+    plane = fringes(64, 80, 1 / 32, 0) * np.float32(3)
+    isceimage.write(isceimage.describe(tmp_path / "merged/topophase.flat", plane, image_type="cpx"), plane)
+    filtering.filter_interferogram(tmp_path, 0.5, workers=2)
+    filtered = isceimage.read_header(tmp_path / "merged/filt_topophase.flat")
+    correlation = isceimage.read_header(tmp_path / "merged/phsig.cor")
+    assert (filtered.data_type, filtered.image_type) == ("CFLOAT", "cpx")
+    assert (correlation.data_type, correlation.image_type) == ("FLOAT", "cor")
+    assert np.allclose(isceimage.read(correlation.path, 1)[10:40, 10:60], 1, atol=1e-3)
