@@ -33,11 +33,14 @@ class BurstMetadata:
     annotation : dict of str to Element
         ``product`` and, where there are any, ``calibration``, ``noise`` and ``rfi``: roots as in the SAFE's
         own files, listing *all* bursts of the swath.
+    polarizations : tuple of str
+        All that the SLC has.
     """
 
     path: Path
     manifest: Element
     annotation: dict[str, Element]
+    polarizations: tuple[str, ...]
 
     @property
     def product(self) -> Element:
@@ -114,7 +117,8 @@ def read_metadata(path: Path, name: BurstName) -> BurstMetadata:
             f"burst metadata {path} holds no annotation of {wanted}, only of {_held(root)}",
             hint=f"give the metadata of {name}",
         )
-    return BurstMetadata(path, manifest, annotation)
+    polarizations = {part.findtext("polarisation") or "" for part in root.iterfind("metadata/product")}
+    return BurstMetadata(path, manifest, annotation, tuple(sorted(polarizations)))
 
 
 def find_index(metadata: BurstMetadata, name: BurstName, expected: int | None = None) -> int:
@@ -145,6 +149,49 @@ def find_index(metadata: BurstMetadata, name: BurstName, expected: int | None = 
         f"burst metadata {metadata.path}: none of the {count} bursts of IW{name.swath} begins at "
         f"{name.start:%Y-%m-%dT%H:%M:%S}, the time of {name} (they begin at {begins or 'no time at all'})",
         hint="give the metadata that belongs to the burst",
+    )
+
+
+def footprint(metadata: BurstMetadata, index: int) -> tuple[tuple[float, float], ...]:
+    """Closed polygon (longitude, latitude) around a burst, from the geolocation grid.
+
+    Raises
+    ------
+    InputError
+        If the annotation has no geolocation grid.
+    """
+    rows: dict[int, list[tuple[int, tuple[float, float]]]] = {}
+    for point in metadata.product.iterfind("geolocationGrid/geolocationGridPointList/geolocationGridPoint"):
+        place = float(point.findtext("longitude")), float(point.findtext("latitude"))
+        rows.setdefault(int(point.findtext("line")), []).append((int(point.findtext("pixel")), place))
+    if not rows:
+        raise InputError(f"burst metadata {metadata.path} has no geolocation grid", hint=REFETCH)
+    lines = int(metadata.number("swathTiming/linesPerBurst"))
+    first = max((line for line in rows if line <= index * lines), default=min(rows))
+    last = min((line for line in rows if line >= (index + 1) * lines - 1), default=max(rows))
+    ring = [place for _, place in sorted(rows[first])] + [place for _, place in sorted(rows[last])[::-1]]
+    return (*ring, ring[0])
+
+
+def slc_name(metadata: BurstMetadata, name: BurstName) -> str:
+    """The name of the SLC a burst was cut from; a burst's last four characters are its SLC's."""
+    period = metadata.manifest.find(f".//{_SAFE}acquisitionPeriod")
+    if period is None:
+        raise InputError(
+            f"burst metadata {metadata.path}: the manifest has no acquisitionPeriod", hint=REFETCH
+        )
+    times = [
+        (period.findtext(f"{_SAFE}{tag}") or "").partition(".")[0].replace("-", "").replace(":", "")
+        for tag in ("startTime", "stopTime")
+    ]
+    channels = ("D" if len(metadata.polarizations) > 1 else "S") + (
+        "H" if name.polarization[0] == "H" else "V"
+    )
+    orbit = int(metadata.number("adsHeader/absoluteOrbitNumber"))
+    datatake = int(metadata.number("adsHeader/missionDataTakeId"))
+    return (
+        f"{metadata.text('adsHeader/missionId')}_IW_SLC__1S{channels}_{'_'.join(times)}_"
+        f"{orbit:06d}_{datatake:06X}_{name.suffix}"
     )
 
 

@@ -1,0 +1,82 @@
+"""Earthdata Login credentials: found, never written."""
+
+from __future__ import annotations
+
+import netrc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from isce2_recipe.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """How to log in, and where that was found.
+
+    Attributes
+    ----------
+    origin : str
+        Names of the variables or the file, for messages; empty when nothing was found.
+    token : str or None
+        A bearer token.
+    user, password : str or None
+    """
+
+    origin: str = ""
+    token: str | None = field(default=None, repr=False)
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def found(self) -> bool:
+        """Whether there is anything to log in with."""
+        return bool(self.token or self.user)
+
+
+HINT = (
+    "set EARTHDATA_TOKEN, or EARTHDATA_USERNAME and EARTHDATA_PASSWORD, or put "
+    "'machine urs.earthdata.nasa.gov login USER password PASSWORD' into ~/.netrc; "
+    "accounts are free: https://urs.earthdata.nasa.gov/users/new"
+)
+
+
+def find_credentials(environment: Mapping[str, str], login_url: str) -> Credentials:
+    """Credentials from ``EARTHDATA_TOKEN``, else user name and password, else the netrc file.
+
+    Parameters
+    ----------
+    environment : mapping
+        ``NETRC`` names another netrc file than ``~/.netrc``.
+    login_url : str
+        Earthdata Login; its host is the netrc machine.
+
+    Raises
+    ------
+    InputError
+        If the netrc file cannot be parsed, or a user name is given without a password.
+    """
+    if environment.get("EARTHDATA_TOKEN"):
+        return Credentials("EARTHDATA_TOKEN", token=environment["EARTHDATA_TOKEN"].strip())
+    user, password = environment.get("EARTHDATA_USERNAME"), environment.get("EARTHDATA_PASSWORD")
+    if user and password:
+        return Credentials("EARTHDATA_USERNAME and EARTHDATA_PASSWORD", user=user, password=password)
+    if user or password:
+        missing = "EARTHDATA_PASSWORD" if user else "EARTHDATA_USERNAME"
+        raise InputError(f"only half of the Earthdata credentials is set: {missing} is missing", hint=HINT)
+    return _from_netrc(environment, urlsplit(login_url).hostname or "")
+
+
+def _from_netrc(environment: Mapping[str, str], host: str) -> Credentials:
+    home = environment.get("HOME")
+    path = Path(environment["NETRC"]) if environment.get("NETRC") else Path(home or "/nonexistent") / ".netrc"
+    if not path.is_file():
+        return Credentials()
+    try:
+        entry = netrc.netrc(str(path)).authenticators(host)
+    except (netrc.NetrcParseError, OSError) as exc:
+        raise InputError(f"{path} cannot be read: {exc}", hint=HINT) from exc
+    if entry is None or not entry[0] or not entry[2]:
+        return Credentials()
+    return Credentials(str(path), user=entry[0], password=entry[2])

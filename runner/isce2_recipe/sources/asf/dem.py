@@ -1,0 +1,150 @@
+"""Copernicus GLO-30 terrain, through ``dem_stitcher``: tiles fetched by us, put together by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from isce2_recipe.errors import SourceError
+from isce2_recipe.sources.asf.checks import check_tiff
+from isce2_recipe.sources.asf.settings import Settings
+from isce2_recipe.sources.base import Progress
+from isce2_recipe.sources.demgrid import DemGrid, write_dem
+from isce2_recipe.types import Bounds
+
+if TYPE_CHECKING:
+    from isce2_recipe.sources.asf.client import Client
+
+_BUCKETS = {
+    "glo_30": "https://copernicus-dem-30m.s3.amazonaws.com",
+    "glo_90_missing": "https://copernicus-dem-90m.s3.amazonaws.com",
+}
+# Around the wanted box, for interpolation: a little more than a pixel of the coarsest tiles and of the geoid.
+_MARGIN_DEG = 0.01
+_GEOID_MARGIN_DEG = 0.1
+
+
+def fetch_dem(bounds: Bounds, folder: Path, client: Client, settings: Settings, progress: Progress) -> Path:
+    """``dem.tif`` as `sources.base.Source.fetch_dem` describes it.
+
+    Sea without tiles has the geoid's height.
+
+    Raises
+    ------
+    SourceError
+        If a tile or the geoid cannot be had, or the box lies wholly at sea.
+    """
+    grid = DemGrid.covering(bounds)
+    wanted = grid.bounds.buffered(_MARGIN_DEG)
+    with TemporaryDirectory(dir=folder, prefix=".dem-") as scratch:
+        tiles = Path(scratch) / "tiles"
+        tiles.mkdir()
+        _fetch_tiles(wanted, tiles, client, settings, progress)
+        geoid = _fetch_geoid(wanted, Path(scratch) / "geoid.tif", settings)
+        heights, profile = _stitch(wanted, tiles, geoid)
+    return write_dem(_on_grid(heights, profile, grid), grid, folder / "dem.tif")
+
+
+def _box(bounds: Bounds) -> list[float]:
+    return [bounds.west, bounds.south, bounds.east, bounds.north]
+
+
+def _fetch_tiles(
+    bounds: Bounds, folder: Path, client: Client, settings: Settings, progress: Progress
+) -> None:
+    """Put the tiles where ``dem_stitcher`` looks before it downloads."""
+    from dem_stitcher.datasets import get_overlapping_dem_tiles
+
+    hosts = {"glo_30": settings.dem_url, "glo_90_missing": settings.dem90_url}
+    urls = [
+        url.replace(_BUCKETS[dataset], host)
+        for dataset, host in hosts.items()
+        for url in get_overlapping_dem_tiles(_box(bounds), dataset).url
+    ]
+    if not urls:
+        raise SourceError(
+            f"there is no Copernicus terrain in {_box(bounds)}: it lies at sea",
+            hint="choose bursts that see land",
+        )
+    for number, url in enumerate(urls):
+        name = url.rpartition("/")[2]
+        client.download(url, folder / name, check=check_tiff, progress=lambda _fraction, _text: None)
+        progress((number + 1) / (len(urls) + 1), f"terrain {number + 1} of {len(urls)}")
+
+
+def _fetch_geoid(bounds: Bounds, target: Path, settings: Settings) -> Path:
+    """The part of the geoid that is needed; GDAL reads it from within the remote file."""
+    import rasterio
+    from rasterio.errors import RasterioError
+    from rasterio.windows import from_bounds
+
+    remote = settings.geoid_url
+    box = bounds.buffered(_GEOID_MARGIN_DEG)
+    options = {
+        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+        "GDAL_HTTP_MAX_RETRY": settings.attempts - 1,
+        "GDAL_HTTP_RETRY_DELAY": settings.retry_wait_s,
+        "GDAL_HTTP_CONNECTTIMEOUT": settings.timeout_s,
+    }
+    try:
+        with rasterio.Env(**options), rasterio.open(remote) as geoid:
+            window = (
+                from_bounds(*_box(box), transform=geoid.transform).round_offsets().round_lengths(op="ceil")
+            )
+            profile = {
+                **geoid.profile,
+                "driver": "GTiff",
+                "width": int(window.width),
+                "height": int(window.height),
+                "transform": geoid.window_transform(window),
+                "tiled": False,
+            }
+            profile.pop("blockxsize", None)
+            profile.pop("blockysize", None)
+            values = geoid.read(window=window, boundless=True)
+            tags = geoid.tags()
+    except RasterioError as exc:
+        raise SourceError(
+            f"the geoid at {remote} cannot be read: {exc}", hint="run the same command again later"
+        ) from exc
+    with rasterio.open(target, "w", **profile) as part:
+        part.write(values)
+        part.update_tags(**{key: tags[key] for key in ("AREA_OR_POINT",) if key in tags})
+    return target
+
+
+def _stitch(bounds: Bounds, tiles: Path, geoid: Path) -> tuple[Any, dict[str, Any]]:
+    """Heights above the ellipsoid on the tiles' own grid."""
+    import warnings
+
+    from dem_stitcher import stitch_dem
+
+    with warnings.catch_warnings():
+        # It says that the folder of tiles exists, which is the point.
+        warnings.simplefilter("ignore")
+        heights, profile = stitch_dem(
+            _box(bounds), "glo_30", merge_nodata_value=0, geoid_path=str(geoid), dst_tile_dir=tiles
+        )
+    return heights, profile
+
+
+def _on_grid(heights: Any, profile: dict[str, Any], grid: DemGrid) -> Any:
+    """Heights moved onto the one-arc-second grid; where they are on it already, they stay as they are."""
+    import numpy as np
+    from rasterio.warp import Resampling, reproject
+
+    target = np.full((grid.rows, grid.columns), np.nan, dtype=np.float32)
+    reproject(
+        np.nan_to_num(heights, nan=0.0),
+        target,
+        src_transform=profile["transform"],
+        src_crs=profile["crs"],
+        dst_transform=grid.profile()["transform"],
+        dst_crs="EPSG:4326",
+        dst_nodata=float("nan"),
+        resampling=Resampling.cubic,
+    )
+    if np.isnan(target).any():
+        raise SourceError("the terrain that came does not cover what was asked for", hint="run it again")
+    return target

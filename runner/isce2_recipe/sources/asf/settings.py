@@ -1,0 +1,95 @@
+"""Where the services are and how patient to be with them; every value can be set from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from isce2_recipe.errors import ParameterError
+
+PREFIX = "ISCE2_RECIPE_ASF_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Endpoints and limits of the ASF source.
+
+    Every attribute is read from the environment variable of its name in capitals after
+    ``ISCE2_RECIPE_ASF_``, for example ``ISCE2_RECIPE_ASF_CMR_URL``. Set them to use a mirror, or a
+    server of your own in a test.
+
+    Attributes
+    ----------
+    cmr_url : str
+        NASA's Common Metadata Repository, asked for bursts by name.
+    burst_url : str
+        Scheme and host that replace the burst extractor's in the catalogue's answers; empty to keep those.
+    login_url : str
+        Earthdata Login.
+    cookie_url : str
+        A small protected file at ASF; fetching it leaves the session cookie that the burst extractor wants.
+    orbit_url : str
+        ASF's orbit service, asked with ``/SCENE``.
+    dem_url, dem90_url : str
+        Copernicus GLO-30, and GLO-90 for where GLO-30 is not released.
+    geoid_url : str
+        EGM2008 undulation, a GeoTIFF that GDAL can read remotely.
+    water_mask_url : str
+        Folder of ASF's water mask tiles.
+    attempts : int
+        How often a request is tried.
+    retry_wait_s : float
+        Wait before the second attempt, seconds; doubled before each further one.
+    timeout_s : float
+        Longest silence of a server, seconds.
+    extraction_timeout_s : float
+        Longest wait for the extractor to cut a burst, seconds.
+    poll_s : float
+        First wait between questions whether a burst is ready, seconds; grows to twenty times that.
+    """
+
+    cmr_url: str = "https://cmr.earthdata.nasa.gov"
+    burst_url: str = ""
+    login_url: str = "https://urs.earthdata.nasa.gov"
+    cookie_url: str = (
+        "https://sentinel1.asf.alaska.edu/METADATA_RAW/SA/"
+        "S1A_IW_RAW__0SSV_20141229T072718_20141229T072750_003931_004B96_B79F.iso.xml"
+    )
+    orbit_url: str = "https://s1-orbits.asf.alaska.edu/scene"
+    dem_url: str = "https://copernicus-dem-30m.s3.amazonaws.com"
+    dem90_url: str = "https://copernicus-dem-90m.s3.amazonaws.com"
+    geoid_url: str = "https://aria-geoid.s3.us-west-2.amazonaws.com/us_nga_egm2008_1_4326__agisoft.tif"
+    water_mask_url: str = "https://asf-dem-west.s3.amazonaws.com/WATER_MASK/TILES"
+    attempts: int = 6
+    retry_wait_s: float = 2.0
+    timeout_s: float = 60.0
+    extraction_timeout_s: float = 900.0
+    poll_s: float = 1.0
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """The defaults, changed by what the environment says.
+
+        Raises
+        ------
+        ParameterError
+            If a variable's value is not a number where one is needed.
+        """
+        given: dict[str, object] = {}
+        for field in fields(cls):
+            variable = PREFIX + field.name.upper()
+            if variable in environment:
+                given[field.name] = _convert(variable, environment[variable], str(field.type))
+        return cls(**given)  # type: ignore[arg-type]
+
+
+def _convert(variable: str, text: str, kind: str) -> object:
+    if kind == "str":
+        return text.rstrip("/")
+    try:
+        value = float(text) if kind == "float" else int(text)
+    except ValueError:
+        value = -1
+    if value <= 0:
+        raise ParameterError(f"{variable} must be a positive number, instead got '{text}'")
+    return value

@@ -1,0 +1,120 @@
+"""The network as a source: ASF for bursts, orbits and water masks, Copernicus for terrain."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isce2_recipe.errors import SourceError
+from isce2_recipe.sources.asf.checks import check_burst, check_tiff, check_xml
+from isce2_recipe.sources.asf.credentials import find_credentials
+from isce2_recipe.sources.asf.settings import Settings
+from isce2_recipe.sources.base import BurstFiles, BurstRecord, Progress
+from isce2_recipe.types import Bounds, BurstName
+
+if TYPE_CHECKING:
+    from isce2_recipe.sources.asf.client import Client
+
+
+class AsfSource:
+    """Everything from the services that production uses.
+
+    Parameters
+    ----------
+    environment : mapping
+        Endpoints (see `Settings`) and credentials are read from it; never written anywhere.
+    """
+
+    name = "asf"
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._lock = threading.Lock()
+        self._session: Client | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Endpoints and limits."""
+        return Settings.from_environment(self._environment)
+
+    def fingerprint(self) -> str:
+        """The services' names; what they deliver under one granule name does not change."""
+        return "asf 1"
+
+    def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
+        """Records from NASA's catalogue, in the order of ``names``."""
+        from isce2_recipe.sources.asf.catalogue import find_bursts
+
+        return find_bursts(names, self.settings, log)
+
+    def fetch_burst(
+        self, record: BurstRecord, folder: Path, log: logging.Logger, progress: Progress
+    ) -> BurstFiles:
+        """Measurement and metadata from the burst extractor."""
+        if record.url is None:
+            raise SourceError(f"the catalogue has no address for {record.name}", hint="run the search again")
+        client = self._client(log)
+        client.log_in()
+        metadata = client.download(
+            record.url.removesuffix(".tiff") + ".xml",
+            folder / f"{record.name}.xml",
+            check=check_xml,
+            progress=lambda _fraction, _text: None,
+        )
+        tiff = client.download(
+            record.url,
+            folder / f"{record.name}.tiff",
+            check=check_burst(record.name),
+            progress=progress,
+            least_bytes=record.bytes or 0,
+        )
+        log.info("fetched %s", record.name)
+        return BurstFiles(tiff, metadata)
+
+    def fetch_orbit(
+        self, platform: str, start: datetime, stop: datetime, folder: Path, log: logging.Logger
+    ) -> Path:
+        """The precise orbit where there is one, else the restituted."""
+        from isce2_recipe.sources.asf.orbits import fetch_orbit
+
+        return fetch_orbit(platform, start, stop, folder, self.settings, log)
+
+    def fetch_dem(self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress) -> Path:
+        """Copernicus GLO-30 with the EGM2008 geoid added."""
+        from isce2_recipe.sources.asf.dem import fetch_dem
+
+        return fetch_dem(bounds, folder, self._client(log), self.settings, progress)
+
+    def fetch_water_mask(
+        self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress
+    ) -> list[Path]:
+        """ASF's tiles, made of OpenStreetMap and ESA WorldCover."""
+        from isce2_recipe.sources.tiles import water_mask_tiles
+
+        client = self._client(log)
+        names = water_mask_tiles(bounds)
+        return [
+            client.download(
+                f"{self.settings.water_mask_url}/{name}", folder / name, check=check_tiff, progress=progress
+            )
+            for name in names
+        ]
+
+    def write_truth(self, records: list[BurstRecord], dem: Path, folder: Path) -> Path | None:  # noqa: ARG002
+        """None: nobody knows the truth."""
+        return None
+
+    def _client(self, log: logging.Logger) -> Client:
+        """One session for all that a step fetches, so that it logs in once."""
+        from isce2_recipe.sources.asf.client import Client
+
+        with self._lock:
+            if self._session is None:
+                credentials = find_credentials(self._environment, self.settings.login_url)
+                self._session = Client(self.settings, credentials, log)
+            return self._session

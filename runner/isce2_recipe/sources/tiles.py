@@ -1,0 +1,34 @@
+"""Names of the tiles that services cut the Earth into."""
+
+from __future__ import annotations
+
+import math
+
+from isce2_recipe.types import Bounds
+
+WATER_MASK_TILE_DEG = 5
+
+
+def water_mask_tiles(bounds: Bounds) -> list[str]:
+    """File names of ASF's water mask tiles that touch a box, named after their lower left corners."""
+    step = WATER_MASK_TILE_DEG
+    souths = range(_floor(bounds.south), _floor_below(bounds.north) + 1, step)
+    wests = range(_floor(bounds.west), _floor_below(bounds.east) + 1, step)
+    return [f"{_latitude(south)}{_longitude(west)}.tif" for south in souths for west in wests]
+
+
+def _floor(degrees: float) -> int:
+    return math.floor(degrees / WATER_MASK_TILE_DEG) * WATER_MASK_TILE_DEG
+
+
+def _floor_below(degrees: float) -> int:
+    """As `_floor`, but an upper edge on a tile's border does not touch the next tile."""
+    return (math.ceil(degrees / WATER_MASK_TILE_DEG) - 1) * WATER_MASK_TILE_DEG
+
+
+def _latitude(degrees: int) -> str:
+    return f"{'n' if degrees >= 0 else 's'}{abs(degrees):02d}"
+
+
+def _longitude(degrees: int) -> str:
+    return f"{'e' if degrees >= 0 else 'w'}{abs(degrees):03d}"
