@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import reduce
 from pathlib import Path
 
@@ -19,8 +19,6 @@ from isce2_recipe.types import Bounds, BurstName
 
 # Downloads at a time; sources that compute are left to use all processors for one burst.
 _DOWNLOADS = {"asf": 4}
-# State vectors must begin this long before the first line and end this long after the last (isce2, Sentinel1.py).
-_ORBIT_MARGIN = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -235,8 +233,7 @@ def _check_cover(path: Path, platform: str, start: datetime, stop: datetime) -> 
     from isce2_recipe.sar.orbit import read_orbit
 
     orbit = read_orbit(path, start, stop)
-    margin_s = _ORBIT_MARGIN.total_seconds()
-    if not orbit.covers(orbit.seconds(start), orbit.seconds(stop), margin_s):
+    if not orbit.covers(orbit.seconds(start), orbit.seconds(stop)):
         raise InputError(
             f"orbit file {path.name} does not cover {platform}'s bursts from {start:%Y-%m-%dT%H:%M:%S} to "
             f"{stop:%Y-%m-%dT%H:%M:%S} with a minute to spare (it has {orbit.describe_span()} of that day)",
