@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.parameter_file import RadarWindow
-from isce2_recipe.products.rasters import opened
+from isce2_recipe.products.rasters import opened, without_place
 from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.types import Looks
 
@@ -150,7 +150,6 @@ def _write(path: Path, values: NDArray[Any]) -> None:
     bands, lines, samples = values.shape
     predictor = 1 if np.iscomplexobj(values) else 3
     profile = {"dtype": values.dtype, "count": bands, "height": lines, "width": samples}
-    with rasterio.open(
-        path, "w", driver="GTiff", tiled=True, compress="DEFLATE", predictor=predictor, **profile
-    ) as dataset:
+    options = {"driver": "GTiff", "tiled": True, "compress": "DEFLATE", "predictor": predictor}
+    with without_place(), rasterio.open(path, "w", **options, **profile) as dataset:
         dataset.write(values)

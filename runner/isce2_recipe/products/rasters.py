@@ -160,8 +160,18 @@ def isce_geocoded(path: Path) -> GeoRaster:
 
 
 @contextmanager
+def without_place() -> Iterator[None]:
+    """Rasters in radar geometry have no place on the map, and GDAL need not say so."""
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+@contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """A raster to read, as rasterio's dataset. One in radar geometry has no place on the map; that is fine.
+    """A raster to read, as rasterio's dataset.
 
     Raises
     ------
@@ -169,11 +179,10 @@ def opened(path: Path) -> Iterator[Any]:
         If it cannot be opened or read.
     """
     import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+    from rasterio.errors import RasterioIOError
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with without_place():
             dataset = rasterio.open(path)
         with dataset:
             yield dataset
