@@ -66,6 +66,8 @@ class BurstGeometry:
         Doppler centroid from data, Hz, of the estimate nearest to the burst's middle.
     steering_rate_rad_s : float
         Antenna steering rate.
+    heading_deg : float
+        Of the satellite; NaN where the annotation does not say.
     first_valid_line, valid_lines, first_valid_sample, valid_samples : int
         The window ISCE2 uses (it leaves out the last valid sample).
     burst_id : int or None
@@ -239,7 +241,7 @@ class _Reader:
             "wavelength_m": SPEED_OF_LIGHT_M_S / self._number(f"{product}/radarFrequency"),
             "prf_hz": self._number("generalAnnotation/downlinkInformationList/downlinkInformation/prf"),
             "steering_rate_rad_s": math.radians(self._number(f"{product}/azimuthSteeringRate")),
-            "heading_deg": self._number(f"{product}/platformHeading"),
+            "heading_deg": float(self.root.findtext(f"{product}/platformHeading") or "nan"),
             "terrain_height_m": self._number("generalAnnotation/terrainHeightList/terrainHeight/value"),
             "range_weighting": self._weighting("range"),
             "azimuth_weighting": self._weighting("azimuth"),

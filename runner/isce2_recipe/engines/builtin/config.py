@@ -1,0 +1,323 @@
+"""What a ``topsApp.xml`` asks for, read as ISCE2 reads it.
+
+Names are compared without case and white space. A component's values may come from a file of their own
+(``<catalog>``). Lists are Python's. Source: ISCE2 2.6.5, ``applications/topsApp.py`` and
+``components/iscesys/Parsers``.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.errors import InputError
+
+# Public names that ISCE2's topsApp knows and this engine has no use for.
+_UNUSED = (
+    "across gross offset, Ampcor margin, Ampcor oversampling factor, Ampcor search window height, "
+    "Ampcor search window width, Ampcor skip height, Ampcor skip width, Ampcor window height, "
+    "Ampcor window width, apply ionosphere correction, apply polynomial fit before filtering ionosphere phase, "
+    "areas masked out in ionospheric phase estimation, Azimuth shift, "
+    "consider burst properties in ionosphere computation, "
+    "correct phase error caused by ionosphere azimuth shift, end ionosphere step, ESD azimuth looks, "
+    "ESD coherence threshold, ESD range looks, extra ESD cycles, Filter NULL factor, Filter window size, "
+    "height of ionosphere layer in km, maximum window size for filtering ionosphere azimuth shift, "
+    "maximum window size for filtering ionosphere phase, "
+    "minimum window size for filtering ionosphere azimuth shift, "
+    "minimum window size for filtering ionosphere phase, offset geocode list, offset SNR threshold, "
+    "pickle dump directory, pickle load directory, Range shift, renderer, SNR Threshold factor, SOLVER_2STAGE, "
+    "start ionosphere step, total number of azimuth looks in the ionosphere processing, "
+    "total number of range looks in the ionosphere processing, "
+    "number of azimuth looks at first stage for ionosphere phase unwrapping, "
+    "number of range looks at first stage for ionosphere phase unwrapping, "
+    "unwrapper 2stage name, use GPU, useHighResolutionDemOnly"
+)
+_SENSOR_UNUSED = "auxiliary data directory, auxiliary file, manifest, swath number, tiff, xml"
+_SENSOR_NAMES = (
+    "safe",
+    "output directory",
+    "orbit directory",
+    "orbit file",
+    "polarization",
+    "region of interest",
+)
+_NAMES = (
+    "sensor name", "do ESD", "do dense offsets", "do ionosphere correction", "do unwrap", "do unwrap 2 stage",
+    "do interferogram", "unwrapper name", "demFilename", "geocode demfilename", "geocode bounding box",
+    "region of interest", "azimuth looks", "range looks", "filter strength", "use virtual files", "swaths",
+    "geocode list",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SensorConfig:
+    """One date: what its ``reference`` or ``secondary`` component says.
+
+    Attributes
+    ----------
+    safe : tuple of Path
+        SAFE folders or zip files of one pass.
+    output : str
+        Folder, relative to the work folder, that gets the bursts.
+    orbit_directory, orbit_file : Path or None
+        Where the orbit comes from; with neither, from the annotation.
+    """
+
+    safe: tuple[Path, ...]
+    output: str
+    orbit_directory: Path | None
+    orbit_file: Path | None
+    polarization: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopsConfig:
+    """All that a ``topsApp.xml`` says and this engine uses; defaults are ISCE2's.
+
+    Attributes
+    ----------
+    dem, geocode_dem : Path
+        ISCE2 rasters.
+    region_of_interest, geocode_bounding_box : tuple of float or None
+        South, north, west, east in degrees.
+    geocode_list : tuple of str or None
+        Files relative to the work folder; None for ISCE2's default list.
+    """
+
+    reference: SensorConfig
+    secondary: SensorConfig
+    swaths: tuple[int, ...]
+    range_looks: int
+    azimuth_looks: int
+    dem: Path
+    geocode_dem: Path
+    region_of_interest: tuple[float, float, float, float] | None
+    geocode_bounding_box: tuple[float, float, float, float] | None
+    filter_strength: float
+    do_unwrap: bool
+    unwrapper: str
+    use_virtual_files: bool
+    geocode_list: tuple[str, ...] | None
+
+
+def normalized(name: str) -> str:
+    """A name as ISCE2 compares it: lower case, no white space."""
+    return "".join(name.lower().split())
+
+
+def read_config(path: Path, folder: Path) -> TopsConfig:
+    """The settings of a ``topsApp.xml``.
+
+    Parameters
+    ----------
+    path : Path
+        The XML.
+    folder : Path
+        The work folder; relative paths in the XML start there.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a name or value is wrong, or it asks for what this engine cannot do.
+    """
+    root = _parse(path)
+    component = root if root.tag == "component" else root.find("component")
+    if component is None:
+        raise InputError(f"{path} has no component with properties", hint="see ISCE2's topsApp.xml examples")
+    top = _Values(path, _properties(path, component), _known(_NAMES, _UNUSED))
+    sensors = {}
+    for child in component.findall("component"):
+        name = normalized(child.get("name") or "")
+        if name not in ("reference", "secondary"):
+            raise InputError(f"{path}: unknown component '{child.get('name')}'; known: reference, secondary")
+        sensors[name] = _sensor(path, child, folder, name)
+    for name in ("reference", "secondary"):
+        if name not in sensors:
+            raise InputError(f'{path} has no <component name="{name}">')
+    _refuse_unsupported(top)
+    return _config(top, sensors, folder)
+
+
+def _parse(path: Path) -> ET.Element:
+    try:
+        return ET.parse(path).getroot()
+    except OSError as exc:
+        raise InputError(f"{path} cannot be read: {exc.strerror}") from exc
+    except ET.ParseError as exc:
+        raise InputError(f"{path} is not well-formed XML: {exc}") from exc
+
+
+def _properties(path: Path, component: ET.Element) -> dict[str, tuple[str, str]]:
+    """Normalized name -> name as written and text."""
+    found = {}
+    for node in component.findall("property"):
+        name = node.get("name") or node.findtext("name") or ""
+        value = node.get("value") or node.findtext("value") or node.text or ""
+        if not name:
+            raise InputError(f"{path} has a <property> without a name")
+        found[normalized(name)] = (name, value.strip())
+    return found
+
+
+def _known(names: tuple[str, ...], more: str) -> tuple[str, ...]:
+    return (*names, *more.split(", "))
+
+
+class _Values:
+    """Properties by name, converted, with messages that name file and property."""
+
+    def __init__(self, path: Path, found: dict[str, tuple[str, str]], known: tuple[str, ...]) -> None:
+        self.path = path
+        self.found = found
+        names = {normalized(name): name for name in known}
+        for key, (written, _) in found.items():
+            if key not in names:
+                close = difflib.get_close_matches(key, names, n=1)
+                hint = f"did you mean '{names[close[0]]}'?" if close else f"known: {', '.join(sorted(known))}"
+                raise InputError(f"{path}: unknown property '{written}'", hint=hint)
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.found.get(normalized(name), (name, default))[1] or default
+
+    def _literal(self, name: str, expected: str) -> Any:
+        text = self.text(name)
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            raise self._wrong(name, expected) from None
+
+    def _wrong(self, name: str, expected: str) -> InputError:
+        return InputError(f"{self.path}: '{name}' must be {expected}, instead got '{self.text(name)}'")
+
+    def boolean(self, name: str, default: bool) -> bool:
+        text = self.text(name)
+        if not text:
+            return default
+        if text.lower() in ("true", "false", "1", "0"):
+            return text.lower() in ("true", "1")
+        raise self._wrong(name, "True or False")
+
+    def positive(self, name: str, default: int) -> int:
+        if not self.text(name):
+            return default
+        value = self._literal(name, "a positive whole number")
+        if not isinstance(value, int) or value < 1:
+            raise self._wrong(name, "a positive whole number")
+        return value
+
+    def number(self, name: str, default: float) -> float:
+        if not self.text(name):
+            return default
+        value = self._literal(name, "a number")
+        if not isinstance(value, (int, float)):
+            raise self._wrong(name, "a number")
+        return float(value)
+
+    def box(self, name: str) -> tuple[float, float, float, float] | None:
+        if not self.text(name):
+            return None
+        value = self._literal(name, "[south, north, west, east]")
+        if value is None or value == []:
+            return None
+        try:
+            south, north, west, east = (float(v) for v in value)
+        except (TypeError, ValueError):
+            raise self._wrong(name, "[south, north, west, east]") from None
+        if south >= north or west >= east:
+            raise self._wrong(name, "[south, north, west, east] in this order")
+        return south, north, west, east
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """A list of texts, or one text."""
+        text = self.text(name)
+        if not text.startswith(("[", "(")):
+            return (text,) if text else ()
+        value = self._literal(name, "a list such as ['a', 'b']")
+        if not all(isinstance(v, str) for v in value):
+            raise self._wrong(name, "a list such as ['a', 'b']")
+        return tuple(value)
+
+
+def _sensor(path: Path, node: ET.Element, folder: Path, name: str) -> SensorConfig:
+    found: dict[str, tuple[str, str]] = {}
+    source = path
+    catalog = node.findtext("catalog")
+    if catalog is not None:
+        source = folder / catalog.strip()
+        root = _parse(source)
+        inner = root if root.tag == "component" or root.find("component") is None else root.find("component")
+        found.update(_properties(source, inner if inner is not None else root))
+    found.update(_properties(path, node))
+    values = _Values(source, found, _known(_SENSOR_NAMES, _SENSOR_UNUSED))
+    safes = values.words("safe")
+    if not safes:
+        raise InputError(f"{source}: the {name} component has no 'safe'")
+    directory, file = values.text("orbit directory"), values.text("orbit file")
+    return SensorConfig(
+        safe=tuple(folder / safe for safe in safes),
+        output=values.text("output directory", name),
+        orbit_directory=folder / directory if directory else None,
+        orbit_file=folder / file if file else None,
+        polarization=values.text("polarization", "vv").lower(),
+    )
+
+
+def _refuse_unsupported(top: _Values) -> None:
+    """What this engine does not do, said before anything is computed. The defaults are ISCE2's."""
+    isce2 = "or run it with ISCE2 itself (--engine isce2)"
+    for name, default in (
+        ("do ESD", True),
+        ("do dense offsets", False),
+        ("do ionosphere correction", False),
+        ("do unwrap 2 stage", False),
+    ):
+        if top.boolean(name, default):
+            given = "is not given, which means True" if normalized(name) not in top.found else "is True"
+            raise InputError(
+                f"{top.path}: '{name}' {given}, and the builtin engine cannot do that",
+                hint=f"set '{name}' to False, {isce2}",
+            )
+    if not top.boolean("do interferogram", True):
+        raise InputError(f"{top.path}: 'do interferogram' is False, so nothing is asked for")
+    if normalized(top.text("sensor name", "SENTINEL1")) != "sentinel1":
+        raise InputError(f"{top.path}: sensor '{top.text('sensor name')}' is not known; only SENTINEL1 is")
+
+
+def _config(top: _Values, sensors: dict[str, SensorConfig], folder: Path) -> TopsConfig:
+    dem = top.text("demFilename")
+    if not dem:
+        raise InputError(
+            f"{top.path} has no 'demFilename'", hint="the builtin engine downloads no DEM; give one"
+        )
+    return TopsConfig(
+        reference=sensors["reference"],
+        secondary=sensors["secondary"],
+        swaths=_swaths(top),
+        range_looks=top.positive("range looks", 19),
+        azimuth_looks=top.positive("azimuth looks", 7),
+        dem=folder / dem,
+        geocode_dem=folder / (top.text("geocode demfilename") or dem),
+        region_of_interest=top.box("region of interest"),
+        geocode_bounding_box=top.box("geocode bounding box"),
+        filter_strength=top.number("filter strength", 0.5),
+        do_unwrap=top.boolean("do unwrap", False),
+        unwrapper=top.text("unwrapper name", "icu"),
+        use_virtual_files=top.boolean("use virtual files", True),
+        geocode_list=top.words("geocode list") or None,
+    )
+
+
+def _swaths(top: _Values) -> tuple[int, ...]:
+    if not top.text("swaths"):
+        return (1, 2, 3)
+    value = top._literal("swaths", "a list such as [1, 2]")
+    numbers = (value,) if isinstance(value, int) else tuple(value)
+    if not numbers:
+        return (1, 2, 3)
+    if not all(number in (1, 2, 3) for number in numbers):
+        raise top._wrong("swaths", "a list of 1, 2 and 3")
+    return tuple(sorted(set(numbers)))

@@ -1,0 +1,109 @@
+"""The builtin engine: ISCE2's topsApp steps in Python, by the same names, on the same files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+from isce2_recipe.engines.base import TOPS_STEPS
+from isce2_recipe.engines.builtin.config import read_config
+from isce2_recipe.engines.builtin.job import Catalog, Job, forget_steps, remember_step, require_previous
+from isce2_recipe.errors import EngineMissing, InputError, UsageError
+
+Progress = Callable[[float, str], None]
+
+# Where each step is: module and function. A step that is not named has nothing to do in this engine because
+# what it is for (ESD, the ionosphere) is refused when the XML is read.
+_STEPS = {
+    "startup": ("preprocess", "startup"),
+    "preprocess": ("preprocess", "preprocess"),
+    "computeBaselines": ("baselines", "compute_baselines"),
+    "verifyDEM": ("terrain", "verify_dem"),
+    "topo": ("topo", "topo"),
+    "fineoffsets": ("offsets", "fine_offsets"),
+    "fineresamp": ("resample", "fine_resample"),
+    "burstifg": ("interferogram", "burst_interferograms"),
+    "mergebursts": ("merge", "merge_bursts"),
+    "filter": ("postprocess", "filter_interferogram"),
+    "unwrap": ("postprocess", "unwrap"),
+    "geocode": ("postprocess", "geocode"),
+}
+# Seconds each step takes of a whole burst, for the progress display only.
+_WEIGHTS = {
+    "topo": 3.0, "fineoffsets": 1.5, "fineresamp": 2.5, "burstifg": 2.5, "mergebursts": 1.5, "unwrap": 6.0,
+    "geocode": 4.0,
+}  # fmt: skip
+
+
+class BuiltinEngine:
+    """ISCE2's topsApp without ISCE2."""
+
+    name = "builtin"
+
+    def version(self) -> str:
+        """The package's version: the engine is part of it."""
+        return version("isce2-recipe")
+
+    def run(
+        self,
+        app: str,
+        config: Path,
+        *,
+        folder: Path,
+        start: str | None,
+        end: str | None,
+        log: logging.Logger,
+        progress: Progress,
+        cpus: int,
+    ) -> None:
+        """Run the steps ``start`` to ``end``; see `isce2_recipe.engines.base.Engine`."""
+        if app != "topsApp":
+            raise EngineMissing(
+                f"the builtin engine runs topsApp only, not {app}",
+                hint="install ISCE2 (conda install -c conda-forge isce2) and use --engine isce2",
+            )
+        steps = _chosen(start, end)
+        folder = folder.resolve()
+        settings = read_config(folder / config, folder)
+        if steps[0] == TOPS_STEPS[0]:
+            forget_steps(folder)
+        require_previous(folder, steps[0])
+        weights = [_WEIGHTS.get(step, 0.3) for step in steps]
+        done = 0.0
+        job = Job(folder, settings, log, progress, cpus)
+        for step, weight in zip(steps, weights, strict=True):
+            job.progress = _part(progress, step, done / sum(weights), weight / sum(weights))
+            _run_step(job, step)
+            done += weight
+
+
+def _chosen(start: str | None, end: str | None) -> tuple[str, ...]:
+    for step in (start, end):
+        if step is not None and step not in TOPS_STEPS:
+            raise UsageError(f"'{step}' is not a step of topsApp", hint=f"steps: {' '.join(TOPS_STEPS)}")
+    first = 0 if start is None else TOPS_STEPS.index(start)
+    last = len(TOPS_STEPS) - 1 if end is None else TOPS_STEPS.index(end)
+    if first > last:
+        raise InputError(f"step '{start}' comes after step '{end}'", hint=f"steps: {' '.join(TOPS_STEPS)}")
+    return TOPS_STEPS[first : last + 1]
+
+
+def _part(progress: Progress, step: str, base: float, share: float) -> Progress:
+    def report(fraction: float, text: str) -> None:
+        progress(base + share * fraction, f"{step}: {text}" if text else step)
+
+    return report
+
+
+def _run_step(job: Job, step: str) -> None:
+    job.progress(0.0, "")
+    job.log.info("step %s", step)
+    catalog: Catalog = {}
+    if step in _STEPS:
+        module, function = _STEPS[step]
+        catalog = getattr(import_module(f"isce2_recipe.engines.builtin.{module}"), function)(job) or {}
+    remember_step(job.folder, step, catalog)
+    job.progress(1.0, "")

@@ -1,0 +1,158 @@
+"""What the engine's steps share: settings, bursts, the work folder and what earlier steps left there."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+from xml.etree import ElementTree as ET
+
+from isce2_recipe.engines.base import TOPS_STEPS
+from isce2_recipe.engines.builtin.config import TopsConfig
+from isce2_recipe.engines.builtin.swaths import SwathPair, read_pairs
+from isce2_recipe.errors import InputError
+from isce2_recipe.paths import TOPS_PROC
+from isce2_recipe.sar.annotation import BurstGeometry
+
+# ISCE2's folders.
+GEOMETRY = "geom_reference"
+OFFSETS = "fine_offsets"
+COREGISTERED = "fine_coreg"
+INTERFEROGRAMS = "fine_interferogram"
+STATE = "PICKLE"
+
+_WINDOW = ("first_valid_line", "valid_lines", "first_valid_sample", "valid_samples")
+_T = TypeVar("_T")
+
+# Node of topsProc.xml -> entry -> value.
+Catalog = dict[str, dict[str, Any]]
+
+
+class Job:
+    """One run of steps in a work folder.
+
+    Attributes
+    ----------
+    folder : Path
+        The work folder, absolute.
+    config : TopsConfig
+        What the XML says.
+    log : logging.Logger
+        The step's log.
+    progress : callable
+        ``progress(fraction, text)`` of the step that is running.
+    cpus : int
+        Threads a step may use.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: TopsConfig,
+        log: logging.Logger,
+        progress: Callable[[float, str], None],
+        cpus: int,
+    ) -> None:
+        self.folder = folder
+        self.config = config
+        self.log = log
+        self.progress = progress
+        self.cpus = max(1, cpus)
+
+    @cached_property
+    def pairs(self) -> list[SwathPair]:
+        """The swaths that both dates have, with their common bursts."""
+        return read_pairs(self.config)
+
+    def subfolder(self, *names: str) -> Path:
+        """A folder below the work folder, made if need be."""
+        path = self.folder.joinpath(*names)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def keep_windows(self, kind: str, pair: SwathPair, bursts: list[BurstGeometry]) -> None:
+        """Keep the valid windows of a swath's common bursts for later steps."""
+        values = [[getattr(burst, name) for name in _WINDOW] for burst in bursts]
+        _write_whole(self._window_file(kind, pair), json.dumps(values))
+
+    def kept_windows(self, kind: str, pair: SwathPair) -> list[BurstGeometry]:
+        """The reference's common bursts with the valid windows that an earlier step kept."""
+        values = json.loads(self._window_file(kind, pair).read_text(encoding="utf-8"))
+        return [
+            replace(pair.reference.bursts[index].geometry, **dict(zip(_WINDOW, window, strict=True)))
+            for index, window in zip(pair.indices(), values, strict=True)
+        ]
+
+    def _window_file(self, kind: str, pair: SwathPair) -> Path:
+        return self.subfolder(STATE) / f"{kind}_IW{pair.number}.json"
+
+    def in_threads(self, function: Callable[[_T], None], items: Iterable[_T], text: str) -> None:
+        """Call ``function`` for every item in ``cpus`` threads; the first error ends it."""
+        todo = list(items)
+        with ThreadPoolExecutor(self.cpus) as pool:
+            for done, _ in enumerate(pool.map(function, todo), 1):
+                self.progress(done / len(todo), text)
+
+
+def require_previous(folder: Path, step: str) -> None:
+    """Refuse to run a step whose predecessor has not been run in this folder.
+
+    Raises
+    ------
+    InputError
+        Naming the missing step.
+    """
+    position = TOPS_STEPS.index(step)
+    for previous in TOPS_STEPS[:position]:
+        if not _record(folder, previous).is_file():
+            raise InputError(
+                f"step '{step}' needs the results of step '{previous}', which has not been run in {folder}",
+                hint=f"start with --start={previous}",
+            )
+
+
+def forget_steps(folder: Path) -> None:
+    """Forget all steps: a run starts afresh."""
+    for step in TOPS_STEPS:
+        _record(folder, step).unlink(missing_ok=True)
+
+
+def remember_step(folder: Path, step: str, catalog: Catalog) -> None:
+    """Record that a step is done, and write ``topsProc.xml`` with what all steps so far have to say."""
+    record = _record(folder, step)
+    record.parent.mkdir(exist_ok=True)
+    _write_whole(record, json.dumps(catalog, indent=1, default=str))
+    root = ET.Element("topsProc")
+    for name in TOPS_STEPS:
+        if _record(folder, name).is_file():
+            _add_catalog(root, json.loads(_record(folder, name).read_text(encoding="utf-8")))
+    ET.indent(root, "    ")
+    _write_whole(folder / TOPS_PROC, ET.tostring(root, encoding="unicode") + "\n")
+
+
+def _record(folder: Path, step: str) -> Path:
+    return folder / STATE / f"{step}.json"
+
+
+def _add_catalog(root: ET.Element, catalog: Catalog) -> None:
+    for path, entries in catalog.items():
+        node = root
+        for name in path.split("."):
+            found = node.find(name)
+            node = ET.SubElement(node, name) if found is None else found
+        for key, value in entries.items():
+            # ISCE2 has a few names with a colon at the end, which XML does not allow.
+            tag = key.rstrip(": ").replace(" ", "_").replace("/", "_dirslash_")
+            existing = node.find(tag)
+            (ET.SubElement(node, tag) if existing is None else existing).text = str(value)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,254 @@
+"""What is done to every sample: deramping, resampling, multiplying, coherence, looks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+Real = NDArray[np.float32]
+Complex = NDArray[np.complex64]
+
+# Taps of the interpolator, and places between two samples for which weights are kept.
+TAPS = 8
+PLACES = 2048
+# ISCE2 makes no output nearer to the edge of the input than this.
+EDGE = 4
+
+
+def sinc_table() -> Real:
+    """Weights of 8 samples, three before to four after, at `PLACES` + 1 fractions; Hann window, sums 1."""
+    distance = np.arange(-3, 5)[None, :] - np.linspace(0.0, 1.0, PLACES + 1)[:, None]
+    weights = np.sinc(distance) * (0.5 + 0.5 * np.cos(np.pi * distance / 4.0))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def _cis(turns: float) -> tuple[float, float]:
+    """Cosine and sine of ``2 pi turns`` to 1e-9, without a branch, so that loops over it vectorise.
+
+    Both by their series at half the angle, which is within a quarter turn.
+    """
+    h = math.pi * (turns - math.floor(turns + 0.5))
+    q = h * h
+    s = h * (
+        1.0
+        - q
+        * (1 / 6 - q * (1 / 120 - q * (1 / 5040 - q * (1 / 362880 - q * (1 / 39916800 - q / 6227020800)))))
+    )
+    c = 1.0 - q * (
+        1 / 2
+        - q
+        * (
+            1 / 24
+            - q * (1 / 720 - q * (1 / 40320 - q * (1 / 3628800 - q * (1 / 479001600 - q / 87178291200))))
+        )
+    )
+    return 1.0 - 2.0 * s * s, 2.0 * s * c
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def deramp(first_eta: float, dt: float, carrier: Float, slc: Complex) -> None:
+    """Take the TOPS carrier off lines of a burst, in place.
+
+    Parameters
+    ----------
+    first_eta : float
+        Time of the first line after the burst's line ``lines // 2``, s.
+    dt : float
+        Line interval, s.
+    carrier : ndarray, shape (3, samples)
+        From `isce2_recipe.sar.tops.carrier_table`.
+    slc : ndarray, shape (lines, samples)
+    """
+    for i in range(slc.shape[0]):
+        eta = first_eta + i * dt
+        for j in range(slc.shape[1]):
+            since = eta - carrier[1, j]
+            c, s = _cis(0.5 * since * (carrier[0, j] * since + 2.0 * carrier[2, j]))
+            re, im = slc[i, j].real, slc[i, j].imag
+            slc[i, j] = complex(re * c + im * s, im * c - re * s)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def _column_filter(base: Real, table: Real, line: float, lag: Float, shift: Float, filtered: Real) -> None:
+    """Interpolate in azimuth at every eighth column of the input for its eight columns.
+
+    The lag varies by 1e-4 lines over eight samples, so one set of weights serves them. ``base`` and
+    ``filtered`` are complex samples seen as pairs of floats.
+    """
+    lines, samples = base.shape[0], base.shape[1] // 2
+    last = lag.size - 1
+    for start in range(0, samples, 8):
+        stop = min(start + 8, samples)
+        # The output sample that falls on the middle of these columns, in two steps.
+        x = min(max(int(start + 4 - shift[last // 2]), 0), last)
+        x = min(max(int(start + 4 - shift[x]), 0), last)
+        y = line + lag[x]
+        k = math.floor(y)
+        if k < EDGE or k > lines - EDGE - 2:
+            for n in range(2 * start, 2 * stop):
+                filtered[n] = 0.0
+            continue
+        w = table[int((y - k) * PLACES + 0.5)]
+        for n in range(2 * start, 2 * stop):
+            filtered[n] = (
+                w[0] * base[k - 3, n] + w[1] * base[k - 2, n] + w[2] * base[k - 1, n] + w[3] * base[k, n]
+                + w[4] * base[k + 1, n] + w[5] * base[k + 2, n]
+                + w[6] * base[k + 3, n] + w[7] * base[k + 4, n]
+            )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def resample(
+    base: Real,
+    table: Real,
+    first_line: int,
+    shift: Float,
+    lag: Float,
+    carrier: Float,
+    dt: float,
+    out: Complex,
+    limits: Float,
+) -> None:
+    """Bring a deramped burst to another burst's pixels and put its carrier back there.
+
+    Parameters
+    ----------
+    base : ndarray, shape (lines, 2 * samples)
+        The deramped burst, complex samples as pairs of floats.
+    table : ndarray
+        From `sinc_table`.
+    first_line : int
+        Of the output's lines.
+    shift, lag : ndarray, shape (n, width)
+        Range and azimuth offsets of the output's pixels, in samples and lines.
+    carrier : ndarray, shape (3, samples)
+        Of ``base``'s burst.
+    dt : float
+        Its line interval, s.
+    out : ndarray, shape (n, width)
+        Filled; zero where the input does not reach.
+    limits : ndarray, shape (4,)
+        Widened to hold the least and greatest lag and shift of pixels that fall inside the input.
+    """
+    lines, samples = base.shape[0], base.shape[1] // 2
+    filtered = np.empty(base.shape[1], np.float32)
+    for i in range(out.shape[0]):
+        line = float(first_line + i)
+        _column_filter(base, table, line, lag[i], shift[i], filtered)
+        for x in range(out.shape[1]):
+            position = x + shift[i, x]
+            y = line + lag[i, x]
+            out[i, x] = 0.0
+            if position < 0.0 or position > samples - 1 or y < 0.0 or y > lines - 1:
+                continue
+            limits[0] = min(limits[0], lag[i, x])
+            limits[1] = max(limits[1], lag[i, x])
+            limits[2] = min(limits[2], shift[i, x])
+            limits[3] = max(limits[3], shift[i, x])
+            k, row = int(position), int(y)
+            if k < EDGE or k > samples - EDGE - 2 or row < EDGE or row > lines - EDGE - 2:
+                continue
+            f = position - k
+            w = table[int(f * PLACES + 0.5)]
+            re, im = 0.0, 0.0
+            for m in range(TAPS):
+                re += w[m] * filtered[2 * (k - 3 + m)]
+                im += w[m] * filtered[2 * (k - 3 + m) + 1]
+            rate = carrier[0, k] + f * (carrier[0, k + 1] - carrier[0, k])
+            reference = carrier[1, k] + f * (carrier[1, k + 1] - carrier[1, k])
+            doppler = carrier[2, k] + f * (carrier[2, k + 1] - carrier[2, k])
+            since = (y - lines // 2) * dt - reference
+            c, s = _cis(0.5 * since * (rate * since + 2.0 * doppler))
+            out[i, x] = complex(re * c - im * s, re * s + im * c)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def multiply(
+    reference: Complex,
+    secondary: Complex,
+    shift: Float,
+    turns_per_sample: float,
+    first: int,
+    stop: int,
+    out: Complex,
+) -> None:
+    """Flattened interferogram ``reference * conj(secondary) * exp(-2j pi turns_per_sample * shift)``.
+
+    Only samples ``first`` to ``stop`` (not included) of ``out``, shape (lines, samples), are written.
+    """
+    for i in range(out.shape[0]):
+        for j in range(first, stop):
+            c, s = _cis(turns_per_sample * shift[i, j])
+            a, b = reference[i, j], secondary[i, j]
+            re = a.real * b.real + a.imag * b.imag
+            im = a.imag * b.real - a.real * b.imag
+            out[i, j] = complex(re * c + im * s, im * c - re * s)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def _across(sums: Real, j: int) -> float:
+    total: float = sums[j - 2] + 2 * sums[j - 1] + 3 * sums[j] + 2 * sums[j + 1] + sums[j + 2]
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def coherence(reference: Complex, secondary: Complex, amplitude: Real, correlation: Real) -> None:
+    """ISCE2's coherence in a 5 x 5 window with triangular weights 1 2 3 2 1.
+
+    Parameters
+    ----------
+    reference, secondary : ndarray, shape (lines + 4, samples)
+        With two lines more above and below.
+    amplitude, correlation : ndarray, shape (lines, samples)
+        Filled: root of the product of both amplitudes, and 0 to 1; the two outermost samples on either side
+        are left alone.
+    """
+    samples = amplitude.shape[1]
+    sums = np.empty((4, samples), np.float32)
+    for i in range(amplitude.shape[0]):
+        sums[:] = 0.0
+        for k in range(5):
+            w = np.float32(3 - abs(k - 2))
+            for j in range(samples):
+                a, b = reference[i + k, j], secondary[i + k, j]
+                sums[0, j] += w * (a.real * a.real + a.imag * a.imag)
+                sums[1, j] += w * (b.real * b.real + b.imag * b.imag)
+                sums[2, j] += w * (a.real * b.real + a.imag * b.imag)
+                sums[3, j] += w * (a.imag * b.real - a.real * b.imag)
+        for j in range(2, samples - 2):
+            p = _across(sums[0], j)
+            q = _across(sums[1], j)
+            re = _across(sums[2], j)
+            im = _across(sums[3], j)
+            power = math.sqrt(p * q)
+            correlation[i, j] = min(math.sqrt(re * re + im * im) / power, 1.0) if power > 0.0 else 0.0
+            a, b = reference[i + 2, j], secondary[i + 2, j]
+            first = a.real * a.real + a.imag * a.imag
+            amplitude[i, j] = math.sqrt(math.sqrt(first * (b.real * b.real + b.imag * b.imag)))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def look(pixels: Real, lines: int, samples: int, out: Real) -> None:
+    """Mean of every window of ``lines`` x ``samples``, zeros counted.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (rows * lines or more, cols * samples or more, parts)
+        Real numbers, or complex ones as two parts.
+    out : ndarray, shape (rows, cols, parts)
+        Filled.
+    """
+    scale = 1.0 / (lines * samples)
+    for row in range(out.shape[0]):
+        for col in range(out.shape[1]):
+            for part in range(out.shape[2]):
+                total = 0.0
+                for i in range(row * lines, (row + 1) * lines):
+                    for j in range(col * samples, (col + 1) * samples):
+                        total += pixels[i, j, part]
+                out[row, col, part] = total * scale

@@ -1,0 +1,146 @@
+"""The step ``mergebursts``: one image of all bursts and swaths, full and multilooked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from isce2_recipe import paths
+from isce2_recipe.engines.builtin.interferogram import interferogram_file
+from isce2_recipe.engines.builtin.isceimage import IsceImage, beside
+from isce2_recipe.engines.builtin.job import INTERFEROGRAMS, Job
+from isce2_recipe.engines.builtin.looks import take_looks
+from isce2_recipe.engines.builtin.preprocess import burst_image
+from isce2_recipe.engines.builtin.rasters import LineReader, Source, blocks, line_writer, write_mosaic
+from isce2_recipe.engines.builtin.resample import coregistered_image
+from isce2_recipe.engines.builtin.swaths import SwathPair, lines_between
+from isce2_recipe.engines.builtin.topo import geometry_file
+from isce2_recipe.sar.annotation import BurstGeometry
+
+FileOf = Callable[[SwathPair, int], Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The merged image: size and where its first pixel is."""
+
+    lines: int
+    samples: int
+    start: datetime
+    near_range_m: float
+    azimuth_interval_s: float
+    range_spacing_m: float
+
+    def place(self, burst: BurstGeometry) -> tuple[int, int]:
+        """Line and sample of a burst's first pixel."""
+        line = lines_between(burst.start, self.start, self.azimuth_interval_s)
+        return line, round((burst.near_range_m - self.near_range_m) / self.range_spacing_m)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """A file of ``merged`` and the burst files it is made of."""
+
+    name: str
+    file_of: FileOf
+    data_type: str
+    bands: int
+    image_type: str
+    valid_only: bool
+    looked: bool
+
+
+def merged_frame(bursts: list[list[BurstGeometry]]) -> Frame:
+    """Frame around the common bursts of every swath."""
+    first = bursts[0][0]
+    start = min(swath[0].start for swath in bursts)
+    stop = max(swath[-1].stop for swath in bursts)
+    near = min(swath[0].near_range_m for swath in bursts)
+    far = max(swath[0].far_range_m for swath in bursts)
+    spacing = min(bursts, key=lambda swath: swath[0].near_range_m)[0].range_spacing_m
+    interval = min(bursts, key=lambda swath: swath[0].start)[0].azimuth_interval_s
+    lines = lines_between(stop, start, interval) + 1
+    return Frame(
+        lines, round((far - near) / spacing + 1), start, near, interval or first.azimuth_interval_s, spacing
+    )
+
+
+def merge_bursts(job: Job) -> None:
+    """Write ``merged``."""
+    windows = [job.kept_windows(INTERFEROGRAMS, pair) for pair in job.pairs]
+    frame = merged_frame(windows)
+    whole = (job.config.range_looks, job.config.azimuth_looks) == (1, 1)
+    for layer in _layers(job):
+        path = job.subfolder(paths.MERGED) / (layer.name if whole else f"{layer.name}.full")
+        scheme = "BIL" if layer.bands > 1 else "BIP"
+        image = IsceImage(
+            path, frame.lines, frame.samples, layer.bands, layer.data_type, scheme, layer.image_type
+        )
+        write_mosaic(image, job.folder, _pieces(job, layer, frame, windows))
+        if not job.config.use_virtual_files and len(job.pairs) == 1:
+            _materialize(job, image)
+        if layer.looked and not whole:
+            take_looks(job, image, job.folder / paths.MERGED / layer.name)
+
+
+def _layers(job: Job) -> list[_Layer]:
+    def geometry(name: str) -> FileOf:
+        return lambda pair, index: geometry_file(job, pair.number, index, name)
+
+    def made(extension: str) -> FileOf:
+        return lambda pair, index: interferogram_file(job, pair.number, index, extension)
+
+    def reference(pair: SwathPair, index: int) -> Path:
+        return burst_image(job, job.config.reference, pair.reference, index).path
+
+    def secondary(pair: SwathPair, index: int) -> Path:
+        return coregistered_image(job, pair, index).path
+
+    return [
+        _Layer("los.rdr", geometry("los"), "FLOAT", 2, "bil", False, True),
+        _Layer("lat.rdr", geometry("lat"), "DOUBLE", 1, "", False, False),
+        _Layer("lon.rdr", geometry("lon"), "DOUBLE", 1, "", False, False),
+        _Layer("z.rdr", geometry("hgt"), "DOUBLE", 1, "", False, False),
+        _Layer("reference.slc", reference, "CFLOAT", 1, "slc", True, False),
+        _Layer("secondary.slc", secondary, "CFLOAT", 1, "slc", True, False),
+        _Layer(paths.INTERFEROGRAM, made("int"), "CFLOAT", 1, "cpx", True, True),
+        _Layer("topophase.cor", made("cor"), "FLOAT", 2, "cor", True, True),
+    ]
+
+
+def _pieces(job: Job, layer: _Layer, frame: Frame, windows: list[list[BurstGeometry]]) -> list[Source]:
+    """Where every burst goes; later ones lie on top, so the seam is where the next burst begins."""
+    pieces = []
+    stacked = not job.config.use_virtual_files and len(job.pairs) == 1
+    for pair, bursts in zip(job.pairs, windows, strict=True):
+        end = 0
+        for index, burst in zip(pair.indices(), bursts, strict=True):
+            line, sample = frame.place(burst)
+            window = (0, 0, burst.lines, burst.samples)
+            if stacked:
+                # ISCE2 without virtual files: whole lines, and the upper burst to its last valid line.
+                first = max(burst.first_valid_line, end - line)
+                last = burst.first_valid_line + burst.valid_lines
+                end = line + last
+                window = (first, 0, last - first, burst.samples)
+            elif layer.valid_only:
+                window = (
+                    burst.first_valid_line,
+                    burst.first_valid_sample,
+                    burst.valid_lines,
+                    burst.valid_samples,
+                )
+            placed = (line + window[0], sample + window[1], *window[2:])
+            source = str(beside(layer.file_of(pair, index), "vrt"))
+            pieces.append(Source(source, (burst.lines, burst.samples), window, placed))
+    return pieces
+
+
+def _materialize(job: Job, image: IsceImage) -> None:
+    """Turn a mosaic into a file."""
+    reader = LineReader(beside(image.path, "vrt"))
+    with line_writer(image, job.folder) as writer:
+        for block in blocks(image.lines):
+            writer.write(block.start, *(reader.read(block, band) for band in range(1, image.bands + 1)))

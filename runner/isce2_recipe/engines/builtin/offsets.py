@@ -1,0 +1,97 @@
+"""The step ``fineoffsets``: where every pixel of the reference is in the secondary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.engines.builtin import grids
+from isce2_recipe.engines.builtin.isceimage import IsceImage
+from isce2_recipe.engines.builtin.job import OFFSETS, STATE, Job
+from isce2_recipe.engines.builtin.rasters import blocks, line_writer
+from isce2_recipe.engines.builtin.swaths import SwathPair
+
+Float = NDArray[np.float64]
+
+# ISCE2's mark for a place outside the secondary burst.
+_OUTSIDE = -999999.0
+_NODE_ROWS = 16
+
+
+class Offsets:
+    """Offsets of a burst, kept on a grid and brought to lines when they are wanted."""
+
+    def __init__(self, grid: Float, samples: int) -> None:
+        self._grid = grid
+        self._samples = samples
+        self._line_weights = grids.cubic_weights(grids.LINE_STEP)
+        self._sample_weights = grids.cubic_weights(grids.SAMPLE_STEP)
+
+    @classmethod
+    def load(cls, job: Job, pair: SwathPair, index: int) -> Offsets:
+        """What the step ``fineoffsets`` found for a burst of the reference."""
+        path = grids.grid_file(job.folder / STATE, "offsets", pair.number, index + 1)
+        return cls(np.load(path), pair.reference.bursts[index].geometry.samples)
+
+    def lines(self, block: range, plane: int) -> Float:
+        """Offsets (`grids.RANGE` in samples or `grids.ALONG` in lines) of whole lines."""
+        out = np.empty((len(block), self._samples))
+        grids.upsample(self._grid[plane], block.start, self._line_weights, self._sample_weights, out)
+        return out
+
+
+def fine_offsets(job: Job) -> None:
+    """Write ``fine_offsets/IWn``."""
+    for pair in job.pairs:
+        for index in pair.indices():
+            grid = _solve(job, pair, index)
+            np.save(grids.grid_file(job.subfolder(STATE), "offsets", pair.number, index + 1), grid)
+            _write(job, pair, index, Offsets(grid, pair.reference.bursts[index].geometry.samples))
+
+
+def offset_file(job: Job, swath: int, index: int, name: str) -> Path:
+    """``fine_offsets/IW2/range_01.off`` for example."""
+    return job.folder / OFFSETS / f"IW{swath}" / f"{name}_{index + 1:02d}.off"
+
+
+def _solve(job: Job, pair: SwathPair, index: int) -> Float:
+    geometry = np.load(grids.grid_file(job.folder / STATE, "geometry", pair.number, index + 1), mmap_mode="r")
+    other = index + pair.offset
+    burst = pair.secondary.bursts[other].geometry
+    orbit, poly = pair.secondary.orbit, pair.secondary.polynomial(other)
+    grid = np.empty((2, *geometry.shape[1:]))
+
+    def solve(first: int) -> None:
+        known = np.array(geometry[:, first : first + _NODE_ROWS])
+        part = np.empty((2, *known.shape[1:]))
+        grids.offset_rows(
+            first, known, poly, orbit.seconds(burst.start), burst.azimuth_interval_s, burst.near_range_m,
+            burst.range_spacing_m, orbit.seconds(burst.middle), part,
+        )  # fmt: skip
+        grid[:, first : first + _NODE_ROWS] = part
+
+    job.in_threads(solve, range(0, grid.shape[1], _NODE_ROWS), f"IW{pair.number} burst {index + 1}")
+    return grid
+
+
+def _write(job: Job, pair: SwathPair, index: int, offsets: Offsets) -> None:
+    burst = pair.reference.bursts[index].geometry
+    other = pair.secondary.bursts[index + pair.offset].geometry
+    across, along = (
+        IsceImage(offset_file(job, pair.number, index, name), burst.lines, burst.samples, 1, "FLOAT")
+        for name in ("range", "azimuth")
+    )
+    sample = np.arange(burst.samples)
+    with line_writer(across, job.folder) as across_writer, line_writer(along, job.folder) as along_writer:
+
+        def write(block: range) -> None:
+            shift, lag = offsets.lines(block, grids.RANGE), offsets.lines(block, grids.ALONG)
+            column, row = sample + shift, np.arange(block.start, block.stop)[:, None] + lag
+            outside = (column < 0) | (column > other.samples - 1) | (row < 0) | (row > other.lines - 1)
+            shift[outside] = lag[outside] = _OUTSIDE
+            across_writer.write(block.start, shift)
+            along_writer.write(block.start, lag)
+
+        job.in_threads(write, blocks(burst.lines), f"IW{pair.number} burst {index + 1}")

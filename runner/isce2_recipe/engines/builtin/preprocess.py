@@ -1,0 +1,126 @@
+"""The steps ``startup`` and ``preprocess``: find the bursts and lay them out as ISCE2 does."""
+
+from __future__ import annotations
+
+from isce2_recipe.engines.builtin.config import SensorConfig
+from isce2_recipe.engines.builtin.isceimage import IsceImage, beside
+from isce2_recipe.engines.builtin.job import Catalog, Job
+from isce2_recipe.engines.builtin.product_xml import write_product
+from isce2_recipe.engines.builtin.rasters import (
+    LineReader,
+    Source,
+    blocks,
+    line_writer,
+    unreadable,
+    write_mosaic,
+)
+from isce2_recipe.engines.builtin.swaths import Burst, Swath
+from isce2_recipe.errors import InputError
+
+
+def startup(job: Job) -> Catalog:
+    """Say what will be processed; everything that can be wrong with settings has been checked by now."""
+    job.log.info(
+        "builtin engine: swaths %s, looks %dx%d",
+        job.config.swaths,
+        job.config.range_looks,
+        job.config.azimuth_looks,
+    )
+    return {"insarProc": {"ISCE_VERSION": "isce2-recipe builtin engine"}}
+
+
+def preprocess(job: Job) -> Catalog:
+    """Make ``reference/IWn`` and ``secondary/IWn`` of all swaths."""
+    catalog: Catalog = {
+        "common": {"Input list of swaths to process": list(job.config.swaths)},
+        "reference": {},
+        "secondary": {},
+    }
+    for pair in job.pairs:
+        for name, sensor, swath in (
+            ("reference", job.config.reference, pair.reference),
+            ("secondary", job.config.secondary, pair.secondary),
+        ):
+            _unpack(job, sensor, swath)
+            first = swath.bursts[0].geometry
+            catalog.setdefault(f"{name}.sensor", {}).update(_sensor(swath))
+            catalog[name] |= {
+                f"burstWidth_{swath.number}": first.samples,
+                f"burstLength_{swath.number}": first.lines,
+                f"numberOfBursts_{swath.number}": len(swath.bursts),
+            }
+    return catalog
+
+
+def _sensor(swath: Swath) -> dict[str, object]:
+    first = swath.bursts[0].geometry
+    return {
+        "imagingmode": "TOPS",
+        "spacecraftname": "Sentinel-1",
+        "mission": first.platform,
+        "processingfacility": swath.facility,
+        "processingsystem": swath.software,
+        "processingsoftwareversion": swath.version,
+        "ascendingnodetime": first.ascending_node.replace(tzinfo=None),
+        "numberofbursts": len(swath.bursts),
+    }
+
+
+def burst_image(job: Job, sensor: SensorConfig, swath: Swath, index: int) -> IsceImage:
+    """Header of an unpacked burst, ``reference/IW2/burst_01.slc``."""
+    burst = swath.bursts[index].geometry
+    path = job.folder / sensor.output / f"IW{swath.number}" / f"burst_{index + 1:02d}.slc"
+    return IsceImage(path, burst.lines, burst.samples, 1, "CFLOAT", image_type="slc")
+
+
+def _unpack(job: Job, sensor: SensorConfig, swath: Swath) -> None:
+    described = []
+    for index, burst in enumerate(swath.bursts):
+        image = burst_image(job, sensor, swath, index)
+        _link(job, image, burst)
+        if not job.config.use_virtual_files:
+            _copy(job, image)
+        described.append((burst.geometry, image))
+        job.log.info("%s: IW%d burst %d is %s", sensor.output, swath.number, index + 1, burst.tiff)
+    write_product(job.folder / sensor.output / f"IW{swath.number}.xml", swath, described, job.folder)
+
+
+def _link(job: Job, image: IsceImage, burst: Burst) -> None:
+    """A ``.vrt`` that shows the valid part of the measurement."""
+    size = _measured_size(burst)
+    g = burst.geometry
+    window = (g.first_valid_sample, g.valid_lines, g.valid_samples)
+    taken = (burst.first_line + g.first_valid_line, *window)
+    write_mosaic(
+        image, job.folder, [Source(burst.tiff, size, taken, (g.first_valid_line, *window), "CInt16")]
+    )
+
+
+def _measured_size(burst: Burst) -> tuple[int, int]:
+    """Lines and samples of a measurement, once its size and its burst's last line have been seen."""
+    import rasterio
+    from rasterio.errors import RasterioError
+    from rasterio.windows import Window
+
+    g = burst.geometry
+    last = burst.first_line + g.first_valid_line + g.valid_lines - 1
+    try:
+        with rasterio.open(burst.tiff) as dataset:
+            size = (dataset.height, dataset.width)
+            if last >= size[0] or g.first_valid_sample + g.valid_samples > size[1]:
+                raise InputError(
+                    f"{burst.tiff} has {size[0]} lines x {size[1]} samples, its annotation asks for more",
+                    hint="annotation and measurement do not belong together; get the product again",
+                )
+            dataset.read(1, window=Window(0, last, size[1], 1))
+    except RasterioError as exc:
+        raise unreadable(burst.tiff, exc) from exc
+    return size
+
+
+def _copy(job: Job, image: IsceImage) -> None:
+    """A file of its own in place of the link."""
+    reader = LineReader(beside(image.path, "vrt"))
+    with line_writer(image, job.folder) as writer:
+        for lines in blocks(image.lines):
+            writer.write(lines.start, reader.read(lines))

@@ -1,0 +1,164 @@
+"""Rasters too large for memory: written line by line from several threads, read through GDAL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.engines.builtin.isceimage import IsceImage, beside, write_sidecars
+from isce2_recipe.errors import InputError
+
+# Lines handled at once by a thread: bounds the memory of a step.
+BLOCK_LINES = 64
+
+_CACHE_MB = 64
+_GDAL_TYPES = {"FLOAT": "Float32", "DOUBLE": "Float64", "CFLOAT": "CFloat32", "BYTE": "Byte"}
+
+
+def blocks(lines: int, height: int = BLOCK_LINES) -> list[range]:
+    """The lines of a raster in pieces."""
+    return [range(first, min(first + height, lines)) for first in range(0, lines, height)]
+
+
+class LineWriter:
+    """Writes whole lines of a raster in any order; threads may share it."""
+
+    def __init__(self, image: IsceImage) -> None:
+        self._image = image
+        self._descriptor = os.open(image.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.ftruncate(self._descriptor, image.nbytes)
+
+    def write(self, first_line: int, *bands: NDArray[Any]) -> None:
+        """Write lines of every band, each ``(lines, samples)``, interleaved as the raster asks."""
+        stacked = bands[0] if len(bands) == 1 else np.stack(bands, axis=1)
+        data = np.ascontiguousarray(stacked, self._image.dtype)
+        view = data.reshape(-1).view(np.uint8)
+        offset = first_line * self._image.nbytes // self._image.lines
+        while view.size:
+            written = os.pwrite(self._descriptor, view.data, offset)
+            view, offset = view[written:], offset + written
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+@contextmanager
+def line_writer(image: IsceImage, folder: Path) -> Iterator[LineWriter]:
+    """A writer whose raster gets its headers when the block ends well; bands are line-interleaved."""
+    image.path.parent.mkdir(parents=True, exist_ok=True)
+    writer = LineWriter(image)
+    try:
+        yield writer
+    finally:
+        writer.close()
+    write_sidecars(image, folder)
+
+
+class LineReader:
+    """Reads lines of a raster that GDAL can open, from any thread."""
+
+    def __init__(self, source: Path | str) -> None:
+        self.source = str(source)
+
+    def read(self, lines: range, band: int = 1) -> NDArray[Any]:
+        """Lines of one band.
+
+        Raises
+        ------
+        InputError
+            If the raster is missing or cut short.
+        """
+        import rasterio
+        from rasterio.errors import RasterioError
+        from rasterio.windows import Window
+
+        try:
+            # GDAL would keep up to a twentieth of the machine's memory.
+            with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB), rasterio.open(self.source) as dataset:
+                window = Window(0, lines.start, dataset.width, len(lines))
+                return np.asarray(dataset.read(band, window=window))
+        except RasterioError as exc:
+            raise unreadable(self.source, exc) from exc
+
+
+def unreadable(source: str, exc: Exception) -> InputError:
+    """The message for a raster that GDAL cannot read."""
+    return InputError(f"{source} cannot be read: {exc}", hint="it is missing or cut short; get it again")
+
+
+# First line, first sample, lines, samples.
+Rectangle = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A piece of a mosaic.
+
+    Attributes
+    ----------
+    name : str
+        What GDAL opens.
+    size : tuple of int
+        Its lines and samples.
+    taken, placed : tuple of int
+        Rectangle in it and in the mosaic.
+    data_type : str or None
+        GDAL's name, if not the mosaic's.
+    """
+
+    name: str
+    size: tuple[int, int]
+    taken: Rectangle
+    placed: Rectangle
+    data_type: str | None = None
+
+
+def write_mosaic(image: IsceImage, folder: Path, sources: list[Source]) -> None:
+    """Write the headers of a raster that exists as a ``.vrt`` only.
+
+    Parameters
+    ----------
+    image : IsceImage
+        What the whole is.
+    folder : Path
+        The work folder.
+    sources : list of Source
+        Later ones lie on top.
+    """
+    image.path.parent.mkdir(parents=True, exist_ok=True)
+    write_sidecars(image, folder)
+    root = ET.Element("VRTDataset", rasterXSize=str(image.samples), rasterYSize=str(image.lines))
+    for band in range(1, image.bands + 1):
+        element = ET.SubElement(root, "VRTRasterBand", dataType=_GDAL_TYPES[image.data_type], band=str(band))
+        ET.SubElement(element, "NoDataValue").text = "0.0"
+        for source in sources:
+            _add_source(element, image.path.parent, band, source)
+    ET.indent(root, "    ")
+    beside(image.path, "vrt").write_text(ET.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
+
+
+def _add_source(band_element: ET.Element, folder: Path, band: int, source: Source) -> None:
+    element = ET.SubElement(band_element, "SimpleSource")
+    relative = not source.name.startswith("/vsi")
+    ET.SubElement(element, "SourceFilename", relativeToVRT=str(int(relative))).text = (
+        os.path.relpath(source.name, folder) if relative else source.name
+    )
+    ET.SubElement(element, "SourceBand").text = str(band)
+    ET.SubElement(
+        element,
+        "SourceProperties",
+        RasterXSize=str(source.size[1]),
+        RasterYSize=str(source.size[0]),
+        DataType=source.data_type or str(band_element.get("dataType")),
+    )
+    for tag, (line, sample, lines, samples) in (("SrcRect", source.taken), ("DstRect", source.placed)):
+        ET.SubElement(element, tag, xOff=str(sample), yOff=str(line), xSize=str(samples), ySize=str(lines))

@@ -1,0 +1,153 @@
+"""The step ``fineresamp``: the secondary's bursts on the reference's pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.engines.builtin import grids, kernels
+from isce2_recipe.engines.builtin.isceimage import IsceImage, beside
+from isce2_recipe.engines.builtin.job import COREGISTERED, Job
+from isce2_recipe.engines.builtin.offsets import Offsets
+from isce2_recipe.engines.builtin.preprocess import burst_image
+from isce2_recipe.engines.builtin.product_xml import write_product
+from isce2_recipe.engines.builtin.rasters import LineReader, blocks, line_writer
+from isce2_recipe.engines.builtin.swaths import Burst, SwathPair, lines_between
+from isce2_recipe.errors import InputError
+from isce2_recipe.sar.annotation import BurstGeometry
+from isce2_recipe.sar.tops import carrier_table
+
+# What ISCE2 takes off either end of the secondary's valid window for its interpolator's sake.
+_TRIM = 4
+
+
+def fine_resample(job: Job) -> None:
+    """Write ``fine_coreg/IWn``."""
+    table = kernels.sinc_table()
+    for pair in job.pairs:
+        described = []
+        for index in pair.indices():
+            image = coregistered_image(job, pair, index)
+            limits = _resample(job, pair, index, image, table)
+            burst = _trimmed(pair, index, limits)
+            described.append((burst, image))
+        path = job.folder / COREGISTERED / f"IW{pair.number}.xml"
+        write_product(path, pair.reference, described, job.folder)
+        job.keep_windows(COREGISTERED, pair, [burst for burst, _ in described])
+
+
+def coregistered_image(job: Job, pair: SwathPair, index: int) -> IsceImage:
+    """Header of ``fine_coreg/IW2/burst_01.slc`` for example."""
+    burst = pair.reference.bursts[index].geometry
+    path: Path = job.folder / COREGISTERED / f"IW{pair.number}" / f"burst_{index + 1:02d}.slc"
+    return IsceImage(path, burst.lines, burst.samples, 1, "CFLOAT", image_type="slc")
+
+
+def _resample(
+    job: Job, pair: SwathPair, index: int, image: IsceImage, table: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Write one burst; least and greatest lag (lines) and shift (samples) where the dates meet."""
+    other = index + pair.offset
+    burst = pair.secondary.bursts[other].geometry
+    carrier = carrier_table(burst, pair.secondary.orbit)
+    base = _base_band(job, pair, other, carrier)
+    pairs_of_floats = base.view(np.float32)
+    offsets = Offsets.load(job, pair, index)
+    limits = []
+    with line_writer(image, job.folder) as writer:
+
+        def write(block: range) -> None:
+            out = np.empty((len(block), image.samples), np.complex64)
+            found = np.array([np.inf, -np.inf, np.inf, -np.inf])
+            kernels.resample(
+                pairs_of_floats, table, block.start, offsets.lines(block, grids.RANGE),
+                offsets.lines(block, grids.ALONG), carrier, burst.azimuth_interval_s, out, found,
+            )  # fmt: skip
+            writer.write(block.start, out)
+            limits.append(found)
+
+        job.in_threads(write, blocks(image.lines), f"IW{pair.number} burst {index + 1}")
+    found = np.array(limits)
+    if not np.isfinite(found.min()):
+        raise InputError(
+            f"IW{pair.number} burst {index + 1}: reference and secondary do not overlap",
+            hint="the bursts' times do not fit their orbit files",
+        )
+    return np.array([found[:, 0].min(), found[:, 1].max(), found[:, 2].min(), found[:, 3].max()])
+
+
+def _base_band(job: Job, pair: SwathPair, index: int, carrier: NDArray[np.float64]) -> NDArray[np.complex64]:
+    """A burst of the secondary without its carrier, in memory."""
+    burst = pair.secondary.bursts[index].geometry
+    image = burst_image(job, job.config.secondary, pair.secondary, index)
+    reader = LineReader(beside(image.path, "vrt"))
+    base = np.empty((burst.lines, burst.samples), np.complex64)
+
+    def read(block: range) -> None:
+        part = base[block.start : block.stop]
+        part[:] = reader.read(block)
+        eta = (block.start - burst.lines // 2) * burst.azimuth_interval_s
+        kernels.deramp(eta, burst.azimuth_interval_s, carrier, part)
+
+    job.in_threads(read, blocks(burst.lines), f"IW{pair.number} burst {index + 1} base band")
+    return base
+
+
+def _trimmed(pair: SwathPair, index: int, limits: NDArray[np.float64]) -> BurstGeometry:
+    """The reference's burst with the window that ISCE2 holds valid after resampling."""
+    burst = pair.reference.bursts[index].geometry
+    other = pair.secondary.bursts[index + pair.offset].geometry
+    drift = _drift(pair, index)
+    line, lines = _shifted_window(
+        limits[0] - drift, limits[1] - drift, burst.lines, other.first_valid_line, other.valid_lines
+    )
+    sample, samples = _shifted_window(
+        limits[2], limits[3], burst.samples, other.first_valid_sample, other.valid_samples
+    )
+    return replace(
+        burst,
+        first_valid_line=line,
+        valid_lines=lines,
+        first_valid_sample=max(sample, 0),
+        valid_samples=samples,
+    )
+
+
+def _drift(pair: SwathPair, index: int) -> int:
+    """Lines by which the secondary's burst begins later than the first common one, less the reference's."""
+
+    def since_first(bursts: tuple[Burst, ...], first: int, here: int) -> int:
+        start: datetime = bursts[first].geometry.start
+        burst = bursts[here].geometry
+        return lines_between(burst.start, start, bursts[first].geometry.azimuth_interval_s)
+
+    other = pair.first + pair.offset
+    return since_first(pair.secondary.bursts, other, index + pair.offset) - since_first(
+        pair.reference.bursts, pair.first, index
+    )
+
+
+def _shifted_window(least: float, greatest: float, size: int, first: int, count: int) -> tuple[int, int]:
+    """First place and length of the secondary's valid window as the reference counts, ISCE2's rule.
+
+    Parameters
+    ----------
+    least, greatest : float
+        Offsets from the reference to the secondary.
+    size : int
+        Of the reference.
+    first, count : int
+        The secondary's window.
+    """
+    if least < 0 < greatest:
+        start = first - math.floor(least) + _TRIM
+        length = count + math.floor(least) - 2 * _TRIM - math.ceil(greatest)
+    else:
+        start = first - math.floor(greatest if least >= 0 else least) + _TRIM
+        length = count - 2 * _TRIM
+    return start, length if start + length < size else size - start

@@ -1,0 +1,366 @@
+"""From SAFE folders and orbit files to the bursts of a swath, joined and chosen as ISCE2 does."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+import xml.etree.ElementTree as ET
+import zipfile
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from isce2_recipe.engines.builtin.config import SensorConfig, TopsConfig
+from isce2_recipe.errors import InputError
+from isce2_recipe.sar.annotation import BurstGeometry, read_annotation
+from isce2_recipe.sar.orbit import COVER_MARGIN_S, Orbit, read_orbit
+
+# South, north, west, east in degrees, ISCE2's order.
+Region = tuple[float, float, float, float]
+# Heights between which the ground of a burst is looked for, metres (ISCE2's).
+HEIGHT_RANGE_M = (-500.0, 9000.0)
+# Two bursts are the same ground if their middles are closer along track than this part of a burst.
+_SAME_GROUND = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """A burst and where its samples are.
+
+    Attributes
+    ----------
+    geometry : BurstGeometry
+        Sizes are those of the swath's first burst, as in ISCE2.
+    tiff : str
+        What GDAL opens.
+    first_line : int
+        The burst's first line in it.
+    """
+
+    geometry: BurstGeometry
+    tiff: str
+    first_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Swath:
+    """The bursts of one swath and date, in time's order, and their orbit."""
+
+    number: int
+    bursts: tuple[Burst, ...]
+    orbit: Orbit
+    orbit_source: str
+    facility: str
+    software: str
+    version: str
+
+    def polynomial(self, index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        """The orbit around a burst, for kernels."""
+        burst = self.bursts[index].geometry
+        start, stop = self.orbit.seconds(burst.start), self.orbit.seconds(burst.stop)
+        return self.orbit.polynomial(start, stop)
+
+
+@dataclass(frozen=True, slots=True)
+class SwathPair:
+    """The same swath of both dates and which bursts they share."""
+
+    reference: Swath
+    secondary: Swath
+    first: int
+    """Index of the first common burst in the reference."""
+    offset: int
+    """What to add to an index of the reference to get the secondary's."""
+    count: int
+
+    @property
+    def number(self) -> int:
+        """1, 2 or 3."""
+        return self.reference.number
+
+    def indices(self) -> range:
+        """The reference's indices of the common bursts."""
+        return range(self.first, self.first + self.count)
+
+
+def read_pairs(config: TopsConfig) -> list[SwathPair]:
+    """The swaths to process, each with its common bursts.
+
+    A swath that either date does not have, or that shares no burst, is left out as ISCE2 does; if none is
+    left that is an error.
+
+    Raises
+    ------
+    InputError
+        Naming the file that is missing or wrong.
+    """
+    pairs = []
+    missing: list[InputError] = []
+    orbits: dict[Path, Orbit] = {}
+    for number in config.swaths:
+        try:
+            reference = read_swath(config.reference, number, config.region_of_interest, orbits)
+            secondary = read_swath(config.secondary, number, config.region_of_interest, orbits)
+        except MissingSwathError as exc:
+            missing.append(exc)
+            continue
+        pair = _match(reference, secondary)
+        if pair.count > 0:
+            pairs.append(pair)
+    if pairs:
+        return pairs
+    if missing:
+        raise missing[0]
+    raise InputError(
+        "reference and secondary have no burst in common", hint="choose bursts of the same track"
+    )
+
+
+class MissingSwathError(InputError):
+    """A date does not have a swath; others may do."""
+
+
+def read_swath(sensor: SensorConfig, number: int, region: Region | None, orbits: dict[Path, Orbit]) -> Swath:
+    """One date's bursts of one swath from all its SAFEs; ``orbits`` remembers files that were read."""
+    slices = [_read_slice(safe, sensor, number, region, orbits) for safe in sensor.safe]
+    filled = sorted((s for s in slices if s.bursts), key=lambda s: s.bursts[0].geometry.start)
+    if not filled:
+        raise MissingSwathError(
+            f"no burst of IW{number} of {sensor.safe[0]} lies in the region of interest",
+            hint="widen 'region of interest' (south, north, west, east)",
+        )
+    return filled[0] if len(filled) == 1 else _join(filled)
+
+
+def _read_slice(
+    safe: Path, sensor: SensorConfig, number: int, region: Region | None, orbits: dict[Path, Orbit]
+) -> Swath:
+    pattern = f"s1?-iw{number}-slc-{sensor.polarization}*"
+    contents = _Safe(safe)
+    annotation = contents.find("annotation", f"{pattern}.xml")
+    if annotation is None:
+        raise MissingSwathError(
+            f"{safe} has no annotation of IW{number} {sensor.polarization.upper()} ({pattern}.xml)",
+            hint="check 'swaths', 'polarization' and 'safe'",
+        )
+    geometries = read_annotation(contents.read(annotation), f"{safe}/{annotation}")
+    tiff = contents.find("measurement", f"{pattern}.tiff")
+    if tiff is None:
+        raise InputError(
+            f"{safe} has no measurement of IW{number} {sensor.polarization.upper()} ({pattern}.tiff)",
+            hint="download the product again",
+        )
+    orbit, source = _orbit(sensor, geometries, contents.read(annotation), orbits)
+    bursts = tuple(Burst(g, contents.gdal_name(tiff), g.index * g.lines) for g in geometries)
+    if region is not None:
+        bursts = tuple(b for b in bursts if _overlaps(bounding_box(b.geometry, orbit), region))
+    return Swath(number, bursts, orbit, source, *contents.processing())
+
+
+class _Safe:
+    """A SAFE, unpacked or zipped."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.zipped = path.suffix == ".zip"
+        if not path.exists():
+            raise InputError(f"{path} does not exist", hint="check 'safe' in the application's XML")
+        try:
+            self.names = zipfile.ZipFile(path).namelist() if self.zipped else None
+        except (zipfile.BadZipFile, OSError) as exc:
+            raise InputError(f"{path} is not a whole zip file: {exc}", hint="download it again") from exc
+
+    def find(self, folder: str, pattern: str) -> str | None:
+        """Name of the first file that matches, relative to the SAFE's (or the zip's) top."""
+        if self.names is not None:
+            found = sorted(n for n in self.names if fnmatch.fnmatch(n, f"*SAFE/{folder}/{pattern}"))
+            return found[0] if found else None
+        files = sorted((self.path / folder).glob(pattern))
+        return f"{folder}/{files[0].name}" if files else None
+
+    def read(self, name: str) -> bytes:
+        if self.names is not None:
+            return zipfile.ZipFile(self.path).read(name)
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as exc:
+            raise InputError(f"{self.path / name} cannot be read: {exc.strerror}") from exc
+
+    def gdal_name(self, name: str) -> str:
+        return f"/vsizip/{self.path}/{name}" if self.zipped else str(self.path / name)
+
+    def processing(self) -> tuple[str, str, str]:
+        """Facility, software and version from the manifest; empty where it does not say."""
+        space = "{http://www.esa.int/safe/sentinel-1.0}"
+        try:
+            name = self.find(".", "manifest.safe") if self.names is None else None
+            if self.names is not None:
+                name = next((n for n in self.names if n.endswith("/manifest.safe")), None)
+            root = ET.fromstring(self.read(name)) if name else None
+        except ET.ParseError as exc:
+            raise InputError(
+                f"{self.path}/manifest.safe is not well-formed XML: {exc}", hint="download the product again"
+            ) from exc
+        facility = None if root is None else root.find(f".//{space}processing/{space}facility")
+        software = None if facility is None else facility.find(f"{space}software")
+        if facility is None or software is None:
+            return "", "", ""
+        place = f"{facility.get('site', '')}, {facility.get('country', '')}"
+        return place, software.get("name", ""), software.get("version", "")
+
+
+def _join(slices: list[Swath]) -> Swath:
+    """Slices of one pass as one swath: a burst of two slices counts once, a gap is an error."""
+    versions = {s.version for s in slices}
+    if len(versions) > 1:
+        raise InputError(
+            f"IW{slices[0].number}: SAFEs of different processor versions ({', '.join(sorted(versions))}) "
+            "cannot be joined"
+        )
+    first = slices[0].bursts[0].geometry
+    following = slices[0].bursts[1] if len(slices[0].bursts) > 1 else slices[1].bursts[0]
+    interval = following.geometry.sensing_start - first.sensing_start
+    if interval <= timedelta(0):
+        raise InputError(f"IW{slices[0].number}: the same burst is given twice ({slices[0].bursts[0].tiff})")
+    bursts: list[Burst] = []
+    for piece in slices:
+        position = round((piece.bursts[0].geometry.sensing_start - first.sensing_start) / interval)
+        if position > len(bursts):
+            raise InputError(
+                f"IW{piece.number}: there is a gap before {piece.bursts[0].tiff}",
+                hint="bursts and SAFEs of one date must follow each other without a gap",
+            )
+        bursts.extend(piece.bursts[len(bursts) - position :])
+    lines, samples = bursts[0].geometry.lines, bursts[0].geometry.samples
+    same = tuple(replace(b, geometry=replace(b.geometry, lines=lines, samples=samples)) for b in bursts)
+    return replace(slices[0], bursts=same, orbit=max((s.orbit for s in slices), key=lambda o: o.time_s[-1]))
+
+
+def _orbit(
+    sensor: SensorConfig, bursts: list[BurstGeometry], annotation: bytes, orbits: dict[Path, Orbit]
+) -> tuple[Orbit, str]:
+    start, stop = bursts[0].start, bursts[-1].stop
+    if sensor.orbit_file is None and sensor.orbit_directory is None:
+        return _annotation_orbit(annotation), "Annotation"
+    path = sensor.orbit_file or find_orbit_file(
+        sensor.orbit_directory or Path(), bursts[0].platform, start, stop
+    )
+    if path not in orbits:
+        orbits[path] = read_orbit(path, start, stop)
+    orbit = orbits[path]
+    if not orbit.covers(orbit.seconds(start), orbit.seconds(stop)):
+        raise InputError(
+            f"orbit file {path} ({orbit.describe_span()}) does not cover {start:%Y-%m-%dT%H:%M:%S} to "
+            f"{stop:%Y-%m-%dT%H:%M:%S} with {COVER_MARGIN_S:.0f} s to spare",
+            hint="give the orbit file of the acquisition's day and satellite",
+        )
+    return orbit, path.name
+
+
+def find_orbit_file(folder: Path, platform: str, start: datetime, stop: datetime) -> Path:
+    """The file whose name says that it covers an acquisition, chosen as ISCE2 does.
+
+    Precise before restituted; of several the one whose middle is nearest.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    middle = start + (stop - start) / 2
+    for kind in ("POEORB", "RESORB"):
+        found = []
+        for path in sorted(folder.glob(f"{platform}_OPER_AUX_{kind}_OPOD*")):
+            fields = path.name.split("_")
+            try:
+                first, last = (
+                    datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+                    for text in (fields[-2][1:16], fields[-1][:15])
+                )
+            except (ValueError, IndexError):
+                continue
+            if first <= start and last >= stop:
+                found.append((abs(middle - (first + (last - first) / 2)), path))
+        if found:
+            return min(found)[1]
+    raise InputError(
+        f"{folder} has no orbit file of {platform} that covers {start:%Y-%m-%dT%H:%M:%S} to "
+        f"{stop:%Y-%m-%dT%H:%M:%S}",
+        hint=f"put {platform}_OPER_AUX_POEORB_OPOD_..._V<start>_<stop>.EOF there",
+    )
+
+
+def _annotation_orbit(text: bytes) -> Orbit:
+    vectors = ET.fromstring(text).findall("generalAnnotation/orbitList/orbit")
+    if len(vectors) < 4:
+        raise InputError("the annotation holds too few state vectors", hint="give an orbit file")
+    times = [datetime.fromisoformat(v.findtext("time", "")).replace(tzinfo=UTC) for v in vectors]
+    epoch = times[0].replace(hour=0, minute=0, second=0, microsecond=0)
+    seconds = np.array([(t - epoch) / timedelta(seconds=1) for t in times])
+    position, velocity = (
+        np.array([[float(v.findtext(f"{kind}/{axis}", "nan")) for axis in "xyz"] for v in vectors])
+        for kind in ("position", "velocity")
+    )
+    return Orbit(epoch, seconds, position, velocity)
+
+
+def bounding_box(
+    burst: BurstGeometry, orbit: Orbit, stop: datetime | None = None, far_range_m: float | None = None
+) -> tuple[float, float, float, float]:
+    """South, north, west, east in degrees of all ground a burst (or a swath from it to ``stop``) may show."""
+    from isce2_recipe.sar.zero_doppler import rdr2geo
+
+    first, last = orbit.seconds(burst.start), orbit.seconds(stop or burst.stop)
+    poly = orbit.polynomial(first, last)
+    points = [
+        rdr2geo(poly, t, slant_range, np.full((1, 1), height, np.float32), 0.0, 0.0, 1.0, 1.0)[:2]
+        for height in HEIGHT_RANGE_M
+        for t in (first, last)
+        for slant_range in (burst.near_range_m, far_range_m or burst.far_range_m)
+    ]
+    lat, lon = np.degrees(np.array(points)).T
+    return float(lat.min()), float(lat.max()), float(lon.min()), float(lon.max())
+
+
+def _overlaps(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[1] and a[1] > b[0] and a[2] < b[3] and a[3] > b[2]
+
+
+def _match(reference: Swath, secondary: Swath) -> SwathPair:
+    offset = _burst_offset(reference, secondary)
+    first = max(0, -offset)
+    last = min(len(reference.bursts), len(secondary.bursts) - offset)
+    return SwathPair(reference, secondary, first, offset, max(0, last - first))
+
+
+def _burst_offset(one: Swath, other: Swath) -> int:
+    """Index in ``other`` minus index in ``one`` of the same ground."""
+    if len(other.bursts) < len(one.bursts):
+        return -_burst_offset(other, one)
+    middles = np.array([other.orbit.at(other.orbit.seconds(b.geometry.middle))[0] for b in other.bursts])
+    count = len(one.bursts)
+    for part in (0.5, 0.25, 0.75, 0.0, 1.0):
+        index = min(int(count * part), count - 1)
+        burst = one.bursts[index].geometry
+        position, velocity = one.orbit.at(one.orbit.seconds(burst.middle))
+        speed = float(np.linalg.norm(velocity))
+        along = np.abs((middles - position) @ velocity) / speed
+        nearest = int(np.argmin(along))
+        if along[nearest] < _SAME_GROUND * speed * burst.azimuth_interval_s * burst.lines:
+            return nearest - index
+    raise InputError(
+        f"IW{one.number}: no burst of the secondary shows the ground of the reference",
+        hint="reference and secondary must be of the same track and place",
+    )
+
+
+def seconds_between(later: datetime, earlier: datetime) -> float:
+    """Difference of two times in seconds."""
+    return (later - earlier) / timedelta(seconds=1)
+
+
+def lines_between(later: datetime, earlier: datetime, interval_s: float) -> int:
+    """Difference of two times in whole lines, rounded."""
+    return math.floor(seconds_between(later, earlier) / interval_s + 0.5)

@@ -1,0 +1,105 @@
+"""The step ``verifyDEM`` and the DEM around a burst."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.engines.builtin import isceimage
+from isce2_recipe.engines.builtin.job import Catalog, Job
+from isce2_recipe.errors import InputError
+
+# ISCE2 takes lower heights for this.
+_LOWEST_M = -500.0
+# Degrees around a burst's box.
+_MARGIN_DEG = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Dem:
+    """Heights above the ellipsoid on a geographic grid.
+
+    Attributes
+    ----------
+    heights_m : ndarray, shape (rows, cols), float32
+    north_rad, west_rad : float
+        Centre of the first pixel.
+    step_lat_rad, step_lon_rad : float
+        From row to row (negative) and column to column.
+    """
+
+    heights_m: NDArray[np.float32]
+    north_rad: float
+    west_rad: float
+    step_lat_rad: float
+    step_lon_rad: float
+
+    def outside(self, lat_deg: NDArray[np.float64], lon_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which places lie more than a pixel outside."""
+        row = (np.radians(lat_deg) - self.north_rad) / self.step_lat_rad
+        col = (np.radians(lon_deg) - self.west_rad) / self.step_lon_rad
+        rows, cols = self.heights_m.shape
+        outside: NDArray[np.bool_] = (row < -1) | (row > rows) | (col < -1) | (col > cols)
+        return outside
+
+
+def verify_dem(job: Job) -> Catalog:
+    """Check that the DEM can be used; nothing is downloaded."""
+    for path in {job.config.dem, job.config.geocode_dem}:
+        _header(path)
+    return {}
+
+
+def _header(path: Path) -> isceimage.IsceImage:
+    header = isceimage.read_header(path)
+    if header.grid is None:
+        raise InputError(f"{path}.xml gives no latitude and longitude", hint="it must describe a DEM")
+    if (header.reference or "EGM96").upper() != "WGS84":
+        raise InputError(
+            f"{path} has heights above the geoid ({header.reference or 'EGM96'}), not the WGS84 ellipsoid",
+            hint="give a DEM with ellipsoidal heights and 'reference' WGS84 in its .xml",
+        )
+    return header
+
+
+def read_dem(path: Path, box: tuple[float, float, float, float]) -> Dem:
+    """The part of a DEM around a box of south, north, west, east in degrees, as much of it as there is.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used or lies elsewhere.
+    """
+    header = _header(path)
+    grid = header.grid
+    heights = isceimage.open_array(header)[0]
+    rows, cols = heights.shape
+    if grid is None:
+        raise InputError(f"{path}.xml gives no latitude and longitude")
+    south, north, west, east = box
+    top, bottom = (
+        int((lat - grid.first_latitude) / grid.delta_latitude)
+        for lat in (north + _MARGIN_DEG, south - _MARGIN_DEG)
+    )
+    left, right = (
+        int((lon - grid.first_longitude) / grid.delta_longitude)
+        for lon in (west - _MARGIN_DEG, east + _MARGIN_DEG)
+    )
+    top, left, bottom, right = max(top, 0), max(left, 0), min(bottom, rows), min(right, cols)
+    if top + 4 > bottom or left + 4 > right:
+        raise InputError(
+            f"the DEM {path} does not cover the scene (latitude {south:.3f} to {north:.3f}, "
+            f"longitude {west:.3f} to {east:.3f})",
+            hint="give a DEM of the scene with a margin of 0.1 degrees",
+        )
+    part = np.nan_to_num(heights[top:bottom, left:right].astype(np.float32), nan=0.0)
+    return Dem(
+        np.maximum(part, np.float32(_LOWEST_M)),
+        float(np.radians(grid.first_latitude + top * grid.delta_latitude)),
+        float(np.radians(grid.first_longitude + left * grid.delta_longitude)),
+        float(np.radians(grid.delta_latitude)),
+        float(np.radians(grid.delta_longitude)),
+    )

@@ -1,0 +1,128 @@
+"""The step ``topo``: latitude, longitude, height and look direction of every pixel of the common bursts."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.engines.builtin import grids
+from isce2_recipe.engines.builtin.isceimage import IsceImage
+from isce2_recipe.engines.builtin.job import GEOMETRY, STATE, Catalog, Job
+from isce2_recipe.engines.builtin.rasters import blocks, line_writer
+from isce2_recipe.engines.builtin.swaths import SwathPair, bounding_box
+from isce2_recipe.engines.builtin.terrain import Dem, read_dem
+from isce2_recipe.errors import InputError
+from isce2_recipe.sar.annotation import BurstGeometry
+
+Float = NDArray[np.float64]
+
+# Rows of nodes solved by a thread at once.
+_NODE_ROWS = 16
+
+
+def topo(job: Job) -> Catalog:
+    """Write ``geom_reference/IWn``."""
+    entries: dict[str, object] = {"Dem Used": job.config.dem}
+    boxes = []
+    for pair in job.pairs:
+        entries[f"Number of common bursts IW-{pair.number}"] = pair.count
+        for number, index in enumerate(pair.indices()):
+            burst = pair.reference.bursts[index].geometry
+            grid = _solve(job, pair, index)
+            np.save(grids.grid_file(job.subfolder(STATE), "geometry", pair.number, index + 1), grid)
+            _write(job, pair.number, index, burst, grid)
+            boxes.append(_box(grid))
+            entries |= {
+                f"Number of lines for burst {number} - IW-{pair.number}": burst.lines,
+                f"Number of pixels for bursts {number} - IW-{pair.number}": burst.samples,
+                f"Bounding box for burst {number} - IW-{pair.number}": boxes[-1],
+            }
+    south, north, west, east = np.array(boxes).T
+    overall = [float(v) for v in (south.min(), north.max(), west.min(), east.max())]
+    return {"topo": entries | {"Overall bounding box": overall}}
+
+
+def geometry_file(job: Job, swath: int, index: int, name: str) -> Path:
+    """``geom_reference/IW2/lat_01.rdr`` for example."""
+    return job.folder / GEOMETRY / f"IW{swath}" / f"{name}_{index + 1:02d}.rdr"
+
+
+def _solve(job: Job, pair: SwathPair, index: int) -> Float:
+    burst = pair.reference.bursts[index].geometry
+    dem = read_dem(job.config.dem, bounding_box(burst, pair.reference.orbit))
+    poly = pair.reference.polynomial(index)
+    t0 = pair.reference.orbit.seconds(burst.start)
+    origin = (dem.north_rad, dem.west_rad, dem.step_lat_rad, dem.step_lon_rad)
+    rows, cols = grids.grid_shape(burst.lines, burst.samples)
+    grid = np.empty((5, rows, cols))
+
+    def solve(first: int) -> None:
+        part = np.empty((5, min(_NODE_ROWS, rows - first), cols))
+        grids.solve_rows(
+            first, poly, t0, burst.azimuth_interval_s, burst.near_range_m, burst.range_spacing_m,
+            dem.heights_m, origin, part,
+        )  # fmt: skip
+        grid[:, first : first + _NODE_ROWS] = part
+
+    job.in_threads(solve, range(0, rows, _NODE_ROWS), f"IW{pair.number} burst {index + 1}")
+    _require_cover(job, burst, dem, grid)
+    return grid
+
+
+def _require_cover(job: Job, burst: BurstGeometry, dem: Dem, grid: Float) -> None:
+    """Refuse a DEM that leaves out part of the valid window."""
+    top = burst.first_valid_line // grids.LINE_STEP + 1
+    left = burst.first_valid_sample // grids.SAMPLE_STEP + 1
+    bottom, right = (
+        top + burst.valid_lines // grids.LINE_STEP,
+        left + burst.valid_samples // grids.SAMPLE_STEP,
+    )
+    lat, lon = grid[:2, top:bottom, left:right]
+    outside = dem.outside(lat, lon)
+    if outside.any():
+        raise InputError(
+            f"the DEM {job.config.dem} does not cover {100 * outside.mean():.1f} % of burst "
+            f"IW{burst.swath} of {burst.start:%Y-%m-%dT%H:%M:%S} (latitude {lat.min():.3f} to "
+            f"{lat.max():.3f}, longitude {lon.min():.3f} to {lon.max():.3f})",
+            hint="give a DEM of the scene with a margin of 0.1 degrees",
+        )
+
+
+def _box(grid: Float) -> list[float]:
+    lat, lon = grid[:2, 1:-1, 1:-1]
+    return [float(v) for v in (lat.min(), lat.max(), lon.min(), lon.max())]
+
+
+def _write(job: Job, swath: int, index: int, burst: BurstGeometry, grid: Float) -> None:
+    """Bring the grid to every pixel and write ISCE2's four files."""
+    size = (burst.lines, burst.samples)
+    line_weights, sample_weights = (
+        grids.cubic_weights(grids.LINE_STEP),
+        grids.cubic_weights(grids.SAMPLE_STEP),
+    )
+    # Azimuths jump by 360 at -270; between nodes they must not.
+    reference = grid[grids.AZIMUTH, 0, 0]
+    grid[grids.AZIMUTH] = reference + (grid[grids.AZIMUTH] - reference + 180.0) % 360.0 - 180.0
+    los = IsceImage(geometry_file(job, swath, index, "los"), *size, 2, "FLOAT", "BIL", "bil")
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(
+                line_writer(IsceImage(geometry_file(job, swath, index, name), *size, 1, "DOUBLE"), job.folder)
+            )
+            for name in ("lat", "lon", "hgt")
+        ]
+        los_writer = stack.enter_context(line_writer(los, job.folder))
+
+        def write(block: range) -> None:
+            planes = np.empty((len(grid), len(block), burst.samples))
+            for plane, values in zip(planes, grid, strict=True):
+                grids.upsample(values, block.start, line_weights, sample_weights, plane)
+            for writer, plane in zip(writers, planes[:3], strict=True):
+                writer.write(block.start, plane)
+            azimuth = 90.0 - (90.0 - planes[grids.AZIMUTH]) % 360.0
+            los_writer.write(block.start, planes[grids.INCIDENCE], azimuth)
+
+        job.in_threads(write, blocks(burst.lines), f"IW{swath} burst {index + 1}")
