@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from isce2_recipe.errors import ParameterError
 
+ALOS_NAME_PATTERN = r"ALPSRP(\d{5})(\d{4})(?:-L1\.0)?"
 BURST_NAME_PATTERN = r"S1_(\d{6})_IW([123])_(\d{8}T\d{6})_(VV|HH|VH|HV)_([0-9A-F]{4})-BURST"
 
 
@@ -124,3 +125,40 @@ class BurstName:
             f"S1_{self.relative_burst:06d}_IW{self.swath}_{self.start:%Y%m%dT%H%M%S}"
             f"_{self.polarization}_{self.suffix}-BURST"
         )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AlosName:
+    """An ALOS PALSAR scene's name, taken apart.
+
+    Attributes
+    ----------
+    orbit : int
+        Absolute orbit number; orbits that are 671 (46 days) apart fly over the same ground.
+    frame : int
+        Place along the orbit, 0 to 7199.
+    """
+
+    orbit: int
+    frame: int
+
+    @classmethod
+    def parse(cls, text: str) -> AlosName:
+        """The parts of a scene name such as ``ALPSRP156121200``, also with ``-L1.0`` behind it.
+
+        Raises
+        ------
+        ParameterError
+            If the text is not the name of an ALOS PALSAR scene of level 1.0.
+        """
+        match = re.fullmatch(ALOS_NAME_PATTERN, text)
+        if match is None:
+            raise ParameterError(
+                f"'{text}' is not the name of an ALOS PALSAR level 1.0 scene",
+                hint="scene names look like ALPSRP156121200 (orbit 15612, frame 1200); find them at "
+                "https://search.asf.alaska.edu (dataset ALOS PALSAR, file type L1.0)",
+            )
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"ALPSRP{self.orbit:05d}{self.frame:04d}"
