@@ -22,10 +22,18 @@ MERGED = "merged"
 INTERFEROGRAM = "topophase.flat"
 FILTERED_INTERFEROGRAM = "filt_topophase.flat"
 PHASE_SIGMA = "phsig.cor"
+PHASE_SIGMA_UNMASKED = "phsig.cor.unmasked"
 UNWRAPPED = "filt_topophase.unw"
 DEM_CROP = "dem.crop"
 LATITUDE_FULL = "lat.rdr.full"
 LONGITUDE_FULL = "lon.rdr.full"
+
+# Of terrain and water.
+DEM_GEOTIFF = "dem.tif"
+DEM_ISCE = "full_res.dem.wgs84"
+GEOCODE_DEM_GEOTIFF = "geocode_dem.tif"
+GEOCODE_DEM_ISCE = "full_res_geocode.dem.wgs84"
+WATER_MASK = "water_mask.tif"
 
 # Of this package.
 _PACKAGE = Path(__file__).resolve().parent

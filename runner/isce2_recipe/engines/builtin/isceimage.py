@@ -210,7 +210,7 @@ def _grid(root: ET.Element) -> GeoGrid | None:
     return GeoGrid(*numbers) if -1 < numbers[3] < 0 else None
 
 
-def write_sidecars(image: IsceImage, folder: Path | None = None) -> None:
+def write_sidecars(image: IsceImage, folder: Path | None = None, *, name: str | None = None) -> None:
     """Write the ``.xml`` and ``.vrt`` of a raster.
 
     Parameters
@@ -220,15 +220,18 @@ def write_sidecars(image: IsceImage, folder: Path | None = None) -> None:
     folder : Path, optional
         The ISCE2 application's work folder. The ``.xml`` names the binary relative to it, as ISCE2 (which
         runs there) does; without it the absolute path is written.
+    name : str, optional
+        What the ``.xml`` calls the binary instead, for one that is going to be moved.
     """
+    name = name or (os.path.relpath(image.path, folder) if folder else str(image.path))
     root = ET.Element("imageFile")
     _add(root, "ISCE_VERSION", "isce2-recipe builtin engine")
-    properties = _image_properties(image, os.path.relpath(image.path, folder) if folder else str(image.path))
-    for name in sorted([*properties, "coordinate1", "coordinate2"]):
-        if name in properties:
-            _add(root, name, properties[name], _DOCS[name])
+    properties = _image_properties(image, name)
+    for key in sorted([*properties, "coordinate1", "coordinate2"]):
+        if key in properties:
+            _add(root, key, properties[key], _DOCS[key])
         else:
-            root.append(_coordinate(image, int(name[-1]) - 1))
+            root.append(_coordinate(image, int(key[-1]) - 1))
     _write_text(beside(image.path, "xml"), _text(root))
     _write_text(beside(image.path, "vrt"), _text(_vrt(image)))
 
@@ -424,12 +427,27 @@ def read(path: Path, band: int | None = None) -> NDArray[Any]:
 
 
 def _read_virtual(vrt: Path, band: int | None) -> NDArray[Any]:
+    with opened(vrt) as dataset:
+        return np.asarray(dataset.read(band))
+
+
+@contextlib.contextmanager
+def opened(vrt: Path) -> Iterator[Any]:
+    """A raster's ``.vrt`` as rasterio's dataset, to read parts of it; in radar geometry it has no place.
+
+    Raises
+    ------
+    InputError
+        If it is missing or cannot be read.
+    """
     import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-            with rasterio.open(vrt) as dataset:
-                return np.asarray(dataset.read(band))
-    except rasterio.errors.RasterioError as exc:
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            dataset = rasterio.open(vrt)
+        with dataset:
+            yield dataset
+    except RasterioError as exc:
         raise InputError(f"{vrt} cannot be read: {exc}") from exc

@@ -1,0 +1,183 @@
+"""Water: tiles put on the DEM's grid, and coherence set to zero over it while the phase is unwrapped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe import paths
+from isce2_recipe.engines.builtin import isceimage
+from isce2_recipe.errors import InputError
+from isce2_recipe.types import Looks
+
+LAND, WATER = 1, 0
+# What a source's tiles say; on the way to ours.
+_TILE_WATER = 1
+_UNKNOWN = 255
+# Lines of looks read at once.
+_STRIP = 32
+
+
+def on_dem_grid(tiles: Sequence[Path], dem: Path, target: Path) -> None:
+    """Write a GeoTIFF on the grid of ``dem``: 1 on land, 0 on water; nearest pixel of the tiles.
+
+    Parameters
+    ----------
+    tiles : sequence of Path
+        ASF's: 1 is water, 0 land.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read or the tiles leave a gap.
+    """
+    import rasterio
+
+    with isceimage.opened(dem) as grid:
+        profile = {
+            "driver": "GTiff", "dtype": "uint8", "count": 1, "crs": grid.crs, "transform": grid.transform,
+            "width": grid.width, "height": grid.height, "tiled": True, "compress": "deflate",
+        }  # fmt: skip
+    found = np.full((profile["height"], profile["width"]), _UNKNOWN, np.uint8)
+    for tile in tiles:
+        _add_tile(tile, profile, found)
+    if (found == _UNKNOWN).any():
+        row, col = np.argwhere(found == _UNKNOWN)[0]
+        place = profile["transform"]
+        where = f"{place.c + (col + 0.5) * place.a:.4f} E, {place.f + (row + 0.5) * place.e:.4f} N"
+        raise InputError(
+            f"the water mask tiles do not cover the DEM {dem}: nothing at {where}",
+            hint=f"tiles at hand: {', '.join(tile.name for tile in tiles) or 'none'}",
+        )
+    mask = np.where(found == _TILE_WATER, WATER, LAND).astype(np.uint8)
+    with isceimage.publish(target) as partial, rasterio.open(partial, "w", **profile) as output:
+        output.write(mask, 1)
+
+
+def _add_tile(tile: Path, profile: dict[str, Any], found: NDArray[np.uint8]) -> None:
+    import rasterio
+    from rasterio.warp import Resampling, reproject
+
+    with isceimage.opened(tile) as dataset:
+        reproject(
+            rasterio.band(dataset, 1),
+            found,
+            dst_transform=profile["transform"],
+            dst_crs=profile["crs"],
+            dst_nodata=_UNKNOWN,
+            init_dest_nodata=False,
+            resampling=Resampling.nearest,
+        )
+
+
+def in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> NDArray[np.bool_]:
+    """Where there is land, on the multilooked radar grid: the mask's nearest pixel to each pixel's middle.
+
+    Parameters
+    ----------
+    folder : Path
+        ISCE2's, after ``mergebursts``: ``merged/lat.rdr.full`` and ``lon.rdr.full`` say where pixels are.
+    mask : Path
+        GeoTIFF in degrees, 1 on land. Outside it there is none.
+
+    Raises
+    ------
+    InputError
+        If one of the files is missing.
+    """
+    merged = folder / paths.MERGED
+    with isceimage.opened(mask) as dataset:
+        land, transform = dataset.read(1) == LAND, dataset.transform
+    with (
+        isceimage.opened(isceimage.beside(merged / paths.LATITUDE_FULL, "vrt")) as latitudes,
+        isceimage.opened(isceimage.beside(merged / paths.LONGITUDE_FULL, "vrt")) as longitudes,
+    ):
+        lines = latitudes.height // looks.azimuth
+        strips = []
+        for first in range(0, lines, _STRIP):
+            rows = range(first, min(first + _STRIP, lines))
+            latitude, longitude = (_looked(axis, rows, looks) for axis in (latitudes, longitudes))
+            strips.append(_lookup(land, transform, latitude, longitude))
+    return np.concatenate(strips)
+
+
+def _looked(dataset: Any, rows: range, looks: Looks) -> NDArray[np.float64]:
+    """Mean coordinate of each window of looks; zeros, where ISCE2 has no geometry, do not count."""
+    samples = dataset.width // looks.range
+    window = ((rows.start * looks.azimuth, rows.stop * looks.azimuth), (0, samples * looks.range))
+    full = dataset.read(1, window=window).reshape(len(rows), looks.azimuth, samples, looks.range)
+    count = np.count_nonzero(full, axis=(1, 3))
+    return np.asarray(full.sum(axis=(1, 3)) / np.maximum(count, 1))
+
+
+def _lookup(
+    land: NDArray[np.bool_], transform: Any, latitude: NDArray[np.float64], longitude: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    row = np.floor((latitude - transform.f) / transform.e).astype(np.intp)
+    col = np.floor((longitude - transform.c) / transform.a).astype(np.intp)
+    inside = (row >= 0) & (row < land.shape[0]) & (col >= 0) & (col < land.shape[1])
+    found = np.zeros(latitude.shape, bool)
+    found[inside] = land[row[inside], col[inside]]
+    return found
+
+
+def mask_coherence(folder: Path, mask: Path, looks: Looks) -> float:
+    """Set ``merged/phsig.cor`` to zero over water and keep the original beside it.
+
+    May be repeated, also after a crash at any point: the original is kept before anything changes, and each
+    file appears whole.
+
+    Returns
+    -------
+    float
+        Which part of the pixels is land.
+
+    Raises
+    ------
+    InputError
+        If one of the files is missing or does not fit.
+    """
+    coherence = folder / paths.MERGED / paths.PHASE_SIGMA
+    kept = coherence.with_name(paths.PHASE_SIGMA_UNMASKED)
+    image = isceimage.read_header(coherence)
+    land = in_radar_geometry(folder, mask, looks)
+    original = isceimage.read(coherence, 1)
+    if land.shape != original.shape:
+        raise InputError(
+            f"{coherence} has {original.shape} pixels, but {looks} looks of {paths.LATITUDE_FULL} make "
+            f"{land.shape}",
+            hint="the looks must be those of the interferogram",
+        )
+    if _is_masked(original, kept):
+        original = np.fromfile(kept, image.dtype).reshape(original.shape)
+    else:
+        _write_pixels(kept, original)
+    _write_pixels(coherence, original * land)
+    return float(land.mean())
+
+
+def _is_masked(values: NDArray[Any], kept: Path) -> bool:
+    """Whether ``values`` is the kept original with zeros in it, and not something newer."""
+    if not kept.is_file() or kept.stat().st_size != values.nbytes:
+        return False
+    original = np.fromfile(kept, values.dtype).reshape(values.shape)
+    return bool(((values == original) | (values == 0)).all())
+
+
+def _write_pixels(path: Path, values: NDArray[Any]) -> None:
+    with isceimage.publish(path) as partial:
+        values.tofile(partial)
+
+
+def restore_coherence(folder: Path) -> bool:
+    """Put the coherence back as it was before `mask_coherence`; False where there is nothing to put back."""
+    coherence = folder / paths.MERGED / paths.PHASE_SIGMA
+    kept = coherence.with_name(paths.PHASE_SIGMA_UNMASKED)
+    if not kept.is_file():
+        return False
+    kept.replace(coherence)
+    return True

@@ -1,0 +1,144 @@
+"""Water masks on the map and in radar geometry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import Affine
+
+from isce2_recipe.engines.builtin import isceimage, water_mask
+from isce2_recipe.errors import InputError
+from isce2_recipe.types import Looks
+
+LOOKS = Looks(range=5, azimuth=2)
+LINES, SAMPLES = 40, 60
+
+
+def write_tif(path: Path, values: np.ndarray, transform: Affine) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    profile = {"height": values.shape[0], "width": values.shape[1], "dtype": values.dtype}
+    with rasterio.open(
+        path, "w", "GTiff", count=1, crs="EPSG:4326", transform=transform, **profile
+    ) as dataset:
+        dataset.write(values, 1)
+    return path
+
+
+def lake(longitude, latitude):
+    return np.hypot(longitude - 5.0, latitude - 27.0) < 0.02
+
+
+def tile(folder: Path, west: float, cols: int) -> Path:
+    """A tile 0.1 degrees high around 27 N with 1 on water."""
+    step = 0.001
+    row, col = np.mgrid[:100, :cols]
+    water = lake(west + (col + 0.5) * step, 27.05 - (row + 0.5) * step)
+    return write_tif(folder / f"{west}.tif", water.astype("u1"), Affine(step, 0, west, 0, -step, 27.05))
+
+
+def dem(folder: Path) -> Path:
+    heights = np.zeros((90, 120), "f4")
+    return write_tif(folder / "dem.tif", heights, Affine(0.0008, 0, 4.95, 0, -0.0008, 27.04))
+
+
+def test_tiles_are_joined_on_the_dems_grid(tmp_path):
+    tiles = [tile(tmp_path / "t", 4.94, 60), tile(tmp_path / "t", 5.0, 60)]
+    water_mask.on_dem_grid(tiles, dem(tmp_path), tmp_path / "water_mask.tif")
+    with (
+        rasterio.open(tmp_path / "water_mask.tif") as dataset,
+        rasterio.open(tmp_path / "dem.tif") as terrain,
+    ):
+        assert dataset.transform == terrain.transform
+        assert dataset.dtypes == ("uint8",)
+        found = dataset.read(1)
+    row, col = np.mgrid[:90, :120]
+    distance = np.hypot(4.95 + (col + 0.5) * 0.0008 - 5.0, 27.04 - (row + 0.5) * 0.0008 - 27.0)
+    # Half a diagonal of the tiles' pixels: nearer to the shore the nearest pixel may be either.
+    clear = np.abs(distance - 0.02) > 0.00071
+    assert np.array_equal(found[clear], (distance >= 0.02)[clear])
+    assert set(np.unique(found)) == {0, 1}
+    assert found[50, 62] == 0
+    assert found[5, 5] == 1
+
+
+def test_a_missing_tile_is_named(tmp_path):
+    with pytest.raises(InputError, match="tiles do not cover the DEM") as caught:
+        water_mask.on_dem_grid([tile(tmp_path / "t", 5.0, 60)], dem(tmp_path), tmp_path / "water_mask.tif")
+    assert caught.value.hint == "tiles at hand: 5.0.tif"
+    assert not (tmp_path / "water_mask.tif").exists()
+
+
+def radar_folder(folder: Path) -> tuple[Path, Path]:
+    """ISCE2's folder with virtual geometry, and a mask whose west is water."""
+    merged = folder / "isce" / "merged"
+    merged.mkdir(parents=True)
+    line, sample = np.mgrid[: LINES * LOOKS.azimuth + 1, : SAMPLES * LOOKS.range + 3].astype("f8")
+    for name, values in (("lat", 27 - 1e-4 * line), ("lon", 5 + 1e-4 * sample + 2e-5 * line)):
+        values[-20:, -40:] = 0
+        full = merged / f"{name}.burst"
+        isceimage.write(isceimage.describe(full, values), values)
+        isceimage.beside(full, "vrt").rename(merged / f"{name}.rdr.full.vrt")
+    coherence = np.random.default_rng(1).random((LINES, SAMPLES), "f4") + np.float32(0.1)
+    image = isceimage.describe(merged / "phsig.cor", coherence, image_type="cor")
+    isceimage.write(image, coherence, folder / "isce")
+    mask = (np.arange(500) >= 150)[None].repeat(200, axis=0).astype("u1")
+    transform = Affine(1e-4, 0, 5 - 0.5e-4, 0, -1e-4, 27 + 0.5e-4)
+    return folder / "isce", write_tif(folder / "mask.tif", mask, transform)
+
+
+def test_mask_in_radar_geometry(tmp_path):
+    folder, mask = radar_folder(tmp_path)
+    land = water_mask.in_radar_geometry(folder, mask, LOOKS)
+    line = np.arange(LINES)[:, None] * LOOKS.azimuth + (LOOKS.azimuth - 1) / 2
+    sample = np.arange(SAMPLES)[None] * LOOKS.range + (LOOKS.range - 1) / 2
+    expected = np.floor(sample + 0.2 * line + 0.5) >= 150
+    assert land.shape == (LINES, SAMPLES)
+    assert np.array_equal(land[:-10, :-8], expected[:-10, :-8])
+    assert not land[-8:, -6:].any()
+
+
+def test_masked_and_restored(tmp_path):
+    folder, mask = radar_folder(tmp_path)
+    path = folder / "merged" / "phsig.cor"
+    before = path.read_bytes()
+    land = water_mask.in_radar_geometry(folder, mask, LOOKS)
+    fraction = water_mask.mask_coherence(folder, mask, LOOKS)
+    assert fraction == pytest.approx(land.mean())
+    original = np.frombuffer(before, "f4").reshape(LINES, SAMPLES)
+    assert np.array_equal(isceimage.read(path, 1), original * land)
+    assert water_mask.restore_coherence(folder)
+    assert path.read_bytes() == before
+    assert not water_mask.restore_coherence(folder)
+    assert path.read_bytes() == before
+
+
+def test_masking_again_keeps_the_first_original(tmp_path):
+    folder, mask = radar_folder(tmp_path)
+    path = folder / "merged" / "phsig.cor"
+    before = path.read_bytes()
+    water_mask.mask_coherence(folder, mask, LOOKS)
+    masked = path.read_bytes()
+    water_mask.mask_coherence(folder, mask, LOOKS)
+    assert path.read_bytes() == masked
+    water_mask.restore_coherence(folder)
+    assert path.read_bytes() == before
+
+
+def test_a_new_coherence_replaces_the_kept_one(tmp_path):
+    folder, mask = radar_folder(tmp_path)
+    path = folder / "merged" / "phsig.cor"
+    water_mask.mask_coherence(folder, mask, LOOKS)
+    np.full((LINES, SAMPLES), 0.5, "f4").tofile(path)
+    new = path.read_bytes()
+    water_mask.mask_coherence(folder, mask, LOOKS)
+    water_mask.restore_coherence(folder)
+    assert path.read_bytes() == new
+
+
+def test_wrong_looks(tmp_path):
+    folder, mask = radar_folder(tmp_path)
+    with pytest.raises(InputError, match=r"has \(40, 60\) pixels, but 3x2 looks"):
+        water_mask.mask_coherence(folder, mask, Looks(range=3, azimuth=2))
