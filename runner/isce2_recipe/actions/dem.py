@@ -53,12 +53,20 @@ def fetch(ctx: Context, *, bounds: list[float], margin: float) -> Dem:
 
 
 @action("dem.resample", version=1)
-def resample(ctx: Context, *, geotiff: Path, pixel_m: float) -> Dem:
-    """Resample a DEM, for geocoding with pixels smaller than its own."""
+def resample(ctx: Context, *, dem: Path, pixel_m: float = 20.0) -> Dem:
+    """Resample a DEM, for geocoding with pixels smaller than its own.
+
+    Parameters
+    ----------
+    dem : Path
+        GeoTIFF.
+    pixel_m : float
+        Wanted spacing in metres; whole sixths of an arc second are made of it.
+    """
     from isce2_recipe.engines.builtin import dem_raster
 
     target = ctx.out / paths.GEOCODE_DEM_GEOTIFF
-    dem_raster.resample(geotiff, target, pixel_m)
+    dem_raster.resample(dem, target, pixel_m)
     return _with_isce(ctx, target, paths.GEOCODE_DEM_ISCE)
 
 

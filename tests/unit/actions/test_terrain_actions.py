@@ -63,7 +63,7 @@ def test_terrain_and_water(tmp_path, source):
     assert image.grid.first_longitude == pytest.approx(52.96, abs=1e-9)
     assert isceimage.read(found.isce, 1)[5, 0] == pytest.approx(160, abs=0.01)
     assert "<value>../dem/full_res.dem.wgs84</value>" in isceimage.beside(found.isce, "xml").read_text()
-    fine = dem.resample.function(context(tmp_path / "work", "geocode_dem"), geotiff=found.geotiff, pixel_m=20)
+    fine = dem.resample.function(context(tmp_path / "work", "geocode_dem"), dem=found.geotiff)
     header = isceimage.beside(fine.isce, "xml").read_text()
     assert "<value>../geocode_dem/full_res_geocode.dem.wgs84</value>" in header
     assert isceimage.read_header(fine.isce).grid.delta_longitude == pytest.approx(2 / 3 / 3600)
