@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +40,10 @@ class Context:
         ``progress(fraction, text)`` with fraction 0 to 1.
     cpus : int
         Threads this step may use.
+    templates : tuple of Path
+        Folders in which templates are looked for before those that come with the package.
+    published : Path or None
+        Where ``out`` will be found by later steps; None where that is ``out`` itself.
     """
 
     workdir: Path
@@ -49,6 +53,12 @@ class Context:
     log: logging.Logger
     progress: Callable[[float, str], None]
     cpus: int
+    templates: tuple[Path, ...] = ()
+    published: Path | None = None
+
+
+Fingerprint = Callable[[Mapping[str, Any], tuple[Path, ...]], object]
+"""From an action's inputs and the folders of templates to JSON that its outputs depend on as well."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,7 @@ class Action:
     version: int
     function: Callable[..., Any]
     uses: frozenset[Capability]
+    fingerprint: Fingerprint | None = None
 
     @cached_property
     def inputs(self) -> dict[str, inspect.Parameter]:
@@ -87,7 +98,11 @@ class Action:
 
 
 def action(
-    name: str, *, version: int, uses: tuple[Capability, ...] = ()
+    name: str,
+    *,
+    version: int,
+    uses: tuple[Capability, ...] = (),
+    fingerprint: Fingerprint | None = None,
 ) -> Callable[[Callable[..., Any]], Action]:
     """Make a function an action.
 
@@ -99,9 +114,11 @@ def action(
         Raised whenever the same inputs would give other outputs; part of every content key.
     uses : tuple of str
         ``"source"`` and/or ``"engine"`` when the outputs depend on them; part of the content key then.
+    fingerprint : callable, optional
+        What the outputs depend on beside the inputs, for example a template's text; part of the content key.
     """
 
     def register(function: Callable[..., Any]) -> Action:
-        return Action(name, version, function, frozenset(uses))
+        return Action(name, version, function, frozenset(uses), fingerprint)
 
     return register
