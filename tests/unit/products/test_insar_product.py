@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from conftest import burst, ingredients, write_radar_files
 from PIL import Image
 
 from isce2_recipe.errors import InputError
@@ -17,6 +16,7 @@ from isce2_recipe.products.insar import InsarProduct, make_product
 from isce2_recipe.products.parameter_file import perpendicular_baseline_m
 from isce2_recipe.products.radar import radar_window
 from isce2_recipe.types import Looks
+from support.isce_folder import burst, ingredients, write_radar_files
 
 NAME = "S1_136231_IW2_20200604_20200616_VV_INT80_663F"
 LAYERS = ["unw_phase", "wrapped_phase", "corr", "conncomp", "dem", "lv_theta", "lv_phi", "amp", "water_mask"]

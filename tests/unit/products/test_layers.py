@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from conftest import STEP, Ground, ingredients, write_geotiff
 from rasterio.warp import transform as to_other_crs
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.grid import utm_grid
 from isce2_recipe.products.insar import make_product
 from isce2_recipe.products.layers import LAYERS, layer_sources, write_layers
+from support.isce_folder import STEP, Ground, ingredients, write_geotiff
 
 NAME = "P"
 
