@@ -1,0 +1,187 @@
+"""A scene as PALSAR records it: which pulses, from which range on, and where its middle lies."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.errors import UsageError
+from isce2_recipe.sources.simulated.alos.passes import OFF_NADIR_RAD, Pass, find_pass, middle_s
+from isce2_recipe.types import AlosName, Bounds
+
+Float = NDArray[np.float64]
+
+SPEED_OF_LIGHT_M_S = 299792458.0
+
+# Fine beam single polarization (FBS), off-nadir angle 34.3 degrees: JAXA, ALOS/PALSAR Level 1.1/1.5 Product
+# Format Description, and facts of real scenes.
+FREQUENCY_HZ = 1.27e9
+WAVELENGTH_M = SPEED_OF_LIGHT_M_S / FREQUENCY_HZ
+SAMPLING_HZ = 32.0e6
+BANDWIDTH_HZ = 28.0e6
+PULSE_S = 27.0e-6
+PRF_HZ = 2159.827
+ANTENNA_LENGTH_M = 8.9
+RANGE_SPACING_M = SPEED_OF_LIGHT_M_S / (2.0 * SAMPLING_HZ)
+PULSE_SAMPLES = round(PULSE_S * SAMPLING_HZ)
+
+# Frames of the half revolution that flies south.
+_DESCENDING_FRAMES = range(1800, 5400)
+
+# A part of a real scene (about 19000 pulses of 10304 samples), enough for stripmapApp to work on.
+LINES, SAMPLES = 12288, 3900
+LEAST_LINES, LEAST_SAMPLES = 256, PULSE_SAMPLES + 256
+MOST_LINES, MOST_SAMPLES = 20480, 10304
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """The pulses that a scene holds.
+
+    Attributes
+    ----------
+    name : AlosName
+        The scene.
+    flight : Pass
+        The orbit.
+    lines, samples : int
+        Pulses and complex samples of each. Scatterers lie in the first ``samples - PULSE_SAMPLES`` range bins.
+    """
+
+    name: AlosName
+    flight: Pass
+    lines: int
+    samples: int
+
+    @cached_property
+    def nominal_start_s(self) -> float:
+        """Time of the first pulse on the nominal track, seconds since the node: the same for all passes."""
+        return self.middle_s - 0.5 * self.lines / PRF_HZ
+
+    @cached_property
+    def start(self) -> datetime:
+        """Time of the first pulse, UTC: a whole millisecond, as the records hold it."""
+        wanted = self.flight.node + timedelta(seconds=self.nominal_start_s + self.flight.late_s)
+        return wanted.replace(microsecond=wanted.microsecond // 1000 * 1000)
+
+    @cached_property
+    def start_s(self) -> float:
+        """Time of the first pulse, seconds since the node."""
+        return (self.start - self.flight.node) / timedelta(seconds=1)
+
+    @cached_property
+    def stop(self) -> datetime:
+        """Time of the last pulse, UTC."""
+        return self.start + timedelta(seconds=(self.lines - 1) / PRF_HZ)
+
+    @property
+    def middle_s(self) -> float:
+        """Time of the frame's middle, seconds since the node."""
+        return middle_s(self.name.frame)
+
+    @cached_property
+    def poly(self) -> Float:
+        """The orbit for kernels; times in seconds since the node."""
+        return self._polynomial(self.flight)
+
+    @cached_property
+    def nominal_poly(self) -> Float:
+        """The nominal track for kernels."""
+        return self._polynomial(self.flight.nominal)
+
+    def _polynomial(self, flight: Pass) -> Float:
+        start, stop = self.nominal_start_s - 2.0, self.nominal_start_s + self.lines / PRF_HZ + 2.0
+        return flight.orbit_around(start, stop).polynomial(start, stop)
+
+    @cached_property
+    def near_range_m(self) -> float:
+        """Slant range of the first sample, whole metres, the same on all passes."""
+        bins = self.samples - PULSE_SAMPLES
+        return float(round(self.middle_range_m - 0.5 * bins * RANGE_SPACING_M))
+
+    @cached_property
+    def middle_range_m(self) -> float:
+        """Slant range to the ellipsoid at the off-nadir angle, from the nominal track."""
+        from isce2_recipe.sar.ellipsoid import WGS84_A_M, WGS84_B_M
+        from isce2_recipe.sar.zero_doppler import look_axes
+
+        position, velocity = self.flight.nominal.states(self.middle_s)
+        axes = np.array(look_axes((*position[0], *velocity[0]))).reshape(2, 3)
+        sight = math.cos(OFF_NADIR_RAD) * axes[0] + math.sin(OFF_NADIR_RAD) * axes[1]
+        # The nearer root of |position + range * sight| = 1 in units of the ellipsoid's axes.
+        unit = np.array([WGS84_A_M, WGS84_A_M, WGS84_B_M])
+        p, d = position[0] / unit, sight / unit
+        a, b, c = d @ d, p @ d, p @ p - 1.0
+        return float((-b - math.sqrt(b * b - a * c)) / a)
+
+    @cached_property
+    def centre(self) -> tuple[float, float]:
+        """Latitude and longitude of the middle, degrees, the same for all passes."""
+        return _place(self.nominal_poly, self.middle_s, self.middle_range_m)
+
+    @cached_property
+    def footprint(self) -> tuple[tuple[float, float], ...]:
+        """Closed polygon of (longitude, latitude) on the ellipsoid: near start, far start, far and near end."""
+        first, last = self.start_s, self.start_s + (self.lines - 1) / PRF_HZ
+        near = self.near_range_m
+        far = near + (self.samples - PULSE_SAMPLES - 1) * RANGE_SPACING_M
+        corners = [
+            _place(self.poly, time, slant)[::-1]
+            for time, slant in ((first, near), (first, far), (last, far), (last, near))
+        ]
+        return (*corners, corners[0])
+
+    @property
+    def bounds(self) -> Bounds:
+        """Box around the footprint, degrees."""
+        longitudes, latitudes = zip(*self.footprint, strict=True)
+        return Bounds(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
+
+    @property
+    def ascending(self) -> bool:
+        """Whether the satellite flew north."""
+        return self.name.frame not in _DESCENDING_FRAMES
+
+
+def _place(poly: Float, time_s: float, slant_range_m: float) -> tuple[float, float]:
+    """Latitude and longitude in degrees of a point on the ellipsoid."""
+    from isce2_recipe.sar.zero_doppler import rdr2geo
+
+    sea = np.zeros((1, 1), dtype=np.float32)
+    lat, lon, _ = rdr2geo(poly, time_s, slant_range_m, sea, 0.0, 0.0, -1.0, 1.0)
+    return math.degrees(lat), math.degrees(lon)
+
+
+def acquire(name: AlosName, lines: int | None, samples: int | None) -> Acquisition:
+    """The acquisition behind a scene's name.
+
+    Parameters
+    ----------
+    name : AlosName
+        The scene.
+    lines, samples : int or None
+        Pulses, and samples of each, around the middle of the frame; None for the default.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such scene.
+    UsageError
+        If the size is out of range.
+    """
+    size = (lines or LINES, samples or SAMPLES)
+    for key, value, least, most in (
+        ("lines", size[0], LEAST_LINES, MOST_LINES),
+        ("samples", size[1], LEAST_SAMPLES, MOST_SAMPLES),
+    ):
+        if not least <= value <= most:
+            raise UsageError(
+                f"simulated: ALOS scenes need {least} to {most} {key}, instead got {key}={value}",
+                hint=f"the pulse itself is {PULSE_SAMPLES} samples long; stripmapApp needs about 9000 lines",
+            )
+    return Acquisition(name, find_pass(name), *size)

@@ -1,0 +1,179 @@
+"""One burst of one date, from its geometry to its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.sar.annotation import BurstGeometry
+from isce2_recipe.sar.orbit import Orbit
+from isce2_recipe.sar.tops import carrier_table
+from isce2_recipe.sources.base import Progress
+from isce2_recipe.sources.simulated import echo, ground
+from isce2_recipe.sources.simulated.acquisition import Slice, start_anx_s
+from isce2_recipe.sources.simulated.motion import lobes, pass_polynomial
+from isce2_recipe.sources.simulated.noise import hash_integer
+from isce2_recipe.sources.simulated.options import Options
+from isce2_recipe.sources.simulated.orbits import Pass
+from isce2_recipe.sources.simulated.swaths import AZIMUTH_INTERVAL_S, Swath
+
+Float = NDArray[np.float64]
+Pixels = NDArray[np.int16]
+
+# Canonical samples on either side of the burst: more than the range moves between orbits of the tube.
+_PAD = 160
+_BLOCK_LINES = 128
+
+
+@dataclass(frozen=True, slots=True)
+class BurstImage:
+    """A burst to be simulated.
+
+    Attributes
+    ----------
+    frame : Slice
+        Its SLC.
+    number : int
+        ESA's relative burst number.
+    swath : Swath
+        Its swath as simulated.
+    polarization : str
+        VV, VH, HH or HV.
+    annotation : BurstGeometry
+        What its metadata say; the image follows it to the last digit.
+    options : Options
+        How to simulate.
+    """
+
+    frame: Slice
+    number: int
+    swath: Swath
+    polarization: str
+    annotation: BurstGeometry
+    options: Options
+
+    @property
+    def canonical(self) -> Pass:
+        """The acquisition that scatterers are laid out in."""
+        flight = self.frame.flight
+        return Pass("S1A", 1, flight.relative_orbit, flight.node)
+
+    def geometry(self) -> Float:
+        """Where the date's pixels lie in the canonical acquisition; see `echo.solve_geometry`."""
+        flight, span = self.frame.flight, self.swath.lines * AZIMUTH_INTERVAL_S
+        # The first line as annotated, in microseconds, not as it was planned.
+        start = (self.annotation.start - flight.node).total_seconds()
+        canonical_start = start_anx_s(self.canonical, self.number, self.swath)
+        rows = -(-self.swath.lines // echo.LINE_STEP) + 2 * echo.MARGIN_NODES
+        cols = -(-self.swath.samples // echo.SAMPLE_STEP) + 2 * echo.MARGIN_NODES
+        grid = np.empty((4, rows, cols))
+        echo.solve_geometry(
+            pass_polynomial(flight, start - 1.0, start + span + 1.0),
+            start,
+            pass_polynomial(self.canonical, canonical_start - 1.0, canonical_start + span + 1.0),
+            canonical_start,
+            AZIMUTH_INTERVAL_S,
+            self.annotation.near_range_m,
+            self.annotation.range_spacing_m,
+            lobes(flight, [self.number], self.options.motion),
+            self.options.coherence,
+            self.options.seed,
+            ground.new_cache(),
+            grid,
+        )
+        return grid
+
+    def carrier(self) -> Float:
+        """The canonical acquisition's TOPS carrier."""
+        start = start_anx_s(self.canonical, self.number, self.swath)
+        times = np.arange(start - 60.0, start + 64.0, 10.0)
+        flight = self.frame.flight
+        # Counted from the node that the annotation's times are counted from.
+        offset = (self.annotation.start - flight.node).total_seconds() - start
+        position, velocity = self.canonical.states(times)
+        orbit = Orbit(flight.node, times + offset, position, velocity)
+        return carrier_table(self.annotation, orbit, _PAD, _PAD)
+
+    def keys(self) -> NDArray[np.uint64]:
+        """Keys of the scatterers that all dates share, and of those of this date alone."""
+        ground_key = (self.options.seed, self.number, self.swath.number, self.polarization)
+        flight = self.frame.flight
+        date_key = (flight.platform, flight.absolute_orbit, flight.day_shift)
+        shared = hash_integer("ground", *ground_key, bits=64)
+        return np.array([shared, hash_integer("date", *ground_key, *date_key, bits=64)], dtype=np.uint64)
+
+    def blocks(self, progress: Progress) -> Iterator[Pixels]:
+        """The image in blocks of lines, shape (n, samples, 2), zero outside the valid window."""
+        grid, carrier, keys = self.geometry(), self.carrier(), self.keys()
+        range_table = response_table(self.swath.range_bandwidth_hz / self.annotation.range_sampling_hz)
+        azimuth_table = response_table(self.swath.azimuth_bandwidth_hz * AZIMUTH_INTERVAL_S)
+        for first in range(0, self.swath.lines, _BLOCK_LINES):
+            progress(first / self.swath.lines, f"line {first} of {self.swath.lines}")
+            count = min(_BLOCK_LINES, self.swath.lines - first)
+            block = np.empty((count, self.swath.samples, 2), dtype=np.int16)
+            echo.render(
+                first,
+                grid,
+                carrier,
+                _PAD,
+                AZIMUTH_INTERVAL_S,
+                self.swath.lines // 2,
+                self.annotation.range_spacing_m,
+                self.annotation.wavelength_m,
+                range_table,
+                azimuth_table,
+                _cubic_table(),
+                keys,
+                block,
+            )
+            self._blank(block, first)
+            yield block
+
+    def _blank(self, block: Pixels, first: int) -> None:
+        """Zero what is outside the valid window."""
+        swath = self.swath
+        block[:, : swath.first_sample] = 0
+        block[:, swath.last_sample + 1 :] = 0
+        block[: max(swath.first_line - first, 0)] = 0
+        block[max(swath.last_line + 1 - first, 0) :] = 0
+
+
+def response_table(band: float) -> NDArray[np.float32]:
+    """Impulse response of a Hamming-weighted (0.75) band at fractions of a pixel.
+
+    Parameters
+    ----------
+    band : float
+        Bandwidth over sampling frequency.
+
+    Returns
+    -------
+    ndarray, shape (FRACTIONS + 1, TAPS)
+        Rows of unit energy: row ``f`` for a point ``f / FRACTIONS`` after tap ``HALF_TAPS - 1``.
+    """
+    fraction = np.arange(echo.FRACTIONS + 1)[:, None] / echo.FRACTIONS
+    x = fraction - (np.arange(echo.TAPS)[None, :] - echo.HALF_TAPS + 1)
+    u = band * x
+    response = 0.75 * np.sinc(u) + 0.125 * (np.sinc(u - 1.0) + np.sinc(u + 1.0))
+    # A gentle taper, so that cutting the response off does not leak out of the band.
+    response *= np.cos(0.5 * np.pi * np.clip(x / (echo.HALF_TAPS + 0.5), -1.0, 1.0)) ** 2
+    response /= np.sqrt((response**2).sum(axis=1, keepdims=True))
+    return response.astype(np.float32)
+
+
+def _cubic_table() -> Float:
+    """Weights of the cubic between nodes of the geometry grid, for every sample of a cell."""
+    f = np.arange(echo.SAMPLE_STEP) / echo.SAMPLE_STEP
+    g = 1.0 - f
+    return np.stack(
+        [
+            -0.5 * f * g * g,
+            1.0 + f * f * (1.5 * f - 2.5),
+            1.0 + g * g * (1.5 * g - 2.5),
+            -0.5 * g * f * f,
+        ],
+        axis=1,
+    )

@@ -1,0 +1,218 @@
+"""Quantities of a swath that annotation holds: grid points on the ground, FM rate, Doppler, angles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
+from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+from isce2_recipe.sar.zero_doppler import rdr2geo, state
+from isce2_recipe.sources.simulated import ground
+from isce2_recipe.sources.simulated.acquisition import Slice
+from isce2_recipe.sources.simulated.motion import pass_polynomial
+from isce2_recipe.sources.simulated.noise import hash_uniform
+from isce2_recipe.sources.simulated.orbits import Pass
+from isce2_recipe.sources.simulated.swaths import (
+    AZIMUTH_INTERVAL_S,
+    RANGE_SAMPLING_HZ,
+    WAVELENGTH_M,
+    Swath,
+)
+
+Float = NDArray[np.float64]
+
+# Pixels across a swath at which the geolocation grid has points, as in ESA's products.
+_GRID_COLUMNS = 21
+_PATTERN_POINTS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class GridPoint:
+    """A point of the geolocation grid: radar coordinates and place (degrees, metres)."""
+
+    seconds: float
+    line: int
+    pixel: int
+    latitude: float
+    longitude: float
+    height_m: float
+    incidence_deg: float
+    elevation_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class BurstPolynomials:
+    """FM rate (Hz/s) and Doppler centroid (Hz) of a burst, in powers of ``tau - t0_s``."""
+
+    t0_s: float
+    fm_rate: tuple[float, ...]
+    doppler: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Angles across the swath."""
+
+    slant_range_time_s: Float
+    elevation_deg: Float
+    incidence_deg: Float
+
+
+@dataclass(frozen=True, slots=True)
+class FrameGeometry:
+    """What the annotation of one swath of an SLC says of its geometry."""
+
+    direction: str
+    heading_deg: float
+    incidence_deg: float
+    ground_speed_m_s: float
+    mean_height_m: float
+    grid: tuple[GridPoint, ...]
+    bursts: tuple[BurstPolynomials, ...]
+    pattern: Pattern
+
+
+def frame_geometry(frame: Slice, swath: Swath, seed: int) -> FrameGeometry:
+    """Geometry of one swath of an SLC over the simulated ground."""
+    starts = [(frame.start(burst, swath) - frame.flight.node).total_seconds() for burst in frame.bursts]
+    stop = starts[-1] + (swath.lines - 1) * AZIMUTH_INTERVAL_S
+    poly = pass_polynomial(frame.flight, starts[0], stop)
+    locator = Locator(poly, swath, seed)
+    rows = [(start, k * swath.lines) for k, start in enumerate(starts)]
+    rows.append((stop, len(starts) * swath.lines - 1))
+    pixels = np.linspace(0, swath.samples - 1, _GRID_COLUMNS).astype(int).tolist()
+    grid = tuple(locator.point(anx, anx - starts[0], line, pixel) for anx, line in rows for pixel in pixels)
+    middle = 0.5 * (starts[0] + stop)
+    position, velocity = frame.flight.states(middle)
+    centre = locator.point(middle, 0.0, 0, swath.samples // 2)
+    heading = heading_deg(position[0], velocity[0])
+    track = frame.flight.relative_orbit
+    return FrameGeometry(
+        direction=direction(heading),
+        heading_deg=heading,
+        incidence_deg=centre.incidence_deg,
+        ground_speed_m_s=float(
+            np.linalg.norm(velocity[0]) * ground.EARTH_RADIUS_M / np.linalg.norm(position[0])
+        ),
+        mean_height_m=float(np.mean([point.height_m for point in grid])),
+        grid=grid,
+        bursts=tuple(
+            _burst_polynomials(track, burst, swath, start)
+            for burst, start in zip(frame.bursts, starts, strict=True)
+        ),
+        pattern=_pattern(locator, middle, swath),
+    )
+
+
+def heading_deg(position: Float, velocity: Float) -> float:
+    """Direction of flight over the ground, degrees clockwise from north, -180 to 180."""
+    up = position / np.linalg.norm(position)
+    east = np.array([-up[1], up[0], 0.0]) / math.hypot(up[0], up[1])
+    north = np.cross(up, east)
+    return math.degrees(math.atan2(float(velocity @ east), float(velocity @ north)))
+
+
+class Locator:
+    """Finds the ground seen at a time and a range of a pass."""
+
+    def __init__(self, poly: Float, swath: Swath, seed: int) -> None:
+        self._poly = poly
+        self._swath = swath
+        self._seed = seed
+        self._cache = ground.new_cache()
+
+    def place(self, anx_s: float, pixel: float) -> tuple[float, float, float]:
+        """Latitude, longitude (radians) and height (m) of the terrain at a pixel."""
+        time = self._swath.slant_range_time_s + pixel / RANGE_SAMPLING_HZ
+        surface = np.full((1, 1), 400.0, dtype=np.float32)
+        lat = lon = 0.0
+        for _ in range(4):
+            lat, lon, _ = rdr2geo(
+                self._poly, anx_s, time * SPEED_OF_LIGHT_M_S / 2.0, surface, 0.0, 0.0, -1.0, 1.0
+            )
+            surface[0, 0] = ground.height(self._cache, ground.normal_vector(lat, lon), self._seed)
+        return lat, lon, float(surface[0, 0])
+
+    def point(self, anx_s: float, seconds: float, line: int, pixel: int) -> GridPoint:
+        """A grid point at a pixel; ``seconds`` and ``line`` are only passed on."""
+        lat, lon, height = self.place(anx_s, pixel)
+        incidence, elevation = self.angles(anx_s, lat, lon, height)
+        return GridPoint(
+            seconds, line, pixel, math.degrees(lat), math.degrees(lon), height, incidence, elevation
+        )
+
+    def angles(self, anx_s: float, lat: float, lon: float, height: float) -> tuple[float, float]:
+        """Incidence at a place and elevation (look) angle at the satellite, degrees."""
+        satellite = np.array(state(self._poly, anx_s)[:3])
+        view = satellite - np.array(geodetic_to_ecef(lat, lon, height))
+        view /= np.linalg.norm(view)
+        normal = np.array(ground.normal_vector(lat, lon))
+        nadir = satellite / np.linalg.norm(satellite)
+        return math.degrees(math.acos(view @ normal)), math.degrees(math.acos(view @ nadir))
+
+
+def _burst_polynomials(track: int, burst: int, swath: Swath, start_anx_s: float) -> BurstPolynomials:
+    """From the nominal track, so that they are the same on every date."""
+    t0 = swath.slant_range_time_s
+    nominal = Pass("S1A", 1, track, datetime(2020, 1, 1))
+    # The burst's place to a tenth of a second, without the date's few milliseconds.
+    middle = round(start_anx_s, 1) + swath.lines / 2 * AZIMUTH_INTERVAL_S
+    poly = pass_polynomial(nominal, middle - 3.0, middle + 3.0)
+    position, velocity = (values[0] for values in nominal.states(middle))
+    acceleration = (nominal.states(middle + 0.5)[1] - nominal.states(middle - 0.5)[1])[0]
+    surface = np.full((1, 1), 500.0, dtype=np.float32)
+    tau = t0 + np.linspace(0.0, swath.samples - 1, 9) / RANGE_SAMPLING_HZ
+    rates = []
+    for time in tau:
+        slant = float(time) * SPEED_OF_LIGHT_M_S / 2.0
+        place = np.array(geodetic_to_ecef(*rdr2geo(poly, middle, slant, surface, 0.0, 0.0, -1.0, 1.0)))
+        rates.append(-2.0 / WAVELENGTH_M * (velocity @ velocity + (position - place) @ acceleration) / slant)
+    scale = tau[-1] - t0
+    fitted = np.polynomial.polynomial.polyfit((tau - t0) / scale, rates, 2) / scale ** np.arange(3)
+    draws = [2.0 * hash_uniform("doppler", burst, swath.number, k) - 1.0 for k in range(3)]
+    doppler = (15.0 * draws[0], 2e4 * draws[1], 2e7 * draws[2])
+    return BurstPolynomials(t0, tuple(fitted.tolist()), tuple(float(f"{value:.6e}") for value in doppler))
+
+
+def _pattern(locator: Locator, anx_s: float, swath: Swath) -> Pattern:
+    pixels = np.linspace(0, swath.samples - 1, _PATTERN_POINTS)
+    angles = np.array([locator.angles(anx_s, *locator.place(anx_s, float(pixel))) for pixel in pixels])
+    return Pattern(swath.slant_range_time_s + pixels / RANGE_SAMPLING_HZ, angles[:, 1], angles[:, 0])
+
+
+def burst_footprint(frame: Slice, burst: int, swath: Swath, seed: int) -> tuple[tuple[float, float], ...]:
+    """Closed polygon (longitude, latitude; degrees) around a burst's valid samples."""
+    start = (frame.start(burst, swath) - frame.flight.node).total_seconds()
+    stop = start + (swath.lines - 1) * AZIMUTH_INTERVAL_S
+    locator = Locator(pass_polynomial(frame.flight, start, stop), swath, seed)
+    top = start + swath.first_line * AZIMUTH_INTERVAL_S
+    bottom = start + swath.last_line * AZIMUTH_INTERVAL_S
+    across = np.linspace(swath.first_sample, swath.last_sample, 5).tolist()
+    ring = [(top, pixel) for pixel in across] + [(bottom, pixel) for pixel in across[::-1]]
+    corners = [locator.place(anx, pixel)[:2] for anx, pixel in [*ring, ring[0]]]
+    return tuple((math.degrees(lon), math.degrees(lat)) for lat, lon in corners)
+
+
+def frame_footprint(grids: list[tuple[GridPoint, ...]]) -> list[tuple[float, float]]:
+    """Corners (latitude, longitude; degrees) of an SLC in the order of ESA's manifest."""
+    near, far = grids[0], grids[-1]
+    columns = _GRID_COLUMNS
+    corners = [near[0], far[columns - 1], far[-1], near[-columns]]
+    return [(corner.latitude, corner.longitude) for corner in corners]
+
+
+def flight_direction(frame: Slice, burst: int, swath: Swath) -> str:
+    """``ASCENDING`` or ``DESCENDING`` at a burst's middle."""
+    since = (frame.start(burst, swath) - frame.flight.node).total_seconds()
+    position, velocity = frame.flight.states(since + swath.lines / 2 * AZIMUTH_INTERVAL_S)
+    return direction(heading_deg(position[0], velocity[0]))
+
+
+def direction(heading: float) -> str:
+    """Flight direction of a heading in degrees."""
+    return "ASCENDING" if abs(heading) < 90.0 else "DESCENDING"

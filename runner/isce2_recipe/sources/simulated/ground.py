@@ -1,0 +1,183 @@
+"""The simulated ground: terrain, lakes, backscatter and motion, functions of place (and date) alone.
+
+Terrain is gradient noise on the sphere of ellipsoid normals, so that nothing happens at the poles or at the
+antimeridian. Noise cells are 14 km to 430 m wide: features from 30 km down to about 900 m, so that a DEM of
+30 m holds the terrain to centimetres. Slopes stay under 20 degrees, below every incidence angle of IW.
+
+A ``cache`` keeps the corner gradients of each octave's last cell; give every thread its own.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+
+Float = NDArray[np.float64]
+Vector = tuple[float, float, float]
+
+EARTH_RADIUS_M = 6.371e6
+
+# Noise cells and height per unit of noise (which is about -0.7 to 0.7), metres.
+_CELL_M = (14000.0, 7000.0, 3400.0, 1700.0, 850.0, 430.0)
+_HEIGHT_M = (1000.0, 520.0, 240.0, 95.0, 34.0, 9.0)
+_MEAN_HEIGHT_M = 520.0
+LAKE_LEVEL_M = 240.0
+# Octaves 6 and 7 of a cache: backscatter.
+_TEXTURE_CELL_M = (5200.0, 1300.0)
+_OCTAVES = 8
+
+# Amplitude of open water; land is about one.
+_WATER_AMPLITUDE = 0.25
+
+# Radius of the pair of lobes around the middle of a burst, metres; lobes peak at 0.378 of it, with this value.
+MOTION_RADIUS_M = 9000.0
+_PEAK = 0.378 * (1.0 - 0.378**2) ** 3
+
+
+def new_cache() -> Float:
+    """A cache for one thread."""
+    return np.full((_OCTAVES, 27), np.nan)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _mix(value: int) -> int:
+    """A 32-bit finalizer: every bit of the input reaches every bit of the output."""
+    value &= 0xFFFFFFFF
+    value = ((value ^ (value >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
+    value = ((value ^ (value >> 15)) * 0x846CA68B) & 0xFFFFFFFF
+    return value ^ (value >> 16)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _load_cell(cell: Float, i: int, j: int, k: int, seed: int) -> None:
+    """Draw the gradients of a cell's eight corners."""
+    cell[0], cell[1], cell[2] = i, j, k
+    for corner in range(8):
+        x, y, z = i + (corner & 1), j + ((corner >> 1) & 1), k + (corner >> 2)
+        bits = _mix(x * 0x1B873593 + _mix(y * 0x19D699A5 + _mix(z * 0x2545F491 + seed)))
+        for axis in range(3):
+            cell[3 + 3 * corner + axis] = ((bits >> (10 * axis)) & 1023) / 511.5 - 1.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _noise(cell: Float, x: float, y: float, z: float, seed: int) -> float:
+    """Gradient noise at a point in units of cells."""
+    i, j, k = math.floor(x), math.floor(y), math.floor(z)
+    if cell[0] != i or cell[1] != j or cell[2] != k:
+        _load_cell(cell, int(i), int(j), int(k), seed)
+    u, v, w = x - i, y - j, z - k
+    fade_u = u * u * u * (u * (u * 6.0 - 15.0) + 10.0)
+    fade_v = v * v * v * (v * (v * 6.0 - 15.0) + 10.0)
+    fade_w = w * w * w * (w * (w * 6.0 - 15.0) + 10.0)
+    total = 0.0
+    for corner in range(8):
+        a, b, c = corner & 1, (corner >> 1) & 1, corner >> 2
+        g = 3 + 3 * corner
+        dot = cell[g] * (u - a) + cell[g + 1] * (v - b) + cell[g + 2] * (w - c)
+        weight = (fade_u if a else 1.0 - fade_u) * (fade_v if b else 1.0 - fade_v)
+        total += weight * (fade_w if c else 1.0 - fade_w) * dot
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def normal_vector(lat_rad: float, lon_rad: float) -> Vector:
+    """Unit normal of the ellipsoid."""
+    cos_lat = math.cos(lat_rad)
+    return cos_lat * math.cos(lon_rad), cos_lat * math.sin(lon_rad), math.sin(lat_rad)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def dry_height(cache: Float, n: Vector, seed: int) -> float:
+    """Height of the terrain under lakes and on land, metres above the ellipsoid, at an ellipsoid normal."""
+    coarse = 0.0
+    fine = 0.0
+    rough = 0.0
+    for octave in range(6):
+        scale = EARTH_RADIUS_M / _CELL_M[octave]
+        value = _noise(cache[octave], n[0] * scale, n[1] * scale, n[2] * scale, seed + octave)
+        if octave < 2:
+            coarse += _HEIGHT_M[octave] * value
+            rough += 0.8 * value
+        else:
+            fine += _HEIGHT_M[octave] * value
+    # Mountains are rough, plains smooth.
+    t = min(max(0.5 + rough, 0.0), 1.0)
+    return _MEAN_HEIGHT_M + coarse + (0.4 + 0.8 * t * t * (3.0 - 2.0 * t)) * fine
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def height(cache: Float, n: Vector, seed: int) -> float:
+    """Height of the surface, lakes filled, metres above the ellipsoid."""
+    return max(dry_height(cache, n, seed), LAKE_LEVEL_M)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def reflectivity(cache: Float, n: Vector, seed: int, water: bool) -> float:
+    """Backscattered amplitude of level ground, about one on land."""
+    if water:
+        return _WATER_AMPLITUDE
+    exponent = 0.0
+    for k in range(2):
+        scale = EARTH_RADIUS_M / _TEXTURE_CELL_M[k]
+        exponent += 0.45 * _noise(cache[6 + k], n[0] * scale, n[1] * scale, n[2] * scale, seed + 6 + k)
+    return math.exp(exponent)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def displacement(lobes: Float, x: float, y: float, z: float) -> float:
+    """Line-of-sight displacement in metres of a place on the ellipsoid (ECEF, m), positive away from the radar.
+
+    ``lobes`` (n, 6): centre of a pair of lobes, and its axis, whose length is the displacement at the peaks.
+    Within `MOTION_RADIUS_M` of the centre; nothing moves elsewhere.
+    """
+    total = 0.0
+    for k in range(lobes.shape[0]):
+        dx, dy, dz = x - lobes[k, 0], y - lobes[k, 1], z - lobes[k, 2]
+        near = 1.0 - (dx * dx + dy * dy + dz * dz) / (MOTION_RADIUS_M * MOTION_RADIUS_M)
+        if near > 0.0:
+            along = dx * lobes[k, 3] + dy * lobes[k, 4] + dz * lobes[k, 5]
+            total += along / (MOTION_RADIUS_M * _PEAK) * near * near * near
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def height_grid(lat0: float, lon0: float, step: float, out: NDArray[np.float32], seed: int) -> None:
+    """Fill ``out`` (rows, cols) with surface heights; origin and step in radians, rows going south."""
+    cache = np.full((_OCTAVES, 27), np.nan)
+    for row in range(out.shape[0]):
+        lat = lat0 - row * step
+        for col in range(out.shape[1]):
+            out[row, col] = height(cache, normal_vector(lat, lon0 + col * step), seed)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def water_grid(lat0: float, lon0: float, step: float, out: NDArray[np.uint8], seed: int) -> None:
+    """Fill ``out`` (rows, cols) with 1 on lakes and 0 on land; as `height_grid`."""
+    cache = np.full((_OCTAVES, 27), np.nan)
+    for row in range(out.shape[0]):
+        lat = lat0 - row * step
+        for col in range(out.shape[1]):
+            dry = dry_height(cache, normal_vector(lat, lon0 + col * step), seed)
+            out[row, col] = dry < LAKE_LEVEL_M
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def displacement_grid(
+    lat0: float,
+    lon0: float,
+    lat_step: float,
+    lon_step: float,
+    reference: Float,
+    secondary: Float,
+    out: NDArray[np.float32],
+) -> None:
+    """Fill ``out`` with how far the ground moved from one date's lobes to another's, metres."""
+    for row in range(out.shape[0]):
+        for col in range(out.shape[1]):
+            x, y, z = geodetic_to_ecef(lat0 - row * lat_step, lon0 + col * lon_step, 0.0)
+            out[row, col] = displacement(secondary, x, y, z) - displacement(reference, x, y, z)

@@ -1,0 +1,93 @@
+"""How the ground moves: two lobes of opposite sign in the middle of every burst of a track."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
+from isce2_recipe.sar.burst_grid import LAST_BURST, middle_anx_s
+from isce2_recipe.sources.simulated.orbits import Pass
+from isce2_recipe.sources.simulated.swaths import RANGE_SAMPLING_HZ, SWATHS
+
+Float = NDArray[np.float64]
+
+_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+
+# The lobes' axis turns by the golden angle in 12 days. So the difference of any two dates is again two lobes
+# of opposite sign, whose strength depends on the dates' distance alone and vanishes for no multiple of 12 days.
+_TURN_RAD_PER_DAY = math.pi * (3.0 - math.sqrt(5.0)) / 12.0
+_STRENGTH_M = 0.1 / (2.0 * math.sin(6.0 * _TURN_RAD_PER_DAY))
+# The axis on 2020-01-01, chosen so that the documentation's pair shows its lobes side by side.
+_PHASE_RAD = 0.0
+_LINEAR_M_PER_YEAR = 0.3
+
+
+def lobes(flight: Pass, bursts: list[int], motion: str) -> Float:
+    """Pairs of lobes on a date, for `ground.displacement`.
+
+    Parameters
+    ----------
+    flight : Pass
+        Whose date it is; its track is what the lobes belong to.
+    bursts : list of int
+        Relative burst numbers around which the lobes are wanted; neighbours are added.
+    motion : str
+        ``dipole``, ``linear`` or ``none``.
+
+    Returns
+    -------
+    ndarray, shape (n, 6)
+        Centre (ECEF, m) and axis (unit vector times the displacement at the lobes' peaks, m).
+    """
+    across, along = _amplitudes(flight, motion)
+    numbers = sorted({n + k for n in bursts for k in (-1, 0, 1) if 1 <= n + k <= LAST_BURST})
+    rows = []
+    for number in numbers if motion != "none" else []:
+        for swath in SWATHS:
+            centre, right, ahead = _middle(flight.relative_orbit, number, swath)
+            rows.append(np.concatenate([centre, across * right + along * ahead]))
+    return np.array(rows).reshape(-1, 6)
+
+
+def _amplitudes(flight: Pass, motion: str) -> tuple[float, float]:
+    """Displacement at the peaks of a pair across track and of one along track, metres."""
+    days = (flight.node - _EPOCH).total_seconds() / 86400.0
+    if motion == "linear":
+        return _LINEAR_M_PER_YEAR * days / 365.25, 0.0
+    angle = _TURN_RAD_PER_DAY * days + _PHASE_RAD
+    return _STRENGTH_M * math.cos(angle), _STRENGTH_M * math.sin(angle)
+
+
+def _middle(track: int, number: int, swath: int) -> tuple[Float, Float, Float]:
+    """Middle of a burst on the ellipsoid (ECEF, m) and unit vectors to the right and ahead there."""
+    from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+    from isce2_recipe.sar.zero_doppler import rdr2geo
+
+    mode = SWATHS[swath]
+    middle = middle_anx_s(number, swath, track)
+    nominal = Pass("S1A", 1, track, _EPOCH)
+    poly = pass_polynomial(nominal, middle - 5.0, middle + 5.0)
+    time = mode.slant_range_time_s + mode.samples / 2 / RANGE_SAMPLING_HZ
+    slant_range = time * SPEED_OF_LIGHT_M_S / 2.0
+    sea = np.zeros((1, 1), dtype=np.float32)
+    centre = np.array(geodetic_to_ecef(*rdr2geo(poly, middle, slant_range, sea, 0.0, 0.0, -1.0, 1.0)))
+    position, velocity = nominal.states(middle)
+    up = centre / np.linalg.norm(centre)
+    right = centre - position[0]
+    right -= (right @ up) * up
+    right /= np.linalg.norm(right)
+    ahead = velocity[0] - (velocity[0] @ up) * up - (velocity[0] @ right) * right
+    return centre, right, ahead / np.linalg.norm(ahead)
+
+
+def pass_polynomial(flight: Pass, start_anx_s: float, stop_anx_s: float) -> Float:
+    """A pass's orbit for the kernels of `zero_doppler`; times are seconds since the node."""
+    from isce2_recipe.sar.orbit import Orbit
+
+    times = np.arange(start_anx_s - 60.0, stop_anx_s + 61.0, 10.0)
+    position, velocity = flight.states(times)
+    return Orbit(flight.node, times, position, velocity).polynomial(start_anx_s, stop_anx_s)

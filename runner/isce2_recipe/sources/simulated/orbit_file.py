@@ -1,0 +1,96 @@
+"""Precise orbit files in ESA's Earth Explorer format."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from isce2_recipe.sar.burst_grid import ORBIT_S
+from isce2_recipe.sources.simulated.orbits import Pass
+
+_MISSION = "Sentinel-1"
+# International atomic time minus UTC since 2017 (before, a second less; nobody reads it).
+_TAI_MINUS_UTC_S = 37
+
+
+def orbit_file(flight: Pass, when: datetime) -> tuple[str, str]:
+    """Name and content of the precise orbit file of a pass's day.
+
+    It holds vectors every 10 s from an hour before the day to an hour after it, as ESA's do.
+
+    Parameters
+    ----------
+    flight : Pass
+        The pass; the orbits before and after it follow the same track.
+    when : datetime
+        Any time of the day.
+    """
+    day = when.replace(hour=0, minute=0, second=0, microsecond=0)
+    start = day - timedelta(seconds=3618)
+    stop = day + timedelta(days=1, seconds=3582)
+    # ESA publishes them three weeks later; not now, so that the same name gives the same bytes.
+    created = (day + timedelta(days=20)).replace(hour=12, minute=7)
+    stamps = f"V{start:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}"
+    name = f"{flight.platform}_OPER_AUX_POEORB_OPOD_{created:%Y%m%dT%H%M%S}_{stamps}"
+    vectors = _vectors(flight, start, stop)
+    body = f'  <Data_Block type="xml">\n    <List_of_OSVs count="{len(vectors)}">\n{"".join(vectors)}'
+    end = "    </List_of_OSVs>\n  </Data_Block>\n</Earth_Explorer_File>\n"
+    return f"{name}.EOF", _header(name, flight.platform, start, stop, created) + body + end
+
+
+def _header(name: str, platform: str, start: datetime, stop: datetime, created: datetime) -> str:
+    return f"""<?xml version="1.0" ?>
+<Earth_Explorer_File>
+  <Earth_Explorer_Header>
+    <Fixed_Header>
+      <File_Name>{name}</File_Name>
+      <File_Description>Precise Orbit Ephemerides (POE) Orbit File</File_Description>
+      <Notes>Simulated</Notes>
+      <Mission>{_MISSION}{platform[2]}</Mission>
+      <File_Class>OPER</File_Class>
+      <File_Type>AUX_POEORB</File_Type>
+      <Validity_Period>
+        <Validity_Start>UTC={start:%Y-%m-%dT%H:%M:%S}</Validity_Start>
+        <Validity_Stop>UTC={stop:%Y-%m-%dT%H:%M:%S}</Validity_Stop>
+      </Validity_Period>
+      <File_Version>0001</File_Version>
+      <Source>
+        <System>OPOD</System>
+        <Creator>OPOD</Creator>
+        <Creator_Version>0.0</Creator_Version>
+        <Creation_Date>UTC={created:%Y-%m-%dT%H:%M:%S}</Creation_Date>
+      </Source>
+    </Fixed_Header>
+    <Variable_Header>
+      <Ref_Frame>EARTH_FIXED</Ref_Frame>
+      <Time_Reference>UTC</Time_Reference>
+    </Variable_Header>
+  </Earth_Explorer_Header>
+"""
+
+
+def _vectors(flight: Pass, start: datetime, stop: datetime) -> list[str]:
+    times = [start + timedelta(seconds=10 * k) for k in range(int((stop - start).total_seconds()) // 10 + 1)]
+    since = np.array([(time - flight.node).total_seconds() for time in times])
+    position, velocity = flight.states(since)
+    states = np.hstack([position, velocity]).tolist()
+    leap = timedelta(seconds=_TAI_MINUS_UTC_S)
+    orbits = (flight.absolute_orbit + np.floor(since / ORBIT_S).astype(int)).tolist()
+    return [
+        _vector(time.replace(tzinfo=None), leap, orbit, state)
+        for time, orbit, state in zip(times, orbits, states, strict=True)
+    ]
+
+
+def _vector(time: datetime, leap: timedelta, orbit: int, state: list[float]) -> str:
+    utc = time.isoformat(timespec="microseconds")
+    tai = (time + leap).isoformat(timespec="microseconds")
+    x, y, z, vx, vy, vz = state
+    return (
+        f"      <OSV>\n        <TAI>TAI={tai}</TAI>\n        <UTC>UTC={utc}</UTC>\n        <UT1>UT1={utc}</UT1>\n"
+        f"        <Absolute_Orbit>{orbit:+06d}</Absolute_Orbit>\n"
+        f'        <X unit="m">{x:.6f}</X>\n        <Y unit="m">{y:.6f}</Y>\n        <Z unit="m">{z:.6f}</Z>\n'
+        f'        <VX unit="m/s">{vx:.6f}</VX>\n        <VY unit="m/s">{vy:.6f}</VY>\n'
+        f'        <VZ unit="m/s">{vz:.6f}</VZ>\n        <Quality>NOMINAL</Quality>\n      </OSV>\n'
+    )

@@ -1,0 +1,263 @@
+"""Where the satellites fly: one nominal track for all, and which of them took a burst on a day.
+
+Sentinel-1 repeats its ground track every 175 orbits in 12 days and stays within 100 m of it. Seen from a frame
+that turns once a day its orbit is one closed curve; here a Fourier series through real state vectors (S1A,
+orbits 50003 and 50004, 2023-08-23; 0.2 km RMS). Everything else follows: the track turns by 24.69 degrees
+from orbit to orbit, and every pass of a track sees the same ground.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isce2_recipe.errors import ParameterError
+from isce2_recipe.sar.annotation import relative_orbit
+from isce2_recipe.sar.burst_grid import CYCLE_ORBITS, ORBIT_S
+from isce2_recipe.sources.simulated.noise import hash_uniform
+
+Float = NDArray[np.float64]
+
+_DAY_S = 86400.0
+_EPOCH = datetime(2014, 1, 1, tzinfo=UTC)
+
+# Longitude of the ascending node of relative orbit 56, degrees (mean of three real crossings).
+_NODE_LONGITUDE_56_DEG = 82.43067
+
+# x, y, z in metres in the frame of the node: constant, cosine 1 to 6, sine 1 to 6 of the orbit's phase.
+_SERIES_M = np.array(
+    [
+        [21.1, 1776.2, -12323.4],
+        [7075711.8, -2217.9, 15745.5],
+        [25.7, 571.3, -4112.6],
+        [1148.6, -9.0, 9.8],
+        [1.6, -2.3, 0.2],
+        [3.3, -1.8, 0.2],
+        [2.4, -1.4, 0.3],
+        [-15901.2, -1007630.5, 7002884.7],
+        [4157.0, -9.2, 59.1],
+        [-7.3, -169.8, 1159.2],
+        [2.4, -6.6, 18.6],
+        [1.9, -4.7, 17.6],
+        [1.5, -3.9, 14.7],
+    ]
+)
+
+# Node times drift by seconds in a year, and swing by 3 s with the seasons. Years since 2014 and seconds, from
+# real bursts of 2014 to 2025; between them the model is good to a second.
+_DRIFT_A = (
+    (0.78, 3.47),
+    (2.0, 11.18),
+    (3.1, 18.06),
+    (6.4, 38.21),
+    (8.6, 52.46),
+    (9.64, 56.97),
+    (11.55, 45.6),
+)
+_DRIFT_B = ((3.1, 5.6), (4.5, 15.06), (6.0, 24.71), (7.95, 36.29))
+_SEASON_S = (-0.30, -2.95)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A satellite while it kept one place in the constellation: orbit ``n`` starts ``n * ORBIT_S + node_s``."""
+
+    platform: str
+    since: datetime
+    until: datetime
+    node_s: float
+    drift: tuple[tuple[float, float], ...]
+
+
+def _like_s1a(orbits: int, days: int) -> float:
+    """Node constant of a satellite whose orbit ``n`` is S1A's ``n + orbits``, ``days`` later."""
+    return 8013100.0 + orbits * ORBIT_S + days * _DAY_S
+
+
+def _utc(year: int, month: int, day: int) -> datetime:
+    return datetime(year, month, day, tzinfo=UTC)
+
+
+# S1C moved by five days when its count of relative orbits changed (orbit 8019); S1D's place follows from its own.
+_SLOTS = (
+    _Slot("S1A", _utc(2014, 4, 3), _utc(2100, 1, 1), _like_s1a(0, 0), _DRIFT_A),
+    _Slot("S1B", _utc(2016, 4, 25), _utc(2021, 12, 23), 73085600.0, _DRIFT_B),
+    _Slot("S1C", _utc(2024, 12, 5), _utc(2026, 6, 8), _like_s1a(56776, 6), _DRIFT_A),
+    _Slot("S1C", _utc(2026, 6, 8), _utc(2100, 1, 1), _like_s1a(56849, 1), _DRIFT_A),
+    _Slot("S1D", _utc(2025, 11, 4), _utc(2100, 1, 1), _like_s1a(61631, 7), _DRIFT_A),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One orbit of one satellite, from ascending node to ascending node.
+
+    Attributes
+    ----------
+    platform : str
+        ``S1A`` to ``S1D``.
+    absolute_orbit, relative_orbit : int
+        Orbit numbers.
+    node : datetime
+        Time of the ascending node.
+    day_shift : int
+        Days by which the pass was moved to a day on which the satellite flew another track.
+    radial_m, cross_m : float
+        Where the satellite is, up and to the left of the nominal track.
+    sync_s : float
+        How much later than nominal the bursts start.
+    """
+
+    platform: str
+    absolute_orbit: int
+    relative_orbit: int
+    node: datetime
+    day_shift: int = 0
+    radial_m: float = 0.0
+    cross_m: float = 0.0
+    sync_s: float = 0.0
+
+    def states(self, anx_s: ArrayLike) -> tuple[Float, Float]:
+        """Position (m) and velocity (m/s), Earth-fixed, at seconds since the node; shape (n, 3) each."""
+        times = np.atleast_1d(np.asarray(anx_s, dtype=np.float64))
+        return self._position(times), _slope(self._position, times)
+
+    def _position(self, anx_s: Float) -> Float:
+        nominal = nominal_position(self.relative_orbit, anx_s)
+        if self.radial_m == 0.0 and self.cross_m == 0.0:
+            return nominal
+        up = nominal / np.linalg.norm(nominal, axis=1, keepdims=True)
+        ahead = nominal_position(self.relative_orbit, anx_s + 1.0) - nominal
+        left = np.cross(up, ahead)
+        left /= np.linalg.norm(left, axis=1, keepdims=True)
+        moved: Float = nominal + self.radial_m * up + self.cross_m * left
+        return moved
+
+
+def nominal_position(track: int, anx_s: Float) -> Float:
+    """Position (m, Earth-fixed, shape (n, 3)) on the nominal track at seconds since its ascending node."""
+    phase = 2.0 * np.pi / ORBIT_S * anx_s
+    order = np.arange(1, 7)
+    terms = [np.ones((anx_s.size, 1)), np.cos(np.outer(phase, order)), np.sin(np.outer(phase, order))]
+    x, y, z = (np.hstack(terms) @ _SERIES_M).T
+    longitude = math.radians(_NODE_LONGITUDE_56_DEG) - 2.0 * np.pi / _DAY_S * (anx_s + (track - 56) * ORBIT_S)
+    cos, sin = np.cos(longitude), np.sin(longitude)
+    return np.stack([cos * x - sin * y, sin * x + cos * y, z], axis=1)
+
+
+def _slope(position: Callable[[Float], Float], times: Float, step: float = 2.0) -> Float:
+    """Derivative by eight-point central differences: the rest is below a micrometre a second."""
+    total = np.zeros((times.size, 3))
+    for k, weight in ((1, 4 / 5), (2, -1 / 5), (3, 4 / 105), (4, -1 / 280)):
+        total += weight * (position(times + k * step) - position(times - k * step))
+    return total / step
+
+
+def node_time(platform: str, absolute_orbit: int) -> datetime:
+    """When an orbit of a satellite started, by the model of real node times."""
+    for slot in _SLOTS:
+        node = _node(slot, absolute_orbit)
+        if slot.platform == platform and slot.since <= node < slot.until:
+            return node
+    raise ParameterError(f"{platform} did not fly orbit {absolute_orbit}")
+
+
+def _node(slot: _Slot, absolute_orbit: int) -> datetime:
+    mean_s = absolute_orbit * ORBIT_S + slot.node_s
+    years = mean_s / _DAY_S / 365.25
+    season = 2.0 * math.pi * years
+    drift = float(np.interp(years, *zip(*slot.drift, strict=True)))
+    drift += _SEASON_S[0] * math.cos(season) + _SEASON_S[1] * math.sin(season)
+    return _EPOCH + timedelta(seconds=round(mean_s + drift, 6))
+
+
+def find_pass(track: int, node_guess: datetime) -> Pass:
+    """The pass of a track that is nearest to a time.
+
+    A satellite that flew the track that day, where one did; else the pass of the satellite nearest in its
+    cycle, moved by whole days. (The orbit is Sun-synchronous: a track is crossed at the same time of day on
+    any day.) So all bursts of a pass get the same one, however their names round the seconds.
+
+    Parameters
+    ----------
+    track : int
+        Relative orbit.
+    node_guess : datetime
+        About when the orbit started.
+
+    Raises
+    ------
+    ParameterError
+        If no Sentinel-1 had been launched yet.
+    """
+    found = [
+        _nearest_pass(slot, track, node_guess) for slot in _SLOTS if slot.since <= node_guess < slot.until
+    ]
+    if not found:
+        raise ParameterError(
+            f"no Sentinel-1 was in orbit on {node_guess:%Y-%m-%d}",
+            hint="the first, Sentinel-1A, was launched on 2014-04-03",
+        )
+    return min(found, key=lambda candidate: abs(candidate.day_shift))
+
+
+def _nearest_pass(slot: _Slot, track: int, node_guess: datetime) -> Pass:
+    count = ((node_guess - _EPOCH).total_seconds() - slot.node_s) / ORBIT_S
+    start = round(count)
+    # The orbit number that has this track and is nearest to the time; tracks tell orbits modulo 175.
+    ahead = (track - relative_orbit(slot.platform, max(start, 1))) % CYCLE_ORBITS
+    number = start + ahead - (CYCLE_ORBITS if ahead > CYCLE_ORBITS // 2 else 0)
+    node = _node(slot, number)
+    days = round((node_guess - node).total_seconds() / _DAY_S)
+    if number < 1:
+        number += CYCLE_ORBITS
+    return make_pass(slot.platform, number, track, node + timedelta(days=days), days)
+
+
+def make_pass(platform: str, absolute_orbit: int, track: int, node: datetime, day_shift: int) -> Pass:
+    """A pass with the date's own place beside the nominal track and its own start of bursts."""
+    radial, cross = _offset(track, node)
+    # Real bursts start within a few milliseconds of their place.
+    sync = 2e-3 * (2.0 * hash_uniform("sync", platform, absolute_orbit, day_shift) - 1.0)
+    return Pass(platform, absolute_orbit, track, node, day_shift, radial, cross, sync)
+
+
+# Perpendicular offsets from the nominal track take four values; the sequence (48 days of 6) keeps passes 6,
+# 12, 24 and 36 days apart 50 to 150 m from one another.
+_LEVEL_M = 50.4
+_SEQUENCE = (0, 3, 2, 1, 3, 0, 1, 2)
+# Look angle at the middle of IW2, where the baseline is perpendicular.
+_LOOK_RAD = math.radians(34.5)
+
+
+def _offset(track: int, node: datetime) -> tuple[float, float]:
+    """Offsets up and left of the nominal track, metres."""
+    first = _node(_SLOTS[0], 73 + track - 1)
+    days = round((node - first).total_seconds() / _DAY_S)
+    level = (_SEQUENCE[days // 6 % 8] + days % 6) % 4
+    across = (level - 1.5) * _LEVEL_M
+    along_view = 5.0 * (2.0 * hash_uniform("range", track, days) - 1.0)
+    sin, cos = math.sin(_LOOK_RAD), math.cos(_LOOK_RAD)
+    # The view goes down and right: (up, left) = (-cos, -sin); perpendicular to it is (sin, -cos).
+    return across * sin - along_view * cos, -across * cos - along_view * sin
+
+
+def shifted_passes(platform: str, when: datetime) -> list[Pass]:
+    """All passes that might hold a time: of the satellite itself first, then those moved by whole days."""
+    found = []
+    for days in sorted(range(-6, 7), key=abs):
+        real = when - timedelta(days=days)
+        for slot in _SLOTS:
+            if slot.platform == platform and slot.since <= when < slot.until:
+                number = math.floor(((real - _EPOCH).total_seconds() - slot.node_s) / ORBIT_S)
+                number -= _node(slot, number) > real
+                track = relative_orbit(platform, max(number, 1))
+                found.append(
+                    make_pass(platform, number, track, _node(slot, number) + timedelta(days=days), days)
+                )
+    return found

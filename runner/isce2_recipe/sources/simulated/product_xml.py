@@ -1,0 +1,357 @@
+"""The annotation of one swath and polarization of a simulated SLC.
+
+Form: ESA, *Sentinel-1 Product Specification*, S1-RS-MDA-52-7441. What a simulation has no use for (raw data
+statistics, replicas, attitude) is present where readers need it and empty where the format allows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from isce2_recipe.sar.burst_grid import CYCLE_ORBITS, LAST_BURST
+from isce2_recipe.sources.simulated.acquisition import Slice
+from isce2_recipe.sources.simulated.geometry import FrameGeometry, GridPoint
+from isce2_recipe.sources.simulated.swaths import (
+    AZIMUTH_INTERVAL_S,
+    RADAR_FREQUENCY_HZ,
+    RANGE_SAMPLING_HZ,
+    RANGE_SPACING_M,
+    Swath,
+)
+from isce2_recipe.sources.simulated.xml import element, fields, listing, numbers, text
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One annotation file's subject."""
+
+    frame: Slice
+    swath: Swath
+    polarization: str
+    geometry: FrameGeometry
+
+    @property
+    def starts(self) -> list[datetime]:
+        """First lines of the bursts."""
+        return [self.frame.start(burst, self.swath) for burst in self.frame.bursts]
+
+    @property
+    def first_time(self) -> datetime:
+        """First line of the first burst."""
+        return self.starts[0]
+
+    @property
+    def last_time(self) -> datetime:
+        """Last line of the last burst."""
+        return self.frame.stop(self.frame.bursts[-1], self.swath)
+
+    @property
+    def number(self) -> int:
+        """Image number: cross-polarized images come first, as in ESA's products."""
+        return self.swath.number + (3 if self.polarization in ("VV", "HH") else 0)
+
+    @property
+    def stem(self) -> str:
+        """File name without extension, such as ``s1a-iw2-slc-vv-...-005``."""
+        frame = self.frame
+        return (
+            f"{frame.flight.platform}-{self.swath.name}-slc-{self.polarization}"
+            f"-{self.first_time:%Y%m%dT%H%M%S}-{self.last_time:%Y%m%dT%H%M%S}"
+            f"-{frame.flight.absolute_orbit:06d}-{frame.data_take:06x}-{self.number:03d}"
+        ).lower()
+
+    @property
+    def lines(self) -> int:
+        """Lines of the measurement, all bursts one below the other."""
+        return self.swath.lines * len(self.frame.bursts)
+
+    def header(self) -> str:
+        """The ``adsHeader`` that every annotation starts with."""
+        flight = self.frame.flight
+        return element(
+            "adsHeader",
+            fields(
+                missionId=flight.platform,
+                productType="SLC",
+                polarisation=self.polarization,
+                mode="IW",
+                swath=self.swath.name,
+                startTime=self.first_time,
+                stopTime=self.last_time,
+                absoluteOrbitNumber=flight.absolute_orbit,
+                missionDataTakeId=self.frame.data_take,
+                imageNumber=f"{self.number:03d}",
+            ),
+        )
+
+
+def product_content(image: Image) -> str:
+    """Children of the annotation's root."""
+    return "".join(
+        [
+            image.header(),
+            element("qualityInformation", fields(productQualityIndex=0.0), listing("qualityDataList", [])),
+            _general(image),
+            _image(image),
+            element("dopplerCentroid", listing("dcEstimateList", _dc_estimates(image))),
+            element("antennaPattern", listing("antennaPatternList", _antenna_patterns(image))),
+            _timing(image),
+            element("geolocationGrid", listing("geolocationGridPointList", _grid_points(image))),
+            element("coordinateConversion", listing("coordinateConversionList", [])),
+            element("swathMerging", listing("swathMergeList", [])),
+        ]
+    )
+
+
+def _general(image: Image) -> str:
+    frame, swath, geometry = image.frame, image.swath, image.geometry
+    information = fields(
+        **{"pass": geometry.direction.capitalize()},
+        timelinessCategory="Fast-24h",
+        platformHeading=geometry.heading_deg,
+        projection="Slant Range",
+        rangeSamplingRate=RANGE_SAMPLING_HZ,
+        radarFrequency=RADAR_FREQUENCY_HZ,
+        azimuthSteeringRate=swath.steering_deg_s,
+    )
+    heights = [
+        element("terrainHeight", fields(azimuthTime=start, value=geometry.mean_height_m))
+        for start in image.starts
+    ]
+    return element(
+        "generalAnnotation",
+        element("productInformation", information),
+        listing("downlinkInformationList", [_downlink(image)]),
+        listing("orbitList", [_vector(frame, time) for time in _vector_times(frame)]),
+        listing("attitudeList", []),
+        listing("rawDataAnalysisList", []),
+        listing("replicaInformationList", []),
+        listing("noiseList", []),
+        listing("terrainHeightList", heights),
+        listing("azimuthFmRateList", _fm_rates(image)),
+    )
+
+
+def _downlink(image: Image) -> str:
+    swath = image.swath
+    values = fields(pri=1.0 / swath.prf_hz, rank=swath.rank, dataTakeId=image.frame.data_take)
+    decimation = fields(
+        decimationFilterBandwidth=swath.range_bandwidth_hz,
+        samplingFrequencyAfterDecimation=swath.decimated_hz,
+    )
+    pulse = fields(
+        rxGain=-4.0,
+        txPulseLength=swath.pulse_length_s,
+        txPulseStartFrequency=swath.pulse_start_hz,
+        txPulseRampRate=swath.pulse_ramp_hz_s,
+        swathNumber=9 + swath.number,
+    )
+    return element(
+        "downlinkInformation",
+        fields(
+            swath=swath.name,
+            azimuthTime=image.first_time,
+            firstLineSensingTime=image.first_time + timedelta(seconds=swath.sensing_delay_s),
+            lastLineSensingTime=image.last_time + timedelta(seconds=swath.sensing_delay_s),
+            prf=swath.prf_hz,
+        ),
+        element("downlinkValues", values, element("rangeDecimation", decimation), pulse),
+    )
+
+
+def _vector_times(frame: Slice) -> list[datetime]:
+    """Every 10 s from about a minute before the slice to a minute after."""
+    first = (frame.first_time - timedelta(seconds=65)).replace(microsecond=0)
+    count = int((frame.last_time - first).total_seconds() + 65) // 10 + 1
+    return [first + timedelta(seconds=10 * k) for k in range(count)]
+
+
+def _vector(frame: Slice, time: datetime) -> str:
+    position, velocity = frame.flight.states((time - frame.flight.node).total_seconds())
+    return element(
+        "orbit",
+        fields(time=time, frame="Earth Fixed"),
+        element("position", fields(**dict(zip("xyz", map(float, position[0]), strict=True)))),
+        element("velocity", fields(**dict(zip("xyz", map(float, velocity[0]), strict=True)))),
+    )
+
+
+def _middle(image: Image, start: datetime) -> datetime:
+    return start + timedelta(seconds=image.swath.lines // 2 * AZIMUTH_INTERVAL_S)
+
+
+def _fm_rates(image: Image) -> list[str]:
+    return [
+        element(
+            "azimuthFmRate",
+            fields(azimuthTime=_middle(image, start), t0=burst.t0_s),
+            numbers("azimuthFmRatePolynomial", burst.fm_rate, "%.15e"),
+        )
+        for start, burst in zip(image.starts, image.geometry.bursts, strict=True)
+    ]
+
+
+def _dc_estimates(image: Image) -> list[str]:
+    return [
+        element(
+            "dcEstimate",
+            fields(azimuthTime=_middle(image, start), t0=burst.t0_s),
+            numbers("geometryDcPolynomial", burst.doppler),
+            numbers("dataDcPolynomial", burst.doppler),
+            fields(dataDcRmsError=0.0, dataDcRmsErrorAboveThreshold=False),
+            fields(
+                fineDceAzimuthStartTime=start,
+                fineDceAzimuthStopTime=start + timedelta(seconds=image.swath.lines * AZIMUTH_INTERVAL_S),
+            ),
+            listing("fineDceList", []),
+        )
+        for start, burst in zip(image.starts, image.geometry.bursts, strict=True)
+    ]
+
+
+def _image(image: Image) -> str:
+    swath, frame = image.swath, image.frame
+    information = fields(
+        productFirstLineUtcTime=image.first_time,
+        productLastLineUtcTime=image.last_time,
+        ascendingNodeTime=frame.flight.node,
+        anchorTime=frame.first_time,
+        productComposition="Slice",
+        sliceNumber=1,
+    )
+    information += listing("sliceList", [])
+    information += fields(
+        slantRangeTime=swath.slant_range_time_s,
+        pixelValue="Complex",
+        outputPixels="16 bit Signed Integer",
+        rangePixelSpacing=RANGE_SPACING_M,
+        azimuthPixelSpacing=image.geometry.ground_speed_m_s * AZIMUTH_INTERVAL_S,
+        azimuthTimeInterval=AZIMUTH_INTERVAL_S,
+        azimuthFrequency=1.0 / AZIMUTH_INTERVAL_S,
+        numberOfSamples=swath.samples,
+        numberOfLines=image.lines,
+        zeroDopMinusAcqTime=swath.sensing_delay_s,
+        incidenceAngleMidSwath=image.geometry.incidence_deg,
+    )
+    return element("imageAnnotation", element("imageInformation", information), _processing(swath))
+
+
+def _processing(swath: Swath) -> str:
+    def spectrum(bandwidth: float) -> str:
+        return fields(
+            windowType="Hamming",
+            windowCoefficient=0.75,
+            totalBandwidth=bandwidth,
+            processingBandwidth=bandwidth,
+            lookBandwidth=bandwidth,
+            numberOfLooks=1,
+            lookOverlap=0.0,
+        )
+
+    parameters = element(
+        "swathProcParams",
+        fields(swath=swath.name),
+        element("rangeProcessing", spectrum(swath.range_bandwidth_hz)),
+        element("azimuthProcessing", spectrum(swath.azimuth_bandwidth_hz)),
+        fields(processorScalingFactor=8.119112e11),
+    )
+    flags = fields(
+        rawDataAnalysisUsed=True,
+        orbitDataFileUsed=True,
+        attitudeDataFileUsed=False,
+        rxVariationCorrectionApplied=True,
+        antennaElevationPatternApplied=True,
+        antennaAzimuthPatternApplied=True,
+        antennaAzimuthElementPatternApplied=True,
+        dcMethod="Data Analysis",
+        dcInputData="Range Compressed",
+        rangeSpreadingLossCompensationApplied=True,
+        srgrConversionApplied=False,
+        detectionPerformed=False,
+        thermalNoiseCorrectionPerformed=False,
+    )
+    ellipsoid = fields(
+        referenceRange=8e5,
+        ellipsoidName="WGS84",
+        ellipsoidSemiMajorAxis=6378137.0,
+        ellipsoidSemiMinorAxis=6356752.314245,
+        bistaticDelayCorrectionApplied=True,
+        topsFilterConvention="Only Echo Lines",
+        orbitSource="Auxiliary",
+        attitudeSource="Downlink",
+    )
+    return element("processingInformation", flags, listing("swathProcParamsList", [parameters]), ellipsoid)
+
+
+def _antenna_patterns(image: Image) -> list[str]:
+    pattern = image.geometry.pattern
+    arrays = (
+        numbers("slantRangeTime", pattern.slant_range_time_s, "%.15e")
+        + numbers("elevationAngle", pattern.elevation_deg)
+        + numbers("elevationPattern", [1.0, 0.0] * len(pattern.elevation_deg))
+        + numbers("incidenceAngle", pattern.incidence_deg)
+    )
+    return [
+        element(
+            "antennaPattern", fields(swath=image.swath.name, azimuthTime=start), arrays, fields(roll=29.45)
+        )
+        for start in image.starts
+    ]
+
+
+def _timing(image: Image) -> str:
+    swath, frame = image.swath, image.frame
+    before = ["-1"] * swath.first_line
+    after = ["-1"] * (swath.lines - 1 - swath.last_line)
+    valid = swath.last_line - swath.first_line + 1
+    first = " ".join(before + [str(swath.first_sample)] * valid + after)
+    last = " ".join(before + [str(swath.last_sample)] * valid + after)
+    bursts = [
+        element(
+            "burst",
+            fields(
+                azimuthTime=start,
+                azimuthAnxTime=(start - frame.flight.node).total_seconds(),
+                sensingTime=start + timedelta(seconds=swath.sensing_delay_s),
+                byteOffset=108099 + index * swath.lines * swath.samples * 4,
+            ),
+            element("firstValidSample", first, count=swath.lines),
+            element("lastValidSample", last, count=swath.lines),
+            element("burstId", number, absolute=_absolute_burst(frame, number)),
+        )
+        for index, (number, start) in enumerate(zip(frame.bursts, image.starts, strict=True))
+    ]
+    return element(
+        "swathTiming",
+        fields(linesPerBurst=swath.lines, samplesPerBurst=swath.samples),
+        listing("burstList", bursts),
+    )
+
+
+def _absolute_burst(frame: Slice, number: int) -> int:
+    """ESA's absolute burst number: full cycles since the first orbit, and the relative number."""
+    cycles = (frame.flight.absolute_orbit - frame.flight.relative_orbit) // CYCLE_ORBITS
+    return cycles * LAST_BURST + number
+
+
+def _grid_points(image: Image) -> list[str]:
+    return [_grid_point(image, point) for point in image.geometry.grid]
+
+
+def _grid_point(image: Image, point: GridPoint) -> str:
+    time = image.first_time + timedelta(seconds=point.seconds)
+    return element(
+        "geolocationGridPoint",
+        f"<azimuthTime>{text(time)}</azimuthTime>",
+        fields(
+            slantRangeTime=image.swath.slant_range_time_s + point.pixel / RANGE_SAMPLING_HZ,
+            line=point.line,
+            pixel=point.pixel,
+            latitude=point.latitude,
+            longitude=point.longitude,
+            height=point.height_m,
+            incidenceAngle=point.incidence_deg,
+            elevationAngle=point.elevation_deg,
+        ),
+    )

@@ -1,0 +1,227 @@
+"""DEM, water mask tiles and the truth: the simulated ground as GeoTIFFs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.sources.simulated import ground
+from isce2_recipe.types import Bounds
+
+Float = NDArray[np.float64]
+
+_ARCSECONDS = 3600
+_TILE_DEG = 5
+_STRIP_ROWS = 256
+_THREADS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Pixels one arc second wide; origin is the centre of the first, in arc seconds from (0, 0)."""
+
+    north: int
+    west: int
+    rows: int
+    cols: int
+
+    @property
+    def transform(self) -> Any:
+        from rasterio.transform import Affine
+
+        step = 1.0 / _ARCSECONDS
+        return Affine(step, 0.0, (self.west - 0.5) * step, 0.0, -step, (self.north + 0.5) * step)
+
+    def strip(self, first: int) -> _Grid:
+        """Rows ``first`` and following."""
+        return _Grid(self.north - first, self.west, min(_STRIP_ROWS, self.rows - first), self.cols)
+
+    def origin_rad(self) -> tuple[float, float, float]:
+        """Latitude and longitude of the first pixel's centre and the step, radians."""
+        second = math.radians(1.0 / _ARCSECONDS)
+        return self.north * second, self.west * second, second
+
+
+def check_bounds(bounds: Bounds) -> None:
+    """Refuse boxes that no raster in degrees can hold.
+
+    Raises
+    ------
+    InputError
+        If the box crosses the antimeridian or a pole, or is empty.
+    """
+    if bounds.west >= bounds.east or bounds.south >= bounds.north:
+        raise InputError(f"the area {_describe(bounds)} is empty")
+    if bounds.west < -180.0 or bounds.east > 180.0 or bounds.east - bounds.west > 180.0:
+        raise InputError(
+            f"the area {_describe(bounds)} crosses the antimeridian, which is not supported",
+            hint="choose bursts that lie on one side of it",
+        )
+    if bounds.south < -90.0 or bounds.north > 90.0:
+        raise InputError(f"the area {_describe(bounds)} reaches beyond a pole")
+
+
+def _describe(bounds: Bounds) -> str:
+    return f"{bounds.west:.3f} to {bounds.east:.3f} E, {bounds.south:.3f} to {bounds.north:.3f} N"
+
+
+def write_dem(path: Path, bounds: Bounds, seed: int) -> None:
+    """Heights of the simulated ground: float32, EPSG:4326, metres above the ellipsoid, no gaps.
+
+    One arc second, pixel centres on whole arc seconds.
+    """
+    check_bounds(bounds)
+    grid = _grid_around(bounds)
+
+    def heights(part: _Grid) -> NDArray[np.float32]:
+        out = np.empty((part.rows, part.cols), dtype=np.float32)
+        ground.height_grid(*part.origin_rad(), out, seed)
+        return out
+
+    _write(path, grid, "float32", heights, tiled=False)
+
+
+def write_water_tiles(folder: Path, bounds: Bounds, seed: int) -> list[Path]:
+    """Tiles of 5 degrees that cover a box, 1 on water and 0 on land, named by their lower-left corner.
+
+    Only the part of a tile that the box touches (and a margin) is filled in; the rest reads as land.
+    """
+    check_bounds(bounds)
+    paths = []
+    for south, west in _tiles(bounds):
+        part = _intersection(bounds.buffered(0.1), south, west)
+        path = folder / tile_name(south, west)
+        _write_tile(path, part, south, west, seed)
+        paths.append(path)
+    return paths
+
+
+def tile_name(south: int, west: int) -> str:
+    """Name of the tile whose lower-left corner is given, such as ``n25e050.tif``."""
+    return f"{'ns'[south < 0]}{abs(south):02d}{'ew'[west < 0]}{abs(west):03d}.tif"
+
+
+def _tiles(bounds: Bounds) -> Iterator[tuple[int, int]]:
+    def starts(low: float, high: float) -> range:
+        first = math.floor(low / _TILE_DEG) * _TILE_DEG
+        return range(first, math.ceil(high / _TILE_DEG) * _TILE_DEG, _TILE_DEG)
+
+    for south in starts(bounds.south, bounds.north):
+        for west in starts(bounds.west, bounds.east):
+            yield south, west
+
+
+def _intersection(bounds: Bounds, south: int, west: int) -> Bounds:
+    return Bounds(
+        max(bounds.west, west),
+        max(bounds.south, south),
+        min(bounds.east, west + _TILE_DEG),
+        min(bounds.north, south + _TILE_DEG),
+    )
+
+
+def _grid_around(bounds: Bounds) -> _Grid:
+    west = math.floor(bounds.west * _ARCSECONDS)
+    north = math.ceil(bounds.north * _ARCSECONDS)
+    east = math.ceil(bounds.east * _ARCSECONDS)
+    south = math.floor(bounds.south * _ARCSECONDS)
+    return _Grid(north, west, north - south + 1, east - west + 1)
+
+
+def _strips(grid: _Grid, make: Any) -> Iterator[tuple[int, Any]]:
+    """Parts of a raster, made on threads, in order."""
+    firsts = range(0, grid.rows, _STRIP_ROWS)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        yield from zip(firsts, pool.map(lambda first: make(grid.strip(first)), firsts), strict=True)
+
+
+def _write(path: Path, grid: _Grid, dtype: str, make: Any, *, tiled: bool) -> None:
+    import rasterio
+    from rasterio.windows import Window
+
+    partial = path.with_name(path.name + ".part")
+    options = {
+        "tiled": tiled,
+        "compress": "deflate",
+        "zlevel": 1,
+        "predictor": 3 if dtype == "float32" else 1,
+    }
+    profile = {"driver": "GTiff", "dtype": dtype, "count": 1, "crs": "EPSG:4326", "transform": grid.transform}
+    try:
+        with rasterio.open(partial, "w", width=grid.cols, height=grid.rows, **profile, **options) as raster:
+            for first, part in _strips(grid, make):
+                raster.write(part, 1, window=Window(0, first, grid.cols, part.shape[0]))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_tile(path: Path, bounds: Bounds, south: int, west: int, seed: int) -> None:
+    import rasterio
+    from rasterio.transform import from_origin
+    from rasterio.windows import Window
+
+    size = _TILE_DEG * _ARCSECONDS
+    # Tiles hold whole arc seconds: their pixels' edges, not centres, lie on them.
+    top = min(size - 1, max(0, math.floor((south + _TILE_DEG - bounds.north) * _ARCSECONDS)))
+    left = min(size - 1, max(0, math.floor((bounds.west - west) * _ARCSECONDS)))
+    bottom = min(size, math.ceil((south + _TILE_DEG - bounds.south) * _ARCSECONDS))
+    right = min(size, math.ceil((bounds.east - west) * _ARCSECONDS))
+    second = math.radians(1.0 / _ARCSECONDS)
+    water = np.empty((bottom - top, right - left), dtype=np.uint8)
+    lat0 = math.radians(south + _TILE_DEG) - (top + 0.5) * second
+    ground.water_grid(lat0, math.radians(west) + (left + 0.5) * second, second, water, seed)
+    transform = from_origin(west, south + _TILE_DEG, 1.0 / _ARCSECONDS, 1.0 / _ARCSECONDS)
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "crs": "EPSG:4326", "transform": transform}
+    options = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate", "sparse_ok": True}
+    partial = path.with_name(path.name + ".part")
+    try:
+        with rasterio.open(partial, "w", width=size, height=size, **profile, **options) as raster:
+            raster.write(water, 1, window=Window(left, top, right - left, bottom - top))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_displacement(path: Path, dem: Path, reference: Float, secondary: Float) -> None:
+    """Displacement from reference to secondary on the grid of a DEM, float32 metres.
+
+    Parameters
+    ----------
+    path, dem : Path
+        What to write, and the GeoTIFF whose grid it gets.
+    reference, secondary : ndarray, shape (n, 6)
+        The dates' lobes, see `ground.displacement`.
+    """
+    import rasterio
+    from rasterio.windows import Window
+
+    with rasterio.open(dem) as raster:
+        profile = raster.profile
+        transform = raster.transform
+    profile.update(
+        driver="GTiff", dtype="float32", count=1, compress="deflate", zlevel=1, predictor=3, nodata=None
+    )
+    profile.pop("interleave", None)
+    rows, cols = profile["height"], profile["width"]
+    lon0 = math.radians(transform.c + 0.5 * transform.a)
+    partial = path.with_name(path.name + ".part")
+    try:
+        with rasterio.open(partial, "w", **profile) as raster:
+            for first in range(0, rows, _STRIP_ROWS):
+                out = np.empty((min(_STRIP_ROWS, rows - first), cols), dtype=np.float32)
+                lat0 = math.radians(transform.f + (first + 0.5) * transform.e)
+                steps = math.radians(-transform.e), math.radians(transform.a)
+                ground.displacement_grid(lat0, lon0, *steps, reference, secondary, out)
+                raster.write(out, 1, window=Window(0, first, cols, out.shape[0]))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,158 @@
+"""The simulated source: makes the very granules that were asked for, with a known motion of the ground."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from pathlib import Path
+
+from isce2_recipe.errors import InputError, ParameterError
+from isce2_recipe.sources.base import BurstFiles, BurstRecord, Progress
+from isce2_recipe.sources.simulated.acquisition import Slice, pass_at, slice_of
+from isce2_recipe.sources.simulated.options import Options
+from isce2_recipe.sources.simulated.swaths import Swath
+from isce2_recipe.types import Bounds, BurstName
+
+# Raised whenever the same names would give other bytes.
+_VERSION = 1
+
+
+class SimulatedSource:
+    """Granules, orbits, terrain and water of a ground that does not exist.
+
+    Everything is a function of the names and the options: the same name gives the same bytes, on any machine
+    that rounds alike, whatever else is asked for.
+    """
+
+    name = "simulated"
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+
+    def fingerprint(self) -> str:
+        """Version of the simulation and its options."""
+        return f"simulated {_VERSION} {self.options}".rstrip()
+
+    def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
+        """Catalogue records, in the order of ``names``."""
+        log.info("simulating %d bursts", len(names))
+        return [self._record(name) for name in names]
+
+    def _record(self, name: BurstName) -> BurstRecord:
+        from isce2_recipe.sources.simulated.geometry import burst_footprint, flight_direction
+
+        frame = slice_of(name, self.options)
+        swath = _swath(frame, name)
+        footprint = burst_footprint(frame, name.relative_burst, swath, self.options.seed)
+        longitudes = [lon for lon, _ in footprint]
+        if max(longitudes) - min(longitudes) > 180.0:
+            raise InputError(
+                f"burst {name} crosses the antimeridian, which is not supported",
+                hint="choose bursts that lie on one side of it",
+            )
+        return BurstRecord(
+            name=str(name),
+            slc=frame.name,
+            index=frame.bursts.index(name.relative_burst),
+            absolute_orbit=frame.flight.absolute_orbit,
+            relative_orbit=frame.flight.relative_orbit,
+            direction=flight_direction(frame, name.relative_burst, swath),
+            start=frame.start(name.relative_burst, swath),
+            stop=frame.stop(name.relative_burst, swath),
+            footprint=footprint,
+            bytes=swath.lines * swath.samples * 4,
+        )
+
+    def fetch_burst(
+        self, record: BurstRecord, folder: Path, log: logging.Logger, progress: Progress
+    ) -> BurstFiles:
+        """Simulate a burst's measurement and metadata."""
+        from isce2_recipe.sources.simulated.burst import BurstImage
+        from isce2_recipe.sources.simulated.metadata_xml import burst_geometry, burst_metadata
+        from isce2_recipe.sources.simulated.tiff import write_tiff
+
+        name = BurstName.parse(record.name)
+        frame = slice_of(name, self.options)
+        swath = _swath(frame, name)
+        content = burst_metadata(frame, self.options.seed)
+        annotation = burst_geometry(content, name.swath, name.polarization, record.index)
+        image = BurstImage(frame, name.relative_burst, swath, name.polarization, annotation, self.options)
+        files = BurstFiles(folder / f"{record.name}.tiff", folder / f"{record.name}.xml")
+        folder.mkdir(parents=True, exist_ok=True)
+        log.info("simulating burst %s of %s", record.name, frame.name)
+        write_tiff(files.tiff, swath.lines, swath.samples, image.blocks(progress))
+        _write_whole(files.metadata, content)
+        progress(1.0, record.name)
+        return files
+
+    def fetch_orbit(
+        self, platform: str, start: datetime, stop: datetime, folder: Path, log: logging.Logger
+    ) -> Path:
+        """The precise orbit file of the day; ``start`` is the first line of a burst."""
+        from isce2_recipe.sources.simulated.orbit_file import orbit_file
+
+        if stop < start:
+            raise ParameterError(f"an orbit was asked for that ends before it starts: {start} to {stop}")
+        name, content = orbit_file(pass_at(platform, start, self.options), start)
+        log.info("simulating orbit %s", name)
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_whole(folder / name, content.encode())
+        return folder / name
+
+    def fetch_dem(self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress) -> Path:
+        """The simulated terrain as ``dem.tif``."""
+        from isce2_recipe.sources.simulated.rasters import write_dem
+
+        log.info("simulating terrain of %s", bounds)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_dem(folder / "dem.tif", bounds, self.options.seed)
+        progress(1.0, "dem.tif")
+        return folder / "dem.tif"
+
+    def fetch_water_mask(
+        self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress
+    ) -> list[Path]:
+        """Tiles of the simulated lakes."""
+        from isce2_recipe.sources.simulated.rasters import write_water_tiles
+
+        folder.mkdir(parents=True, exist_ok=True)
+        tiles = write_water_tiles(folder, bounds, self.options.seed)
+        log.info("simulated water mask tiles %s", ", ".join(tile.name for tile in tiles))
+        progress(1.0, "water mask")
+        return tiles
+
+    def write_truth(self, records: list[BurstRecord], dem: Path, folder: Path) -> Path | None:
+        """Displacement from the older to the newer date of the records, on the grid of ``dem``.
+
+        Raises
+        ------
+        ParameterError
+            If the records are not of two dates.
+        """
+        from isce2_recipe.sources.simulated.motion import lobes
+        from isce2_recipe.sources.simulated.rasters import write_displacement
+
+        names = [BurstName.parse(record.name) for record in records]
+        flights = {frame.flight.node: frame.flight for frame in (slice_of(n, self.options) for n in names)}
+        if len(flights) != 2:
+            raise ParameterError(f"the truth needs bursts of two passes, instead got {len(flights)}")
+        bursts = sorted({name.relative_burst for name in names})
+        dates = [lobes(flights[node], bursts, self.options.motion) for node in sorted(flights)]
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "los_displacement.tif"
+        write_displacement(path, dem, *dates)
+        return path
+
+
+def _swath(frame: Slice, name: BurstName) -> Swath:
+    return frame.swaths[name.swath - 1]
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
