@@ -112,7 +112,9 @@ def did_you_mean(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ..
     match = closest(word, known)
     if match is not None:
         return f"did you mean '{match}'?"
-    return "known are " + ", ".join(known) if known else "there are none"
+    names = list(known)
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"known are {', '.join(names[:12])}{more}" if names else "there are none"
 
 
 def _has_type(value: Any, types: str | list[str]) -> bool:

@@ -1,0 +1,60 @@
+"""A file of known findings, so that only new ones are reported. File, rule and message count, not lines."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.problems import Problem
+
+Key = tuple[str, str, str]
+
+
+def write(path: Path, problems: Iterable[Problem]) -> int:
+    """Makes the problems the baseline; comes back with how many there are."""
+    entries = [
+        dict(zip(("file", "rule", "message"), key, strict=True)) for key in sorted(map(_key, problems))
+    ]
+    text = json.dumps({"version": 1, "findings": entries}, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+    return len(entries)
+
+
+def subtract(path: Path, problems: list[Problem]) -> list[Problem]:
+    """The problems that are not in the baseline, and one for every entry that is not needed any more.
+
+    Raises
+    ------
+    InputError
+        If the file is not a baseline.
+    """
+    known = _read(path)
+    left: list[Problem] = []
+    for problem in problems:
+        key = _key(problem)
+        if known[key] > 0:
+            known[key] -= 1
+        else:
+            left.append(problem)
+    return left + [_gone(path, key) for key, count in sorted(known.items()) for _ in range(count)]
+
+
+def _gone(path: Path, key: Key) -> Problem:
+    message = f"{key[0]} does not break {key[1]} any more: {key[2]}"
+    return Problem(str(path), 0, 0, 0, 0, "IR092", "warning", message, "write the baseline again")
+
+
+def _key(problem: Problem) -> Key:
+    return problem.file, problem.rule, problem.message
+
+
+def _read(path: Path) -> Counter[Key]:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["findings"]
+        return Counter((str(one["file"]), str(one["rule"]), str(one["message"])) for one in entries)
+    except (OSError, ValueError, KeyError, TypeError):
+        hint = "delete it and run again to write it"
+        raise InputError(f"'{path}' is not a baseline of isce2-recipe lint", hint=hint) from None

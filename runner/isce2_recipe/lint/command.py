@@ -1,0 +1,119 @@
+"""What ``isce2-recipe lint`` does, without a terminal: text and exit code come back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from isce2_recipe.actions.registry import load_registry
+from isce2_recipe.errors import EXIT_INPUT, EXIT_OK, EXIT_USAGE, InputError, UsageError
+from isce2_recipe.lint import baseline as known_findings
+from isce2_recipe.lint.catalogue import explain as explain_rule
+from isce2_recipe.lint.fixing import fix_text
+from isce2_recipe.lint.formats import FORMATS
+from isce2_recipe.lint.linting import STDIN, Linter, Options, Report, collect, lint_files
+from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile
+from isce2_recipe.problems import Problem
+from isce2_recipe.recipe.schema import did_you_mean
+
+
+def main(
+    paths: Sequence[str],
+    format: str = "text",
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    profile: str = DEFAULT_PROFILE,
+    fix: bool = False,
+    baseline: str | None = None,
+    stdin_filename: str | None = None,
+    explain: str | None = None,
+) -> tuple[str, int]:
+    """The text to print and the exit code: 0 clean, 1 findings, 2 the call makes no sense.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files, folders to search, or ``-`` for standard input.
+    format : str
+        ``text``, ``github``, ``sarif`` or ``json``.
+    select, ignore : sequence of str
+        Ids of rules or beginnings of them, each perhaps several with commas.
+    profile : str
+        ``min``, ``basic``, ``sar`` or ``shared``.
+    fix : bool
+        Whether to put right in place what can be put right safely.
+    baseline : str, optional
+        File of known findings, which are not reported; it is written where it does not exist.
+    stdin_filename : str, optional
+        The name that standard input goes by.
+    explain : str, optional
+        Id of a rule to explain; nothing is linted then.
+    """
+    try:
+        if explain is not None:
+            return explain_rule(explain), EXIT_OK
+        options = Options(cast(Profile, profile), _words(select), _words(ignore))
+        return _lint(paths, format, options, fix, baseline, stdin_filename)
+    except UsageError as exc:
+        return f"error: {exc}", EXIT_USAGE
+    except InputError as exc:
+        return f"error: {exc}", EXIT_INPUT
+
+
+def _words(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word for value in values for word in value.replace(",", " ").split())
+
+
+def _lint(
+    paths: Sequence[str],
+    form: str,
+    options: Options,
+    fix: bool,
+    baseline: str | None,
+    stdin_filename: str | None,
+) -> tuple[str, int]:
+    if form not in FORMATS:
+        raise UsageError(f"there is no format '{form}'", hint=did_you_mean(form, list(FORMATS)))
+    if not paths:
+        raise UsageError("nothing to lint", hint="name recipes, folders of recipes, or - for standard input")
+    linter = Linter(load_registry(), options.active)
+    reports = _reports(paths, linter, fix, stdin_filename)
+    problems = [problem for report in reports for problem in report.problems]
+    texts = {report.document.file: report.document.text for report in reports}
+    if baseline is not None and not Path(baseline).exists():
+        count = known_findings.write(Path(baseline), problems)
+        return f"{baseline} written with {count} findings", EXIT_OK
+    if baseline is not None:
+        problems = _without_known(Path(baseline), problems, options)
+    return FORMATS[form](problems, texts), EXIT_INPUT if problems else EXIT_OK
+
+
+def _without_known(baseline: Path, problems: list[Problem], options: Options) -> list[Problem]:
+    left = known_findings.subtract(baseline, problems)
+    return [problem for problem in left if problem.rule in options.active]
+
+
+def _reports(paths: Sequence[str], linter: Linter, fix: bool, stdin_filename: str | None) -> list[Report]:
+    if STDIN in paths:
+        if len(paths) > 1 or fix:
+            raise UsageError("standard input is linted alone and cannot be fixed in place")
+        return [linter.lint(sys.stdin.read(), stdin_filename or "<stdin>")]
+    files = collect(paths)
+    if not fix:
+        return lint_files(files, linter)
+    return [_fix_file(Path(file), file, linter) for file in files]
+
+
+def _fix_file(path: Path, file: str, linter: Linter) -> Report:
+    try:
+        before = path.read_text(encoding="utf-8")
+        after, report = fix_text(before, file, linter)
+        if after != before:
+            path.write_text(after, encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"'{path}' is not a text in UTF-8") from None
+    except OSError as exc:
+        raise InputError(f"cannot fix '{path}': {exc.strerror}") from None
+    return report

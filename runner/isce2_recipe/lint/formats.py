@@ -1,0 +1,126 @@
+"""Problems as text for people, annotations for GitHub, SARIF 2.1.0 or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from isce2_recipe import __version__
+from isce2_recipe.lint.catalogue import by_id
+from isce2_recipe.problems import Problem, render
+
+SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+HOME = "https://github.com/isce2-recipe/isce2-recipe"
+_LEVELS = {"error": "error", "warning": "warning", "info": "note"}
+_COMMANDS = {"error": "error", "warning": "warning", "info": "notice"}
+
+
+def to_text(problems: Sequence[Problem], texts: Mapping[str, str]) -> str:
+    """Each problem with its line and caret, then how many there are."""
+    count = f"{len(texts)} recipe{'' if len(texts) == 1 else 's'}"
+    if not problems:
+        return f"{count}, no findings"
+    found = Counter[str](problem.severity for problem in problems)
+    words = [f"{found[name]} {name}{_plural(name, found[name])}" for name in _LEVELS if found[name]]
+    return f"{render(problems, texts)}\n\n{', '.join(words)} in {count}"
+
+
+def _plural(name: str, number: int) -> str:
+    return "" if number == 1 or name == "info" else "s"
+
+
+def to_json(problems: Sequence[Problem], _texts: Mapping[str, str]) -> str:
+    """A list of objects with the fields of `Problem`."""
+    return json.dumps([asdict(problem) for problem in problems], indent=2, ensure_ascii=False)
+
+
+def to_github(problems: Sequence[Problem], _texts: Mapping[str, str]) -> str:
+    """Workflow commands, which GitHub shows beside the lines of a change."""
+    return "\n".join(_annotation(problem) for problem in problems)
+
+
+def _annotation(problem: Problem) -> str:
+    fields = {
+        "file": problem.file,
+        "line": problem.line,
+        "col": problem.column,
+        "endLine": problem.end_line,
+        "endColumn": problem.end_column if problem.end_line == problem.line else 0,
+        "title": problem.rule,
+    }
+    head = ",".join(f"{key}={_escape(str(value), ',:')}" for key, value in fields.items() if value)
+    message = problem.message if problem.hint is None else f"{problem.message}\n{problem.hint}"
+    return f"::{_COMMANDS[problem.severity]} {head}::{_escape(message)}"
+
+
+def _escape(text: str, more: str = "") -> str:
+    for char in "%\r\n" + more:
+        text = text.replace(char, f"%{ord(char):02X}")
+    return text
+
+
+def to_sarif(problems: Sequence[Problem], _texts: Mapping[str, str]) -> str:
+    """A SARIF 2.1.0 log, which code-scanning services read."""
+    ids = sorted({problem.rule for problem in problems})
+    driver = {
+        "name": "isce2-recipe",
+        "version": __version__,
+        "informationUri": HOME,
+        "rules": [_sarif_rule(identifier) for identifier in ids],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(problem, ids.index(problem.rule)) for problem in problems],
+    }
+    return json.dumps(
+        {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False
+    )
+
+
+def _sarif_rule(identifier: str) -> dict[str, Any]:
+    rule = by_id()[identifier][0]
+    return {
+        "id": identifier,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.why or rule.title},
+        "helpUri": f"{HOME}/blob/main/{rule.help_anchor}",
+        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+        "properties": {"profile": rule.profile},
+    }
+
+
+def _result(problem: Problem, index: int) -> dict[str, Any]:
+    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(problem.file)}}
+    if problem.line:
+        place["region"] = {
+            "startLine": problem.line,
+            "startColumn": problem.column,
+            "endLine": problem.end_line,
+            "endColumn": problem.end_column,
+        }
+    message = problem.message if problem.hint is None else f"{problem.message} ({problem.hint})"
+    return {
+        "ruleId": problem.rule,
+        "ruleIndex": index,
+        "level": _LEVELS[problem.severity],
+        "message": {"text": message},
+        "locations": [{"physicalLocation": place}],
+    }
+
+
+def _uri(file: str) -> str:
+    from urllib.parse import quote
+
+    return quote(file) if not file.startswith("/") else f"file://{quote(file)}"
+
+
+FORMATS: dict[str, Callable[[Sequence[Problem], Mapping[str, str]], str]] = {
+    "text": to_text,
+    "github": to_github,
+    "sarif": to_sarif,
+    "json": to_json,
+}

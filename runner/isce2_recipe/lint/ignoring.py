@@ -1,0 +1,94 @@
+"""Comments that silence a rule: ``# recipe: ignore[IR012] reason``, on the line itself or above it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from isce2_recipe.lint.catalogue import by_id
+from isce2_recipe.problems import Mark, Problem
+from isce2_recipe.recipe.document import Document
+from isce2_recipe.recipe.schema import did_you_mean
+
+_COMMENT = re.compile(r"(?:^|(?<=\s))#\s*recipe:\s*ignore\[([^\]]*)\]\s*(.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """One rule silenced on one line.
+
+    Attributes
+    ----------
+    rule : str
+        As written.
+    line : int
+        The line it speaks of, from 1; of a comment on a line of its own the next line that is not a comment.
+    mark : Mark
+        The comment.
+    reason : str
+        Why, as far as it is given.
+    """
+
+    rule: str
+    line: int
+    mark: Mark
+    reason: str
+
+
+def read_ignores(document: Document) -> list[Ignore]:
+    """All ignore comments of a text."""
+    found: list[Ignore] = []
+    for number, line in enumerate(document.lines, 1):
+        match = _COMMENT.search(line) if "# recipe:" in line or "#recipe:" in line else None
+        if match is None:
+            continue
+        mark = Mark(document.file, number, match.start() + 1, number, len(line) + 1)
+        target = number if line[: match.start()].strip() else _next_line(document, number)
+        names = [name.strip() for name in match[1].split(",") if name.strip()]
+        found += [Ignore(name, target, mark, match[2].strip()) for name in names]
+    return found
+
+
+def _next_line(document: Document, number: int) -> int:
+    for index in range(number, len(document.lines)):
+        stripped = document.lines[index].strip()
+        if stripped and not stripped.startswith("#"):
+            return index + 1
+    return number
+
+
+def apply_ignores(
+    problems: list[Problem], document: Document, active: Collection[str]
+) -> tuple[list[Problem], list[Problem]]:
+    """Problems that are left, and problems of the ignore comments themselves.
+
+    Parameters
+    ----------
+    problems : list of Problem
+        Of rules in ``active``.
+    document : Document
+        The text they are of.
+    active : collection of str
+        Ids of rules that were asked for: only those can show that a comment is not needed.
+    """
+    ignores = read_ignores(document)
+    used: set[Ignore] = set()
+    kept: list[Problem] = []
+    for problem in problems:
+        silencing = [one for one in ignores if one.rule == problem.rule and one.line == problem.line]
+        used.update(silencing)
+        if not silencing:
+            kept.append(problem)
+    return kept, [own for one in ignores for own in _own_problems(one, one in used, active)]
+
+
+def _own_problems(ignore: Ignore, used: bool, active: Collection[str]) -> Iterator[Problem]:
+    if ignore.rule not in by_id():
+        hint = did_you_mean(ignore.rule, list(by_id()))
+        yield Problem.at(ignore.mark, "IR091", f"there is no rule '{ignore.rule}'", hint=hint)
+    elif not used and ignore.rule in active:
+        message = f"nothing breaks {ignore.rule} here, the comment is not needed"
+        yield Problem.at(ignore.mark, "IR090", message, hint="take it out", severity="warning")
+    if not ignore.reason:
+        yield Problem.at(ignore.mark, "IR093", f"{ignore.rule} is ignored without a reason", severity="info")

@@ -1,0 +1,193 @@
+"""Recipes in, problems out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.errors import InputError, UsageError
+from isce2_recipe.lint.catalogue import RULES, chosen
+from isce2_recipe.lint.ignoring import apply_ignores
+from isce2_recipe.lint.rule import DEFAULT_PROFILE, Edit, Finding, Profile, Rule, Subject
+from isce2_recipe.problems import Mark, Problem
+from isce2_recipe.recipe.checking import check
+from isce2_recipe.recipe.document import Document
+from isce2_recipe.recipe.loading import SUFFIXES, Reading, find_part, read_text
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to look for.
+
+    Attributes
+    ----------
+    profile : str
+        ``min``, ``basic``, ``sar`` or ``shared``.
+    select : tuple of str
+        Only these rules (ids or their beginnings); empty means the profile's.
+    ignore : tuple of str
+        Rules to leave out.
+    """
+
+    profile: Profile = DEFAULT_PROFILE
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    @property
+    def active(self) -> frozenset[str]:
+        """Ids of the rules asked for."""
+        return chosen(self.profile, self.select, self.ignore)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of linting one text: its problems, and how to put right those that can be."""
+
+    document: Document
+    problems: tuple[Problem, ...]
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Linter:
+    """Lints texts with the same rules and actions.
+
+    Attributes
+    ----------
+    actions : mapping
+        Known actions by name.
+    active : frozenset of str
+        Ids of the rules asked for.
+    """
+
+    actions: Mapping[str, Any]
+    active: frozenset[str]
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def lint(self, text: str, file: str) -> Report:
+        """The problems of one text, its ignore comments applied."""
+        reading = read_text(text, file)
+        found = self._found(reading)
+        own = [problem for problem, _ in found if problem.rule in self.active and problem.file == file]
+        kept, hygiene = apply_ignores(list(dict.fromkeys(own)), reading.document, self.active)
+        kept += [problem for problem in hygiene if problem.rule in self.active]
+        wanted = set(kept)
+        edits = [edit for problem, edits in found if problem in wanted for edit in edits]
+        edits += [Edit(_span(problem), "") for problem in kept if problem.rule == "IR090"]
+        return Report(reading.document, tuple(sorted(kept, key=_order)), tuple(edits))
+
+    def _found(self, reading: Reading) -> list[tuple[Problem, tuple[Edit, ...]]]:
+        found = [(problem, _rename(problem)) for problem in reading.problems]
+        if reading.recipe is not None:
+            found += [(problem, ()) for problem in check(reading.recipe, self.actions)]
+        subject = Subject(reading.document, reading.recipe, self.actions)
+        for rule in RULES:
+            if rule.check is not None and rule.id in self.active:
+                found += [(_problem(rule, one), one.edits) for one in rule.check(subject)]
+        return found
+
+
+def _order(problem: Problem) -> tuple[str, int, int, str]:
+    return problem.file, problem.line, problem.column, problem.rule
+
+
+def _span(problem: Problem) -> Mark:
+    return Mark(problem.file, problem.line, problem.column, problem.end_line, problem.end_column)
+
+
+def _problem(rule: Rule, finding: Finding) -> Problem:
+    severity = finding.severity or rule.severity
+    return Problem.at(finding.mark, rule.id, finding.message, hint=finding.hint, severity=severity)
+
+
+def _rename(problem: Problem) -> tuple[Edit, ...]:
+    """An unexpected key with one close relative is renamed to it."""
+    if problem.rule != "IR001" or problem.hint is None or not problem.hint.startswith("did you mean '"):
+        return ()
+    return (Edit(_span(problem), problem.hint.split("'")[1]),)
+
+
+def collect(paths: Iterable[str]) -> list[str]:
+    """The recipe files among paths: files as they are, of folders every YAML file that says ``recipe:``.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing at a path.
+    """
+    found: list[str] = []
+    for text in paths:
+        path = Path(text)
+        if path.is_dir():
+            files = sorted(one for suffix in SUFFIXES for one in path.rglob(f"*{suffix}"))
+            found += [str(one) for one in files if _is_recipe(one)]
+        elif path.is_file():
+            found.append(text)
+        else:
+            raise UsageError(f"there is no file or folder '{text}'")
+    return list(dict.fromkeys(found))
+
+
+def _is_recipe(path: Path) -> bool:
+    hidden = any(part.startswith(".") and part not in (".", "..") for part in path.parts)
+    return not hidden and any(line.startswith("recipe:") for line in _read(path).splitlines())
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"'{path}' is not a text in UTF-8") from None
+    except OSError as exc:
+        raise InputError(f"cannot read '{path}': {exc.strerror}") from None
+
+
+def lint_files(files: Iterable[str], linter: Linter) -> list[Report]:
+    """A report for every file, and for the parts they use."""
+    reports: list[Report] = []
+    todo, seen = list(files), set[Path]()
+    while todo:
+        file = todo.pop(0)
+        if Path(file).resolve() in seen:
+            continue
+        seen.add(Path(file).resolve())
+        report = linter.lint(_read(Path(file)), file)
+        reports.append(report)
+        todo += _parts(report.document)
+    return reports
+
+
+def _parts(document: Document) -> list[str]:
+    data = document.data if isinstance(document.data, dict) else {}
+    steps = data.get("steps")
+    uses = [step.get("uses") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    found = [find_part(one, document.file) for one in uses if isinstance(one, str) and one.endswith(SUFFIXES)]
+    return [str(path) for path in found if path is not None]
+
+
+def lint_paths(paths: Collection[str | Path], options: Options | None = None) -> list[Problem]:
+    """The problems of all recipes at the paths, in the order of files and lines.
+
+    Parameters
+    ----------
+    paths : collection of str or Path
+        Files, or folders to be searched for recipes.
+    options : Options, optional
+        Which rules to apply; the default profile's otherwise.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing at a path, or the options name what does not exist.
+    InputError
+        If a file cannot be read.
+    """
+    from isce2_recipe.actions.registry import load_registry
+
+    linter = Linter(load_registry(), (options or Options()).active)
+    reports = lint_files(collect(str(path) for path in paths), linter)
+    return [problem for report in reports for problem in report.problems]

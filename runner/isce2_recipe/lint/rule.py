@@ -1,0 +1,188 @@
+"""What a lint rule is: a small function that yields findings, documented by its own docstring."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from isce2_recipe.problems import Mark, Severity
+from isce2_recipe.recipe.checking import Scope
+from isce2_recipe.recipe.document import Document, Path
+from isce2_recipe.recipe.model import Recipe, Step
+
+Profile = Literal["min", "basic", "sar", "shared"]
+PROFILES: tuple[Profile, ...] = ("min", "basic", "sar", "shared")
+"""Each holds the rules of those before it: what must be right to run at all, what keeps a recipe tidy and
+safe, what radar people know, and what a recipe owes to others who use it."""
+
+DEFAULT_PROFILE: Profile = "sar"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A stretch of text and what to write instead."""
+
+    mark: Mark
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found.
+
+    Attributes
+    ----------
+    mark : Mark
+        Where.
+    message : str
+        What is wrong.
+    hint : str or None
+        What to do.
+    edits : tuple of Edit
+        What ``--fix`` does about it; only where that cannot change what the recipe means.
+    severity : str or None
+        Where it differs from the rule's own.
+    """
+
+    mark: Mark
+    message: str
+    hint: str | None = None
+    edits: tuple[Edit, ...] = ()
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What rules look at: a document and, where its grammar is right, the recipe in it.
+
+    Attributes
+    ----------
+    document : Document
+        The text taken apart.
+    recipe : Recipe or None
+        None where the grammar is wrong; most rules are silent then.
+    actions : mapping
+        Known actions by name.
+    """
+
+    document: Document
+    recipe: Recipe | None
+    actions: Mapping[str, Any]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The top mapping; empty where there is none."""
+        return self.document.data if isinstance(self.document.data, dict) else {}
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The recipe's steps; none where the grammar is wrong."""
+        return () if self.recipe is None else self.recipe.steps
+
+    @cached_property
+    def scope(self) -> Scope | None:
+        """What the recipe's names mean."""
+        return None if self.recipe is None else Scope(self.recipe, self.actions)
+
+    @cached_property
+    def scalars(self) -> list[tuple[Path, Any]]:
+        """Every scalar with its path."""
+        return list(_scalars(self.document.data, ()))
+
+    @property
+    def texts(self) -> Iterator[tuple[Path, str]]:
+        """Every text with its path."""
+        return ((path, value) for path, value in self.scalars if isinstance(value, str))
+
+    def action(self, step: Step) -> Any:
+        """The action a step uses; None for parts and unknown actions."""
+        return None if step.part is not None else self.actions.get(step.uses)
+
+    def uses(self, step: Step, capability: str) -> bool:
+        """Whether a step's action declares that it uses the source or the engine."""
+        action = self.action(step)
+        return action is not None and capability in action.uses
+
+    def at(self, path: Path, message: str, hint: str | None = None, **more: Any) -> Finding:
+        """A finding at a value."""
+        return Finding(self.document.mark(path), message, hint, **more)
+
+    def at_key(self, path: Path, message: str, hint: str | None = None, **more: Any) -> Finding:
+        """A finding at a value's key."""
+        return Finding(self.document.key_mark(path), message, hint, **more)
+
+
+def _scalars(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _scalars(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _scalars(item, (*path, index))
+    else:
+        yield path, value
+
+
+Check = Callable[[Subject], Iterator[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of the linter.
+
+    Attributes
+    ----------
+    id : str
+        Stable: it never changes its meaning.
+    severity : str
+        Of its findings.
+    profile : str
+        The smallest profile that holds it.
+    fixable : bool
+        Whether ``--fix`` can put it right.
+    title, why : str
+        One line, and the paragraphs `explain` shows.
+    check : callable or None
+        None for what loading and checking a recipe report by themselves.
+    """
+
+    id: str
+    severity: Severity
+    profile: Profile
+    fixable: bool
+    title: str
+    why: str
+    check: Check | None
+
+    @property
+    def help_anchor(self) -> str:
+        """Where ``docs/lint.md`` explains it."""
+        return f"docs/lint.md#{self.id.lower()}"
+
+
+def rule(
+    identifier: str, severity: Severity, profile: Profile, *, fixable: bool = False
+) -> Callable[[Check], Rule]:
+    """Make a function a rule; its docstring is what ``--explain`` prints."""
+
+    def make(check: Check) -> Rule:
+        title, why = _documentation(inspect.getdoc(check) or "")
+        return Rule(identifier, severity, profile, fixable, title, why, check)
+
+    return make
+
+
+def reported(
+    identifier: str, severity: Severity, profile: Profile, documentation: str, *, fixable: bool = False
+) -> Rule:
+    """A rule that loading or checking a recipe applies by itself."""
+    title, why = _documentation(inspect.cleandoc(documentation))
+    return Rule(identifier, severity, profile, fixable, title, why, None)
+
+
+def _documentation(text: str) -> tuple[str, str]:
+    title, _, why = text.partition("\n")
+    return title.strip().rstrip("."), why.strip()

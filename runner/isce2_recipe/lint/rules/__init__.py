@@ -1,0 +1,1 @@
+"""All rules, one small function each, grouped by subject."""

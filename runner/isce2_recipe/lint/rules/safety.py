@@ -1,0 +1,179 @@
+"""IR040 to IR047: credentials, shells, paths and addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from isce2_recipe.expressions import ExpressionError, has_expression, references
+from isce2_recipe.lint.rule import Edit, Finding, Rule, Subject, rule
+from isce2_recipe.problems import Mark
+
+_SECRET_NAME = re.compile(
+    r"(^|_)(password|passwd|passphrase|secret|token|api_?key|access_?key|credentials?)(_|$)", re.I
+)
+_SECRET_VALUES = (
+    (re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"), "an AWS access key"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."), "a login token"),
+    (re.compile(r"\bgh[pousr]_[A-Za-z0-9]{30,}\b"), "a GitHub token"),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"), "a private key"),
+    (re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@{]+:[^/\s:@{]+@"), "a password in an address"),
+)
+_SHELL_INPUTS = frozenset(("command", "cmd", "run", "script", "shell"))
+
+
+@rule("IR040", "error", "basic")
+def credential(subject: Subject) -> Iterator[Finding]:
+    """A credential is written in the recipe.
+
+    Recipes are shared and end up in products. Credentials come from the environment, from `~/.netrc` or from
+    the key ring, never from a recipe. The message does not repeat the value.
+    """
+    for path, text in subject.texts:
+        kind = next((words for pattern, words in _SECRET_VALUES if pattern.search(text)), None)
+        if kind is None and _holds_secret(path) and text and not has_expression(text):
+            kind = f"a value for '{_secret_key(path)}'"
+        if kind is not None:
+            yield subject.at(
+                path, f"{kind} is written in the recipe", "take it out and make it invalid at its issuer"
+            )
+
+
+def _secret_key(path: tuple[str | int, ...]) -> str:
+    named = [part for part in path if isinstance(part, str) and _SECRET_NAME.search(part)]
+    return named[-1] if named else ""
+
+
+def _holds_secret(path: tuple[str | int, ...]) -> bool:
+    """Whether a value's own key, or the parameter whose default it is, is called like a secret."""
+    if path[:1] == ("parameters",):
+        return len(path) == 3 and path[2] == "default" and bool(_SECRET_NAME.search(str(path[1])))
+    last = next((part for part in reversed(path) if isinstance(part, str)), "")
+    return path[:1] in (("steps",), ("variables",)) and bool(_SECRET_NAME.search(last))
+
+
+@rule("IR041", "error", "basic")
+def shell_injection(subject: Subject) -> Iterator[Finding]:
+    """A parameter is pasted into a shell command.
+
+    Whoever sets the parameter then runs what they like. Pass a list of words: each stays one word.
+    """
+    for step in subject.steps:
+        for key in _SHELL_INPUTS & set(step.with_):
+            text = step.with_[key]
+            if isinstance(text, str) and has_expression(text):
+                path = (*step.path, "with", key)
+                yield subject.at(
+                    path, f"an expression is pasted into '{key}'", "give the command as a list of words"
+                )
+
+
+@rule("IR042", "warning", "basic")
+def shell_command(subject: Subject) -> Iterator[Finding]:
+    """A command is one text with blanks rather than a list of words."""
+    for step in subject.steps:
+        for key in _SHELL_INPUTS & set(step.with_):
+            text = step.with_[key]
+            if isinstance(text, str) and " " in text.strip() and not has_expression(text):
+                yield subject.at(
+                    (*step.path, "with", key), f"'{key}' is a text for a shell", "write it as a list of words"
+                )
+
+
+@rule("IR043", "warning", "basic")
+def path_of_this_machine(subject: Subject) -> Iterator[Finding]:
+    """A path that exists on one machine only: absolute, below a home folder, or climbing with `..`.
+
+    Make it a parameter.
+    """
+    for path, text in subject.texts:
+        if path[:1] not in (("steps",), ("variables",), ("parameters",)) or "description" in path:
+            continue
+        if re.match(r"(/[\w.-]+/|~/|\$HOME\b|[A-Za-z]:\\|(\.\./)+)", text) and path[-1] != "$ref":
+            yield subject.at(
+                path, f"'{text}' is a path of one machine", "make it a parameter or a relative path"
+            )
+
+
+@rule("IR044", "warning", "basic")
+def hidden_failure(subject: Subject) -> Iterator[Finding]:
+    """A retry hides failures that come back: an engine's, or more than five attempts.
+
+    What computes from the same inputs fails the same way again.
+    """
+    for step in subject.steps:
+        path = (*step.path, "retry")
+        if "engine" in step.retry.on:
+            yield subject.at(
+                (*path, "on"), "an engine's failure comes back with every attempt", "retry on: [source]"
+            )
+        if step.retry.count > 5:
+            yield subject.at(
+                (*path, "count"), f"{step.retry.count} retries hide a failure", "five are enough"
+            )
+
+
+@rule("IR045", "error", "basic", fixable=True)
+def insecure_address(subject: Subject) -> Iterator[Finding]:
+    """An address without encryption.
+
+    What comes over `http://` or `ftp://` can be read and changed on its way. `--fix` writes `https://`.
+    """
+    for path, text in subject.texts:
+        found = re.search(r"\b(http|ftp)://(?!localhost\b|127\.|\[::1\])[^\s/]+", text)
+        if found and path[:1] != ("documentation",):
+            mark = subject.document.find(path, found[0])
+            scheme = Mark(mark.file, mark.line, mark.column, mark.line, mark.column + len(found[1]))
+            edits = (Edit(scheme, "https"),) if mark.line == mark.end_line and found[1] == "http" else ()
+            yield Finding(mark, f"{found[0]} is not encrypted", "use https", edits)
+
+
+@rule("IR046", "error", "basic")
+def secret_in_sight(subject: Subject) -> Iterator[Finding]:
+    """A secret parameter goes where it can be read: an output, a template, a file's name.
+
+    Secrets may be passed to actions; outputs and templates are written to disk and to the terminal.
+    """
+    secrets = {p.name for p in subject.recipe.parameters.values() if p.secret} if subject.recipe else set()
+    for path, text in subject.texts if secrets else ():
+        visible = path[0] == "outputs" or (path[0] == "steps" and {"values", "to", "template"} & set(path))
+        if not visible or not has_expression(text):
+            continue
+        try:
+            shown = references(text).names & secrets
+        except ExpressionError:
+            continue
+        for name in sorted(shown):
+            yield Finding(subject.document.find(path, name), f"the secret '{name}' would be written down")
+
+
+@rule("IR047", "warning", "basic", fixable=True)
+def unmarked_secret(subject: Subject) -> Iterator[Finding]:
+    """A parameter is called like a secret but not marked as one.
+
+    `secret: true` keeps its value out of logs, records and products. `--fix` adds it.
+    """
+    for parameter in subject.recipe.parameters.values() if subject.recipe else ():
+        if parameter.secret or not _SECRET_NAME.search(parameter.name) or "boolean" in parameter.types:
+            continue
+        edits = _add_secret(subject, parameter.name)
+        yield Finding(
+            parameter.mark, f"'{parameter.name}' is not marked as a secret", "add: secret: true", edits
+        )
+
+
+def _add_secret(subject: Subject, name: str) -> tuple[Edit, ...]:
+    """``secret: true`` before the parameter's first key, in a mapping of either style."""
+    schema = subject.data["parameters"][name]
+    if not schema:
+        return ()
+    first = subject.document.key_mark(("parameters", name, next(iter(schema))))
+    own = subject.document.nodes[("parameters", name)][1]
+    text = "secret: true, " if own.flow_style else "secret: true\n" + " " * (first.column - 1)
+    return (Edit(Mark(first.file, first.line, first.column, first.line, first.column), text),)
+
+
+RULES: tuple[Rule, ...] = (
+    credential, shell_injection, shell_command, path_of_this_machine, hidden_failure, insecure_address,
+    secret_in_sight, unmarked_secret,
+)  # fmt: skip

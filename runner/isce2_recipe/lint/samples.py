@@ -1,0 +1,90 @@
+"""Stand-ins for values a recipe will only have when it runs, so that its templates can be tried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from isce2_recipe.expressions import ExpressionError, evaluate, references
+from isce2_recipe.recipe import kinds
+from isce2_recipe.recipe.checking import RUN_FACTS, Scope
+from isce2_recipe.recipe.parameters import normalise
+
+
+def namespace(scope: Scope) -> tuple[dict[str, Any], set[str]]:
+    """Values for all names of a recipe, and which are real: defaults and what is derived from them."""
+    recipe = scope.recipe
+    names: dict[str, Any] = {"run": dict.fromkeys(RUN_FACTS, "simulated")}
+    known: set[str] = set()
+    for name, parameter in recipe.parameters.items():
+        names[name] = _parameter(parameter.schema)
+        if parameter.has_default:
+            known.add(name)
+    names["steps"] = {step.id: _outputs(scope.outputs(step)) for step in recipe.steps}
+    for name, value in recipe.variables.items():
+        names[name] = _variable(value, names)
+        if is_known(value, known):
+            known.add(name)
+    return names, known
+
+
+def is_known(value: Any, known: set[str]) -> bool:
+    """Whether a value is made from real values only."""
+    try:
+        read = references(value)
+    except ExpressionError:
+        return False
+    return read.names <= known and not read.outputs and not read.run
+
+
+def _parameter(schema: Mapping[str, Any]) -> Any:
+    for value in (schema.get("default"), *schema.get("examples", ())):
+        if value is not None:
+            return normalise(value, schema)[0]
+    return sample(kinds.of_schema(schema))
+
+
+def _outputs(outputs: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: sample(kind) for name, kind in (outputs or {}).items()}
+
+
+def _variable(value: Any, names: Mapping[str, Any]) -> Any:
+    try:
+        return evaluate(value, names)
+    except ExpressionError:
+        return "sample"
+
+
+def sample(kind: Any) -> Any:
+    """Some value of a type."""
+    only = next((member for member in kinds.members(kind) if member is not kinds.NONE), kinds.NONE)
+    if get_origin(only) is Literal:
+        return get_args(only)[0]
+    if get_origin(only) in (list, tuple):
+        return [sample(get_args(only)[0])]
+    if is_dataclass(only) and isinstance(only, type):
+        hints = get_type_hints(only)
+        return {field.name: sample(hints[field.name]) for field in fields(only)}
+    plain: dict[Any, Any] = {
+        str: "sample",
+        int: 1,
+        float: 0.5,
+        bool: True,
+        Path: Path("/sample"),
+        kinds.NONE: None,
+    }
+    return plain.get(only, {} if get_origin(only) is dict else "sample")
+
+
+def recipe_values(scope: Scope, value: Any) -> tuple[dict[str, Any], set[str]] | None:
+    """A step's ``values:`` evaluated with samples, and which are real; None where that fails."""
+    names, known = namespace(scope)
+    try:
+        values = evaluate(value, names)
+    except ExpressionError:
+        return None
+    if not isinstance(values, dict) or not isinstance(value, Mapping):
+        return None
+    return values, {name for name in values if is_known(value[name], known)}

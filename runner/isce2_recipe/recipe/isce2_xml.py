@@ -1,0 +1,218 @@
+"""ISCE2 application XML against what the application knows: properties, their values, and steps.
+
+Facts in ``schemas/isce2/*.properties.json``. Names are compared as ISCE2 compares them: without case and
+blanks.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from xml.parsers import expat
+
+from isce2_recipe.recipe.schema import closest, load_schema
+
+APPLICATIONS = ("topsApp", "stripmapApp")
+_ROOTS = {"topsapp": "topsApp", "topsinsar": "topsApp", "stripmapapp": "stripmapApp", "insar": "stripmapApp"}
+
+
+@dataclass(frozen=True, slots=True)
+class XmlProblem:
+    """What is wrong on a line of an ISCE2 XML; `property` is empty where no property is at fault."""
+
+    line: int
+    message: str
+    property: str = ""
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property as written: line, names of the components around it, its own name, its text."""
+
+    line: int
+    components: tuple[str, ...]
+    name: str
+    text: str
+
+
+def steps(application: str) -> tuple[str, ...]:
+    """The application's steps in order; none for an unknown application."""
+    return tuple(facts(application)["steps"]) if application in APPLICATIONS else ()
+
+
+def facts(application: str) -> dict[str, Any]:
+    """Properties, components and steps of ``topsApp`` or ``stripmapApp``."""
+    return load_schema(f"isce2/{application}.properties.json")
+
+
+@lru_cache(maxsize=16)
+def _known(application: str, component: str) -> dict[str, Mapping[str, Any]]:
+    """Properties by their name without case and blanks."""
+    known = facts(application)
+    entries = known["components"].get(component, ()) if component else known["properties"]
+    return {_fold(entry["name"]): entry for entry in entries}
+
+
+def _fold(name: str) -> str:
+    return "".join(name.split()).lower()
+
+
+def check(text: str, application: str) -> list[XmlProblem]:
+    """Everything wrong with an application's XML, in the order of its lines.
+
+    Parameters
+    ----------
+    text : str
+        The XML.
+    application : str
+        ``topsApp`` or ``stripmapApp``.
+    """
+    try:
+        properties = read_properties(text)
+    except expat.ExpatError as exc:
+        return [XmlProblem(exc.lineno, f"not well-formed XML: {expat.errors.messages[exc.code]}")]
+    found: list[XmlProblem] = []
+    seen: dict[tuple[tuple[str, ...], str], int] = {}
+    for item in properties:
+        place = (item.components, _fold(item.name))
+        if place in seen:
+            found.append(XmlProblem(item.line, f"property '{item.name}' is set twice", item.name))
+        seen.setdefault(place, item.line)
+        found += _check_property(item, application)
+    return found
+
+
+def _check_property(item: Property, application: str) -> Iterator[XmlProblem]:
+    inner = [_fold(name) for name in item.components if _fold(name) not in (*_ROOTS, "")]
+    component = inner[0] if inner else ""
+    known = _known(application, component)
+    if len(inner) > 1 or not known:
+        return
+    entry = known.get(_fold(item.name))
+    if entry is None:
+        names = [one["name"] for one in known.values()]
+        match = closest(item.name, names)
+        where = f"the {component} of " if component else ""
+        version = facts(application)["version"]
+        hint = f"did you mean '{match}'?" if match else None
+        message = f"property '{item.name}' is unknown to {where}{application} {version}"
+        yield XmlProblem(item.line, message, item.name, hint)
+        return
+    wrong = wrong_value(item.text, entry)
+    if wrong is not None:
+        yield XmlProblem(item.line, f"property '{item.name}' {wrong}, instead got '{item.text}'", item.name)
+
+
+def wrong_value(text: str, entry: Mapping[str, Any]) -> str | None:
+    """Why a property's text cannot be what ISCE2 wants; None where it can."""
+    if entry.get("list"):
+        return _wrong_list(text, entry)
+    return _wrong_one(text.strip(), entry)
+
+
+def _wrong_list(text: str, entry: Mapping[str, Any]) -> str | None:
+    stripped = text.strip()
+    try:
+        items = [str(item) for item in _items(stripped)]
+    except (ValueError, SyntaxError):
+        return "must be a list such as [1, 2]"
+    if "length" in entry and items and len(items) != entry["length"]:
+        return f"must have {entry['length']} numbers"
+    if entry.get("length") == 4 and len(items) == 4 and not _is_snwe(items):
+        return "must be south, north, west, east"
+    wrong = [_wrong_one(item, entry) for item in items]
+    return next((reason for reason in wrong if reason is not None), None)
+
+
+def _items(text: str) -> list[Any]:
+    if text.startswith(("[", "(")):
+        try:
+            read = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            read = [part.strip(" '\"") for part in text.strip("[]()").split(",")]
+        return list(read)
+    return [part.strip(" '\"") for part in text.split(",") if part.strip()]
+
+
+def _is_snwe(items: list[str]) -> bool:
+    try:
+        south, north, west, east = map(float, items)
+    except ValueError:
+        return True
+    return -90 <= south <= north <= 90 and -180 <= west <= 360 and west <= east
+
+
+def _wrong_one(text: str, entry: Mapping[str, Any]) -> str | None:
+    kind = entry["type"]
+    if kind == "boolean":
+        return None if text.lower() in ("true", "false", "1", "0", "yes", "no") else "must be True or False"
+    if kind in ("integer", "number"):
+        return _wrong_number(text, entry)
+    choices = entry.get("choices")
+    if choices and text.lower() not in [choice.lower() for choice in choices]:
+        return f"must be one of {', '.join(choices)}"
+    return None
+
+
+def _wrong_number(text: str, entry: Mapping[str, Any]) -> str | None:
+    try:
+        value = int(text) if entry["type"] == "integer" else float(text)
+    except ValueError:
+        return "must be a whole number" if entry["type"] == "integer" else "must be a number"
+    if value < entry.get("minimum", value):
+        return f"must be at least {entry['minimum']}"
+    if value > entry.get("maximum", value):
+        return f"must be at most {entry['maximum']}"
+    return None
+
+
+def read_properties(text: str) -> list[Property]:
+    """The properties of an ISCE2 XML in the order written.
+
+    Raises
+    ------
+    xml.parsers.expat.ExpatError
+        If it is not well-formed.
+    """
+    reader = _Reader()
+    reader.parser.Parse(text.encode(), True)
+    return reader.properties
+
+
+class _Reader:
+    """Collects properties; a value may stand in the element or in a ``value`` element below it."""
+
+    def __init__(self) -> None:
+        self.parser = expat.ParserCreate()
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._characters
+        self.components: list[str] = []
+        self.open: tuple[int, str] | None = None
+        self.text: list[str] = []
+        self.properties: list[Property] = []
+
+    def _start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        if tag == "component":
+            self.components.append(attributes.get("name", ""))
+        elif tag == "property":
+            self.open = (self.parser.CurrentLineNumber, attributes.get("name", ""))
+            self.text = []
+        elif self.open is not None:
+            self.text = []
+
+    def _end(self, tag: str) -> None:
+        if tag == "component":
+            self.components.pop()
+        elif tag == "property" and self.open is not None:
+            line, name = self.open
+            self.properties.append(Property(line, tuple(self.components), name, "".join(self.text).strip()))
+            self.open = None
+
+    def _characters(self, text: str) -> None:
+        if self.open is not None:
+            self.text.append(text)

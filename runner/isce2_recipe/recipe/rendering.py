@@ -1,0 +1,117 @@
+"""A template step's XML checked, each problem led back to the recipe.
+
+From ISCE2's property over the XML's line and the template's line to the value in ``with: values:`` and the
+parameter behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from isce2_recipe.expressions import ExpressionError, references
+from isce2_recipe.problems import Problem
+from isce2_recipe.recipe import isce2_xml, templates
+from isce2_recipe.recipe.isce2_xml import XmlProblem
+from isce2_recipe.recipe.model import Recipe, Step
+
+RENDER_ACTION = "template.render"
+
+
+def application_of(text: str) -> str | None:
+    """``topsApp`` or ``stripmapApp`` where an XML's first element says so."""
+    for application in isce2_xml.APPLICATIONS:
+        if f"<{application}" in text:
+            return application
+    return None
+
+
+def is_xml(step: Step) -> bool:
+    """Whether a step renders XML from a template that is named outright."""
+    name = step.with_.get("template")
+    return step.uses == RENDER_ACTION and isinstance(name, str) and name.removesuffix(".j2").endswith(".xml")
+
+
+def check_rendered(
+    recipe: Recipe, step: Step, values: Mapping[str, Any], *, known: Collection[str] | None = None
+) -> list[Problem]:
+    """What is wrong with the XML a template step would write.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The step's recipe.
+    step : Step
+        One for which `is_xml` holds.
+    values : mapping
+        ``with: values:`` evaluated.
+    known : collection of str, optional
+        The values that are real rather than samples; properties filled from others are not judged. All, where
+        it is not given.
+    """
+    template = str(step.with_["template"])
+    try:
+        rendered = templates.render(template, values, recipe_file=recipe.path)
+    except templates.TemplateProblemError as exc:
+        return [_template_problem(recipe, step, exc)] if known is None else []
+    application = application_of(rendered.text)
+    if application is None:
+        found = _well_formed(rendered.text)
+    else:
+        found = isce2_xml.check(rendered.text, application)
+    return [
+        _problem(recipe, step, rendered, one)
+        for one in found
+        if known is None or _is_certain(recipe, rendered, one, known)
+    ]
+
+
+def _well_formed(text: str) -> list[XmlProblem]:
+    from xml.parsers import expat
+
+    try:
+        isce2_xml.read_properties(text)
+    except expat.ExpatError as exc:
+        return [XmlProblem(exc.lineno, f"not well-formed XML: {expat.errors.messages[exc.code]}")]
+    return []
+
+
+def _is_certain(
+    recipe: Recipe, rendered: templates.Rendered, problem: XmlProblem, known: Collection[str]
+) -> bool:
+    """Whether a problem does not hang on a value that is only a sample."""
+    if "is unknown to" in problem.message or not problem.property:
+        return True
+    names = templates.names_on_line(_origin(rendered, problem.line), recipe.path)
+    return all(name in known for name in names)
+
+
+def _origin(rendered: templates.Rendered, line: int) -> templates.TemplateLine:
+    return rendered.origins[min(line, len(rendered.origins)) - 1]
+
+
+def _problem(recipe: Recipe, step: Step, rendered: templates.Rendered, found: XmlProblem) -> Problem:
+    origin = _origin(rendered, found.line)
+    values = step.with_.get("values")
+    values = values if isinstance(values, Mapping) else {}
+    names = [name for name in templates.names_on_line(origin, recipe.path) if name in values]
+    path = (*step.path, "with", "values", names[0]) if names else (*step.path, "with", "template")
+    target = step.with_.get("to") or str(step.with_["template"]).removesuffix(".j2")
+    way = f"line {found.line} of {target}, from line {origin.line} of template {origin.template}"
+    if names:
+        way += f", value '{names[0]}'{_parameters(values[names[0]])}"
+    hint = way if found.hint is None else f"{found.hint} ({way})"
+    return recipe.document.problem(path, "IR032", found.message, hint=hint)
+
+
+def _parameters(value: Any) -> str:
+    try:
+        names = sorted(references(value).names)
+    except ExpressionError:
+        names = []
+    return f" from {', '.join(names)}" if names else ""
+
+
+def _template_problem(recipe: Recipe, step: Step, exc: templates.TemplateProblemError) -> Problem:
+    where = f"line {exc.origin.line} of template {exc.origin.template}" if exc.origin.line else None
+    return recipe.document.problem((*step.path, "with", "template"), "IR035", exc.message, hint=where)

@@ -1,0 +1,198 @@
+"""Templates filled in, with the way back from every line of the result to the template's line.
+
+A template is looked for in ``templates/`` beside the recipe (or beside its folder), then among those that
+come with the package.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, FileSystemLoader, TemplateNotFound, TemplateSyntaxError, meta, nodes
+from jinja2.exceptions import TemplateError
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
+
+from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.expressions import environment
+from isce2_recipe.paths import data_folder
+
+_MARKER = re.compile("\x01([^\x02]*):(\\d+)\x02")
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateLine:
+    """A line of a template; line 0 means the template as a whole."""
+
+    template: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A filled-in template.
+
+    Attributes
+    ----------
+    text : str
+        The result.
+    origins : tuple of TemplateLine
+        For every line of the result, where it comes from.
+    """
+
+    text: str
+    origins: tuple[TemplateLine, ...]
+
+
+class TemplateProblemError(RecipeToolError):
+    """A template cannot be found, read or filled in.
+
+    Attributes
+    ----------
+    origin : TemplateLine
+        Where in which template.
+    """
+
+    def __init__(self, message: str, origin: TemplateLine) -> None:
+        super().__init__(message)
+        self.origin = origin
+
+
+class _LineMarks(Extension):
+    """Puts the template's name and line in front of every line of literal text."""
+
+    def filter_stream(self, stream: TokenStream) -> Iterable[Token]:
+        for token in stream:
+            if token.type == "data":
+                yield Token(token.lineno, "data", _mark_lines(token.value, stream.name or "", token.lineno))
+            else:
+                yield token
+
+
+def _mark_lines(text: str, name: str, line: int) -> str:
+    parts = text.split("\n")
+    marked = [f"\x01{name}:{line}\x02{parts[0]}"]
+    marked += [f"\x01{name}:{line + index}\x02{part}" for index, part in enumerate(parts[1:], 1)]
+    return "\n".join(marked)
+
+
+def template_folders(recipe_file: Path | None) -> tuple[str, ...]:
+    """Where templates of a recipe are looked for, in order."""
+    folders = [] if recipe_file is None else [recipe_file.parent, *recipe_file.resolve().parents[:2]]
+    own = [folder / "templates" for folder in folders]
+    return tuple(dict.fromkeys(str(folder) for folder in (*own, data_folder("templates"))))
+
+
+@lru_cache(maxsize=16)
+def _environment(folders: tuple[str, ...]) -> Any:
+    made = environment(ChoiceLoader([FileSystemLoader(folder) for folder in folders]))
+    made.add_extension(_LineMarks)
+    return made
+
+
+def render(template: str, values: Mapping[str, Any], *, recipe_file: Path | None = None) -> Rendered:
+    """The template with the values filled in.
+
+    Parameters
+    ----------
+    template : str
+        Name below ``templates/``, such as ``isce2/topsApp.xml.j2``.
+    values : mapping
+        By the names the template uses; a name that is not given is an error.
+    recipe_file : Path, optional
+        The recipe that asks, beside which templates of its own may lie.
+
+    Raises
+    ------
+    TemplateProblemError
+        With the template's line.
+    """
+    made = _environment(template_folders(recipe_file))
+    try:
+        marked = made.get_template(template).render(**values)
+    except TemplateNotFound as exc:
+        raise TemplateProblemError(f"there is no template '{exc.name}'", TemplateLine(template, 0)) from None
+    except TemplateSyntaxError as exc:
+        origin = TemplateLine(exc.name or template, exc.lineno)
+        raise TemplateProblemError(f"the template cannot be read: {exc.message}", origin) from None
+    except (TemplateError, RecipeToolError, TypeError, ValueError, ArithmeticError, LookupError) as exc:
+        origin = TemplateLine(template, _line_of(exc, template))
+        raise TemplateProblemError(f"the template cannot be filled in: {exc}", origin) from None
+    return _unmark(marked, template)
+
+
+def _line_of(exc: BaseException, template: str) -> int:
+    """The template's line in a traceback that Jinja2 has rewritten."""
+    line, step = 0, exc.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename.endswith(template):
+            line = step.tb_lineno
+        step = step.tb_next
+    return line
+
+
+def _unmark(marked: str, template: str) -> Rendered:
+    """Literal text of a line knows its origin; a line of values only takes that of the line above."""
+    lines: list[str] = []
+    origins: list[TemplateLine] = []
+    last = TemplateLine(template, 1)
+    for line in marked.split("\n"):
+        marks = _MARKER.findall(line)
+        found = [TemplateLine(name, int(number)) for name, number in marks]
+        origins.append(found[0] if found else last)
+        last = found[-1] if found else last
+        lines.append(_MARKER.sub("", line))
+    return Rendered("\n".join(lines), tuple(origins))
+
+
+def tree(template: str, recipe_file: Path | None = None) -> nodes.Template:
+    """A template's syntax tree.
+
+    Raises
+    ------
+    TemplateProblemError
+        If there is no such template or it cannot be read.
+    """
+    made = _environment(template_folders(recipe_file))
+    try:
+        source = made.loader.get_source(made, template)[0]
+        parsed: nodes.Template = made.parse(source, template)
+    except TemplateNotFound:
+        raise TemplateProblemError(f"there is no template '{template}'", TemplateLine(template, 0)) from None
+    except TemplateSyntaxError as exc:
+        origin = TemplateLine(template, exc.lineno)
+        raise TemplateProblemError(f"the template cannot be read: {exc.message}", origin) from None
+    return parsed
+
+
+def wanted_names(template: str, recipe_file: Path | None = None) -> set[str]:
+    """The values a template uses, those of templates it includes left out.
+
+    Raises
+    ------
+    TemplateProblemError
+        If there is no such template or it cannot be read.
+    """
+    return set(meta.find_undeclared_variables(tree(template, recipe_file))) - {"range"}
+
+
+def includes(template: str, recipe_file: Path | None = None) -> bool:
+    """Whether a template takes in others, which may use values it does not name itself."""
+    parsed = tree(template, recipe_file)
+    return any(parsed.find(kind) is not None for kind in (nodes.Include, nodes.Import, nodes.Extends))
+
+
+def names_on_line(origin: TemplateLine, recipe_file: Path | None = None) -> list[str]:
+    """The values a line of a template fills in, first one first."""
+    try:
+        parsed = tree(origin.template, recipe_file)
+    except TemplateProblemError:
+        return []
+    return [
+        name.name for name in parsed.find_all(nodes.Name) if name.lineno == origin.line and name.ctx == "load"
+    ]
