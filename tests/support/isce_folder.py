@@ -10,6 +10,7 @@ import numpy as np
 
 from isce2_recipe.products.insar import Ingredients
 from isce2_recipe.products.parameter_file import Processing
+from isce2_recipe.products.readme import template_text
 from isce2_recipe.sar.annotation import BurstGeometry, RangePolynomial, Weighting
 from isce2_recipe.types import Looks
 
@@ -188,4 +189,5 @@ def ingredients(folder: Path, *, water_masked: bool = False, bursts: int = 2) ->
         processing=Processing(Looks(20, 4), 0.5, "snaphu_mcf", water_masked),
         engine="isce2 2.6.5",
         source="simulated",
+        readme=template_text(()),
     )

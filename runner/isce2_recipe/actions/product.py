@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isce2_recipe import __version__
 from isce2_recipe.actions.base import Context, action
 from isce2_recipe.errors import InputError
 from isce2_recipe.types import BurstName, Looks
@@ -36,7 +38,14 @@ class Product:
     browse: Path
 
 
-@action("product.insar_tops", version=1, uses=("source", "engine"))
+def _texts(_: Mapping[str, Any], templates: tuple[Path, ...]) -> list[str]:
+    """What a product says beside what it is made of."""
+    from isce2_recipe.products.readme import template_text
+
+    return [__version__, template_text(templates)]
+
+
+@action("product.insar_tops", version=1, uses=("source", "engine"), fingerprint=_texts)
 def insar_tops(
     ctx: Context,
     *,
@@ -84,6 +93,7 @@ def insar_tops(
     from isce2_recipe.products.insar import Ingredients, make_product
     from isce2_recipe.products.names import burst_product_name, identifier
     from isce2_recipe.products.parameter_file import Processing
+    from isce2_recipe.products.readme import template_text
 
     window = Looks.parse(looks)
     processing = Processing(window, filter_strength, unwrapper, apply_water_mask)
@@ -98,6 +108,7 @@ def insar_tops(
         processing=processing,
         engine=f"{ctx.engine.name} {ctx.engine.version()}",
         source=ctx.source.name,
+        readme=template_text(ctx.templates),
     )
     id4 = identifier(
         {

@@ -40,6 +40,8 @@ class Ingredients:
         Name and version of what computed it.
     source : str
         Where the inputs came from.
+    readme : str
+        Template of the README.
     """
 
     folder: Path
@@ -52,6 +54,7 @@ class Ingredients:
     processing: Processing
     engine: str
     source: str
+    readme: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,8 @@ def make_product(
     radar = _write_radar(prefix, ingredients)
     _write_parameters(prefix, ingredients, radar)
     write_browse(layers["unw_phase"], prefix)
-    write_readme(directory / f"{name}_README.md.txt", _readme_values(name, grid, ingredients))
+    readme = directory / f"{name}_README.md.txt"
+    write_readme(readme, ingredients.readme, _readme_values(name, grid, ingredients))
     progress(0.9, "archive")
     return InsarProduct(directory, write_zip(directory), layers)
 

@@ -8,10 +8,17 @@ from typing import Any
 
 from isce2_recipe.paths import data_folder
 
-_TEMPLATE = "product/README.md.txt.j2"
+_TEMPLATE = Path("product", "README.md.txt.j2")
 
 
-def write_readme(path: Path, values: Mapping[str, Any]) -> None:
+def template_text(folders: tuple[Path, ...]) -> str:
+    """The README's template: the first found in the folders, else the one that comes with the package."""
+    own = data_folder("templates") / _TEMPLATE
+    found = [folder / _TEMPLATE for folder in folders if (folder / _TEMPLATE).is_file()]
+    return next(iter(found), own).read_text(encoding="utf-8")
+
+
+def write_readme(path: Path, template: str, values: Mapping[str, Any]) -> None:
     """Fill in the product's README.
 
     Raises
@@ -19,14 +26,10 @@ def write_readme(path: Path, values: Mapping[str, Any]) -> None:
     jinja2.UndefinedError
         If the template names a value that is not there.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
 
-    environment = Environment(
-        loader=FileSystemLoader(data_folder("templates")),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    environment = SandboxedEnvironment(
+        undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
     )
-    text = environment.get_template(_TEMPLATE).render(values, zip=zip)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(environment.from_string(template).render(values, zip=zip), encoding="utf-8")

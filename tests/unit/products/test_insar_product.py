@@ -15,8 +15,9 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.products.insar import InsarProduct, make_product
 from isce2_recipe.products.parameter_file import perpendicular_baseline_m
 from isce2_recipe.products.radar import radar_window
+from isce2_recipe.products.readme import template_text
 from isce2_recipe.types import Looks
-from support.isce_folder import burst, ingredients, write_radar_files
+from support.isce_folder import Ground, burst, ingredients, write_radar_files
 
 NAME = "S1_136231_IW2_20200604_20200616_VV_INT80_663F"
 LAYERS = ["unw_phase", "wrapped_phase", "corr", "conncomp", "dem", "lv_theta", "lv_phi", "amp", "water_mask"]
@@ -62,12 +63,13 @@ RADAR_KEYS = [
 ]
 
 
-@pytest.fixture
-def single(tmp_path, ground) -> InsarProduct:
+@pytest.fixture(scope="module")
+def single(tmp_path_factory) -> InsarProduct:
     """A product of one burst."""
-    ground.write(tmp_path)
-    write_radar_files(tmp_path / "isce", burst(), Looks(20, 4))
-    return product(tmp_path, bursts=1)
+    folder = tmp_path_factory.mktemp("single")
+    Ground().write(folder)
+    write_radar_files(folder / "isce", burst(), Looks(20, 4))
+    return product(folder, bursts=1)
 
 
 def product(folder: Path, *, bursts: int = 2, out: str = "out") -> InsarProduct:
@@ -223,6 +225,14 @@ def test_readme_tells_what_was_made_from_what(tmp_path, ground):
     text = (made.directory / f"{NAME}_README.md.txt").read_text()
     assert "simulated" not in text.split("## How")[0].replace("given by hand or simulated", "")
     assert "modified Copernicus Sentinel data 2020" in text
+
+
+def test_a_readme_of_one_s_own_comes_first(tmp_path):
+    own = tmp_path / "product" / "README.md.txt.j2"
+    own.parent.mkdir()
+    own.write_text("mine: {{ name }}")
+    assert template_text((tmp_path / "empty", tmp_path)) == "mine: {{ name }}"
+    assert template_text((tmp_path / "empty",)).startswith("# {{ name }}")
 
 
 def test_baseline_is_found_in_a_file_that_is_not_xml(tmp_path):
