@@ -28,7 +28,7 @@ def filter_interferogram(folder: Path, strength: float, workers: int = 1) -> Non
         If the interferogram is missing or broken.
     """
     merged = folder / paths.MERGED
-    filtered = goldstein(isceimage.read(merged / paths.INTERFEROGRAM, 1), strength, workers)
+    filtered = goldstein(isceimage.open_band(merged / paths.INTERFEROGRAM), strength, workers)
     image = isceimage.describe(merged / paths.FILTERED_INTERFEROGRAM, filtered, image_type="cpx")
     isceimage.write(image, filtered, folder)
     correlation = phase_sigma_correlation(filtered, workers)

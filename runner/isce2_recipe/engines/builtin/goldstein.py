@@ -34,40 +34,41 @@ def goldstein(interferogram: NDArray[Any], alpha: float, workers: int = 1) -> ND
     workers : int
         Threads for the transforms.
     """
+    lines, samples = interferogram.shape
+    cols = -(-samples // STEP)
+    filtered = np.empty((lines, samples), np.complex64)
+    carried = np.zeros((STEP, (cols + 1) * STEP), np.complex64)
+    for first in range(0, lines, _ROWS * STEP):
+        part = interferogram[first : first + _ROWS * STEP + STEP]
+        rows = min(_ROWS, -(-(lines - first) // STEP))
+        padded = np.zeros(((rows + 1) * STEP, (cols + 1) * STEP), np.complex64)
+        padded[: len(part), :samples] = part
+        total = _filter_blocks(padded, alpha, workers)
+        total[:STEP] += carried
+        carried = total[-STEP:]
+        whole = interferogram[first : first + rows * STEP]
+        filtered[first : first + rows * STEP] = _with_magnitude(whole, total[: len(whole), :samples])
+    return filtered
+
+
+def _filter_blocks(padded: NDArray[Any], alpha: float, workers: int) -> NDArray[np.complex64]:
+    """Filtered blocks of a strip, weighted and added where they overlap."""
     from scipy import fft
 
-    lines, samples = interferogram.shape
-    rows, cols = -(-lines // STEP), -(-samples // STEP)
-    padded = np.zeros(((rows + 1) * STEP, (cols + 1) * STEP), np.complex64)
-    padded[:lines, :samples] = interferogram
-    total = np.zeros_like(padded)
-    weight = _weight()
-    for first in range(0, rows, _ROWS):
-        last = min(first + _ROWS, rows)
-        blocks = np.lib.stride_tricks.sliding_window_view(
-            padded[first * STEP : (last + 1) * STEP], (BLOCK, BLOCK)
-        )[::STEP, ::STEP]
-        spectrum = fft.fft2(blocks, workers=workers)
-        spectrum *= np.abs(spectrum) ** np.float32(alpha)
-        smooth = fft.ifft2(spectrum, overwrite_x=True, workers=workers)
-        smooth *= weight
-        _overlap_add(smooth, total[first * STEP : (last + 1) * STEP])
-    return _with_magnitude(interferogram, total[:lines, :samples])
-
-
-def _weight() -> NDArray[np.float32]:
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (BLOCK, BLOCK))
+    spectrum = fft.fft2(windows[::STEP, ::STEP], workers=workers)
+    spectrum *= np.abs(spectrum) ** np.float32(alpha)
+    blocks = fft.ifft2(spectrum, overwrite_x=True, workers=workers)
     ramp = 1 - np.abs(2 * (np.arange(BLOCK) - BLOCK / 2) / (BLOCK + 1))
-    return np.outer(ramp, ramp).astype(np.float32)
-
-
-def _overlap_add(blocks: NDArray[Any], total: NDArray[Any]) -> None:
-    """Add blocks ``(rows, cols, BLOCK, BLOCK)`` into ``total`` at every `STEP`."""
+    blocks *= np.outer(ramp, ramp).astype(np.float32)
+    total = np.zeros_like(padded)
     rows, cols = blocks.shape[:2]
     for top in (0, STEP):
         for left in (0, STEP):
             quarter = blocks[:, :, top : top + STEP, left : left + STEP]
             flat = quarter.transpose(0, 2, 1, 3).reshape(rows * STEP, cols * STEP)
             total[top : top + rows * STEP, left : left + cols * STEP] += flat
+    return total
 
 
 def _with_magnitude(interferogram: NDArray[Any], smooth: NDArray[Any]) -> NDArray[np.complex64]:

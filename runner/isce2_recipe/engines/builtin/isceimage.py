@@ -380,6 +380,11 @@ def open_array(image: IsceImage, mode: Literal["r", "r+"] = "r") -> NDArray[Any]
     return stored.transpose([order.index(axis) for axis in range(3)])
 
 
+def open_band(path: Path) -> NDArray[Any]:
+    """First band, ``(lines, samples)``, mapped where there is a binary; a virtual raster is read."""
+    return np.asarray(open_array(read_header(path))[0]) if path.is_file() else read(path, 1)
+
+
 def write(image: IsceImage, array: NDArray[Any], folder: Path | None = None) -> None:
     """Write a whole raster and its headers, each complete or not at all.
 

@@ -37,11 +37,13 @@ def phase_sigma_correlation(interferogram: NDArray[Any], workers: int = 1) -> ND
     end_line, end_sample = lines - HALF - 1, samples - HALF - 1
     if end_line <= HALF or end_sample <= HALF:
         return correlation
-    padded = np.pad(np.asarray(interferogram, np.complex64), ((1, 0), (1, 0)))
 
     def fill(first: int) -> None:
         last = min(first + _STRIP, end_line)
-        strip = padded[first - HALF : last + HALF + 1]
+        # A line of zeros stands above the image, a sample before it: their slopes are not used.
+        above = max(first - HALF - 1, 0)
+        strip = np.zeros((last - first + 2 * HALF + 1, samples + 1), np.complex64)
+        strip[above - (first - HALF - 1) :, 1:] = interferogram[above : last + HALF]
         correlation[first:last, HALF:end_sample] = _correlation(strip, first == HALF)
 
     with ThreadPoolExecutor(workers) as pool:

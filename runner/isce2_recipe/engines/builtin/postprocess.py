@@ -101,8 +101,6 @@ def _catalog(job: Job, last: Path, dem: Path, grid: MapGrid) -> Catalog:
     return {
         "geocode": {
             "Dem Used": dem,
-            "Geocoding: ": last.relative_to(job.folder),
-            "Output file: ": isceimage.beside(last, "geo").relative_to(job.folder),
             "Width": image.samples,
             "Length": image.lines,
             "Range looks": job.config.range_looks,
