@@ -86,23 +86,17 @@ def _check_size(path: Path, dataset: Any) -> None:
         )
 
 
-def place_measurement(parts: Sequence[Path], target: Path, lines: int, samples: int) -> None:
-    """Put the measurement of one or more bursts where the SAFE folder wants it.
-
-    One burst is linked (or, between file systems, copied), its bytes untouched. Several are written one below
-    the other, as in an SLC.
-    """
-    if len(parts) > 1:
-        _stack(parts, target, lines, samples)
-        return
+def place_measurement(tiff: Path, target: Path) -> None:
+    """Link a measurement to where the SAFE folder wants it; between file systems, copy it."""
     target.unlink(missing_ok=True)
     try:
-        target.hardlink_to(parts[0])
+        target.hardlink_to(tiff)
     except OSError:
-        shutil.copyfile(parts[0], target)
+        shutil.copyfile(tiff, target)
 
 
-def _stack(parts: Sequence[Path], target: Path, lines: int, samples: int) -> None:
+def stack_measurements(parts: Sequence[Path], target: Path, lines: int, samples: int) -> Path:
+    """Write bursts of ``lines`` x ``samples`` one below the other, as in an SLC."""
     profile = {
         "driver": "GTiff",
         "height": lines * len(parts),
@@ -116,3 +110,4 @@ def _stack(parts: Sequence[Path], target: Path, lines: int, samples: int) -> Non
             with _open(part) as single:
                 window = ((position * lines, (position + 1) * lines), (0, samples))
                 stacked.write(single.read(1), 1, window=window)
+    return target

@@ -11,10 +11,11 @@ import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from isce2_recipe.sentinel1.cut import cut_product, set_times, shift_lines, to_bytes
 from isce2_recipe.sentinel1.manifest import cut_manifest
-from isce2_recipe.sentinel1.measurement import check_measurement, place_measurement
+from isce2_recipe.sentinel1.measurement import check_measurement, place_measurement, stack_measurements
 from isce2_recipe.sentinel1.metadata import BurstMetadata, Element, find_index, read_metadata
 from isce2_recipe.types import BurstName
 
@@ -82,9 +83,7 @@ class _Swath:
 
     stem: str
     files: Mapping[str, bytes]
-    tiffs: Sequence[Path]
-    lines: int
-    samples: int
+    tiff: Path
     product: Element
     metadata: BurstMetadata
 
@@ -97,7 +96,7 @@ def write_safe(bursts: Sequence[BurstInput], folder: Path) -> Safe:
     bursts : sequence of BurstInput
         A group of `group_bursts`.
     folder : Path
-        Where the SAFE folder is made.
+        Where the SAFE folder is made; must exist.
 
     Returns
     -------
@@ -109,35 +108,46 @@ def write_safe(bursts: Sequence[BurstInput], folder: Path) -> Safe:
     InputError
         If a measurement or a metadata file cannot be used.
     """
-    swaths = [
-        _cut_swath([burst for burst in bursts if burst.name.swath == swath])
-        for swath in sorted({burst.name.swath for burst in bursts})
-    ]
+    with TemporaryDirectory(dir=folder, prefix=".stack-") as scratch:
+        swaths = [
+            _cut_swath([burst for burst in bursts if burst.name.swath == swath], Path(scratch))
+            for swath in sorted({burst.name.swath for burst in bursts})
+        ]
+        return _write(swaths, bursts[0].name.polarization, folder)
+
+
+def _write(swaths: Sequence[_Swath], polarization: str, folder: Path) -> Safe:
     files = {path: content for swath in swaths for path, content in swath.files.items()}
     measurements = {f"measurement/{swath.stem}.tiff": swath for swath in swaths}
     first = swaths[0].metadata
     manifest = cut_manifest(first, [swath.product for swath in swaths], [*files, *measurements])
-    safe = folder / _name(swaths, bursts[0].name.polarization, manifest)
+    safe = folder / _name(swaths, polarization, manifest)
     for path, content in {**files, "manifest.safe": manifest}.items():
         (safe / path).parent.mkdir(parents=True, exist_ok=True)
         (safe / path).write_bytes(content)
     (safe / "measurement").mkdir(exist_ok=True)
     for path, swath in measurements.items():
-        place_measurement(swath.tiffs, safe / path, swath.lines, swath.samples)
+        place_measurement(swath.tiff, safe / path)
     return Safe(safe, first.ipf_version)
 
 
-def _cut_swath(bursts: Sequence[BurstInput]) -> _Swath:
+def _cut_swath(bursts: Sequence[BurstInput], scratch: Path) -> _Swath:
+    """Read, check and cut the bursts of one swath; several measurements become one in ``scratch``."""
+    bursts = sorted(bursts, key=lambda burst: burst.name)
     parts = []
-    for burst in sorted(bursts, key=lambda burst: burst.name):
+    for burst in bursts:
         metadata = read_metadata(burst.metadata, burst.name)
         parts.append((metadata, find_index(metadata, burst.name, burst.index)))
     metadata, index = parts[0]
     lines = int(metadata.number("swathTiming/linesPerBurst"))
     samples = int(metadata.number("swathTiming/samplesPerBurst"))
-    tiffs = [burst.tiff for burst in sorted(bursts, key=lambda burst: burst.name)]
-    offsets = [check_measurement(tiff, lines, samples) for tiff in tiffs]
-    product = cut_product(parts, offsets[0])
+    first_byte, *_ = [check_measurement(burst.tiff, lines, samples) for burst in bursts]
+    tiff = bursts[0].tiff
+    if len(bursts) > 1:
+        target = scratch / f"iw{bursts[0].name.swath}.tiff"
+        tiff = stack_measurements([burst.tiff for burst in bursts], target, lines, samples)
+        first_byte = check_measurement(tiff, lines * len(bursts), samples)
+    product = cut_product(parts, first_byte)
     stem = _stem(metadata, product)
     files = {f"annotation/{stem}.xml": to_bytes(product)}
     for kind in ("calibration", "noise", "rfi"):
@@ -146,7 +156,7 @@ def _cut_swath(bursts: Sequence[BurstInput]) -> _Swath:
             set_times(root, product.findtext("adsHeader/startTime"), product.findtext("adsHeader/stopTime"))
             subfolder = "rfi" if kind == "rfi" else "calibration"
             files[f"annotation/{subfolder}/{kind}-{stem}.xml"] = to_bytes(root)
-    return _Swath(stem, files, tiffs, lines, samples, product, metadata)
+    return _Swath(stem, files, tiff, product, metadata)
 
 
 def _compact(time: str) -> str:

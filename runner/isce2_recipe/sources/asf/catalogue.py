@@ -87,9 +87,11 @@ def _adapter(settings: Settings) -> requests.adapters.HTTPAdapter:
 def _record(product: Any) -> BurstRecord:
     """What an answer of the catalogue says, in our words."""
     properties = product.properties
-    first_line = _utc(properties["burst"]["azimuthTime"])
-    # The catalogue's own times are when the radar looked; their length is the image's.
-    length = _utc(properties["stopTime"]) - _utc(properties["startTime"])
+    # asf_search drops fractions of a second. The granule's own times are when the radar looked; only their
+    # length is the image's.
+    first_line = _utc(_attribute(product, "AZIMUTH_TIME"))
+    sensed = product.umm["TemporalExtent"]["RangeDateTime"]
+    length = _utc(sensed["EndingDateTime"]) - _utc(sensed["BeginningDateTime"])
     ring = product.geometry["coordinates"][0]
     return BurstRecord(
         name=properties["sceneName"],
@@ -104,6 +106,11 @@ def _record(product: Any) -> BurstRecord:
         bytes=int(properties["bytes"]),
         url=properties["url"],
     )
+
+
+def _attribute(product: Any, name: str) -> str:
+    values = {entry["Name"]: entry["Values"][0] for entry in product.umm["AdditionalAttributes"]}
+    return str(values[name])
 
 
 def _utc(text: str) -> datetime:

@@ -20,9 +20,9 @@ _BUCKETS = {
     "glo_30": "https://copernicus-dem-30m.s3.amazonaws.com",
     "glo_90_missing": "https://copernicus-dem-90m.s3.amazonaws.com",
 }
-# Around the wanted box, for interpolation: a little more than a pixel of the coarsest tiles and of the geoid.
+# Around the wanted box, for interpolation: some pixels of the coarsest tiles, and of the geoid.
 _MARGIN_DEG = 0.01
-_GEOID_MARGIN_DEG = 0.1
+_GEOID_MARGIN = 4
 
 
 def fetch_dem(bounds: Bounds, folder: Path, client: Client, settings: Settings, progress: Progress) -> Path:
@@ -77,10 +77,7 @@ def _fetch_geoid(bounds: Bounds, target: Path, settings: Settings) -> Path:
     """The part of the geoid that is needed; GDAL reads it from within the remote file."""
     import rasterio
     from rasterio.errors import RasterioError
-    from rasterio.windows import from_bounds
 
-    remote = settings.geoid_url
-    box = bounds.buffered(_GEOID_MARGIN_DEG)
     options = {
         "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
         "GDAL_HTTP_MAX_RETRY": settings.attempts - 1,
@@ -88,30 +85,42 @@ def _fetch_geoid(bounds: Bounds, target: Path, settings: Settings) -> Path:
         "GDAL_HTTP_CONNECTTIMEOUT": settings.timeout_s,
     }
     try:
-        with rasterio.Env(**options), rasterio.open(remote) as geoid:
-            window = (
-                from_bounds(*_box(box), transform=geoid.transform).round_offsets().round_lengths(op="ceil")
-            )
+        with rasterio.Env(**options), rasterio.open(settings.geoid_url) as geoid:
+            window = _window(geoid, bounds)
             profile = {
-                **geoid.profile,
                 "driver": "GTiff",
-                "width": int(window.width),
-                "height": int(window.height),
+                "dtype": geoid.dtypes[0],
+                "count": 1,
+                "height": window.height,
+                "width": window.width,
+                "crs": geoid.crs,
+                "nodata": geoid.nodata,
                 "transform": geoid.window_transform(window),
-                "tiled": False,
             }
-            profile.pop("blockxsize", None)
-            profile.pop("blockysize", None)
-            values = geoid.read(window=window, boundless=True)
-            tags = geoid.tags()
+            values = geoid.read(1, window=window)
+            kind = geoid.tags().get("AREA_OR_POINT", "Area")
     except RasterioError as exc:
         raise SourceError(
-            f"the geoid at {remote} cannot be read: {exc}", hint="run the same command again later"
+            f"the geoid at {settings.geoid_url} cannot be read: {exc}",
+            hint="run the same command again later",
         ) from exc
     with rasterio.open(target, "w", **profile) as part:
-        part.write(values)
-        part.update_tags(**{key: tags[key] for key in ("AREA_OR_POINT",) if key in tags})
+        part.write(values, 1)
+        part.update_tags(AREA_OR_POINT=kind)
     return target
+
+
+def _window(geoid: Any, bounds: Bounds) -> Any:
+    """Rows and columns of a raster around a box, with some to spare for interpolation."""
+    from rasterio.windows import Window
+
+    transform = geoid.transform
+    left, right = ((x - transform.c) / transform.a for x in (bounds.west, bounds.east))
+    top, bottom = ((y - transform.f) / transform.e for y in (bounds.north, bounds.south))
+    first_row, first_column = max(int(top) - _GEOID_MARGIN, 0), max(int(left) - _GEOID_MARGIN, 0)
+    last_row = min(int(bottom) + _GEOID_MARGIN, geoid.height - 1)
+    last_column = min(int(right) + _GEOID_MARGIN, geoid.width - 1)
+    return Window(first_column, first_row, last_column - first_column + 1, last_row - first_row + 1)
 
 
 def _stitch(bounds: Bounds, tiles: Path, geoid: Path) -> tuple[Any, dict[str, Any]]:

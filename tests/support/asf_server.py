@@ -1,0 +1,225 @@
+"""A real HTTP server that behaves like ASF, Earthdata Login, the orbit service and the tile buckets.
+
+Two ports of 127.0.0.1: one is Earthdata Login, the other everything else.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+USER, PASSWORD, TOKEN = "reader", "secret words", "a-token"
+
+
+@dataclass
+class AsfServer:
+    """What the server has and how it misbehaves; change it at any time.
+
+    ``faults[path]`` is a list of misbehaviours, one a request, used up from the front: a status code,
+    ``"reset"`` (the connection breaks), ``"truncate"`` (half the bytes), ``"html"`` (a web page),
+    ``"wrong name"``.
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    protected: dict[str, bytes] = field(default_factory=dict)
+    items: list[dict[str, Any]] = field(default_factory=list)
+    pending: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, list[Any]] = field(default_factory=dict)
+    eula_accepted: bool = True
+    names: dict[str, str] = field(default_factory=dict)
+    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    url: str = ""
+    login_url: str = ""
+
+    def count(self, path: str) -> int:
+        """How often a path was asked for."""
+        return sum(asked.partition("?")[0] == path for asked, _ in self.requests)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Settings that send every request of the source here."""
+        endpoints = {
+            "CMR_URL": self.url,
+            "BURST_URL": self.url,
+            "LOGIN_URL": self.login_url,
+            "COOKIE_URL": f"{self.url}/cookie.xml",
+            "ORBIT_URL": f"{self.url}/scene",
+            "DEM_URL": f"{self.url}/dem30",
+            "DEM90_URL": f"{self.url}/dem90",
+            "GEOID_URL": f"{self.url}/geoid.tif",
+            "WATER_MASK_URL": f"{self.url}/water",
+            "ATTEMPTS": "3",
+            "RETRY_WAIT_S": "0.01",
+            "POLL_S": "0.01",
+            "TIMEOUT_S": "5",
+            "EXTRACTION_TIMEOUT_S": "2",
+        }
+        credentials = {"EARTHDATA_USERNAME": USER, "EARTHDATA_PASSWORD": PASSWORD}
+        return {
+            **{f"ISCE2_RECIPE_ASF_{key}": value for key, value in endpoints.items()},
+            **credentials,
+            **more,
+        }
+
+
+@contextmanager
+def running() -> Iterator[AsfServer]:
+    """A server with nothing in it yet."""
+    state = AsfServer(protected={"/cookie.xml": b"<cookie/>"})
+    handler = type("Handler", (_Handler,), {"state": state})
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for _ in range(2)]
+    state.url, state.login_url = (f"http://127.0.0.1:{server.server_port}" for server in servers)
+    threads = [threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True) for server in servers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield state
+    finally:
+        for server, thread in zip(servers, threads, strict=True):
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    state: AsfServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        if not self._misbehave(self.path):
+            self._search(body)
+
+    def do_GET(self) -> None:
+        self.state.requests.append((self.path, dict(self.headers)))
+        path = urlsplit(self.path).path
+        if path == "/oauth/authorize":
+            self._authorize()
+        elif path == "/login":
+            destination = parse_qs(urlsplit(self.path).query)["state"][0]
+            self._redirect(destination, {"Set-Cookie": "asf-urs=yes; Path=/"})
+        elif path in self.state.protected:
+            self._protected(path)
+        elif path.startswith("/presigned/"):
+            self._presigned(path.removeprefix("/presigned"))
+        elif path.startswith("/scene/"):
+            self._orbit(path)
+        else:
+            self._send_file(path, self.state.files.get(path))
+
+    def _search(self, body: str) -> None:
+        asked = parse_qs(body).get("readable_granule_name[]", [])
+        found = [item for item in self.state.items if item["umm"]["GranuleUR"] in asked]
+        self._answer(200, json.dumps({"hits": len(found), "items": found}).encode(), "application/json")
+
+    def _authorize(self) -> None:
+        basic = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        query = parse_qs(urlsplit(self.path).query)
+        if self.headers.get("Authorization") not in (basic, f"Bearer {TOKEN}"):
+            self._answer(401, b"<html>who are you?</html>", "text/html")
+        elif not self.state.eula_accepted:
+            page = quote("https://urs.example/accept_eulas?eula_id=sentinel")
+            self._redirect(
+                f"{self.state.url}/denied?error_msg=EULA+acceptance+required&resolution_url={page}"
+            )
+        else:
+            self._redirect(f"{query['redirect_uri'][0]}?code=1&state={quote(query['state'][0])}")
+
+    def _protected(self, path: str) -> None:
+        if "asf-urs=yes" not in self.headers.get("Cookie", ""):
+            back = quote(f"{self.state.url}/login")
+            self._redirect(f"{self.state.login_url}/oauth/authorize?redirect_uri={back}&state={quote(path)}")
+        elif self.state.pending.get(path, 0) > 0:
+            self.state.pending[path] -= 1
+            self._answer(202, b'{"status": "cutting"}', "application/json")
+        else:
+            self._redirect(f"{self.state.url}/presigned{path}?signature=1")
+
+    def _presigned(self, path: str) -> None:
+        if "Authorization" in self.headers:
+            self._answer(400, b"only one auth mechanism allowed", "text/plain")
+        else:
+            self._send_file(path, self.state.protected.get(path))
+
+    def _orbit(self, path: str) -> None:
+        if path.rpartition("/")[2].startswith("S1"):
+            for name in self.state.files:
+                if name.endswith(".EOF"):
+                    if not self._misbehave("/scene"):
+                        self._redirect(self.state.url + name)
+                    return
+        self._answer(404, b"no orbit", "text/plain")
+
+    def _misbehave(self, path: str) -> bool:
+        waiting = self.state.faults.get(path, [])
+        if not waiting or not isinstance(waiting[0], int | str) or waiting[0] in ("truncate", "wrong name"):
+            return False
+        fault = waiting.pop(0)
+        if fault == "reset":
+            self.close_connection = True
+            self.connection.close()
+        elif fault == "html":
+            self._answer(200, b"<!DOCTYPE html><html>Earthdata Login</html>", "text/html")
+        else:
+            self._answer(fault, b"{}", "application/json", {"Retry-After": "0"})
+        return True
+
+    def _send_file(self, path: str, content: bytes | None) -> None:
+        if self._misbehave(path):
+            return
+        if content is None:
+            self._answer(404, b"not here", "text/plain")
+            return
+        waiting = self.state.faults.get(path, [])
+        fault = waiting.pop(0) if waiting else None
+        start, stop, status = self._range(len(content))
+        name = "neighbour-BURST.tiff" if fault == "wrong name" else self.state.names.get(path, path[1:])
+        self.send_response(status)
+        self.send_header("Content-Length", str(stop - start))
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("ETag", f'"{hash(content)}"')
+        self.send_header("Content-Disposition", f'attachment; filename="{name}"')
+        if status == 206:
+            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(content)}")
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if fault == "truncate":
+            self.wfile.write(content[start : (start + stop) // 2])
+            self.wfile.flush()
+            self.close_connection = True
+            self.connection.close()
+            return
+        self.wfile.write(content[start:stop])
+
+    def _range(self, size: int) -> tuple[int, int, int]:
+        unit, _, span = self.headers.get("Range", "").partition("=")
+        if unit != "bytes":
+            return 0, size, 200
+        first, _, last = span.partition("-")
+        return int(first), min(int(last) + 1 if last else size, size), 206
+
+    def _redirect(self, location: str, headers: dict[str, str] | None = None) -> None:
+        self._answer(302, b"", "text/plain", {"Location": location, **(headers or {})})
+
+    def _answer(self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        for key, value in (headers or {}).items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
