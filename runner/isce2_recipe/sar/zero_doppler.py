@@ -71,36 +71,56 @@ def geo2rdr(poly: Float, x: float, y: float, z: float, t_guess: float) -> tuple[
     return t, math.sqrt(dx * dx + dy * dy + dz * dz)
 
 
+def _spline_coefficients() -> Float:
+    """Row k, ascending powers of a fraction f: weight of sample k of six at place 1 + f.
+
+    A natural cubic spline through six samples, evaluated between the second and the third: what ISCE2's
+    BIQUINTIC is, off centre as it is there.
+    """
+    second = np.zeros((6, 6))
+    system = np.eye(6)
+    for k in range(1, 5):
+        system[k, k - 1 : k + 2] = 1.0, 4.0, 1.0
+        second[k, k - 1 : k + 2] = 6.0, -12.0, 6.0
+    curvature = np.linalg.solve(system, second)
+    here, there = np.eye(6)[1], np.eye(6)[2]
+    slope = there - here - curvature[1] / 3.0 - curvature[2] / 6.0
+    return np.stack([here, slope, curvature[1] / 2.0, (curvature[2] - curvature[1]) / 6.0], axis=1)
+
+
+_SPLINE = _spline_coefficients()
+_SPLINE_TAPS = 6
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def _weights(f: float) -> tuple[float, float, float, float]:
-    """Cubic convolution (Keys, a = -1/2) for a fraction between samples 1 and 2 of four."""
-    g = 1.0 - f
-    return (
-        -0.5 * f * g * g,
-        1.0 + f * f * (1.5 * f - 2.5),
-        1.0 + g * g * (1.5 * g - 2.5),
-        -0.5 * g * f * f,
-    )
+def _spline_weight(k: int, f: float) -> float:
+    weight: float = _SPLINE[k, 0] + f * (_SPLINE[k, 1] + f * (_SPLINE[k, 2] + f * _SPLINE[k, 3]))
+    return weight
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def sample_dem(
     dem: Grid, dem_lat0: float, dem_lon0: float, dem_dlat: float, dem_dlon: float, lat: float, lon: float
 ) -> float:
-    """Height of the DEM at a place, bicubic between pixel centres; beyond its edge the edge's height."""
+    """Height of the DEM at a place, by splines between pixel centres; beyond its edge the edge's height."""
     rows, cols = dem.shape
     y = min(max((lat - dem_lat0) / dem_dlat, 0.0), rows - 1.0)
     x = min(max((lon - dem_lon0) / dem_dlon, 0.0), cols - 1.0)
     row, col = int(y), int(x)
-    wx = _weights(x - col)
-    wy = _weights(y - row)
+    fy, fx = y - row, x - col
+    w0, w1, w2 = _spline_weight(0, fx), _spline_weight(1, fx), _spline_weight(2, fx)
+    w3, w4, w5 = _spline_weight(3, fx), _spline_weight(4, fx), _spline_weight(5, fx)
+    last = cols - 1
+    c0, c1, c2 = max(col - 1, 0), col, min(col + 1, last)
+    c3, c4, c5 = min(col + 2, last), min(col + 3, last), min(col + 4, last)
     total = 0.0
-    for i in range(4):
+    for i in range(_SPLINE_TAPS):
         r = min(max(row - 1 + i, 0), rows - 1)
-        line = 0.0
-        for j in range(4):
-            line += wx[j] * dem[r, min(max(col - 1 + j, 0), cols - 1)]
-        total += wy[i] * line
+        line = (
+            w0 * dem[r, c0] + w1 * dem[r, c1] + w2 * dem[r, c2]
+            + w3 * dem[r, c3] + w4 * dem[r, c4] + w5 * dem[r, c5]
+        )  # fmt: skip
+        total += _spline_weight(i, fy) * line
     return total
 
 

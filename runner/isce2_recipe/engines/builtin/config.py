@@ -15,42 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe.errors import InputError
-
-# Public names that ISCE2's topsApp knows and this engine has no use for.
-_UNUSED = (
-    "across gross offset, Ampcor margin, Ampcor oversampling factor, Ampcor search window height, "
-    "Ampcor search window width, Ampcor skip height, Ampcor skip width, Ampcor window height, "
-    "Ampcor window width, apply ionosphere correction, apply polynomial fit before filtering ionosphere phase, "
-    "areas masked out in ionospheric phase estimation, Azimuth shift, "
-    "consider burst properties in ionosphere computation, "
-    "correct phase error caused by ionosphere azimuth shift, end ionosphere step, ESD azimuth looks, "
-    "ESD coherence threshold, ESD range looks, extra ESD cycles, Filter NULL factor, Filter window size, "
-    "height of ionosphere layer in km, maximum window size for filtering ionosphere azimuth shift, "
-    "maximum window size for filtering ionosphere phase, "
-    "minimum window size for filtering ionosphere azimuth shift, "
-    "minimum window size for filtering ionosphere phase, offset geocode list, offset SNR threshold, "
-    "pickle dump directory, pickle load directory, Range shift, renderer, SNR Threshold factor, SOLVER_2STAGE, "
-    "start ionosphere step, total number of azimuth looks in the ionosphere processing, "
-    "total number of range looks in the ionosphere processing, "
-    "number of azimuth looks at first stage for ionosphere phase unwrapping, "
-    "number of range looks at first stage for ionosphere phase unwrapping, "
-    "unwrapper 2stage name, use GPU, useHighResolutionDemOnly"
-)
-_SENSOR_UNUSED = "auxiliary data directory, auxiliary file, manifest, swath number, tiff, xml"
-_SENSOR_NAMES = (
-    "safe",
-    "output directory",
-    "orbit directory",
-    "orbit file",
-    "polarization",
-    "region of interest",
-)
-_NAMES = (
-    "sensor name", "do ESD", "do dense offsets", "do ionosphere correction", "do unwrap", "do unwrap 2 stage",
-    "do interferogram", "unwrapper name", "demFilename", "geocode demfilename", "geocode bounding box",
-    "region of interest", "azimuth looks", "range looks", "filter strength", "use virtual files", "swaths",
-    "geocode list",
-)  # fmt: skip
+from isce2_recipe.recipe.isce2_xml import facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +93,14 @@ def read_config(path: Path, folder: Path) -> TopsConfig:
     component = root if root.tag == "component" else root.find("component")
     if component is None:
         raise InputError(f"{path} has no component with properties", hint="see ISCE2's topsApp.xml examples")
-    top = _Values(path, _properties(path, component), _known(_NAMES, _UNUSED))
+    known = facts("topsApp")
+    top = _Values(path, _properties(path, component), known["properties"])
     sensors = {}
     for child in component.findall("component"):
         name = normalized(child.get("name") or "")
         if name not in ("reference", "secondary"):
             raise InputError(f"{path}: unknown component '{child.get('name')}'; known: reference, secondary")
-        sensors[name] = _sensor(path, child, folder, name)
+        sensors[name] = _sensor(path, child, folder, known["components"][name])
     for name in ("reference", "secondary"):
         if name not in sensors:
             raise InputError(f'{path} has no <component name="{name}">')
@@ -163,72 +129,69 @@ def _properties(path: Path, component: ET.Element) -> dict[str, tuple[str, str]]
     return found
 
 
-def _known(names: tuple[str, ...], more: str) -> tuple[str, ...]:
-    return (*names, *more.split(", "))
-
-
 class _Values:
-    """Properties by name, converted, with messages that name file and property."""
+    """Properties by name, converted, with ISCE2's defaults and messages that name file and property."""
 
-    def __init__(self, path: Path, found: dict[str, tuple[str, str]], known: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, found: dict[str, tuple[str, str]], known: list[dict[str, Any]]) -> None:
         self.path = path
         self.found = found
-        names = {normalized(name): name for name in known}
+        self._known = {normalized(entry["name"]): entry for entry in known}
         for key, (written, _) in found.items():
-            if key not in names:
-                close = difflib.get_close_matches(key, names, n=1)
-                hint = f"did you mean '{names[close[0]]}'?" if close else f"known: {', '.join(sorted(known))}"
+            if key not in self._known:
+                close = difflib.get_close_matches(key, self._known, n=1)
+                names = ", ".join(sorted(entry["name"] for entry in known))
+                hint = f"did you mean '{self._known[close[0]]['name']}'?" if close else f"known: {names}"
                 raise InputError(f"{path}: unknown property '{written}'", hint=hint)
 
-    def text(self, name: str, default: str = "") -> str:
-        return self.found.get(normalized(name), (name, default))[1] or default
+    def given(self, name: str) -> bool:
+        return bool(self.found.get(normalized(name), ("", ""))[1])
 
-    def _literal(self, name: str, expected: str) -> Any:
+    def text(self, name: str) -> str:
+        """The value as written, else the default; empty where there is none."""
+        default = self._known[normalized(name)]["default"]
+        written = self.found.get(normalized(name), (name, ""))[1]
+        return written or ("" if default is None else str(default))
+
+    def literal(self, name: str, expected: str) -> Any:
         text = self.text(name)
         try:
             return ast.literal_eval(text)
         except (ValueError, SyntaxError):
-            raise self._wrong(name, expected) from None
+            raise self.wrong(name, expected) from None
 
-    def _wrong(self, name: str, expected: str) -> InputError:
+    def wrong(self, name: str, expected: str) -> InputError:
         return InputError(f"{self.path}: '{name}' must be {expected}, instead got '{self.text(name)}'")
 
-    def boolean(self, name: str, default: bool) -> bool:
+    def boolean(self, name: str) -> bool:
         text = self.text(name)
-        if not text:
-            return default
         if text.lower() in ("true", "false", "1", "0"):
             return text.lower() in ("true", "1")
-        raise self._wrong(name, "True or False")
+        raise self.wrong(name, "True or False")
 
-    def positive(self, name: str, default: int) -> int:
-        if not self.text(name):
-            return default
-        value = self._literal(name, "a positive whole number")
+    def positive(self, name: str) -> int:
+        value = self.literal(name, "a positive whole number")
         if not isinstance(value, int) or value < 1:
-            raise self._wrong(name, "a positive whole number")
+            raise self.wrong(name, "a positive whole number")
         return value
 
-    def number(self, name: str, default: float) -> float:
-        if not self.text(name):
-            return default
-        value = self._literal(name, "a number")
+    def number(self, name: str) -> float:
+        value = self.literal(name, "a number")
         if not isinstance(value, (int, float)):
-            raise self._wrong(name, "a number")
+            raise self.wrong(name, "a number")
         return float(value)
 
     def box(self, name: str) -> tuple[float, float, float, float] | None:
         if not self.text(name):
             return None
-        value = self._literal(name, "[south, north, west, east]")
+        value = self.literal(name, "[south, north, west, east]")
         if value is None or value == []:
             return None
         try:
             south, north, west, east = (float(v) for v in value)
         except (TypeError, ValueError):
-            raise self._wrong(name, "[south, north, west, east]") from None
+            raise self.wrong(name, "[south, north, west, east]") from None
         if south >= north or west >= east:
-            raise self._wrong(name, "[south, north, west, east] in this order")
+            raise self.wrong(name, "[south, north, west, east] in this order")
         return south, north, west, east
 
     def words(self, name: str) -> tuple[str, ...]:
@@ -236,13 +199,13 @@ class _Values:
         text = self.text(name)
         if not text.startswith(("[", "(")):
             return (text,) if text else ()
-        value = self._literal(name, "a list such as ['a', 'b']")
+        value = self.literal(name, "a list such as ['a', 'b']")
         if not all(isinstance(v, str) for v in value):
-            raise self._wrong(name, "a list such as ['a', 'b']")
+            raise self.wrong(name, "a list such as ['a', 'b']")
         return tuple(value)
 
 
-def _sensor(path: Path, node: ET.Element, folder: Path, name: str) -> SensorConfig:
+def _sensor(path: Path, node: ET.Element, folder: Path, known: list[dict[str, Any]]) -> SensorConfig:
     found: dict[str, tuple[str, str]] = {}
     source = path
     catalog = node.findtext("catalog")
@@ -252,38 +215,33 @@ def _sensor(path: Path, node: ET.Element, folder: Path, name: str) -> SensorConf
         inner = root if root.tag == "component" or root.find("component") is None else root.find("component")
         found.update(_properties(source, inner if inner is not None else root))
     found.update(_properties(path, node))
-    values = _Values(source, found, _known(_SENSOR_NAMES, _SENSOR_UNUSED))
+    values = _Values(source, found, known)
     safes = values.words("safe")
     if not safes:
-        raise InputError(f"{source}: the {name} component has no 'safe'")
+        raise InputError(f"{source}: the {node.get('name')} component has no 'safe'")
     directory, file = values.text("orbit directory"), values.text("orbit file")
     return SensorConfig(
         safe=tuple(folder / safe for safe in safes),
-        output=values.text("output directory", name),
+        output=values.text("output directory") or normalized(node.get("name") or ""),
         orbit_directory=folder / directory if directory else None,
         orbit_file=folder / file if file else None,
-        polarization=values.text("polarization", "vv").lower(),
+        polarization=values.text("polarization").lower(),
     )
 
 
 def _refuse_unsupported(top: _Values) -> None:
-    """What this engine does not do, said before anything is computed. The defaults are ISCE2's."""
+    """What this engine does not do, said before anything is computed."""
     isce2 = "or run it with ISCE2 itself (--engine isce2)"
-    for name, default in (
-        ("do ESD", True),
-        ("do dense offsets", False),
-        ("do ionosphere correction", False),
-        ("do unwrap 2 stage", False),
-    ):
-        if top.boolean(name, default):
-            given = "is not given, which means True" if normalized(name) not in top.found else "is True"
+    for name in ("do ESD", "do dense offsets", "do ionosphere correction", "do unwrap 2 stage"):
+        if top.boolean(name):
+            how = "is True" if top.given(name) else "is not given, which means True"
             raise InputError(
-                f"{top.path}: '{name}' {given}, and the builtin engine cannot do that",
+                f"{top.path}: '{name}' {how}, and the builtin engine cannot do that",
                 hint=f"set '{name}' to False, {isce2}",
             )
-    if not top.boolean("do interferogram", True):
+    if not top.boolean("do interferogram"):
         raise InputError(f"{top.path}: 'do interferogram' is False, so nothing is asked for")
-    if normalized(top.text("sensor name", "SENTINEL1")) != "sentinel1":
+    if normalized(top.text("sensor name")) != "sentinel1":
         raise InputError(f"{top.path}: sensor '{top.text('sensor name')}' is not known; only SENTINEL1 is")
 
 
@@ -297,27 +255,25 @@ def _config(top: _Values, sensors: dict[str, SensorConfig], folder: Path) -> Top
         reference=sensors["reference"],
         secondary=sensors["secondary"],
         swaths=_swaths(top),
-        range_looks=top.positive("range looks", 19),
-        azimuth_looks=top.positive("azimuth looks", 7),
+        range_looks=top.positive("range looks"),
+        azimuth_looks=top.positive("azimuth looks"),
         dem=folder / dem,
         geocode_dem=folder / (top.text("geocode demfilename") or dem),
         region_of_interest=top.box("region of interest"),
         geocode_bounding_box=top.box("geocode bounding box"),
-        filter_strength=top.number("filter strength", 0.5),
-        do_unwrap=top.boolean("do unwrap", False),
-        unwrapper=top.text("unwrapper name", "icu"),
-        use_virtual_files=top.boolean("use virtual files", True),
+        filter_strength=top.number("filter strength"),
+        do_unwrap=top.boolean("do unwrap"),
+        unwrapper=top.text("unwrapper name"),
+        use_virtual_files=top.boolean("use virtual files"),
         geocode_list=top.words("geocode list") or None,
     )
 
 
 def _swaths(top: _Values) -> tuple[int, ...]:
-    if not top.text("swaths"):
-        return (1, 2, 3)
-    value = top._literal("swaths", "a list such as [1, 2]")
+    value = top.literal("swaths", "a list such as [1, 2]")
     numbers = (value,) if isinstance(value, int) else tuple(value)
     if not numbers:
         return (1, 2, 3)
     if not all(number in (1, 2, 3) for number in numbers):
-        raise top._wrong("swaths", "a list of 1, 2 and 3")
+        raise top.wrong("swaths", "a list of 1, 2 and 3")
     return tuple(sorted(set(numbers)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
@@ -74,10 +75,13 @@ class BuiltinEngine:
         weights = [_WEIGHTS.get(step, 0.3) for step in steps]
         done = 0.0
         job = Job(folder, settings, log, progress, cpus)
-        for step, weight in zip(steps, weights, strict=True):
-            job.progress = _part(progress, step, done / sum(weights), weight / sum(weights))
-            _run_step(job, step)
-            done += weight
+        with warnings.catch_warnings():
+            # Radar images have no map coordinates, and need none.
+            warnings.filterwarnings("ignore", message="Dataset has no geotransform")
+            for step, weight in zip(steps, weights, strict=True):
+                job.progress = _part(progress, step, done / sum(weights), weight / sum(weights))
+                _run_step(job, step)
+                done += weight
 
 
 def _chosen(start: str | None, end: str | None) -> tuple[str, ...]:

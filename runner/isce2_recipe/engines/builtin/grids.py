@@ -170,7 +170,7 @@ def upsample(grid: Float, first_line: int, line_weights: Float, sample_weights: 
             )
         for p in range(across):
             a, b, g, d = sample_weights[p]
-            n = 0
-            for j in range(p, samples, across):
-                out[i, j] = a * column[n] + b * column[n + 1] + g * column[n + 2] + d * column[n + 3]
-                n += 1
+            for n in range((samples - p + across - 1) // across):
+                out[i, p + n * across] = (
+                    a * column[n] + b * column[n + 1] + g * column[n + 2] + d * column[n + 3]
+                )
