@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
 
 from isce2_recipe.errors import UsageError
@@ -44,7 +45,7 @@ def _asf(rest: str) -> Source:
 
     if rest:
         raise UsageError(f"the source asf takes no options, instead got '{rest}'")
-    return AsfSource()
+    return AsfSource(os.environ)
 
 
 def _directory(rest: str) -> Source:
