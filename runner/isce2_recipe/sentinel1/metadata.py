@@ -17,6 +17,9 @@ _SAFE = "{http://www.esa.int/safe/sentinel-1.0}"
 # The files of a SAFE folder's annotation, by their root elements.
 KINDS = ("product", "calibration", "noise", "rfi")
 
+# Bursts follow each other every 2.758 s; a burst that is further off is another one.
+_TIME_TOLERANCE_S = 2.0
+
 Element = Any  # lxml.etree._Element
 
 
@@ -122,31 +125,37 @@ def read_metadata(path: Path, name: BurstName) -> BurstMetadata:
 
 
 def find_index(metadata: BurstMetadata, name: BurstName, expected: int | None = None) -> int:
-    """The zero-based position of a burst in its swath's list, found by time.
+    """The zero-based position of a burst in its swath's list.
 
     Parameters
     ----------
     metadata : BurstMetadata
     name : BurstName
-        Its time, in whole seconds, is that of the burst's first line.
+        Its number is compared with the burst IDs that processors from version 3.40 on write, else
+        its time with those of the first lines.
     expected : int, optional
-        The catalogue's opinion, tried first.
+        The catalogue's opinion, taken where the time agrees.
 
     Raises
     ------
     InputError
-        If no burst of the list has that time.
+        If no burst of the list has that number or time.
     """
-    count = len(metadata.bursts)
-    times = [(metadata.burst_time(index) - name.start).total_seconds() for index in range(count)]
-    first = [] if expected is None or not 0 <= expected < count else [expected]
-    for index in [*first, *range(count)]:
-        # Names carry the time of the first line truncated to seconds; rounding is forgiven.
-        if -0.5 <= times[index] < 1.0:
-            return int(index)
-    begins = ", ".join(f"{metadata.burst_time(index):%H:%M:%S.%f}" for index in range(count))
+    bursts = metadata.bursts
+    numbers = [burst.findtext("burstId") for burst in bursts]
+    for index, number in enumerate(numbers):
+        if number is not None and int(number) == name.relative_burst:
+            return index
+    # Names carry whole seconds; half a second is what truncation loses on average.
+    late_s = [(metadata.burst_time(index) - name.start).total_seconds() - 0.5 for index in range(len(bursts))]
+    if expected is not None and 0 <= expected < len(bursts) and abs(late_s[expected]) < _TIME_TOLERANCE_S:
+        return expected
+    nearest = min(range(len(bursts)), key=lambda index: abs(late_s[index]), default=None)
+    if nearest is not None and abs(late_s[nearest]) < _TIME_TOLERANCE_S:
+        return nearest
+    begins = ", ".join(f"{metadata.burst_time(index):%H:%M:%S.%f}" for index in range(len(bursts)))
     raise InputError(
-        f"burst metadata {metadata.path}: none of the {count} bursts of IW{name.swath} begins at "
+        f"burst metadata {metadata.path}: none of the {len(bursts)} bursts of IW{name.swath} begins at "
         f"{name.start:%Y-%m-%dT%H:%M:%S}, the time of {name} (they begin at {begins or 'no time at all'})",
         hint="give the metadata that belongs to the burst",
     )
