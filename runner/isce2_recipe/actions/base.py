@@ -60,6 +60,13 @@ class Context:
 Fingerprint = Callable[[Mapping[str, Any], tuple[Path, ...]], object]
 """From an action's inputs and the folders of templates to JSON that its outputs depend on as well."""
 
+Preview = Callable[[Mapping[str, Any], tuple[Path, ...]], Mapping[str, object]]
+"""From the inputs, as far as they are known before a run, to what a plan shows of a step.
+
+What is not known yet is the text of its expression. ``rendered`` is a text the step will write, ``downloads`` a
+list of ``(name, bytes or None)``.
+"""
+
 
 @dataclass(frozen=True)
 class Action:
@@ -70,6 +77,7 @@ class Action:
     function: Callable[..., Any]
     uses: frozenset[Capability]
     fingerprint: Fingerprint | None = None
+    preview: Preview | None = None
 
     @cached_property
     def inputs(self) -> dict[str, inspect.Parameter]:
@@ -103,6 +111,7 @@ def action(
     version: int,
     uses: tuple[Capability, ...] = (),
     fingerprint: Fingerprint | None = None,
+    preview: Preview | None = None,
 ) -> Callable[[Callable[..., Any]], Action]:
     """Make a function an action.
 
@@ -116,9 +125,11 @@ def action(
         ``"source"`` and/or ``"engine"`` when the outputs depend on them; part of the content key then.
     fingerprint : callable, optional
         What the outputs depend on beside the inputs, for example a template's text; part of the content key.
+    preview : callable, optional
+        What a plan can show of the step before it runs.
     """
 
     def register(function: Callable[..., Any]) -> Action:
-        return Action(name, version, function, frozenset(uses), fingerprint)
+        return Action(name, version, function, frozenset(uses), fingerprint, preview)
 
     return register

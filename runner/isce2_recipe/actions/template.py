@@ -1,0 +1,120 @@
+"""Text files from templates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.actions.base import Context, action
+from isce2_recipe.errors import InputError, RecipeError
+from isce2_recipe.paths import data_folder
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A file made from a template.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    """
+
+    path: Path
+
+
+def _fingerprint(inputs: Mapping[str, Any], folders: tuple[Path, ...]) -> object:
+    """The template's text and that of all it includes: they count as much as the values."""
+    return {name: text for name, text in sorted(_texts(str(inputs["template"]), folders).items())}
+
+
+def _preview(inputs: Mapping[str, Any], folders: tuple[Path, ...]) -> Mapping[str, object]:
+    values = inputs.get("values", {})
+    return {"rendered": _render(str(inputs["template"]), folders, values, Path("isce"), Path())}
+
+
+@action("template.render", version=1, fingerprint=_fingerprint, preview=_preview)
+def render(ctx: Context, *, template: str, to: str, values: dict[str, Any], folder: str = "isce") -> Rendered:
+    """Fill a template with values; files are written relative to the work directory's ``folder``."""
+    target = ctx.out / to
+    if not target.resolve().is_relative_to(ctx.out.resolve()):
+        raise InputError(f"'{to}' is not below the step's own folder", hint="give a plain file name")
+    text = _render(
+        template, (*ctx.templates, data_folder("templates")), values, ctx.workdir / folder, ctx.workdir
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    ctx.log.info("%s from %s", to, template)
+    return Rendered(target)
+
+
+def _render(
+    template: str, folders: tuple[Path, ...], values: Mapping[str, Any], start: Path, workdir: Path
+) -> str:
+    from jinja2 import FileSystemLoader, TemplateError, TemplateNotFound
+
+    from isce2_recipe.expressions import environment
+
+    made = environment(FileSystemLoader([str(folder) for folder in folders]))
+    try:
+        return made.get_template(template).render(
+            {name: _plain(v, start, workdir) for name, v in values.items()}
+        )
+    except TemplateNotFound as exc:
+        raise InputError(f"there is no template '{exc.name}'", hint=_where(folders)) from None
+    except TemplateError as exc:
+        line = getattr(exc, "lineno", None) or _line_of(exc, template)
+        place = f"{template}:{line}" if line else template
+        raise RecipeError(
+            f"{place}: {exc.message or exc}", hint="values come from `values:` in the recipe"
+        ) from None
+
+
+def _line_of(exc: BaseException, template: str) -> int | None:
+    """The template's line at which rendering stopped, as Jinja2 writes it into the traceback."""
+    trace, line = exc.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename.endswith(template):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _plain(value: Any, start: Path, workdir: Path) -> Any:
+    """Files as text relative to where the file is read, so that a work directory can be moved."""
+    if isinstance(value, Path):
+        return os.path.relpath(value, start) if value.is_relative_to(workdir) else str(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item, start, workdir) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, start, workdir) for item in value]
+    return value
+
+
+def _where(folders: tuple[Path, ...]) -> str:
+    places = ", ".join(dict.fromkeys(str(folder) for folder in folders))
+    return f"templates are looked for in {places}"
+
+
+def _texts(template: str, folders: tuple[Path, ...]) -> dict[str, str]:
+    from jinja2 import meta
+
+    from isce2_recipe.expressions import environment
+
+    found: dict[str, str] = {}
+    wanted = [template]
+    while wanted:
+        name = wanted.pop()
+        if name in found:
+            continue
+        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        if path is None:
+            raise InputError(f"there is no template '{name}'", hint=_where(folders))
+        found[name] = path.read_text(encoding="utf-8")
+        wanted += [
+            str(other) for other in meta.find_referenced_templates(environment().parse(found[name])) if other
+        ]
+    return found

@@ -1,0 +1,130 @@
+"""The Python door: `run` a recipe, get its product."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe import errors
+from isce2_recipe.errors import RecipeToolError, StepFailed
+from isce2_recipe.journal.values import decode
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run gave.
+
+    Attributes
+    ----------
+    workdir : Path
+        The run's folder.
+    product : Path or None
+        The product's folder or file: the recipe's output ``product``, or else its first output that is a file.
+    outputs : dict
+        All outputs of the recipe, files as absolute paths.
+    metadata : dict
+        The run's record (``run.json``): parameters, versions, steps with times, memory and file hashes.
+    """
+
+    workdir: Path
+    product: Path | None
+    outputs: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def run(
+    recipe: str | Path,
+    /,
+    *,
+    source: str | None = None,
+    engine: str | None = None,
+    workdir: str | Path | None = None,
+    jobs: int | None = None,
+    on_event: Callable[[dict[str, Any]], None] | None = None,
+    **parameters: Any,
+) -> RunResult:
+    """The result of a recipe, run in a process of its own.
+
+    Parameters
+    ----------
+    recipe : str or Path
+        A recipe's file, or the name of a shipped recipe.
+    source, engine : str, optional
+        As ``--source`` and ``--engine``.
+    workdir : str or Path, optional
+        The run's folder; by default one below the current folder, named after recipe and inputs.
+    jobs : int, optional
+        Steps at a time.
+    on_event : callable, optional
+        Called with every event of the run (``docs/events.md``).
+    **parameters
+        The recipe's parameters.
+
+    Raises
+    ------
+    RecipeToolError
+        The error that ended the run, of the class it was raised as.
+    """
+    command = [sys.executable, "-m", "isce2_recipe", "run", str(recipe), "--json", "--params", "-"]
+    for name, value in (("source", source), ("engine", engine), ("workdir", workdir), ("jobs", jobs)):
+        if value is not None:
+            command += [f"--{name}", str(value)]
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True
+        )
+        with process:
+            last = _follow(process, json.dumps(_plain(parameters)), on_event)
+        said.seek(0)
+        if last.get("event") == "run.done":
+            return _result(last)
+        raise _error(last, said.read(), process.returncode)
+
+
+def _plain(parameters: Mapping[str, Any]) -> Any:
+    return json.loads(json.dumps(parameters, default=str))
+
+
+def _follow(
+    process: subprocess.Popen[str], parameters: str, on_event: Callable[[dict[str, Any]], None] | None
+) -> dict[str, Any]:
+    """The last event of a run; the run ends with the caller."""
+    last: dict[str, Any] = {}
+    try:
+        with suppress(BrokenPipeError), process.stdin or nullcontext() as stdin:
+            if stdin is not None:
+                stdin.write(parameters)
+        for line in process.stdout or ():
+            last = json.loads(line)
+            if on_event is not None:
+                on_event(last)
+    except BaseException:
+        process.terminate()
+        raise
+    process.wait()
+    return last
+
+
+def _result(event: dict[str, Any]) -> RunResult:
+    workdir = Path(event["workdir"])
+    outputs = decode(event["outputs"], workdir)
+    files = [value for value in outputs.values() if isinstance(value, Path)]
+    product = outputs.get("product", files[0] if files else None)
+    metadata = json.loads(Path(event["record"]).read_text(encoding="utf-8"))
+    return RunResult(workdir, product, outputs, metadata)
+
+
+def _error(event: dict[str, Any], said: str, code: int) -> RecipeToolError:
+    if event.get("event") != "run.failed":
+        return StepFailed(f"the run ended with exit code {code}", hint=said.strip()[-2000:] or None)
+    kind = getattr(errors, event["error"], None)
+    if not (isinstance(kind, type) and issubclass(kind, RecipeToolError)):
+        kind = StepFailed
+    return kind(event["message"], hint=event["hint"])

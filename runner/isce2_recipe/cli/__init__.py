@@ -1,0 +1,25 @@
+"""The command line. Nothing but this package writes to the terminal or reads the current folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from isce2_recipe import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; by default those of this process.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words == ["--version"]:  # answered before anything is imported
+        sys.stdout.write(f"isce2-recipe, version {__version__}\n")
+        return 0
+    from isce2_recipe.cli.app import run_command_line
+
+    return run_command_line(words)

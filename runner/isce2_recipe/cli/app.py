@@ -1,0 +1,112 @@
+"""The commands by name, each imported when it is used, and the one place where errors end."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from isce2_recipe import __version__, errors
+from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.redact import known_secrets, redactor
+
+_COMMANDS = {
+    "run": ("isce2_recipe.cli.running", "Run a recipe."),
+    "plan": ("isce2_recipe.cli.running", "Show what a run would do, without doing it."),
+    "list": ("isce2_recipe.cli.showing", "List the recipes that come with isce2-recipe."),
+    "describe": ("isce2_recipe.cli.showing", "Explain a recipe: parameters, steps, outputs."),
+    "lint": ("isce2_recipe.cli.linting", "Check recipes."),
+    "graph": ("isce2_recipe.cli.showing", "Draw a recipe's steps."),
+    "explain": ("isce2_recipe.cli.showing", "Say why a step ran or did not."),
+    "diff": ("isce2_recipe.cli.showing", "Compare two runs."),
+    "new": ("isce2_recipe.cli.tools", "Write a new recipe to start from."),
+    "app": ("isce2_recipe.cli.tools", "Run an ISCE2 application in the current folder."),
+    "doctor": ("isce2_recipe.cli.tools", "Say what is installed, what is missing, and what to do about it."),
+    "completion": ("isce2_recipe.cli.tools", "Print the script that completes commands in a shell."),
+}
+PROGRAM = "isce2-recipe"
+
+
+class _Commands(click.Group):
+    """A group that imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        found: click.Command = getattr(import_module(_COMMANDS[cmd_name][0]), f"{cmd_name}_command")
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from isce2_recipe.recipe.schema import did_you_mean
+
+            raise click.UsageError(
+                f"there is no command '{args[0]}'; {did_you_mean(args[0], list(_COMMANDS))}"
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name=PROGRAM)
+def commands() -> None:
+    """Declarative InSAR recipes for ISCE2 and for the engine that comes with this package."""
+
+
+def run_command_line(words: Sequence[str]) -> int:
+    """Run a command and turn however it ends into an exit code."""
+    redact = redactor(known_secrets(os.environ))
+    try:
+        if words and words[0].startswith("++"):
+            from isce2_recipe.legacy import translate
+
+            words = translate(list(words))
+        result = commands.main(args=list(words), prog_name=PROGRAM, standalone_mode=False)
+        return result if isinstance(result, int) else errors.EXIT_OK
+    except click.exceptions.Exit as exc:
+        return exc.exit_code
+    except click.ClickException as exc:
+        exc.show()
+        return errors.EXIT_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return errors.EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return errors.EXIT_OK
+    except RecipeToolError as exc:
+        sys.stderr.write(redact(_message(exc)) + "\n")
+        return exc.exit_code
+    except Exception as exc:
+        sys.stderr.write(redact(_bug(exc, words)) + "\n")
+        return errors.EXIT_BUG
+
+
+def _message(exc: RecipeToolError) -> str:
+    return str(exc) if exc.problems and exc.problems[0].line else f"error: {exc}"
+
+
+def _bug(exc: Exception, words: Sequence[str]) -> str:
+    """Keep the traceback in a file and say where."""
+    text = redactor(known_secrets(os.environ))(traceback.format_exc())
+    folder = Path(getattr(exc, "workdir", "") or tempfile.mkdtemp(prefix="isce2-recipe-"))
+    path = folder / "traceback.log"
+    path.write_text(f"{PROGRAM} {__version__}: {shlex.join(words)}\n\n{text}", encoding="utf-8")
+    return (
+        f"error: {type(exc).__name__}: {exc}\n"
+        f"hint: this is a bug in isce2-recipe; please report it with the traceback in {path}"
+    )

@@ -1,0 +1,263 @@
+"""Every parameter of a recipe as an option of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from isce2_recipe.errors import InputError, ParameterError, RecipeToolError, UsageError
+from isce2_recipe.recipe import available, load
+from isce2_recipe.recipe.document import parse
+from isce2_recipe.recipe.loading import SUFFIXES
+from isce2_recipe.recipe.model import Parameter, Recipe
+
+_RECIPE = "isce2_recipe.recipe"
+_NUMBER = re.compile(r"-[\d.]")
+
+
+class RecipeCommand(click.Command):
+    """A command whose first word is a recipe, and whose further options are that recipe's parameters."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        word = self._recipe_word(ctx, args)
+        if word is not None:
+            try:
+                ctx.meta[_RECIPE] = load(word)
+            except RecipeToolError:
+                if not ctx.resilient_parsing:
+                    raise
+        recipe: Recipe | None = ctx.meta.get(_RECIPE)
+        lists = {} if recipe is None else {name for name in _spellings(recipe, lists_only=True)}
+        return super().parse_args(ctx, _repeat_options(args, set(lists)))
+
+    def _recipe_word(self, ctx: click.Context, args: Sequence[str]) -> str | None:
+        """The first word that is neither an option nor an option's value."""
+        takes_value: dict[str, bool] = {}
+        for option in super().get_params(ctx):
+            if isinstance(option, click.Option):
+                takes_value |= dict.fromkeys(option.opts, not option.is_flag)
+        skip = False
+        for word in args:
+            if skip:
+                skip = False
+            elif word.startswith("-") and word != "-":
+                skip = takes_value.get(word, False)
+            else:
+                return word
+        return None
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        own = super().get_params(ctx)
+        recipe: Recipe | None = ctx.meta.get(_RECIPE)
+        if recipe is None:
+            return own
+        taken = {spelling for option in own for spelling in option.opts}
+        extra = [_option(parameter, taken) for parameter in recipe.parameters.values()]
+        return [*own[:1], *(option for option in extra if option is not None), *own[1:]]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Parameters of the recipe and options of the command, in two sections."""
+        sections: dict[str, list[tuple[str, str]]] = {"Parameters": [], "Options": []}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx)
+            if record is not None:
+                sections["Parameters" if isinstance(option, ParameterOption) else "Options"].append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_help_text(ctx, formatter)
+        recipe: Recipe | None = ctx.meta.get(_RECIPE)
+        if recipe is not None:
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(f"{recipe.name}: {recipe.summary}")
+
+
+class ParameterOption(click.Option):
+    """A recipe's parameter."""
+
+    parameter: Parameter
+
+
+class RecipeType(click.ParamType):
+    """A recipe's file, or a shipped recipe's name."""
+
+    name = "recipe"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name) for name in available() if name.startswith(incomplete)]
+        return [*names, CompletionItem(incomplete, type="file")]
+
+
+class _Words(click.ParamType):
+    """A parameter's value; the recipe's own reader checks it, the shell learns the choices here."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        self._parameter = parameter
+        self.name = "value"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        known = self._parameter.choices or (("true", "false") if "boolean" in self._parameter.types else ())
+        return [CompletionItem(str(value)) for value in known if str(value).startswith(incomplete)]
+
+
+def recipe_of(ctx: click.Context) -> Recipe:
+    """The recipe a command is about."""
+    found: Recipe = ctx.meta[_RECIPE]
+    return found
+
+
+def _spellings(recipe: Recipe, *, lists_only: bool) -> list[str]:
+    return [
+        spelling
+        for parameter in recipe.parameters.values()
+        if parameter.is_list or not lists_only
+        for spelling in spellings(parameter.name)
+    ]
+
+
+def spellings(name: str) -> list[str]:
+    """How a parameter is written as an option: with hyphens, and as in the recipe."""
+    return list(dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}")))
+
+
+def _repeat_options(args: Sequence[str], lists: set[str]) -> list[str]:
+    """``--reference A B`` as ``--reference A --reference B``."""
+    result: list[str] = []
+    current: str | None = None
+    fresh = False
+    for word in args:
+        if word.startswith("-") and word != "-" and not _NUMBER.match(word):
+            current, fresh = (word, True) if word in lists else (None, False)
+            result.append(word)
+        elif current is not None and not fresh:
+            result += [current, word]
+        else:
+            result.append(word)
+            fresh = False
+    return result
+
+
+def _option(parameter: Parameter, taken: set[str]) -> ParameterOption | None:
+    """The option for a parameter; None where the command has an option of that name, and only --set is left."""
+    names = [name for name in spellings(parameter.name) if name not in taken]
+    if not names:
+        return None
+    boolean = "boolean" in parameter.types
+    option = ParameterOption(
+        [*names, f"parameter_{parameter.name}"],
+        type=_Words(parameter),
+        multiple=parameter.is_list,
+        default=None,
+        is_flag=False,
+        flag_value="true" if boolean else None,
+        metavar=_metavar(parameter),
+        help=_help(parameter),
+    )
+    option.parameter = parameter
+    return option
+
+
+def _metavar(parameter: Parameter) -> str:
+    if parameter.choices:
+        text = "|".join(str(choice) for choice in parameter.choices)
+    elif "boolean" in parameter.types:
+        text = "[true|false]"
+    else:
+        words = [name for name in parameter.types if name not in ("null", "array")]
+        below = parameter.schema.get("items", {}).get("type", "text") if parameter.is_list else "text"
+        kind = words[0] if words else str(below)
+        text = {"string": "TEXT", "integer": "INTEGER", "number": "NUMBER", "object": "YAML"}.get(
+            kind, "TEXT"
+        )
+        text += f" [{parameter.schema['units']}]" if "units" in parameter.schema else ""
+    return f"{text}..." if parameter.is_list else text
+
+
+def _help(parameter: Parameter) -> str:
+    text = parameter.description
+    if parameter.required and not parameter.has_default:
+        return f"{text}  [required]"
+    if parameter.has_default and not parameter.secret:
+        return f"{text}  [default: {_show(parameter.default)}]"
+    return text
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "none"}[value]
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def given(
+    ctx: click.Context, settings: Sequence[str], files: Sequence[str], options: dict[str, Any]
+) -> dict[str, Any]:
+    """Parameters the user gave: in files, by --set, by options of their own; the later win.
+
+    Raises
+    ------
+    UsageError
+        If a setting is not NAME=VALUE.
+    """
+    recipe = recipe_of(ctx)
+    found: dict[str, Any] = {}
+    for file in files:
+        found |= _read_file(file)
+    found |= _read_settings(settings, recipe)
+    for name, parameter in recipe.parameters.items():
+        value = options.get(f"parameter_{name}")
+        if value not in (None, ()):
+            found[name] = list(value) if parameter.is_list else value
+    return found
+
+
+def _read_file(name: str) -> dict[str, Any]:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputError(f"cannot read the parameters in '{name}': {exc}") from None
+    document = parse(text, name)
+    if document.problems:
+        from isce2_recipe.problems import render
+
+        raise ParameterError(render(document.problems, {name: text}), problems=tuple(document.problems))
+    if not isinstance(document.data, dict):
+        raise ParameterError(f"'{name}' holds no parameters", hint="write NAME: VALUE, one a line")
+    return document.data
+
+
+def _read_settings(settings: Sequence[str], recipe: Recipe) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set wants NAME=VALUE, instead got '{setting}'")
+        name = name.strip().replace("-", "_") if name.strip() not in recipe.parameters else name.strip()
+        parameter = recipe.parameters.get(name)
+        if parameter is not None and parameter.is_list and name in found:
+            found[name] = [*(found[name] if isinstance(found[name], list) else [found[name]]), value]
+        else:
+            found[name] = value
+    return found
+
+
+def is_recipe_file(name: str) -> bool:
+    """Whether a name looks like a recipe's file."""
+    return name.endswith(SUFFIXES) or os.sep in name

@@ -1,0 +1,111 @@
+"""A plan as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.plan.forecast import Forecast, forecast, to_json
+from isce2_recipe.plan.project import Project
+from isce2_recipe.progress import duration
+from isce2_recipe.running.resources import disk_bytes, memory_bytes, words
+
+_MARKS = {"run": "run", "cached": "ok", "skipped": "skip"}
+
+
+def text(project: Project, options: Mapping[str, Any]) -> str:
+    """The plan, for people or as JSON."""
+    from isce2_recipe.running.resources import processors
+    from isce2_recipe.running.scheduler import Limits
+    from isce2_recipe.running.session import Request, select
+
+    limits = Limits(1, processors(), memory_bytes())
+    request = Request(limits, tuple(options["force"]), options["start"], options["until"])
+    selection = select(project, request)
+    found = forecast(project, selection.steps, selection.forced)
+    credentials = _credentials(project, found)
+    if options["as_json"]:
+        return json.dumps({**to_json(found, project), "credentials": credentials}, indent=1, default=str)
+    return "\n".join(_lines(project, found, credentials))
+
+
+def _lines(project: Project, found: list[Forecast], credentials: dict[str, bool]) -> list[str]:
+    lines = [f"{project.recipe.name} in {project.workdir}", ""]
+    width = max((len(one.id) for one in found), default=0)
+    for one in found:
+        lines.append(f"{_MARKS[one.status]:>4}  {one.id:<{width}}  {one.summary or one.uses}")
+        lines.append(f"{'':>4}  {'':<{width}}  {one.reason}{_needs(one)}")
+        if one.status == "run":
+            lines += [f"{'':>4}  {'':<{width}}    {line}" for line in _details(one, project.workdir)]
+    return [*lines, "", *_totals(project, found), *_credential_lines(credentials)]
+
+
+def _needs(one: Forecast) -> str:
+    asked = [
+        f"{words(one.memory)} memory" if one.memory else "",
+        f"{words(one.disk)} disk" if one.disk else "",
+    ]
+    if one.seconds is not None and one.status == "run":
+        asked.append(f"took {duration(one.seconds)} the last time")
+    said = ", ".join(part for part in asked if part)
+    return f" ({said})" if said else ""
+
+
+def _details(one: Forecast, workdir: Path) -> list[str]:
+    lines = [f"{name}: {_short(value)}" for name, value in one.inputs.items()]
+    for name, size in one.shows.get("downloads", ()):
+        lines.append(f"download {name}{f', {words(size)}' if size else ''}")
+    if "rendered" in one.shows:
+        lines += ["", *(f"| {line}" for line in str(one.shows["rendered"]).splitlines()), ""]
+    if "problem" in one.shows:
+        lines.append(f"problem: {one.shows['problem']}")
+    return lines
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict) and value.keys() == {"$file"}:
+        return str(value["$file"])
+    said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return said if len(said) <= 100 else f"{said[:97]}..."
+
+
+def _totals(project: Project, found: list[Forecast]) -> list[str]:
+    running = [one for one in found if one.status == "run"]
+    counts = f"{len(running)} to run, {sum(one.status == 'cached' for one in found)} up to date, "
+    lines = [f"{counts}{sum(one.status == 'skipped' for one in found)} skipped"]
+    memory = max((one.memory for one in running), default=0.0)
+    disk = sum(one.disk for one in running)
+    if memory:
+        lines.append(_enough("memory", memory, memory_bytes(), "this machine has"))
+    if disk:
+        lines.append(_enough("disk", disk, disk_bytes(project.workdir), "free are"))
+    downloads = [size for one in running for _, size in one.shows.get("downloads", ())]
+    if downloads:
+        known = [size for size in downloads if size]
+        lines.append(f"downloads: {len(downloads)} files, {words(sum(known))} of those whose size is known")
+    seconds = sum(one.seconds or 0.0 for one in running)
+    if seconds:
+        lines.append(f"time: {duration(seconds)}, by the last run here")
+    return lines
+
+
+def _enough(what: str, asked: float, there: float, phrase: str) -> str:
+    warning = "" if asked <= there else "  NOT ENOUGH"
+    return f"{what}: {words(asked)} ({phrase} {words(there)}){warning}"
+
+
+def _credentials(project: Project, found: list[Forecast]) -> dict[str, bool]:
+    """Credentials the run needs, and whether they are there."""
+    actions = project.graph.nodes
+    uses = any(one.status == "run" and "source" in actions[one.id].action.uses for one in found)
+    if not uses or project.source_text.partition(":")[0] != "asf":
+        return {}
+    from isce2_recipe.cli.health import has_earthdata_login
+
+    return {"Earthdata login": has_earthdata_login()}
+
+
+def _credential_lines(credentials: Mapping[str, bool]) -> list[str]:
+    return [f"credentials: {name} {'found' if there else 'MISSING'}" for name, there in credentials.items()]

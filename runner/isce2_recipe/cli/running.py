@@ -1,0 +1,230 @@
+"""``run`` and ``plan``."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from isce2_recipe import errors
+from isce2_recipe.cli.parameters import RecipeCommand, RecipeType, given, recipe_of
+from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.journal.files import json_digest
+from isce2_recipe.journal.values import encode, files_in
+from isce2_recipe.paths import RUN_RECORD
+from isce2_recipe.plan import project as projects
+from isce2_recipe.plan.project import DEFAULT_ENGINE, DEFAULT_SOURCE, Project
+from isce2_recipe.progress import JsonLines, PlainLines, Tree, duration
+from isce2_recipe.redact import known_secrets, redactor
+
+_DAY = re.compile(r"(?<!\d)((?:19|20)\d{6})(?=T\d{6}|\D|$)")
+_HASH = 8  # characters of the inputs' fingerprint in a run's folder
+_PREFIX = "ISCE2_RECIPE"
+
+
+def _options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that run and plan share."""
+    for decorator in reversed(
+        (
+            click.argument("recipe", type=RecipeType()),
+            click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter."),
+            click.option(
+                "--params", multiple=True, metavar="FILE", help="YAML file of parameters, - for stdin."
+            ),
+            click.option("--workdir", envvar=f"{_PREFIX}_WORKDIR", metavar="DIR", help="The run's folder."),
+            click.option(
+                "--source",
+                envvar=f"{_PREFIX}_SOURCE",
+                default=DEFAULT_SOURCE,
+                show_default=True,
+                metavar="SOURCE",
+                help="Where inputs come from: asf, directory:DIR or simulated.",
+            ),
+            click.option(
+                "--engine",
+                envvar=f"{_PREFIX}_ENGINE",
+                default=DEFAULT_ENGINE,
+                show_default=True,
+                metavar="ENGINE",
+                help="What computes: auto, isce2 or builtin.",
+            ),
+            click.option(
+                "--force", multiple=True, metavar="STEP", help="Run a step even if it is up to date."
+            ),
+            click.option(
+                "--from", "start", metavar="STEP", help="Run a step and all that depend on it again."
+            ),
+            click.option("--until", metavar="STEP", help="Run only up to this step."),
+            click.option("--json", "as_json", is_flag=True, help="Print JSON: events of a run, or the plan."),
+        )
+    ):
+        function = decorator(function)
+    return function
+
+
+@click.command("plan", cls=RecipeCommand)
+@_options
+@click.pass_context
+def plan_command(ctx: click.Context, /, **options: Any) -> int:
+    """Show what a run would do, without doing it."""
+    project = make_project(ctx, options)
+    _show_plan(project, options)
+    return errors.EXIT_OK
+
+
+@click.command("run", cls=RecipeCommand)
+@_options
+@click.option("--jobs", type=click.IntRange(1), help="Steps at a time.")
+@click.option("--cpus", type=click.IntRange(1), help="Threads to use.")
+@click.option("--dry-run", is_flag=True, help="Only show the plan.")
+@click.pass_context
+def run_command(ctx: click.Context, /, **options: Any) -> int:
+    """Run a recipe."""
+    redact = redactor(known_secrets(os.environ))
+    try:
+        project = make_project(ctx, options)
+    except RecipeToolError as exc:
+        if options["as_json"]:
+            JsonLines(sys.stdout, redact)(failed(exc, None))
+        raise
+    if options["dry_run"]:
+        _show_plan(project, options)
+        return errors.EXIT_OK
+    _run(project, options, redact)
+    return errors.EXIT_OK
+
+
+def make_project(ctx: click.Context, options: Mapping[str, Any]) -> Project:
+    """What the options ask for."""
+    base = Path.cwd()
+    recipe = recipe_of(ctx)
+    chosen = given(ctx, options["settings"], options["params"], dict(options))
+    placeholder = projects.make(
+        recipe, chosen, workdir=base, base=base, source=options["source"], engine=options["engine"]
+    )
+    folder = options["workdir"] or default_workdir(placeholder)
+    return projects.with_workdir(placeholder, base / Path(folder).expanduser())
+
+
+def default_workdir(project: Project) -> str:
+    """Name of a run's folder: the recipe, the dates among its inputs, and a fingerprint of all of them."""
+    values = {"parameters": project.parameters, "source": project.source_text}
+    days = list(dict.fromkeys(_DAY.findall(str(project.parameters))))
+    dates = "_".join(sorted(days)[:: max(1, len(days) - 1)]) if days else ""
+    return "_".join(part for part in (project.recipe.name, dates, json_digest(values)[:_HASH]) if part)
+
+
+def _show_plan(project: Project, options: Mapping[str, Any]) -> None:
+    from isce2_recipe.cli import plans
+
+    text = plans.text(project, options)
+    click.echo(redactor(known_secrets(os.environ))(text))
+
+
+def _display(options: Mapping[str, Any], redact: Callable[[str], str]) -> JsonLines | PlainLines | Tree:
+    if options["as_json"]:
+        return JsonLines(sys.stdout, redact)
+    stream: IO[str] = sys.stderr
+    return Tree(stream, redact) if stream.isatty() else PlainLines(stream, redact)
+
+
+def _run(project: Project, options: Mapping[str, Any], redact: Callable[[str], str]) -> None:
+    from isce2_recipe.running import session
+    from isce2_recipe.running.scheduler import Limits
+
+    request = session.Request(
+        Limits.of_machine(options["jobs"], options["cpus"]),
+        tuple(options["force"]),
+        options["start"],
+        options["until"],
+        ("isce2-recipe", *sys.argv[1:]),
+    )
+    display = _display(options, redact)
+    try:
+        outcome = session.run(project, request, display, redact)
+    except RecipeToolError as exc:
+        display.close()
+        if options["as_json"]:
+            display(failed(exc, project))
+        raise _with_resume(exc) from None
+    except Exception as exc:
+        display.close()
+        exc.workdir = project.workdir  # type: ignore[attr-defined]
+        raise
+    display.close()
+    _report(project, outcome, options, display, redact)
+
+
+def failed(exc: RecipeToolError, project: Project | None) -> dict[str, Any]:
+    """The last event of a run that did not succeed."""
+    return {
+        "event": "run.failed",
+        "error": type(exc).__name__,
+        "message": exc.message,
+        "hint": exc.hint,
+        "exit": exc.exit_code,
+        "workdir": None if project is None else str(project.workdir),
+    }
+
+
+def _with_resume(exc: RecipeToolError) -> RecipeToolError:
+    """The error with the line that takes the run up again."""
+    if exc.exit_code in (errors.EXIT_STEP_FAILED, errors.EXIT_INTERRUPTED):
+        line = f"resume with: {shlex.join(['isce2-recipe', *sys.argv[1:]])}"
+        exc.hint = line if exc.hint is None else f"{exc.hint}\n{line}"
+    return exc
+
+
+def _report(
+    project: Project,
+    outcome: Any,
+    options: Mapping[str, Any],
+    display: Callable[[dict[str, Any]], None],
+    redact: Callable[[str], str],
+) -> None:
+    if options["as_json"]:
+        display(
+            {
+                "event": "run.done",
+                "workdir": str(project.workdir),
+                "outputs": encode(outcome.outputs, project.workdir),
+                "seconds": round(outcome.seconds, 3),
+                "record": str(project.workdir / RUN_RECORD),
+            }
+        )
+        return
+    for line in summary(project, outcome.outputs):
+        click.echo(redact(line))
+    ran = sum(facts["status"] == "done" for facts in outcome.steps.values())
+    if not ran:
+        click.echo("everything was up to date", err=True)
+    click.echo(f"done in {duration(outcome.seconds)}", err=True)
+
+
+def summary(project: Project, outputs: Mapping[str, Any]) -> list[str]:
+    """What a finished run tells its user: the recipe's outputs, the engine, the folder."""
+    lines = [f"{name}: {_words(value)}" for name, value in outputs.items() if value is not None]
+    if any("engine" in node.action.uses for node in project.graph.nodes.values()):
+        lines.append(f"engine: {project.engine_label}")
+    return [*lines, f"work directory: {project.workdir}"]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_words(item)}" for name, item in value.items() if item is not None)
+    if isinstance(value, list):
+        return ", ".join(_words(item) for item in value)
+    return str(value)
+
+
+def output_files(outputs: Mapping[str, Any]) -> list[Path]:
+    """Files among a recipe's outputs."""
+    return files_in(dict(outputs))

@@ -1,0 +1,103 @@
+"""Copies of small files that later steps of a shared folder may overwrite, so that a crash costs one step only."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from isce2_recipe.journal.files import FOLDER, Entry, Manifest, file_digest
+from isce2_recipe.paths import CHECKPOINTS
+
+LARGEST = 64 << 20
+"""Bytes of the largest file that is copied where the file system cannot share blocks."""
+
+_FICLONE = 0x40049409  # linux/fs.h
+
+
+def keep(workdir: Path, files: Manifest) -> None:
+    """Copy the files, as far as they are small or cost nothing, under the names of their contents."""
+    store = workdir / CHECKPOINTS
+    store.mkdir(parents=True, exist_ok=True)
+    for name, entry in files.items():
+        if entry.digest == FOLDER or ":" in entry.digest or (store / entry.digest).exists():
+            continue
+        _copy(workdir / name, store / entry.digest, entry.size)
+
+
+def _copy(source: Path, target: Path, size: int) -> None:
+    """A whole copy or none."""
+    partial = target.with_suffix(f".{os.getpid()}")
+    try:
+        if _clone(source, partial) or size <= LARGEST:
+            if not partial.exists():
+                shutil.copyfile(source, partial)
+            shutil.copymode(source, partial)
+            partial.replace(target)
+    except OSError:  # a checkpoint saves time, its lack harms nobody
+        with suppress(OSError):
+            partial.unlink()
+
+
+def _clone(source: Path, target: Path) -> bool:
+    """Whether the file system could make a copy that shares the source's blocks."""
+    try:
+        with source.open("rb") as original, target.open("wb") as copy:
+            fcntl.ioctl(copy.fileno(), _FICLONE, original.fileno())
+    except OSError:
+        with suppress(OSError):
+            target.unlink()
+        return False
+    return True
+
+
+def has(workdir: Path, entry: Entry) -> bool:
+    """Whether an entry can be put back."""
+    return entry.digest == FOLDER or entry.digest.startswith("link:") or _stored(workdir, entry).exists()
+
+
+def _stored(workdir: Path, entry: Entry) -> Path:
+    return workdir / CHECKPOINTS / entry.digest
+
+
+def put_back(workdir: Path, name: str, entry: Entry) -> bool:
+    """Restore a file as its entry says; whether that could be done."""
+    path = workdir / name
+    remove(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if entry.digest == FOLDER:
+        path.mkdir(exist_ok=True)
+        return True
+    if entry.digest.startswith("link:"):
+        path.symlink_to(entry.digest.split(":")[1])
+        return True
+    stored = _stored(workdir, entry)
+    if not stored.exists() or file_digest(stored) != entry.digest:
+        with suppress(OSError):
+            stored.unlink()
+        return False
+    if not _clone(stored, path):
+        shutil.copyfile(stored, path)
+    shutil.copymode(stored, path)
+    return True
+
+
+def remove(path: Path) -> None:
+    """Take away a file, link or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def forget_unneeded(workdir: Path, needed: set[str]) -> None:
+    """Delete copies whose contents no step promises any more."""
+    store = workdir / CHECKPOINTS
+    if not store.is_dir():
+        return
+    for file in store.iterdir():
+        if file.name not in needed:
+            with suppress(OSError):
+                file.unlink()

@@ -1,0 +1,131 @@
+"""Values that steps pass on, as JSON: files are kept relative to the work directory."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from isce2_recipe.errors import InputError
+
+_FILE = "$file"
+
+
+def encode(value: object, workdir: Path, relocate: tuple[Path, Path] | None = None) -> Any:
+    """A value as JSON can hold it.
+
+    Parameters
+    ----------
+    value : object
+        str, int, float, bool, None, Path, a list, tuple or dict of them, or a dataclass of them.
+    workdir : Path
+        Files below it are written relative to it.
+    relocate : tuple of Path, optional
+        ``(scratch, published)``: files below the first are written as if below the second.
+
+    Raises
+    ------
+    InputError
+        If a value is of another type.
+    """
+    if isinstance(value, Path):
+        return {_FILE: _relative(value, workdir, relocate)}
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return [encode(item, workdir, relocate) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): encode(item, workdir, relocate) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: encode(getattr(value, f.name), workdir, relocate) for f in fields(value)}
+    if hasattr(value, "item"):  # a NumPy scalar
+        return encode(value.item(), workdir, relocate)
+    raise InputError(f"a step cannot pass on a value of type {type(value).__name__}")
+
+
+def _relative(path: Path, workdir: Path, relocate: tuple[Path, Path] | None) -> str:
+    if relocate is not None and path.is_relative_to(relocate[0]):
+        path = relocate[1] / path.relative_to(relocate[0])
+    return str(path.relative_to(workdir)) if path.is_relative_to(workdir) else str(path)
+
+
+def decode(value: Any, workdir: Path) -> Any:
+    """The value that `encode` wrote, files absolute again and dataclasses as dicts."""
+    if isinstance(value, dict):
+        if value.keys() == {_FILE}:
+            return workdir / value[_FILE]
+        return {key: decode(item, workdir) for key, item in value.items()}
+    if isinstance(value, list):
+        return [decode(item, workdir) for item in value]
+    return value
+
+
+def files_in(value: object) -> list[Path]:
+    """Every file in a value, in order."""
+    if isinstance(value, Path):
+        return [value]
+    if isinstance(value, Mapping):
+        return [file for item in value.values() for file in files_in(item)]
+    if isinstance(value, list | tuple):
+        return [file for item in value for file in files_in(item)]
+    return []
+
+
+def coerce(value: Any, annotation: Any, base: Path) -> Any:
+    """A value of a recipe as an action's signature wants it.
+
+    Texts become Paths (relative ones below ``base``), lists tuples, dicts dataclasses, whole numbers floats,
+    and files texts, where the annotation says so. What fits none of these is returned as it is.
+    """
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return coerce(value, get_args(annotation)[0], base)
+    if origin in (Union, types.UnionType):
+        return _coerce_union(value, get_args(annotation), base)
+    if annotation is Path:
+        return base / value if isinstance(value, str) else value
+    if annotation is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if annotation is str and isinstance(value, Path):
+        return str(value)
+    return _coerce_container(value, annotation, origin, base)
+
+
+def _coerce_union(value: Any, choices: tuple[Any, ...], base: Path) -> Any:
+    if value is None or type(value) in choices:
+        return value
+    wanted = [choice for choice in choices if choice is not type(None)]
+    return coerce(value, wanted[0], base) if len(wanted) == 1 else value
+
+
+def _coerce_container(value: Any, annotation: Any, origin: Any, base: Path) -> Any:
+    arguments = get_args(annotation)
+    if origin is list and isinstance(value, list | tuple):
+        return [coerce(item, arguments[0], base) for item in value]
+    if origin is tuple and isinstance(value, list | tuple):
+        kinds = arguments[:1] * len(value) if arguments[1:] == (...,) else arguments
+        return tuple(coerce(item, kind, base) for item, kind in zip(value, kinds, strict=False))
+    if origin is dict and isinstance(value, dict):
+        return {key: coerce(item, arguments[1], base) for key, item in value.items()}
+    if isinstance(annotation, type) and is_dataclass(annotation):
+        return _build(annotation, value, base)
+    return value
+
+
+def _build(kind: Callable[..., Any], value: Any, base: Path) -> Any:
+    hints = get_type_hints(kind)
+    if isinstance(value, dict):
+        return kind(**{key: coerce(item, hints[key], base) for key, item in value.items()})
+    if isinstance(value, list):
+        return kind(*(coerce(item, hint, base) for item, hint in zip(value, hints.values(), strict=True)))
+    return value
+
+
+def is_literal(annotation: Any) -> bool:
+    """Whether an annotation is a choice of values."""
+    return get_origin(annotation) is Literal

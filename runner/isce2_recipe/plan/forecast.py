@@ -1,0 +1,225 @@
+"""What a run would do, found out without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.expressions import ExpressionError, evaluate
+from isce2_recipe.journal.values import decode, encode
+from isce2_recipe.plan import decide
+from isce2_recipe.plan.folders import matcher
+from isce2_recipe.plan.graph import Node
+from isce2_recipe.plan.keys import Key
+from isce2_recipe.plan.names import skipped_outputs
+from isce2_recipe.plan.project import Project
+from isce2_recipe.recipe.units import amount
+
+_ANYWAY = "its condition is known once {step} is done"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What is to be done with one step.
+
+    Attributes
+    ----------
+    id, uses, summary : str
+        Of the step.
+    status : str
+        ``run``, ``cached`` or ``skipped``.
+    reason : str
+        Why.
+    inputs : dict
+        As far as they are known; the expression where they are not.
+    needs : tuple of str
+        Steps it waits for.
+    memory, disk : float
+        Bytes it asks for; 0 where the recipe says nothing.
+    seconds : float or None
+        How long it took the last time.
+    shows : dict
+        What its action can tell beforehand: ``rendered`` text, ``downloads``.
+    """
+
+    id: str
+    uses: str
+    summary: str
+    status: str
+    reason: str
+    inputs: dict[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    memory: float = 0.0
+    disk: float = 0.0
+    seconds: float | None = None
+    shows: dict[str, Any] = field(default_factory=dict)
+
+
+class _Planner:
+    """Walks the graph as a run would."""
+
+    def __init__(self, project: Project, steps: frozenset[str], forced: Mapping[str, str]) -> None:
+        self._project = project
+        self._steps = steps
+        self._forced = forced
+        self._known: dict[str, dict[str, Any]] = {}
+        self._skipped: set[str] = set()
+        self._runs: dict[str, None] = {}
+        self._matches = matcher(project.workdir, project.prints)
+
+    def walk(self) -> list[Forecast]:
+        """All steps, in order."""
+        nodes = self._project.graph.nodes.values()
+        return [self._one(node) for node in nodes if node.id in self._steps]
+
+    def _one(self, node: Node) -> Forecast:
+        status, reason = self._verdict(node)
+        if status == "run":
+            self._runs[node.id] = None
+        inputs = self._inputs(node)
+        return Forecast(
+            node.id,
+            node.step.uses,
+            node.step.summary or node.action.summary,
+            status,
+            reason,
+            encode(inputs, self._project.workdir),
+            self._project.graph.needs[node.id],
+            *self._resources(node),
+            self._seconds(node.id),
+            self._shows(node, inputs) if status != "skipped" else {},
+        )
+
+    def _verdict(self, node: Node) -> tuple[str, str]:
+        try:
+            if not self._project.names.wanted(node, self._known):
+                self._known[node.id] = skipped_outputs(node)
+                self._skipped.add(node.id)
+                return "skipped", "its condition is false"
+        except KeyError as exc:
+            return "run", _ANYWAY.format(step=exc.args[0])
+        if node.id in self._forced:
+            return "run", self._forced[node.id]
+        before = self._first_unknown(node)
+        if before is not None:
+            return "run", f"{before} runs before it"
+        try:
+            key = self._project.key(node, self._known, self._skipped)
+        except KeyError as exc:
+            return "run", f"{exc.args[0]} runs before it"
+        return self._judge(node, key)
+
+    def _first_unknown(self, node: Node) -> str | None:
+        """A step that runs and on whose outputs or files this one depends."""
+        chain: set[str] = set()
+        if node.folder is not None:
+            chain = set(self._project.graph.folders[node.folder])
+        read = {f"{node.scope.prefix}{name}" for name in node.references.steps} | chain
+        return next(
+            (name for name in self._project.graph.needs[node.id] if name in read and name in self._runs), None
+        )
+
+    def _judge(self, node: Node, key: Key) -> tuple[str, str]:
+        project = self._project
+        shared = None
+        if node.folder is not None:
+            folder = project.shared(node.folder, self._skipped)
+            shared = (folder, folder.steps.index(node.id))
+        verdict = decide.judge(node.id, key, project.history, self._matches, project.workdir, shared)
+        if verdict.run:
+            return "run", verdict.reason
+        self._known[node.id] = decode(project.history.done[node.id].outputs, project.workdir)
+        return "cached", verdict.reason
+
+    def _inputs(self, node: Node) -> dict[str, Any]:
+        steps = [name for name in node.references.steps if f"{node.scope.prefix}{name}" in self._known]
+        try:
+            names = self._project.names.scope(node.scope, self._known, steps)
+        except (KeyError, RecipeToolError):
+            return dict(node.step.with_)
+        return {name: _partly(value, names) for name, value in node.step.with_.items()}
+
+    def _resources(self, node: Node) -> tuple[float, float]:
+        try:
+            asked = self._project.names.setting(node, node.step.resources, "resources", self._known)
+        except (KeyError, RecipeToolError):
+            return 0.0, 0.0
+        return amount(asked.get("memory", 0)), amount(asked.get("disk", 0))
+
+    def _seconds(self, step: str) -> float | None:
+        done = self._project.history.done.get(step)
+        return None if done is None else float(done.facts.get("seconds", 0.0))
+
+    def _shows(self, node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        if node.action.preview is None:
+            return {}
+        try:
+            return dict(node.action.preview(inputs, self._project.templates))
+        except RecipeToolError as exc:
+            return {"problem": exc.message}
+
+
+def _partly(value: Any, names: Mapping[str, Any]) -> Any:
+    """A value with those of its expressions evaluated that can be."""
+    if isinstance(value, Mapping):
+        return {key: _partly(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_partly(item, names) for item in value]
+    try:
+        return evaluate(value, names)
+    except ExpressionError:
+        return value
+
+
+def forecast(project: Project, steps: frozenset[str], forced: Mapping[str, str]) -> list[Forecast]:
+    """What a run would do with each of the given steps. Nothing is written.
+
+    Raises
+    ------
+    InputError
+        If a file the run would read is missing.
+    """
+    return _Planner(project, steps, forced).walk()
+
+
+def to_json(found: list[Forecast], project: Project) -> dict[str, Any]:
+    """A plan as JSON; its form is documented in ``docs/running.md``."""
+    running = [one for one in found if one.status == "run"]
+    return {
+        "recipe": project.recipe.name,
+        "workdir": str(project.workdir),
+        "source": project.source_text,
+        "engine": project.engine_text,
+        "parameters": project.parameters,
+        "run": len(running),
+        "cached": sum(one.status == "cached" for one in found),
+        "skipped": sum(one.status == "skipped" for one in found),
+        "memory": max((one.memory for one in running), default=0.0),
+        "disk": sum(one.disk for one in running),
+        "seconds": sum(one.seconds or 0.0 for one in running),
+        "steps": [_step_json(one) for one in found],
+    }
+
+
+def _step_json(one: Forecast) -> dict[str, Any]:
+    return {
+        "step": one.id,
+        "uses": one.uses,
+        "summary": one.summary,
+        "status": one.status,
+        "reason": one.reason,
+        "needs": list(one.needs),
+        "inputs": one.inputs,
+        "memory": one.memory,
+        "disk": one.disk,
+        "seconds": one.seconds,
+        **one.shows,
+    }
+
+
+def relative(path: Path, base: Path) -> str:
+    """A path as short as it can be said."""
+    return str(path.relative_to(base)) if path.is_relative_to(base) else str(path)

@@ -1,0 +1,262 @@
+"""A recipe and its parts as one graph of steps in a fixed order."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from isce2_recipe.actions.base import Action
+from isce2_recipe.errors import RecipeError
+from isce2_recipe.expressions import References, references
+from isce2_recipe.recipe.model import Recipe, Step
+
+RESERVED = frozenset(("logs", "parts", "templates"))
+"""Names below the work directory that are the runner's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A recipe in use: the one that was asked for, or a part as some step of an outer recipe.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        Whose names the expressions see.
+    prefix : str
+        Of the ids of its steps: empty, or ``mask/``.
+    outer : Scope or None
+        Where the part is used.
+    via : Step or None
+        The outer recipe's step that uses it.
+    """
+
+    recipe: Recipe
+    prefix: str = ""
+    outer: Scope | None = None
+    via: Step | None = None
+
+    def inner(self, step: Step, part: Recipe) -> Scope:
+        """The scope of the part behind one of its steps."""
+        return Scope(part, f"{self.prefix}{step.id}/", self, step)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One step that an action carries out.
+
+    Attributes
+    ----------
+    id : str
+        ``dem``, or ``mask/multilook`` for a step of a part.
+    step : Step
+        As the recipe has it.
+    action : Action
+        What carries it out.
+    scope : Scope
+        Whose names its expressions see.
+    index : int
+        Position in the recipe, parts unfolded.
+    references : References
+        What its ``with`` and ``when`` read.
+    """
+
+    id: str
+    step: Step
+    action: Action
+    scope: Scope
+    index: int
+    references: References
+
+    @property
+    def folder(self) -> str | None:
+        """The shared folder it works in."""
+        return self.step.folder
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Steps with all that orders them.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        The one that was asked for.
+    nodes : dict
+        By id, each after everything it waits for.
+    needs : dict
+        Ids of the steps each waits for.
+    folders : dict
+        Ids of the steps that work in each shared folder, in order.
+    reads : dict
+        For steps that work elsewhere but read files of shared folders: after how many steps of which folder.
+    """
+
+    recipe: Recipe
+    nodes: dict[str, Node]
+    needs: dict[str, tuple[str, ...]]
+    folders: dict[str, tuple[str, ...]]
+    reads: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def descendants(self, start: Iterable[str]) -> set[str]:
+        """The steps given and all that wait for them."""
+        found = set(start)
+        for name, needs in self.needs.items():
+            if not found.isdisjoint(needs):
+                found.add(name)
+        return found
+
+    def ancestors(self, start: Iterable[str]) -> set[str]:
+        """The steps given and all they wait for."""
+        found = set(start)
+        for name in reversed(self.needs):
+            if name in found:
+                found.update(self.needs[name])
+        return found
+
+    def select(self, name: str) -> list[str]:
+        """Ids of a step, or of all steps of a part.
+
+        Raises
+        ------
+        RecipeError
+            If there is no such step.
+        """
+        found = [key for key in self.nodes if key == name or key.startswith(f"{name}/")]
+        if not found:
+            raise RecipeError(f"recipe {self.recipe.name} has no step '{name}'", hint=_known(self.nodes))
+        return found
+
+
+def _known(nodes: Mapping[str, Node]) -> str:
+    return "its steps are " + ", ".join(nodes)
+
+
+def build(recipe: Recipe, actions: Mapping[str, Action]) -> Graph:
+    """The graph of a checked recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        One in which `isce2_recipe.recipe.checking.check` finds nothing wrong.
+    actions : mapping
+        All actions it uses, by name.
+
+    Raises
+    ------
+    RecipeError
+        If steps wait for each other in a circle, or one has a name that is the runner's own.
+    """
+    nodes = {node.id: node for node in _unfold(Scope(recipe), actions)}
+    for name in nodes:
+        if name.partition("/")[0] in RESERVED:
+            raise RecipeError(f"a step cannot be called '{name}'", hint="that name is the runner's own")
+    groups = _groups(nodes)
+    needs = {name: _needs(node, groups) - {name} for name, node in nodes.items()}
+    order = _sort(nodes, needs)
+    folders, reads = _serialise(order, nodes, needs)
+    order = _sort(nodes, needs)
+    return Graph(
+        recipe,
+        {name: nodes[name] for name in order},
+        {name: tuple(sorted(needs[name], key=lambda other: nodes[other].index)) for name in order},
+        folders,
+        reads,
+    )
+
+
+def _unfold(scope: Scope, actions: Mapping[str, Action], start: int = 0) -> Iterator[Node]:
+    index = start
+    for step in scope.recipe.steps:
+        if step.part is not None:
+            for node in _unfold(scope.inner(step, step.part), actions, index):
+                yield node
+                index = node.index + 1
+        else:
+            read = references([step.with_, step.when])
+            yield Node(scope.prefix + step.id, step, actions[step.uses], scope, index, read)
+            index += 1
+
+
+def _groups(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
+    """Ids of nodes by every name they can be waited for: their own and their part's."""
+    groups: dict[str, list[str]] = {}
+    for name in nodes:
+        parts = name.split("/")
+        for length in range(1, len(parts) + 1):
+            groups.setdefault("/".join(parts[:length]), []).append(name)
+    return groups
+
+
+def _needs(node: Node, groups: Mapping[str, list[str]]) -> set[str]:
+    found: set[str] = set()
+    scope: Scope | None = node.scope
+    wanted = {*node.references.steps, *node.step.needs}
+    while scope is not None:
+        for step in wanted:
+            found.update(groups.get(scope.prefix + step, ()))
+        if scope.via is not None:
+            via = scope.via
+            wanted = {*references([via.with_, via.when]).steps, *via.needs}
+        scope = scope.outer
+    return found
+
+
+def _sort(nodes: Mapping[str, Node], needs: Mapping[str, set[str]]) -> list[str]:
+    """Each step after all it needs, otherwise in the order of the recipe."""
+    waiting = {name: len(needs[name]) for name in nodes}
+    dependents: dict[str, list[str]] = {}
+    for name, others in needs.items():
+        for other in others:
+            dependents.setdefault(other, []).append(name)
+    ready = [(node.index, name) for name, node in nodes.items() if not waiting[name]]
+    heapq.heapify(ready)
+    order = []
+    while ready:
+        _, name = heapq.heappop(ready)
+        order.append(name)
+        for dependent in dependents.get(name, ()):
+            waiting[dependent] -= 1
+            if not waiting[dependent]:
+                heapq.heappush(ready, (nodes[dependent].index, dependent))
+    if len(order) < len(nodes):
+        circle = ", ".join(name for name in nodes if waiting[name])
+        raise RecipeError(f"steps wait for each other in a circle: {circle}")
+    return order
+
+
+def _serialise(
+    order: list[str], nodes: Mapping[str, Node], needs: dict[str, set[str]]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, int]]]:
+    """Let the steps of a shared folder, and those that read of it, wait for each other in order."""
+    writers: dict[str, list[str]] = {}
+    readers: dict[str, list[str]] = {}
+    reads: dict[str, dict[str, int]] = {}
+    for name in order:
+        own = nodes[name].folder
+        read = {folder for other in needs[name] if (folder := nodes[other].folder) is not None}
+        for folder in read - {own}:
+            needs[name].add(writers[folder][-1])
+            readers.setdefault(folder, []).append(name)
+            reads.setdefault(name, {})[folder] = len(writers[folder])
+        if own is not None:
+            needs[name].update(writers.get(own, ())[-1:])
+            needs[name].update(readers.pop(own, ()))
+            needs[name].discard(name)
+            writers.setdefault(own, []).append(name)
+    return {folder: tuple(names) for folder, names in writers.items()}, reads
+
+
+def values_with_paths(value: Any) -> Iterator[tuple[str, Any]]:
+    """Leaves of a JSON value with their dotted paths, for comparing two of them."""
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            for path, leaf in values_with_paths(item):
+                yield (f"{key}.{path}" if path and not path.startswith("[") else f"{key}{path}"), leaf
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            for path, leaf in values_with_paths(item):
+                yield (f"[{index}].{path}" if path and not path.startswith("[") else f"[{index}]{path}"), leaf
+    else:
+        yield "", value

@@ -1,0 +1,193 @@
+"""Content keys: everything a step's outputs depend on, as one fingerprint that can be explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from isce2_recipe.errors import InputError, RecipeToolError
+from isce2_recipe.journal.files import Fingerprints, Manifest, json_digest, tree_digest
+from isce2_recipe.journal.values import coerce
+from isce2_recipe.plan.graph import Node, values_with_paths
+
+_MISSING = "(not there)"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A step's content key.
+
+    Attributes
+    ----------
+    digest : str
+        The key itself.
+    parts : dict
+        What went into it, JSON.
+    inputs : dict
+        What the action is called with.
+    files : tuple of Path
+        Files among the inputs whose content went into it.
+    """
+
+    digest: str
+    parts: dict[str, Any]
+    inputs: dict[str, Any]
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One part of a key that is not what it was."""
+
+    name: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return f"{self.name}: {_show(self.before)} -> {_show(self.after)}"
+
+
+def _show(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """The parts in which two keys differ."""
+    old, new = dict(values_with_paths(before)), dict(values_with_paths(after))
+    return [
+        Change(name, old.get(name, _MISSING), new.get(name, _MISSING))
+        for name in sorted({*old, *new})
+        if old.get(name, _MISSING) != new.get(name, _MISSING)
+    ]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What keys depend on beside the steps themselves.
+
+    Attributes
+    ----------
+    workdir, base : Path
+        The run's folder; the folder that relative paths among the parameters start from.
+    templates : tuple of Path
+        Folders of templates.
+    prints : Fingerprints
+        What files contain.
+    source, engine : callable
+        The source's fingerprint; the engine's name and version.
+    """
+
+    workdir: Path
+    base: Path
+    templates: tuple[Path, ...]
+    prints: Fingerprints
+    source: Callable[[], str]
+    engine: Callable[[], str]
+
+
+def make(
+    node: Node,
+    given: Mapping[str, Any],
+    setting: Setting,
+    states: Mapping[str, Manifest],
+    folder: Manifest | None,
+) -> Key:
+    """The key of a step whose inputs are known.
+
+    Parameters
+    ----------
+    node : Node
+        The step.
+    given : mapping
+        What its ``with:`` comes to.
+    setting : Setting
+        All else it depends on.
+    states : mapping
+        For shared folders it reads of: what is promised to be there at this point, by path.
+    folder : mapping or None
+        The same for the shared folder it works in.
+
+    Raises
+    ------
+    InputError
+        If an input file is missing.
+    """
+    inputs = _complete(node, given, setting.base)
+    describe = _Describe(setting, states)
+    described = {
+        name: describe(value, _is_file(node.action.inputs[name].annotation), f"{name} of step {node.id}")
+        for name, value in inputs.items()
+    }
+    parts: dict[str, Any] = {"action": f"{node.action.name} v{node.action.version}", "inputs": described}
+    if node.action.fingerprint is not None:
+        parts["also"] = node.action.fingerprint(inputs, setting.templates)
+    if "source" in node.action.uses:
+        parts["source"] = setting.source()
+    if "engine" in node.action.uses:
+        parts["engine"] = setting.engine()
+    if folder is not None:
+        parts["folder"] = {"name": node.folder, "before": tree_digest(folder)}
+    return Key(json_digest(parts), parts, inputs, tuple(describe.files))
+
+
+def _complete(node: Node, given: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Inputs as the signature wants them, its defaults filled in."""
+    found = {}
+    for name, parameter in node.action.inputs.items():
+        if name in given:
+            found[name] = coerce(given[name], parameter.annotation, base)
+        elif parameter.default is not parameter.empty:
+            found[name] = parameter.default
+        else:
+            raise InputError(f"step {node.id} lacks its input '{name}'")
+    return found
+
+
+def _is_file(annotation: Any) -> bool:
+    """Whether values of this type are files whose content counts."""
+    return annotation is Path or any(_is_file(inner) for inner in get_args(annotation))
+
+
+class _Describe:
+    """Values as they enter a key: files by name and, where it counts, content."""
+
+    def __init__(self, setting: Setting, states: Mapping[str, Manifest]) -> None:
+        self._setting = setting
+        self._states = states
+        self.files: list[Path] = []
+
+    def __call__(self, value: Any, content: bool, what: str) -> Any:
+        if isinstance(value, Path):
+            return self._file(value, content, what)
+        if isinstance(value, list | tuple):
+            return [self(item, content, what) for item in value]
+        if isinstance(value, Mapping):
+            return {str(key): self(item, content, what) for key, item in value.items()}
+        if value is None or isinstance(value, str | int | float | bool):
+            return value
+        return str(value)
+
+    def _file(self, path: Path, content: bool, what: str) -> Any:
+        workdir = self._setting.workdir
+        inside = path.is_relative_to(workdir)
+        name = str(path.relative_to(workdir)) if inside else path.name
+        if not content:
+            return {"file": name if inside else str(path)}
+        self.files.append(path)
+        try:
+            return {"file": name, "content": self._promised(name) or self._setting.prints.content(path)}
+        except RecipeToolError as exc:
+            raise InputError(f"{what}: {exc.message}", hint=exc.hint) from exc
+
+    def _promised(self, name: str) -> str | None:
+        """Content of a file of a shared folder as of this point of the order, whatever it is now."""
+        state = self._states.get(name.partition("/")[0])
+        if state is None:
+            return None
+        if name in state and state[name].digest != "folder":
+            return state[name].digest
+        below = {key[len(name) + 1 :]: entry for key, entry in state.items() if key.startswith(f"{name}/")}
+        return tree_digest(below) if below else None

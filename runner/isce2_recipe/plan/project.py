@@ -1,0 +1,212 @@
+"""A recipe with its parameters, its work directory, its source and its engine: all that a plan or a run needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.actions.base import Action
+from isce2_recipe.actions.registry import load_registry
+from isce2_recipe.engines.base import Engine
+from isce2_recipe.journal import log
+from isce2_recipe.journal.files import Entry, Fingerprints
+from isce2_recipe.journal.log import History
+from isce2_recipe.paths import FINGERPRINTS, data_folder
+from isce2_recipe.plan import graph, keys
+from isce2_recipe.plan.folders import SharedFolder
+from isce2_recipe.plan.graph import Graph, Node
+from isce2_recipe.plan.names import Facts, Names, Outputs
+from isce2_recipe.processes import boot_id
+from isce2_recipe.recipe.checking import check
+from isce2_recipe.recipe.loading import recipe_error
+from isce2_recipe.recipe.model import Recipe
+from isce2_recipe.recipe.parameters import resolve_parameters
+from isce2_recipe.sources.base import Source
+
+DEFAULT_SOURCE = "asf"
+DEFAULT_ENGINE = "auto"
+
+
+@dataclass(frozen=True)
+class Project:
+    """What is asked for.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        As loaded.
+    parameters : dict
+        A value for every parameter.
+    given : dict
+        Those the user gave.
+    workdir, base : Path
+        Where it runs; where relative paths among the parameters start. Both absolute.
+    source_text, engine_text : str
+        As the user wrote them.
+    """
+
+    recipe: Recipe
+    parameters: dict[str, Any]
+    given: dict[str, Any]
+    workdir: Path
+    base: Path
+    source_text: str = DEFAULT_SOURCE
+    engine_text: str = DEFAULT_ENGINE
+
+    @cached_property
+    def actions(self) -> dict[str, Action]:
+        """The actions the recipe and its parts use."""
+        registry = load_registry()
+        return {name: registry[name] for name in sorted(_used(self.recipe))}
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Its steps in order."""
+        return graph.build(self.recipe, self.actions)
+
+    @cached_property
+    def source(self) -> Source:
+        """Where inputs come from."""
+        from isce2_recipe.sources import open_source
+
+        return open_source(self.source_text)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What computes."""
+        from isce2_recipe.engines import open_engine
+
+        return open_engine(self.engine_text)
+
+    @cached_property
+    def engine_label(self) -> str:
+        """The engine's name and version."""
+        return f"{self.engine.name} {self.engine.version()}"
+
+    @cached_property
+    def source_label(self) -> str:
+        """The source's fingerprint."""
+        return self.source.fingerprint()
+
+    @cached_property
+    def names(self) -> Names:
+        """What expressions see."""
+        facts = Facts({"source": lambda: self.source.name, "engine": lambda: self.engine.name})
+        return Names(self.graph, self.parameters, facts)
+
+    @cached_property
+    def templates(self) -> tuple[Path, ...]:
+        """Folders of templates: beside the recipe, beside its folder, and those shipped."""
+        here = self.recipe.path.resolve().parent
+        return here / "templates", here.parent / "templates", here, data_folder("templates")
+
+    @cached_property
+    def history(self) -> History:
+        """What the work directory's journal says."""
+        return log.read(self.workdir)
+
+    @cached_property
+    def prints(self) -> Fingerprints:
+        """What files contain, as far as it is known from earlier runs."""
+        trust = not _machine_went_down(self.history)
+        prints = Fingerprints(_read_fingerprints(self.workdir), trust=trust)
+        for done in self.history.done.values():
+            for name, entry in done.files.items():
+                if entry is not None and entry.stat[3]:
+                    prints.learn(f"{self.workdir}/{name}", entry)
+        return prints
+
+    @cached_property
+    def setting(self) -> keys.Setting:
+        """What keys depend on beside the steps."""
+        return keys.Setting(
+            self.workdir,
+            self.base,
+            self.templates,
+            self.prints,
+            lambda: self.source_label,
+            lambda: self.engine_label,
+        )
+
+    def shared(self, folder: str, skipped: set[str]) -> SharedFolder:
+        """A shared folder with the steps that work in it this time."""
+        steps = tuple(name for name in self.graph.folders[folder] if name not in skipped)
+        return SharedFolder(folder, steps, self.history)
+
+    def key(self, node: Node, done: Outputs, skipped: set[str]) -> keys.Key:
+        """The content key of a step, all before it being done."""
+        given = self.names.inputs(node, done)
+        states = {}
+        for folder, position in self.graph.reads.get(node.id, {}).items():
+            states[folder] = self._state(folder, position, skipped)
+        own = None
+        if node.folder is not None:
+            own = self._state(node.folder, self.graph.folders[node.folder].index(node.id), skipped)
+            states[node.folder] = own
+        return keys.make(node, given, self.setting, states, own)
+
+    def _state(self, folder: str, position: int, skipped: set[str]) -> dict[str, Entry]:
+        names = [name for name in self.graph.folders[folder][:position] if name not in skipped]
+        return SharedFolder(folder, tuple(names), self.history).before(len(names))
+
+
+def _used(recipe: Recipe) -> set[str]:
+    found = set()
+    for step in recipe.steps:
+        found |= {step.uses} if step.part is None else _used(step.part)
+    return found
+
+
+def _machine_went_down(history: History) -> bool:
+    """Whether the last run ended with the machine: what was not synced may be lost then."""
+    if not history.runs or history.runs[-1]["event"] == "end":
+        return False
+    return bool(history.runs[-1].get("boot") != boot_id())
+
+
+def _read_fingerprints(workdir: Path) -> dict[str, Entry]:
+    try:
+        found = json.loads((workdir / FINGERPRINTS).read_bytes())
+        return {name: Entry.from_json(item) for name, item in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def make(
+    recipe: Recipe,
+    given: Mapping[str, Any],
+    *,
+    workdir: Path,
+    base: Path,
+    source: str = DEFAULT_SOURCE,
+    engine: str = DEFAULT_ENGINE,
+) -> Project:
+    """A project in which all that can be checked beforehand is right.
+
+    Parameters
+    ----------
+    given : mapping
+        Parameters as the user gave them, typed or as text.
+
+    Raises
+    ------
+    RecipeError
+        With everything wrong with the recipe.
+    ParameterError
+        With everything wrong with the parameters.
+    """
+    problems = [found for found in check(recipe, load_registry()) if found.severity == "error"]
+    if problems:
+        raise recipe_error(tuple(problems), recipe.texts())
+    parameters = resolve_parameters(recipe, given)
+    chosen = {name: parameters[name] for name in given}
+    return Project(recipe, parameters, chosen, workdir.absolute(), base.absolute(), source, engine)
+
+
+def with_workdir(project: Project, workdir: Path) -> Project:
+    """The same project in another work directory."""
+    return replace(project, workdir=workdir.absolute())

@@ -1,0 +1,150 @@
+"""Child processes that never outlive the run that started them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_LINUX = sys.platform == "linux"
+_START_TIME_FIELD = 19  # of /proc/PID/stat after the command's name; proc(5), field 22
+_GROUP_FIELD = 2  # proc(5), field 5
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when the thread that forked it ends.
+
+    Parameters
+    ----------
+    parent : int
+        Process id of the parent: where it has died already, this process ends at once.
+    """
+    if _LINUX:
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def before_exec() -> Callable[[], None]:
+    """A ``preexec_fn`` for `subprocess` under which the child dies with the calling process.
+
+    The child stays in the caller's process group, which the runner ends as a whole. To be called in the
+    thread that starts the child and outlives it.
+    """
+    parent = os.getpid()
+    if _LINUX:
+        prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+        def prepare() -> None:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != parent:
+                os._exit(1)
+
+        return prepare
+    return lambda: None
+
+
+def host_name() -> str:
+    """This machine's name."""
+    return socket.gethostname()
+
+
+def boot_id() -> str:
+    """A text that changes with every start of the machine; empty where there is none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def start_time(pid: int) -> str | None:
+    """When a process began, as a text to compare; None when there is no such process.
+
+    Together with the process id it names a process for good: ids are used again, pairs are not.
+    """
+    if not _LINUX:
+        return "" if is_alive(pid) else None
+    stat = _stat_fields(pid)
+    return None if stat is None or stat[0] == "Z" else stat[_START_TIME_FIELD]
+
+
+def _stat_fields(pid: int) -> list[str] | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return text[text.rindex(")") + 2 :].split()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of that id exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def kill_group(group: int, number: int = signal.SIGKILL) -> None:
+    """Send a signal to every process of a group that is still there."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def end_orphans(group: int, since: str, marker: str, patience_s: float = 10.0) -> int:
+    """Kill what a killed run left behind, and wait until it is gone.
+
+    Parameters
+    ----------
+    group : int
+        Process group of a step of that run.
+    since : str
+        `start_time` of the step's first process: an older process is a stranger that has the number by chance.
+    marker : str
+        ``NAME=value`` of a variable in the environment of every program the step started.
+    patience_s : float
+        Seconds to wait for the end of what was killed.
+
+    Returns
+    -------
+    int
+        How many processes there were.
+    """
+    found = list(_orphans(group, since, marker))
+    for pid in found:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + patience_s
+    while any(start_time(pid) is not None for pid in found) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return len(found)
+
+
+def _orphans(group: int, since: str, marker: str) -> Iterator[int]:
+    if not _LINUX:
+        return
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        fields = _stat_fields(int(folder.name))
+        if fields is None:
+            continue
+        same_group = int(fields[_GROUP_FIELD]) == group and int(fields[_START_TIME_FIELD]) >= int(since)
+        if same_group or _has_marker(folder, marker):
+            yield int(folder.name)
+
+
+def _has_marker(process: Path, marker: str) -> bool:
+    try:
+        return marker.encode() in process.joinpath("environ").read_bytes().split(b"\0")
+    except OSError:
+        return False

@@ -1,0 +1,264 @@
+"""A run as people and programs see it: JSON lines, plain lines, or a live tree on a terminal."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.table import Table
+
+Event = dict[str, Any]
+
+_MARKS = {"waiting": " ", "running": "»", "done": "✓", "cached": "=", "skipped": "-", "failed": "✗"}
+_STYLES = {"running": "cyan", "done": "green", "cached": "green dim", "skipped": "dim", "failed": "red bold"}
+_PLAIN_STEP = 0.25  # of a step's way between two plain lines
+_REFRESH_S = 0.2
+
+
+def megabytes(size: float) -> str:
+    """Memory for people."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def duration(seconds: float) -> str:
+    """A time span for people."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+class JsonLines:
+    """One JSON object a line, as documented in ``docs/events.md``."""
+
+    def __init__(self, stream: IO[str], redact: Callable[[str], str]) -> None:
+        self._stream = stream
+        self._redact = redact
+
+    def __call__(self, event: Event) -> None:
+        """Write one event."""
+        if event["event"] == "tick":
+            return
+        stamped = {"event": event["event"], "time": round(time.time(), 3), **event}
+        self._stream.write(self._redact(json.dumps(stamped, ensure_ascii=False)) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+class PlainLines:
+    """A line for everything worth one; for logs and pipes."""
+
+    def __init__(self, stream: IO[str], redact: Callable[[str], str]) -> None:
+        self._stream = stream
+        self._redact = redact
+        self._told: dict[str, float] = {}
+        self._cached = 0
+
+    def __call__(self, event: Event) -> None:
+        """Write the event's line, if it has one."""
+        handler = getattr(self, "_on_" + event["event"].replace(".", "_"), None)
+        if handler is not None:
+            handler(event)
+
+    def _say(self, text: str) -> None:
+        self._stream.write(self._redact(text) + "\n")
+        self._stream.flush()
+
+    def _on_run_started(self, event: Event) -> None:
+        self._say(f"{event['recipe']} in {event['workdir']}, {len(event['steps'])} steps")
+
+    def _on_warning(self, event: Event) -> None:
+        self._say(f"warning: {event['message']}")
+
+    def _on_step_started(self, event: Event) -> None:
+        again = f" (attempt {event['attempt']})" if event["attempt"] > 1 else ""
+        self._told[event["step"]] = 0.0
+        self._say(f"{event['step']}: started{again}: {event['reason']}")
+
+    def _on_step_progress(self, event: Event) -> None:
+        if event["fraction"] - self._told.get(event["step"], 0.0) >= _PLAIN_STEP:
+            self._told[event["step"]] = event["fraction"]
+            text = f" {event['text']}" if event["text"] else ""
+            self._say(f"{event['step']}: {event['fraction']:.0%}{text}")
+
+    def _on_step_done(self, event: Event) -> None:
+        self._say(f"{event['step']}: done in {duration(event['seconds'])}, {megabytes(event['memory'])}")
+
+    def _on_step_cached(self, event: Event) -> None:
+        self._cached += 1
+
+    def _on_step_skipped(self, event: Event) -> None:
+        self._say(f"{event['step']}: skipped, {event['reason']}")
+
+    def _on_step_retry(self, event: Event) -> None:
+        self._say(f"{event['message']}; trying again in {duration(event['wait'])}")
+
+    def _on_step_failed(self, event: Event) -> None:
+        self._say(f"{event['step']}: failed")
+
+    def close(self) -> None:
+        """Say what there was no need to do."""
+        if self._cached:
+            self._say(f"{self._cached} steps were up to date")
+
+
+@dataclass
+class _Row:
+    """What is known of a step."""
+
+    id: str
+    summary: str
+    state: str = "waiting"
+    fraction: float | None = None
+    text: str = ""
+    began: float = 0.0
+    seconds: float = 0.0
+    memory: float = 0.0
+    pid: int = 0
+
+
+class Tree:
+    """The steps as a live tree: state, percent, elapsed time, peak memory."""
+
+    def __init__(self, stream: IO[str], redact: Callable[[str], str]) -> None:
+        from rich.console import Console
+
+        self._console = Console(file=stream, highlight=False)
+        self._redact = redact
+        self._rows: dict[str, _Row] = {}
+        self._live: Live | None = None
+        self._next = 0.0
+        self._began = time.monotonic()
+        self._title = ""
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event and show it."""
+        handler = getattr(self, "_on_" + event["event"].replace(".", "_"), None)
+        if handler is not None:
+            handler(event)
+        now = time.monotonic()
+        if self._live is not None and (now >= self._next or event["event"] != "step.progress"):
+            if event["event"].startswith("step.cached") and now < self._next:
+                return
+            self._next = now + _REFRESH_S
+            self._live.update(self._table(now), refresh=True)
+
+    def _on_run_started(self, event: Event) -> None:
+        from rich.live import Live
+
+        self._rows = {one["step"]: _Row(one["step"], one["summary"]) for one in event["steps"]}
+        self._title = f"{event['recipe']} in {event['workdir']}"
+        # No thread of its own: the runner forks.
+        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="ellipsis")
+        self._live.start()
+
+    def _on_warning(self, event: Event) -> None:
+        self._console.print(f"warning: {self._redact(event['message'])}", style="yellow", markup=False)
+
+    def _on_step_started(self, event: Event) -> None:
+        row = self._rows[event["step"]]
+        row.state, row.began, row.fraction, row.pid = "running", time.monotonic(), None, event["pid"]
+        row.text = f"attempt {event['attempt']}" if event["attempt"] > 1 else ""
+
+    def _on_step_progress(self, event: Event) -> None:
+        row = self._rows[event["step"]]
+        row.fraction, row.text = event["fraction"], event["text"]
+
+    def _on_step_retry(self, event: Event) -> None:
+        self._console.print(self._redact(event["message"]), style="yellow", markup=False)
+
+    def _settled(self, event: Event) -> None:
+        row = self._rows[event["step"]]
+        row.state, row.text, row.fraction = event["event"].partition(".")[2], "", None
+        row.seconds, row.memory = event.get("seconds", 0.0), event.get("memory", 0.0)
+
+    _on_step_done = _on_step_cached = _on_step_skipped = _on_step_failed = _settled
+
+    def _table(self, now: float) -> Table:
+        from rich.table import Table
+
+        table = Table.grid(padding=(0, 1))
+        table.add_row("", f"[bold]{_escape(self._title)}[/]", "", duration(now - self._began), "")
+        for row in self._visible():
+            style = _STYLES.get(row.state, "")
+            indent = "  " * row.id.count("/")
+            name = f"{indent}{row.id.rpartition('/')[2]}"
+            table.add_row(
+                _MARKS[row.state], name, self._detail(row), self._time(row, now), _memory(row), style=style
+            )
+        return table
+
+    def _visible(self) -> list[_Row]:
+        """All rows, or where the terminal is too low those that matter most."""
+        rows = list(self._rows.values())
+        room = max(4, self._console.height - 3)
+        if len(rows) <= room:
+            return rows
+        lively = [row for row in rows if row.state in ("running", "failed")]
+        rest = [row for row in rows if row.state == "waiting"] + [row for row in rows if row.state == "done"][
+            ::-1
+        ]
+        chosen = {row.id for row in [*lively, *rest][:room]}
+        return [row for row in rows if row.id in chosen]
+
+    def _detail(self, row: _Row) -> str:
+        if row.state != "running":
+            return _escape("up to date" if row.state == "cached" else row.summary)
+        if row.fraction is None:
+            return _escape(row.text or row.summary)
+        filled = round(20 * row.fraction)
+        return f"{'━' * filled}[dim]{'━' * (20 - filled)}[/] {row.fraction:4.0%} {_escape(self._redact(row.text))}"
+
+    def _time(self, row: _Row, now: float) -> str:
+        seconds = now - row.began if row.state == "running" else row.seconds
+        return duration(seconds) if row.state in ("running", "done", "failed") else ""
+
+    def close(self) -> None:
+        """Leave the last state on the screen."""
+        if self._live is not None:
+            self._live.update(self._table(time.monotonic()), refresh=True)
+            self._live.stop()
+            self._live = None
+
+
+def _memory(row: _Row) -> str:
+    size = _resident(row.pid) if row.state == "running" else row.memory
+    row.memory = max(row.memory, size)
+    return megabytes(row.memory) if row.memory and row.state in ("running", "done", "failed") else ""
+
+
+def _resident(pid: int) -> float:
+    """Resident memory of a process, bytes; 0 where the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/statm") as file:  # noqa: PTH123
+            return int(file.read().split()[1]) * 4096.0
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+@dataclass
+class Recorder:
+    """Keeps events, for tests and for Python's users."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        """Keep it."""
+        self.events.append(event)
+
+    def close(self) -> None:
+        """Nothing to do."""

@@ -1,0 +1,1 @@
+"""Carries a plan out: child processes, shared folders, records."""

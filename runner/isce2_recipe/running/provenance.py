@@ -1,0 +1,189 @@
+"""What a run leaves for people and for reruns: ``run.json`` and ``resolved.yml``."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe import __version__
+from isce2_recipe.journal.files import text_digest
+from isce2_recipe.journal.values import encode
+from isce2_recipe.paths import RESOLVED_RECIPE, RUN_RECORD, data_folder
+from isce2_recipe.plan.project import Project
+from isce2_recipe.processes import host_name
+from isce2_recipe.recipe.model import Recipe
+from isce2_recipe.redact import MASK
+
+_PACKAGES = ("numpy", "scipy", "numba", "rasterio", "snaphu", "jinja2", "pyyaml", "lxml")
+_TEMPLATE = "*.j2"
+
+
+def write(
+    project: Project,
+    steps: Mapping[str, Mapping[str, Any]],
+    outputs: Mapping[str, Any],
+    command: tuple[str, ...],
+    seconds: float,
+    redact: Callable[[str], str],
+) -> None:
+    """Write the records of a run into its work directory."""
+    _replace(project.workdir / RESOLVED_RECIPE, redact(resolved_text(project)))
+    _copy_parts(project.recipe, project.workdir)
+    _copy_templates(project)
+    record = run_record(project, steps, outputs, command, seconds)
+    _replace(project.workdir / RUN_RECORD, redact(json.dumps(record, indent=1, ensure_ascii=False)) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def run_record(
+    project: Project,
+    steps: Mapping[str, Mapping[str, Any]],
+    outputs: Mapping[str, Any],
+    command: tuple[str, ...],
+    seconds: float,
+) -> dict[str, Any]:
+    """All there is to know about a run, as JSON."""
+    engine_used = any("engine" in node.action.uses for node in project.graph.nodes.values())
+    source_used = any("source" in node.action.uses for node in project.graph.nodes.values())
+    return {
+        "isce2_recipe": __version__,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "command": list(command),
+        "folder": str(project.base),
+        "host": {"name": host_name(), "system": platform.platform(), "python": platform.python_version()},
+        "packages": _versions(),
+        "recipe": {
+            "name": project.recipe.name,
+            "path": str(project.recipe.path),
+            "fingerprint": text_digest(json.dumps(project.recipe.texts(), sort_keys=True)),
+            "resolved": _resolved(project),
+        },
+        "parameters": _shown(project),
+        "source": {"asked": project.source_text, "used": project.source_label if source_used else None},
+        "engine": {"asked": project.engine_text, "used": project.engine_label if engine_used else None},
+        "actions": {name: action.version for name, action in project.actions.items()},
+        "steps": {name: {**facts, "files": _files(project, name, facts)} for name, facts in steps.items()},
+        "outputs": encode(dict(outputs), project.workdir),
+    }
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _files(project: Project, step: str, facts: Mapping[str, Any]) -> dict[str, str]:
+    if facts["status"] not in ("done", "cached"):
+        return {}
+    made = project.history.done[step].made
+    return {name: entry.digest for name, entry in sorted(made.items()) if entry.digest != "folder"}
+
+
+def _shown(project: Project) -> dict[str, Any]:
+    """Parameters without the values of secret ones."""
+    return {
+        name: MASK if project.recipe.parameters[name].secret and value is not None else value
+        for name, value in project.parameters.items()
+    }
+
+
+def _resolved(project: Project) -> dict[str, Any]:
+    """The recipe with every parameter's value as its default."""
+    data = dict(project.recipe.document.data)
+    parameters = {name: dict(schema) for name, schema in data.get("parameters", {}).items()}
+    required = list(data.get("required", ()))
+    for name, value in project.parameters.items():
+        if project.recipe.parameters[name].secret:
+            continue
+        if value is not None or project.recipe.parameters[name].has_default:
+            parameters[name]["default"] = value
+            required = [other for other in required if other != name]
+    if parameters:
+        data["parameters"] = parameters
+    data.pop("required", None)
+    if required:
+        data["required"] = required
+    return data
+
+
+def resolved_text(project: Project) -> str:
+    """A recipe that runs again as it is, with the values of this run."""
+    return (
+        f"# What ran here, by isce2-recipe {__version__}: every parameter has its value of this run.\n"
+        f"# To run it again: {rerun_command(project)}\n" + dump(_resolved(project))
+    )
+
+
+def rerun_command(project: Project) -> str:
+    """The line that runs a work directory's recipe again."""
+    words = ["isce2-recipe", "run", str(project.workdir / RESOLVED_RECIPE), "--workdir", str(project.workdir)]
+    words += ["--source", project.source_text, "--engine", project.engine_text]
+    return shlex.join(words)
+
+
+def dump(data: Any) -> str:
+    """A value as YAML that our reader understands as it was meant."""
+    import yaml
+
+    from isce2_recipe.recipe.document import resolve_scalar
+
+    class Dumper(yaml.SafeDumper):
+        """Quotes every text that would be read as something else."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text(dumper: yaml.SafeDumper, value: str) -> Any:
+        style = "|" if "\n" in value else None if isinstance(resolve_scalar(value), str) else '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110))
+
+
+def _copy_parts(recipe: Recipe, folder: Path) -> None:
+    """Parts that do not come with the package lie beside the resolved recipe."""
+    shipped = data_folder("recipes").resolve()
+    for step in recipe.steps:
+        part = step.part
+        if part is None or part.path.resolve().is_relative_to(shipped):
+            continue
+        target = folder / step.uses
+        if target.resolve() != part.path.resolve():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _replace(target, part.document.text)
+        _copy_parts(part, target.parent)
+
+
+def _copy_templates(project: Project) -> None:
+    """So do the recipe's own templates."""
+    target = project.workdir / "templates"
+    *own, shipped = project.templates
+    for folder in own:
+        if folder.resolve() in (shipped.resolve(), target.resolve()) or not folder.is_dir():
+            continue
+        files = folder.glob(_TEMPLATE) if folder == own[-1] else folder.rglob(_TEMPLATE)
+        for file in files:
+            copy = target / file.relative_to(folder)
+            if not copy.exists() or copy.read_bytes() != file.read_bytes():
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, copy)

@@ -1,0 +1,62 @@
+"""What this machine has, and what a step may take of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.recipe.units import amount
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Threads, bytes of memory, bytes of disk."""
+
+    cpus: int
+    memory: float
+    disk: float
+
+
+def processors() -> int:
+    """Processors this process may use, a container's limit included."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        quota, period = (_CGROUP / "cpu.max").read_text().split()
+        count = min(count, max(1, round(int(quota) / int(period))))
+    return count
+
+
+def memory_bytes() -> float:
+    """Memory of this machine, or a container's limit."""
+    total = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with suppress(OSError, ValueError):
+        total = min(total, float((_CGROUP / "memory.max").read_text()))
+    return total
+
+
+def disk_bytes(folder: Path) -> float:
+    """Free space where a folder is, or will be."""
+    while not folder.exists():
+        folder = folder.parent
+    return float(shutil.disk_usage(folder).free)
+
+
+def wanted(resources: dict[str, Any], limit: int) -> Resources:
+    """What a step asks for, its expressions evaluated; one processor where it says nothing."""
+    cpus = max(1, min(limit, int(amount(resources.get("cpus", 1)))))
+    return Resources(cpus, amount(resources.get("memory", 0)), amount(resources.get("disk", 0)))
+
+
+def words(size: float) -> str:
+    """A number of bytes for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

@@ -1,0 +1,530 @@
+"""Runs the steps of a graph: in order, side by side where they may be, each only where it has to."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from isce2_recipe import processes
+from isce2_recipe.errors import RecipeToolError, StepFailed
+from isce2_recipe.journal import checkpoints
+from isce2_recipe.journal.files import Manifest
+from isce2_recipe.journal.log import Done, Journal
+from isce2_recipe.journal.values import decode
+from isce2_recipe.paths import LOGS, SCRATCH
+from isce2_recipe.plan import decide
+from isce2_recipe.plan.decide import Verdict
+from isce2_recipe.plan.folders import SharedFolder, bring_back, matcher, refuse_strangers
+from isce2_recipe.plan.graph import Node
+from isce2_recipe.plan.keys import Key, changes
+from isce2_recipe.plan.names import skipped_outputs
+from isce2_recipe.plan.project import Project
+from isce2_recipe.recipe.units import seconds
+from isce2_recipe.running import failures, worker
+from isce2_recipe.running.child import Task
+from isce2_recipe.running.resources import Resources, memory_bytes, processors, wanted
+from isce2_recipe.running.worker import Ending, Worker
+
+Emit = Callable[[dict[str, Any]], None]
+
+_TICK_S = 0.5  # between looks at the clock while nothing happens
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may run at a time."""
+
+    jobs: int
+    cpus: int
+    memory: float
+
+    @classmethod
+    def of_machine(cls, jobs: int | None = None, cpus: int | None = None) -> Limits:
+        """All this machine has, or less."""
+        count = cpus or processors()
+        return cls(jobs or max(4, count), count, memory_bytes())
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which steps to carry out.
+
+    Attributes
+    ----------
+    steps : frozenset of str
+        Those to look at.
+    forced : dict
+        Those to run in any case, with the reason.
+    """
+
+    steps: frozenset[str]
+    forced: dict[str, str]
+
+
+@dataclass
+class _Waiting:
+    """A step that has to run and waits for its turn."""
+
+    node: Node
+    key: Key
+    verdict: Verdict
+    resources: Resources
+    attempt: int = 1
+    not_before: float = 0.0
+
+
+@dataclass
+class Report:
+    """What became of the steps.
+
+    Attributes
+    ----------
+    steps : dict
+        By id: status (``done``, ``cached``, ``skipped``, ``failed``), reason and facts.
+    outputs : dict
+        Outputs of the steps that are done or skipped, files absolute.
+    failure : RecipeToolError or None
+        The first failure.
+    """
+
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failure: RecipeToolError | None = None
+
+
+class Scheduler:
+    """Carries out one run. The work directory's lock is held by the caller.
+
+    Parameters
+    ----------
+    project : Project
+        What to run.
+    journal : Journal
+        Where to record it.
+    selection : Selection
+        Which steps.
+    limits : Limits
+        How much at a time.
+    emit : callable
+        Told of everything that happens.
+    redact : callable
+        Takes secrets out of a text.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        journal: Journal,
+        selection: Selection,
+        limits: Limits,
+        emit: Emit,
+        redact: Callable[[str], str],
+    ) -> None:
+        self.report = Report()
+        self.stopped_by = 0
+        self._project = project
+        self._graph = project.graph
+        self._journal = journal
+        self._selection = selection
+        self._limits = limits
+        self._emit = emit
+        self._redact = redact
+        self._matches = matcher(project.workdir, project.prints)
+        self._forced = dict(selection.forced)
+        self._skipped: set[str] = set()
+        self._waiting: list[_Waiting] = []
+        self._workers: dict[str, tuple[Worker, _Waiting]] = {}
+        self._stale: set[str] = set()
+        self._order = {name: index for index, name in enumerate(self._graph.nodes)}
+        self._dependents: dict[str, list[str]] = {name: [] for name in self._graph.nodes}
+        for name, needs in self._graph.needs.items():
+            for other in needs:
+                self._dependents[other].append(name)
+        self._ready: list[int] = []
+        self._names = list(self._graph.nodes)
+        self._missing: dict[str, int] = {}
+        self._count()
+
+    def _count(self) -> None:
+        """Find out anew which steps wait for how many others."""
+        done = self.report.outputs
+        self._missing = {
+            name: sum(other not in done for other in needs)
+            for name, needs in self._graph.needs.items()
+            if name in self._selection.steps and name not in done and name not in self._workers
+        }
+        waiting = {item.node.id for item in self._waiting}
+        self._ready = [
+            self._order[name] for name, count in self._missing.items() if not count and name not in waiting
+        ]
+        heapq.heapify(self._ready)
+
+    def run(self, wakeup: int) -> Report:
+        """Run until all is done, something failed or a signal came.
+
+        Parameters
+        ----------
+        wakeup : int
+            File that can be read when a signal has arrived.
+        """
+        while True:
+            self._look_at_ready()
+            self._launch()
+            if not self._workers and (not self._waiting or self._halted):
+                return self.report
+            self._listen(wakeup)
+            self._collect()
+
+    @property
+    def _halted(self) -> bool:
+        """Whether nothing new is to be started."""
+        return self.report.failure is not None or bool(self.stopped_by)
+
+    def stop(self, number: int) -> None:
+        """End all running steps: at the first call with grace, at the second at once."""
+        self.stopped_by = number
+        for running, _ in self._workers.values():
+            running.stop("stopped")
+
+    # What is to be done with each step.
+
+    def _look_at_ready(self) -> None:
+        while self._ready and not self._halted:
+            node = self._graph.nodes[self._names[heapq.heappop(self._ready)]]
+            try:
+                self._look_at(node)
+            except RecipeToolError as exc:
+                self._fail(node.id, exc, {})
+
+    def _look_at(self, node: Node) -> None:
+        if not self._project.names.wanted(node, self.report.outputs):
+            self._skipped.add(node.id)
+            self._undo(node)
+            facts = {"status": "skipped", "reason": "its condition is false"}
+            self._settle(node.id, skipped_outputs(node), facts)
+            return
+        self._skipped.discard(node.id)
+        key = self._project.key(node, self.report.outputs, self._skipped)
+        verdict = self._judge(node, key)
+        if verdict.run:
+            self._waiting.append(_Waiting(node, key, verdict, self._resources(node)))
+            return
+        done = self._project.history.done[node.id]
+        outputs = decode(done.outputs, self._project.workdir)
+        self._settle(
+            node.id, outputs, {"status": "cached", "reason": verdict.reason, "key": key.digest, **done.facts}
+        )
+
+    def _undo(self, node: Node) -> None:
+        """Take back what a step that is skipped now did to a shared folder in an earlier run."""
+        done = self._project.history.done.get(node.id)
+        if node.folder is None or done is None:
+            return
+        chain = self._graph.folders[node.folder]
+        names = [name for name in chain[: chain.index(node.id)] if name not in self._skipped]
+        shared = SharedFolder(node.folder, tuple(names), self._project.history)
+        dropped = {"event": "dropped", "step": node.id}
+        self._journal.append(dropped)
+        self._project.history.add(dropped)
+        workdir, state = self._project.workdir, shared.before(len(names))
+        lost = bring_back(workdir, node.folder, state, self._project.prints)
+        if lost:
+            self._go_back(shared, len(names), lost)
+
+    def _judge(self, node: Node, key: Key) -> Verdict:
+        if node.id in self._forced:
+            return Verdict(True, self._forced[node.id])
+        return decide.judge(
+            node.id, key, self._project.history, self._matches, self._project.workdir, self._shared(node)
+        )
+
+    def _shared(self, node: Node) -> Any:
+        if node.folder is None:
+            return None
+        shared = self._project.shared(node.folder, self._skipped)
+        return shared, shared.steps.index(node.id)
+
+    def _setting(self, node: Node, value: Any, key: str) -> Any:
+        return self._project.names.setting(node, value, key, self.report.outputs)
+
+    def _resources(self, node: Node) -> Resources:
+        return wanted(dict(self._setting(node, node.step.resources, "resources")), self._limits.cpus)
+
+    def _settle(self, step: str, outputs: dict[str, Any], facts: dict[str, Any]) -> None:
+        """Note what became of a step and free those that waited for it."""
+        self.report.outputs[step] = outputs
+        self.report.steps[step] = facts
+        self._missing.pop(step, None)
+        self._emit({"event": f"step.{facts['status']}", "step": step, **facts})
+        for name in self._dependents[step]:
+            if name in self._missing:
+                self._missing[name] -= 1
+                if not self._missing[name]:
+                    heapq.heappush(self._ready, self._order[name])
+
+    # Starting steps.
+
+    def _launch(self) -> None:
+        now = time.monotonic()
+        for item in list(self._waiting):
+            if self._halted or len(self._workers) >= self._limits.jobs:
+                return
+            if item.not_before <= now and self._fits(item.resources):
+                self._waiting.remove(item)
+                try:
+                    self._start(item)
+                except RecipeToolError as exc:
+                    self._fail(item.node.id, exc, {})
+                except OSError as exc:
+                    self._fail(item.node.id, failures.of_system(exc, item.node.id), {})
+
+    def _fits(self, asked: Resources) -> bool:
+        if not self._workers:
+            return True
+        used = [item.resources for _, item in self._workers.values()]
+        cpus = sum(one.cpus for one in used) + asked.cpus
+        memory = sum(one.memory for one in used) + asked.memory
+        return cpus <= self._limits.cpus and memory <= self._limits.memory
+
+    def _start(self, item: _Waiting) -> None:
+        node, workdir = item.node, self._project.workdir
+        refuse_strangers(workdir, node.folder or node.id, self._project.history)
+        prepared = self._prepare(item)
+        if prepared is None:
+            return
+        log_path = workdir / LOGS / f"{node.id}.log"
+        self._record_start(item)
+        task = self._task(item, prepared)
+        running = worker.start(self._project, task, self._redact, log_path, again=item.attempt > 1)
+        group = {"event": "pid", "step": node.id, "pid": running.pid}
+        self._journal.append({**group, "since": processes.start_time(running.pid)}, sync=False)
+        timeout = self._setting(node, node.step.timeout, "timeout")
+        if timeout is not None:
+            running.deadline = running.started + seconds(timeout)
+        self._workers[node.id] = (running, item)
+        self._missing.pop(node.id, None)
+        self._emit(
+            {
+                "event": "step.started",
+                "step": node.id,
+                "attempt": item.attempt,
+                "reason": item.verdict.reason,
+                "log": str(log_path),
+                "pid": running.pid,
+            }
+        )
+
+    def _record_start(self, item: _Waiting) -> None:
+        node = item.node
+        record = {
+            "event": "start",
+            "step": node.id,
+            "key": item.key.digest,
+            "folder": node.folder,
+            "attempt": item.attempt,
+            "reason": item.verdict.reason,
+            "changes": [[change.name, change.before, change.after] for change in item.verdict.changes],
+        }
+        self._journal.append(record, sync=node.folder is not None)
+        self._project.history.add(record)
+
+    def _task(self, item: _Waiting, before: Manifest) -> Task:
+        node, workdir = item.node, self._project.workdir
+        if node.folder is not None:
+            out = published = workdir / node.folder
+        else:
+            out, published = workdir / SCRATCH / node.id, workdir / node.id
+            checkpoints.remove(out)
+            out.mkdir(parents=True)
+        return Task(node, item.key.inputs, out, published, before, item.resources.cpus)
+
+    def _prepare(self, item: _Waiting) -> Manifest | None:
+        """What is in the step's shared folder, made what it should be; None where steps before must run again."""
+        node = item.node
+        before: Manifest = {}
+        for folder, position in self._graph.reads.get(node.id, {}).items():
+            if not self._restore_inputs(item, folder, position):
+                return None
+        if node.folder is not None:
+            shared, position = self._shared(node)
+            before = shared.before(position)
+            lost = bring_back(self._project.workdir, shared.name, before, self._project.prints)
+            if lost:
+                self._go_back(shared, position, lost)
+                return None
+        return before
+
+    def _restore_inputs(self, item: _Waiting, folder: str, position: int) -> bool:
+        """Whether the files it reads of a shared folder are as they were at this point of the order."""
+        names = [name for name in self._graph.folders[folder][:position] if name not in self._skipped]
+        shared = SharedFolder(folder, tuple(names), self._project.history)
+        workdir = self._project.workdir
+        roots = [
+            str(path.relative_to(workdir)) for path in item.key.files if path.is_relative_to(workdir / folder)
+        ]
+        lost = [
+            name
+            for name, entry in shared.before(len(names)).items()
+            if any(name == root or name.startswith(f"{root}/") for root in roots)
+            and not self._matches(name, entry)
+            and not checkpoints.put_back(workdir, name, entry)
+        ]
+        if lost:
+            self._go_back(shared, len(names), lost)
+        return not lost
+
+    def _go_back(self, shared: SharedFolder, position: int, lost: list[str]) -> None:
+        """Have the steps run again from the one on that last wrote the first of the lost files."""
+        first = min(shared.last_writer(name, position) for name in lost)
+        again = shared.steps[first:position]
+        self._forced.update(dict.fromkeys(again, f"{lost[0]} is needed as this step left it"))
+        stale = self._graph.descendants(again)
+        for name in stale & self.report.outputs.keys():
+            del self.report.outputs[name]
+        self._stale |= stale & self._workers.keys()
+        self._waiting = [item for item in self._waiting if item.node.id not in stale]
+        self._count()
+
+    # What comes of running steps.
+
+    def _listen(self, wakeup: int) -> None:
+        """Wait for output, progress, the end of a step, a signal or a time limit."""
+        by_file: dict[int, Worker] = {}
+        for running, _ in self._workers.values():
+            by_file |= dict.fromkeys(running.open_pipes(), running)
+        now = time.monotonic()
+        times = [running.deadline for running, _ in self._workers.values()]
+        times += [item.not_before for item in self._waiting if item.not_before > now]
+        pause = max(0.0, min([_TICK_S, *(moment - now for moment in times)]))
+        readable, _, _ = select.select([wakeup, *by_file], [], [], pause)
+        for descriptor in readable:
+            if descriptor == wakeup:
+                os.read(wakeup, 1 << 12)
+                continue
+            self._progress(by_file[descriptor], descriptor)
+        if not readable:
+            self._emit({"event": "tick"})
+
+    def _progress(self, running: Worker, descriptor: int) -> None:
+        for message in running.read(descriptor):
+            fraction, text = message["progress"], self._redact(message["text"])
+            self._emit(
+                {"event": "step.progress", "step": running.task.node.id, "fraction": fraction, "text": text}
+            )
+
+    def _collect(self) -> None:
+        for name, (running, item) in list(self._workers.items()):
+            running.overdue()
+            ending = running.reap()
+            if ending is None:
+                continue
+            del self._workers[name]
+            if ending.kind == "done":
+                self._finish(item, running, ending)
+            else:
+                self._failed(item, running, ending)
+
+    def _finish(self, item: _Waiting, running: Worker, ending: Ending) -> None:
+        node = item.node
+        if node.id in self._stale:
+            self._stale.discard(node.id)
+            self._count()
+            return
+        try:
+            self._check_inputs(item)
+            self._publish(running.task)
+            self._record_done(item, ending)
+        except RecipeToolError as exc:
+            self._fail(node.id, exc, {})
+        except OSError as exc:
+            self._fail(node.id, failures.of_system(exc, node.id), {})
+
+    def _check_inputs(self, item: _Waiting) -> None:
+        """Refuse outputs of inputs that were not the same from the first to the last moment."""
+        now = self._project.key(item.node, self.report.outputs, self._skipped)
+        if now.digest != item.key.digest:
+            found = changes(item.key.parts, now.parts)
+            what = found[0].name.removeprefix("inputs.") if found else "an input"
+            raise StepFailed(
+                f"{what} of step {item.node.id} changed while the step ran; its outputs are not used",
+                hint="run again when nothing else writes to it",
+            )
+
+    def _publish(self, task: Task) -> None:
+        """Give a step's files their place by one rename."""
+        if task.out == task.published:
+            return
+        task.published.parent.mkdir(parents=True, exist_ok=True)
+        old = task.out.with_name(f"{task.out.name}.old")
+        checkpoints.remove(old)
+        if os.path.lexists(task.published):
+            task.published.rename(old)
+        task.out.rename(task.published)
+        checkpoints.remove(old)
+
+    def _record_done(self, item: _Waiting, ending: Ending) -> None:
+        node, history = item.node, self._project.history
+        facts = {
+            "seconds": round(ending.seconds, 3),
+            "cpu_seconds": round(ending.cpu_seconds, 3),
+            "memory": ending.memory,
+            "attempts": item.attempt,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        history.lines += 1
+        done = Done(
+            node.id,
+            item.key.digest,
+            item.key.parts,
+            ending.outputs or {},
+            ending.files or {},
+            history.lines,
+            facts,
+        )
+        self._journal.finished(done)
+        history.finish(done)
+        for name, entry in done.made.items():
+            if entry.stat[3]:
+                self._project.prints.learn(f"{self._project.workdir}/{name}", entry)
+        self._forced.pop(node.id, None)
+        outputs = decode(done.outputs, self._project.workdir)
+        reason = {"reason": item.verdict.reason, "key": item.key.digest}
+        self._settle(node.id, outputs, {"status": "done", **reason, **facts})
+
+    def _failed(self, item: _Waiting, running: Worker, ending: Ending) -> None:
+        node = item.node
+        retry = node.step.retry
+        if ending.kind in retry.on and item.attempt <= retry.count and not self._halted:
+            wait = seconds(self._setting(node, retry.backoff, "retry")) * 2 ** (item.attempt - 1)
+            error = failures.of_ending(ending, running, self._project)
+            self._emit(
+                {
+                    "event": "step.retry",
+                    "step": node.id,
+                    "attempt": item.attempt,
+                    "wait": wait,
+                    "message": self._redact(error.message),
+                }
+            )
+            item.attempt += 1
+            item.not_before = time.monotonic() + wait
+            self._waiting.append(item)
+            return
+        facts = {"seconds": round(ending.seconds, 3), "memory": ending.memory, "exit": ending.status}
+        self._fail(node.id, failures.of_ending(ending, running, self._project), facts)
+
+    def _fail(self, step: str, error: RecipeToolError, facts: dict[str, Any]) -> None:
+        """Note a failure. What runs besides may finish, nothing new is started."""
+        self._journal.append({"event": "failed", "step": step})
+        self._project.history.add({"event": "failed", "step": step})
+        if self.report.failure is None:
+            self.report.failure = error
+        message = self._redact(error.message)
+        self.report.steps[step] = {"status": "failed", "reason": message, **facts}
+        self._emit({"event": "step.failed", "step": step, "message": message, "hint": error.hint, **facts})

@@ -1,0 +1,296 @@
+"""A run from the lock to the last record."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe import __version__, errors, processes
+from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.journal import checkpoints, lock
+from isce2_recipe.journal.log import Journal
+from isce2_recipe.paths import FINGERPRINTS, SCRATCH
+from isce2_recipe.plan.folders import SharedFolder, bring_back
+from isce2_recipe.plan.graph import Scope
+from isce2_recipe.plan.project import Project
+from isce2_recipe.running import failures, provenance
+from isce2_recipe.running.child import marker
+from isce2_recipe.running.scheduler import Emit, Limits, Report, Scheduler, Selection
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class RunInterrupted(RecipeToolError):
+    """Someone asked the run to end."""
+
+    exit_code = errors.EXIT_INTERRUPTED
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How to run a project.
+
+    Attributes
+    ----------
+    limits : Limits
+        How much at a time.
+    force : tuple of str
+        Steps to run even if they are up to date.
+    start : str or None
+        Step to run again with all that depends on it.
+    until : str or None
+        Last step to run, with all it needs.
+    command : tuple of str
+        The command line, for the records.
+    """
+
+    limits: Limits
+    force: tuple[str, ...] = ()
+    start: str | None = None
+    until: str | None = None
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes
+    ----------
+    outputs : dict
+        The recipe's outputs, files absolute.
+    steps : dict
+        Status, reason and facts by step.
+    seconds : float
+        Wall time.
+    """
+
+    outputs: dict[str, Any] = field(default_factory=dict)
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def select(project: Project, request: Request) -> Selection:
+    """The steps a request is about.
+
+    Raises
+    ------
+    RecipeError
+        If it names a step that is not there.
+    """
+    graph = project.graph
+    steps = set(graph.nodes)
+    forced: dict[str, str] = {}
+    if request.until is not None:
+        steps = graph.ancestors(graph.select(request.until))
+    if request.start is not None:
+        again = graph.descendants(graph.select(request.start))
+        forced |= dict.fromkeys(again, f"--from {request.start}")
+    for name in request.force:
+        forced |= dict.fromkeys(graph.select(name), "--force")
+    return Selection(frozenset(steps), {name: why for name, why in forced.items() if name in steps})
+
+
+def run(project: Project, request: Request, emit: Emit, redact: Callable[[str], str]) -> Outcome:
+    """Run a project in its work directory.
+
+    Raises
+    ------
+    RecipeToolError
+        The first failure, after all that is finished has been recorded.
+    RunInterrupted
+        If a signal ended it.
+    """
+    selection = select(project, request)
+    project.workdir.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with lock.hold(project.workdir, redact(" ".join(request.command))) as crashed:
+        project.__dict__.pop("history", None)  # what was read before the lock was held may be old
+        project.__dict__.pop("prints", None)
+        journal = Journal(project.workdir, redact)
+        try:
+            _end_leftovers(project, crashed, emit)
+            _roll_back(project, journal)
+            checkpoints.remove(project.workdir / SCRATCH)
+            report, stopped_by = _carry_out(project, request, selection, journal, emit, redact)
+        finally:
+            journal.close()
+            _save_fingerprints(project)
+        outcome = _outcome(project, report, selection, time.monotonic() - began)
+        provenance.write(project, outcome.steps, outcome.outputs, request.command, outcome.seconds, redact)
+    if stopped_by:
+        raise RunInterrupted(f"interrupted by {signal.Signals(stopped_by).name}; finished steps are kept")
+    if report.failure is not None:
+        raise report.failure
+    return outcome
+
+
+def _carry_out(
+    project: Project,
+    request: Request,
+    selection: Selection,
+    journal: Journal,
+    emit: Emit,
+    redact: Callable[[str], str],
+) -> tuple[Report, int]:
+    emit(_run_started(project, selection))
+    with _signals() as (wakeup, arrived):
+        scheduler = Scheduler(
+            project, journal, selection, request.limits, _begin_lazily(journal, emit), redact
+        )
+        arrived.append(scheduler.stop)
+        report = scheduler.run(wakeup)
+    journal.append({"event": "end", "time": _now(), "steps": _counts(report.steps)})
+    _forget_checkpoints(project)
+    return report, scheduler.stopped_by
+
+
+def _begin_lazily(journal: Journal, emit: Emit) -> Emit:
+    """Record the run's beginning, for the journal to tell a crash of the machine from a clean end."""
+    journal.append(
+        {
+            "event": "run",
+            "time": _now(),
+            "journal": journal.version(),
+            "boot": processes.boot_id(),
+            "host": processes.host_name(),
+            "version": __version__,
+        },
+        sync=False,
+    )
+    return emit
+
+
+def _run_started(project: Project, selection: Selection) -> dict[str, Any]:
+    return {
+        "event": "run.started",
+        "recipe": project.recipe.name,
+        "workdir": str(project.workdir),
+        "source": project.source_text,
+        "engine": project.engine_text,
+        "steps": [
+            {"step": node.id, "uses": node.step.uses, "summary": node.step.summary or node.action.summary}
+            for node in project.graph.nodes.values()
+            if node.id in selection.steps
+        ],
+    }
+
+
+def _counts(steps: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for facts in steps.values():
+        counts[facts["status"]] = counts.get(facts["status"], 0) + 1
+    return counts
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _end_leftovers(project: Project, crashed: dict[str, Any] | None, emit: Emit) -> None:
+    """End processes that a killed run could not take along, before they write into our files."""
+    if crashed is None:
+        return
+    emit(
+        {
+            "event": "warning",
+            "message": f"the run of process {crashed['pid']} ended without letting go of the work directory; resumed",
+        }
+    )
+    for step in project.history.open:
+        group = project.history.groups.get(step)
+        if group is not None and group[1] is not None:
+            processes.end_orphans(*group, marker(project.workdir))
+
+
+def _roll_back(project: Project, journal: Journal) -> None:
+    """Undo what steps cut off or failed have done to shared folders."""
+    history = project.history
+    for step, record in list(history.open.items()):
+        folder = record.get("folder")
+        if folder not in project.graph.folders or record.get("rolled"):
+            continue
+        chain = project.graph.folders[folder]
+        position = chain.index(step) if step in chain else len(chain)
+        state = SharedFolder(folder, chain, history).before(position)
+        bring_back(project.workdir, folder, state, project.prints)
+        undone = {"event": "rollback", "step": step}
+        journal.append(undone)
+        history.add(undone)
+
+
+@contextmanager
+def _signals() -> Iterator[tuple[int, list[Callable[[int], None]]]]:
+    """A file that signals make readable; whoever is in the list is told of those that ask to end."""
+    reader, writer = os.pipe()
+    for descriptor in (reader, writer):
+        os.set_blocking(descriptor, False)
+        fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+    listeners: list[Callable[[int], None]] = []
+
+    def tell(number: int, _frame: object) -> None:
+        for listener in listeners:
+            listener(number)
+
+    before = {number: signal.signal(number, tell) for number in _SIGNALS}
+    before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+    old = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield reader, listeners
+    finally:
+        signal.set_wakeup_fd(old)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(reader)
+        os.close(writer)
+
+
+def _save_fingerprints(project: Project) -> None:
+    """Keep what was learnt of files that no step made."""
+    prints = project.__dict__.get("prints")
+    if prints is None or not prints.learnt:
+        return
+    path = project.workdir / FINGERPRINTS
+    partial = path.with_suffix(".part")
+    made = {f"{project.workdir}/{name}" for done in project.history.done.values() for name in done.files}
+    kept = {
+        name: entry.to_json()
+        for name, entry in prints.known().items()
+        if name not in made or name in prints.learnt
+    }
+    try:
+        partial.write_text(json.dumps(kept))
+        partial.replace(path)
+    except OSError:  # it only saves time
+        partial.unlink(missing_ok=True)
+
+
+def _forget_checkpoints(project: Project) -> None:
+    needed = {
+        entry.digest
+        for done in project.history.done.values()
+        for entry in done.files.values()
+        if entry is not None
+    }
+    checkpoints.forget_unneeded(project.workdir, needed)
+
+
+def _outcome(project: Project, report: Report, selection: Selection, seconds: float) -> Outcome:
+    whole = report.failure is None and len(report.outputs) == len(project.graph.nodes)
+    outputs = project.names.outputs(Scope(project.recipe), report.outputs) if whole else {}
+    steps = {name: report.steps[name] for name in project.graph.nodes if name in report.steps}
+    return Outcome(outputs, steps, seconds)
+
+
+def full_disk(exc: OSError, workdir: Path) -> RecipeToolError:
+    """The error of a disk that is full while the run itself keeps its records."""
+    return failures.of_system(exc, f"records of {workdir}")

@@ -1,0 +1,124 @@
+"""Quick actions to try the runner with: found through entry points, as any other package's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from isce2_recipe.actions.base import Context, action
+from isce2_recipe.errors import InputError, SourceError
+from isce2_recipe.processes import before_exec
+
+
+@dataclass(frozen=True)
+class Written:
+    path: Path
+    text: str
+
+
+@action("quick.write", version=1)
+def write(ctx: Context, *, text: str, name: str = "out.txt", seconds: float = 0.0) -> Written:
+    """Write a text, slowly: in halves, so that a kill leaves half a file."""
+    path = ctx.out / name
+    with path.open("w") as file:
+        file.write(text[: len(text) // 2])
+        file.flush()
+        time.sleep(seconds)
+        file.write(text[len(text) // 2 :])
+    ctx.progress(0.5, "half")
+    ctx.log.info("wrote %s", name)
+    return Written(path, text)
+
+
+@action("quick.join", version=1)
+def join(ctx: Context, *, files: list[Path], name: str = "joined.txt", seconds: float = 0.0) -> Written:
+    """One file of many."""
+    text = "".join(file.read_text() for file in files)
+    time.sleep(seconds)
+    path = ctx.out / name
+    path.write_text(text)
+    return Written(path, text)
+
+
+_STEPS = """
+import sys, time
+folder, word, seconds = sys.argv[1:]
+with open(f"{folder}/log.txt", "a") as log:
+    log.write(word + " began\\n"); log.flush()
+    for index in range(4):
+        with open(f"{folder}/{word}_{index}.dat", "w") as file:
+            file.write(word * 50); file.flush()
+            time.sleep(float(seconds) / 8)
+            file.write(word * 50)
+        time.sleep(float(seconds) / 8)
+    log.write(word + " ended\\n")
+with open(f"{folder}/state.txt", "w") as state:
+    state.write(word)
+"""
+
+
+@dataclass(frozen=True)
+class Worked:
+    folder: Path
+    log: Path
+
+
+@action("quick.work", version=1)
+def work(ctx: Context, *, word: str, seconds: float = 0.0, inputs: list[Path] | None = None) -> Worked:
+    """Work in a shared folder as an ISCE2 application does: a child process that appends and overwrites."""
+    child = [sys.executable, "-S", "-c", _STEPS, str(ctx.out), word, str(seconds)]
+    subprocess.run(child, check=True, preexec_fn=before_exec())
+    return Worked(ctx.out, ctx.out / "log.txt")
+
+
+@dataclass(frozen=True)
+class Nothing:
+    value: int
+
+
+@action("quick.fail", version=1)
+def fail(ctx: Context, *, how: str, counter: Path | None = None, times: int = 99) -> Nothing:
+    """Fail in one of many ways, the first so many times."""
+    tally = ctx.workdir / "tally.txt"
+    count = int(tally.read_text()) if tally.exists() else 0
+    tally.write_text(str(count + 1))
+    if count < times:
+        _fail(ctx, how)
+    return Nothing(count)
+
+
+def _fail(ctx: Context, how: str) -> None:
+    if how == "input":
+        raise InputError("the file a.tif is no TIFF", hint="fetch it again")
+    if how == "source":
+        raise SourceError("the server does not answer")
+    if how == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "hang":
+        time.sleep(60)
+    if how == "exit":
+        os._exit(7)
+    if how == "bug":
+        raise ZeroDivisionError("division by zero")
+    if how == "disk":
+        with (ctx.out / "large").open("wb") as file:
+            for _ in range(1024):
+                file.write(bytes(1 << 20))
+
+
+@action("quick.shout", version=1)
+def shout(ctx: Context, *, name: str) -> Nothing:
+    """Print a variable of the environment in every way there is."""
+    value = os.environ.get(name, "")
+    print(value)
+    ctx.log.info("value %s", value)
+    ctx.progress(0.3, f"value {value}")
+    subprocess.run(["/bin/sh", "-c", f'echo "$({name}=x; printenv {name})"; printenv {name}'], check=False)
+    return Nothing(len(value))
