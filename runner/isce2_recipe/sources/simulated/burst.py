@@ -125,7 +125,7 @@ class BurstImage:
                 self.annotation.wavelength_m,
                 range_table,
                 azimuth_table,
-                _cubic_table(),
+                cubic_table(),
                 keys,
                 block,
             )
@@ -164,7 +164,7 @@ def response_table(band: float) -> NDArray[np.float32]:
     return response.astype(np.float32)
 
 
-def _cubic_table() -> Float:
+def cubic_table() -> Float:
     """Weights of the cubic between nodes of the geometry grid, for every sample of a cell."""
     f = np.arange(echo.SAMPLE_STEP) / echo.SAMPLE_STEP
     g = 1.0 - f

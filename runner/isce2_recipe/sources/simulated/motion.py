@@ -43,7 +43,7 @@ def lobes(flight: Pass, bursts: list[int], motion: str) -> Float:
     ndarray, shape (n, 6)
         Centre (ECEF, m) and axis (unit vector times the displacement at the lobes' peaks, m).
     """
-    across, along = _amplitudes(flight, motion)
+    across, along = amplitudes(flight.node, motion)
     numbers = sorted({n + k for n in bursts for k in (-1, 0, 1) if 1 <= n + k <= LAST_BURST})
     rows = []
     for number in numbers if motion != "none" else []:
@@ -53,9 +53,9 @@ def lobes(flight: Pass, bursts: list[int], motion: str) -> Float:
     return np.array(rows).reshape(-1, 6)
 
 
-def _amplitudes(flight: Pass, motion: str) -> tuple[float, float]:
+def amplitudes(when: datetime, motion: str) -> tuple[float, float]:
     """Displacement at the peaks of a pair across track and of one along track, metres."""
-    days = (flight.node - _EPOCH).total_seconds() / 86400.0
+    days = (when - _EPOCH).total_seconds() / 86400.0
     if motion == "linear":
         return _LINEAR_M_PER_YEAR * days / 365.25, 0.0
     angle = _TURN_RAD_PER_DAY * days + _PHASE_RAD

@@ -33,6 +33,8 @@ PULSE_SAMPLES = round(PULSE_S * SAMPLING_HZ)
 # Frames of the half revolution that flies south.
 _DESCENDING_FRAMES = range(1800, 5400)
 
+_EARTH_RADIUS_M = 6.371e6
+
 # A part of a real scene (about 19000 pulses of 10304 samples), enough for stripmapApp to work on.
 LINES, SAMPLES = 12288, 3900
 LEAST_LINES, LEAST_SAMPLES = 256, PULSE_SAMPLES + 256
@@ -50,7 +52,8 @@ class Acquisition:
     flight : Pass
         The orbit.
     lines, samples : int
-        Pulses and complex samples of each. Scatterers lie in the first ``samples - PULSE_SAMPLES`` range bins.
+        Pulses, and complex samples of each. Scatterers show fully in the first
+        ``samples - PULSE_SAMPLES`` range bins.
     """
 
     name: AlosName
@@ -126,7 +129,7 @@ class Acquisition:
 
     @cached_property
     def footprint(self) -> tuple[tuple[float, float], ...]:
-        """Closed polygon of (longitude, latitude) on the ellipsoid: near start, far start, far and near end."""
+        """Closed polygon of (longitude, latitude), from near start over far start and far end."""
         first, last = self.start_s, self.start_s + (self.lines - 1) / PRF_HZ
         near = self.near_range_m
         far = near + (self.samples - PULSE_SAMPLES - 1) * RANGE_SPACING_M
@@ -135,6 +138,46 @@ class Acquisition:
             for time, slant in ((first, near), (first, far), (last, far), (last, near))
         ]
         return (*corners, corners[0])
+
+    @cached_property
+    def nadir(self) -> tuple[float, float]:
+        """Latitude and longitude below the satellite at the middle, degrees."""
+        from isce2_recipe.sar.ellipsoid import ecef_to_geodetic
+
+        position, _ = self.flight.states(self.middle_s)
+        lat, lon, _ = ecef_to_geodetic(*position[0])
+        return math.degrees(lat), math.degrees(lon)
+
+    @cached_property
+    def heading_deg(self) -> float:
+        """Direction of the ground track at the middle, degrees clockwise from north, -180 to 180."""
+        _, velocity = self.flight.states(self.middle_s)
+        lat, lon = (math.radians(value) for value in self.nadir)
+        east = np.array([-math.sin(lon), math.cos(lon), 0.0])
+        north = np.array([-math.sin(lat) * math.cos(lon), -math.sin(lat) * math.sin(lon), math.cos(lat)])
+        return math.degrees(math.atan2(float(velocity[0] @ east), float(velocity[0] @ north)))
+
+    @cached_property
+    def incidence_rad(self) -> float:
+        """Incidence angle at the centre, from the ellipsoid's normal."""
+        from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+
+        lat, lon = (math.radians(value) for value in self.centre)
+        position, _ = self.flight.nominal.states(self.middle_s)
+        view = position[0] - np.array(geodetic_to_ecef(lat, lon, 0.0))
+        normal = np.array([math.cos(lat) * math.cos(lon), math.cos(lat) * math.sin(lon), math.sin(lat)])
+        return math.acos(float(view @ normal) / float(np.linalg.norm(view)))
+
+    @cached_property
+    def ground_speed_m_s(self) -> float:
+        """Speed of the point below the satellite."""
+        position, velocity = self.flight.states(self.middle_s)
+        return float(np.linalg.norm(velocity) * _EARTH_RADIUS_M / np.linalg.norm(position))
+
+    @property
+    def length_km(self) -> float:
+        """Length on the ground."""
+        return self.lines / PRF_HZ * self.ground_speed_m_s / 1000.0
 
     @property
     def bounds(self) -> Bounds:

@@ -6,7 +6,6 @@ pass with its own exact geometry over the terrain.
 
 from __future__ import annotations
 
-import math
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -20,6 +19,7 @@ from isce2_recipe.sources.simulated.alos.acquisition import (
     Acquisition,
 )
 from isce2_recipe.sources.simulated.alos.motion import lobes
+from isce2_recipe.sources.simulated.burst import cubic_table
 from isce2_recipe.sources.simulated.noise import hash_integer
 from isce2_recipe.sources.simulated.options import Options
 
@@ -77,7 +77,7 @@ def render_image(scene: Acquisition, options: Options, cpus: int) -> Pixels:
             WAVELENGTH_M,
             table,
             table,
-            _cubic(),
+            cubic_table(),
             keys,
             image[first : first + _BLOCK_LINES],
         )
@@ -126,18 +126,3 @@ def _impulse_response() -> NDArray[np.float32]:
     window = np.i0(_BETA * np.sqrt(np.clip(1.0 - (distance / echo.HALF_TAPS) ** 2, 0.0, None)))
     table = _BAND * np.sinc(_BAND * distance) * window / np.i0(_BETA)
     return table.astype(np.float32)
-
-
-def _cubic() -> Float:
-    """Weights of four nodes at the samples between the middle two."""
-    f = np.arange(echo.SAMPLE_STEP) / echo.SAMPLE_STEP
-    g = 1.0 - f
-    return np.stack(
-        [
-            -0.5 * f * g * g,
-            1.0 + f * f * (1.5 * f - 2.5),
-            1.0 + g * g * (1.5 * g - 2.5),
-            -0.5 * g * f * f,
-        ],
-        axis=-1,
-    )

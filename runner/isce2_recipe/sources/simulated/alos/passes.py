@@ -34,13 +34,13 @@ OFF_NADIR_RAD = math.radians(34.3)
 _INCLINATION_RAD = math.radians(98.16)
 _MEAN_RADIUS_M = 7074240.0
 _ECCENTRICITY = 1.164e-3
-# J2 / 4 * (equatorial radius / orbit's radius)^2 * sin^2(inclination): the twice-an-orbit swing of the radius.
+# J2 / 4 * (equatorial radius / orbit's radius)^2 * sin^2(inclination): the radius swings twice an orbit.
 _OBLATENESS = 2.145e-4
 # Makes the argument of latitude zero at the node.
 _PHASE_RAD = 0.0023274945
 
 # The real scene ALPSRP111041130 (orbit 11104, path 238, frame 1130; centre 56.8411 N, 135.6799 W, 2008-02-24
-# 07:13:21 to 07:13:29 in ASF's catalogue) fixes the node. Its argument of latitude comes out as 56.501 degrees.
+# 07:13:21 to 07:13:29 in ASF's catalogue) fixes the node. Its argument of latitude comes out as 56.501.
 _DATUM_ORBIT = 11104
 _DATUM_NODE = datetime(2008, 2, 24, 6, 57, 56, 456000, tzinfo=UTC)
 _DATUM_NODE_LONGITUDE_DEG = -127.472

@@ -1,0 +1,130 @@
+"""Records in CEOS's style: text, right-justified numbers and big-endian integers at fixed places."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+
+# What a field holds: "A16" text, left-justified; "I4" integer, "F16.7" and "E16.7" real, right-justified;
+# "B4" and "B2" big-endian integers of so many bytes.
+Field = tuple[int, str, str | float | int]
+
+
+def record(
+    length: int,
+    code: tuple[int, int, int, int],
+    fields: Iterable[Field],
+    *,
+    sequence: int,
+    blank: bytes = b" ",
+) -> bytes:
+    """A record, made of its fields.
+
+    Parameters
+    ----------
+    length : int
+        Bytes.
+    code : tuple of int
+        First subtype, type, second and third subtype.
+    fields : iterable of (offset, format, value)
+        Offsets count from the record's first byte.
+    sequence : int
+        Number of the record in its file, from 1.
+    blank : bytes
+        What stands where there is no field.
+
+    Raises
+    ------
+    ValueError
+        If a value does not fit its field, or a field its record.
+    """
+    out = bytearray(blank * length)
+    struct.pack_into(">I4BI", out, 0, sequence, *code, length)
+    for offset, form, value in fields:
+        data = encode(form, value)
+        if offset + len(data) > length:
+            raise ValueError(f"a field at {offset} leaves its record of {length} bytes")
+        out[offset : offset + len(data)] = data
+    return bytes(out)
+
+
+def encode(form: str, value: str | float | int) -> bytes:
+    """The bytes of one field.
+
+    Raises
+    ------
+    ValueError
+        If the value does not fit.
+    """
+    kind, size = form[0], form[1:]
+    if kind == "B":
+        return int(value).to_bytes(int(size), "big", signed=int(value) < 0)
+    width = int(size.partition(".")[0])
+    if kind == "A":
+        text = f"{value:<{width}}"
+    elif kind == "I":
+        text = f"{int(value):{width}d}"
+    else:
+        text = f"{float(value):{size}{kind}}"
+    if len(text) > width:
+        raise ValueError(f"{value!r} does not fit {form}")
+    return text.encode("ascii")
+
+
+def decode(data: bytes, offset: int, form: str) -> str | float | int:
+    """What a field holds; blank numbers are zero, as readers take them.
+
+    Raises
+    ------
+    ValueError
+        If the record is too short or the field holds no number.
+    """
+    kind, size = form[0], form[1:]
+    width = int(size.partition(".")[0])
+    raw = data[offset : offset + width]
+    if len(raw) < width:
+        raise ValueError(f"the record ends before the field at {offset}")
+    if kind == "B":
+        return int.from_bytes(raw, "big")
+    text = raw.decode("ascii").strip()
+    if kind == "A":
+        return text
+    return (int if kind == "I" else float)(text or "0")
+
+
+def spread(start: int, forms: Iterable[tuple[str, str | float | int]]) -> list[Field]:
+    """Fields that follow each other without a gap, from an offset on."""
+    fields: list[Field] = []
+    for form, value in forms:
+        fields.append((start, form, value))
+        start += int(form[1:].partition(".")[0])
+    return fields
+
+
+def descriptor(document: str, number: int, name: str, counts: Mapping[int, tuple[int, int]]) -> list[Field]:
+    """Fields that every file descriptor record begins with.
+
+    Parameters
+    ----------
+    document : str
+        Name of the format's document.
+    number : int
+        Of the file in its volume.
+    name : str
+        Of the file.
+    counts : mapping
+        Offset to number of records of a kind and their length.
+    """
+    fields = spread(
+        12,
+        [
+            *(("A2", "A"), ("A2", ""), ("A12", document), ("A2", " A"), ("A2", " A"), ("A12", "1.0")),
+            *(("I4", number), ("A16", name)),
+            *(("A4", "FSEQ"), ("I8", 1), ("I4", 4)),
+            *(("A4", "FTYP"), ("I8", 5), ("I4", 4)),
+            *(("A4", "FLGT"), ("I8", 9), ("I4", 4)),
+        ],
+    )
+    for offset, (count, length) in counts.items():
+        fields += [(offset, "I6", count), (offset + 6, "I6", length if count else 0)]
+    return fields

@@ -1,0 +1,257 @@
+"""From a focused image back to the echoes that PALSAR recorded: focusing, run backwards.
+
+A scatterer at slant range R and zero-Doppler time t0 returns, at pulse time t and delay u after the first
+sample's, ``exp(-j 4 pi r / wavelength) * exp(j pi K (u' - tau / 2)^2)`` for ``0 <= u' <= tau``, where
+``r = sqrt(R^2 + v^2 (t - t0)^2)``, ``u' = u - 2 r / c`` and ``K = -bandwidth / tau``. In the range-Doppler
+domain that is a phase in every range bin, a shift in range, and a filter across the range spectrum which the
+whole swath shares. Echoes from beyond the scene's edges are taken from its opposite edges; focusing puts them
+outside of where a focused image has full resolution.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from isce2_recipe.sources.simulated.alos.acquisition import (
+    ANTENNA_LENGTH_M,
+    BANDWIDTH_HZ,
+    FREQUENCY_HZ,
+    PRF_HZ,
+    PULSE_S,
+    PULSE_SAMPLES,
+    RANGE_SPACING_M,
+    SAMPLING_HZ,
+    SPEED_OF_LIGHT_M_S,
+    WAVELENGTH_M,
+    Acquisition,
+)
+
+Float = NDArray[np.float64]
+Complex = NDArray[np.complex64]
+Bytes = NDArray[np.uint8]
+
+CHIRP_RATE_HZ_S = -BANDWIDTH_HZ / PULSE_S
+
+# Five-bit samples: 0 to 31 with a mean of 15.5. So many steps are one standard deviation.
+BIAS = 15.5
+_LEVELS = 31
+_DEVIATION = 5.0
+
+_COLUMNS = 256
+_ROWS = 256
+_TAPS = 16
+_FRACTIONS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Swath:
+    """What the echoes' shape depends on.
+
+    Attributes
+    ----------
+    near_range_m : float
+        Slant range of the first bin.
+    speed_m_s : ndarray, shape (samples,)
+        Speed ``v`` of the hyperbola of each range bin.
+    """
+
+    near_range_m: float
+    speed_m_s: Float
+
+    @property
+    def range_m(self) -> Float:
+        """Slant range of each bin."""
+        return np.arange(self.speed_m_s.size, dtype=np.float64) * RANGE_SPACING_M + self.near_range_m
+
+    @property
+    def middle(self) -> int:
+        """The bin whose filter all others share."""
+        return self.speed_m_s.size // 2
+
+
+def swath_of(scene: Acquisition, height_m: float) -> Swath:
+    """Speeds from the orbit and the ground at a mean height.
+
+    ``d^2(r^2)/dt^2 = 2 (V^2 + (S - P) A)`` at zero Doppler, for the satellite's place S, speed V and
+    acceleration A and the ground point P; it is twice the hyperbola's ``v^2``.
+    """
+    from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+    from isce2_recipe.sar.zero_doppler import rdr2geo
+
+    middle = scene.start_s + 0.5 * scene.lines / PRF_HZ
+    position, velocity = (values[0] for values in scene.flight.states(middle))
+    around = scene.flight.states([middle - 0.5, middle + 0.5])[1]
+    acceleration = around[1] - around[0]
+    level = np.full((1, 1), height_m, dtype=np.float32)
+    bins = np.linspace(0.0, scene.samples - 1.0, 9)
+    squares = []
+    for slant in scene.near_range_m + bins * RANGE_SPACING_M:
+        place = rdr2geo(scene.poly, middle, float(slant), level, 0.0, 0.0, -1.0, 1.0)
+        arm = position - np.array(geodetic_to_ecef(*place))
+        squares.append(velocity @ velocity + arm @ acceleration)
+    curve = np.polynomial.Polynomial.fit(bins, squares, 3)
+    return Swath(scene.near_range_m, np.sqrt(curve(np.arange(scene.samples))))
+
+
+def echoes(image: NDArray[np.int16] | Complex, swath: Swath, cpus: int) -> Complex:
+    """The echoes of an image, before they are sampled to five bits.
+
+    Parameters
+    ----------
+    image : ndarray, shape (lines, samples, 2) of int16 or (lines, samples) of complex64
+        Zero-Doppler image; line i was taken ``i / PRF_HZ`` after the first, bin j lies
+        ``j * RANGE_SPACING_M`` beyond ``swath.near_range_m``.
+    swath : Swath
+        Of as many bins as the image.
+    cpus : int
+        Threads.
+
+    Returns
+    -------
+    ndarray of complex64, shape (lines, samples)
+        Line i is the pulse at the time of image line i; sample 0 of each lies at the delay of range bin 0.
+    """
+    from scipy import fft
+
+    lines, samples = image.shape[:2]
+    spectrum = np.empty((lines, samples), dtype=np.complex64)
+    for part in _parts(samples, _COLUMNS):
+        spectrum[:, part] = fft.fft(_as_complex(image[:, part]), axis=0, workers=cpus)
+    doppler = np.fft.fftfreq(lines, 1.0 / PRF_HZ).astype(np.float64)
+    table = _shift_table()
+    for part in _parts(lines, _ROWS):
+        rows = np.empty((doppler[part].size, samples), dtype=np.complex64)
+        _migrate(spectrum[part], doppler[part], swath.range_m, swath.speed_m_s, swath.middle, table, rows)
+        rows = fft.fft(rows, axis=1, workers=cpus, overwrite_x=True)
+        rows *= _range_filter(doppler[part], swath)
+        spectrum[part] = fft.ifft(rows, axis=1, workers=cpus, overwrite_x=True)
+    for part in _parts(samples, _COLUMNS):
+        spectrum[:, part] = fft.ifft(spectrum[:, part], axis=0, workers=cpus)
+    return spectrum
+
+
+def quantize(signal: Complex) -> Bytes:
+    """Samples of five bits, I and Q in turn.
+
+    Parameters
+    ----------
+    signal : ndarray of complex64, shape (lines, samples)
+        Any scale.
+
+    Returns
+    -------
+    ndarray of uint8, shape (lines, 2 * samples)
+        0 to 31; ``value - BIAS`` is proportional to the signal.
+    """
+    lines, samples = signal.shape
+    power = float(np.mean([np.vdot(row, row).real for row in signal]) / samples)
+    # Three digits, so that rounding in the last bits of the signal changes nothing.
+    gain = float(f"{_DEVIATION * math.sqrt(2.0 / max(power, 1e-30)):.3g}")
+    out = np.empty((lines, 2 * samples), dtype=np.uint8)
+    for part in _parts(lines, _ROWS):
+        values = np.floor(signal[part].view(np.float32) * gain + (BIAS + 0.5))
+        out[part] = np.clip(values, 0, _LEVELS)
+    return out
+
+
+def chirp() -> Complex:
+    """The transmitted pulse, shape (PULSE_SAMPLES,), of unit energy."""
+    time = np.arange(PULSE_SAMPLES) / SAMPLING_HZ
+    phase = math.pi * CHIRP_RATE_HZ_S * (time - PULSE_S / 2.0) ** 2
+    pulse: Complex = (np.exp(1j * phase) / math.sqrt(PULSE_SAMPLES)).astype(np.complex64)
+    return pulse
+
+
+def antenna(doppler_hz: Float, speed_m_s: float) -> Float:
+    """Two-way gain of the antenna at a Doppler frequency."""
+    gain: Float = np.sinc(doppler_hz * ANTENNA_LENGTH_M / (2.0 * speed_m_s)) ** 2
+    return gain
+
+
+def _parts(size: int, step: int) -> Iterator[slice]:
+    return (slice(first, min(first + step, size)) for first in range(0, size, step))
+
+
+def _as_complex(pixels: NDArray[np.int16] | Complex) -> Complex:
+    if pixels.ndim == 2:
+        return pixels.astype(np.complex64)
+    return np.ascontiguousarray(pixels).astype(np.float32).view(np.complex64)[..., 0]
+
+
+def _range_filter(doppler_hz: Float, swath: Swath) -> Complex:
+    """Across the range spectrum: the pulse, the middle bin's migration and its coupling with Doppler.
+
+    Returns
+    -------
+    ndarray of complex64, shape (dopplers, samples)
+    """
+    samples = swath.speed_m_s.size
+    middle = swath.middle
+    slant = float(swath.range_m[middle])
+    speed = float(swath.speed_m_s[middle])
+    pulse = np.fft.fft(chirp(), samples)
+    offset = np.fft.fftfreq(samples, 1.0 / SAMPLING_HZ)
+    carrier = FREQUENCY_HZ + offset
+    shadow = (SPEED_OF_LIGHT_M_S * doppler_hz / (2.0 * speed))[:, np.newaxis] ** 2
+    along = np.sqrt(carrier**2 - shadow) - np.sqrt(FREQUENCY_HZ**2 - shadow) - offset
+    # The spectrum of an upward chirp in azimuth lags its phase history by an eighth of a turn.
+    phase = (-4.0 * math.pi * slant / SPEED_OF_LIGHT_M_S) * along - math.pi / 4.0
+    gain = antenna(doppler_hz, speed)[:, np.newaxis]
+    filtered: Complex = (gain * pulse * np.exp(1j * phase)).astype(np.complex64)
+    return filtered
+
+
+def _shift_table() -> NDArray[np.float32]:
+    """Rows of taps for fractions 0 to 1 of a sample: a Kaiser-windowed sinc."""
+    half = _TAPS // 2
+    fraction = np.arange(_FRACTIONS + 1) / _FRACTIONS
+    distance = (np.arange(_TAPS) - (half - 1))[np.newaxis] - fraction[:, np.newaxis]
+    window = np.i0(5.0 * np.sqrt(np.clip(1.0 - (distance / half) ** 2, 0.0, None))) / np.i0(5.0)
+    table = np.sinc(distance) * window
+    normalized: NDArray[np.float32] = (table / table.sum(axis=1, keepdims=True)).astype(np.float32)
+    return normalized
+
+
+@njit(cache=True, nogil=True, error_model="numpy", parallel=True)
+def _migrate(
+    spectrum: Complex,
+    doppler_hz: Float,
+    range_m: Float,
+    speed_m_s: Float,
+    middle: int,
+    table: NDArray[np.float32],
+    out: Complex,
+) -> None:
+    """Give each range bin its azimuth phase, and the migration that is its own beyond the middle bin's."""
+    samples = range_m.shape[0]
+    spacing = range_m[1] - range_m[0]
+    for row in prange(spectrum.shape[0]):
+        aspect = 0.5 * WAVELENGTH_M * doppler_hz[row]
+        cosine = math.sqrt(1.0 - (aspect / speed_m_s[middle]) ** 2)
+        shared = range_m[middle] * (1.0 / cosine - 1.0)
+        line = np.empty(samples, dtype=np.complex64)
+        shift = np.empty(samples)
+        for k in range(samples):
+            cosine = math.sqrt(1.0 - (aspect / speed_m_s[k]) ** 2)
+            shift[k] = (range_m[k] * (1.0 / cosine - 1.0) - shared) / spacing
+            turns = -2.0 * range_m[k] * (cosine - 1.0) / WAVELENGTH_M
+            angle = 2.0 * math.pi * (turns - math.floor(turns))
+            line[k] = spectrum[row, k] * complex(math.cos(angle), math.sin(angle))
+        for k in range(samples):
+            at = k - shift[k]
+            whole = math.floor(at)
+            w = table[int((at - whole) * _FRACTIONS + 0.5)]
+            first = whole - _TAPS // 2 + 1
+            re = np.float32(0.0)
+            im = np.float32(0.0)
+            for tap in range(_TAPS):
+                value = line[(first + tap) % samples]
+                re += w[tap] * value.real
+                im += w[tap] * value.imag
+            out[row, k] = complex(re, im)

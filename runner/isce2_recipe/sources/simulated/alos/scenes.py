@@ -1,0 +1,81 @@
+"""A simulated scene as ASF delivers it, and the truth about a pair of scenes."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from isce2_recipe.sources.simulated import ground
+from isce2_recipe.sources.simulated.alos.acquisition import Acquisition, acquire
+from isce2_recipe.sources.simulated.alos.leader import leader_file
+from isce2_recipe.sources.simulated.alos.signal_file import write_signal
+from isce2_recipe.sources.simulated.alos.volume import trailer_file, volume_file, work_report
+from isce2_recipe.sources.simulated.options import Options
+from isce2_recipe.types import AlosName
+
+_CREATED_BY_UNIX = 3
+
+
+def find_scene(name: AlosName, options: Options) -> Acquisition:
+    """The acquisition behind a name, of the size that the options ask for."""
+    return acquire(name, options.lines, options.samples)
+
+
+def write_scene(scene: Acquisition, options: Options, folder: Path, cpus: int = 2) -> Path:
+    """The scene's archive ``{name}-L1.0.zip``, made in a folder.
+
+    It holds one folder ``{name}-L1.0`` with the signal data of HH, leader, trailer, volume directory and work
+    report.
+    """
+    from isce2_recipe.sources.simulated.alos.image import render_image
+    from isce2_recipe.sources.simulated.alos.raw import echoes, quantize, swath_of
+
+    image = render_image(scene, options, cpus)
+    signal = quantize(echoes(image, swath_of(scene, _mean_height(scene, options.seed)), cpus))
+    del image
+    target = folder / f"{scene.name}-L1.0.zip"
+    partial = target.with_suffix(".part")
+    ending = f"{scene.name}-H1.0__{'A' if scene.ascending else 'D'}"
+    with zipfile.ZipFile(partial, "w") as archive:
+        with archive.open(_member(scene, f"IMG-HH-{ending}"), "w", force_zip64=True) as stream:
+            write_signal(stream, scene, signal)
+        archive.writestr(_member(scene, f"LED-{ending}"), leader_file(scene))
+        archive.writestr(_member(scene, f"TRL-{ending}"), trailer_file(scene))
+        archive.writestr(_member(scene, f"VOL-{ending}"), volume_file(scene))
+        archive.writestr(_member(scene, "workreport"), work_report(scene))
+    return partial.replace(target)
+
+
+def write_truth(reference: Acquisition, secondary: Acquisition, motion: str, dem: Path, path: Path) -> None:
+    """How far the ground moved away from the radar from one scene to another of the same frame.
+
+    Float32 metres on the grid of ``dem``, positive where the range increased.
+    """
+    from isce2_recipe.sources.simulated.alos.motion import lobes
+    from isce2_recipe.sources.simulated.rasters import write_displacement
+
+    write_displacement(path, dem, lobes(reference, motion), lobes(secondary, motion))
+
+
+def _member(scene: Acquisition, name: str) -> zipfile.ZipInfo:
+    """An entry that carries the acquisition's date, so that the same scene gives the same bytes."""
+    when = scene.start
+    info = zipfile.ZipInfo(f"{scene.name}-L1.0/{name}", when.timetuple()[:6])
+    info.create_system = _CREATED_BY_UNIX
+    info.external_attr = 0o644 << 16
+    return info
+
+
+def _mean_height(scene: Acquisition, seed: int) -> float:
+    """Mean height of the terrain in the scene's box."""
+    box = scene.bounds
+    cache = ground.new_cache()
+    heights = [
+        ground.height(cache, ground.normal_vector(math.radians(lat), math.radians(lon)), seed)
+        for lat in np.linspace(box.south, box.north, 12)
+        for lon in np.linspace(box.west, box.east, 12)
+    ]
+    return float(np.mean(heights))
