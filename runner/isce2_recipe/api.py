@@ -26,7 +26,7 @@ class RunResult:
     workdir : Path
         The run's folder.
     product : Path or None
-        The product's folder or file: the recipe's output ``product``, or else its first output that is a file.
+        The recipe's output ``product``, or else its first output that is a file or folder.
     outputs : dict
         All outputs of the recipe, files as absolute paths.
     metadata : dict

@@ -52,7 +52,7 @@ def before_exec() -> Callable[[], None]:
 
 
 def host_name() -> str:
-    """This machine's name."""
+    """Name of the machine."""
     return socket.gethostname()
 
 
@@ -108,7 +108,7 @@ def end_orphans(group: int, since: str, marker: str, patience_s: float = 10.0) -
     group : int
         Process group of a step of that run.
     since : str
-        `start_time` of the step's first process: an older process is a stranger that has the number by chance.
+        `start_time` of the step's first process: an older process has the number by chance.
     marker : str
         ``NAME=value`` of a variable in the environment of every program the step started.
     patience_s : float

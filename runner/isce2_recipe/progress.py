@@ -78,6 +78,9 @@ class PlainLines:
     def _on_warning(self, event: Event) -> None:
         self._say(f"warning: {event['message']}")
 
+    def _on_note(self, event: Event) -> None:
+        self._say(str(event["message"]))
+
     def _on_step_started(self, event: Event) -> None:
         again = f" (attempt {event['attempt']})" if event["attempt"] > 1 else ""
         self._told[event["step"]] = 0.0
@@ -92,7 +95,7 @@ class PlainLines:
     def _on_step_done(self, event: Event) -> None:
         self._say(f"{event['step']}: done in {duration(event['seconds'])}, {megabytes(event['memory'])}")
 
-    def _on_step_cached(self, event: Event) -> None:
+    def _on_step_cached(self, _event: Event) -> None:
         self._cached += 1
 
     def _on_step_skipped(self, event: Event) -> None:
@@ -163,6 +166,9 @@ class Tree:
     def _on_warning(self, event: Event) -> None:
         self._console.print(f"warning: {self._redact(event['message'])}", style="yellow", markup=False)
 
+    def _on_note(self, event: Event) -> None:
+        self._console.print(self._redact(event["message"]), markup=False)
+
     def _on_step_started(self, event: Event) -> None:
         row = self._rows[event["step"]]
         row.state, row.began, row.fraction, row.pid = "running", time.monotonic(), None, event["pid"]
@@ -191,9 +197,8 @@ class Tree:
             style = _STYLES.get(row.state, "")
             indent = "  " * row.id.count("/")
             name = f"{indent}{row.id.rpartition('/')[2]}"
-            table.add_row(
-                _MARKS[row.state], name, self._detail(row), self._time(row, now), _memory(row), style=style
-            )
+            cells = _MARKS[row.state], name, self._detail(row), self._time(row, now), _memory(row)
+            table.add_row(*cells, style=style)
         return table
 
     def _visible(self) -> list[_Row]:
@@ -215,7 +220,8 @@ class Tree:
         if row.fraction is None:
             return _escape(row.text or row.summary)
         filled = round(20 * row.fraction)
-        return f"{'━' * filled}[dim]{'━' * (20 - filled)}[/] {row.fraction:4.0%} {_escape(self._redact(row.text))}"
+        bar = f"{'━' * filled}[dim]{'━' * (20 - filled)}[/]"
+        return f"{bar} {row.fraction:4.0%} {_escape(self._redact(row.text))}"
 
     def _time(self, row: _Row, now: float) -> str:
         seconds = now - row.began if row.state == "running" else row.seconds

@@ -34,7 +34,7 @@ def run(
     start: str | None = None,
     end: str | None = None,
 ) -> Steps:
-    """Run the steps ``start`` to ``end`` of ISCE2's ``app``; ``inputs`` are the files its configuration names."""
+    """Run ``start`` to ``end`` of ISCE2's ``app``; ``inputs`` are the files its configuration names."""
     for file in inputs or ():
         ctx.log.info("input %s", file)
     ctx.engine.run(

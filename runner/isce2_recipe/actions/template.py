@@ -28,7 +28,7 @@ class Rendered:
 
 def _fingerprint(inputs: Mapping[str, Any], folders: tuple[Path, ...]) -> object:
     """The template's text and that of all it includes: they count as much as the values."""
-    return {name: text for name, text in sorted(_texts(str(inputs["template"]), folders).items())}
+    return _texts(str(inputs["template"]), folders)
 
 
 def _preview(inputs: Mapping[str, Any], folders: tuple[Path, ...]) -> Mapping[str, object]:

@@ -7,7 +7,7 @@ import shlex
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -37,10 +37,10 @@ PROGRAM = "isce2-recipe"
 class _Commands(click.Group):
     """A group that imports a command when it is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
         found: click.Command = getattr(import_module(_COMMANDS[cmd_name][0]), f"{cmd_name}_command")
@@ -57,7 +57,7 @@ class _Commands(click.Group):
             )
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
@@ -72,11 +72,7 @@ def run_command_line(words: Sequence[str]) -> int:
     """Run a command and turn however it ends into an exit code."""
     redact = redactor(known_secrets(os.environ))
     try:
-        if words and words[0].startswith("++"):
-            from isce2_recipe.legacy import translate
-
-            words = translate(list(words))
-        result = commands.main(args=list(words), prog_name=PROGRAM, standalone_mode=False)
+        result = commands.main(args=_translated(words), prog_name=PROGRAM, standalone_mode=False)
         return result if isinstance(result, int) else errors.EXIT_OK
     except click.exceptions.Exit as exc:
         return exc.exit_code
@@ -85,15 +81,34 @@ def run_command_line(words: Sequence[str]) -> int:
         return errors.EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         return errors.EXIT_INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return errors.EXIT_OK
     except RecipeToolError as exc:
         sys.stderr.write(redact(_message(exc)) + "\n")
         return exc.exit_code
     except Exception as exc:
-        sys.stderr.write(redact(_bug(exc, words)) + "\n")
-        return errors.EXIT_BUG
+        return _unforeseen(exc, words, redact)
+
+
+def _translated(words: Sequence[str]) -> list[str]:
+    """The words, those of hyp3-isce2 in our own."""
+    if not words or not words[0].startswith("++"):
+        return list(words)
+    from isce2_recipe.legacy import translate
+
+    translation = translate(words)
+    for note in translation.notes:
+        sys.stderr.write(f"warning: {note}\n")
+    return translation.words
+
+
+def _unforeseen(exc: Exception, words: Sequence[str], redact: Callable[[str], str]) -> int:
+    if isinstance(exc, BrokenPipeError):  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return errors.EXIT_OK
+    if isinstance(exc, OSError):
+        sys.stderr.write(redact(f"error: {exc.strerror}{f': {exc.filename}' if exc.filename else ''}") + "\n")
+        return errors.EXIT_STEP_FAILED
+    sys.stderr.write(redact(_bug(exc, words)) + "\n")
+    return errors.EXIT_BUG
 
 
 def _message(exc: RecipeToolError) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,6 @@ import click
 from isce2_recipe.errors import InputError, ParameterError, RecipeToolError, UsageError
 from isce2_recipe.recipe import available, load
 from isce2_recipe.recipe.document import parse
-from isce2_recipe.recipe.loading import SUFFIXES
 from isce2_recipe.recipe.model import Parameter, Recipe
 
 _RECIPE = "isce2_recipe.recipe"
@@ -25,6 +23,7 @@ class RecipeCommand(click.Command):
     """A command whose first word is a recipe, and whose further options are that recipe's parameters."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Load the recipe first: its parameters are options."""
         word = self._recipe_word(ctx, args)
         if word is not None:
             try:
@@ -33,8 +32,8 @@ class RecipeCommand(click.Command):
                 if not ctx.resilient_parsing:
                     raise
         recipe: Recipe | None = ctx.meta.get(_RECIPE)
-        lists = {} if recipe is None else {name for name in _spellings(recipe, lists_only=True)}
-        return super().parse_args(ctx, _repeat_options(args, set(lists)))
+        lists = set() if recipe is None else _list_spellings(recipe)
+        return super().parse_args(ctx, _repeat_options(args, lists))
 
     def _recipe_word(self, ctx: click.Context, args: Sequence[str]) -> str | None:
         """The first word that is neither an option nor an option's value."""
@@ -53,6 +52,7 @@ class RecipeCommand(click.Command):
         return None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's own options and the recipe's."""
         own = super().get_params(ctx)
         recipe: Recipe | None = ctx.meta.get(_RECIPE)
         if recipe is None:
@@ -65,7 +65,7 @@ class RecipeCommand(click.Command):
         """Parameters of the recipe and options of the command, in two sections."""
         sections: dict[str, list[tuple[str, str]]] = {"Parameters": [], "Options": []}
         for option in self.get_params(ctx):
-            record = option.get_help_record(ctx)
+            record = option.get_help_record(ctx) if isinstance(option, click.Option) else None
             if record is not None:
                 sections["Parameters" if isinstance(option, ParameterOption) else "Options"].append(record)
         for title, records in sections.items():
@@ -74,6 +74,7 @@ class RecipeCommand(click.Command):
                     formatter.write_dl(records)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What the command does, and what the recipe."""
         super().format_help_text(ctx, formatter)
         recipe: Recipe | None = ctx.meta.get(_RECIPE)
         if recipe is not None:
@@ -88,21 +89,25 @@ class ParameterOption(click.Option):
     parameter: Parameter
 
 
-class RecipeType(click.ParamType):
+class RecipeType(click.ParamType[str]):
     """A recipe's file, or a shipped recipe's name."""
 
     name = "recipe"
 
     def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
+        self,
+        ctx: click.Context,
+        param: click.Parameter,
+        incomplete: str,
     ) -> list[click.shell_completion.CompletionItem]:
+        """What may be written here."""
         from click.shell_completion import CompletionItem
 
         names = [CompletionItem(name) for name in available() if name.startswith(incomplete)]
         return [*names, CompletionItem(incomplete, type="file")]
 
 
-class _Words(click.ParamType):
+class _Words(click.ParamType[str]):
     """A parameter's value; the recipe's own reader checks it, the shell learns the choices here."""
 
     def __init__(self, parameter: Parameter) -> None:
@@ -110,8 +115,12 @@ class _Words(click.ParamType):
         self.name = "value"
 
     def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
+        self,
+        ctx: click.Context,
+        param: click.Parameter,
+        incomplete: str,
     ) -> list[click.shell_completion.CompletionItem]:
+        """What may be written here."""
         from click.shell_completion import CompletionItem
 
         known = self._parameter.choices or (("true", "false") if "boolean" in self._parameter.types else ())
@@ -124,13 +133,9 @@ def recipe_of(ctx: click.Context) -> Recipe:
     return found
 
 
-def _spellings(recipe: Recipe, *, lists_only: bool) -> list[str]:
-    return [
-        spelling
-        for parameter in recipe.parameters.values()
-        if parameter.is_list or not lists_only
-        for spelling in spellings(parameter.name)
-    ]
+def _list_spellings(recipe: Recipe) -> set[str]:
+    lists = [parameter.name for parameter in recipe.parameters.values() if parameter.is_list]
+    return {spelling for name in lists for spelling in spellings(name)}
 
 
 def spellings(name: str) -> list[str]:
@@ -156,7 +161,7 @@ def _repeat_options(args: Sequence[str], lists: set[str]) -> list[str]:
 
 
 def _option(parameter: Parameter, taken: set[str]) -> ParameterOption | None:
-    """The option for a parameter; None where the command has an option of that name, and only --set is left."""
+    """The option for a parameter; None where the command has one of that name and only --set is left."""
     names = [name for name in spellings(parameter.name) if name not in taken]
     if not names:
         return None
@@ -256,8 +261,3 @@ def _read_settings(settings: Sequence[str], recipe: Recipe) -> dict[str, Any]:
         else:
             found[name] = value
     return found
-
-
-def is_recipe_file(name: str) -> bool:
-    """Whether a name looks like a recipe's file."""
-    return name.endswith(SUFFIXES) or os.sep in name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from isce2_recipe.plan.forecast import Forecast, forecast, to_json
@@ -38,7 +37,7 @@ def _lines(project: Project, found: list[Forecast], credentials: dict[str, bool]
         lines.append(f"{_MARKS[one.status]:>4}  {one.id:<{width}}  {one.summary or one.uses}")
         lines.append(f"{'':>4}  {'':<{width}}  {one.reason}{_needs(one)}")
         if one.status == "run":
-            lines += [f"{'':>4}  {'':<{width}}    {line}" for line in _details(one, project.workdir)]
+            lines += [f"{'':>4}  {'':<{width}}    {line}" for line in _details(one)]
     return [*lines, "", *_totals(project, found), *_credential_lines(credentials)]
 
 
@@ -53,7 +52,7 @@ def _needs(one: Forecast) -> str:
     return f" ({said})" if said else ""
 
 
-def _details(one: Forecast, workdir: Path) -> list[str]:
+def _details(one: Forecast) -> list[str]:
     lines = [f"{name}: {_short(value)}" for name, value in one.inputs.items()]
     for name, size in one.shows.get("downloads", ()):
         lines.append(f"download {name}{f', {words(size)}' if size else ''}")

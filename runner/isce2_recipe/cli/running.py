@@ -16,7 +16,7 @@ from isce2_recipe import errors
 from isce2_recipe.cli.parameters import RecipeCommand, RecipeType, given, recipe_of
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.journal.files import json_digest
-from isce2_recipe.journal.values import encode, files_in
+from isce2_recipe.journal.values import encode
 from isce2_recipe.paths import RUN_RECORD
 from isce2_recipe.plan import project as projects
 from isce2_recipe.plan.project import DEFAULT_ENGINE, DEFAULT_SOURCE, Project
@@ -82,6 +82,7 @@ def plan_command(ctx: click.Context, /, **options: Any) -> int:
 @_options
 @click.option("--jobs", type=click.IntRange(1), help="Steps at a time.")
 @click.option("--cpus", type=click.IntRange(1), help="Threads to use.")
+@click.option("--publish", metavar="DIR", help="Put the recipe's output files into this folder as well.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.pass_context
 def run_command(ctx: click.Context, /, **options: Any) -> int:
@@ -135,7 +136,7 @@ def _display(options: Mapping[str, Any], redact: Callable[[str], str]) -> JsonLi
 
 
 def _run(project: Project, options: Mapping[str, Any], redact: Callable[[str], str]) -> None:
-    from isce2_recipe.running import session
+    from isce2_recipe.running import publishing, session
     from isce2_recipe.running.scheduler import Limits
 
     request = session.Request(
@@ -158,6 +159,8 @@ def _run(project: Project, options: Mapping[str, Any], redact: Callable[[str], s
         exc.workdir = project.workdir  # type: ignore[attr-defined]
         raise
     display.close()
+    if options["publish"]:
+        publishing.publish(outcome.outputs, Path.cwd() / options["publish"])
     _report(project, outcome, options, display, redact)
 
 
@@ -223,8 +226,3 @@ def _words(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_words(item) for item in value)
     return str(value)
-
-
-def output_files(outputs: Mapping[str, Any]) -> list[Path]:
-    """Files among a recipe's outputs."""
-    return files_in(dict(outputs))

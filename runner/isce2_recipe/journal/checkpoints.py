@@ -1,4 +1,4 @@
-"""Copies of small files that later steps of a shared folder may overwrite, so that a crash costs one step only."""
+"""Copies of files that later steps of a shared folder may overwrite: a crash costs one step only."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from isce2_recipe.errors import InputError
 
@@ -35,16 +35,20 @@ def encode(value: object, workdir: Path, relocate: tuple[Path, Path] | None = No
         return {_FILE: _relative(value, workdir, relocate)}
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    if isinstance(value, datetime | date):
-        return value.isoformat()
     if isinstance(value, list | tuple):
         return [encode(item, workdir, relocate) for item in value]
     if isinstance(value, Mapping):
         return {str(key): encode(item, workdir, relocate) for key, item in value.items()}
+    return encode(_as_plain(value), workdir, relocate)
+
+
+def _as_plain(value: object) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: encode(getattr(value, f.name), workdir, relocate) for f in fields(value)}
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, datetime | date):
+        return value.isoformat()
     if hasattr(value, "item"):  # a NumPy scalar
-        return encode(value.item(), workdir, relocate)
+        return value.item()
     raise InputError(f"a step cannot pass on a value of type {type(value).__name__}")
 
 
@@ -124,8 +128,3 @@ def _build(kind: Callable[..., Any], value: Any, base: Path) -> Any:
     if isinstance(value, list):
         return kind(*(coerce(item, hint, base) for item, hint in zip(value, hints.values(), strict=True)))
     return value
-
-
-def is_literal(annotation: Any) -> bool:
-    """Whether an annotation is a choice of values."""
-    return get_origin(annotation) is Literal

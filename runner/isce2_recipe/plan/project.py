@@ -1,10 +1,10 @@
-"""A recipe with its parameters, its work directory, its source and its engine: all that a plan or a run needs."""
+"""A recipe with its parameters, work directory, source and engine: all a plan or a run needs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ class Project:
         Where it runs; where relative paths among the parameters start. Both absolute.
     source_text, engine_text : str
         As the user wrote them.
+    said : list of str
+        What the engine's choice had to say.
     """
 
     recipe: Recipe
@@ -56,6 +58,7 @@ class Project:
     base: Path
     source_text: str = DEFAULT_SOURCE
     engine_text: str = DEFAULT_ENGINE
+    said: list[str] = field(default_factory=list)
 
     @cached_property
     def actions(self) -> dict[str, Action]:
@@ -80,7 +83,7 @@ class Project:
         """What computes."""
         from isce2_recipe.engines import open_engine
 
-        return open_engine(self.engine_text)
+        return open_engine(self.engine_text, self.said.append)
 
     @cached_property
     def engine_label(self) -> str:

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -84,10 +85,8 @@ def fork(project: Project, task: Task, output: int, messages: int) -> int:
     pid = os.fork()
     if pid == 0:
         _child(parent, project, task, output, messages)
-    try:
+    with suppress(OSError):  # it may have been quicker
         os.setpgid(pid, pid)
-    except OSError:  # it was quicker
-        pass
     return pid
 
 

@@ -32,7 +32,7 @@ def of_ending(ending: Ending, worker: Worker, project: Project) -> RecipeToolErr
     if ending.kind == "bug":
         return StepBug(
             f"step {step}: {ending.error['message']}",
-            hint=f"this is a bug in the action {worker.task.node.action.name}; the traceback is in {worker.log_path}",
+            hint=f"this is a bug in {worker.task.node.action.name}; the traceback is in {worker.log_path}",
         )
     return StepFailed(_what_happened(ending, worker, step), hint=_remedy(ending, worker))
 

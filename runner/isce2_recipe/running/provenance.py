@@ -146,10 +146,10 @@ def dump(data: Any) -> str:
 
     from isce2_recipe.recipe.document import resolve_scalar
 
-    class Dumper(yaml.SafeDumper):
+    class Dumper(yaml.SafeDumper):  # type: ignore[misc]
         """Quotes every text that would be read as something else."""
 
-        def ignore_aliases(self, data: Any) -> bool:
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
             return True
 
     def text(dumper: yaml.SafeDumper, value: str) -> Any:

@@ -345,7 +345,7 @@ class Scheduler:
         return Task(node, item.key.inputs, out, published, before, item.resources.cpus)
 
     def _prepare(self, item: _Waiting) -> Manifest | None:
-        """What is in the step's shared folder, made what it should be; None where steps before must run again."""
+        """Its shared folder as it should be before it; None where steps before must run again."""
         node = item.node
         before: Manifest = {}
         for folder, position in self._graph.reads.get(node.id, {}).items():

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from isce2_recipe import __version__, errors, processes
@@ -22,14 +21,14 @@ from isce2_recipe.paths import FINGERPRINTS, SCRATCH
 from isce2_recipe.plan.folders import SharedFolder, bring_back
 from isce2_recipe.plan.graph import Scope
 from isce2_recipe.plan.project import Project
-from isce2_recipe.running import failures, provenance
+from isce2_recipe.running import provenance
 from isce2_recipe.running.child import marker
 from isce2_recipe.running.scheduler import Emit, Limits, Report, Scheduler, Selection
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class RunInterrupted(RecipeToolError):
+class RunInterrupted(RecipeToolError):  # noqa: N818 - as its siblings
     """Someone asked the run to end."""
 
     exit_code = errors.EXIT_INTERRUPTED
@@ -125,7 +124,7 @@ def run(project: Project, request: Request, emit: Emit, redact: Callable[[str], 
         finally:
             journal.close()
             _save_fingerprints(project)
-        outcome = _outcome(project, report, selection, time.monotonic() - began)
+        outcome = _outcome(project, report, time.monotonic() - began)
         provenance.write(project, outcome.steps, outcome.outputs, request.command, outcome.seconds, redact)
     if stopped_by:
         raise RunInterrupted(f"interrupted by {signal.Signals(stopped_by).name}; finished steps are kept")
@@ -143,10 +142,10 @@ def _carry_out(
     redact: Callable[[str], str],
 ) -> tuple[Report, int]:
     emit(_run_started(project, selection))
+    _open_doors(project, selection, emit)
+    _record_begin(journal)
     with _signals() as (wakeup, arrived):
-        scheduler = Scheduler(
-            project, journal, selection, request.limits, _begin_lazily(journal, emit), redact
-        )
+        scheduler = Scheduler(project, journal, selection, request.limits, emit, redact)
         arrived.append(scheduler.stop)
         report = scheduler.run(wakeup)
     journal.append({"event": "end", "time": _now(), "steps": _counts(report.steps)})
@@ -154,8 +153,8 @@ def _carry_out(
     return report, scheduler.stopped_by
 
 
-def _begin_lazily(journal: Journal, emit: Emit) -> Emit:
-    """Record the run's beginning, for the journal to tell a crash of the machine from a clean end."""
+def _record_begin(journal: Journal) -> None:
+    """Note the run's beginning, for the next one to tell a crash of the machine from a clean end."""
     journal.append(
         {
             "event": "run",
@@ -167,7 +166,6 @@ def _begin_lazily(journal: Journal, emit: Emit) -> Emit:
         },
         sync=False,
     )
-    return emit
 
 
 def _run_started(project: Project, selection: Selection) -> dict[str, Any]:
@@ -183,6 +181,17 @@ def _run_started(project: Project, selection: Selection) -> dict[str, Any]:
             if node.id in selection.steps
         ],
     }
+
+
+def _open_doors(project: Project, selection: Selection, emit: Emit) -> None:
+    """Open source and engine where they are used, so that what is wrong with them is said first."""
+    used = {use for name in selection.steps for use in project.graph.nodes[name].action.uses}
+    if "source" in used:
+        _ = project.source
+    if "engine" in used:
+        _ = project.engine
+    for said in project.said:
+        emit({"event": "note", "message": said})
 
 
 def _counts(steps: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
@@ -203,7 +212,7 @@ def _end_leftovers(project: Project, crashed: dict[str, Any] | None, emit: Emit)
     emit(
         {
             "event": "warning",
-            "message": f"the run of process {crashed['pid']} ended without letting go of the work directory; resumed",
+            "message": f"process {crashed['pid']} ended without letting go of the work directory; resumed",
         }
     )
     for step in project.history.open:
@@ -284,13 +293,8 @@ def _forget_checkpoints(project: Project) -> None:
     checkpoints.forget_unneeded(project.workdir, needed)
 
 
-def _outcome(project: Project, report: Report, selection: Selection, seconds: float) -> Outcome:
+def _outcome(project: Project, report: Report, seconds: float) -> Outcome:
     whole = report.failure is None and len(report.outputs) == len(project.graph.nodes)
     outputs = project.names.outputs(Scope(project.recipe), report.outputs) if whole else {}
     steps = {name: report.steps[name] for name in project.graph.nodes if name in report.steps}
     return Outcome(outputs, steps, seconds)
-
-
-def full_disk(exc: OSError, workdir: Path) -> RecipeToolError:
-    """The error of a disk that is full while the run itself keeps its records."""
-    return failures.of_system(exc, f"records of {workdir}")

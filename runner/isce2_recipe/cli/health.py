@@ -1,0 +1,130 @@
+"""What is installed here, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, entry_points, requires, version
+from pathlib import Path
+
+from isce2_recipe import __version__
+from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.recipe import available
+from isce2_recipe.running.resources import disk_bytes, memory_bytes, processors, words
+
+_GIGABYTE = 1e9
+_DISK_WANTED = 20 * _GIGABYTE  # one burst pair with ISCE2
+_MEMORY_WANTED = 4 * _GIGABYTE
+_GROUPS = ("isce2_recipe.actions", "isce2_recipe.sources", "isce2_recipe.engines")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes
+    ----------
+    name : str
+        What it is.
+    state : str
+        ``ok``, ``missing`` (fatal) or ``note`` (something is not there that not everybody needs).
+    detail : str
+        What was found.
+    remedy : str
+        What to do, where something is to be done.
+    """
+
+    name: str
+    state: str
+    detail: str
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """All findings, in the order they are shown."""
+    return [*_program(), *_packages(), *_engines(), *_credentials(), *_machine(), *_plugins()]
+
+
+def has_earthdata_login() -> bool:
+    """Whether there are credentials for NASA's Earthdata Login."""
+    from isce2_recipe.sources.asf.credentials import find_credentials
+    from isce2_recipe.sources.asf.settings import Settings
+
+    try:
+        return find_credentials(os.environ, Settings().login_url).found
+    except RecipeToolError:
+        return False
+
+
+def _program() -> Iterator[Finding]:
+    yield Finding("isce2-recipe", "ok", f"{__version__}, {len(available())} recipes")
+    yield Finding("Python", "ok", f"{platform.python_version()} at {sys.executable}")
+
+
+def _packages() -> Iterator[Finding]:
+    missing = []
+    for line in requires("isce2-recipe") or ():
+        if ";" in line:
+            continue
+        name = line.partition(">")[0].partition("[")[0].strip()
+        try:
+            version(name)
+        except PackageNotFoundError:
+            missing.append(line)
+    if missing:
+        yield Finding("packages", "missing", ", ".join(missing), f"pip install '{' '.join(missing)}'")
+    else:
+        yield Finding("packages", "ok", "all there")
+
+
+def _engines() -> Iterator[Finding]:
+    from isce2_recipe.engines import open_engine
+
+    for name, state, remedy in (
+        (
+            "isce2",
+            "note",
+            "conda install -c conda-forge isce2, or set ISCE_HOME; the builtin engine needs neither",
+        ),
+        ("builtin", "missing", "install isce2-recipe again"),
+    ):
+        try:
+            engine = open_engine(name)
+            yield Finding(f"engine {name}", "ok", engine.version())
+        except (RecipeToolError, ImportError) as exc:
+            message = exc.message if isinstance(exc, RecipeToolError) else str(exc)
+            yield Finding(f"engine {name}", state, message, remedy)
+
+
+def _credentials() -> Iterator[Finding]:
+    from isce2_recipe.sources.asf.credentials import HINT, find_credentials
+    from isce2_recipe.sources.asf.settings import Settings
+
+    try:
+        found = find_credentials(os.environ, Settings().login_url)
+    except RecipeToolError as exc:
+        yield Finding("Earthdata login", "note", exc.message, exc.hint or HINT)
+        return
+    if found.found:
+        yield Finding("Earthdata login", "ok", f"from {found.origin}")
+    else:
+        yield Finding("Earthdata login", "note", "none, so --source asf cannot download bursts", HINT)
+
+
+def _machine() -> Iterator[Finding]:
+    memory, disk = memory_bytes(), disk_bytes(Path.cwd())
+    yield Finding("processors", "ok", str(processors()))
+    few = "" if memory >= 0.9 * _MEMORY_WANTED else "a burst pair wants 4 GB"
+    yield Finding("memory", "note" if few else "ok", words(memory), few)
+    little = "" if disk >= _DISK_WANTED else "a burst pair wants up to 20 GB; use --workdir on another disk"
+    yield Finding("free disk here", "note" if little else "ok", words(disk), little)
+
+
+def _plugins() -> Iterator[Finding]:
+    for group in _GROUPS:
+        names = sorted(point.name for point in entry_points(group=group))
+        if names:
+            yield Finding(f"plug-ins: {group.partition('.')[2]}", "ok", ", ".join(names))

@@ -1,0 +1,97 @@
+"""The text of a new recipe."""
+
+from __future__ import annotations
+
+import re
+from string import Template
+
+from isce2_recipe.recipe import load
+from isce2_recipe.recipe.model import Recipe
+
+_SCHEMA = "https://raw.githubusercontent.com/isce2-recipe/isce2-recipe/main/schemas/recipe.schema.json"
+_MODELINE = re.compile(r"^# yaml-language-server:.*\n", re.MULTILINE)
+_NAME = re.compile(r"^name:.*$", re.MULTILINE)
+
+_NEW = Template("""\
+# yaml-language-server: $$schema=$schema
+#
+# A recipe says what to do, in steps. Check it with `isce2-recipe lint $name.yml`, see what it would do with
+# `isce2-recipe plan $name.yml`, and run it with `isce2-recipe run $name.yml`.
+recipe: 1
+name: $name
+summary: Terrain and water around a pair of Sentinel-1 bursts.
+
+documentation:
+  description: |
+    What the recipe is for, in a few sentences. It is shown by `isce2-recipe describe $name.yml`.
+  references: ["https://github.com/isce-framework/isce2"]
+  authors: ["Your name"]
+  license: CC0-1.0
+
+# What a user may set. Each is a JSON Schema; shared types are in types.schema.json.
+parameters:
+  reference:
+    $$ref: types.schema.json#/$$defs/burst_names
+    description: Older bursts, one or many, of one pass.
+  secondary:
+    $$ref: types.schema.json#/$$defs/burst_names
+    description: Newer bursts of the same ground.
+  margin:
+    type: number
+    units: deg
+    minimum: 0
+    maximum: 2
+    default: 0.1
+    description: How much ground beyond the bursts to fetch.
+required: [reference, secondary]
+
+# Steps run in the order their references ask for. `uses` names an action, `with` gives its inputs; outputs of
+# other steps are written {{ steps.ID.OUTPUT }}.
+steps:
+  - id: pair
+    summary: Check that the bursts make a pair
+    uses: sentinel1.check_pair
+    with:
+      reference: "{{ reference }}"
+      secondary: "{{ secondary }}"
+
+  - id: scenes
+    summary: Look the bursts up in the catalogue
+    uses: sentinel1.find_bursts
+    with:
+      reference: "{{ steps.pair.reference }}"
+      secondary: "{{ steps.pair.secondary }}"
+    timeout: 15 min
+    retry: {count: 2, backoff: 30 s}
+
+  - id: dem
+    summary: Fetch terrain
+    uses: dem.fetch
+    with:
+      bounds: "{{ steps.scenes.bounds }}"
+      margin: "{{ margin }}"
+    timeout: 2h
+    retry: {count: 2, backoff: 60 s}
+
+  - id: water_mask
+    summary: Fetch the water mask
+    uses: water.fetch
+    with:
+      dem: "{{ steps.dem.geotiff }}"
+    timeout: 1h
+    retry: {count: 2, backoff: 60 s}
+
+# What the recipe returns: printed at the end, and steps.ID.NAME where it is used as a part.
+outputs:
+  dem: "{{ steps.dem.geotiff }}"
+  water_mask: "{{ steps.water_mask.mask }}"
+""")
+
+
+def recipe_text(name: str, source: str | None) -> str:
+    """A new recipe: a commented example, or a copy of another recipe under its new name."""
+    if source is None:
+        return _NEW.substitute(name=name, schema=_SCHEMA)
+    recipe: Recipe = load(source)
+    text = _NAME.sub(f"name: {name}", recipe.document.text, count=1)
+    return _MODELINE.sub(f"# yaml-language-server: $schema={_SCHEMA}\n", text, count=1)

@@ -1,0 +1,160 @@
+"""What is different between two runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.paths import RUN_RECORD
+from isce2_recipe.plan.keys import changes
+
+_RASTERS = (".tif", ".tiff")
+_BLOCK_LINES = 512
+
+
+def compare(first: Path, second: Path) -> dict[str, Any]:
+    """The differences between two runs, by subject.
+
+    Returns
+    -------
+    dict
+        ``recipe``, ``parameters``, ``versions``: lists of ``[name, first, second]``; ``steps``: names with
+        ``[status, seconds]`` of both; ``files``: what is only in one or differs; ``rasters``: statistics of
+        the difference of GeoTIFFs that differ.
+
+    Raises
+    ------
+    InputError
+        If one of the folders has no run in it.
+    """
+    one, two = _record(first), _record(second)
+    files = list(_files(_hashes(one), _hashes(two)))
+    return {
+        "recipe": _differences(one["recipe"]["resolved"], two["recipe"]["resolved"], skip="parameters"),
+        "parameters": _differences(one["parameters"], two["parameters"]),
+        "versions": _differences(_versions(one), _versions(two)),
+        "steps": _steps(one["steps"], two["steps"]),
+        "files": [[name, what] for name, what in files],
+        "rasters": {
+            name: _raster(first / name, second / name) for name, what in files if _is_raster(name, what)
+        },
+    }
+
+
+def _record(workdir: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((workdir / RUN_RECORD).read_text(encoding="utf-8"))
+    except OSError:
+        raise InputError(
+            f"{workdir} has no {RUN_RECORD} in it", hint="give the work directory of a run"
+        ) from None
+    except ValueError as exc:
+        raise InputError(f"{workdir / RUN_RECORD} is not JSON: {exc}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{workdir / RUN_RECORD} is not a run's record")
+    return found
+
+
+def _differences(one: Mapping[str, Any], two: Mapping[str, Any], skip: str = "") -> list[list[Any]]:
+    before = {name: value for name, value in one.items() if name != skip}
+    after = {name: value for name, value in two.items() if name != skip}
+    return [[change.name, change.before, change.after] for change in changes(before, after)]
+
+
+def _versions(record: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("isce2_recipe", "packages", "source", "engine", "actions", "host")
+    return {name: record.get(name) for name in names}
+
+
+def _hashes(record: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: digest for step in record["steps"].values() for name, digest in step.get("files", {}).items()
+    }
+
+
+def _files(one: Mapping[str, str], two: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name in sorted({*one, *two}):
+        if name not in two:
+            yield name, "only in the first"
+        elif name not in one:
+            yield name, "only in the second"
+        elif one[name] != two[name]:
+            yield name, "differs"
+
+
+def _steps(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {
+        name: [[run.get(name, {}).get("status"), run.get(name, {}).get("seconds")] for run in (one, two)]
+        for name in dict.fromkeys([*one, *two])
+    }
+
+
+def _is_raster(name: str, what: str) -> bool:
+    return what == "differs" and name.lower().endswith(_RASTERS)
+
+
+def _raster(first: Path, second: Path) -> dict[str, Any]:
+    """Statistics of second minus first, over the pixels that are finite in both."""
+    import numpy as np
+    import rasterio
+
+    try:
+        with rasterio.open(first) as one, rasterio.open(second) as two:
+            if (one.shape, one.count) != (two.shape, two.count):
+                return {"shapes": [[one.count, *one.shape], [two.count, *two.shape]]}
+            if one.transform != two.transform:
+                return {"grids": [list(one.transform)[:6], list(two.transform)[:6]]}
+            return _statistics(one, two, np)
+    except rasterio.errors.RasterioError as exc:
+        return {"problem": str(exc)}
+
+
+def _statistics(one: Any, two: Any, np: Any) -> dict[str, Any]:
+    count, total, squares, largest, changed = 0, 0.0, 0.0, 0.0, 0
+    for row in range(0, one.height, _BLOCK_LINES):
+        window = ((row, min(row + _BLOCK_LINES, one.height)), (0, one.width))
+        before, after = (np.asarray(data.read(window=window), dtype=complex) for data in (one, two))
+        good = np.isfinite(before) & np.isfinite(after)
+        difference = np.abs(after[good] - before[good])
+        signed = (after[good] - before[good]).real
+        count += int(good.sum())
+        changed += int((difference > 0).sum())
+        total, squares = total + float(signed.sum()), squares + float((difference**2).sum())
+        largest = max(largest, float(difference.max(initial=0.0)))
+    mean = total / count if count else 0.0
+    return {
+        "pixels": count,
+        "changed": changed,
+        "mean": mean,
+        "rms": (squares / count) ** 0.5 if count else 0.0,
+        "largest": largest,
+    }
+
+
+def to_text(found: Mapping[str, Any]) -> str:
+    """A comparison for people; empty where the runs are the same."""
+    lines: list[str] = []
+    for title in ("recipe", "parameters", "versions"):
+        if found[title]:
+            lines.append(f"{title}:")
+            lines += [f"  {name}: {before} -> {after}" for name, before, after in found[title]]
+    if found["files"]:
+        lines.append("files:")
+        lines += [
+            f"  {name}: {what}{_raster_words(found['rasters'].get(name))}" for name, what in found["files"]
+        ]
+    return "\n".join(lines)
+
+
+def _raster_words(statistics: Mapping[str, Any] | None) -> str:
+    if statistics is None:
+        return ""
+    if "rms" not in statistics:
+        return f" ({', '.join(f'{name} {value}' for name, value in statistics.items())})"
+    return (
+        f" in {statistics['changed']} of {statistics['pixels']} pixels: mean {statistics['mean']:.3g}, "
+        f"rms {statistics['rms']:.3g}, largest {statistics['largest']:.3g}"
+    )

@@ -1,0 +1,132 @@
+"""A recipe's page of documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from isce2_recipe.actions.registry import load_registry
+from isce2_recipe.expressions import references
+from isce2_recipe.recipe.model import Parameter, Recipe, Step
+
+
+def facts(recipe: Recipe) -> dict[str, Any]:
+    """All a recipe says about itself, as JSON."""
+    return {
+        "name": recipe.name,
+        "summary": recipe.summary,
+        "path": str(recipe.path),
+        "documentation": dict(recipe.documentation),
+        "parameters": {
+            name: {**parameter.schema, "required": parameter.required}
+            for name, parameter in recipe.parameters.items()
+        },
+        "steps": [
+            {
+                "id": step.id,
+                "uses": step.uses,
+                "summary": step_summary(step),
+                "when": step.when,
+                "folder": step.folder,
+            }
+            for step in recipe.steps
+        ],
+        "outputs": dict(recipe.outputs),
+    }
+
+
+def step_summary(step: Step) -> str:
+    """What a step is for: its own words, its part's, or its action's."""
+    if step.summary:
+        return step.summary
+    if step.part is not None:
+        return step.part.summary
+    found = load_registry().get(step.uses)
+    return "" if found is None else found.summary
+
+
+def page(recipe: Recipe) -> str:
+    """The recipe as a page in Markdown."""
+    sections = [f"# {recipe.name}", recipe.summary, str(recipe.documentation.get("description", "")).strip()]
+    sections += [_usage(recipe), _parameters(recipe), _steps(recipe), _outputs(recipe), _references(recipe)]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _usage(recipe: Recipe) -> str:
+    words = [f"isce2-recipe run {recipe.name}"]
+    for name in recipe.required:
+        words.append(f"--{name.replace('_', '-')} {_example(recipe.parameters[name])}")
+    return "```sh\n" + " \\\n  ".join(words) + "\n```"
+
+
+def _example(parameter: Parameter) -> str:
+    examples = parameter.schema.get("examples") or parameter.choices or ("VALUE",)
+    example = examples[0]
+    return " ".join(map(str, example)) if isinstance(example, list) else str(example)
+
+
+def _parameters(recipe: Recipe) -> str:
+    if not recipe.parameters:
+        return ""
+    rows = [
+        f"| `{name}` | {_type(parameter)} | {_default(parameter)} | {_cell(parameter.description)} |"
+        for name, parameter in recipe.parameters.items()
+    ]
+    return "\n".join(["## Parameters", "", "| Name | Type | Default | Meaning |", "|---|---|---|---|", *rows])
+
+
+def _type(parameter: Parameter) -> str:
+    if parameter.choices:
+        kind = " or ".join(f"`{_plain(choice)}`" for choice in parameter.choices)
+    else:
+        kind = str(parameter.schema.get("title", "")) or " or ".join(parameter.types) or "any"
+    units = f", in {parameter.schema['units']}" if "units" in parameter.schema else ""
+    limits = _limits(parameter.schema)
+    return _cell(f"{kind}{units}{limits}")
+
+
+def _limits(schema: Mapping[str, Any]) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None and high is not None:
+        return f", {low} to {high}"
+    if low is not None:
+        return f", at least {low}"
+    return f", at most {high}" if high is not None else ""
+
+
+def _default(parameter: Parameter) -> str:
+    if parameter.required and not parameter.has_default:
+        return "required"
+    return f"`{_plain(parameter.default)}`" if parameter.has_default and not parameter.secret else ""
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").strip()
+
+
+def _steps(recipe: Recipe) -> str:
+    rows = []
+    for step in recipe.steps:
+        needs = sorted({*references([step.with_, step.when]).steps, *step.needs})
+        when = "" if step.when is True else f" Only when `{_cell(str(step.when).strip('{ }'))}`."
+        after = ", ".join(f"`{name}`" for name in needs)
+        rows.append(f"| `{step.id}` | `{step.uses}` | {_cell(step_summary(step))}{when} | {after} |")
+    return "\n".join(["## Steps", "", "| Step | Uses | What it does | After |", "|---|---|---|---|", *rows])
+
+
+def _outputs(recipe: Recipe) -> str:
+    if not recipe.outputs:
+        return ""
+    rows = [f"* `{name}`: `{_plain(value).strip('{ }')}`" for name, value in recipe.outputs.items()]
+    return "\n".join(["## Outputs", "", *rows])
+
+
+def _references(recipe: Recipe) -> str:
+    rows = [f"* {reference}" for reference in recipe.documentation.get("references", ())]
+    return "\n".join(["## References", "", *rows]) if rows else ""

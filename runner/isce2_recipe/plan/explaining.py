@@ -1,0 +1,95 @@
+"""Why a step ran, or why it did not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.journal import log
+from isce2_recipe.journal.log import Done, History
+from isce2_recipe.paths import JOURNAL, RUN_RECORD
+from isce2_recipe.plan.keys import changes
+from isce2_recipe.recipe.schema import did_you_mean
+
+
+def explain(workdir: Path, step: str) -> dict[str, Any]:
+    """What is known of the last decision about a step.
+
+    Returns
+    -------
+    dict
+        ``status`` and ``reason`` of the last run; ``changes``, a list of ``[part of the key, before, after]``
+        from the time before to the last time the step was finished; ``started``, the reason of its last start;
+        ``key`` and ``parts`` of the last finished time; ``facts``.
+
+    Raises
+    ------
+    InputError
+        If there is no run in the folder, or no such step in it.
+    """
+    if not (workdir / JOURNAL).is_file():
+        raise InputError(
+            f"{workdir} is no work directory of a run", hint="give the folder that has run.json in it"
+        )
+    history = log.read(workdir)
+    last = _last_run(workdir).get("steps", {})
+    known = list(dict.fromkeys([*last, *history.done, *history.started]))
+    if step not in known:
+        raise InputError(f"there is no step '{step}' in {workdir}", hint=did_you_mean(step, known))
+    done, earlier = history.done.get(step), history.earlier.get(step)
+    return {
+        "step": step,
+        "status": last.get(step, {}).get("status", _state(history, step)),
+        "reason": last.get(step, {}).get("reason", ""),
+        "started": history.started.get(step, {}).get("reason"),
+        "changes": _changes(history, step, earlier, done),
+        "key": None if done is None else done.key,
+        "parts": {} if done is None else done.parts,
+        "facts": {} if done is None else done.facts,
+    }
+
+
+def _state(history: History, step: str) -> str:
+    return "cut off" if step in history.open else "done"
+
+
+def _changes(history: History, step: str, earlier: Done | None, done: Done | None) -> list[list[Any]]:
+    started = history.started.get(step, {}).get("changes")
+    if started:
+        return [list(change) for change in started]
+    if earlier is None or done is None:
+        return []
+    return [[change.name, change.before, change.after] for change in changes(earlier.parts, done.parts)]
+
+
+def _last_run(workdir: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((workdir / RUN_RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def to_text(found: dict[str, Any]) -> str:
+    """An explanation for people."""
+    lines = [
+        f"{found['step']}: {found['status']}" + (f", because {found['reason']}" if found["reason"] else "")
+    ]
+    if found["status"] == "cached" and found["started"]:
+        lines.append(f"it ran the last time because {found['started']}")
+    if found["changes"]:
+        lines.append("what had changed in its key then:")
+        for name, before, after in found["changes"]:
+            lines += [f"  {name}", f"    before: {_line(before)}", f"    after:  {_line(after)}"]
+    if found["parts"]:
+        lines.append(f"its key {found['key'][:12]} is made of:")
+        lines += [
+            f"  {line}" for line in json.dumps(found["parts"], indent=1, ensure_ascii=False).splitlines()
+        ]
+    return "\n".join(lines)
+
+
+def _line(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

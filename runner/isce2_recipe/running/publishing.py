@@ -1,0 +1,40 @@
+"""Puts a recipe's output files where their user wants them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.journal.values import files_in
+
+
+def publish(outputs: Mapping[str, Any], folder: Path) -> list[Path]:
+    """The files and folders among a recipe's outputs, linked or copied into a folder.
+
+    What is there under the same name is replaced, each file by one rename.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    for path in dict.fromkeys(files_in(dict(outputs))):
+        target = folder / path.name
+        if path.is_dir():
+            for file in sorted(found for found in path.rglob("*") if found.is_file()):
+                _put(file, target / file.relative_to(path))
+        elif path.is_file():
+            _put(path, target)
+        made.append(target)
+    return made
+
+
+def _put(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.part")
+    partial.unlink(missing_ok=True)
+    try:
+        os.link(source, partial)
+    except OSError:  # another file system
+        shutil.copyfile(source, partial)
+    partial.replace(target)
