@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -72,26 +72,33 @@ class Reference:
         return ".".join(self.parts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class References:
     """Everything a value's expressions read.
 
     Attributes
     ----------
-    names : frozenset of str
-        Parameters and variables.
-    outputs : frozenset of (step, output)
-        Step outputs; the output is empty where a step is read as a whole.
-    run : frozenset of str
-        Facts of the run: ``source``, ``engine``.
     all : tuple of Reference
         Each occurrence with its place.
     """
 
-    names: frozenset[str]
-    outputs: frozenset[tuple[str, str]]
-    run: frozenset[str]
     all: tuple[Reference, ...]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Parameters and variables."""
+        return frozenset(ref.parts[0] for ref in self.all if ref.parts[0] not in ("steps", "run"))
+
+    @cached_property
+    def outputs(self) -> frozenset[tuple[str, str]]:
+        """Pairs of step and output; the output is empty where a step is read as a whole."""
+        chains = [ref.parts for ref in self.all if ref.parts[0] == "steps" and len(ref.parts) > 1]
+        return frozenset((chain[1], chain[2] if len(chain) > 2 else "") for chain in chains)
+
+    @cached_property
+    def run(self) -> frozenset[str]:
+        """Facts of the run: ``source``, ``engine``."""
+        return frozenset(ref.parts[1] for ref in self.all if ref.parts[0] == "run" and len(ref.parts) > 1)
 
     @property
     def steps(self) -> frozenset[str]:
@@ -241,7 +248,7 @@ def _shared() -> SandboxedEnvironment:
 
 def has_expression(text: str) -> bool:
     """Whether a text holds anything for Jinja2."""
-    return _WORD.search(text) is not None
+    return "{" in text and _WORD.search(text) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -351,27 +358,17 @@ def references(value: Any) -> References:
     ExpressionError
         If an expression is wrong.
     """
-    found = tuple(_references(value, ()))
-    return References(
-        names=frozenset(ref.parts[0] for ref in found if ref.parts[0] not in ("steps", "run")),
-        outputs=frozenset(
-            (ref.parts[1], ref.parts[2] if len(ref.parts) > 2 else "")
-            for ref in found
-            if ref.parts[0] == "steps" and len(ref.parts) > 1
-        ),
-        run=frozenset(ref.parts[1] for ref in found if ref.parts[0] == "run" and len(ref.parts) > 1),
-        all=found,
-    )
+    return References(tuple(_references(value, ())))
 
 
 def _references(value: Any, path: tuple[str | int, ...]) -> Iterator[Reference]:
     if isinstance(value, str):
         if has_expression(value):
             try:
-                tree = parse(value)
+                names = _names_in(value)
             except ExpressionError as exc:
                 raise ExpressionError(exc.message, text=value, path=path, line=exc.line) from None
-            for parts in read_names(tree):
+            for parts in names:
                 yield Reference(parts, path)
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -379,6 +376,11 @@ def _references(value: Any, path: tuple[str | int, ...]) -> Iterator[Reference]:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _references(item, (*path, index))
+
+
+@lru_cache(maxsize=4096)
+def _names_in(text: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(read_names(parse(text)))
 
 
 def read_names(node: nodes.Node) -> Iterator[tuple[str, ...]]:

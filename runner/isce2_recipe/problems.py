@@ -9,7 +9,7 @@ from typing import Literal
 Severity = Literal["error", "warning", "info"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Mark:
     """A stretch of a text file. Lines and columns count from 1; the end column is exclusive."""
 
@@ -20,7 +20,7 @@ class Mark:
     end_column: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """A finding of the loader, the checker or the linter.
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 
 from isce2_recipe.actions.base import Action
 
@@ -58,15 +57,17 @@ class Registry(Mapping[str, Action]):
     def subject(self, subject: str) -> dict[str, Action]:
         """Actions of one subject by name; none where the subject is unknown."""
         if subject in self.builtin:
-            return _actions(import_module(f"isce2_recipe.actions.{subject}"))
+            return _actions(subject, f"isce2_recipe.actions.{subject}")
         if subject in self.installed and find_spec(self.installed[subject]) is not None:
-            return _actions(import_module(self.installed[subject]))
+            return _actions(subject, self.installed[subject])
         return {}
 
 
-def _actions(module: ModuleType) -> dict[str, Action]:
-    found = [value for value in vars(module).values() if isinstance(value, Action)]
-    return {action.name: action for action in found}
+@cache
+def _actions(subject: str, module: str) -> dict[str, Action]:
+    """Actions of a subject that a module defines, by name."""
+    found = [value for value in vars(import_module(module)).values() if isinstance(value, Action)]
+    return {action.name: action for action in found if action.name.startswith(f"{subject}.")}
 
 
 def load_registry() -> Registry:

@@ -9,9 +9,7 @@ from typing import cast
 
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.errors import EXIT_INPUT, EXIT_OK, EXIT_USAGE, InputError, UsageError
-from isce2_recipe.lint import baseline as known_findings
 from isce2_recipe.lint.catalogue import explain as explain_rule
-from isce2_recipe.lint.fixing import fix_text
 from isce2_recipe.lint.formats import FORMATS
 from isce2_recipe.lint.linting import STDIN, Linter, Options, Report, collect, lint_files
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile
@@ -83,6 +81,8 @@ def _lint(
     problems = [problem for report in reports for problem in report.problems]
     texts = {report.document.file: report.document.text for report in reports}
     if baseline is not None and not Path(baseline).exists():
+        from isce2_recipe.lint import baseline as known_findings
+
         count = known_findings.write(Path(baseline), problems)
         return f"{baseline} written with {count} findings", EXIT_OK
     if baseline is not None:
@@ -91,6 +91,8 @@ def _lint(
 
 
 def _without_known(baseline: Path, problems: list[Problem], options: Options) -> list[Problem]:
+    from isce2_recipe.lint import baseline as known_findings
+
     left = known_findings.subtract(baseline, problems)
     return [problem for problem in left if problem.rule in options.active]
 
@@ -107,6 +109,8 @@ def _reports(paths: Sequence[str], linter: Linter, fix: bool, stdin_filename: st
 
 
 def _fix_file(path: Path, file: str, linter: Linter) -> Report:
+    from isce2_recipe.lint.fixing import fix_text
+
     try:
         before = path.read_text(encoding="utf-8")
         after, report = fix_text(before, file, linter)

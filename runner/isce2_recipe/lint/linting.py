@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,9 @@ from isce2_recipe.lint.catalogue import RULES, chosen
 from isce2_recipe.lint.ignoring import apply_ignores
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Edit, Finding, Profile, Rule, Subject
 from isce2_recipe.problems import Mark, Problem
-from isce2_recipe.recipe.checking import check
+from isce2_recipe.recipe.checking import check_reading
 from isce2_recipe.recipe.document import Document
-from isce2_recipe.recipe.loading import SUFFIXES, Reading, find_part, read_text
+from isce2_recipe.recipe.loading import SUFFIXES, Reader, Reading, find_part
 
 STDIN = "-"
 
@@ -62,15 +63,17 @@ class Linter:
         Known actions by name.
     active : frozenset of str
         Ids of the rules asked for.
+    reader : Reader
+        Remembers the parts it has read.
     """
 
     actions: Mapping[str, Any]
     active: frozenset[str]
-    texts: dict[str, str] = field(default_factory=dict)
+    reader: Reader = field(default_factory=Reader)
 
     def lint(self, text: str, file: str) -> Report:
         """The problems of one text, its ignore comments applied."""
-        reading = read_text(text, file)
+        reading = self.reader.read(text, file)
         found = self._found(reading)
         own = [problem for problem, _ in found if problem.rule in self.active and problem.file == file]
         kept, hygiene = apply_ignores(list(dict.fromkeys(own)), reading.document, self.active)
@@ -82,9 +85,8 @@ class Linter:
 
     def _found(self, reading: Reading) -> list[tuple[Problem, tuple[Edit, ...]]]:
         found = [(problem, _rename(problem)) for problem in reading.problems]
-        if reading.recipe is not None:
-            found += [(problem, ()) for problem in check(reading.recipe, self.actions)]
         subject = Subject(reading.document, reading.recipe, self.actions)
+        found += [(problem, ()) for problem in check_reading(reading, self.actions, parts=False)]
         for rule in RULES:
             if rule.check is not None and rule.id in self.active:
                 found += [(_problem(rule, one), one.edits) for one in rule.check(subject)]
@@ -150,6 +152,8 @@ def lint_files(files: Iterable[str], linter: Linter) -> list[Report]:
     """A report for every file, and for the parts they use."""
     reports: list[Report] = []
     todo, seen = list(files), set[Path]()
+    # Syntax trees are many small objects that all live to the end: looking for garbage only costs time.
+    gc.disable()
     while todo:
         file = todo.pop(0)
         if Path(file).resolve() in seen:
@@ -158,6 +162,7 @@ def lint_files(files: Iterable[str], linter: Linter) -> list[Report]:
         report = linter.lint(_read(Path(file)), file)
         reports.append(report)
         todo += _parts(report.document)
+    gc.enable()
     return reports
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from isce2_recipe.lint.samples import namespace
 from isce2_recipe.problems import Mark, Severity
 from isce2_recipe.recipe.checking import Scope
 from isce2_recipe.recipe.document import Document, Path
@@ -92,10 +93,15 @@ class Subject:
         """Every scalar with its path."""
         return list(_scalars(self.document.data, ()))
 
-    @property
-    def texts(self) -> Iterator[tuple[Path, str]]:
+    @cached_property
+    def texts(self) -> list[tuple[Path, str]]:
         """Every text with its path."""
-        return ((path, value) for path, value in self.scalars if isinstance(value, str))
+        return [(path, value) for path, value in self.scalars if isinstance(value, str)]
+
+    @cached_property
+    def samples(self) -> tuple[dict[str, Any], frozenset[str]]:
+        """Values for all names, and which of them are real; nothing where the grammar is wrong."""
+        return ({}, frozenset()) if self.scope is None else namespace(self.scope)
 
     def action(self, step: Step) -> Any:
         """The action a step uses; None for parts and unknown actions."""

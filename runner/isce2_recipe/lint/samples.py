@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -13,7 +13,7 @@ from isce2_recipe.recipe.checking import RUN_FACTS, Scope
 from isce2_recipe.recipe.parameters import normalise
 
 
-def namespace(scope: Scope) -> tuple[dict[str, Any], set[str]]:
+def namespace(scope: Scope) -> tuple[dict[str, Any], frozenset[str]]:
     """Values for all names of a recipe, and which are real: defaults and what is derived from them."""
     recipe = scope.recipe
     names: dict[str, Any] = {"run": dict.fromkeys(RUN_FACTS, "simulated")}
@@ -27,10 +27,10 @@ def namespace(scope: Scope) -> tuple[dict[str, Any], set[str]]:
         names[name] = _variable(value, names)
         if is_known(value, known):
             known.add(name)
-    return names, known
+    return names, frozenset(known)
 
 
-def is_known(value: Any, known: set[str]) -> bool:
+def is_known(value: Any, known: Set[str]) -> bool:
     """Whether a value is made from real values only."""
     try:
         read = references(value)
@@ -78,9 +78,10 @@ def sample(kind: Any) -> Any:
     return plain.get(only, {} if get_origin(only) is dict else "sample")
 
 
-def recipe_values(scope: Scope, value: Any) -> tuple[dict[str, Any], set[str]] | None:
+def fill_in(
+    value: Any, names: Mapping[str, Any], known: frozenset[str]
+) -> tuple[dict[str, Any], set[str]] | None:
     """A step's ``values:`` evaluated with samples, and which are real; None where that fails."""
-    names, known = namespace(scope)
     try:
         values = evaluate(value, names)
     except ExpressionError:

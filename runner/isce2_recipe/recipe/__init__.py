@@ -1,7 +1,7 @@
 """Recipes: from text to frozen values, with the place of everything that is wrong."""
 
-from isce2_recipe.recipe.checking import check, dependencies
-from isce2_recipe.recipe.loading import Reading, available, find, load, read, read_text, recipe_error
+from isce2_recipe.recipe.checking import check, dependencies, load
+from isce2_recipe.recipe.loading import Reading, available, find, read, read_text, recipe_error
 from isce2_recipe.recipe.model import Parameter, Recipe, Retry, Step
 from isce2_recipe.recipe.parameters import namespace, resolve_parameters
 

@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any, Protocol, get_args
 
-from isce2_recipe.expressions import ExpressionError, Reference, has_expression, references
+from isce2_recipe.expressions import ExpressionError, Reference, References, has_expression, references
 from isce2_recipe.problems import Problem
-from isce2_recipe.recipe import kinds
+from isce2_recipe.recipe import kinds, loading
 from isce2_recipe.recipe.document import Path
-from isce2_recipe.recipe.loading import sort_problems
+from isce2_recipe.recipe.loading import Reading, recipe_error, sort_problems
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
 from isce2_recipe.recipe.schema import did_you_mean, show
@@ -47,16 +48,55 @@ def check(recipe: Recipe, actions: Actions) -> list[Problem]:
     actions : mapping
         Known actions by name, for example `isce2_recipe.actions.registry.load_registry`.
     """
-    scope = Scope(recipe, actions)
-    problems: list[Problem] = []
-    for place in scope.places:
-        problems += _check_references(scope, place)
+    problems = check_scope(Scope(recipe, actions))
     for step in recipe.steps:
-        problems += _check_step(scope, step)
         if step.part is not None:
             problems += check(step.part, actions)
-    problems += _check_cycles(scope)
     return sort_problems(problems)
+
+
+def check_reading(reading: Reading, actions: Actions, *, parts: bool = True) -> list[Problem]:
+    """What `check` finds; of a recipe whose grammar is wrong, what can be said in spite of that."""
+    recipe = reading.recipe or reading.partial
+    if recipe is None:
+        return []
+    found = check(recipe, actions) if parts else check_scope(Scope(recipe, actions))
+    return [one for one in found if reading.repaired is None or reading.repaired.trusts(one)]
+
+
+def load(path_or_name: str | PurePath, actions: Actions | None = None) -> Recipe:
+    """The recipe in a file, or the shipped recipe of that name.
+
+    Parameters
+    ----------
+    path_or_name : str or Path
+        Where it is, or what it is called.
+    actions : mapping, optional
+        Known actions: what `check` finds is an error too, and comes together with mistakes of grammar.
+
+    Raises
+    ------
+    RecipeError
+        With every problem, its parts' included.
+    InputError
+        If there is no such file or it is not text.
+    """
+    reading = loading.read(loading.find(str(path_or_name)))
+    more = [] if actions is None else check_reading(reading, actions)
+    if reading.recipe is None or more:
+        raise recipe_error(tuple(sort_problems([*reading.problems, *more])), reading.texts)
+    return reading.recipe
+
+
+def check_scope(scope: Scope) -> list[Problem]:
+    """Everything wrong with one recipe's names, inputs, types and order, its parts left out."""
+    problems: list[Problem] = []
+    for place, read in scope.reads:
+        problems += _check_references(scope, place, read)
+    for step in scope.recipe.steps:
+        problems += _check_step(scope, step)
+    problems += _check_cycles(scope)
+    return problems
 
 
 @dataclass(frozen=True)
@@ -102,14 +142,41 @@ class Scope:
         for step in self.recipe.steps:
             data = self.recipe.document.data["steps"][step.index]
             found += [
-                Place((*step.path, key), data[key], known, steps=key in ("with", "when"), step=step)
-                for key in ("with", "when", "timeout", "retry", "resources")
+                Place((*step.path, "with", name), value, known, steps=True, step=step)
+                for name, value in step.with_.items()
+            ]
+            found += [
+                Place((*step.path, key), data[key], known, steps=key == "when", step=step)
+                for key in ("when", "timeout", "retry", "resources")
                 if key in data
             ]
         found += [
             Place(("outputs", name), value, known, steps=True) for name, value in self.recipe.outputs.items()
         ]
         return found
+
+    @cached_property
+    def reads(self) -> list[tuple[Place, References | ExpressionError]]:
+        """What the expressions of every place read, or what is wrong with one of them."""
+        return [(place, _read(place.value)) for place in self.places]
+
+    @cached_property
+    def waits(self) -> dict[str, list[str]]:
+        """For every step the steps it waits for; see `dependencies`."""
+        order = {step.id: step.index for step in self.recipe.steps}
+        found = {step.id: set(step.needs) for step in self.recipe.steps}
+        for place, read in self.reads:
+            if place.step is not None and place.steps and isinstance(read, References):
+                found[place.step.id] |= read.steps
+        return {
+            name: sorted((one for one in waits if one in order), key=order.__getitem__)
+            for name, waits in found.items()
+        }
+
+    @cached_property
+    def conditional(self) -> frozenset[str]:
+        """Steps that are skipped under some condition."""
+        return frozenset(step.id for step in self.recipe.steps if step.when is not True)
 
     @cached_property
     def parameter_types(self) -> dict[str, Any]:
@@ -177,12 +244,18 @@ class Scope:
         return kind
 
 
-def _check_references(scope: Scope, place: Place) -> Iterator[Problem]:
-    document = scope.recipe.document
+def _read(value: Any) -> References | ExpressionError:
     try:
-        found = references(place.value)
+        return references(value)
     except ExpressionError as exc:
-        yield document.problem((*place.path, *exc.path), "IR020", exc.message, hint=_braces_hint(exc))
+        return exc
+
+
+def _check_references(scope: Scope, place: Place, found: References | ExpressionError) -> Iterator[Problem]:
+    document = scope.recipe.document
+    if isinstance(found, ExpressionError):
+        path = (*place.path, *found.path)
+        yield document.problem(path, "IR020", found.message, hint=_braces_hint(found))
         return
     for reference in found.all:
         wrong = _wrong_reference(scope, place, reference)
@@ -372,29 +445,19 @@ def _reads_conditional(scope: Scope, value: Any) -> bool:
         read = references(value).steps
     except ExpressionError:
         return True
-    return any(step.id in read and step.when is not True for step in scope.recipe.steps)
+    return not read.isdisjoint(scope.conditional)
 
 
 def dependencies(recipe: Recipe) -> dict[str, list[str]]:
     """For every step the steps it waits for, by reference or ``needs``, in the recipe's order."""
-    order = {step.id: step.index for step in recipe.steps}
-    found: dict[str, list[str]] = {}
-    for step in recipe.steps:
-        waits = set(step.needs)
-        for value in (step.with_, step.when):
-            try:
-                waits |= references(value).steps
-            except ExpressionError:
-                continue
-        found[step.id] = sorted((name for name in waits if name in order), key=order.__getitem__)
-    return found
+    return Scope(recipe, {}).waits
 
 
 def _check_cycles(scope: Scope) -> Iterator[Problem]:
     from graphlib import CycleError, TopologicalSorter
 
     try:
-        TopologicalSorter(dependencies(scope.recipe)).prepare()
+        TopologicalSorter(scope.waits).prepare()
     except CycleError as exc:
         names = list(reversed(exc.args[1]))
         step = scope.recipe.step(names[0])

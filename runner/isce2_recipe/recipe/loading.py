@@ -14,6 +14,7 @@ from isce2_recipe.problems import Problem, render
 from isce2_recipe.recipe import schema as json_schema
 from isce2_recipe.recipe.document import Document, parse
 from isce2_recipe.recipe.model import Parameter, Recipe, Retry, Step
+from isce2_recipe.recipe.repair import Repaired, repair
 
 GRAMMAR = "recipe.schema.json"
 SUFFIXES = (".yml", ".yaml")
@@ -35,12 +36,18 @@ class Reading:
         Of this file and of its parts.
     texts : dict
         Contents of all files read, for `isce2_recipe.problems.render`.
+    partial : Recipe or None
+        Where there is no recipe: what is left of it without its mistakes, for finding others.
+    repaired : Repaired or None
+        What was cut out for that.
     """
 
     recipe: Recipe | None
     document: Document
     problems: tuple[Problem, ...]
     texts: dict[str, str] = field(default_factory=dict)
+    partial: Recipe | None = None
+    repaired: Repaired | None = None
 
 
 def available() -> dict[str, Path]:
@@ -75,22 +82,6 @@ def _hint(name: str, shipped: Mapping[str, Path]) -> str:
     return "shipped recipes are " + ", ".join(shipped) if shipped else "give the path of a recipe's file"
 
 
-def load(path_or_name: str | Path) -> Recipe:
-    """The recipe in a file, or the shipped recipe of that name.
-
-    Raises
-    ------
-    RecipeError
-        With every problem of the grammar, its parts' included.
-    InputError
-        If there is no such file or it is not text.
-    """
-    reading = read(find(str(path_or_name)))
-    if reading.recipe is None:
-        raise recipe_error(reading.problems, reading.texts)
-    return reading.recipe
-
-
 def recipe_error(problems: tuple[Problem, ...], texts: Mapping[str, str]) -> RecipeError:
     """An error that shows all problems, each with its line and caret."""
     return RecipeError(render(problems, texts), problems=problems)
@@ -118,29 +109,35 @@ def _read_file(path: Path) -> str:
 
 def read_text(text: str, file: str) -> Reading:
     """What a recipe's text says; ``file`` is the name it goes by and where its parts are looked for."""
-    return _Reader().read(text, file)
+    return Reader().read(text, file)
 
 
-class _Reader:
-    """Reads one recipe and its parts, once each, noting which are open so that no part uses itself."""
+class Reader:
+    """Reads recipes and their parts, each part once, noting which are open so that no part uses itself."""
 
     def __init__(self) -> None:
         self.open: list[Path] = []
         self.done: dict[Path, Reading] = {}
 
     def read(self, text: str, file: str) -> Reading:
+        """What a recipe's text says; ``file`` is its name and where its parts are looked for."""
         document = parse(text, file)
         problems = sort_problems([*document.problems, *grammar_problems(document)])
+        repaired = None
         if any(problem.severity == "error" for problem in problems):
-            return Reading(None, document, tuple(problems), {file: text})
+            repaired = _repaired(document)
+            if repaired is None:
+                return Reading(None, document, tuple(problems), {file: text})
+        usable = document if repaired is None else repaired.document
         here = Path(file).resolve()
         self.open.append(here)
-        parts, more, texts = self._parts(document)
+        parts, more, texts = self._parts(usable)
         self.open.remove(here)
         problems += more
         good = not any(problem.severity == "error" for problem in problems)
-        recipe = build(document, parts) if good else None
-        return Reading(recipe, document, tuple(problems), {file: text, **texts})
+        built = build(usable, parts)
+        found = (built, None) if good else (None, built)
+        return Reading(found[0], document, tuple(problems), {file: text, **texts}, found[1], repaired)
 
     def _parts(self, document: Document) -> tuple[dict[int, Recipe], list[Problem], dict[str, str]]:
         parts: dict[int, Recipe] = {}
@@ -171,6 +168,27 @@ class _Reader:
         return self.done[known]
 
 
+def _repaired(document: Document) -> Repaired | None:
+    """The document without its mistakes, where that leaves something that follows the grammar."""
+    grammar = json_schema.load_schema(GRAMMAR)
+    repaired = repair(document, json_schema.validate(document.data, grammar, GRAMMAR))
+    if repaired is None or any(json_schema.validate(repaired.document.data, grammar, GRAMMAR)):
+        return None
+    parameters = repaired.document.data.get("parameters", {})
+    for name, schema in parameters.items():
+        if _full(schema) is None:
+            parameters[name] = {}
+    return repaired
+
+
+def _full(schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A parameter's schema with its references filled in; None where one names nothing."""
+    try:
+        return inline(schema, GRAMMAR)
+    except (LookupError, TypeError, AttributeError, OSError, ValueError):
+        return None
+
+
 def find_part(uses: str, file: str) -> Path | None:
     """The file of a part: beside the recipe that uses it, else among the shipped recipes."""
     for folder in (Path(file).parent, data_folder("recipes")):
@@ -197,11 +215,14 @@ def grammar_problems(document: Document) -> Iterator[Problem]:
     """All that keeps a document from being a recipe, parts aside."""
     if document.data is None:
         return
+    broken: set[str | int] = set()
     for violation in json_schema.validate(document.data, json_schema.load_schema(GRAMMAR), GRAMMAR):
         yield _grammar_problem(document, violation)
+        if violation.path[:1] == ("parameters",):
+            broken.update(violation.path[1:2])
     if isinstance(document.data, dict):
         yield from _name_problems(document)
-        yield from _parameter_problems(document)
+        yield from _parameter_problems(document, broken)
 
 
 def _grammar_problem(document: Document, violation: json_schema.Violation) -> Problem:
@@ -294,18 +315,17 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _parameter_problems(document: Document) -> Iterator[Problem]:
-    """Parameter schemas that name unknown types, have broken patterns, or forbid their own default."""
+def _parameter_problems(document: Document, broken: set[str | int]) -> Iterator[Problem]:
+    """Parameter schemas that name unknown types, have wrong patterns, or forbid their own default."""
     parameters = document.data.get("parameters")
     for name, schema in parameters.items() if isinstance(parameters, dict) else ():
-        if isinstance(schema, dict):
+        if isinstance(schema, dict) and name not in broken:
             yield from _one_parameter(document, ("parameters", name), schema)
 
 
 def _one_parameter(document: Document, path: json_schema.Path, schema: dict[str, Any]) -> Iterator[Problem]:
-    try:
-        full = inline(schema, GRAMMAR)
-    except (LookupError, TypeError, AttributeError, OSError, ValueError):
+    full = _full(schema)
+    if full is None:
         yield _unknown_type(document, path, schema)
         return
     if isinstance(schema.get("pattern"), str):

@@ -66,23 +66,34 @@ def resolve(schema: Schema, home: str) -> tuple[Schema, str]:
     """
     if "$ref" not in schema:
         return schema, home
-    file, _, pointer = schema["$ref"].partition("#")
+    target, home = _referenced(schema["$ref"], home)
+    return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}, home
+
+
+_ONLY_TOLD = frozenset(("$ref", "description"))
+
+
+@lru_cache(maxsize=256)
+def _referenced(reference: str, home: str) -> tuple[Schema, str]:
+    file, _, pointer = reference.partition("#")
     home = file.rpartition("/")[2] or home
     target: Any = load_schema(home)
     for part in pointer.strip("/").split("/"):
         target = target[part]
-    target, home = resolve(target, home)
-    return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}, home
+    return resolve(target, home)
 
 
 def validate(value: Any, schema: Schema, home: str, path: Path = ()) -> Iterator[Violation]:
     """Every way in which ``value`` breaks ``schema``, which stands in the file ``home``."""
-    schema, home = resolve(schema, home)
+    if "$ref" in schema:
+        bare = schema.keys() <= _ONLY_TOLD
+        schema, home = _referenced(schema["$ref"], home) if bare else resolve(schema, home)
     if "type" in schema and not _has_type(value, schema["type"]):
         yield Violation(path, "type", f"must be {_type_words(schema)}, instead got {show(value)}")
         return
-    for keyword, check in _CHECKS.items():
-        if keyword in schema:
+    for keyword in schema:
+        check = _CHECKS.get(keyword)
+        if check is not None:
             yield from check(value, schema, home, path)
 
 

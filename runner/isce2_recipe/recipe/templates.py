@@ -83,7 +83,12 @@ def _mark_lines(text: str, name: str, line: int) -> str:
 
 def template_folders(recipe_file: Path | None) -> tuple[str, ...]:
     """Where templates of a recipe are looked for, in order."""
-    folders = [] if recipe_file is None else [recipe_file.parent, *recipe_file.resolve().parents[:2]]
+    return _template_folders(None if recipe_file is None else recipe_file.parent)
+
+
+@lru_cache(maxsize=64)
+def _template_folders(home: Path | None) -> tuple[str, ...]:
+    folders = [] if home is None else [home, home.absolute().parent]
     own = [folder / "templates" for folder in folders]
     return tuple(dict.fromkeys(str(folder) for folder in (*own, data_folder("templates"))))
 
@@ -150,8 +155,27 @@ def _unmark(marked: str, template: str) -> Rendered:
     return Rendered("\n".join(lines), tuple(origins))
 
 
-def tree(template: str, recipe_file: Path | None = None) -> nodes.Template:
-    """A template's syntax tree.
+@dataclass(frozen=True, slots=True)
+class TemplateFacts:
+    """What can be known of a template without filling it in.
+
+    Attributes
+    ----------
+    wanted : frozenset of str
+        The values it uses, those of templates it includes left out.
+    open_ended : bool
+        Whether it takes in others, which may use values it does not name itself.
+    names : dict
+        For each line the names it reads, first one first.
+    """
+
+    wanted: frozenset[str]
+    open_ended: bool
+    names: dict[int, list[str]]
+
+
+def facts(template: str, recipe_file: Path | None = None) -> TemplateFacts:
+    """What a template uses, and where.
 
     Raises
     ------
@@ -160,39 +184,30 @@ def tree(template: str, recipe_file: Path | None = None) -> nodes.Template:
     """
     made = _environment(template_folders(recipe_file))
     try:
-        source = made.loader.get_source(made, template)[0]
-        parsed: nodes.Template = made.parse(source, template)
+        return _facts(made, made.loader.get_source(made, template)[0], template)
     except TemplateNotFound:
         raise TemplateProblemError(f"there is no template '{template}'", TemplateLine(template, 0)) from None
     except TemplateSyntaxError as exc:
         origin = TemplateLine(template, exc.lineno)
         raise TemplateProblemError(f"the template cannot be read: {exc.message}", origin) from None
-    return parsed
 
 
-def wanted_names(template: str, recipe_file: Path | None = None) -> set[str]:
-    """The values a template uses, those of templates it includes left out.
-
-    Raises
-    ------
-    TemplateProblemError
-        If there is no such template or it cannot be read.
-    """
-    return set(meta.find_undeclared_variables(tree(template, recipe_file))) - {"range"}
-
-
-def includes(template: str, recipe_file: Path | None = None) -> bool:
-    """Whether a template takes in others, which may use values it does not name itself."""
-    parsed = tree(template, recipe_file)
-    return any(parsed.find(kind) is not None for kind in (nodes.Include, nodes.Import, nodes.Extends))
+@lru_cache(maxsize=64)
+def _facts(made: Any, source: str, template: str) -> TemplateFacts:
+    parsed: nodes.Template = made.parse(source, template)
+    names: dict[int, list[str]] = {}
+    for name in parsed.find_all(nodes.Name):
+        if name.ctx == "load":
+            names.setdefault(name.lineno, []).append(name.name)
+    kinds = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+    open_ended = any(parsed.find(kind) is not None for kind in kinds)
+    wanted = frozenset(meta.find_undeclared_variables(parsed)) - {"range"}
+    return TemplateFacts(wanted, open_ended, names)
 
 
 def names_on_line(origin: TemplateLine, recipe_file: Path | None = None) -> list[str]:
     """The values a line of a template fills in, first one first."""
     try:
-        parsed = tree(origin.template, recipe_file)
+        return facts(origin.template, recipe_file).names.get(origin.line, [])
     except TemplateProblemError:
         return []
-    return [
-        name.name for name in parsed.find_all(nodes.Name) if name.lineno == origin.line and name.ctx == "load"
-    ]

@@ -108,9 +108,14 @@ def _is_reference(text: str) -> bool:
 _LEFTOVERS = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|TBD)\b|<[A-Z][A-Z_ ]+>|CHANGE_?ME")
 
 
+_LEFTOVER_WORDS = ("TODO", "FIXME", "XXX", "TBD", "<", "CHANGE")
+
+
 @rule("IR015", "warning", "basic")
 def leftovers(subject: Subject) -> Iterator[Finding]:
     """Something is left to be done: a marker such as TBD, or a place holder such as <NAME>."""
+    if not any(word in subject.document.text for word in _LEFTOVER_WORDS):
+        return
     for number, line in enumerate(subject.document.lines, 1):
         found = _LEFTOVERS.search(line)
         if found:

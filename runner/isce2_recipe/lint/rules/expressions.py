@@ -17,7 +17,6 @@ from isce2_recipe.expressions import (
 )
 from isce2_recipe.lint.rule import Edit, Finding, Rule, Subject, reported, rule
 from isce2_recipe.recipe import kinds
-from isce2_recipe.recipe.checking import dependencies
 
 SYNTAX = reported(
     "IR020",
@@ -117,11 +116,10 @@ def unused(subject: Subject) -> Iterator[Finding]:
     if subject.recipe is None or subject.scope is None:
         return
     read: set[str] = set()
-    for place in subject.scope.places:
-        try:
-            read |= references(place.value).names
-        except ExpressionError:
+    for _, found in subject.scope.reads:
+        if isinstance(found, ExpressionError):
             return
+        read |= found.names
     for kind, names in (("parameter", subject.recipe.parameters), ("variable", subject.recipe.variables)):
         for name in names:
             if name not in read:
@@ -165,11 +163,11 @@ def written_before(subject: Subject) -> Iterator[Finding]:
 
     The runner goes by the references, people read from top to bottom.
     """
-    if subject.recipe is None:
+    if subject.scope is None:
         return
     order = {step.id: step.index for step in subject.steps}
     for step in subject.steps:
-        for name in dependencies(subject.recipe)[step.id]:
+        for name in subject.scope.waits[step.id]:
             if order[name] > step.index:
                 yield Finding(
                     step.mark, f"step '{step.id}' is written above step '{name}', which it waits for"

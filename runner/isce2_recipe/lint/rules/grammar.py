@@ -124,7 +124,9 @@ def number_in_quotes(subject: Subject) -> Iterator[Finding]:
         if not isinstance(resolve_scalar(value), str) and not subject.document.is_plain(path):
             mark = subject.document.mark(path)
             edits = (Edit(mark, value),)
-            yield subject.at(path, f"{name} is a {schema['type']}, '{value}' in quotes is text", edits=edits)
+            yield subject.at(
+                path, f"{name} is of type {schema['type']}, '{value}' in quotes is text", edits=edits
+            )
 
 
 _TRAPS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -139,6 +141,9 @@ _TRAPS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\d+\.\d*0"), "the last zero is lost if it is meant as a version"),
     (re.compile(r"0o[0-7]+|0b[01_]+|[-+]?\d[\d_]*_[\d_]*"), "YAML 1.1 and 1.2 disagree about it"),
 )
+
+
+_TRAP_STARTS = frozenset("0123456789+-yYnNoO")
 
 
 @rule("IR006", "warning", "basic", fixable=True)
@@ -156,6 +161,8 @@ def yaml_trap(subject: Subject) -> Iterator[Finding]:
         if isinstance(value, bool | None) or path == ("recipe",) or not subject.document.is_plain(path):
             continue
         source = subject.document.source(path)
+        if source[:1] not in _TRAP_STARTS:
+            continue
         for pattern, why in _TRAPS:
             if pattern.fullmatch(source) and not _is_version_like_number(path, source, value):
                 yield _trap(subject, path, source, value, why)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from isce2_recipe.lint.rule import Finding, Rule, Subject, rule
-from isce2_recipe.recipe.checking import dependencies
 
 
 @rule("IR050", "warning", "shared")
@@ -48,9 +47,9 @@ def shared_folder(subject: Subject) -> Iterator[Finding]:
 
     The result would hang on chance. Let one read an output of the other, or name it in `needs`.
     """
-    if subject.recipe is None:
+    if subject.scope is None:
         return
-    waits = dependencies(subject.recipe)
+    waits = subject.scope.waits
     before = {name: _closure(name, waits) for name in waits}
     for one, other in combinations([step for step in subject.steps if step.folder], 2):
         if one.folder != other.folder or one.id in before[other.id] or other.id in before[one.id]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from isce2_recipe.expressions import ExpressionError, has_expression, references
 from isce2_recipe.lint.rule import Edit, Finding, Rule, Subject, rule
@@ -19,6 +20,7 @@ _SECRET_VALUES = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"), "a private key"),
     (re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@{]+:[^/\s:@{]+@"), "a password in an address"),
 )
+_SECRET_WORDS = ("AKIA", "ASIA", "eyJ", "gh", "-----BEGIN", "://")
 _SHELL_INPUTS = frozenset(("command", "cmd", "run", "script", "shell"))
 
 
@@ -30,13 +32,22 @@ def credential(subject: Subject) -> Iterator[Finding]:
     the key ring, never from a recipe. The message does not repeat the value.
     """
     for path, text in subject.texts:
-        kind = next((words for pattern, words in _SECRET_VALUES if pattern.search(text)), None)
+        kind = _secret_kind(text) if any(word in text for word in _SECRET_WORDS) else None
         if kind is None and _holds_secret(path) and text and not has_expression(text):
             kind = f"a value for '{_secret_key(path)}'"
         if kind is not None:
             yield subject.at(
                 path, f"{kind} is written in the recipe", "take it out and make it invalid at its issuer"
             )
+
+
+def _secret_kind(text: str) -> str | None:
+    return next((words for pattern, words in _SECRET_VALUES if pattern.search(text)), None)
+
+
+@lru_cache(maxsize=1024)
+def _is_secret_name(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
 
 
 def _secret_key(path: tuple[str | int, ...]) -> str:
@@ -47,9 +58,9 @@ def _secret_key(path: tuple[str | int, ...]) -> str:
 def _holds_secret(path: tuple[str | int, ...]) -> bool:
     """Whether a value's own key, or the parameter whose default it is, is called like a secret."""
     if path[:1] == ("parameters",):
-        return len(path) == 3 and path[2] == "default" and bool(_SECRET_NAME.search(str(path[1])))
+        return len(path) == 3 and path[2] == "default" and _is_secret_name(str(path[1]))
     last = next((part for part in reversed(path) if isinstance(part, str)), "")
-    return path[:1] in (("steps",), ("variables",)) and bool(_SECRET_NAME.search(last))
+    return path[:1] in (("steps",), ("variables",)) and _is_secret_name(last)
 
 
 @rule("IR041", "error", "basic")
@@ -120,7 +131,7 @@ def insecure_address(subject: Subject) -> Iterator[Finding]:
     What comes over `http://` or `ftp://` can be read and changed on its way. `--fix` writes `https://`.
     """
     for path, text in subject.texts:
-        found = re.search(r"\b(http|ftp)://(?!localhost\b|127\.|\[::1\])[^\s/]+", text)
+        found = "://" in text and re.search(r"\b(http|ftp)://(?!localhost\b|127\.|\[::1\])[^\s/]+", text)
         if found and path[:1] != ("documentation",):
             mark = subject.document.find(path, found[0])
             scheme = Mark(mark.file, mark.line, mark.column, mark.line, mark.column + len(found[1]))

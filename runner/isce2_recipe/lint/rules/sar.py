@@ -33,7 +33,12 @@ def granule_name(subject: Subject) -> Iterator[Finding]:
     hexadecimal digits.
     """
     for path, text in subject.texts:
-        if not re.match(r"S1(_\d|[A-D]_IW_SLC)", text) or "pattern" in path or " " in text:
+        if (
+            not text.startswith("S1")
+            or not re.match(r"S1(_\d|[A-D]_IW_SLC)", text)
+            or "pattern" in path
+            or " " in text
+        ):
             continue
         kind = "slc_name" if text[2:3] != "_" else "burst_name"
         pattern = load_schema("types.schema.json")["$defs"][kind]["pattern"]

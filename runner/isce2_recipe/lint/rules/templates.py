@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from isce2_recipe.lint.rule import Finding, Rule, Subject, reported, rule
-from isce2_recipe.lint.samples import recipe_values
+from isce2_recipe.lint.samples import fill_in
 from isce2_recipe.problems import Mark
 from isce2_recipe.recipe import isce2_xml, templates
-from isce2_recipe.recipe.checking import dependencies
 from isce2_recipe.recipe.model import Step
 from isce2_recipe.recipe.rendering import RENDER_ACTION, check_rendered, is_xml
 from isce2_recipe.recipe.schema import did_you_mean
@@ -49,7 +48,7 @@ def broken_template(subject: Subject) -> Iterator[Finding]:
     """
     for step, name, _ in _template_steps(subject):
         try:
-            templates.tree(name, subject.recipe.path if subject.recipe else None)
+            templates.facts(name, subject.recipe.path if subject.recipe else None)
         except templates.TemplateProblemError as exc:
             where = f"line {exc.origin.line} of template {exc.origin.template}" if exc.origin.line else None
             yield subject.at((*step.path, "with", "template"), exc.message, where)
@@ -63,18 +62,17 @@ def template_values(subject: Subject) -> Iterator[Finding]:
     """
     for step, name, values in _template_steps(subject):
         try:
-            wanted = templates.wanted_names(name, subject.recipe.path if subject.recipe else None)
-            open_ended = templates.includes(name, subject.recipe.path if subject.recipe else None)
+            facts = templates.facts(name, subject.recipe.path if subject.recipe else None)
         except templates.TemplateProblemError:
             continue
         path = (*step.path, "with", "values")
         at = path if path in subject.document.nodes else (*step.path, "with", "template")
-        missing = sorted(wanted - set(values))
+        missing = sorted(facts.wanted - set(values))
         if missing:
             yield subject.at_key(at, f"template {name} also needs {', '.join(missing)}")
-        for unused in values if not open_ended else ():
-            if unused not in wanted:
-                hint = did_you_mean(unused, sorted(wanted - set(values)) or sorted(wanted))
+        for unused in values if not facts.open_ended else ():
+            if unused not in facts.wanted:
+                hint = did_you_mean(unused, sorted(facts.wanted - set(values)) or sorted(facts.wanted))
                 message = f"template {name} does not use '{unused}'"
                 yield subject.at_key((*path, unused), message, hint, severity="warning")
 
@@ -87,10 +85,10 @@ def isce2_xml_property(subject: Subject) -> Iterator[Finding]:
     the parameters' defaults, and with stand-ins for what only a run knows; problems lead back from the
     property over the lines of the XML and of the template to the value in the recipe.
     """
-    if subject.recipe is None or subject.scope is None:
+    if subject.recipe is None:
         return
     for step in subject.steps:
-        tried = recipe_values(subject.scope, step.with_.get("values", {})) if is_xml(step) else None
+        tried = fill_in(step.with_.get("values", {}), *subject.samples) if is_xml(step) else None
         if tried is None:
             continue
         for problem in check_rendered(subject.recipe, step, tried[0], known=tried[1]):
@@ -105,10 +103,10 @@ def unstable_template(subject: Subject) -> Iterator[Finding]:
     Equal values then give unequal texts, and steps run again for nothing. Go through mappings with `|
     dictsort`.
     """
-    if subject.recipe is None or subject.scope is None:
+    if subject.recipe is None:
         return
     for step, name, values in _template_steps(subject):
-        tried = recipe_values(subject.scope, values)
+        tried = fill_in(values, *subject.samples)
         if tried is None or not any(
             isinstance(value, dict) and len(value) > 1 for value in tried[0].values()
         ):
@@ -158,10 +156,10 @@ def isce2_gap(subject: Subject) -> Iterator[Finding]:
     ISCE2 loads the state the previous step left; where that step never ran, it goes on with a message nobody
     sees, or stops.
     """
-    if subject.recipe is None:
+    if subject.scope is None:
         return
     runs = {step.id: step for step in subject.steps if step.uses == RUN_ACTION}
-    waits = dependencies(subject.recipe)
+    waits = subject.scope.waits
     for step in runs.values():
         order = isce2_xml.steps(str(step.with_.get("app")))
         start = step.with_.get("start")

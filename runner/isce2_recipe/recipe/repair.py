@@ -1,0 +1,112 @@
+"""What is left of a recipe with mistakes in its grammar, so that its other mistakes are found as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any
+
+from isce2_recipe.problems import Problem
+from isce2_recipe.recipe.document import Document, Path
+from isce2_recipe.recipe.schema import Violation
+
+UNKNOWN_ACTION = "unknown.unknown"
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """A document with its mistakes cut out.
+
+    Attributes
+    ----------
+    document : Document
+        Follows the grammar; its marks are those of the original.
+    names : frozenset of str
+        Words that were cut out: what refers to them is not at fault.
+    steps : frozenset of int
+        Steps that lost something, so that what they seem to lack is not at fault.
+    """
+
+    document: Document
+    names: frozenset[str]
+    steps: frozenset[int]
+
+    def trusts(self, problem: Problem) -> bool:
+        """Whether a problem of the repaired recipe is one of the original as well."""
+        if UNKNOWN_ACTION in problem.message or any(f"'{name}'" in problem.message for name in self.names):
+            return False
+        places = [("steps", index, key) for index in self.steps for key in ("uses", "with")]
+        lines = {self.document.mark(path).line for path in places}
+        lines |= {self.document.key_mark(path).line for path in places}
+        return not (" is missing " in problem.message and problem.line in lines)
+
+
+def repair(document: Document, violations: Iterable[Violation]) -> Repaired | None:
+    """The document without what breaks the grammar; None where not enough is left."""
+    if not isinstance(document.data, dict):
+        return None
+    data = deepcopy(document.data)
+    names: set[str] = set()
+    steps: set[int] = set()
+    for violation in sorted(violations, key=lambda one: _depth(one.path), reverse=True):
+        names |= _cut(data, violation)
+        if violation.path[:1] == ("steps",) and len(violation.path) > 1:
+            steps.add(int(violation.path[1]))
+    _fill(data)
+    return Repaired(replace(document, data=data), frozenset(names), frozenset(steps))
+
+
+def _depth(path: Path) -> tuple[int, tuple[str, ...]]:
+    """Deeper places first, later ones of a list before earlier ones, so that indices stay right."""
+    return len(path), tuple(f"{part:06d}" if isinstance(part, int) else part for part in path)
+
+
+def _cut(data: dict[str, Any], violation: Violation) -> set[str]:
+    """Takes out what is wrong, and says which names went with it."""
+    path = violation.path
+    if violation.keyword == "required" or not path:
+        return set()
+    if path[0] == "parameters" and len(path) > 1 and not violation.key:
+        # A parameter keeps its name: others may refer to it.
+        data["parameters"][path[1]] = {}
+        return set()
+    parent = _parent(data, path)
+    if isinstance(parent, list):
+        parent[int(path[-1])] = None
+    elif isinstance(parent, dict):
+        taken = parent.pop(str(path[-1]), None)
+        return {str(path[-1]), *([taken] if isinstance(taken, str) else [])}
+    return set()
+
+
+def _parent(data: Any, path: Path) -> Any:
+    """What holds the value at ``path``; None where that was cut out before."""
+    for part in path[:-1]:
+        try:
+            data = data[part]
+        except (LookupError, TypeError):
+            return None
+    return data
+
+
+def _fill(data: dict[str, Any]) -> None:
+    """Gives what remains the keys the grammar wants, without moving any step in the list."""
+    data["recipe"] = 1
+    data.setdefault("name", "unnamed")
+    for key in ("documentation", "parameters", "variables", "outputs", "required"):
+        if data.get(key) is None:
+            data.pop(key, None)
+    data["required"] = [name for name in data.get("required", ()) if name is not None]
+    data["steps"] = [_filled(step, index) for index, step in enumerate(data.get("steps") or ())]
+
+
+def _filled(step: Any, index: int) -> dict[str, Any]:
+    filled = dict(step) if isinstance(step, dict) else {}
+    filled.setdefault("id", f"step_{index}")
+    filled.setdefault("uses", UNKNOWN_ACTION)
+    if "count" not in filled.get("retry", {"count": 0}):
+        del filled["retry"]
+    if "needs" in filled:
+        filled["needs"] = [name for name in filled["needs"] if name is not None]
+    return filled
