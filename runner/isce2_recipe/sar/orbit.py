@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,8 +53,8 @@ class Orbit:
     def at(self, time_s: ArrayLike) -> tuple[Float, Float]:
         """Position (m) and velocity (m/s) at given seconds.
 
-        Hermite interpolation through the eight nearest vectors, positions and velocities both: the
-        reference that the kernels' polynomial is held against.
+        Hermite interpolation through the positions and velocities of the four nearest vectors, as ISCE2
+        does it: the reference that the kernels' polynomial is held against.
 
         Parameters
         ----------
@@ -65,24 +65,10 @@ class Orbit:
         -------
         position_m, velocity_m_s : ndarray, shape (..., 3)
         """
-        from scipy.interpolate import KroghInterpolator
-
-        wanted = np.atleast_1d(np.asarray(time_s, dtype=np.float64))
-        flat = wanted.ravel()
-        position = np.empty((flat.size, 3))
-        velocity = np.empty((flat.size, 3))
-        first = np.clip(np.searchsorted(self.time_s, flat) - 4, 0, max(self.time_s.size - 8, 0))
-        for start in np.unique(first):
-            here = first == start
-            nodes = slice(start, start + 8)
-            middle = self.time_s[nodes].mean()
-            times = np.repeat(self.time_s[nodes] - middle, 2)
-            values = np.stack([self.position_m[nodes], self.velocity_m_s[nodes]], axis=1).reshape(-1, 3)
-            curve = KroghInterpolator(times, values)
-            position[here] = curve(flat[here] - middle)
-            velocity[here] = curve.derivative(flat[here] - middle)
-        shape = (*np.shape(time_s), 3)
-        return position.reshape(shape), velocity.reshape(shape)
+        wanted = np.asarray(time_s, dtype=np.float64)
+        first = np.clip(np.searchsorted(self.time_s, wanted) - 2, 0, max(self.time_s.size - 4, 0))
+        nodes = first[..., None] + np.arange(min(4, self.time_s.size))
+        return _hermite(wanted, self.time_s[nodes], self.position_m[nodes], self.velocity_m_s[nodes])
 
     def polynomial(self, start_s: float, stop_s: float, degree: int = POLYNOMIAL_DEGREE) -> Float:
         """Coefficients for the kernels of `zero_doppler`, good between ``start_s`` and ``stop_s``.
@@ -129,6 +115,32 @@ class Orbit:
         return f"{self.epoch + timedelta(seconds=float(time_s)):%Y-%m-%dT%H:%M:%S}"
 
 
+def _hermite(t: Float, nodes: Float, values: Float, slopes: Float) -> tuple[Float, Float]:
+    """Polynomial with given values and slopes at the nodes, and its derivative.
+
+    ``t`` has shape (...), ``nodes`` (..., n), ``values`` and ``slopes`` (..., n, 3). With Lagrange's
+    polynomials L the polynomial is the sum of ``(v + (s - 2 v L'(node)) (t - node)) L(t)**2``.
+    """
+    n = nodes.shape[-1]
+    apart = t[..., None] - nodes
+    between = nodes[..., :, None] - nodes[..., None, :] + np.eye(n)
+    basis = np.ones_like(apart)
+    slope = np.zeros_like(apart)
+    for i in range(n):
+        for k in range(n):
+            if k != i:
+                step = 1.0 / between[..., i, k]
+                slope[..., i] = slope[..., i] * apart[..., k] * step + basis[..., i] * step
+                basis[..., i] *= apart[..., k] * step
+    own = (1.0 / between).sum(axis=-1) - 1.0
+    linear = slopes - 2.0 * values * own[..., None]
+    line = values + linear * apart[..., None]
+    square, square_slope = (basis**2)[..., None], (2.0 * basis * slope)[..., None]
+    position: Float = (line * square).sum(axis=-2)
+    velocity: Float = (linear * square + line * square_slope).sum(axis=-2)
+    return position, velocity
+
+
 def _parse_utc(text: str) -> datetime:
     return datetime.fromisoformat(text.removeprefix("UTC=")).replace(tzinfo=UTC)
 
@@ -148,12 +160,7 @@ def read_orbit(path: Path, start: datetime | None = None, stop: datetime | None 
     InputError
         If the file is missing, is not such a file, or holds no usable vector.
     """
-    try:
-        root = ET.parse(path).getroot()
-    except OSError as exc:
-        raise InputError(f"orbit file {path} cannot be read: {exc.strerror}") from exc
-    except ET.ParseError as exc:
-        raise InputError(f"orbit file {path} is not well-formed XML: {exc}", hint="fetch it again") from exc
+    root = _parse(path)
     margin = timedelta(minutes=10)
     lower = None if start is None else f"UTC={start - margin:%Y-%m-%dT%H:%M:%S}"
     upper = None if stop is None else f"UTC={stop + margin:%Y-%m-%dT%H:%M:%S}"
@@ -179,6 +186,18 @@ def read_orbit(path: Path, start: datetime | None = None, stop: datetime | None 
 
 
 _TAGS = ("X", "Y", "Z", "VX", "VY", "VZ")
+
+
+def _parse(path: Path) -> Any:
+    # Three times as fast as the standard library, and a day's file has 9361 vectors.
+    from lxml import etree
+
+    try:
+        return etree.fromstring(path.read_bytes())
+    except OSError as exc:
+        raise InputError(f"orbit file {path} cannot be read: {exc.strerror}") from exc
+    except etree.XMLSyntaxError as exc:
+        raise InputError(f"orbit file {path} is not well-formed XML: {exc}", hint="fetch it again") from exc
 
 
 def _orbit(times: list[datetime], vectors: Float) -> Orbit:
