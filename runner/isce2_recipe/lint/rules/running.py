@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
+from math import prod
+from typing import Any
 
+from isce2_recipe.expressions import ExpressionError, evaluate, references
 from isce2_recipe.lint.rule import Finding, Rule, Subject, rule
+from isce2_recipe.recipe.model import Step
 
 
 @rule("IR050", "warning", "shared")
@@ -45,7 +49,8 @@ def no_memory(subject: Subject) -> Iterator[Finding]:
 def shared_folder(subject: Subject) -> Iterator[Finding]:
     """Two steps work in one folder and nothing says which comes first, or a step is named like such a folder.
 
-    The result would hang on chance. Let one read an output of the other, or name it in `needs`.
+    The result would hang on chance. Let one read an output of the other, or name it in `needs`. Steps whose
+    conditions exclude each other are left alone.
     """
     if subject.scope is None:
         return
@@ -53,6 +58,8 @@ def shared_folder(subject: Subject) -> Iterator[Finding]:
     before = {name: _closure(name, waits) for name in waits}
     for one, other in combinations([step for step in subject.steps if step.folder], 2):
         if one.folder != other.folder or one.id in before[other.id] or other.id in before[one.id]:
+            continue
+        if _exclude_each_other(subject, one, other):
             continue
         message = f"'{one.id}' and '{other.id}' both work in '{one.folder}' in no order"
         yield subject.at((*other.path, "folder"), message, f"add needs: [{one.id}]")
@@ -62,6 +69,28 @@ def shared_folder(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 step.mark, f"step '{step.id}' has the name of a shared folder", "give it another id"
             )
+
+
+def _exclude_each_other(subject: Subject, one: Step, other: Step) -> bool:
+    """Whether the conditions of two steps never both hold, whatever the parameters they read."""
+    conditions = [one.when, other.when]
+    try:
+        names = sorted(references(conditions).names)
+        choices = [_choices(subject, name) for name in names]
+        if not all(choices) or prod(map(len, choices)) > 256:
+            return False
+        worlds = [dict(zip(names, values, strict=True)) for values in product(*choices)]
+        return not any(all(evaluate(conditions, world)) for world in worlds)
+    except ExpressionError:
+        return False
+
+
+def _choices(subject: Subject, name: str) -> tuple[Any, ...]:
+    """The values a parameter can have, where they are few and known."""
+    parameter = subject.recipe.parameters.get(name) if subject.recipe else None
+    if parameter is None:
+        return ()
+    return (True, False) if parameter.types == ("boolean",) else parameter.choices
 
 
 def _closure(name: str, waits: dict[str, list[str]]) -> set[str]:
