@@ -1,0 +1,134 @@
+"""Killed at any instant and run again, a run makes byte for byte what an undisturbed one makes."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from support.runs import call, command, contents, environment, statuses, write_recipe
+
+PAUSE = "0.12"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes | None]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = call("run", write_recipe(folder), "--pause", PAUSE, "--workdir", "w", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return contents(folder / "w")
+
+
+def _start(folder: Path, *words: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command("run", folder / "diamond.yml", "--pause", PAUSE, "--workdir", "w", *words),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _members_of_run(workdir: Path) -> list[int]:
+    """Processes that work for a run: its steps and all they started."""
+    mark = f"ISCE2_RECIPE_RUN={workdir}".encode()
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and mark in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _kill_somewhere(process: subprocess.Popen[bytes], chance: random.Random) -> None:
+    """Kill the runner, one of its steps or a step's own child; the runner in the end in any case."""
+    family = [process.pid]
+    for child in _children(process.pid):
+        family += [child, *_children(child)]
+    victim = chance.choice(family)
+    try:
+        os.kill(victim, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    if chance.random() < 0.5:
+        process.kill()
+
+
+def _disturb(tmp_path: Path, seed: int, kills: int, undisturbed: dict[str, bytes | None]) -> None:
+    chance = random.Random(seed)
+    write_recipe(tmp_path)
+    for _ in range(kills):
+        process = _start(tmp_path)
+        try:
+            process.wait(chance.uniform(0.05, 1.3))
+        except subprocess.TimeoutExpired:
+            _kill_somewhere(process, chance)
+        process.wait(20)
+    # At once, as an impatient user does: what is left of the killed run must not get in the way.
+    done = call("run", "diamond.yml", "--pause", PAUSE, "--workdir", "w", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert contents(tmp_path / "w") == undisturbed
+    assert _members_of_run(tmp_path / "w") == []
+    again = call("run", "diamond.yml", "--pause", PAUSE, "--workdir", "w", cwd=tmp_path)
+    assert again.returncode == 0
+    assert set(statuses(tmp_path / "w").values()) == {"cached"}
+
+
+def test_killed_twice_and_run_again(tmp_path: Path, undisturbed: dict[str, bytes | None]) -> None:
+    _disturb(tmp_path, 1, 2, undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(24))
+def test_killed_at_random_points(tmp_path: Path, undisturbed: dict[str, bytes | None], seed: int) -> None:
+    _disturb(tmp_path, 100 + seed, 3, undisturbed)
+
+
+def test_children_die_with_a_killed_runner(tmp_path: Path) -> None:
+    write_recipe(tmp_path)
+    process = subprocess.Popen(
+        command("run", "diamond.yml", "--pause", "3", "--workdir", "w", "--until", "one"),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _wait_for(lambda: len(_children(process.pid)) >= 2)
+    steps = _children(process.pid)
+    process.kill()
+    process.wait()
+    _wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in steps), seconds=2)
+
+
+def test_a_finished_step_in_a_shared_folder_is_not_run_again_after_a_crash_in_the_next(tmp_path: Path) -> None:
+    """The second step overwrites files of the first: they come back from their checkpoints."""
+    write_recipe(tmp_path)
+    process = _start(tmp_path)
+    workdir = tmp_path / "w"
+    _wait_for(lambda: (workdir / "shared/two_1.dat").exists())
+    process.kill()
+    process.wait()
+    assert call("run", "diamond.yml", "--pause", PAUSE, "--workdir", "w", cwd=tmp_path).returncode == 0
+    found = statuses(workdir)
+    assert (found["one"], found["two"]) == ("cached", "done")
+
+
+def _wait_for(condition, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
