@@ -1,0 +1,76 @@
+"""The truth behind simulated inputs, and how close a product comes to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from isce2_recipe.actions.base import Context, action
+from isce2_recipe.errors import InputError
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the simulated ground did.
+
+    Attributes
+    ----------
+    displacement : Path
+        GeoTIFF on the DEM's grid: metres along the line of sight, positive where range increased.
+    """
+
+    displacement: Path
+
+
+@action("simulation.write_truth", version=1, uses=("source",))
+def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
+    """Write the displacement between two passes of a simulated scene."""
+    from isce2_recipe.sources.catalog import read_catalog
+
+    written = ctx.source.write_truth(list(read_catalog(catalog).values()), dem, ctx.out)
+    if written is None:
+        raise InputError(
+            f"the source {ctx.source.name} does not know the truth",
+            hint="only simulated scenes have one: give --source simulated",
+        )
+    return Truth(written)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How a product differs from the truth, on land inside connected components.
+
+    Attributes
+    ----------
+    rms_mm : float
+        Root mean square of the displacement's error after taking one constant off.
+    p95_mm : float
+        95 % of the pixels are closer than this.
+    wrong_cycles : int
+        Pixels that are off by more than half a cycle.
+    pixels : int
+        How many were compared.
+    summary : str
+        The same in a sentence.
+    """
+
+    rms_mm: float
+    p95_mm: float
+    wrong_cycles: int
+    pixels: int
+    summary: str
+
+
+@action("simulation.compare", version=1)
+def compare(ctx: Context, *, layers: dict[str, Path], truth: Path) -> Agreement:
+    """Compare a product's unwrapped phase with the truth."""
+    from isce2_recipe.products import agreement
+
+    found = agreement.compare(layers["unw_phase"], layers["conncomp"], layers["water_mask"], truth)
+    rms_mm, p95_mm = round(1e3 * found.rms_m, 3), round(1e3 * found.p95_m, 3)
+    summary = (
+        f"displacement agrees with the truth to {rms_mm:.2f} mm RMS (95 % within {p95_mm:.2f} mm), "
+        f"{found.wrong_cycles} of {found.pixels} pixels in a wrong cycle"
+    )
+    ctx.log.info("%s", summary)
+    return Agreement(rms_mm, p95_mm, found.wrong_cycles, found.pixels, summary)
