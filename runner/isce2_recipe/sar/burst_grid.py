@@ -1,8 +1,8 @@
 """ESA's burst ID grid: a burst's number alone tells its track and where on the orbit it lies.
 
-Sentinel-1 starts its IW bursts at the same places of the orbit on every cycle, and ESA numbers them through
-all 175 orbits of the repeat cycle. Source: ESA, *Sentinel-1 burst ID maps*, format document, version 20220530;
-the place of the three swaths within a period is measured on real bursts (see the tests).
+Sentinel-1 starts its IW bursts at the same places of the orbit on every cycle, and ESA numbers them
+through all 175 orbits of the repeat cycle. Source: ESA, *Sentinel-1 burst ID maps*, format document; the
+place of the three swaths within a period is measured on real bursts (see the tests).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ same way, independently, and any two of them show their exact interferometric ph
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from isce2_recipe.sar.ellipsoid import ecef_to_geodetic
 from isce2_recipe.sar.tops import carrier_phase
-from isce2_recipe.sar.zero_doppler import geo2rdr, look_axes, sphere_look, state
+from isce2_recipe.sar.zero_doppler import State, geo2rdr, look_axes, sphere_look, state
 from isce2_recipe.sources.simulated.ground import (
     LAKE_LEVEL_M,
+    Vector,
     displacement,
     dry_height,
     normal_vector,
@@ -44,26 +45,64 @@ _RING = 64
 # share and of those of this date alone.
 LINE, SAMPLE, SHARED, OWN = 0, 1, 2, 3
 
+_SOLVE_STEPS = 20
+# A millimetre of height is nanometres of path difference between two orbits of the tube.
+_HEIGHT_TOLERANCE_M = 1e-3
+
 _WATER_COHERENCE = 0.08
 # Signal to thermal noise 20 dB: amplitude against land's of one.
 _THERMAL = 0.1
 _DN = 90.0
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """One acquisition's radar grid, for the kernels.
+@njit(cache=True, nogil=True, error_model="numpy")
+def _ground_point(
+    s: State, axes: State, observed: float, look: float, lobes: Float, seed: int, cache: Float
+) -> tuple[float, float, float, float, float, Vector, float]:
+    """The ground whose observed range is given: ECEF, height, dry height, normal and look angle.
 
-    Attributes
-    ----------
-    poly : ndarray
-        Orbit, times in seconds since the node.
-    start_s : float
-        First line's time since the node.
+    Secant steps in the look angle on the zero-Doppler circle, as in `zero_doppler.solve_look`, while the
+    ground's own displacement is taken from the range.
     """
+    s_norm = math.sqrt(s[0] * s[0] + s[1] * s[1] + s[2] * s[2])
+    slant = observed
+    old_look, old_miss = 0.0, 0.0
+    x, y, z, h, dry = 0.0, 0.0, 0.0, 0.0, 0.0
+    n = (0.0, 0.0, 1.0)
+    for k in range(_SOLVE_STEPS):
+        c, q = slant * math.cos(look), slant * math.sin(look)
+        x = s[0] + c * axes[0] + q * axes[3]
+        y = s[1] + c * axes[1] + q * axes[4]
+        z = s[2] + c * axes[2] + q * axes[5]
+        lat, lon, h = ecef_to_geodetic(x, y, z)
+        n = normal_vector(lat, lon)
+        dry = dry_height(cache, n, seed)
+        miss = h - max(dry, LAKE_LEVEL_M)
+        moved = displacement(lobes, x - h * n[0], y - h * n[1], z - h * n[2])
+        settled = abs(observed - moved - slant) < 1e-7
+        slant = observed - moved
+        if abs(miss) < _HEIGHT_TOLERANCE_M and settled:
+            break
+        if k == 0 or abs(miss - old_miss) < 1e-6:
+            # d height / d look on a sphere.
+            slope = slant * s_norm * math.sin(look) / math.sqrt(x * x + y * y + z * z)
+        else:
+            slope = (miss - old_miss) / (look - old_look)
+        old_look, old_miss = look, miss
+        look -= miss / slope
+    return x, y, z, h, dry, n, look
 
-    poly: Float
-    start_s: float
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _brightness(incidence: float, rise: float, spacing_m: float) -> float:
+    """Amplitude of sloping ground against level ground.
+
+    ``rise`` is how much higher the ground is than one node of the geometry grid nearer to the radar.
+    """
+    ground = SAMPLE_STEP * spacing_m + rise * math.cos(incidence)
+    tilt = math.atan(rise * math.sin(incidence) / max(ground, 1.0))
+    local = max(incidence - tilt, 0.12)
+    return math.sqrt(math.sin(incidence) / math.sin(local)) * math.cos(local) / math.cos(incidence)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -81,72 +120,36 @@ def solve_geometry(
     cache: Float,
     out: Float,
 ) -> None:
-    """Fill ``out`` (4, rows, cols), see `LINE` to `OWN`, on every `LINE_STEP` lines and `SAMPLE_STEP` samples."""
-    rows, cols = out.shape[1], out.shape[2]
+    """Fill ``out`` (4, rows, cols), see `LINE` to `OWN`, every `LINE_STEP` lines and `SAMPLE_STEP` samples.
+
+    ``poly`` and ``canonical`` are the two orbits, with the times of the burst's first line on each.
+    """
     first_look = 0.0
-    for row in range(rows):
+    for row in range(out.shape[1]):
         line = (row - MARGIN_NODES) * LINE_STEP
         t = start_s + line * interval_s
         s = state(poly, t)
         axes = look_axes(s)
-        s_norm = math.sqrt(s[0] * s[0] + s[1] * s[1] + s[2] * s[2])
-        look = first_look
-        old_look = look
-        before_height, before_sin = 0.0, 0.0
-        for col in range(cols):
-            sample = (col - MARGIN_NODES) * SAMPLE_STEP
-            observed = near_m + sample * spacing_m
+        look, step = first_look, 0.0
+        nearer_h = 0.0
+        for col in range(out.shape[2]):
+            observed = near_m + (col - MARGIN_NODES) * SAMPLE_STEP * spacing_m
             if row == 0 and col == 0:
                 look = sphere_look(s, observed, 0.0)
-            guess = look if col < 2 else 2.0 * look - old_look
-            old_look = look
-            look = guess
-            slant = observed
-            step_look, step_miss = 0.0, 0.0
-            x, y, z, h = 0.0, 0.0, 0.0, 0.0
-            n = (0.0, 0.0, 1.0)
-            dry = 0.0
-            for k in range(20):
-                c, q = slant * math.cos(look), slant * math.sin(look)
-                x = s[0] + c * axes[0] + q * axes[3]
-                y = s[1] + c * axes[1] + q * axes[4]
-                z = s[2] + c * axes[2] + q * axes[5]
-                lat, lon, h = ecef_to_geodetic(x, y, z)
-                n = normal_vector(lat, lon)
-                dry = dry_height(cache, n, seed)
-                miss = h - max(dry, LAKE_LEVEL_M)
-                moved = displacement(lobes, x - h * n[0], y - h * n[1], z - h * n[2])
-                settled = abs(observed - moved - slant) < 1e-7
-                slant = observed - moved
-                if abs(miss) < 1e-3 and settled:
-                    break
-                if k == 0 or abs(miss - step_miss) < 1e-6:
-                    slope = slant * s_norm * math.sin(look) / math.sqrt(x * x + y * y + z * z)
-                else:
-                    slope = (miss - step_miss) / (look - step_look)
-                step_look, step_miss = look, miss
-                look -= miss / slope
+            x, y, z, h, dry, n, found = _ground_point(s, axes, observed, look + step, lobes, seed, cache)
+            step = found - look if col > 0 else 0.0
+            look = found
             if col == 0:
-                first_look = look
+                first_look, nearer_h = found, h
             t1, r1 = geo2rdr(canonical, x, y, z, t - start_s + canonical_start_s)
             out[LINE, row, col] = (t1 - canonical_start_s) / interval_s - line
             out[SAMPLE, row, col] = (r1 - observed) / spacing_m
+            up = ((s[0] - x) * n[0] + (s[1] - y) * n[1] + (s[2] - z) * n[2]) / observed
             water = dry < LAKE_LEVEL_M
-            # Incidence from the range's direction; the slope towards the radar from the sample before.
-            dx, dy, dz = (s[0] - x) / slant, (s[1] - y) / slant, (s[2] - z) / slant
-            cos_incidence = dx * n[0] + dy * n[1] + dz * n[2]
-            incidence = math.acos(cos_incidence)
-            tilt = 0.0
-            if col > 0:
-                ground = SAMPLE_STEP * spacing_m + (h - before_height) * cos_incidence
-                tilt = math.atan((h - before_height) * before_sin / max(ground, 1.0))
-            before_height, before_sin = h, math.sin(incidence)
-            local = max(incidence - tilt, 0.12)
             amplitude = reflectivity(cache, n, seed, water)
             if not water:
-                amplitude *= (
-                    math.sqrt(math.sin(incidence) / math.sin(local)) * math.cos(local) / cos_incidence
-                )
+                amplitude *= _brightness(math.acos(up), h - nearer_h, spacing_m)
+            nearer_h = h
             share = _WATER_COHERENCE if water else coherence
             out[SHARED, row, col] = amplitude * math.sqrt(share)
             out[OWN, row, col] = math.sqrt(amplitude * amplitude * (1.0 - share) + _THERMAL * _THERMAL)
@@ -159,7 +162,7 @@ def _upsample_row(grid: Float, position: float, weights: Float, nodes: Float, ou
     ``position`` is in rows of the grid, ``weights`` (`SAMPLE_STEP`, 4) the cubic's, ``nodes`` scratch.
     ``out`` starts at column `MARGIN_NODES` of the grid.
     """
-    row = int(math.floor(position))
+    row = math.floor(position)
     f = position - row
     g = 1.0 - f
     w0, w1 = -0.5 * f * g * g, 1.0 + f * f * (1.5 * f - 2.5)
@@ -212,10 +215,10 @@ def _scatter_row(
         col = int(x)
         g = x - col
         a, b, c, d = (1 - f) * (1 - g), (1 - f) * g, f * (1 - g), f * g
-        shared = a * grid[2, row, col] + b * grid[2, row, col + 1]
-        shared += c * grid[2, row + 1, col] + d * grid[2, row + 1, col + 1]
-        own = a * grid[3, row, col] + b * grid[3, row, col + 1]
-        own += c * grid[3, row + 1, col] + d * grid[3, row + 1, col + 1]
+        shared = a * grid[SHARED, row, col] + b * grid[SHARED, row, col + 1]
+        shared += c * grid[SHARED, row + 1, col] + d * grid[SHARED, row + 1, col + 1]
+        own = a * grid[OWN, row, col] + b * grid[OWN, row, col + 1]
+        own += c * grid[OWN, row + 1, col] + d * grid[OWN, row + 1, col + 1]
         counter = (line + 65536) * 65536 + sample + 8192
         out[k] = shared * _white(shared_key, counter) + own * _white(own_key, counter)
 
@@ -231,7 +234,7 @@ def _filter_row(
     """Interpolate a canonical line at the date's samples with the range impulse response."""
     for sample in range(out.shape[0]):
         position = sample + shift[sample] + pad
-        whole = int(math.floor(position))
+        whole = math.floor(position)
         w = table[int((position - whole) * FRACTIONS + 0.5)]
         first = whole - HALF_TAPS + 1
         re = np.float32(0.0)
@@ -244,11 +247,62 @@ def _filter_row(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _quantised(value: Any) -> int:
+    """The nearest 16-bit integer."""
+    return math.floor(min(max(value, -32767.0), 32767.0) + 0.5)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _focus_row(
+    line: int,
+    d_line: Float,
+    d_sample: Float,
+    ring: NDArray[np.complex64],
+    table: NDArray[np.float32],
+    carrier: Float,
+    pad: int,
+    interval_s: float,
+    middle_line: int,
+    turns: float,
+    out: Pixels,
+) -> None:
+    """One line of the image: the azimuth impulse response, the carrier and the path difference.
+
+    ``turns`` is cycles of phase a sample of range difference, ``out`` has shape (samples, 2).
+    """
+    for sample in range(out.shape[0]):
+        at = line + d_line[sample]
+        whole = math.floor(at)
+        w = table[int((at - whole) * FRACTIONS + 0.5)]
+        re = np.float32(0.0)
+        im = np.float32(0.0)
+        for k in range(TAPS):
+            value = ring[(whole - HALF_TAPS + 1 + k) % _RING, sample]
+            re += w[k] * value.real
+            im += w[k] * value.imag
+        x = sample + d_sample[sample] + pad
+        col = int(x)
+        f = x - col
+        phase = carrier_phase(
+            carrier[0, col] + f * (carrier[0, col + 1] - carrier[0, col]),
+            carrier[1, col] + f * (carrier[1, col + 1] - carrier[1, col]),
+            carrier[2, col] + f * (carrier[2, col + 1] - carrier[2, col]),
+            (at - middle_line) * interval_s,
+        )
+        # exp(-j 4 pi (r' - R1) / lambda), with r' - R1 = -d_sample * spacing.
+        cycles = phase / (2.0 * math.pi) + turns * d_sample[sample]
+        angle = np.float32((cycles - math.floor(cycles)) * 2.0 * math.pi)
+        cos, sin = np.float32(_DN) * math.cos(angle), np.float32(_DN) * math.sin(angle)
+        out[sample, 0] = _quantised(re * cos - im * sin)
+        out[sample, 1] = _quantised(re * sin + im * cos)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def render(
     first_line: int,
     grid: Float,
     carrier: Float,
-    carrier_before: int,
+    pad: int,
     interval_s: float,
     middle_line: int,
     spacing_m: float,
@@ -259,52 +313,55 @@ def render(
     keys: NDArray[np.uint64],
     out: Pixels,
 ) -> None:
-    """Fill ``out`` (lines, samples, 2) with a block of the image from ``first_line`` on, not yet windowed."""
+    """Fill ``out`` (lines, samples, 2) with a block of the image from ``first_line`` on, not yet windowed.
+
+    Parameters
+    ----------
+    grid : ndarray
+        From `solve_geometry`.
+    carrier, pad
+        Carrier table with ``pad`` samples on either side; scatterers are laid out as far.
+    range_table, azimuth_table : ndarray, shape (FRACTIONS + 1, TAPS)
+        Impulse responses.
+    cubic : ndarray, shape (SAMPLE_STEP, 4)
+        Weights for interpolating ``grid``.
+    keys : ndarray of uint64
+        Of the shared scatterers and of the date's own.
+    """
     samples = out.shape[1]
-    pad = carrier_before
-    line_shift = grid[0, grid.shape[1] // 2, grid.shape[2] // 2]
-    sample_shift = grid[1, grid.shape[1] // 2, grid.shape[2] // 2]
+    line_shift = grid[LINE, grid.shape[1] // 2, grid.shape[2] // 2]
+    sample_shift = grid[SAMPLE, grid.shape[1] // 2, grid.shape[2] // 2]
     nodes = np.empty(grid.shape[2])
     d_line = np.empty(samples)
     d_sample = np.empty(samples)
     scatterers = np.empty(samples + 2 * pad, dtype=np.complex64)
+    # Canonical lines filtered in range, as many as the azimuth response needs, each at its number modulo.
     ring = np.empty((_RING, samples), dtype=np.complex64)
     filled = first_line - 2**30
-    turns = 2.0 * spacing_m / wavelength_m
     for i in range(out.shape[0]):
         line = first_line + i
         position = line / LINE_STEP + MARGIN_NODES
-        _upsample_row(grid[0], position, cubic, nodes, d_line)
-        last = line + int(math.floor(d_line.max())) + HALF_TAPS + 1
-        first = max(filled + 1, line + int(math.floor(d_line.min())) - HALF_TAPS)
+        _upsample_row(grid[LINE], position, cubic, nodes, d_line)
+        last = line + math.floor(d_line.max()) + HALF_TAPS + 1
+        first = max(filled + 1, line + math.floor(d_line.min()) - HALF_TAPS)
         for source in range(first, last + 1):
             _scatter_row(source, grid, line_shift, sample_shift, pad, keys[0], keys[1], scatterers)
-            _upsample_row(grid[1], (source - line_shift) / LINE_STEP + MARGIN_NODES, cubic, nodes, d_sample)
+            _upsample_row(
+                grid[SAMPLE], (source - line_shift) / LINE_STEP + MARGIN_NODES, cubic, nodes, d_sample
+            )
             _filter_row(scatterers, d_sample, pad, range_table, ring[source % _RING])
         filled = max(filled, last)
-        _upsample_row(grid[1], position, cubic, nodes, d_sample)
-        for sample in range(samples):
-            at = line + d_line[sample]
-            whole = int(math.floor(at))
-            w = azimuth_table[int((at - whole) * FRACTIONS + 0.5)]
-            re = np.float32(0.0)
-            im = np.float32(0.0)
-            for k in range(TAPS):
-                value = ring[(whole - HALF_TAPS + 1 + k) % _RING, sample]
-                re += w[k] * value.real
-                im += w[k] * value.imag
-            x = sample + d_sample[sample] + carrier_before
-            col = int(x)
-            f = x - col
-            phase = carrier_phase(
-                carrier[0, col] + f * (carrier[0, col + 1] - carrier[0, col]),
-                carrier[1, col] + f * (carrier[1, col + 1] - carrier[1, col]),
-                carrier[2, col] + f * (carrier[2, col + 1] - carrier[2, col]),
-                (at - middle_line) * interval_s,
-            )
-            # exp(-j 4 pi (r' - R1) / lambda), with r' - R1 = -d_sample * spacing.
-            cycles = phase / (2.0 * math.pi) + turns * d_sample[sample]
-            angle = np.float32((cycles - math.floor(cycles)) * 2.0 * math.pi)
-            cos, sin = np.float32(_DN) * math.cos(angle), np.float32(_DN) * math.sin(angle)
-            out[i, sample, 0] = np.int16(min(max(round(re * cos - im * sin), -32767), 32767))
-            out[i, sample, 1] = np.int16(min(max(round(re * sin + im * cos), -32767), 32767))
+        _upsample_row(grid[SAMPLE], position, cubic, nodes, d_sample)
+        _focus_row(
+            line,
+            d_line,
+            d_sample,
+            ring,
+            azimuth_table,
+            carrier,
+            pad,
+            interval_s,
+            middle_line,
+            2.0 * spacing_m / wavelength_m,
+            out[i],
+        )

@@ -34,7 +34,7 @@ _OCTAVES = 8
 # Amplitude of open water; land is about one.
 _WATER_AMPLITUDE = 0.25
 
-# Radius of the pair of lobes around the middle of a burst, metres; lobes peak at 0.378 of it, with this value.
+# Radius of the pair of lobes around the middle of a burst, metres; they peak at 0.378 of it, with this value.
 MOTION_RADIUS_M = 9000.0
 _PEAK = 0.378 * (1.0 - 0.378**2) ** 3
 
@@ -130,7 +130,7 @@ def reflectivity(cache: Float, n: Vector, seed: int, water: bool) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def displacement(lobes: Float, x: float, y: float, z: float) -> float:
-    """Line-of-sight displacement in metres of a place on the ellipsoid (ECEF, m), positive away from the radar.
+    """Line-of-sight displacement (m, positive away from the radar) of a place on the ellipsoid (ECEF, m).
 
     ``lobes`` (n, 6): centre of a pair of lobes, and its axis, whose length is the displacement at the peaks.
     Within `MOTION_RADIUS_M` of the centre; nothing moves elsewhere.

@@ -16,7 +16,8 @@ IPF_VERSION = "003.71"
 
 _NAMESPACES = (
     'xmlns:xfdu="urn:ccsds:schema:xfdu:1" xmlns:gml="http://www.opengis.net/gml" '
-    'xmlns:safe="http://www.esa.int/safe/sentinel-1.0" xmlns:s1="http://www.esa.int/safe/sentinel-1.0/sentinel-1" '
+    'xmlns:safe="http://www.esa.int/safe/sentinel-1.0" '
+    'xmlns:s1="http://www.esa.int/safe/sentinel-1.0/sentinel-1" '
     'xmlns:s1sarl1="http://www.esa.int/safe/sentinel-1.0/sentinel-1/sar/level-1"'
 )
 _SCHEMAS = {
@@ -26,6 +27,13 @@ _SCHEMAS = {
     "s1Level1RfiSchema": "rfi",
     "s1Level1MeasurementSchema": "measurement",
 }
+_DESCRIPTIONS = (
+    "acquisitionPeriod",
+    "platform",
+    "generalProductInformation",
+    "measurementOrbitReference",
+    "measurementFrameSet",
+)
 _NSSDC = {"S1A": "2014-016A", "S1B": "2016-025A", "S1C": "2024-235A", "S1D": "2025-250A"}
 
 
@@ -78,7 +86,7 @@ def manifest(
             units,
             unitType="SAFE Archive Information Package",
             textInfo="Sentinel-1 IW Level-1 SLC Product",
-            dmdID="acquisitionPeriod platform generalProductInformation measurementOrbitReference measurementFrameSet",
+            dmdID=" ".join(_DESCRIPTIONS),
             pdiID="processing",
         ),
     )

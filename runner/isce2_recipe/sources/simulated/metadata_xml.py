@@ -8,7 +8,6 @@ import numpy as np
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import BurstGeometry, read_annotation
-
 from isce2_recipe.sources.simulated.acquisition import Slice
 from isce2_recipe.sources.simulated.geometry import frame_footprint, frame_geometry
 from isce2_recipe.sources.simulated.manifest_xml import DataObject, manifest
@@ -109,7 +108,7 @@ def _rfi(image: Image) -> str:
     return image.header() + element("rfiMitigationApplied", "None") + lists
 
 
-def _vector_pixels(image: Image) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def _vector_pixels(image: Image) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     last = image.swath.samples - 1
     return np.append(np.arange(0, last, _VECTOR_STEP), last)
 

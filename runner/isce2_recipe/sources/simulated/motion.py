@@ -18,11 +18,12 @@ Float = NDArray[np.float64]
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 # The lobes' axis turns by the golden angle in 12 days. So the difference of any two dates is again two lobes
-# of opposite sign, whose strength depends on the dates' distance alone and vanishes for no multiple of 12 days.
+# of opposite sign, whose strength depends on the time between them alone and vanishes for no multiple of 12
+# days.
 _TURN_RAD_PER_DAY = math.pi * (3.0 - math.sqrt(5.0)) / 12.0
 _STRENGTH_M = 0.1 / (2.0 * math.sin(6.0 * _TURN_RAD_PER_DAY))
 # The axis on 2020-01-01, chosen so that the documentation's pair shows its lobes side by side.
-_PHASE_RAD = 0.0
+_PHASE_RAD = 0.7732
 _LINEAR_M_PER_YEAR = 0.3
 
 

@@ -31,7 +31,7 @@ class Options:
 
     lines: int | None = None
     samples: int | None = None
-    seed: int = 1
+    seed: int = 17
     motion: str = "dipole"
     coherence: float = 0.92
 

@@ -88,7 +88,8 @@ def _vector(time: datetime, leap: timedelta, orbit: int, state: list[float]) -> 
     tai = (time + leap).isoformat(timespec="microseconds")
     x, y, z, vx, vy, vz = state
     return (
-        f"      <OSV>\n        <TAI>TAI={tai}</TAI>\n        <UTC>UTC={utc}</UTC>\n        <UT1>UT1={utc}</UT1>\n"
+        f"      <OSV>\n        <TAI>TAI={tai}</TAI>\n        <UTC>UTC={utc}</UTC>\n"
+        f"        <UT1>UT1={utc}</UT1>\n"
         f"        <Absolute_Orbit>{orbit:+06d}</Absolute_Orbit>\n"
         f'        <X unit="m">{x:.6f}</X>\n        <Y unit="m">{y:.6f}</Y>\n        <Z unit="m">{z:.6f}</Z>\n'
         f'        <VX unit="m/s">{vx:.6f}</VX>\n        <VY unit="m/s">{vy:.6f}</VY>\n'

@@ -1,9 +1,9 @@
 """Where the satellites fly: one nominal track for all, and which of them took a burst on a day.
 
-Sentinel-1 repeats its ground track every 175 orbits in 12 days and stays within 100 m of it. Seen from a frame
-that turns once a day its orbit is one closed curve; here a Fourier series through real state vectors (S1A,
-orbits 50003 and 50004, 2023-08-23; 0.2 km RMS). Everything else follows: the track turns by 24.69 degrees
-from orbit to orbit, and every pass of a track sees the same ground.
+Sentinel-1 repeats its ground track every 175 orbits in 12 days and stays within 100 m of it. Seen from a
+frame that turns once a day its orbit is one closed curve; here a Fourier series through real state vectors
+(S1A, orbits 50003 and 50004, 2023-08-23; 0.2 km RMS). Everything else follows: the track turns by 24.69
+degrees from orbit to orbit, and every pass of a track sees the same ground.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _SEASON_S = (-0.30, -2.95)
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A satellite while it kept one place in the constellation: orbit ``n`` starts ``n * ORBIT_S + node_s``."""
+    """A satellite while it kept its place: its orbit ``n`` starts at ``n * ORBIT_S + node_s``."""
 
     platform: str
     since: datetime
@@ -83,7 +83,7 @@ def _utc(year: int, month: int, day: int) -> datetime:
     return datetime(year, month, day, tzinfo=UTC)
 
 
-# S1C moved by five days when its count of relative orbits changed (orbit 8019); S1D's place follows from its own.
+# S1C moved by five days when its count of relative orbits changed (orbit 8019); S1D's follows from its own.
 _SLOTS = (
     _Slot("S1A", _utc(2014, 4, 3), _utc(2100, 1, 1), _like_s1a(0, 0), _DRIFT_A),
     _Slot("S1B", _utc(2016, 4, 25), _utc(2021, 12, 23), 73085600.0, _DRIFT_B),
@@ -171,7 +171,7 @@ def _node(slot: _Slot, absolute_orbit: int) -> datetime:
     mean_s = absolute_orbit * ORBIT_S + slot.node_s
     years = mean_s / _DAY_S / 365.25
     season = 2.0 * math.pi * years
-    drift = float(np.interp(years, *zip(*slot.drift, strict=True)))
+    drift = float(np.interp(years, [y for y, _ in slot.drift], [s for _, s in slot.drift]))
     drift += _SEASON_S[0] * math.cos(season) + _SEASON_S[1] * math.sin(season)
     return _EPOCH + timedelta(seconds=round(mean_s + drift, 6))
 
@@ -230,7 +230,7 @@ def make_pass(platform: str, absolute_orbit: int, track: int, node: datetime, da
 # Perpendicular offsets from the nominal track take four values; the sequence (48 days of 6) keeps passes 6,
 # 12, 24 and 36 days apart 50 to 150 m from one another.
 _LEVEL_M = 50.4
-_SEQUENCE = (0, 3, 2, 1, 3, 0, 1, 2)
+_SEQUENCE = (2, 1, 3, 0, 1, 2, 0, 3)
 # Look angle at the middle of IW2, where the baseline is perpendicular.
 _LOOK_RAD = math.radians(34.5)
 

@@ -15,7 +15,7 @@ _SHORT, _LONG = 3, 4
 
 
 def write_tiff(path: Path, lines: int, samples: int, blocks: Iterator[Pixels]) -> None:
-    """Write blocks of lines, shape (n, samples, 2) each, as one image; the file appears whole or not at all."""
+    """Write blocks of lines, shape (n, samples, 2) each, as one image; it appears whole or not at all."""
     partial = path.with_name(path.name + ".part")
     header = _header(lines, samples)
     try:
