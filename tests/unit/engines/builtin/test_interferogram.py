@@ -1,0 +1,364 @@
+"""startup to mergebursts on a simulated pair whose displacement is known."""
+
+from __future__ import annotations
+
+import filecmp
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import rasterio
+from scipy.ndimage import map_coordinates
+
+from isce2_recipe.engines.base import TOPS_STEPS
+from isce2_recipe.engines.builtin import BuiltinEngine, isceimage
+from isce2_recipe.errors import EngineMissing, InputError, UsageError
+from isce2_recipe.sar.annotation import read_annotation
+from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+from isce2_recipe.sar.orbit import read_orbit
+from isce2_recipe.sar.zero_doppler import geo2rdr
+from support.tops_scene import Scene, make_scene, run
+
+WAVELENGTH_M = 0.05546576
+LINES, SAMPLES = 400, 2400
+
+
+def read(path: Path, band: int = 1) -> np.ndarray:
+    return isceimage.read(path, band)
+
+
+def looked(array: np.ndarray, azimuth: int, range_: int) -> np.ndarray:
+    lines, samples = array.shape[0] // azimuth, array.shape[1] // range_
+    cut = array[: lines * azimuth, : samples * range_]
+    return cut.reshape(lines, azimuth, samples, range_).mean(axis=(1, 3))
+
+
+def error_rad(folder: Path, truth: Path, azimuth: int = 4, range_: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    """Interferometric phase less the true one, and where it is on land and whole."""
+    interferogram = read(folder / "merged/topophase.flat")
+    lat, lon = (looked(read(folder / f"merged/{k}.rdr.full"), azimuth, range_) for k in ("lat", "lon"))
+    with rasterio.open(truth) as dataset:
+        displacement, t = dataset.read(1).astype(float), dataset.transform
+    place = [(lat - t.f) / t.e - 0.5, (lon - t.c) / t.a - 0.5]
+    moved = map_coordinates(displacement, place, order=3, mode="nearest")
+    error = np.angle(interferogram * np.exp(-4j * np.pi / WAVELENGTH_M * moved))
+    valid = looked((read(folder / "merged/topophase.flat.full") != 0).astype(float), azimuth, range_) == 1
+    return error, valid & (read(folder / "merged/topophase.cor", 2) > 0.75)
+
+
+def rms_and_plane(error: np.ndarray, land: np.ndarray) -> tuple[float, np.ndarray]:
+    """RMS after one constant, and the rise of the best plane across the image."""
+    constant = np.angle(np.exp(1j * error[land]).mean())
+    rest = np.angle(np.exp(1j * (error - constant)))
+    line, sample = np.nonzero(land)
+    design = np.stack([np.ones(line.size), line / land.shape[0], sample / land.shape[1]], axis=1)
+    plane, *_ = np.linalg.lstsq(design, rest[land], rcond=None)
+    return float(rest[land].std()), plane[1:]
+
+
+def test_the_phase_is_the_true_displacements(scene: Scene, merged: Path) -> None:
+    error, land = error_rad(merged, scene.truth)
+    rms, plane = rms_and_plane(error, land)
+    assert land.mean() > 0.5
+    assert rms < 0.07
+    # Noise alone tilts a plane by 0.06 rad * sqrt(12 / pixels).
+    assert np.abs(plane).max() < 4 * 0.06 * math.sqrt(12 / land.sum())
+
+
+def test_ground_coordinates_lie_where_the_radar_looks(scene: Scene, merged: Path) -> None:
+    """Every pixel's place, put back through the orbit, is that pixel; its height is the DEM's."""
+    burst = read_annotation(next(scene.reference[0].glob("annotation/*.xml")))[0]
+    orbit = read_orbit(next(scene.orbits.glob("*V20200603T*.EOF")), burst.start, burst.stop)
+    poly = orbit.polynomial(orbit.seconds(burst.start), orbit.seconds(burst.stop))
+    lat, lon, height = (read(merged / f"geom_reference/IW2/{k}_01.rdr") for k in ("lat", "lon", "hgt"))
+    rng = np.random.default_rng(5)
+    for line, sample in zip(rng.integers(0, LINES, 40), rng.integers(0, SAMPLES, 40), strict=True):
+        place = math.radians(lat[line, sample]), math.radians(lon[line, sample]), height[line, sample]
+        t, distance = geo2rdr(poly, *geodetic_to_ecef(*place), orbit.seconds(burst.middle))
+        # 5 mm: what interpolating a grid of two lines by eight samples leaves.
+        assert (t - orbit.seconds(burst.start)) / burst.azimuth_interval_s == pytest.approx(line, abs=4e-4)
+        expected = burst.near_range_m + sample * burst.range_spacing_m
+        assert distance == pytest.approx(expected, abs=0.005)
+
+
+def test_the_look_direction_is_isce2s(merged: Path) -> None:
+    """Descending, right-looking: the satellite is to the east, 100 degrees clockwise from north or so."""
+    incidence, azimuth = (read(merged / "geom_reference/IW2/los_01.rdr", band) for band in (1, 2))
+    assert 30 < incidence.min() < incidence.max() < 45
+    assert np.all(np.diff(incidence[200, ::100]) > 0)
+    assert -105 < azimuth.min() < azimuth.max() < -95
+
+
+EXPECTED = {
+    "reference/IW2/burst_01.slc": ("CFLOAT", 1, "full"),
+    "secondary/IW2/burst_01.slc": ("CFLOAT", 1, "full"),
+    "geom_reference/IW2/lat_01.rdr": ("DOUBLE", 1, "full"),
+    "geom_reference/IW2/lon_01.rdr": ("DOUBLE", 1, "full"),
+    "geom_reference/IW2/hgt_01.rdr": ("DOUBLE", 1, "full"),
+    "geom_reference/IW2/los_01.rdr": ("FLOAT", 2, "full"),
+    "fine_offsets/IW2/range_01.off": ("FLOAT", 1, "full"),
+    "fine_offsets/IW2/azimuth_01.off": ("FLOAT", 1, "full"),
+    "fine_coreg/IW2/burst_01.slc": ("CFLOAT", 1, "full"),
+    "fine_interferogram/IW2/burst_01.int": ("CFLOAT", 1, "full"),
+    "fine_interferogram/IW2/burst_01.cor": ("FLOAT", 2, "full"),
+    "fine_interferogram/IW2/burst_01.4alks_20rlks.int": ("CFLOAT", 1, "looked"),
+    "merged/lat.rdr.full": ("DOUBLE", 1, "full"),
+    "merged/lon.rdr.full": ("DOUBLE", 1, "full"),
+    "merged/z.rdr.full": ("DOUBLE", 1, "full"),
+    "merged/los.rdr.full": ("FLOAT", 2, "full"),
+    "merged/topophase.cor.full": ("FLOAT", 2, "full"),
+    "merged/topophase.flat.full": ("CFLOAT", 1, "full"),
+    "merged/reference.slc.full": ("CFLOAT", 1, "full"),
+    "merged/secondary.slc.full": ("CFLOAT", 1, "full"),
+    "merged/topophase.flat": ("CFLOAT", 1, "looked"),
+    "merged/topophase.cor": ("FLOAT", 2, "looked"),
+    "merged/los.rdr": ("FLOAT", 2, "looked"),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_files_are_isce2s(merged: Path, name: str) -> None:
+    data_type, bands, size = EXPECTED[name]
+    lines, samples = (LINES, SAMPLES) if size == "full" else (LINES // 4, SAMPLES // 20)
+    header = isceimage.read_header(merged / name)
+    assert (header.data_type, header.bands, header.lines, header.samples) == (
+        data_type,
+        bands,
+        lines,
+        samples,
+    )
+    with rasterio.open(merged / f"{name}.vrt") as dataset:
+        assert (dataset.count, dataset.height, dataset.width) == (bands, lines, samples)
+        assert np.any(dataset.read(1))
+
+
+def test_swaths_are_described(merged: Path) -> None:
+    for name in ("reference", "secondary", "fine_coreg", "fine_interferogram"):
+        root = ElementTree.parse(merged / name / "IW2.xml").getroot()
+        values = {p.get("name"): p.findtext("value") for p in root.iter("property")}
+        assert values["numberofbursts"] == "1"
+        assert values["numberoflines"] == str(LINES)
+        assert values["mission"] == "S1A"
+
+
+def test_offsets_outside_the_secondary_are_marked(merged: Path) -> None:
+    shift, lag = (read(merged / f"fine_offsets/IW2/{name}_01.off") for name in ("range", "azimuth"))
+    outside = shift == -999999
+    assert np.array_equal(outside, lag == -999999)
+    line, sample = np.mgrid[0:LINES, 0:SAMPLES]
+    inside = ~outside
+    assert inside.mean() > 0.9
+    assert np.all((sample + shift)[inside] <= SAMPLES - 1) and np.all((line + lag)[inside] >= 0)
+
+
+def test_the_valid_window_is_that_of_both_dates_less_the_interpolator(merged: Path) -> None:
+    valid = read(merged / "fine_interferogram/IW2/burst_01.int") != 0
+    lines, samples = np.flatnonzero(valid.any(axis=1)), np.flatnonzero(valid.any(axis=0))
+    assert valid[lines[0] : lines[-1] + 1, samples[0] : samples[-1] + 1].mean() > 0.999
+    reference = read(merged / "reference/IW2/burst_01.slc") != 0
+    assert (
+        np.flatnonzero(reference.any(axis=1))[0] <= lines[0] <= np.flatnonzero(reference.any(axis=1))[0] + 40
+    )
+    assert valid.sum() / reference.sum() > 0.8
+
+
+def test_topsproc_holds_the_baselines_and_is_well_formed(merged: Path) -> None:
+    root = ElementTree.parse(merged / "topsProc.xml").getroot()
+    first, last = (
+        float(root.findtext(f"baseline/IW-2_Bperp_at_midrange_for_{which}_common_burst", "nan"))
+        for which in ("first", "last")
+    )
+    assert first == last
+    assert 40 < abs(first) < 160
+    assert root.findtext("baseline/IW-2_Number_of_common_bursts") == "1"
+
+
+def test_the_same_run_gives_the_same_bytes(scene: Scene, merged: Path, tmp_path: Path) -> None:
+    again = run(scene.application(tmp_path / "again"), cpus=1)
+    for name in ("merged/topophase.flat", "merged/los.rdr", "merged/topophase.cor", "topsProc.xml"):
+        assert filecmp.cmp(again / name, merged / name, shallow=False), name
+
+
+@pytest.mark.slow
+def test_steps_in_processes_of_their_own(scene: Scene, merged: Path, tmp_path: Path) -> None:
+    folder = scene.application(tmp_path / "steps")
+    program = (
+        "import logging, sys; from pathlib import Path\n"
+        "from isce2_recipe.engines.builtin import BuiltinEngine\n"
+        "BuiltinEngine().run('topsApp', Path('topsApp.xml'), folder=Path(sys.argv[1]), start=sys.argv[2],"
+        " end=sys.argv[3], log=logging.getLogger(), progress=lambda *_: None, cpus=2)"
+    )
+    cuts = ("startup", "topo", "fineoffsets", "burstifg", "mergebursts")
+    for start, following in zip(cuts, (*cuts[1:], None), strict=True):
+        end = TOPS_STEPS[TOPS_STEPS.index(following) - 1] if following else "mergebursts"
+        subprocess.run([sys.executable, "-c", program, str(folder), start, end], check=True)
+    for name in ("merged/topophase.flat", "merged/topophase.cor", "topsProc.xml"):
+        assert filecmp.cmp(folder / name, merged / name, shallow=False), name
+
+
+@pytest.mark.slow
+def test_without_virtual_files(scene: Scene, merged: Path, tmp_path: Path) -> None:
+    """Everything is a file then, and of one burst every valid sample is the same."""
+    folder = run(scene.application(tmp_path / "real", use_virtual_files=False))
+    for name in ("reference/IW2/burst_01.slc", "merged/topophase.flat.full", "merged/lat.rdr.full"):
+        assert (folder / name).stat().st_size == isceimage.read_header(folder / name).nbytes
+    assert np.array_equal(read(folder / "merged/topophase.flat"), read(merged / "merged/topophase.flat"))
+
+
+@pytest.mark.slow
+def test_without_looks_nothing_is_called_full(scene: Scene, merged: Path, tmp_path: Path) -> None:
+    folder = run(scene.application(tmp_path / "one", range_looks=1, azimuth_looks=1))
+    assert not list((folder / "merged").glob("*.full*"))
+    assert np.array_equal(read(folder / "merged/topophase.flat"), read(merged / "merged/topophase.flat.full"))
+
+
+@pytest.mark.slow
+def test_bursts_of_several_safes_meet_without_a_step(tmp_path: Path) -> None:
+    bursts = [("136231_IW2", "12"), ("136232_IW2", "15")]
+    scene = make_scene(tmp_path / "scene", "samples=1200", bursts)
+    folder = run(scene.application(tmp_path / "work"))
+    error, land = error_rad(folder, scene.truth)
+    rms, plane = rms_and_plane(error, land)
+    assert rms < 0.07
+    assert np.abs(plane).max() < 0.01
+    # The seam is where the lower burst begins to be valid; means on either side differ by noise only.
+    windows = ElementTree.parse(folder / "fine_interferogram/IW2.xml").getroot()
+    first = [
+        int(p.findtext("value", "")) for p in windows.iter("property") if p.get("name") == "firstvalidline"
+    ]
+    starts = [
+        b.start for s in sorted(scene.reference) for b in read_annotation(next(s.glob("annotation/*.xml")))
+    ]
+    seam = round((starts[1] - starts[0]).total_seconds() / 2.055556299e-3) + first[1]
+    row = seam // 4
+    above, below = (
+        np.exp(1j * error[r][land[r]]).mean() for r in (slice(row - 12, row), slice(row + 1, row + 13))
+    )
+    assert abs(np.angle(above / below)) < 0.02
+    assert np.array_equal(read(folder / "merged/topophase.flat.full")[seam], _row(folder, 2, first[1]))
+
+
+def _row(folder: Path, burst: int, line: int) -> np.ndarray:
+    return read(folder / f"fine_interferogram/IW2/burst_{burst:02d}.int")[line]
+
+
+@pytest.mark.slow
+def test_three_swaths_share_one_grid(tmp_path: Path) -> None:
+    bursts = [("136231_IW1", "11"), ("136231_IW2", "12"), ("136231_IW3", "13")]
+    scene = make_scene(tmp_path / "scene", "lines=300,samples=1500", bursts)
+    folder = run(scene.application(tmp_path / "work", swaths="[1, 2, 3]"))
+    error, land = error_rad(folder, scene.truth)
+    rms, _ = rms_and_plane(error, land)
+    assert rms < 0.07
+    full = isceimage.read_header(folder / "merged/topophase.flat.full")
+    geometries = [read_annotation(next(s.glob("annotation/*.xml")))[0] for s in scene.reference]
+    near, far = min(g.near_range_m for g in geometries), max(g.far_range_m for g in geometries)
+    assert full.samples == round((far - near) / geometries[0].range_spacing_m + 1)
+    for number in (1, 2, 3):
+        value = f"baseline/IW-{number}_Bperp_at_midrange_for_first_common_burst"
+        assert ElementTree.parse(folder / "topsProc.xml").getroot().findtext(value)
+
+
+def test_a_step_whose_predecessor_is_missing(scene: Scene, tmp_path: Path) -> None:
+    folder = scene.application(tmp_path / "fresh")
+    with pytest.raises(InputError, match="step 'topo' needs the results of step 'startup'"):
+        run(folder, start="topo")
+    run(folder, end="computeBaselines")
+    with pytest.raises(
+        InputError, match="step 'fineoffsets' needs the results of step 'verifyDEM'"
+    ) as caught:
+        run(folder, start="fineoffsets")
+    assert caught.value.hint == "start with --start=verifyDEM"
+
+
+def test_words_that_are_no_steps(scene: Scene, tmp_path: Path) -> None:
+    folder = scene.application(tmp_path / "words")
+    with pytest.raises(UsageError, match="'toppo' is not a step of topsApp"):
+        run(folder, start="toppo")
+    with pytest.raises(InputError, match="step 'topo' comes after step 'startup'"):
+        run(folder, start="topo", end="startup")
+
+
+def test_other_applications_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(EngineMissing, match="runs topsApp only, not stripmapApp") as caught:
+        BuiltinEngine().run(
+            "stripmapApp",
+            Path("a.xml"),
+            folder=tmp_path,
+            start=None,
+            end=None,
+            log=None,
+            progress=None,
+            cpus=1,
+        )  # type: ignore[arg-type]
+    assert "--engine isce2" in (caught.value.hint or "")
+
+
+def test_a_measurement_cut_short_is_named(copied: Callable[[], Scene], tmp_path: Path) -> None:
+    scene = copied()
+    tiff = next(scene.reference[0].glob("measurement/*.tiff"))
+    with tiff.open("r+b") as stream:
+        stream.truncate(tiff.stat().st_size // 2)
+    with pytest.raises(InputError, match=re.escape(str(tiff))):
+        run(scene.application(tmp_path / "short"))
+
+
+def test_a_measurement_of_another_burst_is_refused(copied: Callable[[], Scene], tmp_path: Path) -> None:
+    scene = copied()
+    tiff = next(scene.reference[0].glob("measurement/*.tiff"))
+    with rasterio.open(tiff, "w", driver="GTiff", width=50, height=50, count=1, dtype="complex_int16"):
+        pass
+    with pytest.raises(InputError, match="50 lines x 50 samples, its annotation asks for more"):
+        run(scene.application(tmp_path / "small"))
+
+
+def test_broken_annotation_is_named(copied: Callable[[], Scene], tmp_path: Path) -> None:
+    scene = copied()
+    xml = next(scene.reference[0].glob("annotation/*.xml"))
+    xml.write_text(xml.read_text()[:4000])
+    with pytest.raises(InputError, match=f"{xml.name} is not well-formed"):
+        run(scene.application(tmp_path / "broken"))
+
+
+def test_a_dem_of_elsewhere_is_refused(scene: Scene, tmp_path: Path) -> None:
+    grid = isceimage.GeoGrid(10.0, 50.0, 1 / 3600, -1 / 3600)
+    heights = np.zeros((100, 100), np.float32)
+    image = isceimage.describe(tmp_path / "far.dem", heights, image_type="dem", grid=grid, reference="WGS84")
+    isceimage.write(image, heights)
+    with pytest.raises(InputError, match=r"far\.dem does not cover the scene"):
+        run(scene.application(tmp_path / "far", demFilename=image.path))
+
+
+def test_a_dem_of_half_the_scene_is_refused(scene: Scene, tmp_path: Path) -> None:
+    header = isceimage.read_header(scene.dem)
+    whole = isceimage.read(scene.dem, 1)
+    half = whole[:, : whole.shape[1] // 2]
+    image = isceimage.describe(
+        tmp_path / "half.dem", half, image_type="dem", grid=header.grid, reference="WGS84"
+    )
+    isceimage.write(image, half)
+    with pytest.raises(InputError, match=r"half\.dem does not cover [\d.]+ % of burst IW2"):
+        run(scene.application(tmp_path / "half", demFilename=image.path))
+
+
+def test_a_dem_above_the_geoid_is_refused(scene: Scene, tmp_path: Path) -> None:
+    image = isceimage.read_header(scene.dem)
+    heights = isceimage.read(scene.dem, 1)
+    geoid = isceimage.describe(
+        tmp_path / "geoid.dem", heights, image_type="dem", grid=image.grid, reference="EGM96"
+    )
+    isceimage.write(geoid, heights)
+    with pytest.raises(InputError, match=r"geoid\.dem has heights above the geoid \(EGM96\)"):
+        run(scene.application(tmp_path / "geoid", demFilename=geoid.path), end="verifyDEM")
+
+
+def test_orbits_of_other_days_are_refused(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "orbits").mkdir()
+    with pytest.raises(InputError, match="has no orbit file of S1A that covers 2020-06-04"):
+        run(scene.application(tmp_path / "noorbit", orbit_directory=tmp_path / "orbits"))
