@@ -1,0 +1,207 @@
+"""Raw signal against its closed form, and focused again by back-projection along the true orbit."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+from isce2_recipe.sar.zero_doppler import geo2rdr, rdr2geo
+from isce2_recipe.sources.simulated import ground
+from isce2_recipe.sources.simulated.alos import raw
+from isce2_recipe.sources.simulated.alos.acquisition import (
+    PRF_HZ,
+    PULSE_S,
+    PULSE_SAMPLES,
+    RANGE_SPACING_M,
+    SAMPLING_HZ,
+    SPEED_OF_LIGHT_M_S,
+    WAVELENGTH_M,
+    acquire,
+)
+from isce2_recipe.sources.simulated.alos.motion import lobes
+from isce2_recipe.types import AlosName
+
+LINES, SAMPLES = 3072, 1200
+HEIGHT_M = 500.0
+REFERENCE, SECONDARY = (AlosName.parse(text) for text in ("ALPSRP156121200", "ALPSRP162831200"))
+
+
+def place_at(scene, line, sample, height=HEIGHT_M):
+    """A ground point (ECEF) whose zero-Doppler coordinates are given."""
+    level = np.full((1, 1), height, dtype=np.float32)
+    time, slant = scene.start_s + line / PRF_HZ, scene.near_range_m + sample * RANGE_SPACING_M
+    return geodetic_to_ecef(*rdr2geo(scene.poly, time, slant, level, 0.0, 0.0, -1.0, 1.0))
+
+
+def phase_of(slant_range):
+    return -4.0 * math.pi * (slant_range / WAVELENGTH_M % 0.5)
+
+
+def impulse_image(scene, targets):
+    """Unit scatterers at fractional lines and samples, each with the phase of its (apparent) range."""
+    image = np.zeros((scene.lines, scene.samples), dtype=np.complex64)
+    taps = np.arange(-24, 25)
+    window = np.kaiser(taps.size + 2, 4.0)[1:-1]
+    for time, slant in targets:
+        line, sample = (time - scene.start_s) * PRF_HZ, (slant - scene.near_range_m) / RANGE_SPACING_M
+        i, j = round(line) + taps, round(sample) + taps
+        patch = np.outer(np.sinc(i - line) * window, np.sinc(j - sample) * window)
+        image[i[0] : i[-1] + 1, j[0] : j[-1] + 1] += 1000.0 * np.exp(1j * phase_of(slant)) * patch
+    return image
+
+
+def satellite(scene):
+    return scene.flight.states(scene.start_s + np.arange(scene.lines) / PRF_HZ)[0]
+
+
+def compress(signal):
+    """Range compression with the transmitted pulse."""
+    time = np.arange(PULSE_SAMPLES) / SAMPLING_HZ
+    pulse = np.exp(-1j * math.pi * 28e6 / PULSE_S * (time - PULSE_S / 2.0) ** 2)
+    spectrum = np.fft.fft(signal, axis=1) * np.conj(np.fft.fft(pulse, signal.shape[1]))
+    return np.fft.ifft(spectrum, axis=1)
+
+
+class Focus:
+    """Back-projection of a range-compressed scene onto points near a ground point."""
+
+    def __init__(self, scene, compressed, point):
+        self.scene, self.point = scene, np.array(point)
+        self.eyes = satellite(scene)
+        time, slant = geo2rdr(scene.poly, *point, scene.middle_s)
+        _, velocity = scene.flight.states(time)
+        self.ahead = velocity[0] / np.linalg.norm(velocity[0])
+        eye = scene.flight.states(time)[0][0]
+        self.sight = (self.point - eye) / np.linalg.norm(self.point - eye)
+        self.slant = slant
+        # Only a window of bins, finely interpolated by zero padding of its spectrum, is needed.
+        centre = round((slant - scene.near_range_m) / RANGE_SPACING_M)
+        self.first = centre - 24
+        self.data = compressed[:, self.first : self.first + 64]
+
+    def value(self, range_m, azimuth_m):
+        """The image at a point displaced along the line of sight and along track."""
+        point = self.point + range_m * self.sight + azimuth_m * self.ahead
+        distance = np.linalg.norm(self.eyes - point, axis=1)
+        at = (distance - self.scene.near_range_m) / RANGE_SPACING_M - self.first
+        near = (at > 8) & (at < self.data.shape[1] - 9)
+        rows = np.flatnonzero(near)
+        whole = np.floor(at[near]).astype(int)
+        taps = np.arange(-7, 9)
+        weights = np.sinc(at[near, None] - whole[:, None] - taps) * np.kaiser(18, 4.0)[1:-1]
+        samples = (self.data[rows[:, None], whole[:, None] + taps] * weights).sum(axis=1)
+        return (samples * np.exp(-1j * phase_of(distance[near]))).sum()
+
+    def peak(self):
+        """Displacement of the brightest place in range and azimuth, metres."""
+        level = abs(self.value(0.0, 0.0))
+        options = {"xatol": 2e-3, "fatol": 1e-6, "initial_simplex": [(0.0, 0.0), (0.3, 0.0), (0.0, 0.3)]}
+        found = minimize(
+            lambda p: -abs(self.value(*p)) / level, (0.0, 0.0), method="Nelder-Mead", options=options
+        )
+        return found.x
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return acquire(REFERENCE, LINES, SAMPLES)
+
+
+@pytest.fixture(scope="module")
+def swath(scene):
+    return raw.swath_of(scene, HEIGHT_M)
+
+
+def test_echoes_of_a_point_are_its_closed_form(scene, swath):
+    """Hyperbola from the true orbit, transmitted pulse, antenna: over the aperture that the scene holds."""
+    line, sample = LINES // 2, 200
+    slant = scene.near_range_m + sample * RANGE_SPACING_M
+    image = np.zeros((LINES, SAMPLES), dtype=np.complex64)
+    # A third of the Doppler band, so that the hyperbola ends within the scene.
+    lines = np.arange(-100, 101)
+    image[line + lines, sample] = np.exp(1j * phase_of(slant)) * np.sinc(0.35 * lines) * np.hanning(203)[1:-1]
+    echoes = raw.echoes(image, swath, 2)
+    distance = np.linalg.norm(satellite(scene) - np.array(place_at(scene, line, sample)), axis=1)
+    for pulse in range(line - 1000, line + 1001, 200):
+        delay = (
+            np.arange(SAMPLES) / SAMPLING_HZ
+            - 2.0 * (distance[pulse] - scene.near_range_m) / SPEED_OF_LIGHT_M_S
+        )
+        inside = (delay > 0.5e-6) & (delay < PULSE_S - 0.5e-6)
+        expected = phase_of(distance[pulse]) - math.pi * 28e6 / PULSE_S * (delay[inside] - PULSE_S / 2.0) ** 2
+        match = echoes[pulse, inside] * np.exp(-1j * expected)
+        coherence = abs(match.sum()) / np.sqrt((abs(match) ** 2).sum() * inside.sum())
+        assert np.angle(match.sum()) == pytest.approx(0.0, abs=0.03)
+        # A single sample's spectrum is wider than the pulse's: ripples remain.
+        assert coherence > 0.98
+
+
+@pytest.mark.parametrize(
+    ("line", "sample"), [(1500.0, 60.0), pytest.param(1400.3, 150.6, marks=pytest.mark.slow), (1620.7, 270.2)]
+)
+def test_a_point_focuses_where_it_is_with_its_phase(scene, swath, line, sample):
+    point = place_at(scene, line, sample)
+    target = geo2rdr(scene.poly, *point, scene.middle_s)
+    signal = raw.echoes(impulse_image(scene, [target]), swath, 2)
+    focus = Focus(scene, compress(signal), point)
+    range_m, azimuth_m = focus.peak()
+    # A hundredth of a sample, 5 cm in range and 3 cm in azimuth; 0.02 rad are 0.4 mm.
+    assert range_m == pytest.approx(0.0, abs=0.05)
+    assert azimuth_m == pytest.approx(0.0, abs=0.04)
+    assert np.angle(focus.value(0.0, 0.0)) == pytest.approx(0.0, abs=0.02)
+
+
+@pytest.mark.slow
+def test_two_passes_show_baseline_terrain_and_motion():
+    """Interferometric phase of points at several heights, through five-bit samples."""
+    motion = "dipole"
+    pair = [acquire(name, LINES, SAMPLES) for name in (REFERENCE, SECONDARY)]
+    points = [
+        place_at(pair[0], line, sample, h)
+        for line, sample, h in [(1400.2, 80.1, 200.0), (1700.8, 260.4, 900.0)]
+    ]
+    phases, ranges = [], []
+    for scene in pair:
+        moved = [ground.displacement(lobes(scene, motion), *point) for point in points]
+        seen = [geo2rdr(scene.poly, *point, scene.middle_s) for point in points]
+        targets = [(time, slant + d) for (time, slant), d in zip(seen, moved, strict=True)]
+        samples = raw.quantize(raw.echoes(impulse_image(scene, targets), raw.swath_of(scene, HEIGHT_M), 2))
+        pulses = (samples.astype(np.float32) - raw.BIAS).reshape(LINES, SAMPLES, 2)
+        compressed = compress(pulses[..., 0] + 1j * pulses[..., 1])
+        values = [Focus(scene, compressed, point).value(0.0, 0.0) for point in points]
+        phases.append(np.angle(values))
+        ranges.append(moved)
+    # Back-projection takes the geometric phase out: what stays is the motion, +4 pi / lambda * d.
+    difference = np.angle(np.exp(1j * (phases[0] - phases[1])))
+    expected = 4.0 * math.pi / WAVELENGTH_M * (np.array(ranges[1]) - np.array(ranges[0]))
+    assert np.abs(expected).max() > 0.05
+    error = np.angle(np.exp(1j * (difference - expected)))
+    assert error == pytest.approx([0.0, 0.0], abs=0.03)
+
+
+def test_speed_of_the_hyperbola_is_the_orbits(scene, swath):
+    """Second difference of squared distances, over a second of true orbit."""
+    for sample in (0, SAMPLES - 1):
+        point = np.array(place_at(scene, LINES / 2, sample))
+        middle = scene.start_s + LINES / 2 / PRF_HZ
+        times = middle + np.array([-0.5, 0.0, 0.5])
+        squares = ((scene.flight.states(times)[0] - point) ** 2).sum(axis=1)
+        speed = math.sqrt((squares[0] - 2.0 * squares[1] + squares[2]) / 0.5)
+        assert swath.speed_m_s[sample] == pytest.approx(speed, rel=2e-6)
+
+
+def test_quantizing_keeps_the_signal_to_a_few_percent():
+    rng = np.random.default_rng(1)
+    signal = (rng.standard_normal((64, 500)) + 1j * rng.standard_normal((64, 500))).astype(np.complex64)
+    pairs = raw.quantize(7e3 * signal).reshape(64, 500, 2) - raw.BIAS
+    back = pairs[..., 0] + 1j * pairs[..., 1]
+    coherence = abs(np.vdot(signal, back)) / (np.linalg.norm(signal) * np.linalg.norm(back))
+    assert coherence > 0.995
+
+
+def test_silence_is_quantized_too():
+    assert set(np.unique(raw.quantize(np.zeros((2, 4), dtype=np.complex64)))) <= {15, 16}
