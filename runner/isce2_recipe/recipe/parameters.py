@@ -47,7 +47,8 @@ def resolve_parameters(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, An
     problems = [*_unknown(recipe, given)]
     values: dict[str, Any] = {}
     for name, parameter in recipe.parameters.items():
-        if name not in given and not parameter.has_default:
+        if not parameter.has_default and given.get(name) is None:
+            # What may be left out may also be given as null.
             values[name] = None
             if parameter.required:
                 problems.append(_problem("IR002", f"parameter {name} is required", _example_hint(parameter)))
@@ -235,11 +236,11 @@ def _array(text: str, schema: Mapping[str, Any]) -> list[Any]:
     return [_read_item(word, schema.get("items", {})) for word in words]
 
 
-def _object(text: str, _schema: Mapping[str, Any]) -> Any:
+def _object(text: str, schema: Mapping[str, Any]) -> Any:
     document = parse(text, "")
     if document.problems or not isinstance(document.data, dict):
         raise _UnreadableError(text)
-    return document.data
+    return _read(document.data, schema)
 
 
 _READERS = {"boolean": _boolean, "integer": _integer, "number": _number, "array": _array, "object": _object}

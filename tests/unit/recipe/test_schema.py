@@ -1,0 +1,146 @@
+"""Our checker of JSON Schema gives jsonschema's verdict, in words for people."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from isce2_recipe.paths import data_folder
+from isce2_recipe.recipe import schema
+from isce2_recipe.recipe.document import parse
+from isce2_recipe.recipe.loading import inline
+
+GRAMMAR = schema.load_schema("recipe.schema.json")
+TYPES = schema.load_schema("types.schema.json")
+EVERYTHING = Path(__file__).parents[2] / "recipes" / "ok" / "everything.yml"
+
+
+def messages(value: Any, below: dict[str, Any]) -> list[str]:
+    return [violation.message for violation in schema.validate(value, below, "types.schema.json")]
+
+
+def _keywords(value: Any, *, names: bool = False) -> set[str]:
+    """All schema keywords used; names of properties are not keywords."""
+    if isinstance(value, list):
+        return {word for item in value for word in _keywords(item)}
+    if not isinstance(value, dict):
+        return set()
+    own = set() if names else set(value)
+    skipped = {"default", "examples", "enum", "const"}
+    inner = [
+        _keywords(below, names=key in ("properties", "$defs"))
+        for key, below in value.items()
+        if names or key not in skipped
+    ]
+    return own.union(*inner)
+
+
+@pytest.mark.parametrize("document", [GRAMMAR, TYPES], ids=["recipe", "types"])
+def test_our_schemas_use_only_keywords_we_check(document: dict[str, Any]) -> None:
+    assert _keywords(document) <= schema.KEYWORDS
+    Draft202012Validator.check_schema(document)
+
+
+@pytest.mark.parametrize("name", sorted(TYPES["$defs"]))
+def test_examples_of_types_obey_them(name: str) -> None:
+    full = inline({"$ref": f"types.schema.json#/$defs/{name}"}, "recipe.schema.json")
+    assert full["title"]
+    assert full["description"]
+    for example in full["examples"]:
+        assert messages(example, full) == []
+        Draft202012Validator(full).validate(example)
+
+
+@pytest.mark.parametrize(
+    ("value", "below", "message"),
+    [
+        ("20x5", {"enum": ["20x4", "10x2", "5x1"]}, "must be one of 20x4, 10x2, 5x1, instead got '20x5'"),
+        (3, {"type": "string"}, "must be text, instead got 3"),
+        (True, {"type": "integer"}, "must be a whole number, instead got true"),
+        (1.5, {"type": ["integer", "null"]}, "must be a whole number or null, instead got 1.5"),
+        (5, {"minimum": 10, "units": "m"}, "must be at least 10 m, instead got 5"),
+        (5, {"maximum": 4}, "must be at most 4, instead got 5"),
+        (5, {"exclusiveMinimum": 5}, "must be above 5, instead got 5"),
+        (5, {"exclusiveMaximum": 5}, "must be below 5, instead got 5"),
+        (5, {"multipleOf": 2}, "must be a multiple of 2, instead got 5"),
+        ("ab", {"maxLength": 1}, "must have at most 1 character, instead got 2"),
+        ([], {"minItems": 2}, "must have at least 2 items, instead got 0"),
+        ([1, 2, 1], {"uniqueItems": True}, "1 is in the list twice"),
+        ("x", {"format": "date"}, "must be a date such as 2020-06-04, instead got 'x'"),
+        ("20200604", {"format": "date"}, "must be a date such as 2020-06-04, instead got '20200604'"),
+        ("x", {"pattern": "^y$"}, "must be text that matches ^y$, instead got 'x'"),
+        ({}, {"required": ["a"]}, "is missing the key 'a'"),
+        (1, {"const": True}, "must be true, instead got 1"),
+        ({"b": 1}, {"properties": {"a": {}}, "additionalProperties": False}, "has no key 'b'"),
+    ],
+)
+def test_messages(value: Any, below: dict[str, Any], message: str) -> None:
+    assert messages(value, below) == [message]
+
+
+def test_a_close_word_is_suggested() -> None:
+    below = {"properties": {"timeout": {}, "retry": {}}, "additionalProperties": False}
+    (found,) = schema.validate({"timout": 1}, below, "types.schema.json")
+    assert found.hint == "did you mean 'timeout'?"
+    assert schema.did_you_mean("Water-Mask", ["water_mask", "dem"]) == "did you mean 'water_mask'?"
+    assert schema.did_you_mean("zzz", []) == "there are none"
+
+
+def test_the_end_of_a_pattern_is_the_very_end() -> None:
+    assert messages("abc\n", {"pattern": "^abc$"}) != []
+    assert messages("x٣", {"pattern": "^x\\d$"}) != []
+
+
+_PARTS = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 5)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "dem", "dem.fetch", "2h", "8 GB", "{{ x }}", "parts/a.yml", "source", "integer", "^a$", "X"]),
+    lambda below: st.lists(below, max_size=3)
+    | st.dictionaries(st.sampled_from(["id", "uses", "with", "count", "type", "memory", "x"]), below, max_size=3),
+    max_leaves=5,
+)
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(deeper for key, item in inner for deeper in _paths(item, (*path, key)))]
+
+
+RECIPES = [
+    parse(path.read_text(encoding="utf-8"), "x.yml").data
+    for path in (EVERYTHING, *data_folder("recipes").glob("*.yml"))
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_mutated_recipes_get_jsonschemas_verdict(data: st.DataObject) -> None:
+    recipe = copy.deepcopy(data.draw(st.sampled_from(RECIPES)))
+    path = data.draw(st.sampled_from([path for path in _paths(recipe) if path]))
+    target = recipe
+    for part in path[:-1]:
+        target = target[part]
+    if data.draw(st.booleans()) or isinstance(target, list):
+        target[path[-1]] = data.draw(_PARTS)
+    else:
+        target[data.draw(st.sampled_from(["extra", "when", "retry", "default"]))] = data.draw(_PARTS)
+    ours = list(schema.validate(recipe, GRAMMAR, "recipe.schema.json"))
+    theirs = list(Draft202012Validator(GRAMMAR).iter_errors(recipe))
+    assert bool(ours) == bool(theirs), (ours, theirs)
+
+
+def test_references_are_filled_in_and_own_words_win() -> None:
+    full = inline({"$ref": "types.schema.json#/$defs/burst_names", "description": "Mine."}, "recipe.schema.json")
+    assert full["description"] == "Mine."
+    assert full["items"]["pattern"].startswith("^S1_")
+    assert "$ref" not in str(full)
+    with pytest.raises(KeyError):
+        inline({"$ref": "types.schema.json#/$defs/nothing"}, "recipe.schema.json")
