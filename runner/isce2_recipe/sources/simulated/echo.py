@@ -249,7 +249,8 @@ def _filter_row(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _quantised(value: Any) -> int:
     """The nearest 16-bit integer."""
-    return math.floor(min(max(value, -32767.0), 32767.0) + 0.5)
+    whole: int = math.floor(min(max(value, -32767.0), 32767.0) + 0.5)
+    return whole
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
