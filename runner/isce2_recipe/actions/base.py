@@ -57,7 +57,10 @@ class Context:
     published: Path | None = None
 
 
-Fingerprint = Callable[[Mapping[str, Any], tuple[Path, ...]], object]
+Read = Callable[[Path], str | None]
+"""Reads a text file; None where there is none. The runner takes note of what was looked at."""
+
+Fingerprint = Callable[[Mapping[str, Any], tuple[Path, ...], Read], object]
 """From an action's inputs and the folders of templates to JSON that its outputs depend on as well."""
 
 Preview = Callable[[Mapping[str, Any], tuple[Path, ...]], Mapping[str, object]]
@@ -66,6 +69,9 @@ Preview = Callable[[Mapping[str, Any], tuple[Path, ...]], Mapping[str, object]]
 What is not known yet is the text of its expression. ``rendered`` is a text the step will write, ``downloads``
 a list of ``(name, bytes or None)``.
 """
+
+Check = Callable[[Mapping[str, Any]], object]
+"""Looks at an action's inputs before a run and raises what is wrong with them."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ class Action:
     uses: frozenset[Capability]
     fingerprint: Fingerprint | None = None
     preview: Preview | None = None
+    check: Check | None = None
 
     @cached_property
     def inputs(self) -> dict[str, inspect.Parameter]:
@@ -112,6 +119,7 @@ def action(
     uses: tuple[Capability, ...] = (),
     fingerprint: Fingerprint | None = None,
     preview: Preview | None = None,
+    check: Check | None = None,
 ) -> Callable[[Callable[..., Any]], Action]:
     """Make a function an action.
 
@@ -127,9 +135,11 @@ def action(
         What the outputs depend on beside the inputs, for example a template's text; part of the content key.
     preview : callable, optional
         What a plan can show of the step before it runs.
+    check : callable, optional
+        Called before anything runs where all inputs are known by then.
     """
 
     def register(function: Callable[..., Any]) -> Action:
-        return Action(name, version, function, frozenset(uses), fingerprint, preview)
+        return Action(name, version, function, frozenset(uses), fingerprint, preview, check)
 
     return register

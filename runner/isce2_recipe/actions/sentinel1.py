@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 from isce2_recipe.actions.base import Context, action
 from isce2_recipe.errors import InputError
@@ -41,7 +42,11 @@ class Pair:
     swaths: list[int]
 
 
-@action("sentinel1.check_pair", version=1)
+def _check_names(inputs: Mapping[str, Any]) -> object:
+    return pairs.check_pair(inputs["reference"], inputs["secondary"])
+
+
+@action("sentinel1.check_pair", version=1, check=_check_names)
 def check_pair(ctx: Context, *, reference: list[str], secondary: list[str]) -> Pair:
     """Check that two lists of burst names make a pair that can be processed."""
     pair = pairs.check_pair(reference, secondary)

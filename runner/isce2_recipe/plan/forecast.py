@@ -15,6 +15,7 @@ from isce2_recipe.plan.folders import matcher
 from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.keys import Key
 from isce2_recipe.plan.names import skipped_outputs
+from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.project import Project
 from isce2_recipe.recipe.units import amount
 
@@ -181,7 +182,10 @@ def forecast(project: Project, steps: frozenset[str], forced: Mapping[str, str])
     ------
     InputError
         If a file the run would read is missing.
+    RecipeToolError
+        What `preflight` finds.
     """
+    preflight(project, steps)
     return _Planner(project, steps, forced).walk()
 
 

@@ -20,6 +20,7 @@ from isce2_recipe.journal.log import Journal
 from isce2_recipe.paths import FINGERPRINTS, SCRATCH
 from isce2_recipe.plan.folders import SharedFolder, bring_back
 from isce2_recipe.plan.graph import Scope
+from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.project import Project
 from isce2_recipe.running import provenance
 from isce2_recipe.running.child import marker
@@ -110,6 +111,8 @@ def run(project: Project, request: Request, emit: Emit, redact: Callable[[str], 
         If a signal ended it.
     """
     selection = select(project, request)
+    preflight(project, selection.steps)
+    _open_doors(project, selection)
     project.workdir.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with lock.hold(project.workdir, redact(" ".join(request.command))) as crashed:
@@ -142,7 +145,8 @@ def _carry_out(
     redact: Callable[[str], str],
 ) -> tuple[Report, int]:
     emit(_run_started(project, selection))
-    _open_doors(project, selection, emit)
+    for said in project.said:
+        emit({"event": "note", "message": said})
     _record_begin(journal)
     with _signals() as (wakeup, arrived):
         scheduler = Scheduler(project, journal, selection, request.limits, emit, redact)
@@ -183,15 +187,13 @@ def _run_started(project: Project, selection: Selection) -> dict[str, Any]:
     }
 
 
-def _open_doors(project: Project, selection: Selection, emit: Emit) -> None:
+def _open_doors(project: Project, selection: Selection) -> None:
     """Open source and engine where they are used, so that what is wrong with them is said first."""
     used = {use for name in selection.steps for use in project.graph.nodes[name].action.uses}
     if "source" in used:
         _ = project.source
     if "engine" in used:
         _ = project.engine
-    for said in project.said:
-        emit({"event": "note", "message": said})
 
 
 def _counts(steps: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
