@@ -12,7 +12,7 @@ from pathlib import Path
 from isce2_recipe.engines.base import TOPS_STEPS
 from isce2_recipe.engines.builtin.config import read_config
 from isce2_recipe.engines.builtin.job import Catalog, Job, forget_steps, remember_step, require_previous
-from isce2_recipe.errors import EngineMissing, InputError, UsageError
+from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, UsageError
 
 Progress = Callable[[float, str], None]
 
@@ -107,7 +107,15 @@ def _run_step(job: Job, step: str) -> None:
     job.log.info("step %s", step)
     catalog: Catalog = {}
     if step in _STEPS:
-        module, function = _STEPS[step]
-        catalog = getattr(import_module(f"isce2_recipe.engines.builtin.{module}"), function)(job) or {}
+        module, name = _STEPS[step]
+        function = getattr(import_module(f"isce2_recipe.engines.builtin.{module}"), name)
+        try:
+            catalog = function(job) or {}
+        except (OSError, MemoryError) as exc:
+            reason = "out of memory" if isinstance(exc, MemoryError) else exc.strerror or str(exc)
+            raise EngineFailed(
+                f"step '{step}' in {job.folder} failed: {reason}",
+                hint=f"make room, then go on with --start={step}",
+            ) from exc
     remember_step(job.folder, step, catalog)
     job.progress(1.0, "")

@@ -17,6 +17,9 @@ from isce2_recipe.engines.builtin.rasters import (
 from isce2_recipe.engines.builtin.swaths import Burst, Swath
 from isce2_recipe.errors import InputError
 
+# ESA's processor left the elevation antenna pattern's phase in; ISCE2 takes it out if it is given AUX_CAL.
+_UNCORRECTED = "002.36"
+
 
 def startup(job: Job) -> Catalog:
     """Say what will be processed; everything that can be wrong with settings has been checked by now."""
@@ -36,11 +39,15 @@ def preprocess(job: Job) -> Catalog:
         "reference": {},
         "secondary": {},
     }
+    for number in set(job.config.swaths) - {pair.number for pair in job.pairs}:
+        job.log.warning("IW%d is left out: not in both dates, or no burst in common", number)
     for pair in job.pairs:
         for name, sensor, swath in (
             ("reference", job.config.reference, pair.reference),
             ("secondary", job.config.secondary, pair.secondary),
         ):
+            if _UNCORRECTED in swath.version:
+                job.log.warning("IPF %s: the antenna pattern's phase is not corrected", swath.version)
             _unpack(job, sensor, swath)
             first = swath.bursts[0].geometry
             catalog.setdefault(f"{name}.sensor", {}).update(_sensor(swath))

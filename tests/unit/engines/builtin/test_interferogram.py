@@ -18,7 +18,7 @@ from scipy.ndimage import map_coordinates
 
 from isce2_recipe.engines.base import TOPS_STEPS
 from isce2_recipe.engines.builtin import BuiltinEngine, isceimage
-from isce2_recipe.errors import EngineMissing, InputError, UsageError
+from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, UsageError
 from isce2_recipe.sar.annotation import read_annotation
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
 from isce2_recipe.sar.orbit import read_orbit
@@ -257,7 +257,9 @@ def test_three_swaths_share_one_grid(tmp_path: Path) -> None:
     rms, _ = rms_and_plane(error, land)
     assert rms < 0.07
     full = isceimage.read_header(folder / "merged/topophase.flat.full")
-    geometries = [read_annotation(next(s.glob("annotation/*.xml")))[0] for s in scene.reference]
+    annotations = [xml for safe in scene.reference for xml in safe.glob("annotation/*.xml")]
+    geometries = [read_annotation(xml)[0] for xml in annotations]
+    assert sorted(g.swath for g in geometries) == [1, 2, 3]
     near, far = min(g.near_range_m for g in geometries), max(g.far_range_m for g in geometries)
     assert full.samples == round((far - near) / geometries[0].range_spacing_m + 1)
     for number in (1, 2, 3):
@@ -362,3 +364,14 @@ def test_orbits_of_other_days_are_refused(scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "orbits").mkdir()
     with pytest.raises(InputError, match="has no orbit file of S1A that covers 2020-06-04"):
         run(scene.application(tmp_path / "noorbit", orbit_directory=tmp_path / "orbits"))
+
+
+def test_a_disk_that_takes_no_more_is_said_plainly(scene: Scene, tmp_path: Path) -> None:
+    """A folder where the interferogram should go stands for whatever the disk may answer."""
+    folder = run(scene.application(tmp_path / "full"), end="ion")
+    (folder / "fine_interferogram/IW2/burst_01.int").mkdir(parents=True)
+    with pytest.raises(EngineFailed, match=r"step 'burstifg' in .* failed: Is a directory") as caught:
+        run(folder, start="burstifg")
+    assert caught.value.hint == "make room, then go on with --start=burstifg"
+    (folder / "fine_interferogram/IW2/burst_01.int").rmdir()
+    run(folder, start="burstifg")
