@@ -12,6 +12,7 @@ from pathlib import Path
 from isce2_recipe.engines.base import TOPS_STEPS
 from isce2_recipe.engines.builtin.config import read_config
 from isce2_recipe.engines.builtin.job import Catalog, Job, forget_steps, remember_step, require_previous
+from isce2_recipe.engines.builtin.unwrapping import find as find_unwrapper
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, UsageError
 
 Progress = Callable[[float, str], None]
@@ -69,6 +70,9 @@ class BuiltinEngine:
         steps = _chosen(start, end)
         folder = folder.resolve()
         settings = read_config(folder / config, folder)
+        if settings.do_unwrap and "unwrap" in steps:
+            # An unknown name is better heard of now than when all else is done.
+            find_unwrapper(settings.unwrapper)
         if steps[0] == TOPS_STEPS[0]:
             forget_steps(folder)
         require_previous(folder, steps[0])

@@ -180,7 +180,7 @@ def find(name: str) -> Unwrapper:
         found: Unwrapper = plugged[name].load()
         return found
     known = ", ".join(sorted({*_BUILT_IN, *plugged}))
-    raise ParameterError(f"there is no unwrapper '{name}'", hint=f"choose one of {known}")
+    raise ParameterError(f"there is no unwrapper '{name}' here", hint=f"choose one of {known}")
 
 
 def unwrap(folder: Path, looks: Looks, unwrapper: str = "snaphu_mcf") -> None:
@@ -208,7 +208,8 @@ def unwrap(folder: Path, looks: Looks, unwrapper: str = "snaphu_mcf") -> None:
     with _scratch(merged) as scratch:
         phase, components = solve(wrapped, correlation, looks.range * looks.azimuth / _SAMPLING**2, scratch)
     amplitude = np.abs(wrapped)
-    bands = np.stack([amplitude, np.where(amplitude > 0, phase, 0)])
+    # Unwrappers may leave NaN where they found no way.
+    bands = np.stack([amplitude, np.where((amplitude > 0) & np.isfinite(phase), phase, 0)])
     unwrapped = merged / paths.UNWRAPPED
     image = isceimage.describe(unwrapped, bands, scheme="BIL", image_type="unw")
     isceimage.write(image, bands, folder)

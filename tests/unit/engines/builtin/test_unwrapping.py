@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import numpy as np
 import pytest
 
 from isce2_recipe.engines.builtin import isceimage, unwrapping
+from isce2_recipe.engines.builtin.engine import BuiltinEngine
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, ParameterError
 from isce2_recipe.types import Looks
 
@@ -36,7 +38,9 @@ def inputs() -> tuple[np.ndarray, np.ndarray]:
     return interferogram, np.full((LINES, SAMPLES), 0.95, "f4")
 
 
-@pytest.mark.parametrize("name", ["snaphu_mcf", "snaphu", "SNAPHU_MCF", "whirlwind"])
+@pytest.mark.parametrize(
+    "name", ["snaphu_mcf", "snaphu", "SNAPHU_MCF", pytest.param("whirlwind", marks=pytest.mark.slow)]
+)
 def test_a_known_surface_comes_back(tmp_path, name):
     if name == "whirlwind":
         pytest.importorskip("whirlwind", reason="the whirlwind extra is not installed")
@@ -80,9 +84,34 @@ def test_same_input_same_bytes(tmp_path):
 
 
 def test_unknown_name_lists_the_known():
-    with pytest.raises(ParameterError, match="there is no unwrapper 'icu'") as caught:
+    with pytest.raises(ParameterError, match="there is no unwrapper 'icu' here") as caught:
         unwrapping.find("icu")
     assert caught.value.hint == "choose one of snaphu, snaphu_mcf, whirlwind"
+
+
+def test_engine_refuses_an_unknown_unwrapper_before_anything_is_done(tmp_path):
+    properties = {"do ESD": False, "do unwrap": True, "unwrapper name": "grass", "demFilename": "dem"}
+    dates = "".join(
+        f'<component name="{date}"><property name="safe">{date}.SAFE</property></component>'
+        for date in ("reference", "secondary")
+    )
+    (tmp_path / "topsApp.xml").write_text(
+        '<topsApp><component name="topsinsar">'
+        + "".join(f'<property name="{name}">{value}</property>' for name, value in properties.items())
+        + f"{dates}</component></topsApp>"
+    )
+    with pytest.raises(ParameterError, match="there is no unwrapper 'grass' here"):
+        BuiltinEngine().run(
+            "topsApp",
+            tmp_path / "topsApp.xml",
+            folder=tmp_path,
+            start=None,
+            end=None,
+            log=logging.getLogger("test"),
+            progress=lambda _fraction, _text: None,
+            cpus=1,
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["topsApp.xml"]
 
 
 def test_missing_package_says_how_to_get_it(monkeypatch, tmp_path):
