@@ -28,7 +28,7 @@ _LOOP_FIELDS = frozenset(("index", "index0", "first", "last", "length"))
 _PATH_FIELDS = frozenset(("name", "stem", "suffix", "parent"))
 _KEPT_FILTERS = (
     "abs", "count", "default", "dictsort", "first", "float", "int", "join", "last", "length", "list", "lower",
-    "max", "min", "replace", "reverse", "round", "sort", "string", "sum", "trim", "unique", "upper",
+    "max", "min", "reverse", "round", "sort", "string", "sum", "trim", "unique", "upper",
 )  # fmt: skip
 _WORD = re.compile(r"\{\{|\{%|\{#")
 
@@ -197,7 +197,15 @@ def burst_polarization(name: str) -> str:
     return BurstName.parse(name).polarization
 
 
+def replace(text: str, old: str, new: str) -> str:
+    """The text with every ``old`` replaced by ``new``."""
+    if len(text) * (len(new) + 1) > MAX_TEXT:
+        raise SecurityError("the result is too long")
+    return str(text).replace(old, new)
+
+
 FILTERS = {
+    "replace": replace,
     "range_looks": range_looks,
     "azimuth_looks": azimuth_looks,
     "basename": basename,

@@ -112,10 +112,11 @@ def _fix_file(path: Path, file: str, linter: Linter) -> Report:
     from isce2_recipe.lint.fixing import fix_text
 
     try:
-        before = path.read_text(encoding="utf-8")
+        # Line ends stay what they are: bytes, not text.
+        before = path.read_bytes().decode("utf-8")
         after, report = fix_text(before, file, linter)
         if after != before:
-            path.write_text(after, encoding="utf-8")
+            path.write_bytes(after.encode("utf-8"))
     except UnicodeDecodeError:
         raise InputError(f"'{path}' is not a text in UTF-8") from None
     except OSError as exc:

@@ -41,13 +41,24 @@ def read_ignores(document: Document) -> list[Ignore]:
     found: list[Ignore] = []
     for number, line in enumerate(document.lines, 1):
         match = _COMMENT.search(line) if "# recipe:" in line or "#recipe:" in line else None
-        if match is None:
+        if match is None or _is_quoted(document, number, match.start() + 1):
             continue
         mark = Mark(document.file, number, match.start() + 1, number, len(line) + 1)
         target = number if line[: match.start()].strip() else _next_line(document, number)
         names = [name.strip() for name in match[1].split(",") if name.strip()]
         found += [Ignore(name, target, mark, match[2].strip()) for name in names]
     return found
+
+
+def _is_quoted(document: Document, line: int, column: int) -> bool:
+    """Whether a place lies inside a value, so that what stands there is no comment."""
+    for _, node in document.nodes.values():
+        if node.id == "scalar" and node.start_mark.line < line <= node.end_mark.line + 1:
+            begin = (node.start_mark.line + 1, node.start_mark.column + 1)
+            end = (node.end_mark.line + 1, node.end_mark.column + 1)
+            if begin <= (line, column) < end:
+                return True
+    return False
 
 
 def _next_line(document: Document, number: int) -> int:

@@ -13,7 +13,7 @@ from isce2_recipe.expressions import ExpressionError, Reference, References, has
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import kinds, loading
 from isce2_recipe.recipe.document import Path
-from isce2_recipe.recipe.loading import Reading, recipe_error, sort_problems
+from isce2_recipe.recipe.loading import SUFFIXES, Reading, recipe_error, sort_problems
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
 from isce2_recipe.recipe.schema import did_you_mean, show
@@ -353,6 +353,9 @@ def _check_step(scope: Scope, step: Step) -> Iterator[Problem]:
             )
     if step.part is not None:
         yield from _check_part(scope, step, step.part)
+        return
+    if step.uses.endswith(SUFFIXES):
+        # A part that could not be read: its own problems say why.
         return
     action: ActionLike | None = scope.actions.get(step.uses)
     if action is None:

@@ -23,6 +23,7 @@ from isce2_recipe.expressions import environment
 from isce2_recipe.paths import data_folder
 
 _MARKER = re.compile("\x01([^\x02]*):(\\d+)\x02")
+_LEADING = re.compile("(\x01[^\x02]*\x02)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +149,14 @@ def _unmark(marked: str, template: str) -> Rendered:
     last = TemplateLine(template, 1)
     for line in marked.split("\n"):
         marks = _MARKER.findall(line)
-        found = [TemplateLine(name, int(number)) for name, number in marks]
-        origins.append(found[0] if found else last)
-        last = found[-1] if found else last
+        if marks:
+            # Blocks leave marks of lines that have no text; the last one before the text is the text's.
+            leading = _MARKER.findall(_LEADING.match(line)[0])  # type: ignore[index]
+            name, number = leading[-1] if leading else marks[0]
+            origins.append(TemplateLine(name, int(number)))
+            last = TemplateLine(marks[-1][0], int(marks[-1][1]))
+        else:
+            origins.append(last)
         lines.append(_MARKER.sub("", line))
     return Rendered("\n".join(lines), tuple(origins))
 

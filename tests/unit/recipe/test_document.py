@@ -73,7 +73,9 @@ def _ruamel(text: str) -> Any:
             st.floats(allow_nan=False, allow_infinity=False, width=32),
             st.sampled_from(WORDS),
         ),
-        lambda below: st.lists(below, max_size=4) | st.dictionaries(st.sampled_from("abcd"), below, max_size=4),
+        lambda below: (
+            st.lists(below, max_size=4) | st.dictionaries(st.sampled_from("abcd"), below, max_size=4)
+        ),
         max_leaves=12,
     )
 )
@@ -133,7 +135,9 @@ def test_words_are_found_inside_a_value() -> None:
         ("a: \x00\n", "IR009", (1, 1), "not YAML"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(text: str, rule: str, place: tuple[int, int], word: str) -> None:
+def test_what_is_wrong_is_named_with_its_place(
+    text: str, rule: str, place: tuple[int, int], word: str
+) -> None:
     problem = parse(text, "x.yml").problems[0]
     assert problem.rule == rule
     assert (problem.line, problem.column) == place

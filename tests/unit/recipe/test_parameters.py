@@ -115,7 +115,11 @@ def test_text_is_read_as_the_type_asks(name: str, text: Any, value: Any) -> None
         ("swaths", "1,1", "swaths[1] 1 is in the list twice"),
         ("swaths", "", "swaths must have at least 1 item, instead got 0"),
         ("reference", "S1_X", "reference[0] must be a Sentinel-1 burst name such as S1_136231_IW2"),
-        ("looks", ["10x2", "5x1"], 'looks must be a range x azimuth looks such as 20x4, instead got ["10x2", "5x1"]'),
+        (
+            "looks",
+            ["10x2", "5x1"],
+            'looks must be a range x azimuth looks such as 20x4, instead got ["10x2", "5x1"]',
+        ),
         ("lokos", "10x2", "recipe demo has no parameter 'lokos'"),
         ("count", None, "count must be a whole number, instead got null"),
     ],

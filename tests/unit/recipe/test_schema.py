@@ -102,9 +102,15 @@ _PARTS = st.recursive(
     | st.booleans()
     | st.integers(-3, 5)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.sampled_from(["", "dem", "dem.fetch", "2h", "8 GB", "{{ x }}", "parts/a.yml", "source", "integer", "^a$", "X"]),
-    lambda below: st.lists(below, max_size=3)
-    | st.dictionaries(st.sampled_from(["id", "uses", "with", "count", "type", "memory", "x"]), below, max_size=3),
+    | st.sampled_from(
+        ["", "dem", "dem.fetch", "2h", "8 GB", "{{ x }}", "parts/a.yml", "source", "integer", "^a$", "X"]
+    ),
+    lambda below: (
+        st.lists(below, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "uses", "with", "count", "type", "memory", "x"]), below, max_size=3
+        )
+    ),
     max_leaves=5,
 )
 
@@ -138,7 +144,9 @@ def test_mutated_recipes_get_jsonschemas_verdict(data: st.DataObject) -> None:
 
 
 def test_references_are_filled_in_and_own_words_win() -> None:
-    full = inline({"$ref": "types.schema.json#/$defs/burst_names", "description": "Mine."}, "recipe.schema.json")
+    full = inline(
+        {"$ref": "types.schema.json#/$defs/burst_names", "description": "Mine."}, "recipe.schema.json"
+    )
     assert full["description"] == "Mine."
     assert full["items"]["pattern"].startswith("^S1_")
     assert "$ref" not in str(full)

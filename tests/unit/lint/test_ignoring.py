@@ -1,0 +1,106 @@
+"""Comments that silence a rule, and the baseline of known findings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from isce2_recipe.lint import Options, lint_paths, main
+
+RECIPE = """\
+recipe: 1
+name: quiet
+summary: Terrain of a box.
+variables:
+  unused: latest{comment}
+steps:
+  - id: dem
+    uses: dem.fetch
+    with: {{bounds: [52.5, 27.0, 53.5, 27.5], margin: 0.1}}
+"""
+
+
+def rules(folder: Path, comment: str, profile: str = "basic", before: str = "") -> list[str]:
+    path = folder / "quiet.yml"
+    text = RECIPE.format(comment=comment)
+    path.write_text(text.replace("  unused", f"{before}  unused"))
+    return [problem.rule for problem in lint_paths([path], Options(profile=profile))]  # type: ignore[arg-type]
+
+
+def test_a_comment_on_the_line_silences_its_rule(tmp_path: Path) -> None:
+    assert rules(tmp_path, "") == ["IR025"]
+    assert rules(tmp_path, "   # recipe: ignore[IR025] kept for later") == []
+
+
+def test_a_comment_above_silences_the_next_line(tmp_path: Path) -> None:
+    assert rules(tmp_path, "", before="  # recipe: ignore[IR025] kept for later\n") == []
+    above = "  # recipe: ignore[IR025] kept for later\n\n  # another comment\n"
+    assert rules(tmp_path, "", before=above) == []
+
+
+def test_several_rules_in_one_comment(tmp_path: Path) -> None:
+    assert rules(tmp_path, "   # recipe: ignore[IR025, IR055] why") == ["IR090"]
+
+
+def test_an_unused_or_unknown_ignore_is_reported(tmp_path: Path) -> None:
+    assert rules(tmp_path, "   # recipe: ignore[IR043] why") == ["IR025", "IR090"]
+    assert rules(tmp_path, "   # recipe: ignore[IR999] why") == ["IR025", "IR091"]
+
+
+def test_an_ignore_of_a_rule_not_asked_for_is_left_alone(tmp_path: Path) -> None:
+    assert rules(tmp_path, "   # recipe: ignore[IR064] why") == ["IR025"]
+
+
+def test_a_reason_is_wanted_of_shared_recipes(tmp_path: Path) -> None:
+    assert "IR093" in rules(tmp_path, "   # recipe: ignore[IR025]", "shared")
+    assert "IR093" not in rules(tmp_path, "   # recipe: ignore[IR025] why", "shared")
+
+
+def test_text_that_only_looks_like_a_comment_silences_nothing(tmp_path: Path) -> None:
+    assert rules(tmp_path, "#recipe-ignore[IR025]") == ["IR025"]
+    path = tmp_path / "quiet.yml"
+    path.write_text(RECIPE.format(comment="").replace("latest", '"a # recipe: ignore[IR025] b"'))
+    assert [problem.rule for problem in lint_paths([path], Options(profile="basic"))] == ["IR025"]
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    made = tmp_path / "quiet.yml"
+    made.write_text(RECIPE.format(comment=""))
+    return made
+
+
+def test_a_baseline_is_written_and_then_hides_what_it_holds(path: Path) -> None:
+    assert main(["quiet.yml"], baseline="known.json") == ("known.json written with 1 findings", 0)
+    assert json.loads(Path("known.json").read_text())["findings"][0]["rule"] == "IR025"
+    assert main(["quiet.yml"], baseline="known.json")[1] == 0
+
+
+def test_new_findings_are_still_reported_though_lines_move(path: Path) -> None:
+    main(["quiet.yml"], baseline="known.json")
+    path.write_text(
+        "# moved down\n\n" + path.read_text().replace("unused: latest", "unused: latest\n  second: 1")
+    )
+    text, code = main(["quiet.yml"], baseline="known.json")
+    assert code == 1
+    assert text.count("IR025") == 1
+    assert "'second'" in text
+
+
+def test_an_entry_that_is_not_needed_any_more_is_reported(path: Path) -> None:
+    main(["quiet.yml"], baseline="known.json")
+    path.write_text(path.read_text().replace("variables:\n  unused: latest\n", ""))
+    text, code = main(["quiet.yml"], baseline="known.json")
+    assert code == 1
+    assert text.startswith("known.json: warning: quiet.yml does not break IR025 any more")
+    assert main(["quiet.yml"], baseline="known.json", ignore=["IR092"])[1] == 0
+
+
+def test_a_file_that_is_no_baseline(path: Path) -> None:
+    Path("known.json").write_text("[]")
+    text, code = main(["quiet.yml"], baseline="known.json")
+    assert code == 1
+    assert "is not a baseline" in text

@@ -1,0 +1,212 @@
+"""Templates and ISCE2's XML: every line knows where it comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from isce2_recipe.recipe import isce2_xml, read_text, templates
+from isce2_recipe.recipe.rendering import check_rendered, is_xml
+
+TEMPLATE = """\
+{# A comment
+   of two lines. #}
+<topsApp>
+  <component name="topsinsar">
+{% for name in names %}
+    <component name="{{ name }}">
+      <property name="polarization">{{ polarization }}</property>
+    </component>
+{% endfor %}
+    <property name="azimuth looks">{{ azimuth }}</property>
+    <property name="range looks">{{ wide
+       }}</property>
+  </component>
+</topsApp>
+"""
+RECIPE = """\
+recipe: 1
+name: demo
+parameters:
+  azimuth: {type: integer, default: 4}
+  channel: {type: string, default: vv}
+steps:
+  - id: config
+    uses: template.render
+    with:
+      template: top.xml.j2
+      to: topsApp.xml
+      values:
+        names: [reference, secondary]
+        polarization: "{{ channel }}"
+        azimuth: "{{ azimuth }}"
+        wide: 20
+"""
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path) -> Path:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "top.xml.j2").write_text(TEMPLATE)
+    return tmp_path / "demo.yml"
+
+
+VALUES = {"names": ["reference", "secondary"], "polarization": "vv", "azimuth": 4, "wide": 20}
+
+
+def test_every_line_knows_its_origin(recipe_file: Path) -> None:
+    rendered = templates.render("top.xml.j2", VALUES, recipe_file=recipe_file)
+    lines = rendered.text.split("\n")
+    origins = {line.strip(): origin.line for line, origin in zip(lines, rendered.origins, strict=True)}
+    assert rendered.text.startswith("<topsApp>")
+    assert "\x01" not in rendered.text
+    assert origins["<topsApp>"] == 3
+    assert origins['<component name="secondary">'] == 6
+    assert origins['<property name="polarization">vv</property>'] == 7
+    assert origins['<property name="azimuth looks">4</property>'] == 10
+    assert origins["</topsApp>"] == 14
+
+
+def test_rendering_with_marks_changes_nothing(recipe_file: Path) -> None:
+    from jinja2 import FileSystemLoader
+
+    from isce2_recipe.expressions import environment
+
+    plain = environment(FileSystemLoader(recipe_file.parent / "templates"))
+    expected = plain.get_template("top.xml.j2").render(**VALUES)
+    assert templates.render("top.xml.j2", VALUES, recipe_file=recipe_file).text == expected
+
+
+def test_values_that_are_missing_or_wrong_name_the_line(recipe_file: Path) -> None:
+    with pytest.raises(templates.TemplateProblemError, match="'azimuth' is undefined") as caught:
+        templates.render("top.xml.j2", {"names": [], "polarization": ""}, recipe_file=recipe_file)
+    assert caught.value.origin == templates.TemplateLine("top.xml.j2", 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "word"),
+    [
+        ("a\n{% for %}\n", 2, "cannot be read"),
+        ("a\nb\n{{ x.__class__ }}\n", 3, "there is no '__class__' here"),
+    ],
+)
+def test_broken_templates_name_the_line(recipe_file: Path, text: str, line: int, word: str) -> None:
+    (recipe_file.parent / "templates" / "bad.txt.j2").write_text(text)
+    with pytest.raises(templates.TemplateProblemError, match=word) as caught:
+        templates.render("bad.txt.j2", {"x": 1}, recipe_file=recipe_file)
+    assert caught.value.origin.line == line
+
+
+def test_an_absent_template_is_named(recipe_file: Path) -> None:
+    with pytest.raises(templates.TemplateProblemError, match=r"there is no template 'nowhere\.j2'"):
+        templates.render("nowhere.j2", {}, recipe_file=recipe_file)
+
+
+def test_what_a_template_wants_is_known(recipe_file: Path) -> None:
+    facts = templates.facts("top.xml.j2", recipe_file)
+    assert facts.wanted == {"names", "polarization", "azimuth", "wide"}
+    assert facts.names[10] == ["azimuth"]
+    assert not facts.open_ended
+
+
+def test_a_templates_own_folder_comes_before_the_shipped_one(recipe_file: Path) -> None:
+    assert templates.facts("isce2/topsApp.xml.j2").wanted
+    own = recipe_file.parent / "templates" / "isce2"
+    own.mkdir()
+    (own / "topsApp.xml.j2").write_text("{{ mine }}")
+    assert templates.facts("isce2/topsApp.xml.j2", recipe_file).wanted == {"mine"}
+
+
+def test_a_property_leads_back_to_the_recipe(recipe_file: Path) -> None:
+    recipe_file.write_text(RECIPE)
+    recipe = read_text(RECIPE, str(recipe_file)).recipe
+    assert recipe is not None
+    step = recipe.steps[0]
+    assert is_xml(step)
+    assert check_rendered(recipe, step, VALUES) == []
+    (problem,) = check_rendered(recipe, step, {**VALUES, "azimuth": "four"})
+    assert (problem.line, problem.column, problem.rule) == (15, 18, "IR032")
+    assert problem.message == "property 'azimuth looks' must be a whole number, instead got 'four'"
+    assert (
+        problem.hint
+        == "line 9 of topsApp.xml, from line 10 of template top.xml.j2, value 'azimuth' from azimuth"
+    )
+
+
+def test_samples_are_not_judged_but_names_are(recipe_file: Path) -> None:
+    recipe = read_text(RECIPE, str(recipe_file)).recipe
+    assert recipe is not None
+    values = {**VALUES, "polarization": "sample"}
+    assert check_rendered(recipe, recipe.steps[0], values, known={"azimuth"}) == []
+    assert len(check_rendered(recipe, recipe.steps[0], values)) == 2
+
+
+def test_ampersands_in_values_stay_well_formed(recipe_file: Path) -> None:
+    text = templates.render("top.xml.j2", {**VALUES, "names": ["a&b"]}, recipe_file=recipe_file).text
+    assert isce2_xml.read_properties(text)[0].components == ("topsinsar", "a&b")
+
+
+ANY = "<property name='x'>1</property>"
+XML = '<topsApp><component name="topsinsar">\n{}\n</component></topsApp>'
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('<property name="Range  LOOKS">20</property>', None),
+        ('<property name="do ESD">False</property>', None),
+        ('<property name="swaths">[1, 2]</property>', None),
+        ('<property name="swaths">1, 2</property>', None),
+        ('<property name="geocode bounding box">[27.0, 27.5, 52.5, 53.5]</property>', None),
+        ("<property name=\"geocode list\">['a', 'b']</property>", None),
+        ('<property name="demFilename"><value>dem.wgs84</value></property>', None),
+        ('<component name="reference"><property name="safe">a.SAFE</property></component>', None),
+        (f"<component name='reference'><component name='deep'>{ANY}</component></component>", None),
+        ('<property name="range lookz">20</property>', "property 'range lookz' is unknown to topsApp 2.6.5"),
+        (
+            '<component name="secondary"><property name="looks">1</property></component>',
+            "is unknown to the secondary of",
+        ),
+        ('<property name="do ESD">maybe</property>', "must be True or False"),
+        ('<property name="swaths">[one]</property>', "must be a whole number"),
+        ('<property name="range looks">0</property>', "must be at least 1"),
+        ('<property name="filter strength">2</property>', "must be at most 1"),
+        ('<property name="unwrapper name">snafu</property>', "must be one of snaphu, snaphu_mcf"),
+        (
+            '<property name="geocode bounding box">[52.5, 53.5, 27.5, 27.0]</property>',
+            "south, north, west, east",
+        ),
+        ('<property name="geocode bounding box">[1, 2]</property>', "must have 4 numbers"),
+        ('<property name="range looks">1</property><property name="rangelooks">2</property>', "is set twice"),
+        ('<property name="range looks">1</propertie>', "not well-formed XML"),
+    ],
+)
+def test_isce2_properties(line: str, message: str | None) -> None:
+    found = isce2_xml.check(XML.format(line), "topsApp")
+    if message is None:
+        assert found == []
+    else:
+        assert len(found) == 1
+        assert message in found[0].message
+        assert found[0].line == 2
+
+
+def test_the_tables_hold_what_isce2_defines() -> None:
+    tops, strip = isce2_xml.facts("topsApp"), isce2_xml.facts("stripmapApp")
+    assert (len(tops["properties"]), len(tops["steps"])) == (61, 24)
+    assert (len(strip["properties"]), len(strip["steps"])) == (48, 29)
+    for table in (tops, strip):
+        entries = [*table["properties"], *table["components"]["reference"], *table["components"]["secondary"]]
+        for entry in entries:
+            assert entry["description"].endswith(".")
+            default = entry["default"]
+            if default not in (None, "", []) and not entry.get("list"):
+                assert isce2_xml.wrong_value(str(default), entry) is None, entry
+
+
+def test_the_engine_knows_the_same_steps() -> None:
+    from isce2_recipe.engines.base import TOPS_STEPS
+
+    assert isce2_xml.steps("topsApp")[: len(TOPS_STEPS)] == TOPS_STEPS
+    assert isce2_xml.steps("nothing") == ()
