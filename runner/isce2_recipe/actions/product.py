@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe import __version__
-from isce2_recipe.actions.base import Context, action
+from isce2_recipe.actions.base import Context, Read, action
 from isce2_recipe.errors import InputError
 from isce2_recipe.types import BurstName, Looks
 
@@ -38,11 +38,11 @@ class Product:
     browse: Path
 
 
-def _texts(_: Mapping[str, Any], templates: tuple[Path, ...]) -> list[str]:
+def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
     """What a product says beside what it is made of."""
     from isce2_recipe.products.readme import template_text
 
-    return [__version__, template_text(templates)]
+    return [__version__, template_text(templates, read)]
 
 
 @action("product.insar_tops", version=1, uses=("source", "engine"), fingerprint=_texts)

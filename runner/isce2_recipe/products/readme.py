@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,21 @@ from isce2_recipe.paths import data_folder
 _TEMPLATE = Path("product", "README.md.txt.j2")
 
 
-def template_text(folders: tuple[Path, ...]) -> str:
-    """The README's template: the first found in the folders, else the one that comes with the package."""
-    own = data_folder("templates") / _TEMPLATE
-    found = [folder / _TEMPLATE for folder in folders if (folder / _TEMPLATE).is_file()]
-    return next(iter(found), own).read_text(encoding="utf-8")
+def read_if_there(path: Path) -> str | None:
+    """A file's text; None where there is none."""
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def template_text(folders: tuple[Path, ...], read: Callable[[Path], str | None] = read_if_there) -> str:
+    """The README's template: the first found in the folders, else the one that comes with the package.
+
+    Parameters
+    ----------
+    read : callable
+        Reads a text file; None where there is none.
+    """
+    texts = (read(folder / _TEMPLATE) for folder in (*folders, data_folder("templates")))
+    return next(text for text in texts if text is not None)
 
 
 def write_readme(path: Path, template: str, values: Mapping[str, Any]) -> None:
