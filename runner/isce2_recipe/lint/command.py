@@ -47,17 +47,25 @@ def main(
     stdin_filename : str, optional
         The name that standard input goes by.
     explain : str, optional
-        Id of a rule to explain; nothing is linted then.
+        Id of a rule to explain, or ``all`` for the page of all rules; nothing is linted then.
     """
     try:
         if explain is not None:
-            return explain_rule(explain), EXIT_OK
+            return _explained(explain), EXIT_OK
         options = Options(cast(Profile, profile), _words(select), _words(ignore))
         return _lint(paths, format, options, fix, baseline, stdin_filename)
     except UsageError as exc:
         return f"error: {exc}", EXIT_USAGE
     except InputError as exc:
         return f"error: {exc}", EXIT_INPUT
+
+
+def _explained(identifier: str) -> str:
+    if identifier.lower() == "all":
+        from isce2_recipe.lint.page import markdown
+
+        return markdown()
+    return explain_rule(identifier)
 
 
 def _words(values: Sequence[str]) -> tuple[str, ...]:

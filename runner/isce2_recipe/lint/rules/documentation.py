@@ -113,7 +113,7 @@ _LEFTOVER_WORDS = ("TODO", "FIXME", "XXX", "TBD", "<", "CHANGE")
 
 @rule("IR015", "warning", "basic")
 def leftovers(subject: Subject) -> Iterator[Finding]:
-    """Something is left to be done: a marker such as TBD, or a place holder such as <NAME>."""
+    """Something is left to be done: a marker such as TBD, or a place holder such as `<NAME>`."""
     if not any(word in subject.document.text for word in _LEFTOVER_WORDS):
         return
     for number, line in enumerate(subject.document.lines, 1):
