@@ -95,7 +95,6 @@ def _burst(burst: BurstGeometry, number: int) -> dict[str, Any]:
         "radarwavelength": burst.wavelength_m,
         "rangepixelsize": burst.range_spacing_m,
         "rangeprocessingbandwidth": burst.range_weighting.bandwidth_hz,
-        "rangesamplingrate": burst.range_sampling_hz,
         "rangewindowcoefficient": burst.range_weighting.coefficient,
         "rangewindowtype": burst.range_weighting.window,
         "sensingstart": _text(burst.start),
