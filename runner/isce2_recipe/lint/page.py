@@ -11,7 +11,7 @@ _HEAD = """\
 `isce2-recipe lint PATH...` checks recipes and folders of recipes. This page is made from the rules:
 `isce2-recipe lint --explain all > docs/lint.md`.
 
-* A profile holds the rules of those before it: {profiles}. The default is `{default}`.
+* A profile holds the rules of those before it: PROFILES. The default is `DEFAULT`.
   `--select IR04,IR060` takes only these, `--ignore IR013` leaves some out.
 * `# recipe: ignore[IR012] reason` silences a rule on its line, or, on a line of its own, on the next one.
 * `--fix` puts right in place what is marked *fixable*; comments and layout stay.
@@ -37,7 +37,8 @@ In CI, with [pre-commit](https://pre-commit.com) or as a GitHub Action:
 
 def markdown() -> str:
     """The page."""
-    head = _HEAD.format(profiles=", ".join(f"`{name}`" for name in PROFILES), default=DEFAULT_PROFILE)
+    profiles = ", ".join(f"`{name}`" for name in PROFILES)
+    head = _HEAD.replace("PROFILES", profiles).replace("DEFAULT", DEFAULT_PROFILE)
     return head + _table() + "".join(_section(identifier, rules) for identifier, rules in by_id().items())
 
 
