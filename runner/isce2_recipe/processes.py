@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +16,19 @@ _START_TIME_FIELD = 19  # of /proc/PID/stat after the command's name; proc(5), f
 _GROUP_FIELD = 2  # proc(5), field 5
 
 
+def _prctl() -> Callable[..., int]:
+    import ctypes
+
+    found: Callable[..., int] = ctypes.CDLL(None, use_errno=True).prctl
+    return found
+
+
+def get_ready() -> None:
+    """Import what children will need, once for all of them."""
+    if _LINUX:
+        _prctl()
+
+
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when the thread that forked it ends.
 
@@ -27,7 +38,7 @@ def die_with_parent(parent: int) -> None:
         Process id of the parent: where it has died already, this process ends at once.
     """
     if _LINUX:
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _prctl()(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 
@@ -40,7 +51,7 @@ def before_exec() -> Callable[[], None]:
     """
     parent = os.getpid()
     if _LINUX:
-        prctl = ctypes.CDLL(None, use_errno=True).prctl
+        prctl = _prctl()
 
         def prepare() -> None:
             prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -53,7 +64,7 @@ def before_exec() -> Callable[[], None]:
 
 def host_name() -> str:
     """Name of the machine."""
-    return socket.gethostname()
+    return os.uname().nodename
 
 
 def boot_id() -> str:

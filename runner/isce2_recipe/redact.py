@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import netrc
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import quote
 
 MASK = "***"
 _SHORTEST = 6  # characters: anything shorter would blot out ordinary words
@@ -36,6 +32,10 @@ def _is_secret_name(name: str) -> bool:
 
 def netrc_secrets(path: Path) -> set[str]:
     """Passwords of a netrc file, each also as the ``user:password`` of HTTP's basic authentication."""
+    import netrc
+
+    if not path.is_file():
+        return set()
     try:
         hosts = netrc.netrc(path).hosts
     except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
@@ -48,6 +48,8 @@ def netrc_secrets(path: Path) -> set[str]:
 
 
 def _basic(user: str, password: str) -> str:
+    import base64
+
     return base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
@@ -69,11 +71,15 @@ def known_secrets(environment: Mapping[str, str]) -> frozenset[str]:
 
 def redactor(secrets: frozenset[str]) -> Callable[[str], str]:
     """A function that replaces every secret, also JSON-escaped, URL-quoted or in base64, by ``***``."""
+    if not secrets:
+        return lambda text: text
+    import base64
+    import json
+    from urllib.parse import quote
+
     forms: set[str] = set()
     for secret in secrets:
         forms |= {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret)}
         forms.add(base64.b64encode(secret.encode()).decode().rstrip("="))
-    if not forms:
-        return lambda text: text
     pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
     return lambda text: pattern.sub(MASK, text)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from support.runs import call, command, contents, environment, statuses, write_recipe
 
 PAUSE = "0.12"
@@ -114,7 +115,9 @@ def test_children_die_with_a_killed_runner(tmp_path: Path) -> None:
     _wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in steps), seconds=2)
 
 
-def test_a_finished_step_in_a_shared_folder_is_not_run_again_after_a_crash_in_the_next(tmp_path: Path) -> None:
+def test_a_finished_step_in_a_shared_folder_is_not_run_again_after_a_crash_in_the_next(
+    tmp_path: Path,
+) -> None:
     """The second step overwrites files of the first: they come back from their checkpoints."""
     write_recipe(tmp_path)
     process = _start(tmp_path)

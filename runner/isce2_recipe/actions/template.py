@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isce2_recipe.actions.base import Context, action
+from isce2_recipe.actions.base import Context, Read, action
 from isce2_recipe.errors import InputError, RecipeError
+from isce2_recipe.journal.files import text_digest
 from isce2_recipe.paths import data_folder
 
 
@@ -26,9 +27,9 @@ class Rendered:
     path: Path
 
 
-def _fingerprint(inputs: Mapping[str, Any], folders: tuple[Path, ...]) -> object:
+def _fingerprint(inputs: Mapping[str, Any], folders: tuple[Path, ...], read: Read) -> object:
     """The template's text and that of all it includes: they count as much as the values."""
-    return _texts(str(inputs["template"]), folders)
+    return {name: text_digest(text) for name, text in _texts(str(inputs["template"]), folders, read).items()}
 
 
 def _preview(inputs: Mapping[str, Any], folders: tuple[Path, ...]) -> Mapping[str, object]:
@@ -99,7 +100,7 @@ def _where(folders: tuple[Path, ...]) -> str:
     return f"templates are looked for in {places}"
 
 
-def _texts(template: str, folders: tuple[Path, ...]) -> dict[str, str]:
+def _texts(template: str, folders: tuple[Path, ...], read: Read) -> dict[str, str]:
     from jinja2 import meta
 
     from isce2_recipe.expressions import environment
@@ -110,10 +111,10 @@ def _texts(template: str, folders: tuple[Path, ...]) -> dict[str, str]:
         name = wanted.pop()
         if name in found:
             continue
-        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
-        if path is None:
+        text = next((text for folder in folders if (text := read(folder / name)) is not None), None)
+        if text is None:
             raise InputError(f"there is no template '{name}'", hint=_where(folders))
-        found[name] = path.read_text(encoding="utf-8")
+        found[name] = text
         wanted += [
             str(other) for other in meta.find_referenced_templates(environment().parse(found[name])) if other
         ]

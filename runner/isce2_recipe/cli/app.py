@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -117,6 +115,9 @@ def _message(exc: RecipeToolError) -> str:
 
 def _bug(exc: Exception, words: Sequence[str]) -> str:
     """Keep the traceback in a file and say where."""
+    import tempfile
+    import traceback
+
     text = redactor(known_secrets(os.environ))(traceback.format_exc())
     folder = Path(getattr(exc, "workdir", "") or tempfile.mkdtemp(prefix="isce2-recipe-"))
     path = folder / "traceback.log"

@@ -96,8 +96,8 @@ class RecipeType(click.ParamType[str]):
 
     def shell_complete(
         self,
-        ctx: click.Context,
-        param: click.Parameter,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[click.shell_completion.CompletionItem]:
         """What may be written here."""
@@ -116,8 +116,8 @@ class _Words(click.ParamType[str]):
 
     def shell_complete(
         self,
-        ctx: click.Context,
-        param: click.Parameter,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[click.shell_completion.CompletionItem]:
         """What may be written here."""

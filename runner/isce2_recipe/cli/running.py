@@ -202,12 +202,24 @@ def _report(
             }
         )
         return
-    for line in summary(project, outcome.outputs):
-        click.echo(redact(line))
+    lines = [redact(line) for line in summary(project, outcome.outputs)]
+    click.echo("\n".join(lines))
+    _remember(project, outcome, options, lines)
     ran = sum(facts["status"] == "done" for facts in outcome.steps.values())
     if not ran:
         click.echo("everything was up to date", err=True)
     click.echo(f"done in {duration(outcome.seconds)}", err=True)
+
+
+def _remember(project: Project, outcome: Any, options: Mapping[str, Any], said: list[str]) -> None:
+    """Let the same command be answered at once while nothing changes."""
+    from isce2_recipe.running import memory
+
+    partial = options["force"] or options["start"] or options["until"] or options["publish"]
+    if partial or "-" in options["params"]:
+        return
+    skipped = {name for name, facts in outcome.steps.items() if facts["status"] == "skipped"}
+    memory.remember(project, skipped, tuple(sys.argv[1:]), said, tuple(options["params"]))
 
 
 def summary(project: Project, outputs: Mapping[str, Any]) -> list[str]:

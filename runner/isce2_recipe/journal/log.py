@@ -202,6 +202,7 @@ class Journal:
         path = workdir / JOURNAL
         path.parent.mkdir(parents=True, exist_ok=True)
         self._redact = redact
+        self._dirty = False
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._heal()
 
@@ -217,11 +218,18 @@ class Journal:
         data = line.encode()
         while data:
             data = data[os.write(self._descriptor, data) :]
+        self._dirty = True
         if sync:
+            self.sync()
+
+    def sync(self) -> None:
+        """Wait until the disk has all that was written."""
+        if self._dirty:
             os.fdatasync(self._descriptor) if hasattr(os, "fdatasync") else os.fsync(self._descriptor)
+            self._dirty = False
 
     def finished(self, done: Done) -> None:
-        """Write that a step is done."""
+        """Write that a step is done; to be followed by `sync`, for several steps at a time."""
         files = {name: None if entry is None else entry.to_json() for name, entry in done.files.items()}
         self.append(
             {
@@ -232,11 +240,13 @@ class Journal:
                 "outputs": done.outputs,
                 "files": files,
                 "facts": done.facts,
-            }
+            },
+            sync=False,
         )
 
     def close(self) -> None:
         """Let go of the file."""
+        self.sync()
         os.close(self._descriptor)
 
     @staticmethod

@@ -21,8 +21,8 @@ def explain(workdir: Path, step: str) -> dict[str, Any]:
     -------
     dict
         ``status`` and ``reason`` of the last run; ``changes``, a list of ``[part of the key, before, after]``
-        from the time before to the last time the step was finished; ``started``, the reason of its last start;
-        ``key`` and ``parts`` of the last finished time; ``facts``.
+        from the time before to the last time the step was finished; ``started``, the reason of its last
+        start; ``key`` and ``parts`` of the last finished time; ``facts``.
 
     Raises
     ------

@@ -122,10 +122,13 @@ def refuse_strangers(workdir: Path, folder: str, history: History) -> None:
     InputError
         If the folder is not empty and the journal does not know it.
     """
+    if folder in history.started or folder in history.done:
+        return
     path = workdir / folder
-    known = any(step == folder or step.startswith(f"{folder}/") for step in (*history.started, *history.done))
-    known = known or any(record.get("folder") == folder for record in history.started.values())
-    if not known and path.is_dir() and any(path.iterdir()):
+    known = (
+        any(record.get("folder") == folder for record in history.started.values()) if path.is_dir() else True
+    )
+    if not known and any(path.iterdir()):
         raise InputError(
             f"{path} has files in it that no run of isce2-recipe put there",
             hint="move them away, or give --workdir another folder",

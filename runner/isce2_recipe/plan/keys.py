@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from isce2_recipe.actions.base import Read
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.journal.files import Fingerprints, Manifest, json_digest, tree_digest
 from isce2_recipe.journal.values import coerce
@@ -78,6 +79,8 @@ class Setting:
         What files contain.
     source, engine : callable
         The source's fingerprint; the engine's name and version.
+    read : callable
+        Reads a text that a key depends on.
     """
 
     workdir: Path
@@ -86,6 +89,7 @@ class Setting:
     prints: Fingerprints
     source: Callable[[], str]
     engine: Callable[[], str]
+    read: Read
 
 
 def make(
@@ -123,7 +127,7 @@ def make(
     }
     parts: dict[str, Any] = {"action": f"{node.action.name} v{node.action.version}", "inputs": described}
     if node.action.fingerprint is not None:
-        parts["also"] = node.action.fingerprint(inputs, setting.templates)
+        parts["also"] = node.action.fingerprint(inputs, setting.templates, setting.read)
     if "source" in node.action.uses:
         parts["source"] = setting.source()
     if "engine" in node.action.uses:

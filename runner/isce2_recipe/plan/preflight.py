@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.project import Project
 
@@ -15,15 +17,17 @@ def preflight(project: Project, steps: frozenset[str]) -> None:
         What the first of them finds wrong.
     """
     for node in project.graph.nodes.values():
-        if node.id in steps and node.action.check is not None and _known(project, node):
-            node.action.check(project.names.inputs(node, {}))
+        if node.id in steps and node.action.check is not None:
+            inputs = _known_inputs(project, node)
+            if inputs is not None:
+                node.action.check(inputs)
 
 
-def _known(project: Project, node: Node) -> bool:
-    """Whether a step will run and everything it reads is known before any step has run."""
+def _known_inputs(project: Project, node: Node) -> dict[str, Any] | None:
+    """Inputs of a step that will run, where all of them are known before any step has run."""
     if node.references.steps:
-        return False
+        return None
     try:
-        return project.names.wanted(node, {})
-    except KeyError:
-        return False
+        return project.names.inputs(node, {}) if project.names.wanted(node, {}) else None
+    except KeyError:  # something of a step around it
+        return None

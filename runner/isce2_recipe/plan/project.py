@@ -12,9 +12,11 @@ from typing import Any
 from isce2_recipe.actions.base import Action
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.engines.base import Engine
+from isce2_recipe.errors import InputError
 from isce2_recipe.journal import log
 from isce2_recipe.journal.files import Entry, Fingerprints
 from isce2_recipe.journal.log import History
+from isce2_recipe.memo import Signature, signature
 from isce2_recipe.paths import FINGERPRINTS, data_folder
 from isce2_recipe.plan import graph, keys
 from isce2_recipe.plan.folders import SharedFolder
@@ -49,6 +51,10 @@ class Project:
         As the user wrote them.
     said : list of str
         What the engine's choice had to say.
+    looked_at : dict
+        Texts beside the recipe that keys were made of, and what the file system said of them.
+    outside : set of str
+        Input files from outside the work directory.
     """
 
     recipe: Recipe
@@ -59,6 +65,8 @@ class Project:
     source_text: str = DEFAULT_SOURCE
     engine_text: str = DEFAULT_ENGINE
     said: list[str] = field(default_factory=list)
+    looked_at: dict[str, Signature] = field(default_factory=dict)
+    outside: set[str] = field(default_factory=set)
 
     @cached_property
     def actions(self) -> dict[str, Action]:
@@ -133,7 +141,18 @@ class Project:
             self.prints,
             lambda: self.source_label,
             lambda: self.engine_label,
+            self._read,
         )
+
+    def _read(self, path: Path) -> str | None:
+        """A text a key depends on; what was looked at is kept."""
+        self.looked_at[str(path)] = signature(str(path))
+        try:
+            return path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except (OSError, UnicodeDecodeError) as exc:
+            raise InputError(f"cannot read {path}: {exc}") from None
 
     def shared(self, folder: str, skipped: set[str]) -> SharedFolder:
         """A shared folder with the steps that work in it this time."""
@@ -150,7 +169,9 @@ class Project:
         if node.folder is not None:
             own = self._state(node.folder, self.graph.folders[node.folder].index(node.id), skipped)
             states[node.folder] = own
-        return keys.make(node, given, self.setting, states, own)
+        key = keys.make(node, given, self.setting, states, own)
+        self.outside.update(str(file) for file in key.files if not file.is_relative_to(self.workdir))
+        return key
 
     def _state(self, folder: str, position: int, skipped: set[str]) -> dict[str, Entry]:
         names = [name for name in self.graph.folders[folder][:position] if name not in skipped]

@@ -82,6 +82,7 @@ def fork(project: Project, task: Task, output: int, messages: int) -> int:
         Pipes for what it prints, and for progress, result or error as JSON lines.
     """
     parent = os.getpid()
+    processes.get_ready()
     pid = os.fork()
     if pid == 0:
         _child(parent, project, task, output, messages)

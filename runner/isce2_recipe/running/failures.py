@@ -79,12 +79,12 @@ def _remedy(ending: Ending, worker: Worker) -> str:
     return log
 
 
-def of_system(exc: OSError, step: str) -> RecipeToolError:
-    """The error of a system call of the runner's own."""
+def of_system(exc: OSError, what: str) -> RecipeToolError:
+    """The error of a system call of the runner's own, on behalf of a step or of its records."""
     where = f": {exc.filename}" if exc.filename else ""
     if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return StepFailed(
-            f"step {step}: the disk is full ({os.strerror(exc.errno)}{where})",
+            f"{what}: the disk is full ({os.strerror(exc.errno)}{where})",
             hint="make room and run the same command again: finished steps are kept",
         )
-    return StepFailed(f"step {step}: {exc.strerror}{where}")
+    return StepFailed(f"{what}: {exc.strerror}{where}")

@@ -16,7 +16,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Threads, bytes of memory, bytes of disk."""
+    """Threads (0 where the recipe says nothing), bytes of memory, bytes of disk."""
 
     cpus: int
     memory: float
@@ -48,8 +48,8 @@ def disk_bytes(folder: Path) -> float:
 
 
 def wanted(resources: dict[str, Any], limit: int) -> Resources:
-    """What a step asks for, its expressions evaluated; one processor where it says nothing."""
-    cpus = max(1, min(limit, int(amount(resources.get("cpus", 1)))))
+    """What a step asks for, its expressions evaluated; never more threads than there are."""
+    cpus = min(limit, int(amount(resources.get("cpus", 0))))
     return Resources(cpus, amount(resources.get("memory", 0)), amount(resources.get("disk", 0)))
 
 

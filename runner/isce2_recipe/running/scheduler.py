@@ -173,13 +173,17 @@ class Scheduler:
         wakeup : int
             File that can be read when a signal has arrived.
         """
-        while True:
-            self._look_at_ready()
-            self._launch()
-            if not self._workers and (not self._waiting or self._halted):
-                return self.report
-            self._listen(wakeup)
-            self._collect()
+        try:
+            while True:
+                self._look_at_ready()
+                self._launch()
+                if not self._workers and (not self._waiting or self._halted):
+                    return self.report
+                self._listen(wakeup)
+                self._collect()
+        finally:
+            for running, _ in self._workers.values():
+                processes.kill_group(running.pid)
 
     @property
     def _halted(self) -> bool:
@@ -272,6 +276,8 @@ class Scheduler:
 
     def _launch(self) -> None:
         now = time.monotonic()
+        if len(self._workers) >= self._limits.jobs:
+            return
         for item in list(self._waiting):
             if self._halted or len(self._workers) >= self._limits.jobs:
                 return
@@ -282,7 +288,7 @@ class Scheduler:
                 except RecipeToolError as exc:
                     self._fail(item.node.id, exc, {})
                 except OSError as exc:
-                    self._fail(item.node.id, failures.of_system(exc, item.node.id), {})
+                    self._fail(item.node.id, failures.of_system(exc, f"step {item.node.id}"), {})
 
     def _fits(self, asked: Resources) -> bool:
         if not self._workers:
@@ -342,7 +348,12 @@ class Scheduler:
             out, published = workdir / SCRATCH / node.id, workdir / node.id
             checkpoints.remove(out)
             out.mkdir(parents=True)
-        return Task(node, item.key.inputs, out, published, before, item.resources.cpus)
+        return Task(node, item.key.inputs, out, published, before, self._threads(item.resources))
+
+    def _threads(self, asked: Resources) -> int:
+        """Threads of a step: what it asks for, else a fair share for all that could run now."""
+        rivals = sum(other.not_before <= time.monotonic() for other in self._waiting[: self._limits.jobs])
+        return asked.cpus or max(1, self._limits.cpus // (1 + len(self._workers) + rivals))
 
     def _prepare(self, item: _Waiting) -> Manifest | None:
         """Its shared folder as it should be before it; None where steps before must run again."""
@@ -427,8 +438,11 @@ class Scheduler:
             del self._workers[name]
             if ending.kind == "done":
                 self._finish(item, running, ending)
-            else:
-                self._failed(item, running, ending)
+                continue
+            if running.task.out != running.task.published:
+                checkpoints.remove(running.task.out)  # nobody will read it, and the disk may be full
+            self._failed(item, running, ending)
+        self._journal.sync()
 
     def _finish(self, item: _Waiting, running: Worker, ending: Ending) -> None:
         node = item.node
@@ -443,7 +457,7 @@ class Scheduler:
         except RecipeToolError as exc:
             self._fail(node.id, exc, {})
         except OSError as exc:
-            self._fail(node.id, failures.of_system(exc, node.id), {})
+            self._fail(node.id, failures.of_system(exc, f"step {node.id}"), {})
 
     def _check_inputs(self, item: _Waiting) -> None:
         """Refuse outputs of inputs that were not the same from the first to the last moment."""

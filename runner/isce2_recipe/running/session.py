@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from isce2_recipe import __version__, errors, processes
+from isce2_recipe import __version__, errors, memo, processes
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.journal import checkpoints, lock
 from isce2_recipe.journal.log import Journal
@@ -22,7 +22,7 @@ from isce2_recipe.plan.folders import SharedFolder, bring_back
 from isce2_recipe.plan.graph import Scope
 from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.project import Project
-from isce2_recipe.running import provenance
+from isce2_recipe.running import failures, provenance
 from isce2_recipe.running.child import marker
 from isce2_recipe.running.scheduler import Emit, Limits, Report, Scheduler, Selection
 
@@ -113,12 +113,25 @@ def run(project: Project, request: Request, emit: Emit, redact: Callable[[str], 
     selection = select(project, request)
     preflight(project, selection.steps)
     _open_doors(project, selection)
-    project.workdir.mkdir(parents=True, exist_ok=True)
+    try:
+        return _locked(project, request, selection, emit, redact)
+    except OSError as exc:
+        raise failures.of_system(exc, f"records in {project.workdir}") from exc
+
+
+def _locked(
+    project: Project,
+    request: Request,
+    selection: Selection,
+    emit: Emit,
+    redact: Callable[[str], str],
+) -> Outcome:
     began = time.monotonic()
     with lock.hold(project.workdir, redact(" ".join(request.command))) as crashed:
         project.__dict__.pop("history", None)  # what was read before the lock was held may be old
         project.__dict__.pop("prints", None)
         journal = Journal(project.workdir, redact)
+        memo.forget(project.workdir)
         try:
             _end_leftovers(project, crashed, emit)
             _roll_back(project, journal)

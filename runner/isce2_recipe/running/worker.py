@@ -8,6 +8,7 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,8 @@ class Worker:
             return
         text = self.redact(data.decode(errors="replace"))
         self.tail = [*self.tail, *text.splitlines()][-_TAIL:]
-        os.write(self.log, text.encode())
+        with suppress(OSError):  # a full disk: the step itself will say so
+            os.write(self.log, text.encode())
 
     def _take(self, data: bytes) -> list[dict[str, Any]]:
         *lines, self._message = (self._message + data).split(b"\n")

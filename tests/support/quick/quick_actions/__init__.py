@@ -122,3 +122,17 @@ def shout(ctx: Context, *, name: str) -> Nothing:
     ctx.progress(0.3, f"value {value}")
     subprocess.run(["/bin/sh", "-c", f'echo "$({name}=x; printenv {name})"; printenv {name}'], check=False)
     return Nothing(len(value))
+
+
+@dataclass(frozen=True)
+class Touched:
+    path: Path
+    value: str
+
+
+@action("quick.touch", version=1)
+def touch(ctx: Context, *, text: str, after: str = "") -> Touched:
+    """As little as a step can do: one small file."""
+    path = ctx.out / "out"
+    path.write_text(text)
+    return Touched(path, text)

@@ -1,0 +1,98 @@
+"""What a run that found everything up to date looked at, so that the next one can tell in a blink.
+
+Light on purpose: the command line asks here before it imports anything. Nothing is taken on trust that the
+full look at a run would not take on trust as well: a file is untouched while size, times and inode say so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from isce2_recipe import __version__
+from isce2_recipe.paths import MEMO
+
+_MOST_FOLDERS = 64
+"""Work directories looked into where the command line names none."""
+
+_WORKDIR = "ISCE2_RECIPE_WORKDIR"
+_PREFIX = "ISCE2_RECIPE_"
+_ENGINE_VARIABLES = ("PATH", "ISCE_HOME", "CONDA_PREFIX")
+
+Signature = list[int] | None
+"""Size, times of modification and change, inode; of a folder its time of modification; None: not there."""
+
+
+def question(words: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Fingerprint of all on the command line and in the environment that a run depends on."""
+    names = sorted(name for name in environment if name.startswith(_PREFIX) or name in _ENGINE_VARIABLES)
+    here = str(Path.cwd())
+    asked = [__version__, sys.version, here, list(words), [[name, environment[name]] for name in names]]
+    return hashlib.blake2b(json.dumps(asked).encode(), digest_size=20).hexdigest()
+
+
+def write(workdir: Path, asked: str, watched: Mapping[str, Signature], said: Iterable[str]) -> None:
+    """Remember what was looked at, and what the run told its user."""
+    path = workdir / MEMO
+    partial = path.with_suffix(".part")
+    try:
+        partial.write_text(json.dumps({"asked": asked, "said": list(said), "watched": watched}))
+        partial.replace(path)
+    except OSError:  # it only saves time
+        partial.unlink(missing_ok=True)
+
+
+def forget(workdir: Path) -> None:
+    """Have the next run look for itself."""
+    (workdir / MEMO).unlink(missing_ok=True)
+
+
+def recall(words: Sequence[str], environment: Mapping[str, str]) -> list[str] | None:
+    """What a run would tell its user, where all is as it was; None where that cannot be told."""
+    if not words or words[0] != "run" or "--json" in words:
+        return None
+    asked = question(words, environment)
+    for folder in _folders(words, environment):
+        try:
+            memo = json.loads((folder / MEMO).read_bytes())
+        except (OSError, ValueError):
+            continue
+        if memo["asked"] == asked and _untouched(memo["watched"]):
+            said: list[str] = memo["said"]
+            return said
+    return None
+
+
+def _folders(words: Sequence[str], environment: Mapping[str, str]) -> list[Path]:
+    """Work directories this command line may mean."""
+    for index, word in enumerate(words):
+        if word == "--workdir" and index + 1 < len(words):
+            return [Path(words[index + 1]).expanduser()]
+        if word.startswith("--workdir="):
+            return [Path(word.partition("=")[2]).expanduser()]
+    if environment.get(_WORKDIR):
+        return [Path(environment[_WORKDIR]).expanduser()]
+    with os.scandir() as inside:
+        found = [Path(item.name) for item in inside if item.is_dir() and "_" in item.name]
+    return found[:_MOST_FOLDERS]
+
+
+def _untouched(watched: Mapping[str, Signature]) -> bool:
+    return all(
+        signature(path, folder=item is not None and len(item) == 1) == item for path, item in watched.items()
+    )
+
+
+def signature(path: str, *, folder: bool = False) -> Signature:
+    """What the file system says of a file or folder now."""
+    try:
+        status = os.stat(path, follow_symlinks=False)  # noqa: PTH116
+    except OSError:
+        return None
+    if folder:
+        return [status.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
