@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from isce2_recipe.types import Bounds, BurstName
+from isce2_recipe.types import AlosName, Bounds, BurstName
 
 Progress = Callable[[float, str], None]
 
@@ -78,6 +78,40 @@ class BurstFiles:
     metadata: Path
 
 
+@dataclass(frozen=True, slots=True)
+class AlosRecord:
+    """What a catalogue knows of an ALOS PALSAR scene before it is downloaded.
+
+    Attributes
+    ----------
+    name : str
+        The scene's name, ``ALPSRP156121200``.
+    direction : str
+        ASCENDING or DESCENDING.
+    start, stop : datetime
+        First and last pulse, UTC.
+    footprint : tuple of (longitude, latitude)
+        Closed polygon, degrees.
+    bytes, md5, url : int, str, str or None
+        Of the archive ``{name}-L1.0.zip``, where known.
+    """
+
+    name: str
+    direction: str
+    start: datetime
+    stop: datetime
+    footprint: tuple[tuple[float, float], ...]
+    bytes: int | None = None
+    md5: str | None = None
+    url: str | None = None
+
+    @property
+    def bounds(self) -> Bounds:
+        """Box around the footprint, degrees."""
+        longitudes, latitudes = zip(*self.footprint, strict=True)
+        return Bounds(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
+
+
 class Source(Protocol):
     """One door to the network, a folder and the simulator.
 
@@ -122,3 +156,14 @@ class Source(Protocol):
         ``los_displacement.tif``: float32 metres on the grid of ``dem``, positive where range increased.
         None for sources that observe the real ground.
         """
+
+    def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
+        """Catalogue records of ALOS PALSAR scenes of level 1.0, in the order of ``names``."""
+
+    def fetch_alos(self, record: AlosRecord, folder: Path, log: logging.Logger, progress: Progress) -> Path:
+        """A scene's archive ``{name}-L1.0.zip``, or a folder that already is one unpacked."""
+
+    def write_alos_truth(
+        self, reference: AlosRecord, secondary: AlosRecord, dem: Path, folder: Path
+    ) -> Path | None:
+        """As `write_truth`, between two ALOS scenes."""

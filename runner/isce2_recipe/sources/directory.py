@@ -6,6 +6,7 @@
     DIR/orbits/S1A_OPER_AUX_POEORB_OPOD_*.EOF        precise or restituted orbits
     DIR/dem/*.tif                                    terrain above the WGS84 ellipsoid, any grid, any number
     DIR/water_mask/n25e050.tif                       ASF's water mask tiles
+    DIR/alos/ALPSRP156121200-L1.0.zip                ALOS scenes, or folders of the same name without .zip
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.sources.base import BurstFiles, BurstRecord, Progress
+from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progress
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
 from isce2_recipe.sources.tiles import water_mask_tiles
-from isce2_recipe.types import Bounds, BurstName
+from isce2_recipe.types import AlosName, Bounds, BurstName
 
 _SEARCH = "https://search.asf.alaska.edu"
 _ORBITS = "https://s1-orbits.asf.alaska.edu/scene"
@@ -147,6 +148,34 @@ class DirectorySource:
         return [self._take(f"water_mask/{name}", folder) for name in names]
 
     def write_truth(self, records: list[BurstRecord], dem: Path, folder: Path) -> Path | None:  # noqa: ARG002
+        """None: nobody knows the truth."""
+        return None
+
+    def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
+        """Records made of the scenes' own files."""
+        from isce2_recipe.sources.directory_alos import find_alos
+
+        return find_alos(self.root, names, log)
+
+    def fetch_alos(
+        self,
+        record: AlosRecord,
+        folder: Path,  # noqa: ARG002
+        log: logging.Logger,  # noqa: ARG002
+        progress: Progress,  # noqa: ARG002
+    ) -> Path:
+        """The archive or the folder, where it lies."""
+        from isce2_recipe.sources.directory_alos import locate
+
+        return locate(self.root, AlosName.parse(record.name))
+
+    def write_alos_truth(
+        self,
+        reference: AlosRecord,  # noqa: ARG002
+        secondary: AlosRecord,  # noqa: ARG002
+        dem: Path,  # noqa: ARG002
+        folder: Path,  # noqa: ARG002
+    ) -> Path | None:
         """None: nobody knows the truth."""
         return None
 

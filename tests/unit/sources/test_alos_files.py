@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from isce2_recipe.sar.orbit import Orbit
-from isce2_recipe.sources.simulated.alos import ceos
+from isce2_recipe.alos import ceos
 from isce2_recipe.sources.simulated.alos.scenes import find_scene, write_scene
 from isce2_recipe.sources.simulated.options import Options
 from isce2_recipe.types import AlosName
@@ -21,6 +21,10 @@ OPTIONS = Options(lines=512, samples=1500)
 FOLDER = "ALPSRP156121200-L1.0"
 
 
+def silent(fraction, text):
+    pass
+
+
 @pytest.fixture(scope="module")
 def scene():
     return find_scene(NAME, OPTIONS)
@@ -28,7 +32,7 @@ def scene():
 
 @pytest.fixture(scope="module")
 def archive(scene, tmp_path_factory):
-    return write_scene(scene, OPTIONS, tmp_path_factory.mktemp("alos"))
+    return write_scene(scene, OPTIONS, tmp_path_factory.mktemp("alos"), silent)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +65,7 @@ def test_archive_is_laid_out_as_asf_delivers(archive):
 
 
 def test_same_name_gives_the_same_bytes_with_any_number_of_threads(scene, archive, tmp_path):
-    again = write_scene(scene, OPTIONS, tmp_path, cpus=1)
+    again = write_scene(scene, OPTIONS, tmp_path, silent, cpus=1)
     digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in (archive, again)}
     assert len(digests) == 1
 

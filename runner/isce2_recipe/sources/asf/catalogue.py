@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -30,7 +31,7 @@ def find_bursts(names: Sequence[BurstName], settings: Settings, log: logging.Log
     """
     wanted = [str(name) for name in names]
     log.info("asking %s for %d burst(s)", settings.cmr_url, len(wanted))
-    found = {record.name: record for record in map(_record, _search(wanted, settings))}
+    found = {record.name: record for record in map(_record, search_granules(wanted, settings))}
     missing = [name for name in wanted if name not in found]
     if missing:
         raise SourceError(
@@ -38,10 +39,17 @@ def find_bursts(names: Sequence[BurstName], settings: Settings, log: logging.Log
             hint="look the names up at https://search.asf.alaska.edu (dataset S1 Bursts); the last four "
             "characters change when a granule is processed again",
         )
-    return [_at_host(found[name], settings.burst_url) for name in wanted]
+    return [replace(found[name], url=at_host(found[name].url, settings.burst_url)) for name in wanted]
 
 
-def _search(names: list[str], settings: Settings) -> list[Any]:
+def search_granules(names: list[str], settings: Settings, **filters: str) -> list[Any]:
+    """Answers of the catalogue for granules by name, of ``asf_search``'s type.
+
+    Raises
+    ------
+    SourceError
+        If the catalogue does not answer.
+    """
     import asf_search
     import requests
 
@@ -56,7 +64,8 @@ def _search(names: list[str], settings: Settings) -> list[Any]:
         KeyError,
     )
     try:
-        return list(asf_search.granule_search(names, opts=asf_search.ASFSearchOptions(session=session)))
+        opts = asf_search.ASFSearchOptions(session=session)
+        return list(asf_search.search(granule_list=names, opts=opts, **filters))
     except trouble as exc:
         raise SourceError(
             f"ASF's catalogue at {settings.cmr_url} does not answer: {type(exc).__name__}: {str(exc)[:200]}",
@@ -89,9 +98,9 @@ def _record(product: Any) -> BurstRecord:
     properties = product.properties
     # asf_search drops fractions of a second. The granule's own times are when the radar looked; only their
     # length is the image's.
-    first_line = _utc(_attribute(product, "AZIMUTH_TIME"))
+    first_line = utc(attribute(product, "AZIMUTH_TIME"))
     sensed = product.umm["TemporalExtent"]["RangeDateTime"]
-    length = _utc(sensed["EndingDateTime"]) - _utc(sensed["BeginningDateTime"])
+    length = utc(sensed["EndingDateTime"]) - utc(sensed["BeginningDateTime"])
     ring = product.geometry["coordinates"][0]
     return BurstRecord(
         name=properties["sceneName"],
@@ -108,21 +117,22 @@ def _record(product: Any) -> BurstRecord:
     )
 
 
-def _attribute(product: Any, name: str) -> str:
+def attribute(product: Any, name: str) -> str:
+    """The first value of an additional attribute of an answer."""
     values = {entry["Name"]: entry["Values"][0] for entry in product.umm["AdditionalAttributes"]}
     return str(values[name])
 
 
-def _utc(text: str) -> datetime:
+def utc(text: str) -> datetime:
+    """A time of an answer; one without a zone is UTC."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _at_host(record: BurstRecord, host: str) -> BurstRecord:
-    from dataclasses import replace
-
-    if not host or record.url is None:
-        return record
+def at_host(url: str | None, host: str) -> str | None:
+    """An address of the catalogue's answers, at another host where one is set."""
+    if not host or url is None:
+        return url
     scheme_and_host = urlsplit(host)
-    path = f"{scheme_and_host.path}{urlsplit(record.url).path}"
-    return replace(record, url=urlunsplit((scheme_and_host.scheme, scheme_and_host.netloc, path, "", "")))
+    path = f"{scheme_and_host.path}{urlsplit(url).path}"
+    return urlunsplit((scheme_and_host.scheme, scheme_and_host.netloc, path, "", ""))

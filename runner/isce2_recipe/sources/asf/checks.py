@@ -38,6 +38,12 @@ def check_xml(response: requests.Response, beginning: bytes) -> str | None:
     return None if beginning.lstrip().startswith(b"<") else "what came is not XML"
 
 
+def check_zip(response: requests.Response, beginning: bytes) -> str | None:
+    """What is wrong with an answer that ought to be a zip archive."""
+    _refuse_page(response, beginning)
+    return None if beginning.startswith(b"PK") else "what came is not a zip archive"
+
+
 def _refuse_page(response: requests.Response, beginning: bytes) -> None:
     """A login that went wrong ends on a page for people, with status 200."""
     head = beginning.lstrip()[:64].lower()

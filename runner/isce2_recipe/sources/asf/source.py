@@ -14,8 +14,8 @@ from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.checks import check_burst, check_tiff, check_xml
 from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
-from isce2_recipe.sources.base import BurstFiles, BurstRecord, Progress
-from isce2_recipe.types import Bounds, BurstName
+from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progress
+from isce2_recipe.types import AlosName, Bounds, BurstName
 
 if TYPE_CHECKING:
     from isce2_recipe.sources.asf.client import Client
@@ -106,6 +106,28 @@ class AsfSource:
         ]
 
     def write_truth(self, records: list[BurstRecord], dem: Path, folder: Path) -> Path | None:  # noqa: ARG002
+        """None: nobody knows the truth."""
+        return None
+
+    def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
+        """Records from NASA's catalogue, in the order of ``names``."""
+        from isce2_recipe.sources.asf.alos import find_alos
+
+        return find_alos(names, self.settings, log)
+
+    def fetch_alos(self, record: AlosRecord, folder: Path, log: logging.Logger, progress: Progress) -> Path:
+        """A scene's archive from ASF."""
+        from isce2_recipe.sources.asf.alos import fetch_alos
+
+        return fetch_alos(record, folder, self._client(log), progress)
+
+    def write_alos_truth(
+        self,
+        reference: AlosRecord,  # noqa: ARG002
+        secondary: AlosRecord,  # noqa: ARG002
+        dem: Path,  # noqa: ARG002
+        folder: Path,  # noqa: ARG002
+    ) -> Path | None:
         """None: nobody knows the truth."""
         return None
 

@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 
 from isce2_recipe.errors import InputError, ParameterError
-from isce2_recipe.sources.base import BurstFiles, BurstRecord, Progress
+from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progress
 from isce2_recipe.sources.simulated.acquisition import Slice, pass_at, slice_of
 from isce2_recipe.sources.simulated.options import Options
 from isce2_recipe.sources.simulated.swaths import Swath
-from isce2_recipe.types import Bounds, BurstName
+from isce2_recipe.types import AlosName, Bounds, BurstName
 
 # Raised whenever the same names would give other bytes.
 _VERSION = 1
@@ -141,6 +141,34 @@ class SimulatedSource:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "los_displacement.tif"
         write_displacement(path, dem, *dates)
+        return path
+
+    def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
+        """Catalogue records of ALOS scenes, in the order of ``names``."""
+        from isce2_recipe.sources.simulated.alos.scenes import find_scene, scene_record
+
+        log.info("simulating %d ALOS scenes", len(names))
+        return [scene_record(find_scene(name, self.options)) for name in names]
+
+    def fetch_alos(self, record: AlosRecord, folder: Path, log: logging.Logger, progress: Progress) -> Path:
+        """Simulate the raw signal of an ALOS scene."""
+        from isce2_recipe.sources.simulated.alos.scenes import find_scene, write_scene
+
+        log.info("simulating ALOS scene %s", record.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        scene = find_scene(AlosName.parse(record.name), self.options)
+        return write_scene(scene, self.options, folder, progress)
+
+    def write_alos_truth(
+        self, reference: AlosRecord, secondary: AlosRecord, dem: Path, folder: Path
+    ) -> Path | None:
+        """Displacement between two ALOS scenes, on the grid of ``dem``."""
+        from isce2_recipe.sources.simulated.alos.scenes import find_scene, write_truth
+
+        pair = [find_scene(AlosName.parse(record.name), self.options) for record in (reference, secondary)]
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "los_displacement.tif"
+        write_truth(pair[0], pair[1], self.options.motion, dem, path)
         return path
 
 

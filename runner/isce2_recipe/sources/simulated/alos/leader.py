@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from isce2_recipe.alos.ceos import Field, descriptor, record, spread
 from isce2_recipe.sources.simulated.alos.acquisition import (
     BANDWIDTH_HZ,
     FREQUENCY_HZ,
@@ -18,7 +19,6 @@ from isce2_recipe.sources.simulated.alos.acquisition import (
     WAVELENGTH_M,
     Acquisition,
 )
-from isce2_recipe.sources.simulated.alos.ceos import Field, descriptor, record, spread
 from isce2_recipe.sources.simulated.alos.passes import OFF_NADIR_RAD
 from isce2_recipe.sources.simulated.alos.raw import BIAS, CHIRP_RATE_HZ_S
 

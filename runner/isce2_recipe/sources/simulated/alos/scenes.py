@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
+from isce2_recipe.sources.base import AlosRecord, Progress
 from isce2_recipe.sources.simulated import ground
 from isce2_recipe.sources.simulated.alos.acquisition import Acquisition, acquire
 from isce2_recipe.sources.simulated.alos.leader import leader_file
-from isce2_recipe.sources.simulated.alos.signal_file import write_signal
+from isce2_recipe.sources.simulated.alos.signal_file import HEADER, write_signal
 from isce2_recipe.sources.simulated.alos.volume import trailer_file, volume_file, work_report
 from isce2_recipe.sources.simulated.options import Options
 from isce2_recipe.types import AlosName
 
 _CREATED_BY_UNIX = 3
+_THREADS = 2
 
 
 def find_scene(name: AlosName, options: Options) -> Acquisition:
@@ -24,7 +26,22 @@ def find_scene(name: AlosName, options: Options) -> Acquisition:
     return acquire(name, options.lines, options.samples)
 
 
-def write_scene(scene: Acquisition, options: Options, folder: Path, cpus: int = 2) -> Path:
+def scene_record(scene: Acquisition) -> AlosRecord:
+    """What a catalogue would say of the scene."""
+    length = HEADER + 2 * scene.samples
+    return AlosRecord(
+        name=str(scene.name),
+        direction="ASCENDING" if scene.ascending else "DESCENDING",
+        start=scene.start,
+        stop=scene.stop,
+        footprint=scene.footprint,
+        bytes=scene.lines * length,
+    )
+
+
+def write_scene(
+    scene: Acquisition, options: Options, folder: Path, progress: Progress, cpus: int = _THREADS
+) -> Path:
     """The scene's archive ``{name}-L1.0.zip``, made in a folder.
 
     It holds one folder ``{name}-L1.0`` with the signal data of HH, leader, trailer, volume directory and work
@@ -33,9 +50,12 @@ def write_scene(scene: Acquisition, options: Options, folder: Path, cpus: int = 
     from isce2_recipe.sources.simulated.alos.image import render_image
     from isce2_recipe.sources.simulated.alos.raw import echoes, quantize, swath_of
 
+    progress(0.0, f"image of {scene.name}")
     image = render_image(scene, options, cpus)
+    progress(0.3, f"echoes of {scene.name}")
     signal = quantize(echoes(image, swath_of(scene, _mean_height(scene, options.seed)), cpus))
     del image
+    progress(0.9, f"archive of {scene.name}")
     target = folder / f"{scene.name}-L1.0.zip"
     partial = target.with_suffix(".part")
     ending = f"{scene.name}-H1.0__{'A' if scene.ascending else 'D'}"

@@ -9,8 +9,8 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe.alos.ceos import Field, descriptor, record, spread
 from isce2_recipe.sources.simulated.alos.acquisition import PRF_HZ, PULSE_S, Acquisition
-from isce2_recipe.sources.simulated.alos.ceos import Field, descriptor, record, spread
 from isce2_recipe.sources.simulated.alos.passes import OFF_NADIR_RAD
 
 DESCRIPTOR, HEADER = 720, 412

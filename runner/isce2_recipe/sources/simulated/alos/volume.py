@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
+from isce2_recipe.alos.ceos import Field, descriptor, record
 from isce2_recipe.sources.simulated.alos import leader, signal_file
 from isce2_recipe.sources.simulated.alos.acquisition import (
     PRF_HZ,
     RANGE_SPACING_M,
     Acquisition,
 )
-from isce2_recipe.sources.simulated.alos.ceos import Field, descriptor, record
 from isce2_recipe.sources.simulated.alos.passes import OFF_NADIR_RAD
 
 RECORD = 360

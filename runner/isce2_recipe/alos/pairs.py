@@ -1,0 +1,50 @@
+"""Which two ALOS scenes make an interferogram."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from isce2_recipe.errors import ParameterError
+from isce2_recipe.types import AlosName
+
+# Orbits after which the ground track repeats: 46 days.
+CYCLE_ORBITS = 671
+CYCLE_DAYS = 46
+
+
+@dataclass(frozen=True, slots=True)
+class AlosPair:
+    """Two scenes of one place, the older first."""
+
+    reference: AlosName
+    secondary: AlosName
+
+    @property
+    def days(self) -> int:
+        """Time between the two."""
+        return (self.secondary.orbit - self.reference.orbit) // CYCLE_ORBITS * CYCLE_DAYS
+
+
+def check_pair(reference: str, secondary: str) -> AlosPair:
+    """Two scenes as a pair, in order of time whatever the order they are given in.
+
+    Raises
+    ------
+    ParameterError
+        If a name is none, or the scenes are of different tracks or frames, or are one and the same.
+    """
+    first, second = sorted((AlosName.parse(reference), AlosName.parse(secondary)))
+    if first == second:
+        raise ParameterError(f"reference and secondary are the same scene {first}")
+    apart = second.orbit - first.orbit
+    if apart % CYCLE_ORBITS:
+        raise ParameterError(
+            f"{first} and {second} are of different tracks: their orbits are {apart} apart",
+            hint=f"orbits of one track are a multiple of {CYCLE_ORBITS} apart ({CYCLE_DAYS} days)",
+        )
+    if first.frame != second.frame:
+        raise ParameterError(
+            f"{first} and {second} are of different frames, {first.frame} and {second.frame}",
+            hint="the last four digits of both names must be the same",
+        )
+    return AlosPair(first, second)

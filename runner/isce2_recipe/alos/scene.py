@@ -1,0 +1,203 @@
+"""What is in a scene's folder, read from its leader and its first and last pulse."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from isce2_recipe.alos.ceos import decode
+from isce2_recipe.errors import InputError
+from isce2_recipe.sar.orbit import Orbit
+from isce2_recipe.types import AlosName
+
+# Offsets of the leader's records and of the signal file's parts, bytes.
+_SUMMARY, _POSITION, _CALIBRATION = 720, 4816, 17688
+_DESCRIPTOR, _HEADER = 720, 412
+_VECTOR_BYTES = 132
+_SPEED_OF_LIGHT_M_S = 299792458.0
+
+_IMAGE = re.compile(r"IMG-(HH|HV|VH|VV)-(ALPSRP\d{9})-H1\.0__([AD])")
+
+
+@dataclass(frozen=True, slots=True)
+class AlosScene:
+    """A scene on disk.
+
+    Attributes
+    ----------
+    name : AlosName
+        The scene.
+    image, leader : Path
+        Signal data of HH, and leader.
+    polarizations : tuple of str
+        All that there are, such as HH and HV.
+    ascending : bool
+        Whether the satellite flew north.
+    start, stop : datetime
+        First and last pulse, UTC.
+    lines, samples : int
+        Pulses and complex samples of each.
+    prf_hz, sampling_hz, bandwidth_hz, pulse_s, wavelength_m, near_range_m : float
+        Of the radar.
+    orbit : Orbit
+        State vectors of the leader.
+    """
+
+    name: AlosName
+    image: Path
+    leader: Path
+    polarizations: tuple[str, ...]
+    ascending: bool
+    start: datetime
+    stop: datetime
+    lines: int
+    samples: int
+    prf_hz: float
+    sampling_hz: float
+    bandwidth_hz: float
+    pulse_s: float
+    wavelength_m: float
+    near_range_m: float
+    orbit: Orbit
+
+    @property
+    def range_spacing_m(self) -> float:
+        """Slant range from sample to sample."""
+        return _SPEED_OF_LIGHT_M_S / (2.0 * self.sampling_hz)
+
+    @property
+    def far_range_m(self) -> float:
+        """Slant range of the last sample that a whole pulse covers."""
+        whole = self.samples - round(self.pulse_s * self.sampling_hz)
+        return self.near_range_m + (whole - 1) * self.range_spacing_m
+
+    @property
+    def mode(self) -> str:
+        """``FBS`` or ``FBD``: fine beam with one or two polarizations."""
+        return "FBS" if self.bandwidth_hz > 20e6 else "FBD"
+
+    @property
+    def footprint(self) -> tuple[tuple[float, float], ...]:
+        """Closed polygon of (longitude, latitude) on the ellipsoid: near, far start, then far, near end."""
+        corners = [
+            (time, slant)
+            for time, ranges in (
+                (self.start, (self.near_range_m, self.far_range_m)),
+                (self.stop, (self.far_range_m, self.near_range_m)),
+            )
+            for slant in ranges
+        ]
+        ring = tuple(_on_ellipsoid(self.orbit, time, slant) for time, slant in corners)
+        return (*ring, ring[0])
+
+
+def _on_ellipsoid(orbit: Orbit, time: datetime, slant_range_m: float) -> tuple[float, float]:
+    """Longitude and latitude in degrees of the place at sea level seen at a time and a slant range."""
+    from isce2_recipe.sar.zero_doppler import solve_look, sphere_look
+
+    position, velocity = (values.tolist() for values in orbit.at(orbit.seconds(time)))
+    state = (*position, *velocity)
+    sea = np.zeros((1, 1), dtype=np.float32)
+    look = sphere_look(state, slant_range_m, 0.0)
+    lat, lon, _, _ = solve_look(state, slant_range_m, look, 0.0, sea, 0.0, 0.0, -1.0, 1.0)
+    return math.degrees(lon), math.degrees(lat)
+
+
+def read_scene(folder: Path) -> AlosScene:
+    """The scene in a folder that holds its ``IMG-*`` and ``LED-*`` files.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, cut off, of another level, or makes no sense.
+    """
+    found = [match for path in sorted(folder.glob("IMG-*")) if (match := _IMAGE.fullmatch(path.name))]
+    images = {match[1]: match for match in found}
+    if "HH" not in images:
+        there = ", ".join(images) or "no signal data (IMG-...-H1.0__A)"
+        raise InputError(
+            f"{folder} holds no HH signal data: {there}",
+            hint="the workflow needs a level 1.0 scene with HH; download it again as L1.0",
+        )
+    image = images["HH"]
+    leader = folder / image[0].replace("IMG-HH-", "LED-")
+    if not leader.is_file():
+        raise InputError(f"{folder} lacks {leader.name}", hint="unpack the whole archive")
+    try:
+        return _read(folder / image[0], image, leader, tuple(images))
+    except (ValueError, OSError) as exc:
+        raise InputError(
+            f"{image[0]} or {leader.name} cannot be read: {exc}", hint="download the scene again"
+        ) from exc
+
+
+def _read(image: Path, match: re.Match[str], leader: Path, polarizations: tuple[str, ...]) -> AlosScene:
+    led = leader.read_bytes()
+    level = _text(led, _SUMMARY + 1094, 16)
+    if level != "1.0":
+        raise ValueError(f"its processing level is '{level}', not 1.0")
+    with image.open("rb") as stream:
+        first, last, lines, samples = _pulses(stream, image.stat().st_size)
+    return AlosScene(
+        name=AlosName.parse(match[2]),
+        image=image,
+        leader=leader,
+        polarizations=polarizations,
+        ascending=match[3] == "A",
+        start=_pulse_time(first),
+        stop=_pulse_time(last),
+        lines=lines,
+        samples=samples,
+        prf_hz=_integer(first, 56) / 1000.0,
+        sampling_hz=_number(led, _SUMMARY + 710, 16) * 1e6,
+        bandwidth_hz=_number(led, _CALIBRATION + 64, 4) * 1e6,
+        pulse_s=_number(led, _SUMMARY + 742, 16) * 1e-6,
+        wavelength_m=_number(led, _SUMMARY + 500, 16),
+        near_range_m=float(_integer(first, 116)),
+        orbit=_orbit(led[_POSITION:]),
+    )
+
+
+def _pulses(stream: BinaryIO, size: int) -> tuple[bytes, bytes, int, int]:
+    """Header of the first and last pulse, number of pulses, and of samples in each."""
+    stream.seek(_DESCRIPTOR)
+    first = stream.read(_HEADER)
+    length = _integer(first, 8)
+    lines, rest = divmod(size - _DESCRIPTOR, max(length, 1))
+    if length <= _HEADER or lines < 1 or rest:
+        raise ValueError("the signal data is cut off or holds something else")
+    stream.seek(_DESCRIPTOR + (lines - 1) * length)
+    return first, stream.read(_HEADER), lines, _integer(first, 24)
+
+
+def _pulse_time(header: bytes) -> datetime:
+    year, day, milliseconds = (_integer(header, offset) for offset in (36, 40, 44))
+    return datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=day - 1, milliseconds=milliseconds)
+
+
+def _orbit(record: bytes) -> Orbit:
+    count, year, month, day = (int(_number(record, 140 + 4 * k, 4)) for k in range(4))
+    epoch = datetime(year, month, day, tzinfo=UTC)
+    times = _number(record, 160, 22) + np.arange(count, dtype=np.float64) * _number(record, 182, 22)
+    vectors = np.array(
+        [[_number(record, 386 + _VECTOR_BYTES * i + 22 * k, 22) for k in range(6)] for i in range(count)]
+    )
+    return Orbit(epoch, times, vectors[:, :3], vectors[:, 3:])
+
+
+def _text(data: bytes, offset: int, width: int) -> str:
+    return str(decode(data, offset, f"A{width}"))
+
+
+def _number(data: bytes, offset: int, width: int) -> float:
+    return float(decode(data, offset, f"F{width}.0"))
+
+
+def _integer(data: bytes, offset: int) -> int:
+    return int(decode(data, offset, "B4"))

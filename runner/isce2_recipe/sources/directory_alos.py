@@ -1,0 +1,69 @@
+"""ALOS scenes in a folder, as archives or unpacked."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.sources.base import AlosRecord
+from isce2_recipe.types import AlosName
+
+_SEARCH = "https://search.asf.alaska.edu"
+
+
+def find_alos(root: Path, names: Sequence[AlosName], log: logging.Logger) -> list[AlosRecord]:
+    """Records made of the scenes' own leaders and pulses, in the order of the names.
+
+    Raises
+    ------
+    InputError
+        If a scene is missing or cannot be read.
+    """
+    places = [locate(root, name) for name in names]
+    log.info("reading %d ALOS scene(s) in %s", len(names), root)
+    return [_record(place) for place in places]
+
+
+def locate(root: Path, name: AlosName) -> Path:
+    """A scene's archive or unpacked folder in ``root/alos``.
+
+    Raises
+    ------
+    InputError
+        If there is neither.
+    """
+    folder = root / "alos"
+    for place in (
+        folder / f"{name}-L1.0.zip",
+        folder / f"{name}.zip",
+        folder / f"{name}-L1.0",
+        folder / str(name),
+    ):
+        if place.exists():
+            return place
+    raise InputError(
+        f"{root} lacks alos/{name}-L1.0.zip",
+        hint=f"download it at {_SEARCH} (dataset ALOS PALSAR, file type L1.0) and put it there",
+    )
+
+
+def _record(place: Path) -> AlosRecord:
+    from isce2_recipe.alos.archive import unpack
+    from isce2_recipe.alos.scene import read_scene
+
+    if place.is_dir():
+        scene = read_scene(place)
+    else:
+        with tempfile.TemporaryDirectory(prefix="isce2-recipe-") as scratch:
+            scene = read_scene(unpack(place, Path(scratch), lambda _fraction, _text: None))
+    return AlosRecord(
+        name=str(scene.name),
+        direction="ASCENDING" if scene.ascending else "DESCENDING",
+        start=scene.start,
+        stop=scene.stop,
+        footprint=scene.footprint,
+        bytes=place.stat().st_size if place.is_file() else None,
+    )
