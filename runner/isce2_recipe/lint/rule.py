@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from isce2_recipe.lint.samples import namespace
 from isce2_recipe.problems import Mark, Severity
 from isce2_recipe.recipe.checking import Scope
 from isce2_recipe.recipe.document import Document, Path
 from isce2_recipe.recipe.model import Recipe, Step
+from isce2_recipe.recipe.samples import Samples, namespace
 
 Profile = Literal["min", "basic", "sar", "shared"]
 PROFILES: tuple[Profile, ...] = ("min", "basic", "sar", "shared")
@@ -99,9 +99,9 @@ class Subject:
         return [(path, value) for path, value in self.scalars if isinstance(value, str)]
 
     @cached_property
-    def samples(self) -> tuple[dict[str, Any], frozenset[str]]:
+    def samples(self) -> Samples:
         """Values for all names, and which of them are real; nothing where the grammar is wrong."""
-        return ({}, frozenset()) if self.scope is None else namespace(self.scope)
+        return Samples({}, frozenset()) if self.scope is None else namespace(self.scope)
 
     def action(self, step: Step) -> Any:
         """The action a step uses; None for parts and unknown actions."""

@@ -4,8 +4,9 @@ from isce2_recipe.recipe.checking import check, dependencies, load
 from isce2_recipe.recipe.loading import Reading, available, find, read, read_text, recipe_error
 from isce2_recipe.recipe.model import Parameter, Recipe, Retry, Step
 from isce2_recipe.recipe.parameters import namespace, resolve_parameters
+from isce2_recipe.recipe.verifying import verify
 
 __all__ = [
     "Parameter", "Reading", "Recipe", "Retry", "Step", "available", "check", "dependencies", "find", "load",
-    "namespace", "read", "read_text", "recipe_error", "resolve_parameters",
+    "namespace", "read", "read_text", "recipe_error", "resolve_parameters", "verify",
 ]  # fmt: skip

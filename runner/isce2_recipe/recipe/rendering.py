@@ -12,8 +12,10 @@ from typing import Any
 from isce2_recipe.expressions import ExpressionError, references
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import isce2_xml, templates
+from isce2_recipe.recipe.checking import Actions, Scope
 from isce2_recipe.recipe.isce2_xml import XmlProblem
 from isce2_recipe.recipe.model import Recipe, Step
+from isce2_recipe.recipe.samples import namespace
 
 RENDER_ACTION = "template.render"
 
@@ -30,6 +32,29 @@ def is_xml(step: Step) -> bool:
     """Whether a step renders XML from a template that is named outright."""
     name = step.with_.get("template")
     return step.uses == RENDER_ACTION and isinstance(name, str) and name.removesuffix(".j2").endswith(".xml")
+
+
+def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the XML a recipe's templates would give for these values of its parameters.
+
+    Values that only a run knows are stood in for, and properties filled from them are not judged.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        As loaded and checked.
+    actions : mapping
+        Known actions by name.
+    parameters : mapping
+        Values of all parameters, from `resolve_parameters`.
+    """
+    samples = namespace(Scope(recipe, actions), parameters)
+    problems: list[Problem] = []
+    for step in recipe.steps:
+        tried = samples.fill_in(step.with_.get("values", {})) if is_xml(step) else None
+        if tried is not None:
+            problems += check_rendered(recipe, step, tried[0], known=tried[1])
+    return problems
 
 
 def check_rendered(

@@ -1,7 +1,7 @@
 """Templates filled in, with the way back from every line of the result to the template's line.
 
-A template is looked for in ``templates/`` beside the recipe (or beside its folder), then among those that
-come with the package.
+A template is looked for in ``templates/`` beside the recipe or beside its folder, beside the recipe itself, then
+among those that come with the package.
 """
 
 from __future__ import annotations
@@ -89,8 +89,7 @@ def template_folders(recipe_file: Path | None) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _template_folders(home: Path | None) -> tuple[str, ...]:
-    folders = [] if home is None else [home, home.absolute().parent]
-    own = [folder / "templates" for folder in folders]
+    own = [] if home is None else [home / "templates", home.absolute().parent / "templates", home]
     return tuple(dict.fromkeys(str(folder) for folder in (*own, data_folder("templates"))))
 
 

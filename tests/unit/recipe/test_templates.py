@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from isce2_recipe.recipe import isce2_xml, read_text, templates
-from isce2_recipe.recipe.rendering import check_rendered, is_xml
+from isce2_recipe.actions.registry import load_registry
+from isce2_recipe.errors import ParameterError, RecipeError
+from isce2_recipe.recipe import isce2_xml, read_text, templates, verify
+from isce2_recipe.recipe.rendering import check_rendered, check_values, is_xml
 
 TEMPLATE = """\
 {# A comment
@@ -210,3 +212,29 @@ def test_the_engine_knows_the_same_steps() -> None:
 
     assert isce2_xml.steps("topsApp")[: len(TOPS_STEPS)] == TOPS_STEPS
     assert isce2_xml.steps("nothing") == ()
+
+
+def test_given_values_are_judged_before_a_run(recipe_file: Path) -> None:
+    recipe = read_text(RECIPE, str(recipe_file)).recipe
+    assert recipe is not None
+    registry = load_registry()
+    assert check_values(recipe, registry, {"azimuth": 4, "channel": "hh"}) == []
+    (problem, again) = check_values(recipe, registry, {"azimuth": 4, "channel": "xx"})
+    assert problem.message == "property 'polarization' must be one of vv, vh, hh, hv, instead got 'xx'"
+    assert (problem.line, again.line) == (14, 14)
+
+
+def test_recipe_values_and_templates_are_verified_in_one_go(recipe_file: Path) -> None:
+    registry = load_registry()
+    recipe = read_text(RECIPE, str(recipe_file)).recipe
+    assert recipe is not None
+    assert verify(recipe, registry, {"azimuth": "8"}) == {"azimuth": 8, "channel": "vv"}
+    with pytest.raises(RecipeError, match="instead got 'xx'"):
+        verify(recipe, registry, {"channel": "xx"})
+    with pytest.raises(ParameterError, match="azimuth must be a whole number"):
+        verify(recipe, registry, {"azimuth": "x"})
+    broken = read_text(RECIPE.replace("{{ channel }}", "{{ chanel }}"), str(recipe_file)).recipe
+    assert broken is not None
+    with pytest.raises(RecipeError) as caught:
+        verify(broken, registry, {"azimuth": "x", "azimut": 3})
+    assert [problem.rule for problem in caught.value.problems] == ["IR021", "IR021", "IR005"]

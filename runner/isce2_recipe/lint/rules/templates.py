@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from isce2_recipe.lint.rule import Finding, Rule, Subject, reported, rule
-from isce2_recipe.lint.samples import fill_in
 from isce2_recipe.problems import Mark
 from isce2_recipe.recipe import isce2_xml, templates
 from isce2_recipe.recipe.model import Step
@@ -88,7 +87,7 @@ def isce2_xml_property(subject: Subject) -> Iterator[Finding]:
     if subject.recipe is None:
         return
     for step in subject.steps:
-        tried = fill_in(step.with_.get("values", {}), *subject.samples) if is_xml(step) else None
+        tried = subject.samples.fill_in(step.with_.get("values", {})) if is_xml(step) else None
         if tried is None:
             continue
         for problem in check_rendered(subject.recipe, step, tried[0], known=tried[1]):
@@ -106,7 +105,7 @@ def unstable_template(subject: Subject) -> Iterator[Finding]:
     if subject.recipe is None:
         return
     for step, name, values in _template_steps(subject):
-        tried = fill_in(values, *subject.samples)
+        tried = subject.samples.fill_in(values)
         if tried is None or not any(
             isinstance(value, dict) and len(value) > 1 for value in tried[0].values()
         ):

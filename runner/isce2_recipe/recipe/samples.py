@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -13,21 +13,55 @@ from isce2_recipe.recipe.checking import RUN_FACTS, Scope
 from isce2_recipe.recipe.parameters import normalise
 
 
-def namespace(scope: Scope) -> tuple[dict[str, Any], frozenset[str]]:
-    """Values for all names of a recipe, and which are real: defaults and what is derived from them."""
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Values for the names of a recipe.
+
+    Attributes
+    ----------
+    names : Mapping
+        All that expressions may read.
+    known : frozenset of str
+        Those that are real: values given, defaults, and what is derived from them.
+    """
+
+    names: Mapping[str, Any]
+    known: frozenset[str]
+
+    def fill_in(self, value: Any) -> tuple[dict[str, Any], frozenset[str]] | None:
+        """A step's ``values:`` evaluated, and which of them are real; None where that fails."""
+        try:
+            values = evaluate(value, self.names)
+        except ExpressionError:
+            return None
+        if not isinstance(values, dict) or not isinstance(value, Mapping):
+            return None
+        return values, frozenset(name for name in values if is_known(value[name], self.known))
+
+
+def namespace(scope: Scope, parameters: Mapping[str, Any] | None = None) -> Samples:
+    """Values for all names of a recipe.
+
+    Parameters
+    ----------
+    scope : Scope
+        The recipe with what its names mean.
+    parameters : mapping, optional
+        Values of all parameters; their defaults, or stand-ins, where there are none.
+    """
     recipe = scope.recipe
     names: dict[str, Any] = {"run": dict.fromkeys(RUN_FACTS, "simulated")}
     known: set[str] = set()
     for name, parameter in recipe.parameters.items():
-        names[name] = _parameter(parameter.schema)
-        if parameter.has_default:
+        names[name] = _parameter(parameter.schema) if parameters is None else parameters[name]
+        if parameters is not None or parameter.has_default:
             known.add(name)
     names["steps"] = {step.id: _outputs(scope.outputs(step)) for step in recipe.steps}
     for name, value in recipe.variables.items():
         names[name] = _variable(value, names)
         if is_known(value, known):
             known.add(name)
-    return names, frozenset(known)
+    return Samples(names, frozenset(known))
 
 
 def is_known(value: Any, known: Set[str]) -> bool:
@@ -76,16 +110,3 @@ def sample(kind: Any) -> Any:
         kinds.NONE: None,
     }
     return plain.get(only, {} if get_origin(only) is dict else "sample")
-
-
-def fill_in(
-    value: Any, names: Mapping[str, Any], known: frozenset[str]
-) -> tuple[dict[str, Any], set[str]] | None:
-    """A step's ``values:`` evaluated with samples, and which are real; None where that fails."""
-    try:
-        values = evaluate(value, names)
-    except ExpressionError:
-        return None
-    if not isinstance(values, dict) or not isinstance(value, Mapping):
-        return None
-    return values, {name for name in values if is_known(value[name], known)}

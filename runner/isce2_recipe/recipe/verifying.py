@@ -1,0 +1,45 @@
+"""A recipe, its parameters and its templates checked in one go, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from isce2_recipe.errors import ParameterError
+from isce2_recipe.recipe.checking import Actions, check
+from isce2_recipe.recipe.loading import recipe_error
+from isce2_recipe.recipe.model import Recipe
+from isce2_recipe.recipe.parameters import resolve_parameters
+from isce2_recipe.recipe.rendering import check_values
+
+
+def verify(recipe: Recipe, actions: Actions, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A value for every parameter, once nothing is wrong with recipe, values and templates.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        As loaded.
+    actions : mapping
+        Known actions by name.
+    given : mapping
+        Values as the user gave them, typed or as text.
+
+    Raises
+    ------
+    RecipeError
+        With everything that is wrong, where any of it is written in the recipe.
+    ParameterError
+        With everything that is wrong, where all of it is in the given values.
+    """
+    problems = [problem for problem in check(recipe, actions) if problem.severity == "error"]
+    try:
+        values = resolve_parameters(recipe, given)
+    except ParameterError as exc:
+        if problems:
+            raise recipe_error((*problems, *exc.problems), recipe.texts()) from None
+        raise
+    problems += check_values(recipe, actions, values)
+    if problems:
+        raise recipe_error(tuple(problems), recipe.texts())
+    return values
