@@ -8,11 +8,9 @@ LABEL org.opencontainers.image.title="isce2-recipe" \
       org.opencontainers.image.description="Declarative InSAR recipes for ISCE2" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.vendor="The isce2-recipe developers" \
-      org.opencontainers.image.documentation="docs/index.md"
+      org.opencontainers.image.vendor="The isce2-recipe developers"
 
-ENV PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1 \
+ENV PYTHONUNBUFFERED=1 \
     NUMBA_CACHE_DIR=/tmp/numba
 
 # The base image may come with a user of that number.
@@ -30,7 +28,6 @@ RUN /opt/conda/envs/isce2-recipe/bin/python -m pip install --no-cache-dir --no-d
     && install --mode 755 /opt/isce2-recipe/docker/entrypoint.sh /usr/local/bin/isce2-recipe-entrypoint
 
 USER ${CONDA_UID}
-SHELL ["/bin/bash", "-l", "-c"]
 WORKDIR /home/conda
 
 ENTRYPOINT ["/usr/local/bin/isce2-recipe-entrypoint"]

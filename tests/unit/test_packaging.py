@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -77,6 +78,28 @@ def test_readme_says_why_every_dependency_is_there():
     readme = (ROOT / "README.md").read_text()
     named = {plain(name) for name in re.findall(r"^\| `([^`]+)` \|", readme, re.MULTILINE)}
     assert set(DEPENDENCIES) <= named
+
+
+def readme_commands() -> list[str]:
+    """Command lines of the README that need nothing but the checkout; runs are only planned."""
+    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    lines = [
+        line.partition("  #")[0].rpartition("&& ")[2].strip()
+        for block in blocks
+        for line in block.splitlines()
+    ]
+    ours = [line for line in lines if line.startswith("isce2-recipe ") and "isce2-recipe app " not in line]
+    return [f"{line} --dry-run" if "--set" in line else line for line in ours]
+
+
+@pytest.mark.parametrize("line", readme_commands())
+def test_readme_commands_work_as_typed(line):
+    words = shlex.split(line)[1:]
+    done = subprocess.run(
+        [sys.executable, "-m", "isce2_recipe", *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 def test_image_serves_both_forms_of_arguments(tmp_path):
