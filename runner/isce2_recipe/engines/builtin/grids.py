@@ -1,7 +1,7 @@
 """Geometry solved on a grid of every second line and eighth sample, and brought to every pixel.
 
 The grid is about as fine as a 30 m DEM, so that nothing of the terrain is lost; what is interpolated is
-smooth. It reaches one node beyond the burst on every side, which cubic interpolation needs.
+smooth. It reaches one node before the burst and two after it, which cubic interpolation reads.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ RANGE, ALONG = range(2)
 
 
 def grid_shape(lines: int, samples: int) -> tuple[int, int]:
-    """Nodes along azimuth and range for a burst; node 1 is the first pixel."""
-    return math.ceil((lines - 1) / LINE_STEP) + 3, math.ceil((samples - 1) / SAMPLE_STEP) + 3
+    """Nodes along azimuth and range for a burst; node 1 is the first pixel, two follow the last."""
+    return (lines - 1) // LINE_STEP + 4, (samples - 1) // SAMPLE_STEP + 4
 
 
 def grid_file(folder: Path, kind: str, swath: int, burst: int) -> Path:

@@ -132,3 +132,11 @@ def test_upsampling_is_exact_on_cubics() -> None:
         grids.upsample(grid, first, *weights, out)
         line, sample = np.mgrid[first:lines, 0:samples]
         assert out == pytest.approx(surface(line, sample), abs=1e-12)
+
+
+@pytest.mark.parametrize("lines", [40, 41, 42])
+@pytest.mark.parametrize("samples", [80, 81, 88])
+def test_the_grid_has_every_node_that_upsampling_reads(lines: int, samples: int) -> None:
+    rows, cols = grids.grid_shape(lines, samples)
+    assert (lines - 1) // grids.LINE_STEP + 3 < rows
+    assert (samples - 1) // grids.SAMPLE_STEP + 3 < cols
