@@ -116,7 +116,7 @@ def _bursts(own: list[str], rest: list[str]) -> Translation:
 
 
 def _options(rest: Sequence[str]) -> dict[str, list[str]]:
-    """Values by option, those of none under the empty name; values are split at blanks, as they used to be."""
+    """Values by option, those of none under the empty name; values are split at blanks, as they were."""
     found: dict[str, list[str]] = {}
     current = ""
     for word in rest:

@@ -6,18 +6,26 @@ full look at a run would not take on trust as well: a file is untouched while si
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from isce2_recipe import __version__
-from isce2_recipe.paths import MEMO
+from isce2_recipe.paths import LOCK, MEMO, RUN_RECORD
 
 _MOST_FOLDERS = 64
 """Work directories looked into where the command line names none."""
+
+_MANY_STEPS = 1000
+
+UP_TO_DATE = "nothing it depends on has changed"
+"""The reason of a step that does not run."""
 
 _WORKDIR = "ISCE2_RECIPE_WORKDIR"
 _PREFIX = "ISCE2_RECIPE_"
@@ -35,14 +43,21 @@ def question(words: Sequence[str], environment: Mapping[str, str]) -> str:
     return hashlib.blake2b(json.dumps(asked).encode(), digest_size=20).hexdigest()
 
 
-def write(workdir: Path, asked: str, watched: Mapping[str, Signature], said: Iterable[str]) -> None:
-    """Remember what was looked at, and what the run told its user."""
-    path = workdir / MEMO
+def write(
+    workdir: Path, asked: str, watched: Mapping[str, Signature], said: Iterable[str], *, ran: bool
+) -> None:
+    """Remember what was looked at, what the run told its user, and whether any step ran."""
+    memo = {"asked": asked, "said": list(said), "ran": ran, "watched": watched}
+    with suppress(OSError):  # it only saves time
+        _replace(workdir / MEMO, json.dumps(memo))
+
+
+def _replace(path: Path, text: str) -> None:
     partial = path.with_suffix(".part")
     try:
-        partial.write_text(json.dumps({"asked": asked, "said": list(said), "watched": watched}))
+        partial.write_text(text, encoding="utf-8")
         partial.replace(path)
-    except OSError:  # it only saves time
+    finally:
         partial.unlink(missing_ok=True)
 
 
@@ -61,10 +76,41 @@ def recall(words: Sequence[str], environment: Mapping[str, str]) -> list[str] | 
             memo = json.loads((folder / MEMO).read_bytes())
         except (OSError, ValueError):
             continue
-        if memo["asked"] == asked and _untouched(memo["watched"]):
+        if memo["asked"] == asked and _untouched(memo["watched"]) and _record(folder, memo):
             said: list[str] = memo["said"]
             return said
     return None
+
+
+def _record(folder: Path, memo: dict[str, Any]) -> bool:
+    """Note in the run's record that nothing ran this time; False where another run is at work."""
+    if not memo["ran"]:
+        return True
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.pread(descriptor, 1, 0):  # someone died holding it
+            return False
+        record = json.loads((folder / RUN_RECORD).read_bytes())
+        for step in record["steps"].values():
+            if step["status"] == "done":
+                step |= {"status": "cached", "reason": UP_TO_DATE}
+        _replace(folder / RUN_RECORD, to_text(record))
+        _replace(folder / MEMO, json.dumps({**memo, "ran": False}))
+    except (OSError, ValueError, LookupError):
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def to_text(record: Mapping[str, Any]) -> str:
+    """A run's record as it is written: for people, unless there is too much of it."""
+    indent = 1 if len(record["steps"]) <= _MANY_STEPS else None
+    return json.dumps(record, indent=indent, ensure_ascii=False) + "\n"
 
 
 def _folders(words: Sequence[str], environment: Mapping[str, str]) -> list[Path]:

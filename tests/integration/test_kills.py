@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -61,10 +62,8 @@ def _kill_somewhere(process: subprocess.Popen[bytes], chance: random.Random) -> 
     for child in _children(process.pid):
         family += [child, *_children(child)]
     victim = chance.choice(family)
-    try:
+    with suppress(ProcessLookupError):
         os.kill(victim, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     if chance.random() < 0.5:
         process.kill()
 
@@ -122,7 +121,7 @@ def test_a_finished_step_in_a_shared_folder_is_not_run_again_after_a_crash_in_th
     write_recipe(tmp_path)
     process = _start(tmp_path)
     workdir = tmp_path / "w"
-    _wait_for(lambda: (workdir / "shared/two_1.dat").exists())
+    _wait_for((workdir / "shared/two_1.dat").exists)
     process.kill()
     process.wait()
     assert call("run", "diamond.yml", "--pause", PAUSE, "--workdir", "w", cwd=tmp_path).returncode == 0

@@ -218,8 +218,8 @@ def _remember(project: Project, outcome: Any, options: Mapping[str, Any], said: 
     partial = options["force"] or options["start"] or options["until"] or options["publish"]
     if partial or "-" in options["params"]:
         return
-    skipped = {name for name, facts in outcome.steps.items() if facts["status"] == "skipped"}
-    memory.remember(project, skipped, tuple(sys.argv[1:]), said, tuple(options["params"]))
+    statuses = {name: facts["status"] for name, facts in outcome.steps.items()}
+    memory.remember(project, statuses, tuple(sys.argv[1:]), said, tuple(options["params"]))
 
 
 def summary(project: Project, outputs: Mapping[str, Any]) -> list[str]:

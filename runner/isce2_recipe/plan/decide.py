@@ -8,6 +8,7 @@ from pathlib import Path
 
 from isce2_recipe.journal.files import FOLDER, Entry
 from isce2_recipe.journal.log import Done, History
+from isce2_recipe.memo import UP_TO_DATE
 from isce2_recipe.plan.folders import Matches, SharedFolder
 from isce2_recipe.plan.keys import Change, Key, changes
 
@@ -69,7 +70,7 @@ def judge(
     if damaged:
         more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
         return Verdict(True, f"its output {damaged[0]}{more} is missing or was changed")
-    return Verdict(False, "nothing it depends on has changed")
+    return Verdict(False, UP_TO_DATE)
 
 
 def _never(step: str, history: History) -> str:

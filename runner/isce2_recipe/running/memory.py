@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from isce2_recipe import memo
@@ -18,7 +18,11 @@ _STEADY_SOURCES = ("asf", "simulated")
 
 
 def remember(
-    project: Project, skipped: set[str], words: tuple[str, ...], said: list[str], files: tuple[str, ...]
+    project: Project,
+    statuses: Mapping[str, str],
+    words: tuple[str, ...],
+    said: list[str],
+    files: tuple[str, ...],
 ) -> None:
     """Let the next run with the same words be answered at once, if that can be done safely.
 
@@ -26,8 +30,8 @@ def remember(
     ----------
     project : Project
         What was run to its end.
-    skipped : set of str
-        Its steps that were skipped.
+    statuses : mapping
+        What became of each of its steps.
     words : tuple of str
         The command line.
     said : list of str
@@ -35,12 +39,15 @@ def remember(
     files : tuple of str
         Files named on the command line.
     """
+    skipped = {name for name, status in statuses.items() if status == "skipped"}
     watched: dict[str, Signature] = {}
     for path, item in _all_watched(project, skipped, files):
         if isinstance(item, bool):
             return
         watched[path] = item
-    memo.write(project.workdir, memo.question(words, os.environ), watched, said)
+    memo.write(
+        project.workdir, memo.question(words, os.environ), watched, said, ran="done" in statuses.values()
+    )
 
 
 _Watched = tuple[str, Signature | bool]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from isce2_recipe import __version__
+from isce2_recipe import __version__, memo
 from isce2_recipe.journal.files import text_digest
 from isce2_recipe.journal.values import encode
 from isce2_recipe.paths import RESOLVED_RECIPE, RUN_RECORD, data_folder
@@ -37,7 +37,7 @@ def write(
     _copy_parts(project.recipe, project.workdir)
     _copy_templates(project)
     record = run_record(project, steps, outputs, command, seconds)
-    _replace(project.workdir / RUN_RECORD, redact(json.dumps(record, indent=1, ensure_ascii=False)) + "\n")
+    _replace(project.workdir / RUN_RECORD, redact(memo.to_text(record)))
 
 
 def _replace(path: Path, text: str) -> None:
