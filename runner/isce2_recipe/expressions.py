@@ -296,6 +296,7 @@ def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
         yield from _walk(child)
 
 
+@lru_cache(maxsize=4096)
 def whole_expression(text: str) -> nodes.Expr | None:
     """The tree of the one expression a text consists of; None where there is other text beside it."""
     if not text.lstrip().startswith("{{"):
@@ -333,9 +334,13 @@ def _evaluate(value: Any, namespace: Mapping[str, Any], path: tuple[str | int, .
 
 def _evaluate_text(text: str, namespace: Mapping[str, Any], path: tuple[str | int, ...]) -> Any:
     try:
-        if whole_expression(text) is None:
+        tree = whole_expression(text)
+        if tree is None:
             parse(text)
             return _compile_text(text).render(namespace)
+        chain = field_chain(tree)
+        if chain is not None:
+            return _follow(chain, namespace)
         result = _compile_expression(text.strip()[2:-2].strip("-+"))(namespace)
         if isinstance(result, Undefined):
             raise UndefinedError(str(result._undefined_message))
@@ -346,6 +351,18 @@ def _evaluate_text(text: str, namespace: Mapping[str, Any], path: tuple[str | in
         raise ExpressionError(f"cannot evaluate: {exc.message}", text=text, path=path) from None
     except (TemplateError, RecipeToolError, TypeError, ValueError, ArithmeticError, LookupError) as exc:
         raise ExpressionError(f"cannot evaluate: {exc}", text=text, path=path) from None
+
+
+def _follow(chain: tuple[str, ...], namespace: Mapping[str, Any]) -> Any:
+    """The value of a plain ``a.b.c``, which most expressions are: no need to compile it."""
+    if chain[0] not in namespace:
+        raise UndefinedError(f"'{chain[0]}' is undefined")
+    value = namespace[chain[0]]
+    for name in chain[1:]:
+        value = _shared().getattr(value, name)
+        if isinstance(value, Undefined):
+            raise UndefinedError(str(value._undefined_message))
+    return value
 
 
 @lru_cache(maxsize=1024)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,7 +88,7 @@ def _lint(
     linter = Linter(load_registry(), options.active)
     reports = _reports(paths, linter, fix, stdin_filename)
     problems = [problem for report in reports for problem in report.problems]
-    texts = {report.document.file: report.document.text for report in reports}
+    texts = {report.file: report.text for report in reports}
     if baseline is not None and not Path(baseline).exists():
         from isce2_recipe.lint import baseline as known_findings
 
@@ -112,7 +113,7 @@ def _reports(paths: Sequence[str], linter: Linter, fix: bool, stdin_filename: st
         return [linter.lint(sys.stdin.read(), stdin_filename or "<stdin>")]
     files = collect(paths)
     if not fix:
-        return lint_files(files, linter)
+        return lint_files(files, linter, jobs=min(4, os.cpu_count() or 1))
     return [_fix_file(Path(file), file, linter) for file in files]
 
 

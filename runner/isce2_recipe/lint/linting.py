@@ -13,11 +13,13 @@ from isce2_recipe.lint.catalogue import RULES, chosen
 from isce2_recipe.lint.ignoring import apply_ignores
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Edit, Finding, Profile, Rule, Subject
 from isce2_recipe.problems import Mark, Problem
-from isce2_recipe.recipe.checking import check_reading
+from isce2_recipe.recipe.checking import check_reading, check_scope
 from isce2_recipe.recipe.document import Document
 from isce2_recipe.recipe.loading import SUFFIXES, Reader, Reading, find_part
 
 STDIN = "-"
+MANY_FILES = 64
+"""From this many files on, starting further processes costs less than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,25 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of linting one text: its problems, and how to put right those that can be."""
+    """What came of linting one text.
 
-    document: Document
+    Attributes
+    ----------
+    file, text : str
+        Its name and what it says.
+    problems : tuple of Problem
+        In the order of the text.
+    edits : tuple of Edit
+        How to put right those that can be.
+    parts : tuple of str
+        Files of the parts it uses.
+    """
+
+    file: str
+    text: str
     problems: tuple[Problem, ...]
     edits: tuple[Edit, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +97,20 @@ class Linter:
         wanted = set(kept)
         edits = [edit for problem, edits in found if problem in wanted for edit in edits]
         edits += [Edit(_span(problem), "") for problem in kept if problem.rule == "IR090"]
-        return Report(reading.document, tuple(sorted(kept, key=_order)), tuple(edits))
+        problems = tuple(sorted(kept, key=_order))
+        return Report(file, text, problems, tuple(edits), tuple(_parts(reading.document)))
+
+    def lint_file(self, file: str) -> Report:
+        """The problems of one file."""
+        return self.lint(_read(Path(file)), file)
 
     def _found(self, reading: Reading) -> list[tuple[Problem, tuple[Edit, ...]]]:
         found = [(problem, _rename(problem)) for problem in reading.problems]
         subject = Subject(reading.document, reading.recipe, self.actions)
-        found += [(problem, ()) for problem in check_reading(reading, self.actions, parts=False)]
+        if subject.scope is not None:
+            found += [(problem, ()) for problem in check_scope(subject.scope)]
+        else:
+            found += [(problem, ()) for problem in check_reading(reading, self.actions, parts=False)]
         for rule in RULES:
             if rule.check is not None and rule.id in self.active:
                 found += [(_problem(rule, one), one.edits) for one in rule.check(subject)]
@@ -148,22 +172,40 @@ def _read(path: Path) -> str:
         raise InputError(f"cannot read '{path}': {exc.strerror}") from None
 
 
-def lint_files(files: Iterable[str], linter: Linter) -> list[Report]:
-    """A report for every file, and for the parts they use."""
+def lint_files(files: Iterable[str], linter: Linter, *, jobs: int = 1) -> list[Report]:
+    """A report for every file, and for the parts they use.
+
+    Parameters
+    ----------
+    files : iterable of str
+        In the order of the reports.
+    linter : Linter
+        What to look for.
+    jobs : int
+        Processes to share the work among. More than one needs a program without threads.
+    """
     reports: list[Report] = []
-    todo, seen = list(files), set[Path]()
+    todo = list(files)
+    seen: set[Path] = set()
     # Syntax trees are many small objects that all live to the end: looking for garbage only costs time.
     gc.disable()
     while todo:
-        file = todo.pop(0)
-        if Path(file).resolve() in seen:
-            continue
-        seen.add(Path(file).resolve())
-        report = linter.lint(_read(Path(file)), file)
-        reports.append(report)
-        todo += _parts(report.document)
+        new = {Path(file).resolve(): file for file in todo if Path(file).resolve() not in seen}
+        seen.update(new)
+        made = _lint_all(list(new.values()), linter, jobs)
+        reports += made
+        todo = [part for report in made for part in report.parts]
     gc.enable()
     return reports
+
+
+def _lint_all(files: list[str], linter: Linter, jobs: int) -> list[Report]:
+    if jobs == 1 or len(files) < MANY_FILES:
+        return [linter.lint_file(file) for file in files]
+    from multiprocessing import get_context
+
+    with get_context("fork").Pool(jobs) as pool:
+        return pool.map(linter.lint_file, files, chunksize=len(files) // (4 * jobs) + 1)
 
 
 def _parts(document: Document) -> list[str]:

@@ -344,7 +344,7 @@ def _wrong_output_field(kind: Any, rest: list[str]) -> Wrong | None:
 
 def _check_step(scope: Scope, step: Step) -> Iterator[Problem]:
     document = scope.recipe.document
-    ids = [one.id for one in scope.recipe.steps]
+    ids = [one.id for one in scope.recipe.steps] if step.needs else []
     for index, name in enumerate(step.needs):
         if name not in ids:
             hint = did_you_mean(name, ids)

@@ -6,7 +6,6 @@ blanks.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -130,6 +129,8 @@ def _wrong_list(text: str, entry: Mapping[str, Any]) -> str | None:
 
 def _items(text: str) -> list[Any]:
     if text.startswith(("[", "(")):
+        import ast
+
         try:
             read = ast.literal_eval(text)
         except (ValueError, SyntaxError):

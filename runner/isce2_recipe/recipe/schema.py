@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -113,6 +112,8 @@ def show(value: Any) -> str:
 
 def closest(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ...]) -> str | None:
     """The known word most like ``word``, where one is alike enough."""
+    from difflib import get_close_matches
+
     folded = {name.lower().replace("-", "_"): name for name in known}
     found = get_close_matches(word.lower().replace("-", "_"), folded, 1, 0.6)
     return folded[found[0]] if found else None

@@ -1,7 +1,7 @@
 """Templates filled in, with the way back from every line of the result to the template's line.
 
-A template is looked for in ``templates/`` beside the recipe or beside its folder, beside the recipe itself, then
-among those that come with the package.
+A template is looked for in ``templates/`` beside the recipe or beside its folder, beside the recipe itself,
+then among those that come with the package.
 """
 
 from __future__ import annotations

@@ -122,8 +122,12 @@ def test_a_condition_on_a_real_choice_is_fine(tmp_path: Path) -> None:
     ("looks", "posting", "clean"), [("20x4", 80, True), ("5x1", 20, True), ("10x2", 200, False)]
 )
 def test_looks_and_posting_go_together(tmp_path: Path, looks: str, posting: int, clean: bool) -> None:
-    text = f"variables:\n  grid: {{looks: {looks}, posting: {posting}}}\n{DEM}"
+    text = f"variables:\n  app: topsApp\n  grid: {{looks: {looks}, posting: {posting}}}\n{DEM}"
     assert (found(tmp_path, text, "IR064") == []) is clean
+
+
+def test_looks_of_other_satellites_are_not_judged(tmp_path: Path) -> None:
+    assert found(tmp_path, f"variables:\n  looks: 4x14\n{DEM}", "IR064") == []
 
 
 def test_every_shipped_recipe_is_clean() -> None:

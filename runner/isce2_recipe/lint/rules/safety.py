@@ -20,6 +20,7 @@ _SECRET_VALUES = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"), "a private key"),
     (re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@{]+:[^/\s:@{]+@"), "a password in an address"),
 )
+_SECRET_PLACES = frozenset(("parameters", "steps", "variables"))
 _SECRET_WORDS = ("AKIA", "ASIA", "eyJ", "gh", "-----BEGIN", "://")
 _SHELL_INPUTS = frozenset(("command", "cmd", "run", "script", "shell"))
 
@@ -33,12 +34,16 @@ def credential(subject: Subject) -> Iterator[Finding]:
     """
     for path, text in subject.texts:
         kind = _secret_kind(text) if any(word in text for word in _SECRET_WORDS) else None
-        if kind is None and _holds_secret(path) and text and not has_expression(text):
+        if kind is None and path[0] in _SECRET_PLACES and _holds_secret(path) and _is_literal(text):
             kind = f"a value for '{_secret_key(path)}'"
         if kind is not None:
             yield subject.at(
                 path, f"{kind} is written in the recipe", "take it out and make it invalid at its issuer"
             )
+
+
+def _is_literal(text: str) -> bool:
+    return text != "" and not has_expression(text)
 
 
 def _secret_kind(text: str) -> str | None:
@@ -60,7 +65,7 @@ def _holds_secret(path: tuple[str | int, ...]) -> bool:
     if path[:1] == ("parameters",):
         return len(path) == 3 and path[2] == "default" and _is_secret_name(str(path[1]))
     last = next((part for part in reversed(path) if isinstance(part, str)), "")
-    return path[:1] in (("steps",), ("variables",)) and _is_secret_name(last)
+    return _is_secret_name(last)
 
 
 @rule("IR041", "error", "basic")

@@ -141,8 +141,10 @@ def unusual_looks(subject: Subject) -> Iterator[Finding]:
     """Looks that make pixels far from square, or that do not go with the posting.
 
     A Sentinel-1 IW sample is about 4 m on the ground in range and 14 m in azimuth, so 20x4, 10x2 and 5x1 make
-    pixels of about 80 m, 40 m and 20 m.
+    pixels of about 80 m, 40 m and 20 m. Recipes that have nothing to do with Sentinel-1 are left alone.
     """
+    if not _is_sentinel1(subject):
+        return
     for path, text in subject.texts:
         if path[-1] not in ("looks", "default") or "looks" not in path or not re.fullmatch(r"\d+x\d+", text):
             continue
@@ -157,6 +159,12 @@ def unusual_looks(subject: Subject) -> Iterator[Finding]:
                 "range looks are about five times azimuth's",
             )
         yield from _posting(subject, path, looks)
+
+
+def _is_sentinel1(subject: Subject) -> bool:
+    """Whether a recipe fetches Sentinel-1 data, runs topsApp, or names one of its granules or shared types."""
+    words = ("sentinel1.", "topsApp", "S1A_", "S1B_", "S1C_", "S1D_", "S1_", "burst_name", "slc_name")
+    return any(word in subject.document.text for word in words)
 
 
 def _posting(subject: Subject, path: Path, looks: Looks) -> Iterator[Finding]:
