@@ -26,6 +26,7 @@ PHASE_SIGMA = "phsig.cor"
 PHASE_SIGMA_UNMASKED = "phsig.cor.unmasked"
 UNWRAPPED = "filt_topophase.unw"
 DEM_CROP = "dem.crop"
+LINE_OF_SIGHT = "los.rdr"
 LATITUDE_FULL = "lat.rdr.full"
 LONGITUDE_FULL = "lon.rdr.full"
 

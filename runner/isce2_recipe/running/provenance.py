@@ -7,12 +7,13 @@ import platform
 import shlex
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe import __version__, memo
-from isce2_recipe.journal.files import text_digest
+from isce2_recipe.journal.files import json_digest, text_digest
 from isce2_recipe.journal.values import encode
 from isce2_recipe.paths import RESOLVED_RECIPE, RUN_RECORD, data_folder
 from isce2_recipe.plan.project import Project
@@ -33,11 +34,21 @@ def write(
     redact: Callable[[str], str],
 ) -> None:
     """Write the records of a run into its work directory."""
-    _replace(project.workdir / RESOLVED_RECIPE, redact(resolved_text(project)))
+    _write_resolved(project, redact)
     _copy_parts(project.recipe, project.workdir)
     _copy_templates(project)
     record = run_record(project, steps, outputs, command, seconds)
     _replace(project.workdir / RUN_RECORD, redact(memo.to_text(record)))
+
+
+def _write_resolved(project: Project, redact: Callable[[str], str]) -> None:
+    """Write the resolved recipe, unless it is there already."""
+    path = project.workdir / RESOLVED_RECIPE
+    head = redact(_head(project))
+    with suppress(OSError, UnicodeDecodeError), path.open(encoding="utf-8") as file:
+        if file.read(len(head)) == head:
+            return
+    _replace(path, head + redact(dump(_resolved(project))))
 
 
 def _replace(path: Path, text: str) -> None:
@@ -125,11 +136,12 @@ def _resolved(project: Project) -> dict[str, Any]:
     return data
 
 
-def resolved_text(project: Project) -> str:
-    """A recipe that runs again as it is, with the values of this run."""
+def _head(project: Project) -> str:
+    """The resolved recipe's first lines; its fingerprint tells whether the rest is there already."""
     return (
         f"# What ran here, by isce2-recipe {__version__}: every parameter has its value of this run.\n"
-        f"# To run it again: {rerun_command(project)}\n" + dump(_resolved(project))
+        f"# To run it again: {rerun_command(project)}\n"
+        f"# Fingerprint: {json_digest(_resolved(project))}\n"
     )
 
 
