@@ -62,11 +62,15 @@ class Agreement:
 
 
 @action("simulation.compare", version=1)
-def compare(ctx: Context, *, layers: dict[str, Path], truth: Path) -> Agreement:
-    """Compare a product's unwrapped phase with the truth."""
+def compare(
+    ctx: Context, *, layers: dict[str, Path], truth: Path, wavelength_m: float | None = None
+) -> Agreement:
+    """Compare a product's unwrapped phase with the truth; without a wavelength it is Sentinel-1's."""
     from isce2_recipe.products import agreement
 
-    found = agreement.compare(layers["unw_phase"], layers["conncomp"], layers["water_mask"], truth)
+    wavelength = wavelength_m or agreement.WAVELENGTH_M
+    files = (layers["unw_phase"], layers["conncomp"], layers["water_mask"])
+    found = agreement.compare(*files, truth, wavelength)
     rms_mm, p95_mm = round(1e3 * found.rms_m, 3), round(1e3 * found.p95_m, 3)
     summary = (
         f"displacement agrees with the truth to {rms_mm:.2f} mm RMS (95 % within {p95_mm:.2f} mm), "

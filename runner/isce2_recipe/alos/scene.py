@@ -83,6 +83,44 @@ class AlosScene:
         return "FBS" if self.bandwidth_hz > 20e6 else "FBD"
 
     @property
+    def direction(self) -> str:
+        """``ASCENDING`` or ``DESCENDING``."""
+        return "ASCENDING" if self.ascending else "DESCENDING"
+
+    @property
+    def height_m(self) -> float:
+        """Height of the satellite above the ellipsoid at the first pulse."""
+        return self._nadir[2]
+
+    @property
+    def earth_radius_m(self) -> float:
+        """Distance of the ellipsoid below the satellite from the Earth's centre."""
+        from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+
+        lat, lon, _ = self._nadir
+        return math.dist((0.0, 0.0, 0.0), geodetic_to_ecef(lat, lon, 0.0))
+
+    @property
+    def heading_deg(self) -> float:
+        """Direction of the ground track at the first pulse, degrees clockwise from north, -180 to 180."""
+        lat, lon, _ = self._nadir
+        _, velocity = self.orbit.at(self.orbit.seconds(self.start))
+        east = -math.sin(lon) * velocity[0] + math.cos(lon) * velocity[1]
+        north = math.cos(lat) * velocity[2] - math.sin(lat) * (
+            math.cos(lon) * velocity[0] + math.sin(lon) * velocity[1]
+        )
+        return math.degrees(math.atan2(east, north))
+
+    @property
+    def _nadir(self) -> tuple[float, float, float]:
+        """Latitude and longitude (radians) and height of the satellite at the first pulse."""
+        from isce2_recipe.sar.ellipsoid import ecef_to_geodetic
+
+        position, _ = self.orbit.at(self.orbit.seconds(self.start))
+        place: tuple[float, float, float] = ecef_to_geodetic(*position.tolist())
+        return place
+
+    @property
     def footprint(self) -> tuple[tuple[float, float], ...]:
         """Closed polygon of (longitude, latitude) on the ellipsoid: near, far start, then far, near end."""
         corners = [

@@ -11,7 +11,6 @@ from isce2_recipe.errors import InputError
 
 # Sentinel-1: speed of light over 5.405000454 GHz.
 WAVELENGTH_M = 299792458.0 / 5.405000454e9
-_PHASE_TO_METRES = WAVELENGTH_M / (4.0 * math.pi)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,13 @@ class Agreement:
     pixels: int
 
 
-def compare(unwrapped: Path, components: Path, water_mask: Path, truth: Path) -> Agreement:
+def compare(
+    unwrapped: Path,
+    components: Path,
+    water_mask: Path,
+    truth: Path,
+    wavelength_m: float = WAVELENGTH_M,
+) -> Agreement:
     """The agreement of a product's layers with the truth.
 
     Parameters
@@ -48,6 +53,8 @@ def compare(unwrapped: Path, components: Path, water_mask: Path, truth: Path) ->
         GeoTIFFs on one grid: phase in radians (positive where range increased), labels, 1 on land.
     truth : Path
         GeoTIFF of the displacement in metres, positive where range increased, on any grid.
+    wavelength_m : float
+        Of the radar.
 
     Raises
     ------
@@ -64,14 +71,14 @@ def compare(unwrapped: Path, components: Path, water_mask: Path, truth: Path) ->
     use = np.isfinite(phase) & np.isfinite(known) & (labels > 0) & (land == 1)
     if not use.any():
         raise InputError(f"{unwrapped} and {truth} have no pixel in common to compare")
-    difference = phase[use].astype(np.float64) * _PHASE_TO_METRES - known[use]
+    difference = phase[use].astype(np.float64) * wavelength_m / (4.0 * math.pi) - known[use]
     median = float(np.median(difference))
     off = np.abs(difference - median)
     return Agreement(
         rms_m=float(np.sqrt(np.mean(off**2))),
         median_m=median,
         p95_m=float(np.percentile(off, 95)),
-        wrong_cycles=int((off > WAVELENGTH_M / 4.0).sum()),
+        wrong_cycles=int((off > wavelength_m / 4.0).sum()),
         pixels=int(use.sum()),
     )
 

@@ -13,14 +13,14 @@ _CHUNK_BYTES = 1 << 20
 
 
 def write_zip(folder: Path) -> Path:
-    """``FOLDER.zip`` beside the folder, with one root folder of the same name, files in order of name.
+    """``FOLDER.zip`` beside the folder, with one root folder of the same name, files in order of path.
 
     HyP3's clients expect that the archive unpacks into a folder named like itself.
     """
     path = folder.with_name(f"{folder.name}.zip")
     with zipfile.ZipFile(path, "w") as archive:
-        for file in sorted(folder.iterdir()):
-            entry = zipfile.ZipInfo(f"{folder.name}/{file.name}", _EPOCH)
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(f"{folder.name}/{file.relative_to(folder).as_posix()}", _EPOCH)
             entry.external_attr = 0o100644 << 16
             stored = file.suffix in _COMPRESSED_ALREADY
             entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED

@@ -8,7 +8,7 @@ from typing import Any
 
 from isce2_recipe.paths import data_folder
 
-_TEMPLATE = Path("product", "README.md.txt.j2")
+_TEMPLATE = "README.md.txt.j2"
 
 
 def read_if_there(path: Path) -> str | None:
@@ -16,15 +16,19 @@ def read_if_there(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def template_text(folders: tuple[Path, ...], read: Callable[[Path], str | None] = read_if_there) -> str:
+def template_text(
+    folders: tuple[Path, ...], read: Callable[[Path], str | None] = read_if_there, name: str = _TEMPLATE
+) -> str:
     """The README's template: the first found in the folders, else the one that comes with the package.
 
     Parameters
     ----------
     read : callable
         Reads a text file; None where there is none.
+    name : str
+        Of the template, in the folder ``product``.
     """
-    texts = (read(folder / _TEMPLATE) for folder in (*folders, data_folder("templates")))
+    texts = (read(folder / "product" / name) for folder in (*folders, data_folder("templates")))
     return next(text for text in texts if text is not None)
 
 

@@ -37,6 +37,8 @@ _EARTH_RADIUS_M = 6.371e6
 
 # A part of a real scene (about 19000 pulses of 10304 samples), enough for stripmapApp to work on.
 LINES, SAMPLES = 12288, 3900
+# Pulses before and after a scene whose targets still echo into it: up to 880 Hz of Doppler.
+APERTURE_LINES = 3800
 LEAST_LINES, LEAST_SAMPLES = 256, PULSE_SAMPLES + 256
 MOST_LINES, MOST_SAMPLES = 20480, 10304
 
@@ -60,6 +62,17 @@ class Acquisition:
     flight: Pass
     lines: int
     samples: int
+
+    @property
+    def margin_lines(self) -> int:
+        """Lines of ground before the first pulse, and after the last, that are simulated too.
+
+        A whole aperture, or in a small scene half of the scene.
+        """
+        from scipy.fft import next_fast_len
+
+        margin = min(APERTURE_LINES, self.lines // 2)
+        return (int(next_fast_len(self.lines + 2 * margin)) - self.lines) // 2
 
     @cached_property
     def nominal_start_s(self) -> float:
@@ -98,7 +111,8 @@ class Acquisition:
         return self._polynomial(self.flight.nominal)
 
     def _polynomial(self, flight: Pass) -> Float:
-        start, stop = self.nominal_start_s - 2.0, self.nominal_start_s + self.lines / PRF_HZ + 2.0
+        margin = self.margin_lines / PRF_HZ + 1.0
+        start, stop = self.nominal_start_s - margin, self.nominal_start_s + self.lines / PRF_HZ + margin
         return flight.orbit_around(start, stop).polynomial(start, stop)
 
     @cached_property

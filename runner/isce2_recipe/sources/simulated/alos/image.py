@@ -38,7 +38,7 @@ _BETA = 6.0
 
 
 def render_image(scene: Acquisition, options: Options, cpus: int) -> Pixels:
-    """A scene's image in zero-Doppler coordinates.
+    """A scene's image in zero-Doppler coordinates, with the lines before and after it that echo into it.
 
     Every scatterer at slant range R has the phase ``-4 pi R / wavelength`` and its own.
 
@@ -53,11 +53,12 @@ def render_image(scene: Acquisition, options: Options, cpus: int) -> Pixels:
 
     Returns
     -------
-    ndarray of int16, shape (lines, samples, 2)
+    ndarray of int16, shape (lines + 2 * margin_lines, samples, 2)
         Real and imaginary part; land has about 90 RMS.
     """
+    lines = scene.lines + 2 * scene.margin_lines
     grid = _solve(scene, options, cpus)
-    image = np.empty((scene.lines, scene.samples, 2), dtype=np.int16)
+    image = np.empty((lines, scene.samples, 2), dtype=np.int16)
     carrier = np.zeros((3, scene.samples + 2 * _PAD + 2))
     table = _impulse_response()
     frame = ("alos scatterers", options.seed, scene.flight.path, scene.name.frame)
@@ -83,20 +84,21 @@ def render_image(scene: Acquisition, options: Options, cpus: int) -> Pixels:
         )
 
     with ThreadPoolExecutor(cpus) as pool:
-        list(pool.map(block, range(0, scene.lines, _BLOCK_LINES)))
+        list(pool.map(block, range(0, lines, _BLOCK_LINES)))
     return image
 
 
 def _solve(scene: Acquisition, options: Options, cpus: int) -> Float:
     """Where in the nominal acquisition each node of the scene lies, and how bright it is."""
-    rows = -(-scene.lines // echo.LINE_STEP) + 2 * echo.MARGIN_NODES
+    lines = scene.lines + 2 * scene.margin_lines
+    rows = -(-lines // echo.LINE_STEP) + 2 * echo.MARGIN_NODES
     cols = -(-scene.samples // echo.SAMPLE_STEP) + 2 * echo.MARGIN_NODES
     grid = np.empty((4, rows, cols))
     moving = lobes(scene, options.motion)
 
     def block(first: int) -> None:
         part = np.empty((4, min(_GRID_ROWS, rows - first), cols))
-        late = first * echo.LINE_STEP / PRF_HZ
+        late = (first * echo.LINE_STEP - scene.margin_lines) / PRF_HZ
         echo.solve_geometry(
             scene.poly,
             scene.start_s + late,

@@ -4,7 +4,7 @@ A scatterer at slant range R and zero-Doppler time t0 returns, at pulse time t a
 sample's, ``exp(-j 4 pi r / wavelength) * exp(j pi K (u' - tau / 2)^2)`` for ``0 <= u' <= tau``, where
 ``r = sqrt(R^2 + v^2 (t - t0)^2)``, ``u' = u - 2 r / c`` and ``K = -bandwidth / tau``. In the range-Doppler
 domain that is a phase in every range bin, a shift in range, and a filter across the range spectrum which the
-whole swath shares. Echoes from beyond the scene's edges are taken from its opposite edges; focusing puts them
+whole swath shares. Echoes from beyond the image's edges are taken from its opposite edges; focusing puts them
 outside of where a focused image has full resolution.
 """
 

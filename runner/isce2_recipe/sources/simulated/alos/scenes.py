@@ -53,7 +53,9 @@ def write_scene(
     progress(0.0, f"image of {scene.name}")
     image = render_image(scene, options, cpus)
     progress(0.3, f"echoes of {scene.name}")
-    signal = quantize(echoes(image, swath_of(scene, _mean_height(scene, options.seed)), cpus))
+    swath = swath_of(scene, _mean_height(scene, options.seed))
+    inside = slice(scene.margin_lines, scene.margin_lines + scene.lines)
+    signal = quantize(echoes(image, swath, cpus)[inside])
     del image
     progress(0.9, f"archive of {scene.name}")
     target = folder / f"{scene.name}-L1.0.zip"

@@ -1,0 +1,295 @@
+"""ALOS PALSAR: check a pair of scenes, find, fetch and compare them, package what stripmapApp made."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe import __version__
+from isce2_recipe.actions.base import Context, Read, action
+from isce2_recipe.alos import pairs
+from isce2_recipe.errors import EngineMissing, InputError
+from isce2_recipe.sources.alos_catalog import read_alos_catalog, write_alos_catalog
+from isce2_recipe.sources.base import AlosRecord
+from isce2_recipe.types import AlosName, Bounds, Looks
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A pair of scenes that can be processed.
+
+    Attributes
+    ----------
+    reference, secondary : str
+        Names of the older and the newer scene.
+    days : int
+        Time between them.
+    """
+
+    reference: str
+    secondary: str
+    days: int
+
+
+@action("alos.check_pair", version=1, uses=("engine",))
+def check_pair(ctx: Context, *, reference: str, secondary: str) -> Pair:
+    """Check that two scenes make a pair, and that the engine can focus raw data."""
+    pair = pairs.check_pair(reference, secondary)
+    if ctx.engine.name == "builtin":
+        raise EngineMissing(
+            "the builtin engine cannot focus ALOS scenes: it runs topsApp only, not stripmapApp",
+            hint="install ISCE2 (conda install -c conda-forge isce2) and use --engine isce2, or run this in "
+            "the project's container",
+        )
+    ctx.log.info("%s and %s, %d days apart", pair.reference, pair.secondary, pair.days)
+    return Pair(str(pair.reference), str(pair.secondary), pair.days)
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """What the catalogue says of a pair.
+
+    Attributes
+    ----------
+    catalog : Path
+        JSON list of scene records, reference first.
+    bounds : list of float
+        West, south, east, north of what both scenes show, degrees.
+    direction : str
+        ASCENDING or DESCENDING.
+    """
+
+    catalog: Path
+    bounds: list[float]
+    direction: str
+
+
+@action("alos.find_scenes", version=1, uses=("source",))
+def find_scenes(ctx: Context, *, reference: str, secondary: str) -> Scenes:
+    """Look two scenes up in the source's catalogue."""
+    records = ctx.source.find_alos([AlosName.parse(reference), AlosName.parse(secondary)], ctx.log)
+    for record in records:
+        _refuse_antimeridian(record)
+    box = _common(*records)
+    return Scenes(
+        write_alos_catalog(records, ctx.out / "scenes.json"),
+        [box.west, box.south, box.east, box.north],
+        records[0].direction,
+    )
+
+
+def _refuse_antimeridian(record: AlosRecord) -> None:
+    if record.bounds.east - record.bounds.west > 180.0:
+        raise InputError(
+            f"Products that cross the anti-meridian are not currently supported ({record.name})",
+            hint="choose scenes that lie on one side of 180 degrees",
+        )
+
+
+def _common(first: AlosRecord, second: AlosRecord) -> Bounds:
+    one, other = first.bounds, second.bounds
+    box = Bounds(
+        max(one.west, other.west),
+        max(one.south, other.south),
+        min(one.east, other.east),
+        min(one.north, other.north),
+    )
+    if box.west >= box.east or box.south >= box.north:
+        raise InputError(f"{first.name} and {second.name} do not overlap")
+    return box
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scene on disk.
+
+    Attributes
+    ----------
+    folder : Path
+        Holds its files.
+    image, leader : Path
+        Signal data of HH, and leader.
+    polarizations : list of str
+        Channels that the scene has.
+    """
+
+    folder: Path
+    image: Path
+    leader: Path
+    polarizations: list[str]
+
+
+@action("alos.fetch_scene", version=1, uses=("source",))
+def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> Scene:
+    """Fetch a scene and unpack it; of its channels HH is the one to process."""
+    from isce2_recipe.alos.archive import unpack
+    from isce2_recipe.alos.scene import read_scene
+
+    records = read_alos_catalog(catalog)
+    if scene not in records:
+        raise InputError(f"scene {scene} is not in the catalogue", hint="run the search again")
+    downloads = ctx.out / "download"
+    downloads.mkdir()
+    archive = ctx.source.fetch_alos(
+        records[scene], downloads, ctx.log, lambda done, text: ctx.progress(0.8 * done, text)
+    )
+    folder = unpack(
+        archive, ctx.out / f"{scene}-L1.0", lambda done, text: ctx.progress(0.8 + 0.2 * done, text)
+    )
+    shutil.rmtree(downloads)
+    found = read_scene(folder)
+    if str(found.name) != scene:
+        raise InputError(f"{archive.name} holds {found.name}, not {scene}", hint="fetch the scene again")
+    ctx.log.info("%s: %s %s, %d pulses", scene, found.mode, "+".join(found.polarizations), found.lines)
+    return Scene(folder, found.image, found.leader, list(found.polarizations))
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How two scenes fit together.
+
+    Attributes
+    ----------
+    mode : str
+        FBS or FBD.
+    perpendicular_baseline_m : float
+        At the reference's middle, ISCE2's sign.
+    wavelength_m : float
+        Of the radar.
+    """
+
+    mode: str
+    perpendicular_baseline_m: float
+    wavelength_m: float
+
+
+@action("alos.check_scenes", version=1)
+def check_scenes(ctx: Context, *, reference: Path, secondary: Path) -> Geometry:
+    """Check that two unpacked scenes can be interfered."""
+    from isce2_recipe.alos.baseline import perpendicular_baseline_m
+    from isce2_recipe.alos.scene import read_scene
+
+    first, second = read_scene(reference), read_scene(secondary)
+    if first.mode != second.mode:
+        raise InputError(
+            f"{first.name} was taken in mode {first.mode}, {second.name} in mode {second.mode}",
+            hint="choose two scenes of one mode; stripmapApp would resample neither",
+        )
+    baseline = perpendicular_baseline_m(first, second)
+    ctx.log.info("%s, perpendicular baseline %.1f m", first.mode, baseline)
+    return Geometry(first.mode, round(baseline, 3), first.wavelength_m)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the simulated ground did.
+
+    Attributes
+    ----------
+    displacement : Path
+        GeoTIFF on the DEM's grid: metres along the line of sight, positive where range increased.
+    """
+
+    displacement: Path
+
+
+@action("alos.write_truth", version=1, uses=("source",))
+def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
+    """Write the displacement between two simulated scenes."""
+    reference, secondary = read_alos_catalog(catalog).values()
+    written = ctx.source.write_alos_truth(reference, secondary, dem, ctx.out)
+    if written is None:
+        raise InputError(
+            f"the source {ctx.source.name} does not know the truth",
+            hint="only simulated scenes have one: give --source simulated",
+        )
+    return Truth(written)
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product's folder and archive.
+
+    Attributes
+    ----------
+    name : str
+        What both are called.
+    directory, zip : Path
+        The folder ``NAME`` and the archive ``NAME.zip``.
+    layers : dict of Path
+        GeoTIFFs by layer name.
+    browse : Path
+        A picture of the unwrapped phase.
+    """
+
+    name: str
+    directory: Path
+    zip: Path
+    layers: dict[str, Path]
+    browse: Path
+
+
+def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
+    """What a product says beside what it is made of."""
+    from isce2_recipe.products.stripmap import readme_template
+
+    return [__version__, readme_template(templates, read)]
+
+
+@action("alos.package", version=1, uses=("source", "engine"), fingerprint=_texts)
+def package(
+    ctx: Context,
+    *,
+    folder: Path,
+    reference: Path,
+    secondary: Path,
+    dem: Path,
+    water_mask: Path,
+    looks: str,
+    filter_strength: float = 0.5,
+    split_spectrum: bool = True,
+    unwrapper: str = "snaphu",
+) -> Product:
+    """Package what stripmapApp made: its folders, and maps as of other products.
+
+    Parameters
+    ----------
+    folder : Path
+        ISCE2's folder after its step ``geocode``.
+    reference, secondary : Path
+        Folders of the two scenes.
+    dem, water_mask : Path
+        GeoTIFFs in degrees: metres above the ellipsoid; 1 land, 0 water.
+    looks : str
+        ``RANGExAZIMUTH``.
+    filter_strength : float
+        Exponent of the Goldstein filter.
+    split_spectrum : bool
+        Whether the ionosphere was estimated.
+    unwrapper : str
+        ISCE2's name of the unwrapper.
+    """
+    from isce2_recipe.alos.scene import read_scene
+    from isce2_recipe.products import stripmap
+
+    ingredients = stripmap.Ingredients(
+        folder=folder,
+        dem=dem,
+        water_mask=water_mask,
+        reference=read_scene(reference),
+        secondary=read_scene(secondary),
+        looks=Looks.parse(looks),
+        filter_strength=filter_strength,
+        split_spectrum=split_spectrum,
+        unwrapper=unwrapper,
+        engine=f"{ctx.engine.name} {ctx.engine.version()}",
+        source=ctx.source.name,
+        readme=stripmap.readme_template(ctx.templates),
+    )
+    ctx.log.info("packaging %s", ingredients.name)
+    made = stripmap.make_product(ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
+    browse = made.directory / f"{ingredients.name}_unw_phase.png"
+    return Product(ingredients.name, made.directory, made.zip, made.layers, browse)

@@ -1,0 +1,274 @@
+"""The product of two ALOS scenes: stripmapApp's own folders, and maps beside them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from isce2_recipe import __version__
+from isce2_recipe.alos.baseline import perpendicular_baseline_m
+from isce2_recipe.alos.scene import AlosScene
+from isce2_recipe.errors import InputError
+from isce2_recipe.products import parameter_file
+from isce2_recipe.products.archive import write_zip
+from isce2_recipe.products.browse import write_browse
+from isce2_recipe.products.grid import MapGrid, utm_grid
+from isce2_recipe.products.insar import InsarProduct
+from isce2_recipe.products.layers import LAYERS, Layer, LayerSources, write_layers
+from isce2_recipe.products.rasters import (
+    GeoRaster,
+    GeoTiff,
+    geographic,
+    isce_geocoded,
+    project,
+    publish,
+    scratch_raster,
+)
+from isce2_recipe.products.readme import read_if_there, template_text, write_readme
+from isce2_recipe.types import Looks
+
+_README = "stripmap_README.md.txt.j2"
+# ISCE2's folders as HyP3's plugin delivered them.
+_FOLDERS = ("interferogram", "geometry", "ionosphere")
+# 4x14 looks are about 30 m in range and 44 m in azimuth.
+_PIXEL_M = 40.0
+
+# Made where the range spectrum was split: file in ISCE2's folder, and what becomes of it.
+_IONOSPHERE = {
+    "dispersive_phase": (
+        "ionosphere/dispersive.bil.unwCor.filt.geo",
+        GeoTiff("float32", 0.0, "radian", "Phase of the ionosphere"),
+    ),
+    "nondispersive_phase": (
+        "ionosphere/nondispersive.bil.unwCor.filt.geo",
+        GeoTiff("float32", 0.0, "radian", "Phase of everything but the ionosphere"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredients:
+    """What a stripmap product is made of.
+
+    Attributes
+    ----------
+    folder : Path
+        ISCE2's, after ``geocode``.
+    dem, water_mask : Path
+        GeoTIFFs in degrees: metres above the ellipsoid; 1 land, 0 water.
+    reference, secondary : AlosScene
+        The older and the newer scene.
+    looks : Looks
+        Multilooking window.
+    filter_strength : float
+        Exponent of the Goldstein filter.
+    split_spectrum : bool
+        Whether the ionosphere was estimated.
+    unwrapper, engine, source : str
+        What unwrapped; name and version of what computed; where the inputs came from.
+    readme : str
+        Template of the README.
+    """
+
+    folder: Path
+    dem: Path
+    water_mask: Path
+    reference: AlosScene
+    secondary: AlosScene
+    looks: Looks
+    filter_strength: float
+    split_spectrum: bool
+    unwrapper: str
+    engine: str
+    source: str
+    readme: str
+
+    @property
+    def name(self) -> str:
+        """The product's name, as HyP3's plugin formed it."""
+        return f"{self.reference.name}x{self.secondary.name}"
+
+
+def readme_template(folders: tuple[Path, ...], read: Callable[[Path], str | None] = read_if_there) -> str:
+    """Template of the product's README; see `template_text`."""
+    return template_text(folders, read, _README)
+
+
+def make_product(
+    out: Path, ingredients: Ingredients, *, threads: int, progress: Callable[[float, str], None]
+) -> InsarProduct:
+    """Make the product in the folder ``out``.
+
+    Raises
+    ------
+    InputError
+        If one of the ingredients is missing or does not fit the others.
+    """
+    name = ingredients.name
+    directory = out / name
+    directory.mkdir()
+    prefix = directory / name
+    sources = layer_sources(ingredients.folder, ingredients.dem, ingredients.water_mask)
+    grid = utm_grid(sources.unwrapped.bounds, _PIXEL_M)
+    tags = _tags(ingredients)
+    layers = write_layers(
+        sources,
+        grid,
+        prefix,
+        mask_water=False,
+        tags=tags,
+        threads=threads,
+        progress=lambda fraction, text: progress(0.4 * fraction, text),
+    )
+    made = _write_ionosphere(ingredients.folder, grid, prefix, tags, threads)
+    progress(0.4, "side files")
+    parameter_file.write(directory / f"{name}.txt", parameters(ingredients))
+    write_browse(layers["unw_phase"], prefix)
+    values = _readme_values(grid, ingredients, tuple(made))
+    write_readme(directory / f"{name}_README.md.txt", ingredients.readme, values)
+    progress(0.45, "ISCE2's folders")
+    _copy_folders(ingredients.folder, directory)
+    progress(0.6, "archive")
+    return InsarProduct(directory, write_zip(directory), layers | made)
+
+
+def layer_sources(folder: Path, dem: Path, water_mask: Path) -> LayerSources:
+    """The rasters that stripmapApp geocoded, with the terrain and water mask of the same run.
+
+    Raises
+    ------
+    InputError
+        If one is missing or the geocoded ones do not share a grid.
+    """
+    interferogram = folder / "interferogram"
+    sources = LayerSources(
+        unwrapped=isce_geocoded(interferogram / "filt_topophase.unw.geo"),
+        filtered=isce_geocoded(interferogram / "filt_topophase.flat.geo"),
+        coherence=isce_geocoded(interferogram / "phsig.cor.geo"),
+        components=isce_geocoded(interferogram / "filt_topophase.unw.conncomp.geo"),
+        line_of_sight=isce_geocoded(folder / "geometry" / "los.rdr.geo"),
+        dem=geographic(dem),
+        water_mask=geographic(water_mask),
+    )
+    first = sources.unwrapped
+    for other in (sources.filtered, sources.coherence, sources.components, sources.line_of_sight):
+        if not first.same_grid(other):
+            raise InputError(
+                f"{other.path.stem} and {first.path.stem} in {folder} do not lie on the same grid",
+                hint="they come from different runs; geocode them together again",
+            )
+    return sources
+
+
+def _write_ionosphere(
+    folder: Path, grid: MapGrid, prefix: Path, tags: Mapping[str, str], threads: int
+) -> dict[str, Path]:
+    """Maps of the ionosphere where it was estimated."""
+    made = {}
+    for name, (file, store) in _IONOSPHERE.items():
+        if (folder / f"{file}.vrt").is_file():
+            made[name] = prefix.with_name(f"{prefix.name}_{name}.tif")
+            _write_map(isce_geocoded(folder / file), grid, made[name], store, tags, threads)
+    return made
+
+
+def _write_map(
+    raster: GeoRaster, grid: MapGrid, path: Path, store: GeoTiff, tags: Mapping[str, str], threads: int
+) -> None:
+    """One raster on the map grid, zero being no data."""
+    import numpy as np
+    from rasterio.windows import Window
+
+    scratch = path.with_suffix(".scratch.tif")
+    with scratch_raster(scratch, grid, store, tags) as dataset:
+        for first, part in grid.blocks():
+            source = raster.around(part)
+            if source is None:
+                continue
+            values = raster.read(1, source).astype(np.float32)
+            values[values == 0.0] = np.nan
+            block = project(values[None], raster, source, part, threads=threads)[0]
+            dataset.write(np.nan_to_num(block), 1, window=Window(0, first, part.cols, part.rows))
+    publish(scratch, path, store)
+
+
+def _copy_folders(folder: Path, directory: Path) -> None:
+    """ISCE2's folders, files only: sub-bands' own folders stay behind."""
+    for name in _FOLDERS:
+        if not (folder / name).is_dir():
+            continue
+        (directory / name).mkdir()
+        for file in sorted(path for path in (folder / name).iterdir() if path.is_file()):
+            shutil.copyfile(file, directory / name / file.name)
+
+
+def parameters(ingredients: Ingredients) -> list[tuple[str, str]]:
+    """Keys and values of the parameter file, in HyP3's order where it has them."""
+    first, other = ingredients.reference, ingredients.secondary
+    midnight = first.start.replace(hour=0, minute=0, second=0, microsecond=0)
+    pairs: dict[str, object] = {
+        "Reference Granule": first.name,
+        "Secondary Granule": other.name,
+        "Reference Pass Direction": first.direction,
+        "Reference Orbit Number": first.name.orbit,
+        "Secondary Pass Direction": other.direction,
+        "Secondary Orbit Number": other.name.orbit,
+        "Baseline": round(perpendicular_baseline_m(first, other), 3),
+        "UTC time": (first.start - midnight).total_seconds(),
+        "Heading": round(first.heading_deg, 6),
+        "Spacecraft height": round(first.height_m, 1),
+        "Earth radius at nadir": round(first.earth_radius_m, 1),
+        "Slant range near": first.near_range_m,
+        "Slant range center": round((first.near_range_m + first.far_range_m) / 2, 3),
+        "Slant range far": round(first.far_range_m, 3),
+        "Range looks": ingredients.looks.range,
+        "Azimuth looks": ingredients.looks.azimuth,
+        "INSAR phase filter": "yes" if ingredients.filter_strength > 0 else "no",
+        "Phase filter parameter": ingredients.filter_strength,
+        "Range bandpass filter": "no",
+        "Azimuth bandpass filter": "no",
+        "DEM source": "GLO_30",
+        "DEM resolution (m)": 30,
+        "Unwrapping type": ingredients.unwrapper,
+        "Speckle filter": "yes",
+        "Water mask": "no",
+        "Radar wavelength (m)": first.wavelength_m,
+        "Beam mode": first.mode,
+        "Polarization": "HH",
+        "Split spectrum": "yes" if ingredients.split_spectrum else "no",
+    }
+    return [(key, str(value)) for key, value in pairs.items()]
+
+
+def _tags(ingredients: Ingredients) -> dict[str, str]:
+    return {
+        "PRODUCT": ingredients.name,
+        "SOFTWARE": f"isce2-recipe {__version__}",
+        "ENGINE": ingredients.engine,
+        "INPUTS": ingredients.source,
+        "REFERENCE": str(ingredients.reference.name),
+        "SECONDARY": str(ingredients.secondary.name),
+    }
+
+
+def _readme_values(grid: MapGrid, ingredients: Ingredients, ionosphere: tuple[str, ...]) -> dict[str, object]:
+    zone = f"{grid.epsg % 100}{'N' if grid.epsg < 32700 else 'S'}"
+    layers: tuple[Layer, ...] = LAYERS
+    return {
+        "name": ingredients.name,
+        "version": __version__,
+        "engine": ingredients.engine,
+        "source": ingredients.source,
+        "reference": ingredients.reference,
+        "secondary": ingredients.secondary,
+        "looks": ingredients.looks,
+        "filter_strength": ingredients.filter_strength,
+        "split_spectrum": ingredients.split_spectrum,
+        "unwrapper": ingredients.unwrapper,
+        "projection": f"WGS 84 / UTM zone {zone}",
+        "grid": grid,
+        "layers": {layer.name: layer.store for layer in layers}
+        | {name: _IONOSPHERE[name][1] for name in ionosphere},
+    }
