@@ -12,7 +12,7 @@ from isce2_recipe.types import Bounds
 if TYPE_CHECKING:
     from affine import Affine
 
-_BLOCK_PIXELS = 1 << 18
+_BLOCK_PIXELS = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)

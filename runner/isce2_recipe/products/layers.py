@@ -131,30 +131,24 @@ def _observations(
     if part is None:
         empty = np.full((10, grid.rows, grid.cols), np.nan, np.float32)
         return empty[:8], empty[8:]
-    amplitude, phase = sources.unwrapped.read(1, part), sources.unwrapped.read(2, part)
     filtered = sources.filtered.read(1, part)
+    size = np.abs(filtered)
     incidence, azimuth = sources.line_of_sight.read(1, part), sources.line_of_sight.read(2, part)
     # lv_phi of HyP3: the look vector's direction, anticlockwise from east; ISCE2 counts from north.
     orientation = np.radians(azimuth + 90.0)
-    size = np.abs(filtered)
-    valid = (amplitude != 0) & (size > 0) & (incidence != 0)
+    means = np.empty((8, part.rows, part.cols), np.float32)
     with np.errstate(invalid="ignore", divide="ignore"):
-        phasor = filtered / size
-    means = np.stack(
-        [
-            phasor.real,
-            phasor.imag,
-            phase,
-            sources.coherence.read(1, part),
-            amplitude,
-            np.radians(90.0 - incidence),
-            np.cos(orientation),
-            np.sin(orientation),
-        ]
-    ).astype(np.float32, copy=False)
+        means[0], means[1] = filtered.real / size, filtered.imag / size
+    means[2] = sources.unwrapped.read(2, part)
+    means[3] = sources.coherence.read(1, part)
+    means[4] = sources.unwrapped.read(1, part)
+    means[5] = np.radians(90.0 - incidence)
+    means[6], means[7] = np.cos(orientation), np.sin(orientation)
+    valid = (means[4] != 0) & (size > 0) & (incidence != 0)
     means[:, ~valid] = np.nan
-    components = sources.components.read(1, part)
-    labels = np.where(valid, np.stack([valid, components]), np.nan).astype(np.float32)
+    labels = np.full((2, part.rows, part.cols), np.nan, np.float32)
+    labels[0, valid] = 1.0
+    labels[1, valid] = sources.components.read(1, part)[valid]
     return (
         project(means, sources.unwrapped, part, grid, threads=threads),
         project(labels, sources.unwrapped, part, grid, nearest=True, threads=threads),
