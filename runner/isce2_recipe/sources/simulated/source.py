@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 from pathlib import Path
 
-from isce2_recipe.errors import InputError, ParameterError
+from isce2_recipe.errors import ParameterError
 from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progress
 from isce2_recipe.sources.simulated.acquisition import Slice, pass_at, slice_of
 from isce2_recipe.sources.simulated.options import Options
@@ -44,12 +44,6 @@ class SimulatedSource:
         frame = slice_of(name, self.options)
         swath = _swath(frame, name)
         footprint = burst_footprint(frame, name.relative_burst, swath, self.options.seed)
-        longitudes = [lon for lon, _ in footprint]
-        if max(longitudes) - min(longitudes) > 180.0:
-            raise InputError(
-                f"burst {name} crosses the antimeridian, which is not supported",
-                hint="choose bursts that lie on one side of it",
-            )
         return BurstRecord(
             name=str(name),
             slc=frame.name,
