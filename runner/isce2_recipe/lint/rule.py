@@ -91,7 +91,7 @@ class Subject:
     @cached_property
     def scalars(self) -> list[tuple[Path, Any]]:
         """Every scalar with its path."""
-        return list(_scalars(self.document.data, ()))
+        return list(_scalars(self.data, ()))
 
     @cached_property
     def texts(self) -> list[tuple[Path, str]]:

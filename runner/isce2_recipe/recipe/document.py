@@ -133,14 +133,13 @@ def parse(text: str, file: str) -> Document:
     except YAMLError as exc:
         document.problems.append(Problem(file, 1, 1, 1, 1, "IR009", "error", f"not YAML: {exc}"))
         return document
-    if node is None:
+    data = None if node is None else _Builder(document).build(node)
+    if data is None and not document.problems:
         document.problems.append(
             Problem(
                 file, 1, 1, 1, 1, "IR004", "error", "the file is empty", "a recipe begins with: recipe: 1"
             )
         )
-        return document
-    data = _Builder(document).build(node)
     return Document(file, text, data, document.nodes, document.problems)
 
 

@@ -126,7 +126,7 @@ RECIPES = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_mutated_recipes_get_jsonschemas_verdict(data: st.DataObject) -> None:
     recipe = copy.deepcopy(data.draw(st.sampled_from(RECIPES)))

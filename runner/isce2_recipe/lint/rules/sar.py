@@ -162,7 +162,7 @@ def unusual_looks(subject: Subject) -> Iterator[Finding]:
 
 
 def _is_sentinel1(subject: Subject) -> bool:
-    """Whether a recipe fetches Sentinel-1 data, runs topsApp, or names one of its granules or shared types."""
+    """Whether a recipe fetches Sentinel-1 data, runs topsApp, or names a granule or a shared type of it."""
     words = ("sentinel1.", "topsApp", "S1A_", "S1B_", "S1C_", "S1D_", "S1_", "burst_name", "slc_name")
     return any(word in subject.document.text for word in words)
 
