@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import warnings
 from collections.abc import Callable
@@ -116,10 +117,20 @@ def _run_step(job: Job, step: str) -> None:
         try:
             catalog = function(job) or {}
         except (OSError, MemoryError) as exc:
-            reason = "out of memory" if isinstance(exc, MemoryError) else exc.strerror or str(exc)
-            raise EngineFailed(
-                f"step '{step}' in {job.folder} failed: {reason}",
-                hint=f"make room, then go on with --start={step}",
-            ) from exc
+            raise _failure(job, step, exc) from exc
     remember_step(job.folder, step, catalog)
     job.progress(1.0, "")
+
+
+def _failure(job: Job, step: str, exc: OSError | MemoryError) -> EngineFailed:
+    """What the machine refused, and the step to go on with."""
+    if isinstance(exc, MemoryError):
+        reason, remedy = "out of memory", "give it more memory"
+    else:
+        place = "" if exc.filename is None else f": {exc.filename}"
+        reason = f"{exc.strerror or exc}{place}"
+        full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free space on that disk" if full else "put that right"
+    return EngineFailed(
+        f"step '{step}' in {job.folder} failed: {reason}", hint=f"{remedy}, then go on with --start={step}"
+    )

@@ -370,8 +370,10 @@ def test_a_disk_that_takes_no_more_is_said_plainly(scene: Scene, tmp_path: Path)
     """A folder where the interferogram should go stands for whatever the disk may answer."""
     folder = run(scene.application(tmp_path / "full"), end="ion")
     (folder / "fine_interferogram/IW2/burst_01.int").mkdir(parents=True)
-    with pytest.raises(EngineFailed, match=r"step 'burstifg' in .* failed: Is a directory") as caught:
+    with pytest.raises(
+        EngineFailed, match=r"step 'burstifg' in .* failed: Is a directory: .*burst_01\.int"
+    ) as caught:
         run(folder, start="burstifg")
-    assert caught.value.hint == "make room, then go on with --start=burstifg"
+    assert caught.value.hint == "put that right, then go on with --start=burstifg"
     (folder / "fine_interferogram/IW2/burst_01.int").rmdir()
     run(folder, start="burstifg")
