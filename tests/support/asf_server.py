@@ -87,6 +87,12 @@ def running() -> Iterator[AsfServer]:
             thread.join()
 
 
+def _names(umm: dict[str, Any]) -> set[str]:
+    """What a granule can be asked for by."""
+    ids = umm.get("DataGranule", {}).get("Identifiers", [])
+    return {umm["GranuleUR"], *(entry["Identifier"] for entry in ids)}
+
+
 class _Handler(BaseHTTPRequestHandler):
     state: AsfServer
     protocol_version = "HTTP/1.1"
@@ -121,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _search(self, body: str) -> None:
         asked = parse_qs(body).get("readable_granule_name[]", [])
-        found = [item for item in self.state.items if item["umm"]["GranuleUR"] in asked]
+        found = [item for item in self.state.items if _names(item["umm"]).intersection(asked)]
         self._answer(200, json.dumps({"hits": len(found), "items": found}).encode(), "application/json")
 
     def _authorize(self) -> None:

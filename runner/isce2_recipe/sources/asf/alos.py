@@ -58,7 +58,6 @@ def fetch_alos(record: AlosRecord, folder: Path, client: Client, progress: Progr
         folder / f"{record.name}-{_LEVEL}.zip",
         check=check_zip,
         progress=progress,
-        least_bytes=record.bytes or 0,
     )
     if record.md5 is not None and _md5(path) != record.md5:
         path.unlink()

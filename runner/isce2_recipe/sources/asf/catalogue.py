@@ -119,7 +119,8 @@ def _record(product: Any) -> BurstRecord:
 
 def attribute(product: Any, name: str) -> str:
     """The first value of an additional attribute of an answer."""
-    values = {entry["Name"]: entry["Values"][0] for entry in product.umm["AdditionalAttributes"]}
+    entries = product.umm["AdditionalAttributes"]
+    values = {entry["Name"]: entry["Values"][0] for entry in entries if entry["Values"]}
     return str(values[name])
 
 
