@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache, cached_property
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from isce2_recipe.actions.base import Action
+from isce2_recipe.errors import InputError
 
 GROUP = "isce2_recipe.actions"
 """Entry-point group: the subject as the name, the module with its actions as the value."""
@@ -32,7 +33,8 @@ class Registry(Mapping[str, Action]):
     def __iter__(self) -> Iterator[str]:
         """Names of all actions, sorted; imports every module."""
         for subject in sorted({*self.builtin, *self.installed}):
-            yield from sorted(self.subject(subject))
+            with suppress(InputError):
+                yield from sorted(self.subject(subject))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -55,12 +57,23 @@ class Registry(Mapping[str, Action]):
         }
 
     def subject(self, subject: str) -> dict[str, Action]:
-        """Actions of one subject by name; none where the subject is unknown."""
+        """Actions of one subject by name; none where the subject is unknown.
+
+        Raises
+        ------
+        InputError
+            If another package offers it but cannot be imported.
+        """
         if subject in self.builtin:
             return _actions(subject, f"isce2_recipe.actions.{subject}")
-        if subject in self.installed and find_spec(self.installed[subject]) is not None:
+        if subject not in self.installed:
+            return {}
+        try:
             return _actions(subject, self.installed[subject])
-        return {}
+        except ImportError as exc:
+            module = self.installed[subject]
+            message = f"the actions '{subject}' of the package behind '{module}' cannot be imported: {exc}"
+            raise InputError(message, hint="install the package again, or remove it") from exc
 
 
 @cache

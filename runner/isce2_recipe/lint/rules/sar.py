@@ -141,7 +141,8 @@ def unusual_looks(subject: Subject) -> Iterator[Finding]:
     """Looks that make pixels far from square, or that do not go with the posting.
 
     A Sentinel-1 IW sample is about 4 m on the ground in range and 14 m in azimuth, so 20x4, 10x2 and 5x1 make
-    pixels of about 80 m, 40 m and 20 m. 1x1, no looks at all, is fine too. Recipes that have nothing to do with Sentinel-1 are left alone.
+    pixels of about 80 m, 40 m and 20 m. 1x1, no looks at all, is fine too. Recipes that have nothing to do
+    with Sentinel-1 are left alone.
     """
     if not _is_sentinel1(subject):
         return
