@@ -29,6 +29,7 @@ _MEAN_HEIGHT_M = 520.0
 LAKE_LEVEL_M = 240.0
 # Octaves 6 and 7 of a cache: backscatter.
 _TEXTURE_CELL_M = (5200.0, 1300.0)
+_TEXTURE_STRENGTH = (0.4, 0.22)
 _OCTAVES = 8
 
 # Amplitude of open water; land is about one.
@@ -124,7 +125,8 @@ def reflectivity(cache: Float, n: Vector, seed: int, water: bool) -> float:
     exponent = 0.0
     for k in range(2):
         scale = EARTH_RADIUS_M / _TEXTURE_CELL_M[k]
-        exponent += 0.45 * _noise(cache[6 + k], n[0] * scale, n[1] * scale, n[2] * scale, seed + 6 + k)
+        value = _noise(cache[6 + k], n[0] * scale, n[1] * scale, n[2] * scale, seed + 6 + k)
+        exponent += _TEXTURE_STRENGTH[k] * value
     return math.exp(exponent)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.sources.simulated import ground
+from isce2_recipe.sources.simulated.whole import whole_file
 from isce2_recipe.types import Bounds
 
 Float = NDArray[np.float64]
@@ -78,15 +79,35 @@ def write_dem(path: Path, bounds: Bounds, seed: int) -> None:
 
     One arc second, pixel centres on whole arc seconds.
     """
+    import rasterio
+    from rasterio.windows import Window
+
     check_bounds(bounds)
     grid = _grid_around(bounds)
+    size = {"width": grid.cols, "height": grid.rows}
+    profile = {**_profile("float32", grid.transform), "predictor": 3, **size}
+    with whole_file(path) as partial, rasterio.open(partial, "w", **profile) as raster:
+        for first, heights in _heights(grid, seed):
+            raster.write(heights, 1, window=Window(0, first, *heights.shape[::-1]))
 
-    def heights(part: _Grid) -> NDArray[np.float32]:
+
+def _profile(dtype: str, transform: Any) -> dict[str, Any]:
+    kind = {"driver": "GTiff", "dtype": dtype, "count": 1, "crs": "EPSG:4326", "transform": transform}
+    return {**kind, "compress": "deflate", "zlevel": 1}
+
+
+def _heights(grid: _Grid, seed: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """First row and heights of parts of a DEM, made on threads, in order."""
+
+    def make(first: int) -> NDArray[np.float32]:
+        part = grid.strip(first)
         out = np.empty((part.rows, part.cols), dtype=np.float32)
         ground.height_grid(*part.origin_rad(), out, seed)
         return out
 
-    _write(path, grid, "float32", heights, tiled=False)
+    firsts = range(0, grid.rows, _STRIP_ROWS)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        yield from zip(firsts, pool.map(make, firsts), strict=True)
 
 
 def write_water_tiles(folder: Path, bounds: Bounds, seed: int) -> list[Path]:
@@ -136,34 +157,6 @@ def _grid_around(bounds: Bounds) -> _Grid:
     return _Grid(north, west, north - south + 1, east - west + 1)
 
 
-def _strips(grid: _Grid, make: Any) -> Iterator[tuple[int, Any]]:
-    """Parts of a raster, made on threads, in order."""
-    firsts = range(0, grid.rows, _STRIP_ROWS)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        yield from zip(firsts, pool.map(lambda first: make(grid.strip(first)), firsts), strict=True)
-
-
-def _write(path: Path, grid: _Grid, dtype: str, make: Any, *, tiled: bool) -> None:
-    import rasterio
-    from rasterio.windows import Window
-
-    partial = path.with_name(path.name + ".part")
-    options = {
-        "tiled": tiled,
-        "compress": "deflate",
-        "zlevel": 1,
-        "predictor": 3 if dtype == "float32" else 1,
-    }
-    profile = {"driver": "GTiff", "dtype": dtype, "count": 1, "crs": "EPSG:4326", "transform": grid.transform}
-    try:
-        with rasterio.open(partial, "w", width=grid.cols, height=grid.rows, **profile, **options) as raster:
-            for first, part in _strips(grid, make):
-                raster.write(part, 1, window=Window(0, first, grid.cols, part.shape[0]))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def _write_tile(path: Path, bounds: Bounds, south: int, west: int, seed: int) -> None:
     import rasterio
     from rasterio.transform import from_origin
@@ -180,15 +173,10 @@ def _write_tile(path: Path, bounds: Bounds, south: int, west: int, seed: int) ->
     lat0 = math.radians(south + _TILE_DEG) - (top + 0.5) * second
     ground.water_grid(lat0, math.radians(west) + (left + 0.5) * second, second, water, seed)
     transform = from_origin(west, south + _TILE_DEG, 1.0 / _ARCSECONDS, 1.0 / _ARCSECONDS)
-    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "crs": "EPSG:4326", "transform": transform}
-    options = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate", "sparse_ok": True}
-    partial = path.with_name(path.name + ".part")
-    try:
-        with rasterio.open(partial, "w", width=size, height=size, **profile, **options) as raster:
-            raster.write(water, 1, window=Window(left, top, right - left, bottom - top))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    options = {"width": size, "height": size, "tiled": True, "blockxsize": 512, "blockysize": 512}
+    profile = {**_profile("uint8", transform), **options, "sparse_ok": True}
+    with whole_file(path) as partial, rasterio.open(partial, "w", **profile) as raster:
+        raster.write(water, 1, window=Window(left, top, right - left, bottom - top))
 
 
 def write_displacement(path: Path, dem: Path, reference: Float, secondary: Float) -> None:
@@ -213,15 +201,10 @@ def write_displacement(path: Path, dem: Path, reference: Float, secondary: Float
     profile.pop("interleave", None)
     rows, cols = profile["height"], profile["width"]
     lon0 = math.radians(transform.c + 0.5 * transform.a)
-    partial = path.with_name(path.name + ".part")
-    try:
-        with rasterio.open(partial, "w", **profile) as raster:
-            for first in range(0, rows, _STRIP_ROWS):
-                out = np.empty((min(_STRIP_ROWS, rows - first), cols), dtype=np.float32)
-                lat0 = math.radians(transform.f + (first + 0.5) * transform.e)
-                steps = math.radians(-transform.e), math.radians(transform.a)
-                ground.displacement_grid(lat0, lon0, *steps, reference, secondary, out)
-                raster.write(out, 1, window=Window(0, first, cols, out.shape[0]))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as partial, rasterio.open(partial, "w", **profile) as raster:
+        for first in range(0, rows, _STRIP_ROWS):
+            out = np.empty((min(_STRIP_ROWS, rows - first), cols), dtype=np.float32)
+            lat0 = math.radians(transform.f + (first + 0.5) * transform.e)
+            steps = math.radians(-transform.e), math.radians(transform.a)
+            ground.displacement_grid(lat0, lon0, *steps, reference, secondary, out)
+            raster.write(out, 1, window=Window(0, first, cols, out.shape[0]))

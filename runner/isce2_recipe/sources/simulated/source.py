@@ -11,6 +11,7 @@ from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progr
 from isce2_recipe.sources.simulated.acquisition import Slice, pass_at, slice_of
 from isce2_recipe.sources.simulated.options import Options
 from isce2_recipe.sources.simulated.swaths import Swath
+from isce2_recipe.sources.simulated.whole import whole_file
 from isce2_recipe.types import AlosName, Bounds, BurstName
 
 # Raised whenever the same names would give other bytes.
@@ -171,10 +172,5 @@ def _swath(frame: Slice, name: BurstName) -> Swath:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    try:
+    with whole_file(path) as partial:
         partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

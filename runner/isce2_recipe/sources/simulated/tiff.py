@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe.sources.simulated.whole import whole_file
+
 Pixels = NDArray[np.int16]
 
 _SHORT, _LONG = 3, 4
@@ -16,16 +18,10 @@ _SHORT, _LONG = 3, 4
 
 def write_tiff(path: Path, lines: int, samples: int, blocks: Iterator[Pixels]) -> None:
     """Write blocks of lines, shape (n, samples, 2) each, as one image; it appears whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    header = _header(lines, samples)
-    try:
-        with partial.open("wb") as file:
-            file.write(header)
-            for block in blocks:
-                file.write(np.ascontiguousarray(block, dtype="<i2").data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as partial, partial.open("wb") as file:
+        file.write(_header(lines, samples))
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype="<i2").data)
 
 
 def _header(lines: int, samples: int) -> bytes:
