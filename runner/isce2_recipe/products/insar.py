@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from isce2_recipe.products import parameter_file
 from isce2_recipe.products.archive import write_zip
 from isce2_recipe.products.browse import write_browse
 from isce2_recipe.products.grid import MapGrid, utm_grid
-from isce2_recipe.products.layers import LAYERS, layer_sources, write_layers
+from isce2_recipe.products.layers import LAYERS, LayerSources, layer_sources, write_layers
 from isce2_recipe.products.names import pixel_size_m
 from isce2_recipe.products.parameter_file import Processing
 from isce2_recipe.products.radar import radar_window, write_radar_layers
@@ -89,26 +89,54 @@ def make_product(
     InputError
         If one of the ingredients is missing or does not fit the others.
     """
+
+    def write_texts(prefix: Path, grid: MapGrid) -> None:
+        radar = _write_radar(prefix, ingredients)
+        _write_parameters(prefix, ingredients, radar)
+        readme = prefix.with_name(f"{name}_README.md.txt")
+        write_readme(readme, ingredients.readme, _readme_values(name, grid, ingredients))
+
+    sources = layer_sources(ingredients.folder / MERGED, ingredients.dem, ingredients.water_mask)
+    tags = _tags(name, ingredients)
+    return assemble(name, out, sources, ingredients.processing, tags, write_texts, threads, progress)
+
+
+def assemble(
+    name: str,
+    out: Path,
+    sources: LayerSources,
+    processing: Processing,
+    tags: Mapping[str, str],
+    write_texts: Callable[[Path, MapGrid], None],
+    threads: int,
+    progress: Callable[[float, str], None],
+) -> InsarProduct:
+    """Layers, texts, pictures and archive of the product ``NAME`` in the folder ``out``.
+
+    Parameters
+    ----------
+    tags : mapping
+        Metadata that every layer carries.
+    write_texts : callable
+        Writes whatever else belongs into the product, given the path that its files' names begin with and
+        the layers' grid.
+    """
     directory = out / name
     directory.mkdir()
     prefix = directory / name
-    sources = layer_sources(ingredients.folder / MERGED, ingredients.dem, ingredients.water_mask)
-    grid = utm_grid(sources.unwrapped.bounds, pixel_size_m(ingredients.processing.looks))
+    grid = utm_grid(sources.unwrapped.bounds, pixel_size_m(processing.looks))
     layers = write_layers(
         sources,
         grid,
         prefix,
-        mask_water=ingredients.processing.water_masked,
-        tags=_tags(name, ingredients),
+        mask_water=processing.water_masked,
+        tags=tags,
         threads=threads,
         progress=lambda fraction, text: progress(0.7 * fraction, text),
     )
     progress(0.7, "side files")
-    radar = _write_radar(prefix, ingredients)
-    _write_parameters(prefix, ingredients, radar)
+    write_texts(prefix, grid)
     write_browse(layers["unw_phase"], prefix)
-    readme = directory / f"{name}_README.md.txt"
-    write_readme(readme, ingredients.readme, _readme_values(name, grid, ingredients))
     progress(0.9, "archive")
     return InsarProduct(directory, write_zip(directory), layers)
 

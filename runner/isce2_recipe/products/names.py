@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isce2_recipe.types import BurstName, Looks
+from isce2_recipe.types import Bounds, BurstName, Looks
 
 _SWATHS = (1, 2, 3)
 
@@ -55,14 +55,65 @@ def burst_product_name(
     id4 : str
         See `identifier`.
     """
-    first = min(name.start for name in reference)
-    last = max(name.start for name in secondary)
-    pair = f"{first:%Y%m%d}_{last:%Y%m%d}_{reference[0].polarization}_INT{pixel_size_m(looks)}_{id4}"
+    pair = _pair(reference, secondary, looks, id4)
     if len(reference) == 1:
         burst = reference[0]
         return f"S1_{burst.relative_burst:06d}_IW{burst.swath}_{pair}"
     groups = "-".join(_swath_token(reference, swath) for swath in _SWATHS)
     return f"S1_{relative_orbit:03d}_{groups}_IW_{pair}"
+
+
+def legacy_merged_name(
+    reference: Sequence[BurstName],
+    secondary: Sequence[BurstName],
+    *,
+    looks: Looks,
+    relative_orbit: int,
+    id4: str,
+) -> str:
+    """What HyP3 called merged bursts: ``S1_064__20200604_20200616_VV_INT80_AB12``. MintPy cannot read it."""
+    return f"S1_{relative_orbit:03d}__{_pair(reference, secondary, looks, id4)}"
+
+
+def legacy_slc_name(
+    reference: Sequence[BurstName],
+    secondary: Sequence[BurstName],
+    *,
+    platform: str,
+    bounds: Bounds,
+    looks: Looks,
+    relative_orbit: int,
+    id4: str,
+) -> str:
+    """What HyP3 called products of whole SLCs, by platform, track and corners. MintPy cannot read it.
+
+    ``S1A_064_E053_1_N27_3_E054_1_N27_8_20200604_20200616_VV_INT80_7EB5``
+
+    Parameters
+    ----------
+    bounds : Bounds
+        Of the reference's footprint, degrees.
+    """
+    corners = "_".join(
+        [
+            _angle(bounds.west, "EW", 5),
+            _angle(bounds.south, "NS", 4),
+            _angle(bounds.east, "EW", 5),
+            _angle(bounds.north, "NS", 4),
+        ]
+    )
+    return f"{platform}_{relative_orbit:03d}_{corners}_{_pair(reference, secondary, looks, id4)}"
+
+
+def _angle(degrees: float, letters: str, width: int) -> str:
+    return letters[degrees < 0] + f"{abs(degrees):.1f}".zfill(width).replace(".", "_")
+
+
+def _pair(reference: Sequence[BurstName], secondary: Sequence[BurstName], looks: Looks, id4: str) -> str:
+    """Dates, polarization, pixel and ID, which end every name."""
+    first = min(name.start for name in reference)
+    last = max(name.start for name in secondary)
+    return f"{first:%Y%m%d}_{last:%Y%m%d}_{reference[0].polarization}_INT{pixel_size_m(looks)}_{id4}"
 
 
 def _swath_token(bursts: Sequence[BurstName], swath: int) -> str:

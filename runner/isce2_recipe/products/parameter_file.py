@@ -15,6 +15,9 @@ from isce2_recipe.types import Looks
 _SPACECRAFT_HEIGHT_M = 693000.0
 _EARTH_RADIUS_M = 6337286.638938101
 
+# Of the key "Radar sensing stop".
+RADAR_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%f"
+
 _BASELINE = re.compile(r"<IW-(\d)_Bperp_at_midrange_for_first_common_burst>\s*([^<\s]+)\s*<")
 
 

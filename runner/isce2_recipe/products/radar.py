@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.parameter_file import RadarWindow
+from isce2_recipe.products.parameter_file import RADAR_TIME_FORMAT, RadarWindow
 from isce2_recipe.products.rasters import opened, without_place
 from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.types import Looks
 
 _BLOCK_LOOKED_LINES = 64
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def radar_window(folder: Path, burst: BurstGeometry, looks: Looks) -> RadarWindo
         azimuth_interval_s=burst.azimuth_interval_s * looks.azimuth,
         range_spacing_m=burst.range_spacing_m * looks.range,
         sensing_stop=(burst.start + timedelta(seconds=last * burst.azimuth_interval_s)).strftime(
-            _TIME_FORMAT
+            RADAR_TIME_FORMAT
         ),
     )
 

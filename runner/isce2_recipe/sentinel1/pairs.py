@@ -204,7 +204,7 @@ def _contiguous(reference: _Side, secondary: _Side) -> list[_Problem]:
 
 
 def _contiguity_of(word: str, side: _Side) -> list[_Problem]:
-    numbers = _numbers_by_swath(side)
+    numbers = numbers_by_swath(side)
     problems = []
     for swath, present in numbers.items():
         gaps = [f"{_wrapped(low)} and {_wrapped(high)}" for low, high in pairwise(present) if high - low > 1]
@@ -228,7 +228,7 @@ def _contiguity_of(word: str, side: _Side) -> list[_Problem]:
     return problems
 
 
-def _numbers_by_swath(side: _Side) -> dict[int, list[int]]:
+def numbers_by_swath(side: Sequence[BurstName]) -> dict[int, list[int]]:
     """Burst numbers of each swath, ascending; a pass over the cycle's end goes on counting."""
     over_the_end = any(burst.relative_burst > BURSTS_PER_CYCLE * 3 // 4 for burst in side)
     numbers: dict[int, set[int]] = {}

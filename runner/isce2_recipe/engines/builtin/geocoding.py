@@ -136,9 +136,13 @@ class _Product:
     output: IsceImage
 
 
+Locate = Callable[[range], tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""From rows of a map grid to the radar coordinates (line, sample) of their nodes; -1 where there are none."""
+
+
 def geocode(
     files: Sequence[Path],
-    radar: RadarGrid,
+    radar: RadarGrid | Locate,
     grid: MapGrid,
     dem: IsceImage,
     *,
@@ -156,8 +160,8 @@ def geocode(
     ----------
     files : sequence of Path
         ISCE2 rasters of one geometry.
-    radar : RadarGrid
-        That geometry.
+    radar : RadarGrid or callable
+        That geometry, or what knows where the nodes of ``grid`` are in it.
     grid : MapGrid
         Where to, from `map_grid`.
     dem : IsceImage
@@ -231,26 +235,38 @@ def _in_order(
 
 
 def _strip_maker(
-    products: list[_Product], radar: RadarGrid, dem: NDArray[Any], grid: MapGrid
+    products: list[_Product], radar: RadarGrid | Locate, dem: NDArray[Any], grid: MapGrid
 ) -> Callable[[range], list[NDArray[Any]]]:
     """A function from rows of the map to every product's pixels there, and the heights'."""
     lines = max((product.image.lines for product in products), default=1)
-    stop_s = radar.start_s + lines * radar.line_s
-    poly = radar.orbit.polynomial(radar.start_s - _ORBIT_MARGIN_S, stop_s + _ORBIT_MARGIN_S)
-    axes = np.array([radar.start_s, radar.line_s, radar.near_range_m, radar.sample_m])
+    locate = _zero_doppler(radar, lines, dem, grid) if isinstance(radar, RadarGrid) else radar
     table = _sinc_table()
 
     def make(rows: range) -> list[NDArray[Any]]:
         heights, seen = _heights(dem, grid, rows)
-        nodes = grid.nodes
-        latitudes = np.radians(nodes.first_latitude + nodes.delta_latitude * np.arange(rows.start, rows.stop))
-        longitudes = np.radians(nodes.first_longitude + nodes.delta_longitude * np.arange(grid.cols))
-        line, sample = np.empty((2, *heights.shape))
-        _locate(poly, latitudes, longitudes, heights, axes, stop_s, line, sample)
+        line, sample = locate(rows)
         line[~seen] = -1
         return [*(_take(product, line, sample, table) for product in products), np.trunc(heights)[None]]
 
     return make
+
+
+def _zero_doppler(radar: RadarGrid, lines: int, dem: NDArray[Any], grid: MapGrid) -> Locate:
+    """Radar coordinates from the orbit and the heights."""
+    stop_s = radar.start_s + lines * radar.line_s
+    poly = radar.orbit.polynomial(radar.start_s - _ORBIT_MARGIN_S, stop_s + _ORBIT_MARGIN_S)
+    axes = np.array([radar.start_s, radar.line_s, radar.near_range_m, radar.sample_m])
+    nodes = grid.nodes
+
+    def locate(rows: range) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        heights, _ = _heights(dem, grid, rows)
+        latitudes = np.radians(nodes.first_latitude + nodes.delta_latitude * np.arange(rows.start, rows.stop))
+        longitudes = np.radians(nodes.first_longitude + nodes.delta_longitude * np.arange(grid.cols))
+        line, sample = np.empty((2, *heights.shape))
+        _locate(poly, latitudes, longitudes, heights, axes, stop_s, line, sample)
+        return line, sample
+
+    return locate
 
 
 def _heights(dem: NDArray[Any], grid: MapGrid, rows: range) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -1,0 +1,290 @@
+"""Burst products put together: checked, merged in radar geometry, filtered, geocoded, packaged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isce2_recipe import __version__, paths
+from isce2_recipe.actions.base import Context, Read, action
+from isce2_recipe.types import Bounds, Looks
+
+if TYPE_CHECKING:
+    from isce2_recipe.engines.builtin.looked_bursts import LookedBurst
+    from isce2_recipe.products.burst_products import BurstProduct
+
+_GEOCODED = (
+    paths.PHASE_SIGMA,
+    paths.UNWRAPPED,
+    paths.LINE_OF_SIGHT,
+    paths.FILTERED_INTERFEROGRAM,
+    f"{paths.UNWRAPPED}.conncomp",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """Burst products that can be merged.
+
+    Attributes
+    ----------
+    folders : list of Path
+        By swath and time.
+    reference, secondary : list of str
+        Burst granules, side by side with the folders.
+    looks : str
+        ``RANGExAZIMUTH`` of them all.
+    bounds : list of float
+        West, south, east, north of all pixels, degrees.
+    """
+
+    folders: list[Path]
+    reference: list[str]
+    secondary: list[str]
+    looks: str
+    bounds: list[float]
+
+
+@action("merge.read", version=1)
+def read(ctx: Context, *, directory: Path) -> Products:
+    """Read the burst products in a folder and check that they make one interferogram."""
+    from isce2_recipe.products.burst_products import check_mergeable, read_burst_products
+
+    products = read_burst_products(directory)
+    check_mergeable(products)
+    for product in products:
+        ctx.log.info("%s", product.name)
+    box = _bounds(products)
+    return Products(
+        [product.folder for product in products],
+        [str(product.reference) for product in products],
+        [str(product.secondary) for product in products],
+        str(products[0].looks),
+        [box.west, box.south, box.east, box.north],
+    )
+
+
+def _bounds(products: list[BurstProduct]) -> Bounds:
+    from functools import reduce
+
+    from isce2_recipe.engines.builtin import isceimage
+
+    boxes = []
+    for product in products:
+        limits = []
+        for layer in ("lon_rdr", "lat_rdr"):
+            with isceimage.opened(product.layer(layer)) as dataset:
+                values = dataset.read(1)
+            limits.append((float(values.min()), float(values.max())))
+        (west, east), (south, north) = limits
+        boxes.append(Bounds(west, south, east, north))
+    return reduce(Bounds.union, boxes)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The merged image.
+
+    Attributes
+    ----------
+    lines, samples : int
+        Size, in looks.
+    """
+
+    lines: int
+    samples: int
+
+
+@action("merge.bursts", version=1)
+def bursts(ctx: Context, *, products: list[Path]) -> Merged:
+    """Merge the radar-geometry layers of burst products into ISCE2's folder."""
+    from isce2_recipe.engines.builtin.looked_bursts import merge_looked
+
+    lines, samples = merge_looked(_looked(_read(products)), ctx.out, ctx.progress)
+    ctx.log.info("%d bursts became %d lines x %d samples", len(products), lines, samples)
+    return Merged(lines, samples)
+
+
+def _read(folders: list[Path]) -> list[BurstProduct]:
+    from isce2_recipe.products.burst_products import read_burst_product
+
+    return [read_burst_product(folder) for folder in folders]
+
+
+def _looked(products: list[BurstProduct]) -> list[LookedBurst]:
+    """Where each product lies in the grid of the earliest line and the nearest sample."""
+    from isce2_recipe.engines.builtin.looked_bursts import LookedBurst
+
+    start = min(product.start for product in products)
+    near = min(product.near_range_m for product in products)
+    return [
+        LookedBurst(
+            interferogram=product.layer("wrapped_phase_rdr"),
+            latitude=product.layer("lat_rdr"),
+            longitude=product.layer("lon_rdr"),
+            line_of_sight=product.layer("los_rdr"),
+            swath=product.reference.swath,
+            line=(product.start - start).total_seconds() / product.window.azimuth_interval_s,
+            sample=(product.near_range_m - near) / product.window.range_spacing_m,
+            lines=product.window.lines,
+            samples=product.window.samples,
+            first_valid_line=product.window.first_valid_line,
+            valid_lines=product.window.valid_lines,
+            first_valid_sample=product.window.first_valid_sample,
+            valid_samples=product.window.valid_samples,
+        )
+        for product in products
+    ]
+
+
+@action("merge.filter", version=1)
+def filter_phase(ctx: Context, *, strength: float) -> None:
+    """Filter the merged interferogram and estimate its coherence."""
+    from isce2_recipe.engines.builtin.filtering import filter_interferogram
+
+    filter_interferogram(ctx.out, strength, ctx.cpus)
+
+
+@dataclass(frozen=True, slots=True)
+class Geocoded:
+    """The folder with the geocoded files.
+
+    Attributes
+    ----------
+    folder : Path
+        ISCE2's.
+    """
+
+    folder: Path
+
+
+@action("merge.geocode", version=1)
+def geocode(ctx: Context, *, dem: Path) -> Geocoded:
+    """Put the merged files on a DEM's grid; latitude and longitude of their pixels say where they belong.
+
+    Parameters
+    ----------
+    dem : Path
+        ISCE2 raster, heights above the ellipsoid.
+    """
+    from isce2_recipe.engines.builtin import geocoding, ground_lookup, isceimage
+
+    merged = ctx.out / paths.MERGED
+    header = isceimage.read_header(dem)
+    latitude, longitude = (
+        isceimage.read(merged / name, 1) for name in (paths.LATITUDE_FULL, paths.LONGITUDE_FULL)
+    )
+    known = latitude != 0
+    box = Bounds(
+        float(longitude[known].min()),
+        float(latitude[known].min()),
+        float(longitude[known].max()),
+        float(latitude[known].max()),
+    )
+    grid = geocoding.map_grid(header, box)
+    geocoding.geocode(
+        [merged / name for name in _GEOCODED],
+        ground_lookup.locator(latitude, longitude, grid),
+        grid,
+        header,
+        dem_crop=merged / paths.DEM_CROP,
+        folder=ctx.out,
+        progress=ctx.progress,
+        workers=ctx.cpus,
+    )
+    return Geocoded(ctx.out)
+
+
+@dataclass(frozen=True, slots=True)
+class MergedProduct:
+    """A product's folder and archive.
+
+    Attributes
+    ----------
+    name : str
+        What both are called.
+    directory : Path
+        The folder ``NAME``.
+    zip : Path
+        The archive ``NAME.zip``.
+    layers : dict of Path
+        GeoTIFFs by layer name.
+    browse : Path
+        A picture of the unwrapped phase.
+    """
+
+    name: str
+    directory: Path
+    zip: Path
+    layers: dict[str, Path]
+    browse: Path
+
+
+def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read_text: Read) -> list[str]:
+    from isce2_recipe.products.readme import template_text
+
+    return [__version__, template_text(templates, read_text)]
+
+
+@action("merge.package", version=1, uses=("source",), fingerprint=_texts)
+def package(
+    ctx: Context,
+    *,
+    folder: Path,
+    products: list[Path],
+    dem: Path,
+    water_mask: Path,
+    apply_water_mask: bool,
+    filter_strength: float,
+    unwrapper: str,
+    name_style: str = "multi_burst",
+) -> MergedProduct:
+    """Geocoded product of merged burst products.
+
+    Parameters
+    ----------
+    folder : Path
+        ISCE2's folder after `geocode`.
+    products : list of Path
+        The burst products.
+    dem, water_mask : Path
+        GeoTIFFs in degrees: metres above the ellipsoid; 1 land, 0 water.
+    name_style : str
+        ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's old name of merged products.
+    """
+    from isce2_recipe.products import names
+    from isce2_recipe.products.merged import MergedIngredients, make_merged_product
+    from isce2_recipe.products.parameter_file import Processing
+    from isce2_recipe.products.readme import template_text
+    from isce2_recipe.sar.burst_grid import burst_slot
+
+    found = _read(products)
+    reference, secondary = [each.reference for each in found], [each.secondary for each in found]
+    looks: Looks = found[0].looks
+    track = burst_slot(reference[0].relative_burst, reference[0].swath).relative_orbit
+    id4 = names.identifier(
+        {
+            "products": sorted(each.name for each in found),
+            "apply_water_mask": apply_water_mask,
+            "filter_strength": filter_strength,
+            "unwrapper": unwrapper,
+        }
+    )
+    style = names.legacy_merged_name if name_style == "legacy" else names.burst_product_name
+    name = style(reference, secondary, looks=looks, relative_orbit=track, id4=id4)
+    ctx.log.info("packaging %s", name)
+    ingredients = MergedIngredients(
+        folder=folder,
+        products=tuple(found),
+        relative_orbit=track,
+        dem=dem,
+        water_mask=water_mask,
+        processing=Processing(looks, filter_strength, unwrapper, apply_water_mask),
+        source=ctx.source.name,
+        readme=template_text(ctx.templates),
+    )
+    made = make_merged_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
+    browse = made.directory / f"{name}_unw_phase.png"
+    return MergedProduct(name, made.directory, made.zip, made.layers, browse)

@@ -1,0 +1,295 @@
+"""Burst products read back: what they are of, and whether they can be merged.
+
+The rules and their words are those of HyP3's ``merge_tops_bursts``, without the cases in which it refused
+good products or took bad ones: passes over midnight, horizontal polarization, gaps in either direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from isce2_recipe.errors import InputError, ParameterError
+from isce2_recipe.products.parameter_file import RADAR_TIME_FORMAT, RadarWindow
+from isce2_recipe.sentinel1.pairs import PASS_WINDOW, numbers_by_swath
+from isce2_recipe.types import BurstName, Looks
+
+RADAR_LAYERS = ("wrapped_phase_rdr", "lat_rdr", "lon_rdr", "los_rdr")
+_FOLDERS = "S1_??????_IW?_*"
+_REMEDY = (
+    "merging needs single-burst products with radar-geometry layers; make it again with: "
+    "isce2-recipe run insar_tops_burst --reference {reference} --secondary {secondary}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BurstProduct:
+    """A product of one burst pair that holds what merging needs.
+
+    Attributes
+    ----------
+    folder : Path
+        Unpacked; its files are called like it.
+    reference, secondary : BurstName
+        Granules.
+    parameters : dict of str
+        The parameter file.
+    looks : Looks
+    window : RadarWindow
+        Of its layers in radar geometry.
+    near_range_m : float
+        Slant range of the burst's first sample before multilooking.
+    """
+
+    folder: Path
+    reference: BurstName
+    secondary: BurstName
+    parameters: Mapping[str, str]
+    looks: Looks
+    window: RadarWindow
+    near_range_m: float
+
+    @property
+    def name(self) -> str:
+        """The folder's."""
+        return self.folder.name
+
+    def layer(self, name: str) -> Path:
+        """A GeoTIFF of the product."""
+        return self.folder / f"{self.name}_{name}.tif"
+
+    @property
+    def start(self) -> datetime:
+        """Zero-Doppler time of the burst's first line."""
+        stop = datetime.strptime(self.window.sensing_stop, RADAR_TIME_FORMAT).replace(tzinfo=UTC)
+        line_s = self.window.azimuth_interval_s / self.looks.azimuth
+        return stop - timedelta(seconds=(self.window.lines * self.looks.azimuth - 1) * line_s)
+
+    @property
+    def stop(self) -> datetime:
+        """Zero-Doppler time of the last line used."""
+        return datetime.strptime(self.window.sensing_stop, RADAR_TIME_FORMAT).replace(tzinfo=UTC)
+
+
+def read_burst_products(directory: Path) -> list[BurstProduct]:
+    """All burst products in a folder, by swath and time whatever the folder's own order.
+
+    Raises
+    ------
+    InputError
+        If there are none, or one of them lacks something that merging needs; all of these are named.
+    """
+    folders = sorted(path for path in directory.glob(_FOLDERS) if path.is_dir())
+    if not folders:
+        archives = sorted(path.name for path in directory.glob(f"{_FOLDERS}.zip"))
+        there = f" (but {', '.join(archives)})" if archives else ""
+        raise InputError(
+            f"{directory} holds no burst products{there}",
+            hint="unzip them there first"
+            if archives
+            else "give the folder in which the unzipped products of insar_tops_burst lie",
+        )
+    products, problems = [], []
+    for folder in folders:
+        try:
+            products.append(read_burst_product(folder))
+        except InputError as exc:
+            problems.append(exc)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        lines = "".join(f"\n  - {problem.message}" for problem in problems)
+        raise InputError(f"{len(problems)} products cannot be merged:{lines}", hint=problems[0].hint)
+    return sorted(products, key=lambda product: (product.reference.swath, product.start))
+
+
+def read_burst_product(folder: Path) -> BurstProduct:
+    """One product.
+
+    Raises
+    ------
+    InputError
+        If it lacks a file or a key, naming what is missing and the remedy.
+    """
+    parameters = _parameters(folder / f"{folder.name}.txt")
+    names = [parameters.get(key, "") for key in ("Reference Granule", "Secondary Granule")]
+    remedy = _REMEDY.format(reference=names[0] or "BURST", secondary=names[1] or "BURST")
+    missing = [
+        f"{layer}.tif" for layer in RADAR_LAYERS if not (folder / f"{folder.name}_{layer}.tif").is_file()
+    ]
+    missing += [f"'{key}' in its .txt" for key in _KEYS if key not in parameters]
+    if missing:
+        raise InputError(f"product {folder.name} lacks {', '.join(missing)}", hint=remedy)
+    try:
+        reference, secondary = (BurstName.parse(name) for name in names)
+        return BurstProduct(
+            folder,
+            reference,
+            secondary,
+            parameters,
+            Looks(int(parameters["Range looks"]), int(parameters["Azimuth looks"])),
+            _window(parameters),
+            float(parameters["Slant range near"]),
+        )
+    except (ParameterError, ValueError) as exc:
+        reason = exc.message if isinstance(exc, ParameterError) else str(exc)
+        raise InputError(f"product {folder.name}: its .txt cannot be used: {reason}", hint=remedy) from exc
+
+
+def _parameters(path: Path) -> dict[str, str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as exc:
+        raise InputError(
+            f"{path} cannot be read: {exc.strerror}",
+            hint="unzip the product again; its files belong together",
+        ) from exc
+    pairs = (line.partition(":") for line in lines)
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+_NUMBERS = {
+    "lines": "Radar n lines",
+    "samples": "Radar n samples",
+    "first_valid_line": "Radar first valid line",
+    "valid_lines": "Radar n valid lines",
+    "first_valid_sample": "Radar first valid sample",
+    "valid_samples": "Radar n valid samples",
+}
+_SPACINGS = {
+    "azimuth_interval_s": "Multilook azimuth time interval",
+    "range_spacing_m": "Multilook range pixel size",
+}
+_STOP = "Radar sensing stop"
+_KEYS = (
+    "Reference Granule", "Secondary Granule", "Range looks", "Azimuth looks", "Slant range near",
+    *_NUMBERS.values(), *_SPACINGS.values(), _STOP,
+)  # fmt: skip
+
+
+def _window(parameters: Mapping[str, str]) -> RadarWindow:
+    numbers = {name: int(parameters[key]) for name, key in _NUMBERS.items()}
+    spacings = {name: float(parameters[key]) for name, key in _SPACINGS.items()}
+    return RadarWindow(**numbers, **spacings, sensing_stop=parameters[_STOP])  # type: ignore[arg-type]
+
+
+def check_mergeable(products: Sequence[BurstProduct]) -> None:
+    """Refuse products that do not make one interferogram.
+
+    Raises
+    ------
+    InputError
+        With every rule that is broken.
+    """
+    problems = [
+        *_number(products),
+        *_alike(products),
+        *_one_pass("reference date", [product.reference for product in products]),
+        *_one_pass("secondary date", [product.secondary for product in products]),
+        *_unique(products),
+    ]
+    problems = problems or [*_contiguous(products), *_one_sampling(products)]
+    if len(problems) == 1:
+        raise InputError(problems[0], hint=_HINT)
+    if problems:
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        raise InputError(f"the products cannot be merged:{lines}", hint=_HINT)
+
+
+_HINT = "leave in the folder only products of one pair of passes whose bursts lie side by side"
+
+
+def _number(products: Sequence[BurstProduct]) -> list[str]:
+    if len(products) > 1:
+        return []
+    return [f"Merging needs at least two products, found {', '.join(p.name for p in products) or 'none'}"]
+
+
+def _alike(products: Sequence[BurstProduct]) -> list[str]:
+    values = {
+        "polarization": [product.reference.polarization for product in products],
+        "looks": [str(product.looks) for product in products],
+        "relative orbit": [str(orbit) for orbit in _relative_orbits(products)],
+    }
+    return [
+        f"All products must have the same {what}. Found {', '.join(sorted(set(found)))}."
+        for what, found in values.items()
+        if len(set(found)) > 1
+    ]
+
+
+def _relative_orbits(products: Sequence[BurstProduct]) -> list[int]:
+    """Tracks; a pass over the equator goes on with the track it began on."""
+    from isce2_recipe.sar.burst_grid import CYCLE_ORBITS, burst_slot
+
+    tracks = [burst_slot(p.reference.relative_burst, p.reference.swath).relative_orbit for p in products]
+    first, last = min(tracks), max(tracks)
+    follows = last - first == 1 or (first, last) == (1, CYCLE_ORBITS)
+    numbers = sorted(n for each in numbers_by_swath([p.reference for p in products]).values() for n in each)
+    if set(tracks) == {first, last} and follows and all(b - a <= 1 for a, b in pairwise(numbers)):
+        return [first]
+    return tracks
+
+
+def _one_pass(what: str, names: Sequence[BurstName]) -> list[str]:
+    """Passes last minutes, and may do so over midnight."""
+    starts = sorted(name.start for name in names)
+    if not starts or starts[-1] - starts[0] <= PASS_WINDOW:
+        return []
+    dates = sorted({f"{start:%Y%m%d}" for start in starts})
+    if len(dates) == 1:
+        dates = [f"{start:%Y%m%dT%H%M%S}" for start in (starts[0], starts[-1])]
+    return [f"All products must have the same {what}. Found {', '.join(dates)}."]
+
+
+def _unique(products: Sequence[BurstProduct]) -> list[str]:
+    of: dict[tuple[int, int, str], list[str]] = {}
+    for product in products:
+        of.setdefault(product.reference.identifier, []).append(product.name)
+    return [
+        f"Burst {number:06d} IW{swath} {polarization} is there more than once: {', '.join(sorted(names))}"
+        for (number, swath, polarization), names in sorted(of.items())
+        if len(names) > 1
+    ]
+
+
+def _contiguous(products: Sequence[BurstProduct]) -> list[str]:
+    problems = []
+    numbers = numbers_by_swath([product.reference for product in products])
+    for swath, present in numbers.items():
+        gaps = [f"between {low} and {high}" for low, high in pairwise(present) if high - low > 1]
+        if gaps:
+            problems.append(f"Products for swath IW{swath} are not contiguous (a gap {', '.join(gaps)})")
+    for near, far in pairwise(numbers):
+        if far - near > 1 or not _overlap(_swath(products, near), _swath(products, far)):
+            problems.append(f"Products from swaths IW{near} and IW{far} do not overlap")
+    return problems
+
+
+def _swath(products: Iterable[BurstProduct], swath: int) -> list[BurstProduct]:
+    return [product for product in products if product.reference.swath == swath]
+
+
+def _overlap(near: Sequence[BurstProduct], far: Sequence[BurstProduct]) -> bool:
+    """Whether some bursts of two swaths show the same ground, in time and in range."""
+    return any(
+        a.start < b.stop and b.start < a.stop and b.near_range_m < _far_range_m(a) for a in near for b in far
+    )
+
+
+def _far_range_m(product: BurstProduct) -> float:
+    return product.near_range_m + product.window.samples * product.window.range_spacing_m
+
+
+def _one_sampling(products: Sequence[BurstProduct]) -> list[str]:
+    """Grids that differ in spacing cannot be laid over one another by a shift."""
+    first = products[0].window
+    return [
+        f"{product.name} has other line or sample spacings than {products[0].name}"
+        for product in products[1:]
+        if abs(product.window.azimuth_interval_s / first.azimuth_interval_s - 1) > 1e-6
+        or abs(product.window.range_spacing_m / first.range_spacing_m - 1) > 1e-6
+    ]
