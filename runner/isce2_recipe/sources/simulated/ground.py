@@ -2,8 +2,8 @@
 
 Terrain is gradient noise on the sphere of ellipsoid normals, so that nothing happens at the poles or at the
 antimeridian. Noise cells are 14 km to 430 m wide: features from 30 km down to about 900 m, so that a DEM of
-30 m holds the terrain to centimetres. Slopes rarely reach 18 degrees; IW looks down at 30 and more, so there is
-no layover.
+30 m holds the terrain to centimetres. Slopes rarely reach 18 degrees; IW looks down at 30 and more, so
+there is no layover.
 
 A ``cache`` keeps the corner gradients of each octave's last cell; give every thread its own.
 """
