@@ -16,6 +16,7 @@ _WORKFLOWS = {
     "insar_stripmap": "insar_stripmap",
     "merge_tops_bursts": "merge_tops_bursts",
 }
+_LISTS = ("--reference", "--secondary", "--granules")
 _TIME = slice(14, 29)  # of a burst name: its date and time
 _DEPRECATED = "{} is deprecated. Please use --reference and --secondary."
 
@@ -105,9 +106,7 @@ def _bursts(own: list[str], rest: list[str]) -> Translation:
             )
         older, newer = sorted(pair, key=lambda name: name[_TIME])
         options |= {"--reference": [older], "--secondary": [newer]}
-        notes.append(
-            "--granules is deprecated. Please use --reference and --secondary." if granules else _DEPRECATED
-        )
+        notes.append(_DEPRECATED.format("--granules" if granules else "The positional argument for granules"))
     elif not ("--reference" in options and "--secondary" in options):
         raise UsageError(
             "Either --reference and --secondary, or the positional granules argument, must be provided."
@@ -118,15 +117,16 @@ def _bursts(own: list[str], rest: list[str]) -> Translation:
 def _options(rest: Sequence[str]) -> dict[str, list[str]]:
     """Values by option, those of none under the empty name; values are split at blanks, as they were."""
     found: dict[str, list[str]] = {}
-    current = ""
+    current, full = "", False
     for word in rest:
         name, equals, value = word.partition("=")
         if name.startswith("--"):
-            current = name.replace("_", "-")
+            current, full = name.replace("_", "-"), bool(equals)
             found[current] = value.split() if equals else []
-        else:
-            single = current not in ("", "--reference", "--secondary", "--granules") and found[current]
-            found.setdefault("" if single else current, []).extend(word.split())
+            continue
+        many = current in ("", *_LISTS)
+        found.setdefault("" if full and not many else current, []).extend(word.split())
+        full = True
     return found
 
 

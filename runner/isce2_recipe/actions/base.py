@@ -66,8 +66,8 @@ Fingerprint = Callable[[Mapping[str, Any], tuple[Path, ...], Read], object]
 Preview = Callable[[Mapping[str, Any], tuple[Path, ...]], Mapping[str, object]]
 """From the inputs, as far as they are known before a run, to what a plan shows of a step.
 
-What is not known yet is the text of its expression. ``rendered`` is a text the step will write, ``downloads``
-a list of ``(name, bytes or None)``.
+Files of the work directory are relative to it; what is not known yet is the text of its expression.
+``rendered`` is a text the step will write, ``downloads`` a list of ``(name, bytes or None)``.
 """
 
 Check = Callable[[Mapping[str, Any]], object]

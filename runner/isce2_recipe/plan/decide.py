@@ -10,6 +10,7 @@ from isce2_recipe.journal.files import FOLDER, Entry
 from isce2_recipe.journal.log import Done, History
 from isce2_recipe.memo import UP_TO_DATE
 from isce2_recipe.plan.folders import Matches, SharedFolder
+from isce2_recipe.plan.graph import values_with_paths
 from isce2_recipe.plan.keys import Change, Key, changes
 
 
@@ -62,7 +63,7 @@ def judge(
         return Verdict(True, _never(step, history))
     if done.key != key.digest:
         found = tuple(changes(done.parts, key.parts))
-        return Verdict(True, _changed(found), found)
+        return Verdict(True, _changed(found, key), found)
     if shared is not None:
         damaged = shared[0].damage(done, shared[1], matches)
     else:
@@ -80,11 +81,26 @@ def _never(step: str, history: History) -> str:
     return "it failed the last time" if record.get("ended") else "it was cut off the last time"
 
 
-def _changed(found: tuple[Change, ...]) -> str:
+def _changed(found: tuple[Change, ...], key: Key) -> str:
+    """The change that tells most: a value rather than a file, a file rather than what came before."""
     if not found:
         return "its key changed"
+    ranked = sorted(found, key=lambda change: (change.name.startswith("folder."), _is_content(change)))
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    return f"{found[0]}{more}"
+    return f"{_words(ranked[0], key)}{more}"
+
+
+def _is_content(change: Change) -> bool:
+    return change.name.endswith(".content")
+
+
+def _words(change: Change, key: Key) -> str:
+    if change.name == "folder.before":
+        return f"what the steps before it left in {key.parts['folder']['name']} has changed"
+    if _is_content(change):
+        file = dict(values_with_paths(key.parts)).get(f"{change.name.removesuffix('.content')}.file")
+        return f"{file} has changed" if file else f"{change.name.removeprefix('inputs.')} has changed"
+    return str(change).removeprefix("inputs.")
 
 
 def own_damage(done: Done, matches: Matches, workdir: Path) -> list[str]:

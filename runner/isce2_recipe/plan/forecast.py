@@ -158,9 +158,19 @@ class _Planner:
         if node.action.preview is None:
             return {}
         try:
-            return dict(node.action.preview(inputs, self._project.templates))
+            here = _relative(dict(inputs), self._project.workdir)
+            return dict(node.action.preview(here, self._project.templates))
         except RecipeToolError as exc:
             return {"problem": exc.message}
+
+
+def _relative(value: Any, workdir: Path) -> Any:
+    """A value with the files of the work directory relative to it."""
+    if isinstance(value, Path):
+        return value.relative_to(workdir) if value.is_relative_to(workdir) else value
+    if isinstance(value, Mapping):
+        return {key: _relative(item, workdir) for key, item in value.items()}
+    return [_relative(item, workdir) for item in value] if isinstance(value, list) else value
 
 
 def _partly(value: Any, names: Mapping[str, Any]) -> Any:
@@ -222,8 +232,3 @@ def _step_json(one: Forecast) -> dict[str, Any]:
         "seconds": one.seconds,
         **one.shows,
     }
-
-
-def relative(path: Path, base: Path) -> str:
-    """A path as short as it can be said."""
-    return str(path.relative_to(base)) if path.is_relative_to(base) else str(path)

@@ -244,9 +244,14 @@ class Scheduler:
     def _judge(self, node: Node, key: Key) -> Verdict:
         if node.id in self._forced:
             return Verdict(True, self._forced[node.id])
-        return decide.judge(
-            node.id, key, self._project.history, self._matches, self._project.workdir, self._shared(node)
-        )
+        shared = self._shared(node)
+        project = self._project
+        verdict = decide.judge(node.id, key, project.history, self._matches, project.workdir, shared)
+        if verdict.run and not verdict.changes and shared is not None and node.id in project.history.done:
+            for name in reversed(shared[0].steps[: shared[1]]):
+                if self.report.steps.get(name, {}).get("status") == "done":
+                    return Verdict(True, f"{name} ran again before it in {node.folder}")
+        return verdict
 
     def _shared(self, node: Node) -> Any:
         if node.folder is None:

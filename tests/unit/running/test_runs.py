@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from support.runs import DIAMOND, call, contents, events, statuses, write_recipe
 
 ALL = ("left", "right", "both", "one", "two", "three", "last")
@@ -204,7 +205,7 @@ def test_a_part_has_its_own_names_folders_and_outputs(tmp_path: Path) -> None:
 def test_explain_says_what_changed(done: Path) -> None:
     _again(done, "--text", "other")
     explained = call("explain", done, "left", cwd=done.parent)
-    assert "left: done, because inputs.text: left hello -> left other" in explained.stdout
+    assert "left: done, because text: left hello -> left other" in explained.stdout
     as_json = json.loads(call("explain", done, "left", "--json", cwd=done.parent).stdout)
     assert as_json["changes"] == [["inputs.text", "left hello", "left other"]]
     unknown = call("explain", done, "lft", cwd=done.parent)
@@ -225,7 +226,7 @@ def test_the_plan_says_what_a_run_would_do_and_writes_nothing(done: Path) -> Non
     before = contents(done)
     planned = call("plan", "diamond.yml", "--workdir", "w", "--text", "other", "--json", cwd=done.parent)
     found = {one["step"]: (one["status"], one["reason"]) for one in json.loads(planned.stdout)["steps"]}
-    assert found["left"] == ("run", "inputs.text: left hello -> left other")
+    assert found["left"] == ("run", "text: left hello -> left other")
     assert found["both"] == ("run", "left runs before it")
     assert found["right"][0] == "cached"
     assert contents(done) == before
@@ -249,7 +250,8 @@ def test_events_come_one_a_line_in_order(tmp_path: Path) -> None:
 
 def test_missing_input_file(tmp_path: Path) -> None:
     text = (
-        "recipe: 1\nname: missing\nsummary: Reads what is not there.\nsteps:\n  - id: read\n    uses: quick.join\n"
+        "recipe: 1\nname: missing\nsummary: Reads what is not there.\nsteps:\n"
+        "  - id: read\n    uses: quick.join\n"
         "    with: {files: [nowhere.txt]}\n"
     )
     failed = call("run", write_recipe(tmp_path, text), "--workdir", "w", cwd=tmp_path)

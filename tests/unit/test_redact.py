@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from isce2_recipe.redact import known_secrets, redactor
+
+SECRET = 'p/ss"w+rd=1'
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        SECRET,
+        json.dumps(SECRET),
+        quote(SECRET, safe=""),
+        quote(SECRET),
+        base64.b64encode(SECRET.encode()).decode(),
+    ],
+)
+def test_every_form_of_a_secret_is_taken_out(form: str) -> None:
+    clean = redactor(frozenset({SECRET}))(f"before {form} after")
+    assert "***" in clean
+    assert "w+rd" not in clean
+    assert clean.startswith("before ")
+    assert clean.endswith(" after")
+
+
+def test_what_counts_as_secret(tmp_path: Path) -> None:
+    (tmp_path / ".netrc").write_text(
+        "machine a.b login me password from-netrc\nmachine c.d login me password x\n"
+    )
+    found = known_secrets(
+        {
+            "HOME": str(tmp_path),
+            "EARTHDATA_TOKEN": "a-long-token",
+            "EARTHDATA_USERNAME": "someone",
+            "AWS_SECRET_ACCESS_KEY": "a-secret-key",
+            "AWS_REGION": "us-west-2",
+            "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/token",
+            "MY_PASSWORD": "short",
+        }
+    )
+    plain = {value for value in found if not value.startswith("bWU6")}
+    assert plain == {"a-long-token", "a-secret-key", "from-netrc"}
+    assert base64.b64encode(b"me:from-netrc").decode() in found
+
+
+def test_without_secrets_a_text_stays_as_it_is() -> None:
+    assert redactor(frozenset())("a text") == "a text"
+
+
+def test_a_broken_netrc_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / ".netrc").write_text("machine\n")
+    assert known_secrets({"HOME": str(tmp_path)}) == frozenset()
