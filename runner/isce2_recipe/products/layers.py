@@ -109,14 +109,13 @@ def read_block(sources: LayerSources, grid: MapGrid, threads: int) -> Block:
     means, labels = _observations(sources, grid, threads)
     seen = np.isfinite(labels[0])
     means[:, ~seen] = np.nan
-    wrapped = np.arctan2(means[1], means[0])
     return Block(
-        wrapped_phase=wrapped,
-        unwrapped_phase=_congruent(means[2], wrapped),
-        coherence=means[3],
-        amplitude=means[4],
-        elevation=means[5],
-        orientation=np.arctan2(means[7], means[6]),
+        wrapped_phase=np.arctan2(means[1], means[0]),
+        unwrapped_phase=_mean_phase(labels[2], means[2], means[3]),
+        coherence=means[4],
+        amplitude=means[5],
+        elevation=means[6],
+        orientation=np.arctan2(means[8], means[7]),
         component=labels[1],
         height=_on_grid(sources.dem, grid, threads, nearest=False),
         land=_on_grid(sources.water_mask, grid, threads, nearest=True),
@@ -126,44 +125,45 @@ def read_block(sources: LayerSources, grid: MapGrid, threads: int) -> Block:
 def _observations(
     sources: LayerSources, grid: MapGrid, threads: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Means (8 bands) and nearest values (validity, component) of the geocoded rasters."""
+    """Means (9 bands) and nearest values (validity, component, phase) of the geocoded rasters."""
     part = sources.unwrapped.around(grid)
     if part is None:
-        empty = np.full((10, grid.rows, grid.cols), np.nan, np.float32)
-        return empty[:8], empty[8:]
+        empty = np.full((12, grid.rows, grid.cols), np.nan, np.float32)
+        return empty[:9], empty[9:]
     filtered = sources.filtered.read(1, part)
     size = np.abs(filtered)
     incidence, azimuth = sources.line_of_sight.read(1, part), sources.line_of_sight.read(2, part)
     # lv_phi of HyP3: the look vector's direction, anticlockwise from east; ISCE2 counts from north.
     orientation = np.radians(azimuth + 90.0)
-    means = np.empty((8, part.rows, part.cols), np.float32)
+    means = np.empty((9, part.rows, part.cols), np.float32)
     with np.errstate(invalid="ignore", divide="ignore"):
         means[0], means[1] = filtered.real / size, filtered.imag / size
-    means[2] = sources.unwrapped.read(2, part)
-    means[3] = sources.coherence.read(1, part)
-    means[4] = sources.unwrapped.read(1, part)
-    means[5] = np.radians(90.0 - incidence)
-    means[6], means[7] = np.cos(orientation), np.sin(orientation)
-    valid = (means[4] != 0) & (size > 0) & (incidence != 0)
+    phase = sources.unwrapped.read(2, part)
+    means[2], means[3] = np.cos(phase), np.sin(phase)
+    means[4] = sources.coherence.read(1, part)
+    means[5] = sources.unwrapped.read(1, part)
+    means[6] = np.radians(90.0 - incidence)
+    means[7], means[8] = np.cos(orientation), np.sin(orientation)
+    valid = (means[5] != 0) & (size > 0) & (incidence != 0)
     means[:, ~valid] = np.nan
-    labels = np.full((2, part.rows, part.cols), np.nan, np.float32)
+    labels = np.full((3, part.rows, part.cols), np.nan, np.float32)
     labels[0, valid] = 1.0
     labels[1, valid] = sources.components.read(1, part)[valid]
+    labels[2, valid] = phase[valid]
     return (
         project(means, sources.unwrapped, part, grid, threads=threads),
         project(labels, sources.unwrapped, part, grid, nearest=True, threads=threads),
     )
 
 
-def _congruent(unwrapped: FloatArray, wrapped: FloatArray) -> FloatArray:
-    """The wrapped phase plus the unwrapped phase's whole cycles.
+def _mean_phase(nearest: FloatArray, cosine: FloatArray, sine: FloatArray) -> FloatArray:
+    """Means of an unwrapped phase that never mix whole cycles.
 
-    A mean across a cycle's edge is neither of its sides; this picks one. It also gives the unwrapped phase
-    the wrapped one's interpolation, which is finer: ISCE2 geocodes the first by the nearest pixel, the second
-    by a sinc.
+    A plain mean across a jump of a cycle is neither of its sides. Here the nearest pixel tells the cycle, and
+    the mean of the unit vectors what there is beside it.
     """
-    cycles = np.round((unwrapped - wrapped) / _TWO_PI)
-    result: FloatArray = (wrapped + _TWO_PI * cycles).astype(np.float32)
+    beside = np.arctan2(sine, cosine) - nearest
+    result: FloatArray = (nearest + beside - _TWO_PI * np.round(beside / _TWO_PI)).astype(np.float32)
     return result
 
 
