@@ -144,19 +144,19 @@ def spellings(name: str) -> list[str]:
 
 
 def _repeat_options(args: Sequence[str], lists: set[str]) -> list[str]:
-    """``--reference A B`` as ``--reference A --reference B``."""
+    """``--reference A B`` as ``--reference=A --reference=B``."""
     result: list[str] = []
     current: str | None = None
-    fresh = False
     for word in args:
         if word.startswith("-") and word != "-" and not _NUMBER.match(word):
-            current, fresh = (word, True) if word in lists else (None, False)
+            current = word if word in lists else None
             result.append(word)
-        elif current is not None and not fresh:
-            result += [current, word]
+        elif current is not None:
+            if result[-1] == current:
+                result.pop()
+            result.append(f"{current}={word}")
         else:
             result.append(word)
-            fresh = False
     return result
 
 
@@ -229,8 +229,13 @@ def given(
     for name, parameter in recipe.parameters.items():
         value = options.get(f"parameter_{name}")
         if value not in (None, ()):
-            found[name] = list(value) if parameter.is_list else value
+            found[name] = list(value) if parameter.is_list and len(value) > 1 else _only(value)
     return found
+
+
+def _only(value: Any) -> Any:
+    """The one word of a list, which may hold the whole list; any other value as it is."""
+    return value[0] if isinstance(value, tuple) else value
 
 
 def _read_file(name: str) -> dict[str, Any]:

@@ -1,0 +1,223 @@
+"""Parameters as options, and the light path of the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from isce2_recipe.cli import main
+from support.runs import QUICK, call, environment, write_recipe
+
+RECIPE = """\
+recipe: 1
+name: options
+summary: Every kind of parameter.
+parameters:
+  names:
+    {type: array, items: {type: string, pattern: "^[a-z]+$"}, default: [a], description: Names.}
+  box: {$ref: "types.schema.json#/$defs/bounds", default: [1, 2, 3, 4], description: A box.}
+  flag: {type: boolean, default: false, description: A flag.}
+  looks: {$ref: "types.schema.json#/$defs/looks", default: 20x4, description: Looks.}
+  pixel_size: {type: number, units: m, default: 30, description: Metres.}
+  bucket: {type: [string, "null"], default: null, description: Where to.}
+  json: {type: string, default: x, description: Named as an option of the command.}
+steps:
+  - id: write
+    uses: quick.write
+    with:
+      text: "{{ names | join(',') }} {{ flag }} {{ looks }} {{ pixel_size }} {{ bucket }} {{ box }} {{ json }}"
+"""
+DEFAULT = {
+    "names": ["a"], "box": [1, 2, 3, 4], "flag": False, "looks": "20x4", "pixel_size": 30, "bucket": None, "json": "x",
+}  # fmt: skip
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(str(QUICK))
+    monkeypatch.chdir(tmp_path)
+    return write_recipe(tmp_path, RECIPE)
+
+
+def _parameters(recipe: Path, capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, object]:
+    assert main(["plan", str(recipe), "--json", *words]) == 0
+    return dict(json.loads(capsys.readouterr().out)["parameters"])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], {}),
+        (["--names", "b", "c"], {"names": ["b", "c"]}),
+        (["--names", "b,c"], {"names": ["b", "c"]}),
+        (["--names", "b c"], {"names": ["b", "c"]}),
+        (["--names", "[b, c]"], {"names": ["b", "c"]}),
+        (["--names", "b", "--names", "c"], {"names": ["b", "c"]}),
+        (["--set", "names=b", "--set", "names=c"], {"names": ["b", "c"]}),
+        (["--set", "names=b,c"], {"names": ["b", "c"]}),
+        (["--box", "-10", "-5.5", "3", "4"], {"box": [-10, -5.5, 3, 4]}),
+        (["--flag"], {"flag": True}),
+        (["--flag", "true"], {"flag": True}),
+        (["--flag", "False"], {"flag": False}),
+        (["--looks", "10x2"], {"looks": "10x2"}),
+        (["--looks=10x2"], {"looks": "10x2"}),
+        (["--pixel-size", "0.08 km"], {"pixel_size": 80}),
+        (["--pixel_size", "20"], {"pixel_size": 20}),
+        (["--set", "pixel-size=20"], {"pixel_size": 20}),
+        (["--bucket", "none"], {"bucket": None}),
+        (["--bucket", "mine"], {"bucket": "mine"}),
+        (["--set", "json=y"], {"json": "y"}),
+        (["--set", "looks=10x2", "--looks", "5x1"], {"looks": "5x1"}),
+    ],
+)
+def test_values_from_the_command_line(
+    recipe: Path, capsys: pytest.CaptureFixture[str], words: list[str], expected: dict[str, object]
+) -> None:
+    assert _parameters(recipe, capsys, *words) == DEFAULT | expected
+
+
+def test_values_from_files(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("p.yml").write_text("names: [d, e]\nlooks: 10x2\n")
+    found = _parameters(recipe, capsys, "--params", "p.yml", "--set", "looks=5x1")
+    assert found == DEFAULT | {"names": ["d", "e"], "looks": "5x1"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--looks", "20x5"], 1, "looks must be one of 20x4, 10x2, 5x1"),
+        (["--names", "B", "--pixel-size", "x"], 1, "pixel_size"),
+        (["--set", "lokks=20x4"], 1, "did you mean 'looks'?"),
+        (["--set", "looks"], 2, "--set wants NAME=VALUE"),
+        (["--lokks", "20x4"], 2, "--looks"),
+        (["--params", "none.yml"], 1, "cannot read the parameters in 'none.yml'"),
+        (["--until", "nothing"], 1, "no step 'nothing'"),
+        (["--source", "nowhere", "--engine", "none"], 0, ""),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_exit_code(
+    recipe: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+) -> None:
+    assert main(["plan", str(recipe), *words]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_help_lists_parameters(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(recipe), "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "--names TEXT... Names. [default: a]",
+        "--flag [true|false] A flag. [default: false]",
+        "--looks 20x4|10x2|5x1 Looks. [default: 20x4]",
+        "NUMBER [m] Metres. [default: 30]",
+        "Every kind of parameter.",
+    ):
+        assert words in said
+
+
+def test_unknown_commands_and_recipes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rum"]) == 2
+    assert "did you mean 'run'?" in capsys.readouterr().err
+    assert main(["run", "insar_tops_brust"]) == 1
+    assert "did you mean 'insar_tops_burst'?" in capsys.readouterr().err
+
+
+def test_new_recipes_lint_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "first"]) == 0
+    assert main(["new", "second", "--from", "insar_tops_burst"]) == 0
+    assert main(["new", "first"]) == 1
+    assert main(["new", "No Name"]) == 2
+    capsys.readouterr()
+    assert main(["lint", "first.yml", "second.yml", "--profile", "basic"]) == 0, capsys.readouterr().out
+
+
+def test_describe_and_graph_of_a_shipped_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", "insar_tops_burst"]) == 0
+    page = capsys.readouterr().out
+    assert page.startswith("# insar_tops_burst\n")
+    assert "| `looks` | `20x4` or `10x2` or `5x1` | `20x4` |" in page
+    assert main(["describe", "insar_tops_burst", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "insar_tops_burst"
+    assert main(["graph", "insar_tops_burst"]) == 0
+    assert "flowchart LR" in capsys.readouterr().out
+
+
+def test_version_and_python_m(tmp_path: Path) -> None:
+    done = call("--version", cwd=tmp_path)
+    assert done.stdout == "isce2-recipe, version 0.1.0\n"
+
+
+HEAVY = ("numba", "rasterio", "boto3", "numpy", "scipy", "asf_search")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["run", "options.yml", "--help"],
+        ["plan", "options.yml"],
+        ["lint", "options.yml"],
+        ["list"],
+    ],
+)
+def test_light_commands_import_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
+    write_recipe(tmp_path, RECIPE)
+    text = (
+        "import sys\nfrom isce2_recipe.cli import main\n"
+        f"main({words!r})\nfound = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "sys.exit(str(found) if found else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_environment_names_source_engine_and_folder(tmp_path: Path) -> None:
+    write_recipe(tmp_path, RECIPE)
+    env = {
+        "ISCE2_RECIPE_SOURCE": "simulated",
+        "ISCE2_RECIPE_ENGINE": "builtin",
+        "ISCE2_RECIPE_WORKDIR": "from-environment",
+    }
+    found = json.loads(call("plan", "options.yml", "--json", cwd=tmp_path, env=env).stdout)
+    assert (found["source"], found["engine"]) == ("simulated", "builtin")
+    assert found["workdir"] == str(tmp_path / "from-environment")
+
+
+@pytest.mark.parametrize(
+    ("words", "current", "expected"),
+    [
+        ("isce2-recipe", "ru", "run"),
+        ("isce2-recipe run", "insar_tops_b", "insar_tops_burst"),
+        ("isce2-recipe run insar_tops_burst", "--lo", "--looks"),
+        ("isce2-recipe run insar_tops_burst --looks", "", "10x2"),
+        ("isce2-recipe run insar_tops_burst --apply-water-mask", "t", "true"),
+    ],
+)
+def test_completion(tmp_path: Path, words: str, current: str, expected: str) -> None:
+    line = f"{words} {current}"
+    env = {
+        "_ISCE2_RECIPE_COMPLETE": "bash_complete",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words.split())),
+    }
+    assert f"plain,{expected}" in call(cwd=tmp_path, env=env).stdout.splitlines()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(capsys: pytest.CaptureFixture[str], shell: str) -> None:
+    main(["completion", shell])
+    assert "_ISCE2_RECIPE_COMPLETE" in capsys.readouterr().out

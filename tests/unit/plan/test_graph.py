@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from isce2_recipe.actions.base import Action, Context, action
+from isce2_recipe.errors import RecipeError
+from isce2_recipe.plan import drawing
+from isce2_recipe.plan.graph import Graph, build, values_with_paths
+from isce2_recipe.plan.keys import changes
+from isce2_recipe.recipe import read_text
+
+
+@dataclass(frozen=True)
+class Made:
+    path: Path
+
+
+@action("make.file", version=1)
+def make(ctx: Context, *, of: list[Path] | None = None) -> Made:
+    """Make a file."""
+    return Made(ctx.out)
+
+
+@action("make.remote", version=1, uses=("source",))
+def remote(ctx: Context, *, of: list[Path] | None = None) -> Made:
+    """Fetch a file."""
+    return Made(ctx.out)
+
+
+ACTIONS: dict[str, Action] = {one.name: one for one in (make, remote)}
+
+
+def _graph(steps: str) -> Graph:
+    reading = read_text(f"recipe: 1\nname: try\nsummary: A try.\nsteps:\n{steps}", "try.yml")
+    assert reading.recipe is not None, reading.problems
+    return build(reading.recipe, ACTIONS)
+
+
+def _step(name: str, *after: str, more: str = "", uses: str = "make.file") -> str:
+    files = ", ".join(f'"{{{{ steps.{other}.path }}}}"' for other in after)
+    return f"  - {{id: {name}, uses: {uses}, with: {{of: [{files}]}}{more}}}\n"
+
+
+def test_steps_come_after_what_they_read_and_otherwise_in_the_recipes_order() -> None:
+    graph = _graph(_step("d", "b") + _step("a") + _step("b", "a") + _step("c"))
+    assert list(graph.nodes) == ["a", "b", "d", "c"]
+    assert graph.needs["d"] == ("b",)
+    assert graph.descendants({"b"}) == {"b", "d"}
+    assert graph.ancestors({"d"}) == {"a", "b", "d"}
+
+
+def test_needs_order_without_reading() -> None:
+    graph = _graph(_step("a", more=", needs: [b]") + _step("b"))
+    assert list(graph.nodes) == ["b", "a"]
+
+
+def test_steps_of_a_shared_folder_wait_for_each_other() -> None:
+    shared = ", folder: isce"
+    graph = _graph(
+        _step("a", more=shared) + _step("b", more=shared) + _step("c", "b") + _step("d", more=shared)
+    )
+    assert graph.folders == {"isce": ("a", "b", "d")}
+    assert graph.needs["b"] == ("a",)
+    assert graph.needs["d"] == ("b", "c"), "who reads of the folder is done before it changes again"
+    assert graph.reads == {"c": {"isce": 2}}
+
+
+def test_a_circle_is_refused() -> None:
+    with pytest.raises(RecipeError, match="in a circle: a, b"):
+        _graph(_step("a", "b") + _step("b", "a"))
+
+
+def test_names_of_the_runner_are_refused() -> None:
+    with pytest.raises(RecipeError, match="cannot be called 'logs'"):
+        _graph(_step("logs"))
+
+
+def test_an_unknown_step_is_refused_by_name() -> None:
+    with pytest.raises(RecipeError, match="no step 'x'"):
+        _graph(_step("a")).select("x")
+
+
+def test_leaves_and_changes() -> None:
+    before = {"inputs": {"files": [{"content": "x"}], "looks": "20x4"}, "action": "a v1"}
+    after = {"inputs": {"files": [{"content": "y"}], "looks": "20x4", "new": []}, "action": "a v1"}
+    assert dict(values_with_paths(before)) == {
+        "inputs.files[0].content": "x",
+        "inputs.looks": "20x4",
+        "action": "a v1",
+    }
+    assert [(one.name, one.before, one.after) for one in changes(before, after)] == [
+        ("inputs.files[0].content", "x", "y"),
+        ("inputs.new", "(not there)", []),
+    ]
+
+
+FAN = (
+    _step("a", uses="make.remote")
+    + _step("b", "a")
+    + _step("c", "a", more=', when: "{{ 1 > 2 }}"')
+    + _step("d", "b", "c", "a")
+)
+
+
+def test_arrows_leave_out_what_follows_from_others() -> None:
+    assert set(drawing.arrows(_graph(FAN))) == {("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")}
+
+
+def test_pictures() -> None:
+    graph = _graph(FAN)
+    assert drawing.mermaid(graph).startswith("flowchart LR\n")
+    assert "s0 --> s1" in drawing.mermaid(graph)
+    assert '"a" -> "b";' in drawing.dot(graph)
+    root = ElementTree.fromstring(drawing.svg(graph))
+    boxes = root.findall(".//{http://www.w3.org/2000/svg}rect")
+    assert len(boxes) == 4
+    corners = {(box.get("x"), box.get("y")) for box in boxes}
+    assert len(corners) == 4, "no box lies on another"
+
+
+def test_dot_is_what_graphviz_reads(tmp_path: Path) -> None:
+    path = tmp_path / "graph.dot"
+    path.write_text(drawing.dot(_graph(FAN)))
+    try:
+        done = subprocess.run(["dot", "-Tsvg", path], capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("Graphviz is not installed")
+    assert done.returncode == 0
