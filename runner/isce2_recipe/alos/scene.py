@@ -13,6 +13,7 @@ import numpy as np
 
 from isce2_recipe.alos.ceos import decode
 from isce2_recipe.errors import InputError
+from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
 from isce2_recipe.sar.orbit import Orbit
 from isce2_recipe.types import AlosName
 
@@ -20,7 +21,6 @@ from isce2_recipe.types import AlosName
 _SUMMARY, _POSITION, _CALIBRATION = 720, 4816, 17688
 _DESCRIPTOR, _HEADER = 720, 412
 _VECTOR_BYTES = 132
-_SPEED_OF_LIGHT_M_S = 299792458.0
 
 _IMAGE = re.compile(r"IMG-(HH|HV|VH|VV)-(ALPSRP\d{9})-H1\.0__([AD])")
 
@@ -69,7 +69,7 @@ class AlosScene:
     @property
     def range_spacing_m(self) -> float:
         """Slant range from sample to sample."""
-        return _SPEED_OF_LIGHT_M_S / (2.0 * self.sampling_hz)
+        return SPEED_OF_LIGHT_M_S / (2.0 * self.sampling_hz)
 
     @property
     def far_range_m(self) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
 from isce2_recipe.sar.zero_doppler import geo2rdr, rdr2geo
 from isce2_recipe.sources.simulated import ground
@@ -18,7 +19,6 @@ from isce2_recipe.sources.simulated.alos.acquisition import (
     PULSE_SAMPLES,
     RANGE_SPACING_M,
     SAMPLING_HZ,
-    SPEED_OF_LIGHT_M_S,
     WAVELENGTH_M,
     acquire,
 )

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import UsageError
+from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
 from isce2_recipe.sources.simulated.alos.passes import OFF_NADIR_RAD, Pass, find_pass, middle_s
 from isce2_recipe.types import AlosName, Bounds
 
 Float = NDArray[np.float64]
-
-SPEED_OF_LIGHT_M_S = 299792458.0
 
 # Fine beam single polarization (FBS), off-nadir angle 34.3 degrees: JAXA, ALOS/PALSAR Level 1.1/1.5 Product
 # Format Description, and facts of real scenes.

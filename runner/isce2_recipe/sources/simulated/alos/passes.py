@@ -15,14 +15,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from isce2_recipe.alos.pairs import CYCLE_DAYS, CYCLE_ORBITS
 from isce2_recipe.errors import ParameterError
 from isce2_recipe.sar.orbit import Orbit
 from isce2_recipe.types import AlosName
 
 Float = NDArray[np.float64]
 
-CYCLE_DAYS = 46
-CYCLE_ORBITS = 671
 _DAY_S = 86400.0
 PERIOD_S = CYCLE_DAYS * _DAY_S / CYCLE_ORBITS
 # A frame is a twentieth of a degree of the orbit's argument of latitude.

@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
 from isce2_recipe.sources.simulated.alos.acquisition import (
     ANTENNA_LENGTH_M,
     BANDWIDTH_HZ,
@@ -27,7 +28,6 @@ from isce2_recipe.sources.simulated.alos.acquisition import (
     PULSE_SAMPLES,
     RANGE_SPACING_M,
     SAMPLING_HZ,
-    SPEED_OF_LIGHT_M_S,
     WAVELENGTH_M,
     Acquisition,
 )
