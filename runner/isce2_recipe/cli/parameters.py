@@ -165,14 +165,14 @@ def _option(parameter: Parameter, taken: set[str]) -> ParameterOption | None:
     names = [name for name in spellings(parameter.name) if name not in taken]
     if not names:
         return None
-    boolean = "boolean" in parameter.types
+    alone: dict[str, Any] = {"flag_value": "true"} if "boolean" in parameter.types else {}
     option = ParameterOption(
         [*names, f"parameter_{parameter.name}"],
         type=_Words(parameter),
         multiple=parameter.is_list,
         default=None,
         is_flag=False,
-        flag_value="true" if boolean else None,
+        **alone,
         metavar=_metavar(parameter),
         help=_help(parameter),
     )

@@ -17,8 +17,7 @@ recipe: 1
 name: options
 summary: Every kind of parameter.
 parameters:
-  names:
-    {type: array, items: {type: string, pattern: "^[a-z]+$"}, default: [a], description: Names.}
+  names: {type: array, items: {type: string, pattern: "^[a-z]+$"}, default: [a], description: N.}
   box: {$ref: "types.schema.json#/$defs/bounds", default: [1, 2, 3, 4], description: A box.}
   flag: {type: boolean, default: false, description: A flag.}
   looks: {$ref: "types.schema.json#/$defs/looks", default: 20x4, description: Looks.}
@@ -29,10 +28,11 @@ steps:
   - id: write
     uses: quick.write
     with:
-      text: "{{ names | join(',') }} {{ flag }} {{ looks }} {{ pixel_size }} {{ bucket }} {{ box }} {{ json }}"
+      text: "{{ names | join(',') }} {{ flag }} {{ looks }} {{ pixel_size }} {{ bucket }} {{ box }}{{ json }}"
 """
 DEFAULT = {
-    "names": ["a"], "box": [1, 2, 3, 4], "flag": False, "looks": "20x4", "pixel_size": 30, "bucket": None, "json": "x",
+    "names": ["a"], "box": [1, 2, 3, 4], "flag": False, "looks": "20x4",
+    "pixel_size": 30, "bucket": None, "json": "x",
 }  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def test_help_lists_parameters(recipe: Path, capsys: pytest.CaptureFixture[str])
     assert main(["run", str(recipe), "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     for words in (
-        "--names TEXT... Names. [default: a]",
+        "--names TEXT... N. [default: a]",
         "--flag [true|false] A flag. [default: false]",
         "--looks 20x4|10x2|5x1 Looks. [default: 20x4]",
         "NUMBER [m] Metres. [default: 30]",
