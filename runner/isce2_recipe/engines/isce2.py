@@ -45,6 +45,15 @@ _SECONDS = {
     "mergebursts": 3.4,
     "unwrap": 6.0,
     "geocode": 56.0,
+    # Of stripmapApp alone, for two ALOS scenes of 12288 pulses.
+    "formslc": 20.0,
+    "geo2rdr": 70.0,
+    "coarse_resample": 50.0,
+    "misregistration": 230.0,
+    "refined_resample": 25.0,
+    "sub_band_resample": 50.0,
+    "sub_band_interferogram": 25.0,
+    "ionosphere": 10.0,
 }
 # Files that steps of topsApp leave when they did their work.
 _PROMISED = {
