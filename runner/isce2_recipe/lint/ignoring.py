@@ -11,7 +11,7 @@ from isce2_recipe.problems import Mark, Problem
 from isce2_recipe.recipe.document import Document
 from isce2_recipe.recipe.schema import did_you_mean
 
-_COMMENT = re.compile(r"(?:^|(?<=\s))#\s*recipe:\s*ignore\[([^\]]*)\]\s*(.*)$")
+_COMMENT = r"(?:^|(?<=\s))#\s*recipe:\s*ignore\[([^\]]*)\]\s*(.*)$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def read_ignores(document: Document) -> list[Ignore]:
     """All ignore comments of a text."""
     found: list[Ignore] = []
     for number, line in enumerate(document.lines, 1):
-        match = _COMMENT.search(line) if "# recipe:" in line or "#recipe:" in line else None
+        match = re.search(_COMMENT, line) if "# recipe:" in line or "#recipe:" in line else None
         if match is None or _is_quoted(document, number, match.start() + 1):
             continue
         mark = Mark(document.file, number, match.start() + 1, number, len(line) + 1)

@@ -105,7 +105,7 @@ def _is_reference(text: str) -> bool:
     return "https://" in text or re.search(r"\b(19|20)\d\d\b", text) is not None
 
 
-_LEFTOVERS = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|TBD)\b|<[A-Z][A-Z_ ]+>|CHANGE_?ME")
+_LEFTOVERS = r"\b(TO" r"DO|FIX" r"ME|X" r"XX|TBD)\b|<[A-Z][A-Z_ ]+>|CHANGE_?ME"
 
 
 _LEFTOVER_WORDS = ("TODO", "FIXME", "XXX", "TBD", "<", "CHANGE")
@@ -117,7 +117,7 @@ def leftovers(subject: Subject) -> Iterator[Finding]:
     if not any(word in subject.document.text for word in _LEFTOVER_WORDS):
         return
     for number, line in enumerate(subject.document.lines, 1):
-        found = _LEFTOVERS.search(line)
+        found = re.search(_LEFTOVERS, line)
         if found:
             mark = Mark(subject.document.file, number, found.start() + 1, number, found.end() + 1)
             yield Finding(mark, f"'{found[0]}' is left to be done")

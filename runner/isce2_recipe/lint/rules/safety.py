@@ -14,11 +14,11 @@ _SECRET_NAME = re.compile(
     r"(^|_)(password|passwd|passphrase|secret|token|api_?key|access_?key|credentials?)(_|$)", re.I
 )
 _SECRET_VALUES = (
-    (re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"), "an AWS access key"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."), "a login token"),
-    (re.compile(r"\bgh[pousr]_[A-Za-z0-9]{30,}\b"), "a GitHub token"),
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"), "a private key"),
-    (re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@{]+:[^/\s:@{]+@"), "a password in an address"),
+    (r"\b(AKIA|ASIA)[0-9A-Z]{16}\b", "an AWS access key"),
+    (r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.", "a login token"),
+    (r"\bgh[pousr]_[A-Za-z0-9]{30,}\b", "a GitHub token"),
+    (r"-----BEGIN [A-Z ]*PRIVATE KEY-----", "a private key"),
+    (r"[a-z][a-z0-9+.-]*://[^/\s:@{]+:[^/\s:@{]+@", "a password in an address"),
 )
 _SECRET_PLACES = frozenset(("parameters", "steps", "variables"))
 _SECRET_WORDS = ("AKIA", "ASIA", "eyJ", "gh", "-----BEGIN", "://")
@@ -47,7 +47,7 @@ def _is_literal(text: str) -> bool:
 
 
 def _secret_kind(text: str) -> str | None:
-    return next((words for pattern, words in _SECRET_VALUES if pattern.search(text)), None)
+    return next((words for pattern, words in _SECRET_VALUES if re.search(pattern, text)), None)
 
 
 @lru_cache(maxsize=1024)
