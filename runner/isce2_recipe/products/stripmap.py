@@ -122,7 +122,11 @@ def make_product(
         threads=threads,
         progress=lambda fraction, text: progress(0.4 * fraction, text),
     )
-    made = _write_ionosphere(ingredients.folder, grid, prefix, tags, threads)
+    made = (
+        _write_ionosphere(ingredients.folder, grid, prefix, tags, threads)
+        if ingredients.split_spectrum
+        else {}
+    )
     progress(0.4, "side files")
     parameter_file.write(directory / f"{name}.txt", parameters(ingredients))
     write_browse(layers["unw_phase"], prefix)
@@ -165,12 +169,23 @@ def layer_sources(folder: Path, dem: Path, water_mask: Path) -> LayerSources:
 def _write_ionosphere(
     folder: Path, grid: MapGrid, prefix: Path, tags: Mapping[str, str], threads: int
 ) -> dict[str, Path]:
-    """Maps of the ionosphere where it was estimated."""
+    """Maps of the ionosphere.
+
+    Raises
+    ------
+    InputError
+        If ISCE2 left none: it goes on when one of its helpers fails.
+    """
     made = {}
     for name, (file, store) in _IONOSPHERE.items():
-        if (folder / f"{file}.vrt").is_file():
-            made[name] = prefix.with_name(f"{prefix.name}_{name}.tif")
-            _write_map(isce_geocoded(folder / file), grid, made[name], store, tags, threads)
+        if not (folder / f"{file}.vrt").is_file():
+            raise InputError(
+                f"{folder} lacks {file}: ISCE2 did not estimate the ionosphere",
+                hint="ISCE2's imageMath.py must be on PATH, see the log of its step ionosphere; "
+                "or run with split_spectrum=false",
+            )
+        made[name] = prefix.with_name(f"{prefix.name}_{name}.tif")
+        _write_map(isce_geocoded(folder / file), grid, made[name], store, tags, threads)
     return made
 
 

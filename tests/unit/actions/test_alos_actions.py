@@ -227,7 +227,8 @@ def stripmap_folder(tmp_path):
     (isce / "interferogram" / "lowBand" / "left_behind").write_text("x")
     (isce / "ionosphere").mkdir()
     phase = np.where(ground.inside, 7.0, 0.0)[None].astype("f4")
-    write_isce(isce / "ionosphere" / "dispersive.bil.unwCor.filt.geo", phase, ground.first)
+    for name in ("dispersive", "nondispersive"):
+        write_isce(isce / "ionosphere" / f"{name}.bil.unwCor.filt.geo", phase, ground.first)
     return ground
 
 
@@ -261,7 +262,7 @@ def test_the_product_holds_maps_text_and_isce2s_folders(context):
     assert (text["Beam mode"], text["Polarization"]) == ("FBS", "HH")
     readme = (product.directory / f"{name}_README.md.txt").read_text()
     assert "dispersive_phase.tif" in readme
-    assert "nondispersive_phase.tif" not in readme
+    assert "nondispersive_phase.tif" in readme
     assert product.browse.is_file()
     with zipfile.ZipFile(product.zip) as opened:
         members = set(opened.namelist())
@@ -272,6 +273,28 @@ def test_the_product_holds_maps_text_and_isce2s_folders(context):
         f"{name}/ionosphere/dispersive.bil.unwCor.filt.geo",
     }
     assert not any("left_behind" in member for member in members)
+
+
+def test_a_missing_ionosphere_is_named_unless_it_was_not_wanted(context):
+    folders = [fetch(replace(context, out=_fresh(context, name)), name).folder for name in (OLDER, NEWER)]
+    stripmap_folder(context.workdir)
+    shutil.rmtree(context.workdir / "isce" / "ionosphere")
+    given = {
+        "folder": context.workdir / "isce",
+        "reference": folders[0],
+        "secondary": folders[1],
+        "dem": context.workdir / "dem.tif",
+        "water_mask": context.workdir / "water_mask.tif",
+        "looks": "4x14",
+    }
+    out = replace(context, out=_fresh(context, "with"))
+    with pytest.raises(InputError, match="did not estimate the ionosphere"):
+        alos.package.function(out, **given)
+    out = replace(context, out=_fresh(context, "without"))
+    product = alos.package.function(out, **given, split_spectrum=False)
+    assert "dispersive_phase" not in product.layers
+    readme = next(product.directory.glob("*_README.md.txt")).read_text()
+    assert "ionosphere" not in readme.lower()
 
 
 def test_truth_lies_beside_a_simulated_run(context):
