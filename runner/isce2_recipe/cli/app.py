@@ -80,10 +80,20 @@ def run_command_line(words: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return errors.EXIT_INTERRUPTED
     except RecipeToolError as exc:
+        if words[:1] == ["run"] and "--json" in words:
+            _tell(exc, redact)
         sys.stderr.write(redact(_message(exc)) + "\n")
         return exc.exit_code
     except Exception as exc:
         return _unforeseen(exc, words, redact)
+
+
+def _tell(exc: RecipeToolError, redact: Callable[[str], str]) -> None:
+    """The last event of a run that did not succeed."""
+    from isce2_recipe.progress import JsonLines
+
+    said = {"error": type(exc).__name__, "message": exc.message, "hint": exc.hint, "exit": exc.exit_code}
+    JsonLines(sys.stdout, redact)({"event": "run.failed", **said})
 
 
 def _translated(words: Sequence[str]) -> list[str]:

@@ -88,12 +88,7 @@ def plan_command(ctx: click.Context, /, **options: Any) -> int:
 def run_command(ctx: click.Context, /, **options: Any) -> int:
     """Run a recipe."""
     redact = redactor(known_secrets(os.environ))
-    try:
-        project = make_project(ctx, options)
-    except RecipeToolError as exc:
-        if options["as_json"]:
-            JsonLines(sys.stdout, redact)(failed(exc, None))
-        raise
+    project = make_project(ctx, options)
     if options["dry_run"]:
         _show_plan(project, options)
         return errors.EXIT_OK
@@ -151,8 +146,6 @@ def _run(project: Project, options: Mapping[str, Any], redact: Callable[[str], s
         outcome = session.run(project, request, display, redact)
     except RecipeToolError as exc:
         display.close()
-        if options["as_json"]:
-            display(failed(exc, project))
         raise _with_resume(exc) from None
     except Exception as exc:
         display.close()
@@ -162,18 +155,6 @@ def _run(project: Project, options: Mapping[str, Any], redact: Callable[[str], s
     if options["publish"]:
         publishing.publish(outcome.outputs, Path.cwd() / options["publish"])
     _report(project, outcome, options, display, redact)
-
-
-def failed(exc: RecipeToolError, project: Project | None) -> dict[str, Any]:
-    """The last event of a run that did not succeed."""
-    return {
-        "event": "run.failed",
-        "error": type(exc).__name__,
-        "message": exc.message,
-        "hint": exc.hint,
-        "exit": exc.exit_code,
-        "workdir": None if project is None else str(project.workdir),
-    }
 
 
 def _with_resume(exc: RecipeToolError) -> RecipeToolError:

@@ -1,0 +1,1 @@
+"""An action, a source and an engine for isce2-recipe."""
