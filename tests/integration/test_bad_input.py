@@ -1,0 +1,241 @@
+"""Bad input, as a user gives it: one clear message, the right exit code, no traceback, nothing lost."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import rasterio
+
+from support.main_job import (
+    NEXT_SECONDARY,
+    REFERENCE,
+    SECONDARY,
+    SMALL,
+    Ran,
+    run_job,
+    stock_folder,
+)
+
+TINY = "simulated:lines=128,samples=1000"
+HH = REFERENCE.replace("_VV_", "_HH_")
+
+
+def clear(ran: Ran, code: int, *words: str) -> None:
+    """One message with these words and a hint; no traceback."""
+    assert ran.code == code, ran.said
+    assert ran.said.count("error: ") == 1
+    assert "Traceback" not in ran.said
+    for word in words:
+        assert word in ran.message, ran.message
+    assert "hint: " in ran.message
+
+
+@pytest.mark.parametrize(
+    ("reference", "secondary", "said"),
+    [
+        (["S1_136231_IW2"], [SECONDARY], ["'S1_136231_IW2'", "Sentinel-1 burst name"]),
+        ([REFERENCE], [SECONDARY, NEXT_SECONDARY], ["got 1 reference and 2 secondary"]),
+        ([HH], [SECONDARY], ["Polarizations present: HH, VV"]),
+        ([SECONDARY], [REFERENCE], ["must be older than secondary", "swap"]),
+        ([REFERENCE, NEXT_SECONDARY], [SECONDARY, NEXT_SECONDARY], ["2-minute window", NEXT_SECONDARY]),
+        ([REFERENCE], [], ["secondary", "required"]),
+        ([REFERENCE], [SECONDARY, "--looks", "20x5"], ["looks must be one of 20x4, 10x2, 5x1", "'20x5'"]),
+        ([REFERENCE], [SECONDARY, "--filter-strength", "2"], ["filter_strength"]),
+        ([REFERENCE], [SECONDARY, "--set", "lokks=20x4"], ["no parameter 'lokks'", "looks"]),
+    ],
+    ids=["name", "unequal", "polarizations", "order", "passes", "missing", "choice", "range", "unknown"],
+)
+def test_parameters_are_refused_before_anything_is_written(tmp_path, reference, secondary, said):
+    words = ["--reference", *reference, *(["--secondary"] if secondary else []), *secondary]
+    ran = run_job(tmp_path / "run", *words, pair=False)
+    assert ran.code == 1, ran.said
+    assert ran.said.count("error: ") == 1 and "Traceback" not in ran.said
+    for word in said:
+        assert word in ran.message
+    assert not ran.workdir.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--engine", "gamma"], 2, ["there is no engine 'gamma'", "known engines: auto, isce2, builtin"]),
+        (["--source", "simulatd"], 2, ["there is no source 'simulatd'", "did you mean simulated?"]),
+        (["--source", "simulated:lins=3"], 2, ["no option 'lins=3'", "did you mean lines"]),
+        (["--source", "directory:/nowhere/at/all"], 1, ["/nowhere/at/all does not exist", "directory:DIR"]),
+    ],
+    ids=["engine", "source", "source's option", "folder"],
+)
+def test_words_of_the_command_line_are_refused_before_anything_is_written(tmp_path, words, code, said):
+    ran = run_job(tmp_path / "run", *words)
+    clear(ran, code, *said)
+    assert not ran.workdir.exists()
+
+
+def test_a_recipe_that_is_not_there(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "isce2_recipe", "run", "insar_tops_brust"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert "insar_tops_brust" in done.stderr and "insar_tops_burst" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory) -> Path:
+    """A folder of tiny granules, whole and right."""
+    return stock_folder(tmp_path_factory.mktemp("stock") / "granules", REFERENCE, SECONDARY, source=TINY)
+
+
+@pytest.fixture
+def granules(stocked, tmp_path) -> Path:
+    """A copy of it, for a test to spoil."""
+    return Path(shutil.copytree(stocked, tmp_path / "granules"))
+
+
+def truncate(folder: Path) -> Path:
+    path = folder / "bursts" / f"{SECONDARY}.tiff"
+    path.write_bytes(path.read_bytes()[:-1000])
+    return path
+
+
+def malform(folder: Path) -> Path:
+    path = folder / "bursts" / f"{SECONDARY}.xml"
+    path.write_bytes(path.read_bytes()[:-1000])
+    return path
+
+
+def remove(folder: Path) -> Path:
+    path = folder / "bursts" / f"{SECONDARY}.tiff"
+    path.unlink()
+    return path
+
+
+def _without_vectors(text: str, time: str) -> str:
+    """An orbit file without the vectors whose time begins so."""
+    from lxml import etree
+
+    root = etree.fromstring(text.encode())
+    for vector in list(root.iter("OSV")):
+        if f"UTC={time}" in (vector.findtext("UTC") or ""):
+            vector.getparent().remove(vector)
+    return etree.tostring(root).decode()
+
+
+def lose_orbit(folder: Path) -> Path:
+    [path] = (folder / "orbits").glob("*V20200615*.EOF")
+    path.unlink()
+    return folder / "orbits"
+
+
+def crop_dem(folder: Path) -> Path:
+    path = folder / "dem" / "dem.tif"
+    with rasterio.open(path) as dataset:
+        profile, heights = dataset.profile, dataset.read(1)
+    profile.update(height=heights.shape[0] // 2)
+    with rasterio.open(path, "w", **profile) as dataset:
+        dataset.write(heights[: heights.shape[0] // 2], 1)
+    return folder / "dem"
+
+
+def lose_water_mask(folder: Path) -> Path:
+    [path] = (folder / "water_mask").glob("*.tif")
+    path.unlink()
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (truncate, ["is truncated", "fetch it again"]),
+        (malform, ["is not well-formed XML", "fetch it again"]),
+        (remove, ["lacks bursts/", "https://search.asf.alaska.edu"]),
+        (lose_orbit, ["covers S1A from 2020-06-16T02:23:1", "https://s1-orbits.asf.alaska.edu/scene/"]),
+        (crop_dem, ["does not cover the scene", "GeoTIFFs with heights above the WGS84 ellipsoid"]),
+        (lose_water_mask, ["n25e050.tif", "WATER_MASK/TILES/n25e050.tif"]),
+    ],
+    ids=["truncated tiff", "malformed xml", "missing file", "no orbit", "small dem", "no water mask"],
+)
+def test_a_file_that_cannot_be_used_is_named_with_the_remedy(granules, tmp_path, spoil, words):
+    path = spoil(granules)
+    ran = run_job(tmp_path / "run", source=f"directory:{granules}")
+    clear(ran, 1, path.name, *words)
+    assert (ran.workdir / "pair").is_dir()
+
+
+@pytest.mark.slow
+def test_an_orbit_without_vectors_around_the_burst_is_named(granules, tmp_path):
+    [path] = (granules / "orbits").glob("*V20200615*.EOF")
+    path.write_text(_without_vectors(path.read_text(), "2020-06-16T02:"))
+    ran = run_job(tmp_path / "run", source=f"directory:{granules}")
+    clear(ran, 1, path.name, "POEORB")
+
+
+@pytest.mark.slow
+def test_what_was_made_is_kept_and_the_run_goes_on_once_the_file_is_right(stocked, granules, tmp_path):
+    path = truncate(granules)
+    words = ("--jobs", "1", "--until", "config")
+    broken = run_job(tmp_path / "run", *words, source=f"directory:{granules}")
+    clear(broken, 1, path.name)
+    [made] = (broken.workdir / "reference").glob("*.SAFE")
+    assert (made / "manifest.safe").is_file()
+    assert not (broken.workdir / "secondary").exists()
+    shutil.copyfile(stocked / "bursts" / path.name, path)
+    mended = run_job(tmp_path / "run", *words, source=f"directory:{granules}")
+    assert mended.code == 0, mended.said
+    assert len(list((mended.workdir / "secondary").glob("*.SAFE"))) == 1
+    assert (made / "manifest.safe").is_file()
+
+
+def _can_mount(folder: Path) -> bool:
+    try:
+        done = subprocess.run(
+            ["unshare", "-rm", "mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)],
+            check=False,
+            capture_output=True,
+        )
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
+    if not _can_mount(tmp_path):
+        pytest.skip("this machine lets nobody mount a small file system")
+    command = [
+        sys.executable,
+        "-m",
+        "isce2_recipe",
+        "run",
+        "insar_tops_burst",
+        "--workdir",
+        "run",
+        "--source",
+        SMALL,
+    ]
+    command += ["--engine", "builtin", "--reference", REFERENCE, "--secondary", SECONDARY]
+    script = (
+        'mount -t tmpfs -o size=3m tmpfs "$1" && cd "$1" && shift && { "$@"; echo "code $?"; ls run/scenes; }'
+    )
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script, "sh", str(tmp_path), *command],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "code 3" in done.stdout, done.stderr
+    assert (
+        "the disk is full" in done.stderr and "hint: make room and run the same command again" in done.stderr
+    )
+    assert "resume with: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "bursts.json" in done.stdout

@@ -1,0 +1,105 @@
+"""The burst recipe run as a user runs it: by the command line, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.sources import open_source
+from isce2_recipe.types import Bounds, BurstName
+
+REFERENCE = "S1_136231_IW2_20200604T022312_VV_7C85-BURST"
+SECONDARY = "S1_136231_IW2_20200616T022313_VV_5D11-BURST"
+NEXT_REFERENCE = "S1_136232_IW2_20200604T022315_VV_7C85-BURST"
+NEXT_SECONDARY = "S1_136232_IW2_20200616T022316_VV_5D11-BURST"
+SMALL = "simulated:lines=400,samples=4000"
+RECIPE = "insar_tops_burst"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+    workdir: Path
+
+    @property
+    def said(self) -> str:
+        """Everything it printed."""
+        return self.out + self.err
+
+    @property
+    def message(self) -> str:
+        """From the word ``error:`` on."""
+        return self.err[self.err.find("error: ") :]
+
+    def output(self, name: str) -> str:
+        """An output of the recipe, as printed."""
+        found = re.search(rf"^{name}: (.*)$", self.out, re.MULTILINE)
+        assert found, self.said
+        return found[1]
+
+    @property
+    def product(self) -> Path:
+        """The product's folder."""
+        return Path(self.output("product"))
+
+    def layer(self, name: str) -> Path:
+        """A GeoTIFF of the product."""
+        return self.product / f"{self.product.name}_{name}.tif"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """``run.json``."""
+        return json.loads((self.workdir / "run.json").read_text())
+
+
+def run_job(workdir: Path, *words: str, source: str = SMALL, pair: bool = True, command: str = "run") -> Ran:
+    """``isce2-recipe run insar_tops_burst`` with the pair of the README and further words."""
+    argv = [sys.executable, "-m", "isce2_recipe", command, RECIPE, "--workdir", str(workdir)]
+    argv += ["--source", source, "--engine", "builtin"]
+    if pair:
+        argv += ["--reference", REFERENCE, "--secondary", SECONDARY]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ISCE2_RECIPE_")}
+    done = subprocess.run(
+        [*argv, *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=workdir.parent,
+        env=environment,
+        timeout=900,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr, workdir)
+
+
+def stock_folder(folder: Path, *names: str, source: str = SMALL) -> Path:
+    """A folder for ``--source directory:``, filled by the simulator."""
+    log = logging.getLogger("stock")
+    simulated = open_source(source)
+    bursts = [BurstName.parse(name) for name in names]
+    records = simulated.find_bursts(bursts, log)
+    for kind in ("bursts", "orbits", "dem", "water_mask"):
+        (folder / kind).mkdir(parents=True)
+    bounds = records[0].bounds
+    for record in records:
+        simulated.fetch_burst(record, folder / "bursts", log, _silent)
+        simulated.fetch_orbit(record.platform, record.start, record.stop, folder / "orbits", log)
+        bounds = bounds.union(record.bounds)
+    wide = Bounds(*(round(value, 1) for value in (bounds.west, bounds.south, bounds.east, bounds.north)))
+    simulated.fetch_dem(wide.buffered(0.3), folder / "dem", log, _silent)
+    simulated.fetch_water_mask(wide.buffered(0.3), folder / "water_mask", log, _silent)
+    return folder
+
+
+def _silent(fraction: float, text: str) -> None:
+    pass
