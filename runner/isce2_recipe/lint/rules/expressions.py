@@ -16,7 +16,6 @@ from isce2_recipe.expressions import (
     whole_expression,
 )
 from isce2_recipe.lint.rule import Edit, Finding, Rule, Subject, reported, rule
-from isce2_recipe.recipe import kinds
 
 SYNTAX = reported(
     "IR020",
@@ -223,11 +222,6 @@ def deprecated_input(subject: Subject) -> Iterator[Finding]:
                 yield subject.at_key(
                     path, f"'{name}' of {step.uses} is deprecated", parameter.description or None
                 )
-
-
-def accepts_none(kind: Any) -> bool:
-    """Whether a type includes null."""
-    return kinds.NONE in kinds.members(kind)
 
 
 RULES: tuple[Rule, ...] = (

@@ -1,0 +1,55 @@
+"""How long linting takes: processor time, the least of some attempts.
+
+    python benchmarks/lint.py
+
+Prints a table: the interpreter alone, the libraries nothing can go without, one recipe, and 200 copies of it.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RECIPE = ROOT / "recipes" / "insar_tops_burst.yml"
+COPIES = 200
+
+
+def least(command: list[str], attempts: int) -> tuple[float, float]:
+    """Processor and wall time in milliseconds, each the least of all attempts."""
+    found: list[tuple[float, float]] = []
+    for _ in range(attempts):
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        after, stop = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        found.append((spent * 1e3, (stop - start) * 1e3))
+    return min(one[0] for one in found), min(one[1] for one in found)
+
+
+def main() -> None:
+    python = sys.executable
+    lint = [python, "-m", "isce2_recipe", "lint"]
+    with tempfile.TemporaryDirectory() as folder:
+        text = RECIPE.read_text(encoding="utf-8")
+        for number in range(COPIES):
+            copy = text.replace(f"name: {RECIPE.stem}", f"name: r{number}", 1)
+            (Path(folder) / f"r{number}.yml").write_text(copy, encoding="utf-8")
+        cases = {
+            "python -c pass": ([python, "-c", "pass"], 20),
+            "import click, yaml, jinja2": ([python, "-c", "import click, yaml.cyaml, jinja2.sandbox"], 20),
+            f"lint {RECIPE.name}": ([*lint, str(RECIPE)], 20),
+            f"lint {COPIES} copies of it": ([*lint, folder], 5),
+        }
+        print(f"| {'Command':30} | Processor | Wall |\n|{'-' * 32}|---|---|")
+        for name, (command, attempts) in cases.items():
+            processor, wall = least(command, attempts)
+            print(f"| {name:30} | {processor:.0f} ms | {wall:.0f} ms |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
