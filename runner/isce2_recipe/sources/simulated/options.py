@@ -18,7 +18,9 @@ class Options:
     ----------
     lines, samples : int or None
         Crop every burst to so many lines and samples around its middle. Bursts of fewer than about 1350
-        lines no longer overlap their neighbours.
+        lines no longer overlap their neighbours. An ALOS scene has so many pulses of so many samples.
+    bursts : int or None
+        Bursts of each swath in a whole SLC; as many as its name tells if it is not given.
     seed : int
         Another ground: terrain, lakes, backscatter and speckle.
     motion : str
@@ -31,6 +33,7 @@ class Options:
 
     lines: int | None = None
     samples: int | None = None
+    bursts: int | None = None
     seed: int = 17
     motion: str = "dipole"
     coherence: float = 0.92
@@ -75,7 +78,7 @@ def _value(key: str, text: str) -> object:
         number = int(text)
     except ValueError:
         raise UsageError(f"simulated: {key} must be a number, instead got '{text}'") from None
-    least = {"lines": 64, "samples": 256, "seed": 0}[key]
+    least = {"lines": 64, "samples": 256, "bursts": 1, "seed": 0}[key]
     if number < least:
         raise UsageError(f"simulated: {key} must be at least {least}, instead got {number}")
     return number
