@@ -1,0 +1,88 @@
+"""Uploads to S3 buckets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from isce2_recipe.actions.base import Context, action
+from isce2_recipe.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """What is in the bucket now.
+
+    Attributes
+    ----------
+    bucket : str
+        Its name.
+    keys : list of str
+        Of all files, in the order in which they were uploaded.
+    archive : str or None
+        Address of the archive, ``s3://BUCKET/KEY``.
+    """
+
+    bucket: str
+    keys: list[str]
+    archive: str | None
+
+
+@action("s3.upload", version=1)
+def upload(
+    ctx: Context,
+    *,
+    directory: Path,
+    bucket: str,
+    prefix: str = "",
+    zip: Path | None = None,
+    login: Literal["default", "publish"] = "default",
+) -> Uploaded:
+    """Upload a product's files, and last its archive, with HyP3's tags and content types.
+
+    Who waits for a product waits for its archive: once that is there, all is.
+
+    Parameters
+    ----------
+    directory : Path
+        The product's folder.
+    bucket, prefix : str
+        Where to; a file's key is ``PREFIX/NAME``.
+    zip : Path, optional
+        The product's archive.
+    login : str
+        ``default`` for AWS's own ways to log in, ``publish`` for the login in ``PUBLISH_ACCESS_KEY_ID`` and
+        ``PUBLISH_SECRET_ACCESS_KEY``. ``AWS_ENDPOINT_URL`` leads to another server.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to upload or no login to publish with.
+    StepFailed
+        If S3 refuses a file or does not answer.
+    """
+    from isce2_recipe.products import s3
+
+    files = [(path, path.relative_to(directory).as_posix()) for path in _files(directory)]
+    if zip is not None:
+        files.append((zip, zip.name))
+    client = s3.open_client(publish=login == "publish")
+    keys = []
+    for number, (path, name) in enumerate(files):
+        ctx.progress(number / len(files), name)
+        key = "/".join(part for part in (prefix.strip("/"), name) if part)
+        s3.upload(client, path, bucket, key)
+        ctx.log.info("uploaded s3://%s/%s as %s", bucket, key, s3.file_type(name))
+        keys.append(key)
+    ctx.progress(1.0, f"{len(keys)} files")
+    return Uploaded(bucket, keys, None if zip is None else f"s3://{bucket}/{keys[-1]}")
+
+
+def _files(directory: Path) -> list[Path]:
+    found = sorted(path for path in directory.rglob("*") if path.is_file())
+    if not found:
+        raise InputError(
+            f"there is nothing to upload in {directory}", hint="run the step that makes the product"
+        )
+    return found

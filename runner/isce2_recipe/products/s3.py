@@ -1,0 +1,123 @@
+"""Products put into an S3 bucket, labelled as HyP3 labels them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from mimetypes import MimeTypes
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from isce2_recipe.errors import InputError, StepFailed
+
+PUBLISH_KEYS = ("PUBLISH_ACCESS_KEY_ID", "PUBLISH_SECRET_ACCESS_KEY")
+"""Variables with the login of the bucket that others read from."""
+
+_UNKNOWN_TYPE = "application/octet-stream"
+_ATTEMPTS = 6
+# The first that fits; HyP3's clients find pictures by these labels (hyp3lib.aws.get_tag_set).
+_LABELS = (
+    ("_rgb_thumb.png", "rgb-thumbnail"),
+    ("_rgb.png", "rgb-browse"),
+    ("_thumb.png", "amp-thumbnail"),
+    (".png", "amp-browse"),
+    ("", "product"),
+)
+_LOCAL_HOSTS = ("localhost",)
+_REMEDIES = {
+    "NoSuchBucket": "create the bucket, or check its name",
+    "AccessDenied": "the login needs s3:PutObject and s3:PutObjectTagging on this bucket and prefix",
+    "InvalidAccessKeyId": "check the access key of the login",
+    "SignatureDoesNotMatch": "check the secret key of the login",
+    "ExpiredToken": "log in to AWS again",
+    "PermanentRedirect": "set AWS_DEFAULT_REGION to the bucket's region",
+}
+
+
+def file_type(name: str) -> str:
+    """The value of HyP3's tag ``file_type`` for a file of that name."""
+    return next(label for ending, label in _LABELS if name.endswith(ending))
+
+
+def content_type(name: str) -> str:
+    """The type a browser is told; the same on every machine."""
+    return MimeTypes(filenames=()).guess_type(name)[0] or _UNKNOWN_TYPE
+
+
+def open_client(*, publish: bool = False, environment: Mapping[str, str] | None = None) -> Any:
+    """An S3 client, made when it is needed.
+
+    Parameters
+    ----------
+    publish : bool
+        Use the login in ``PUBLISH_ACCESS_KEY_ID`` and ``PUBLISH_SECRET_ACCESS_KEY`` in place of AWS's own.
+    environment : mapping, optional
+        In place of the process's.
+
+    Raises
+    ------
+    InputError
+        If the login to publish with is not there.
+    """
+    import boto3
+    from botocore.config import Config
+
+    variables = os.environ if environment is None else environment
+    config = Config(retries={"max_attempts": _ATTEMPTS, "mode": "standard"}, s3=_addressing(variables))
+    # Other servers of S3 need not know the checksums that newer clients send unasked.
+    config = config.merge(Config(request_checksum_calculation="when_required"))
+    return boto3.session.Session().client(
+        "s3", config=config, **(_publish_login(variables) if publish else {})
+    )
+
+
+def _publish_login(variables: Mapping[str, str]) -> dict[str, str]:
+    missing = [name for name in PUBLISH_KEYS if not variables.get(name)]
+    if missing:
+        raise InputError(
+            f"publishing needs a login of its own: {' and '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} not set",
+            hint=f"set {' and '.join(PUBLISH_KEYS)}",
+        )
+    return dict(
+        zip(("aws_access_key_id", "aws_secret_access_key"), (variables[n] for n in PUBLISH_KEYS), strict=True)
+    )
+
+
+def _addressing(variables: Mapping[str, str]) -> dict[str, str]:
+    """A server of one's own has no host name for every bucket."""
+    endpoint = variables.get("AWS_ENDPOINT_URL_S3") or variables.get("AWS_ENDPOINT_URL") or ""
+    host = urlsplit(endpoint).hostname or ""
+    own = host in _LOCAL_HOSTS or "." not in host or host.replace(".", "").isdigit()
+    return {"addressing_style": "path"} if endpoint and own else {}
+
+
+def upload(client: Any, path: Path, bucket: str, key: str) -> None:
+    """Put one file into a bucket with its content type and its tag.
+
+    Raises
+    ------
+    StepFailed
+        If the service refuses it or does not answer.
+    """
+    from boto3.exceptions import S3UploadFailedError
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    labels = {"ContentType": content_type(path.name), "Tagging": f"file_type={file_type(path.name)}"}
+    try:
+        client.upload_file(str(path), bucket, key, ExtraArgs=labels)
+    except (S3UploadFailedError, ClientError, BotoCoreError) as exc:
+        raise _refused(exc, path.name, bucket) from exc
+
+
+def _refused(exc: Exception, name: str, bucket: str) -> StepFailed:
+    cause = exc.__context__ if type(exc).__name__ == "S3UploadFailedError" and exc.__context__ else exc
+    error = getattr(cause, "response", {}).get("Error", {})
+    code = str(error.get("Code", type(cause).__name__))
+    if code == "NoCredentialsError":
+        remedy = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+    else:
+        remedy = _REMEDIES.get(code, "run the same command again later: only what is missing is uploaded")
+    said = str(error.get("Message") or cause)
+    return StepFailed(f"could not upload {name} to the bucket {bucket}: {code}: {said[:300]}", hint=remedy)
