@@ -37,11 +37,19 @@ def list_command(as_json: bool) -> None:
 @click.option(
     "--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True
 )
-def describe_command(recipe: str, form: str) -> None:
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder to write NAME.md to."
+)
+def describe_command(recipe: str, form: str, output: Path | None) -> None:
     """Explain a recipe: parameters, steps, outputs."""
     from isce2_recipe.plan import describing
 
     found = load(recipe)
+    if output is not None:
+        note = f"<!-- Made by `isce2-recipe describe {found.name}`; edit the recipe instead. -->\n\n"
+        output.mkdir(parents=True, exist_ok=True)
+        (output / f"{found.name}.md").write_text(note + describing.page(found), encoding="utf-8")
+        return
     if form == "json":
         click.echo(json.dumps(describing.facts(found), indent=1, ensure_ascii=False, default=str))
     else:

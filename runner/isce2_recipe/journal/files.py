@@ -74,8 +74,8 @@ def json_digest(value: object) -> str:
 def file_digest(path: Path | str) -> str:
     """Fingerprint of a file's content."""
     digest = hashlib.blake2b(digest_size=_DIGEST_SIZE)
-    buffer = memoryview(bytearray(_BLOCK))
     with Path(path).open("rb", buffering=0) as stream:
+        buffer = memoryview(bytearray(min(_BLOCK, os.fstat(stream.fileno()).st_size + 1)))
         while count := stream.readinto(buffer):
             digest.update(buffer[:count])
     return digest.hexdigest()

@@ -435,11 +435,13 @@ class Scheduler:
             )
 
     def _collect(self) -> None:
+        ended = False
         for name, (running, item) in list(self._workers.items()):
             running.overdue()
             ending = running.reap()
             if ending is None:
                 continue
+            ended = True
             del self._workers[name]
             if ending.kind == "done":
                 self._finish(item, running, ending)
@@ -447,7 +449,8 @@ class Scheduler:
             if running.task.out != running.task.published:
                 checkpoints.remove(running.task.out)  # nobody will read it, and the disk may be full
             self._failed(item, running, ending)
-        self._journal.sync()
+        if ended:  # once for all that ended together, and before anything builds on them
+            self._journal.sync()
 
     def _finish(self, item: _Waiting, running: Worker, ending: Ending) -> None:
         node = item.node

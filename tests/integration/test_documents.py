@@ -1,0 +1,71 @@
+"""Documents say what the program does: the recipes' pages, and the tutorial as it is written."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from isce2_recipe.plan import describing
+from isce2_recipe.recipe import available, load
+from support.runs import call, statuses
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+NOTE = "<!-- Made by `isce2-recipe describe {name}`; edit the recipe instead. -->\n\n"
+
+
+@pytest.mark.parametrize("name", sorted(available()))
+def test_the_page_of_a_recipe_is_up_to_date(name: str) -> None:
+    made = NOTE.format(name=name) + describing.page(load(name))
+    page = DOCS / "recipes" / f"{name}.md"
+    assert page.is_file(), f"write it with: isce2-recipe describe {name} --output docs/recipes"
+    assert page.read_text() == made, f"write it anew with: isce2-recipe describe {name} --output docs/recipes"
+
+
+def _blocks(kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", (DOCS / "tutorial.md").read_text(), re.DOTALL)
+
+
+def _grown() -> str:
+    """The tutorial's recipe with all that its later sections add."""
+    recipe = yaml.safe_load(_blocks("yaml")[0])
+    for block in _blocks("yaml")[1:]:
+        more = yaml.safe_load(block)
+        if isinstance(more, list):
+            recipe["steps"] += more
+            continue
+        recipe["parameters"] |= more["parameters"]
+        recipe["steps"] += more["steps"]
+        recipe["outputs"] = more["outputs"]
+    return yaml.safe_dump(recipe, sort_keys=False)
+
+
+def test_the_tutorials_first_recipe_lints_clean_and_runs(tmp_path: Path) -> None:
+    (tmp_path / "terrain.yml").write_text(_blocks("yaml")[0])
+    lint, run = _blocks("sh")[0].replace("\\\n", " ").strip().splitlines()
+    for line in (lint, run):
+        done = call(*shlex.split(line)[1:], cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "bounds: " in done.stdout
+
+
+@pytest.mark.slow
+def test_the_whole_tutorial_runs(tmp_path: Path) -> None:
+    (tmp_path / "terrain.yml").write_text(_grown())
+    (tmp_path / "templates").mkdir()
+    template = tmp_path / "templates/note.txt.j2"
+    template.write_text(_blocks("jinja")[0])
+    words = shlex.split(_blocks("sh")[1].replace("\\\n", " "))[2:]
+    plan = call("plan", *words, cwd=tmp_path)
+    assert "The margin is generous." not in plan.stdout
+    assert "| The DEM is {{ steps.dem.geotiff }}." in plan.stdout
+    for expected in ({"scenes", "dem", "note"}, {"note"}):
+        done = call("run", *words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        ran = {name for name, status in statuses(tmp_path / "terrain-run").items() if status == "done"}
+        assert ran == expected
+        template.write_text(template.read_text() + "One line more.\n")
+    assert "note.txt.j2" in call("explain", "terrain-run", "note", cwd=tmp_path).stdout
