@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe.actions.base import Context, Read, action
 from isce2_recipe.errors import InputError, RecipeError
+from isce2_recipe.expressions import has_expression
 from isce2_recipe.journal.files import text_digest
 from isce2_recipe.paths import data_folder
 
@@ -33,8 +34,21 @@ def _fingerprint(inputs: Mapping[str, Any], folders: tuple[Path, ...], read: Rea
 
 
 def _preview(inputs: Mapping[str, Any], folders: tuple[Path, ...]) -> Mapping[str, object]:
-    values = inputs.get("values", {})
+    values = {name: _or_later(value) for name, value in inputs.get("values", {}).items()}
     return {"rendered": _render(str(inputs["template"]), folders, values, Path("isce"), Path())}
+
+
+class _Later(str):
+    """An expression that is not evaluated yet: also where a list is wanted it stands for itself."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        yield str(self)
+
+
+def _or_later(value: Any) -> Any:
+    return _Later(value) if isinstance(value, str) and has_expression(value) else value
 
 
 @action("template.render", version=1, fingerprint=_fingerprint, preview=_preview)
