@@ -1,0 +1,90 @@
+"""topsApp's configuration as it is rendered: its text, and that both engines know every name."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from isce2_recipe.actions import template
+from isce2_recipe.actions.base import Context
+from isce2_recipe.engines.builtin.config import read_config
+from isce2_recipe.paths import data_folder
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "topsApp.xml"
+
+
+def render(workdir: Path, **changes: object) -> Path:
+    """The configuration of two bursts in IW2, every path below the work directory."""
+    out = workdir / "config"
+    out.mkdir(parents=True, exist_ok=True)
+    context = Context(
+        workdir=workdir,
+        out=out,
+        source=None,
+        engine=None,
+        log=logging.getLogger("test"),
+        progress=lambda fraction, text: None,
+        cpus=1,
+    )
+    values = {
+        "reference_safes": [workdir / "reference" / name for name in ("A.SAFE", "B & C.SAFE")],
+        "secondary_safes": [workdir / "secondary" / name for name in ("D.SAFE", "E.SAFE")],
+        "orbit_directory": workdir / "orbits",
+        "polarization": "HH",
+        "swaths": [1, 2],
+        "range_looks": 20,
+        "azimuth_looks": 4,
+        "dem": workdir / "dem" / "full_res.dem.wgs84",
+        "geocode_dem": workdir / "geocode_dem" / "full_res_geocode.dem.wgs84",
+        "filter_strength": 0.5,
+        "do_unwrap": True,
+        "unwrapper": "snaphu_mcf",
+        **changes,
+    }
+    rendered = template.render.function(
+        context, template="isce2/topsApp.xml.j2", to="topsApp.xml", values=values
+    )
+    return rendered.path
+
+
+def properties(path: Path) -> dict[str, str]:
+    """Values by name; those of a component below its name."""
+    top = ET.parse(path).getroot().find("component")
+    found = {each.get("name"): each.text for each in top.findall("property")}
+    for component in top.findall("component"):
+        for each in component.findall("property"):
+            found[f"{component.get('name')}.{each.get('name')}"] = each.text
+    return found
+
+
+def test_the_text_is_the_golden_one(tmp_path):
+    assert render(tmp_path).read_text() == GOLDEN.read_text()
+
+
+def test_it_does_not_depend_on_where_the_run_is(tmp_path):
+    assert render(tmp_path / "a").read_text() == render(tmp_path / "b" / "c").read_text()
+
+
+def test_isce2_knows_every_name(tmp_path):
+    known = json.loads((data_folder("schemas") / "isce2" / "topsApp.properties.json").read_text())
+    names = {
+        "".join(each["name"].lower().split()) for each in known["properties"] + known["sensor_properties"]
+    }
+    for name in properties(render(tmp_path)):
+        assert "".join(name.rpartition(".")[2].lower().split()) in names
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_builtin_engine_reads_it_as_meant(tmp_path):
+    (tmp_path / "isce").mkdir()
+    config = read_config(render(tmp_path, do_unwrap=False), tmp_path / "isce")
+    assert config.swaths == (1, 2) and (config.range_looks, config.azimuth_looks) == (20, 4)
+    assert [path.name for path in config.reference.safe] == ["A.SAFE", "B & C.SAFE"]
+    assert config.reference.polarization == "hh"
+    assert config.dem != config.geocode_dem
+    assert config.do_unwrap is False
+    assert len(config.geocode_list) == 5
