@@ -71,9 +71,8 @@ def test_it_does_not_depend_on_where_the_run_is(tmp_path):
 
 def test_isce2_knows_every_name(tmp_path):
     known = json.loads((data_folder("schemas") / "isce2" / "topsApp.properties.json").read_text())
-    names = {
-        "".join(each["name"].lower().split()) for each in known["properties"] + known["sensor_properties"]
-    }
+    entries = known["properties"] + known["components"]["reference"]
+    names = {"".join(each["name"].lower().split()) for each in entries}
     for name in properties(render(tmp_path)):
         assert "".join(name.rpartition(".")[2].lower().split()) in names
 
