@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from isce2_recipe.errors import ParameterError
 
 ALOS_NAME_PATTERN = r"ALPSRP(\d{5})(\d{4})(?:-L1\.0)?"
+SLC_NAME_PATTERN = (
+    r"(S1[A-D])_IW_SLC__1S([SD][VH])_(\d{8}T\d{6})_(\d{8}T\d{6})_(\d{6})_([0-9A-F]{6})_([0-9A-F]{4})"
+)
 BURST_NAME_PATTERN = r"S1_(\d{6})_IW([123])_(\d{8}T\d{6})_(VV|HH|VH|HV)_([0-9A-F]{4})-BURST"
 
 
@@ -124,6 +127,70 @@ class BurstName:
         return (
             f"S1_{self.relative_burst:06d}_IW{self.swath}_{self.start:%Y%m%dT%H%M%S}"
             f"_{self.polarization}_{self.suffix}-BURST"
+        )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SlcName:
+    """A Sentinel-1 IW SLC granule's name, taken apart.
+
+    Attributes
+    ----------
+    start, stop : datetime
+        First and last line, whole seconds, UTC.
+    platform : str
+        ``S1A`` to ``S1D``.
+    channels : str
+        ``SV``, ``DV``, ``SH`` or ``DH``: single or dual polarization, and what was transmitted.
+    absolute_orbit : int
+        Orbit number.
+    data_take : str
+        Six hexadecimal characters.
+    suffix : str
+        The four hexadecimal characters that tell products apart.
+    """
+
+    start: datetime
+    stop: datetime
+    platform: str
+    channels: str
+    absolute_orbit: int
+    data_take: str
+    suffix: str
+
+    @classmethod
+    def parse(cls, text: str) -> SlcName:
+        """The parts of ``S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85``.
+
+        Raises
+        ------
+        ParameterError
+            If the text is not such a name or its times are not dates.
+        """
+        match = re.fullmatch(SLC_NAME_PATTERN, text.removesuffix(".zip").removesuffix(".SAFE"))
+        if match is None:
+            raise ParameterError(
+                f"'{text}' is not the name of a Sentinel-1 IW SLC",
+                hint="names look like S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85; "
+                "find them at https://search.asf.alaska.edu (dataset Sentinel-1, file type L1 SLC)",
+            )
+        try:
+            start, stop = (datetime.strptime(match[k], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) for k in (3, 4))
+        except ValueError:
+            raise ParameterError(f"the times in SLC name '{text}' are not dates and times") from None
+        return cls(start, stop, match[1], match[2], int(match[5]), match[6], match[7])
+
+    @property
+    def polarizations(self) -> tuple[str, ...]:
+        """What the granule holds, co-polarized first."""
+        letter = self.channels[1]
+        other = "H" if letter == "V" else "V"
+        return (letter * 2,) if self.channels[0] == "S" else (letter * 2, letter + other)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.platform}_IW_SLC__1S{self.channels}_{self.start:%Y%m%dT%H%M%S}_{self.stop:%Y%m%dT%H%M%S}"
+            f"_{self.absolute_orbit:06d}_{self.data_take}_{self.suffix}"
         )
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from isce2_recipe.actions.base import Context, action
 from isce2_recipe.errors import InputError
 from isce2_recipe.sentinel1 import pairs
-from isce2_recipe.sources.base import BurstFiles, BurstRecord
-from isce2_recipe.sources.catalog import read_catalog, write_catalog
+from isce2_recipe.sources.base import BurstFiles, BurstRecord, SlcRecord
+from isce2_recipe.sources.catalog import read_catalog, read_granules, write_catalog
 from isce2_recipe.types import Bounds, BurstName
 
 # Downloads at a time; sources that compute are left to use all processors for one burst.
@@ -215,7 +215,7 @@ class Orbits:
 def fetch_orbits(ctx: Context, *, catalog: Path) -> Orbits:
     """Fetch an orbit file for every pass and check that it covers the bursts."""
     files = []
-    for platform, start, stop in _passes(read_catalog(catalog).values()):
+    for platform, start, stop in _passes(read_granules(catalog).values()):
         path = ctx.source.fetch_orbit(platform, start, stop, ctx.out, ctx.log)
         _check_cover(path, platform, start, stop)
         ctx.log.info("orbit of %s at %s: %s", platform, start.isoformat(timespec="seconds"), path.name)
@@ -223,9 +223,9 @@ def fetch_orbits(ctx: Context, *, catalog: Path) -> Orbits:
     return Orbits(files, ctx.out)
 
 
-def _passes(records: Iterable[BurstRecord]) -> list[tuple[str, datetime, datetime]]:
+def _passes(records: Iterable[BurstRecord | SlcRecord]) -> list[tuple[str, datetime, datetime]]:
     """Platform, first line and last line of each pass."""
-    groups: dict[tuple[str, int], list[BurstRecord]] = {}
+    groups: dict[tuple[str, int], list[BurstRecord | SlcRecord]] = {}
     for record in records:
         groups.setdefault((record.platform, record.absolute_orbit), []).append(record)
     return [

@@ -42,6 +42,8 @@ class Ingredients:
         Where the inputs came from.
     readme : str
         Template of the README.
+    radar_layers : bool
+        Whether a product of one burst carries layers in radar geometry, from which bursts are merged.
     """
 
     folder: Path
@@ -55,6 +57,7 @@ class Ingredients:
     engine: str
     source: str
     readme: str
+    radar_layers: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ def _tags(name: str, ingredients: Ingredients) -> dict[str, str]:
 
 def _write_radar(prefix: Path, ingredients: Ingredients) -> parameter_file.RadarWindow | None:
     """Radar-geometry layers, of single bursts only."""
-    if len(ingredients.reference_bursts) != 1:
+    if len(ingredients.reference_bursts) != 1 or not ingredients.radar_layers:
         return None
     burst = ingredients.reference_bursts[0]
     looks = ingredients.processing.looks
@@ -189,7 +192,7 @@ def _readme_values(name: str, grid: MapGrid, ingredients: Ingredients) -> dict[s
         "reference": ingredients.reference,
         "secondary": ingredients.secondary,
         "first": first,
-        "bursts": len(ingredients.reference_bursts),
+        "bursts": len(ingredients.reference_bursts) if ingredients.radar_layers else "all",
         "projection": f"WGS 84 / UTM zone {zone}",
         "grid": grid,
         "processing": ingredients.processing,

@@ -59,6 +59,19 @@ def burst_product_name(
     if len(reference) == 1:
         burst = reference[0]
         return f"S1_{burst.relative_burst:06d}_IW{burst.swath}_{pair}"
+    return multi_burst_name(reference, secondary, looks=looks, relative_orbit=relative_orbit, id4=id4)
+
+
+def multi_burst_name(
+    reference: Sequence[BurstName],
+    secondary: Sequence[BurstName],
+    *,
+    looks: Looks,
+    relative_orbit: int,
+    id4: str,
+) -> str:
+    """A name by HyP3's multi-burst pattern, also for one burst only; see `burst_product_name`."""
+    pair = _pair(reference, secondary, looks, id4)
     groups = "-".join(_swath_token(reference, swath) for swath in _SWATHS)
     return f"S1_{relative_orbit:03d}_{groups}_IW_{pair}"
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from isce2_recipe.types import AlosName, Bounds, BurstName
+from isce2_recipe.types import AlosName, Bounds, BurstName, SlcName
 
 Progress = Callable[[float, str], None]
 
@@ -76,6 +76,49 @@ class BurstFiles:
 
     tiff: Path
     metadata: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SlcRecord:
+    """What a catalogue knows of a Sentinel-1 SLC before it is downloaded.
+
+    Attributes
+    ----------
+    name : str
+        The granule's name, ``S1A_IW_SLC__1SDV_...``.
+    absolute_orbit, relative_orbit : int
+        Orbit numbers.
+    direction : str
+        ASCENDING or DESCENDING.
+    start, stop : datetime
+        First and last line, UTC.
+    footprint : tuple of (longitude, latitude)
+        Closed polygon, degrees.
+    bytes, md5, url : int, str, str or None
+        Of the archive ``{name}.zip``, where known.
+    """
+
+    name: str
+    absolute_orbit: int
+    relative_orbit: int
+    direction: str
+    start: datetime
+    stop: datetime
+    footprint: tuple[tuple[float, float], ...]
+    bytes: int | None = None
+    md5: str | None = None
+    url: str | None = None
+
+    @property
+    def platform(self) -> str:
+        """``S1A`` to ``S1D``."""
+        return self.name[:3]
+
+    @property
+    def bounds(self) -> Bounds:
+        """Box around the footprint, degrees."""
+        longitudes, latitudes = zip(*self.footprint, strict=True)
+        return Bounds(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +193,28 @@ class Source(Protocol):
     ) -> list[Path]:
         """ASF water mask tiles (5 degrees, ``n25e050.tif``; 1 = water, 0 = land) that cover ``bounds``."""
 
-    def write_truth(self, records: list[BurstRecord], dem: Path, folder: Path) -> Path | None:
+    def write_truth(self, records: Sequence[BurstRecord | SlcRecord], dem: Path, folder: Path) -> Path | None:
         """The known line-of-sight displacement from reference to secondary, where there is one.
 
         ``los_displacement.tif``: float32 metres on the grid of ``dem``, positive where range increased.
         None for sources that observe the real ground.
+        """
+
+    def find_slcs(self, names: list[SlcName], log: logging.Logger) -> list[SlcRecord]:
+        """Catalogue records of Sentinel-1 SLCs, in the order of ``names``."""
+
+    def fetch_slc(
+        self,
+        record: SlcRecord,
+        polarization: str,
+        swaths: Sequence[int],
+        folder: Path,
+        log: logging.Logger,
+        progress: Progress,
+    ) -> Path:
+        """An SLC's archive ``{name}.zip``, or a folder that already is one unpacked.
+
+        It holds at least what is said to be needed of it.
         """
 
     def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:

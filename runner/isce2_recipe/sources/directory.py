@@ -3,6 +3,7 @@
 ::
 
     DIR/bursts/{granule}.tiff and {granule}.xml      as ASF's burst extractor delivers them
+    DIR/slc/{granule}.zip                            whole SLCs, or folders of the same name with .SAFE
     DIR/orbits/S1A_OPER_AUX_POEORB_OPOD_*.EOF        precise or restituted orbits
     DIR/dem/*.tif                                    terrain above the WGS84 ellipsoid, any grid, any number
     DIR/water_mask/n25e050.tif                       ASF's water mask tiles
@@ -14,15 +15,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progress
+from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progress, SlcRecord
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
 from isce2_recipe.sources.tiles import water_mask_tiles
-from isce2_recipe.types import AlosName, Bounds, BurstName
+from isce2_recipe.types import AlosName, Bounds, BurstName, SlcName
 
 _SEARCH = "https://search.asf.alaska.edu"
 _ORBITS = "https://s1-orbits.asf.alaska.edu/scene"
@@ -147,9 +149,34 @@ class DirectorySource:
             )
         return [self._take(f"water_mask/{name}", folder) for name in names]
 
-    def write_truth(self, records: list[BurstRecord], dem: Path, folder: Path) -> Path | None:  # noqa: ARG002
+    def write_truth(
+        self,
+        records: Sequence[BurstRecord | SlcRecord],  # noqa: ARG002
+        dem: Path,  # noqa: ARG002
+        folder: Path,  # noqa: ARG002
+    ) -> Path | None:
         """None: nobody knows the truth."""
         return None
+
+    def find_slcs(self, names: list[SlcName], log: logging.Logger) -> list[SlcRecord]:
+        """Records made of the SLCs' own annotation."""
+        from isce2_recipe.sources.directory_slc import find_slcs
+
+        return find_slcs(self.root, names, log)
+
+    def fetch_slc(
+        self,
+        record: SlcRecord,
+        polarization: str,  # noqa: ARG002 - whatever is there
+        swaths: Sequence[int],  # noqa: ARG002
+        folder: Path,  # noqa: ARG002
+        log: logging.Logger,  # noqa: ARG002
+        progress: Progress,  # noqa: ARG002
+    ) -> Path:
+        """The archive or the folder, where it lies."""
+        from isce2_recipe.sources.directory_slc import locate
+
+        return locate(self.root, SlcName.parse(record.name))
 
     def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
         """Records made of the scenes' own files."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.catalogue import at_host, attribute, search_granules, utc
-from isce2_recipe.sources.asf.checks import check_zip
+from isce2_recipe.sources.asf.checks import check_zip, md5_of
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import AlosRecord, Progress
 from isce2_recipe.types import AlosName
@@ -59,7 +58,7 @@ def fetch_alos(record: AlosRecord, folder: Path, client: Client, progress: Progr
         check=check_zip,
         progress=progress,
     )
-    if record.md5 is not None and _md5(path) != record.md5:
+    if record.md5 is not None and md5_of(path) != record.md5:
         path.unlink()
         raise SourceError(
             f"{path.name} arrived damaged: its checksum is not the catalogue's", hint="run this again"
@@ -81,8 +80,3 @@ def _record(product: Any, settings: Settings) -> AlosRecord:
         md5=properties.get("md5sum"),
         url=at_host(properties["url"], settings.alos_url),
     )
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isce2_recipe.errors import SourceError
@@ -42,6 +44,12 @@ def check_zip(response: requests.Response, beginning: bytes) -> str | None:
     """What is wrong with an answer that ought to be a zip archive."""
     _refuse_page(response, beginning)
     return None if beginning.startswith(b"PK") else "what came is not a zip archive"
+
+
+def md5_of(path: Path) -> str:
+    """A file's checksum as catalogues have it."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _refuse_page(response: requests.Response, beginning: bytes) -> None:

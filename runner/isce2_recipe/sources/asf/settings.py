@@ -24,6 +24,8 @@ class Settings:
         NASA's Common Metadata Repository, asked for bursts by name.
     burst_url : str
         Scheme and host that replace the burst extractor's in the catalogue's answers; empty to keep those.
+    slc_url : str
+        Scheme and host that replace those of SLC archives in the catalogue's answers; empty to keep them.
     alos_url : str
         Scheme and host that replace those of ALOS archives in the catalogue's answers; empty to keep them.
     login_url : str
@@ -52,6 +54,7 @@ class Settings:
 
     cmr_url: str = "https://cmr.earthdata.nasa.gov"
     burst_url: str = ""
+    slc_url: str = ""
     alos_url: str = ""
     login_url: str = "https://urs.earthdata.nasa.gov"
     cookie_url: str = (

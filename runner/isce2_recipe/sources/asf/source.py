@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,8 @@ from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.checks import check_burst, check_tiff, check_xml
 from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
-from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progress
-from isce2_recipe.types import AlosName, Bounds, BurstName
+from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progress, SlcRecord
+from isce2_recipe.types import AlosName, Bounds, BurstName, SlcName
 
 if TYPE_CHECKING:
     from isce2_recipe.sources.asf.client import Client
@@ -105,9 +105,34 @@ class AsfSource:
             for name in names
         ]
 
-    def write_truth(self, records: list[BurstRecord], dem: Path, folder: Path) -> Path | None:  # noqa: ARG002
+    def write_truth(
+        self,
+        records: Sequence[BurstRecord | SlcRecord],  # noqa: ARG002
+        dem: Path,  # noqa: ARG002
+        folder: Path,  # noqa: ARG002
+    ) -> Path | None:
         """None: nobody knows the truth."""
         return None
+
+    def find_slcs(self, names: list[SlcName], log: logging.Logger) -> list[SlcRecord]:
+        """Records from NASA's catalogue, in the order of ``names``."""
+        from isce2_recipe.sources.asf.slc import find_slcs
+
+        return find_slcs(names, self.settings, log)
+
+    def fetch_slc(
+        self,
+        record: SlcRecord,
+        polarization: str,  # noqa: ARG002 - archives come whole
+        swaths: Sequence[int],  # noqa: ARG002
+        folder: Path,
+        log: logging.Logger,
+        progress: Progress,
+    ) -> Path:
+        """An SLC's archive from ASF."""
+        from isce2_recipe.sources.asf.slc import fetch_slc
+
+        return fetch_slc(record, folder, self._client(log), progress)
 
     def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
         """Records from NASA's catalogue, in the order of ``names``."""

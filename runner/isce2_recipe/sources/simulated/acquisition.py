@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from isce2_recipe.errors import ParameterError
-from isce2_recipe.sar.burst_grid import LAST_BURST, burst_number, burst_slot, middle_anx_s
+from isce2_recipe.sar.annotation import relative_orbit
+from isce2_recipe.sar.burst_grid import (
+    BURST_PERIOD_S,
+    LAST_BURST,
+    burst_number,
+    burst_slot,
+    middle_anx_s,
+)
 from isce2_recipe.sources.simulated.options import Options
 from isce2_recipe.sources.simulated.orbits import Pass, find_pass, shifted_passes
 from isce2_recipe.sources.simulated.swaths import AZIMUTH_INTERVAL_S, SWATHS, Swath
-from isce2_recipe.types import BurstName
+from isce2_recipe.types import BurstName, SlcName
 
 # Bursts of a swath in one SLC: a slice of 25 s.
 SLICE_BURSTS = 9
@@ -32,6 +39,8 @@ class Slice:
         Whether it transmitted H (HH and HV) or V (VV and VH).
     swaths : tuple of Swath
         IW1 to IW3 as simulated.
+    span : range or None
+        Bursts of an SLC that was asked for by name; None for the nine of its number.
     """
 
     flight: Pass
@@ -39,10 +48,13 @@ class Slice:
     suffix: str
     horizontal: bool
     swaths: tuple[Swath, ...]
+    span: range | None = None
 
     @property
     def bursts(self) -> range:
         """ESA's relative burst numbers."""
+        if self.span is not None:
+            return self.span
         return range(
             max(self.number * SLICE_BURSTS, 1), min((self.number + 1) * SLICE_BURSTS, LAST_BURST + 1)
         )
@@ -111,6 +123,45 @@ def slice_of(name: BurstName, options: Options) -> Slice:
         raise ParameterError(f"burst {name}: {exc.message}", hint=exc.hint) from exc
     cropped = tuple(each.cropped(options.lines, options.samples) for each in SWATHS.values())
     return Slice(flight, number, name.suffix, name.polarization[0] == "H", cropped)
+
+
+def slice_of_slc(name: SlcName, options: Options) -> Slice:
+    """An SLC by its own name: the bursts of each swath between its first and last line.
+
+    Raises
+    ------
+    ParameterError
+        If its satellite did not fly its track then.
+    """
+    track = relative_orbit(name.platform, name.absolute_orbit)
+    flights = [f for f in shifted_passes(name.platform, name.start) if f.relative_orbit == track]
+    if not flights:
+        raise ParameterError(
+            f"{name.platform} did not fly track {track} at {name.start:%Y-%m-%d %H:%M:%S}",
+            hint=f"check the orbit number in {name}",
+        )
+    flight = flights[0]
+    cropped = tuple(each.cropped(options.lines, options.samples) for each in SWATHS.values())
+    first = _first_burst(name, flight, cropped[0])
+    whole_s = (name.stop - name.start).total_seconds() - (
+        (middle_anx_s(first, 3, track) - middle_anx_s(first, 1, track)) + SWATHS[3].lines * AZIMUTH_INTERVAL_S
+    )
+    count = min(options.bursts or LAST_BURST, max(1, round(whole_s / BURST_PERIOD_S) + 1))
+    span = range(first, min(first + count, LAST_BURST + 1))
+    horizontal = name.polarizations[0] == "HH"
+    return Slice(flight, first // SLICE_BURSTS, name.suffix, horizontal, cropped, span)
+
+
+def _first_burst(name: SlcName, flight: Pass, swath: Swath) -> int:
+    """The burst of IW1 that starts in the second of the name, as cropped or as a whole; else the nearest."""
+    since = (name.start - flight.node).total_seconds()
+    whole = SWATHS[1]
+    guess = burst_number(flight.relative_orbit, since + whole.lines // 2 * AZIMUTH_INTERVAL_S)
+    near = [n for n in range(guess - 2, guess + 3) if 1 <= n <= LAST_BURST]
+    for number in near:
+        if 0.0 <= start_anx_s(flight, number, swath) - since < 1.0:
+            return number
+    return min(near, key=lambda n: abs(start_anx_s(flight, n, whole) - since - 0.5))
 
 
 def pass_at(platform: str, start: datetime, options: Options) -> Pass:

@@ -18,7 +18,7 @@ from isce2_recipe.sources.simulated.xml import element, fields, listing, numbers
 _VECTOR_STEP = 40
 _BETA_NOUGHT = 237.0
 
-_DECLARATION = "<?xml version='1.0' encoding='UTF-8'?>\n"
+DECLARATION = "<?xml version='1.0' encoding='UTF-8'?>\n"
 
 
 def burst_metadata(frame: Slice, seed: int) -> bytes:
@@ -35,12 +35,12 @@ def burst_metadata(frame: Slice, seed: int) -> bytes:
     ]
     parts: list[str] = []
     objects: list[DataObject] = []
-    for kind, folder, prefix, schema, content_of in _KINDS:
+    for kind, folder, prefix, schema, content_of in KINDS:
         for image in images:
             name = f"{prefix}{image.stem}.xml"
             content = content_of(image)
             parts.append(_part(kind, name, image, content))
-            file = f"{_DECLARATION}<{kind}>{content}</{kind}>".encode()
+            file = f"{DECLARATION}<{kind}>{content}</{kind}>".encode()
             objects.append(DataObject(f"{folder}/{name}", schema, file, len(file)))
     for image in images:
         size = 108099 + image.lines * image.swath.samples * 4
@@ -49,7 +49,7 @@ def burst_metadata(frame: Slice, seed: int) -> bytes:
     footprint = frame_footprint([geometries[swath.number].grid for swath in frame.swaths])
     safe = manifest(frame, geometries[2].direction, footprint, objects)
     whole = element("burst", element("manifest", safe), element("metadata", *parts))
-    return (_DECLARATION + whole + "\n").encode()
+    return (DECLARATION + whole + "\n").encode()
 
 
 def _part(kind: str, name: str, image: Image, content: str) -> str:
@@ -113,7 +113,7 @@ def _vector_pixels(image: Image) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.append(np.arange(0, last, _VECTOR_STEP), last)
 
 
-_KINDS = (
+KINDS = (
     ("product", "annotation", "", "s1Level1ProductSchema", product_content),
     ("noise", "annotation/calibration", "noise-", "s1Level1NoiseSchema", _noise),
     ("calibration", "annotation/calibration", "calibration-", "s1Level1CalibrationSchema", _calibration),

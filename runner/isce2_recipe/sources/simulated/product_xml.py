@@ -30,6 +30,7 @@ class Image:
     swath: Swath
     polarization: str
     geometry: FrameGeometry
+    first_byte: int = 108099
 
     @property
     def starts(self) -> list[datetime]:
@@ -314,7 +315,7 @@ def _timing(image: Image) -> str:
                 azimuthTime=start,
                 azimuthAnxTime=(start - frame.flight.node).total_seconds(),
                 sensingTime=start + timedelta(seconds=swath.sensing_delay_s),
-                byteOffset=108099 + index * swath.lines * swath.samples * 4,
+                byteOffset=image.first_byte + index * swath.lines * swath.samples * 4,
             ),
             element("firstValidSample", first, count=swath.lines),
             element("lastValidSample", last, count=swath.lines),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from isce2_recipe.errors import ParameterError
-from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progress
-from isce2_recipe.sources.simulated.acquisition import Slice, pass_at, slice_of
+from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progress, SlcRecord
+from isce2_recipe.sources.simulated.acquisition import Slice, pass_at, slice_of, slice_of_slc
 from isce2_recipe.sources.simulated.options import Options
 from isce2_recipe.sources.simulated.swaths import Swath
 from isce2_recipe.sources.simulated.whole import whole_file
-from isce2_recipe.types import AlosName, Bounds, BurstName
+from isce2_recipe.types import AlosName, Bounds, BurstName, SlcName
 
 # Raised whenever the same names would give other bytes.
 _VERSION = 1
@@ -116,7 +117,7 @@ class SimulatedSource:
         progress(1.0, "water mask")
         return tiles
 
-    def write_truth(self, records: list[BurstRecord], dem: Path, folder: Path) -> Path | None:
+    def write_truth(self, records: Sequence[BurstRecord | SlcRecord], dem: Path, folder: Path) -> Path | None:
         """Displacement from the older to the newer date of the records, on the grid of ``dem``.
 
         Raises
@@ -127,16 +128,48 @@ class SimulatedSource:
         from isce2_recipe.sources.simulated.motion import lobes
         from isce2_recipe.sources.simulated.rasters import write_displacement
 
-        names = [BurstName.parse(record.name) for record in records]
-        flights = {frame.flight.node: frame.flight for frame in (slice_of(n, self.options) for n in names)}
+        seen = [self._seen(record) for record in records]
+        flights = {frame.flight.node: frame.flight for frame, _ in seen}
         if len(flights) != 2:
             raise ParameterError(f"the truth needs bursts of two passes, instead got {len(flights)}")
-        bursts = sorted({name.relative_burst for name in names})
+        bursts = sorted({number for _, numbers in seen for number in numbers})
         dates = [lobes(flights[node], bursts, self.options.motion) for node in sorted(flights)]
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "los_displacement.tif"
         write_displacement(path, dem, *dates)
         return path
+
+    def _seen(self, record: BurstRecord | SlcRecord) -> tuple[Slice, list[int]]:
+        """A record's SLC and which of its bursts it speaks of."""
+        if isinstance(record, SlcRecord):
+            frame = slice_of_slc(SlcName.parse(record.name), self.options)
+            return frame, list(frame.bursts)
+        name = BurstName.parse(record.name)
+        return slice_of(name, self.options), [name.relative_burst]
+
+    def find_slcs(self, names: list[SlcName], log: logging.Logger) -> list[SlcRecord]:
+        """Catalogue records of SLCs, in the order of ``names``."""
+        from isce2_recipe.sources.simulated.slc import slc_record
+
+        log.info("simulating %d SLCs", len(names))
+        return [slc_record(name, self.options) for name in names]
+
+    def fetch_slc(
+        self,
+        record: SlcRecord,
+        polarization: str,
+        swaths: Sequence[int],
+        folder: Path,
+        log: logging.Logger,
+        progress: Progress,
+    ) -> Path:
+        """Simulate the SAFE folder of an SLC: the wanted swaths in the wanted polarization."""
+        from isce2_recipe.sources.simulated.slc import write_slc
+
+        log.info("simulating SLC %s", record.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        name = SlcName.parse(record.name)
+        return write_slc(name, polarization, swaths, self.options, folder, progress)
 
     def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
         """Catalogue records of ALOS scenes, in the order of ``names``."""

@@ -24,6 +24,11 @@ def write_tiff(path: Path, lines: int, samples: int, blocks: Iterator[Pixels]) -
             file.write(np.ascontiguousarray(block, dtype="<i2").data)
 
 
+def header_bytes(lines: int, samples: int) -> int:
+    """Where the pixels begin in a file of `write_tiff`."""
+    return len(_header(lines, samples))
+
+
 def _header(lines: int, samples: int) -> bytes:
     """Everything before the pixels: the directory and the two tables of strips."""
     strip = samples * 4

@@ -1,0 +1,280 @@
+"""Sentinel-1 SLCs: check the pair, find it, fetch what processing needs of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isce2_recipe import __version__
+from isce2_recipe.actions.base import Context, Read, action
+from isce2_recipe.errors import InputError
+from isce2_recipe.sentinel1 import slc_pairs
+from isce2_recipe.sources.base import SlcRecord
+from isce2_recipe.sources.catalog import read_slc_catalog, write_catalog
+from isce2_recipe.types import Bounds, Looks, SlcName
+
+if TYPE_CHECKING:
+    from isce2_recipe.sar.annotation import BurstGeometry
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two SLCs that can be processed.
+
+    Attributes
+    ----------
+    reference, secondary : str
+        Granule names.
+    polarization : str
+        VV or HH.
+    swaths : list of int
+        Numbers of the wanted swaths, ascending.
+    """
+
+    reference: str
+    secondary: str
+    polarization: str
+    swaths: list[int]
+
+
+def _check_names(inputs: Mapping[str, Any]) -> object:
+    return slc_pairs.check_slc_pair(
+        inputs["reference"], inputs["secondary"], inputs["polarization"], inputs["swaths"]
+    )
+
+
+@action("slc.check_pair", version=1, check=_check_names)
+def check_pair(ctx: Context, *, reference: str, secondary: str, polarization: str, swaths: list[int]) -> Pair:
+    """Check that two SLC names make a pair that can be processed, in a polarization that both have."""
+    pair = slc_pairs.check_slc_pair(reference, secondary, polarization, swaths)
+    ctx.log.info("%s and %s, %s", pair.reference, pair.secondary, pair.polarization)
+    return Pair(str(pair.reference), str(pair.secondary), pair.polarization, list(pair.swaths))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """What the catalogue says of a pair.
+
+    Attributes
+    ----------
+    catalog : Path
+        JSON list of SLC records, the reference first.
+    bounds : list of float
+        West, south, east, north of what both show, degrees.
+    relative_orbit : int
+        The track, 1 to 175.
+    direction : str
+        ASCENDING or DESCENDING.
+    """
+
+    catalog: Path
+    bounds: list[float]
+    relative_orbit: int
+    direction: str
+
+
+@action("slc.find", version=1, uses=("source",))
+def find(ctx: Context, *, reference: str, secondary: str) -> Scenes:
+    """Look two SLCs up in the source's catalogue and check that they show the same ground."""
+    records = ctx.source.find_slcs([SlcName.parse(reference), SlcName.parse(secondary)], ctx.log)
+    for record in records:
+        if record.bounds.east - record.bounds.west > 180.0:
+            raise InputError(
+                f"Products that cross the anti-meridian are not currently supported ({record.name})",
+                hint="choose scenes that lie on one side of 180 degrees",
+            )
+    first, second = records
+    return Scenes(
+        write_catalog(records, ctx.out / "slcs.json"),
+        _common(first, second),
+        first.relative_orbit,
+        first.direction,
+    )
+
+
+def _common(first: SlcRecord, second: SlcRecord) -> list[float]:
+    one, other = first.bounds, second.bounds
+    west, south = max(one.west, other.west), max(one.south, other.south)
+    east, north = min(one.east, other.east), min(one.north, other.north)
+    if west >= east or south >= north:
+        raise InputError(
+            f"{first.name} and {second.name} do not overlap", hint="take two scenes of the same place"
+        )
+    return [west, south, east, north]
+
+
+@dataclass(frozen=True, slots=True)
+class Safe:
+    """A SAFE folder that ISCE2 reads.
+
+    Attributes
+    ----------
+    safe : Path
+        The folder: manifest, annotation and measurement of the wanted swaths.
+    """
+
+    safe: Path
+
+
+@action("slc.fetch", version=1, uses=("source",))
+def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swaths: list[int]) -> Safe:
+    """Fetch an SLC and keep of it the wanted swaths in the wanted polarization."""
+    from isce2_recipe.sentinel1.archive import unpack_slc
+
+    records = read_slc_catalog(catalog)
+    if granule not in records:
+        raise InputError(f"{granule} is not in the catalogue", hint="run the search again")
+    downloads = ctx.out / "download"
+    downloads.mkdir()
+    found = ctx.source.fetch_slc(
+        records[granule],
+        polarization,
+        swaths,
+        downloads,
+        ctx.log,
+        lambda done, text: ctx.progress(0.8 * done, text),
+    )
+    safe = unpack_slc(
+        found,
+        SlcName.parse(granule),
+        polarization,
+        swaths,
+        ctx.out,
+        lambda done, text: ctx.progress(0.8 + 0.2 * done, text),
+    )
+    shutil.rmtree(downloads)
+    return Safe(safe)
+
+
+@dataclass(frozen=True, slots=True)
+class SlcProduct:
+    """A product's folder and archive.
+
+    Attributes
+    ----------
+    name : str
+        What both are called.
+    directory : Path
+        The folder ``NAME``.
+    zip : Path
+        The archive ``NAME.zip``.
+    layers : dict of Path
+        GeoTIFFs by layer name.
+    browse : Path
+        A picture of the unwrapped phase.
+    """
+
+    name: str
+    directory: Path
+    zip: Path
+    layers: dict[str, Path]
+    browse: Path
+
+
+def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
+    """What a product says beside what it is made of."""
+    from isce2_recipe.products.readme import template_text
+
+    return [__version__, template_text(templates, read)]
+
+
+@action("slc.package", version=1, uses=("source", "engine"), fingerprint=_texts)
+def package(
+    ctx: Context,
+    *,
+    folder: Path,
+    reference: str,
+    secondary: str,
+    reference_safe: Path,
+    secondary_safe: Path,
+    bounds: list[float],
+    dem: Path,
+    water_mask: Path,
+    looks: str,
+    apply_water_mask: bool,
+    filter_strength: float,
+    unwrapper: str,
+    name_style: str = "multi_burst",
+) -> SlcProduct:
+    """Geocoded product of an interferogram of two SLCs.
+
+    Parameters
+    ----------
+    folder : Path
+        ISCE2's folder after its step ``geocode``.
+    reference_safe, secondary_safe : Path
+        SAFE folders from `fetch`; the swaths in them are those of the product.
+    bounds : list of float
+        Of the scene, for legacy names.
+    dem, water_mask : Path
+        GeoTIFFs in degrees: metres above the ellipsoid; 1 land, 0 water.
+    name_style : str
+        ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's old name of such products.
+    """
+    from isce2_recipe.products.insar import Ingredients, make_product
+    from isce2_recipe.products.parameter_file import Processing
+    from isce2_recipe.products.readme import template_text
+    from isce2_recipe.sentinel1.slc_bursts import common_bursts
+
+    window = Looks.parse(looks)
+    older, newer = common_bursts(reference_safe, secondary_safe)
+    name = _product_name(
+        {
+            "reference": reference,
+            "secondary": secondary,
+            "swaths": sorted({burst.swath for burst in older}),
+            "polarization": older[0].polarization,
+            "looks": str(window),
+            "apply_water_mask": apply_water_mask,
+            "filter_strength": filter_strength,
+            "unwrapper": unwrapper,
+        },
+        (older, newer),
+        Bounds(*bounds) if name_style == "legacy" else None,
+    )
+    ctx.log.info("packaging %s", name)
+    ingredients = Ingredients(
+        folder=folder,
+        dem=dem,
+        water_mask=water_mask,
+        reference=(reference,),
+        secondary=(secondary,),
+        reference_bursts=older,
+        secondary_bursts=newer,
+        processing=Processing(window, filter_strength, unwrapper, apply_water_mask),
+        engine=f"{ctx.engine.name} {ctx.engine.version()}",
+        source=ctx.source.name,
+        readme=template_text(ctx.templates),
+        radar_layers=False,
+    )
+    made = make_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
+    browse = made.directory / f"{name}_unw_phase.png"
+    return SlcProduct(name, made.directory, made.zip, made.layers, browse)
+
+
+def _product_name(
+    inputs: dict[str, Any],
+    bursts: tuple[tuple[BurstGeometry, ...], tuple[BurstGeometry, ...]],
+    bounds: Bounds | None,
+) -> str:
+    """By the multi-burst pattern, or with bounds by the legacy one."""
+    from isce2_recipe.products import names
+    from isce2_recipe.sentinel1.slc_bursts import burst_name
+
+    looks, id4 = Looks.parse(inputs["looks"]), names.identifier(inputs)
+    older, newer = ([burst_name(burst) for burst in side] for side in bursts)
+    track = bursts[0][0].relative_orbit
+    if bounds is None:
+        return names.multi_burst_name(older, newer, looks=looks, relative_orbit=track, id4=id4)
+    return names.legacy_slc_name(
+        older,
+        newer,
+        platform=bursts[0][0].platform,
+        bounds=bounds,
+        looks=looks,
+        relative_orbit=track,
+        id4=id4,
+    )

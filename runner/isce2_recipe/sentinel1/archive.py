@@ -1,0 +1,139 @@
+"""Whole SLCs as people have them, a zip archive or a SAFE folder, and what processing needs of them."""
+
+from __future__ import annotations
+
+import fnmatch
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.types import SlcName
+
+_CHUNK_BYTES = 1 << 22
+
+
+class SlcArchive:
+    """The files of an SLC by their names below its SAFE folder.
+
+    Raises
+    ------
+    InputError
+        If it is no SLC, or not a whole archive.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._members: dict[str, str] = {}
+        if path.is_dir():
+            inner = sorted(path.glob("*.SAFE"))
+            self._root = path if (path / "manifest.safe").is_file() or not inner else inner[0]
+            found = (file for file in sorted(self._root.rglob("*")) if file.is_file())
+            self._members = {str(file.relative_to(self._root)): str(file) for file in found}
+        else:
+            self._root = Path()
+            with self._zip() as archive:
+                for info in archive.infolist():
+                    _, _, below = info.filename.partition(".SAFE/")
+                    if below and not info.is_dir():
+                        self._members[below] = info.filename
+        if "manifest.safe" not in self._members:
+            raise InputError(f"{path} holds no SAFE folder with a manifest.safe", hint="download it again")
+
+    @contextmanager
+    def _zip(self) -> Iterator[zipfile.ZipFile]:
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                yield archive
+        except OSError as exc:
+            raise InputError(f"{self.path} cannot be read: {exc.strerror or exc}") from exc
+        except (zipfile.BadZipFile, EOFError) as exc:
+            raise InputError(
+                f"{self.path} is not a whole zip archive: {exc}", hint="download it again"
+            ) from exc
+
+    def names(self, pattern: str) -> list[str]:
+        """Files that match, sorted."""
+        return sorted(name for name in self._members if fnmatch.fnmatch(name, pattern))
+
+    def read(self, name: str) -> bytes:
+        """A file's content."""
+        if self.path.is_dir():
+            return Path(self._members[name]).read_bytes()
+        with self._zip() as archive:
+            return archive.read(self._members[name])
+
+    def extract(self, names: Sequence[str], folder: Path, progress: Callable[[float, str], None]) -> None:
+        """Bring files into a folder: linked out of a folder, unpacked out of an archive."""
+        for name in names:
+            (folder / _safe(name)).parent.mkdir(parents=True, exist_ok=True)
+        if self.path.is_dir():
+            for name in names:
+                _link(Path(self._members[name]), folder / name)
+            return
+        with self._zip() as archive:
+            sizes = {name: archive.getinfo(self._members[name]).file_size for name in names}
+            done, total = 0, sum(sizes.values()) or 1
+            for name in names:
+                progress(done / total, f"unpacking {PurePosixPath(name).name}")
+                with archive.open(self._members[name]) as source, (folder / name).open("wb") as target:
+                    shutil.copyfileobj(source, target, _CHUNK_BYTES)
+                done += sizes[name]
+
+
+def _safe(name: str) -> str:
+    """A member's name that stays below the folder it is put into."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    if ".." in parts or name.startswith("/"):
+        raise InputError(f"the archive holds a file with the dangerous name '{name}'")
+    return name
+
+
+def _link(path: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, target)
+
+
+def unpack_slc(
+    path: Path,
+    name: SlcName,
+    polarization: str,
+    swaths: Sequence[int],
+    folder: Path,
+    progress: Callable[[float, str], None],
+) -> Path:
+    """``NAME.SAFE`` in ``folder`` with manifest, annotation and measurement of what is wanted, and no more.
+
+    Raises
+    ------
+    InputError
+        If a swath or the polarization is not there, or the archive is damaged.
+    """
+    archive = SlcArchive(path)
+    wanted = ["manifest.safe"]
+    for swath in swaths:
+        image = f"s1?-iw{swath}-slc-{polarization.lower()}-*"
+        for kind in (f"annotation/{image}.xml", f"measurement/{image}.tiff"):
+            found = archive.names(kind)
+            if not found:
+                raise InputError(
+                    f"{path.name} has no {kind.partition('/')[0]} of IW{swath} {polarization}, only of "
+                    f"{_held(archive) or 'nothing'}",
+                    hint="choose swaths and a polarization that it has, or download it again",
+                )
+            wanted += found
+        wanted += archive.names(f"annotation/calibration/*-{image}.xml")
+    safe = folder / f"{name}.SAFE"
+    archive.extract(wanted, safe, progress)
+    return safe
+
+
+def _held(archive: SlcArchive) -> str:
+    """Swaths and polarizations of the measurements."""
+    words = [PurePosixPath(name).name.split("-") for name in archive.names("measurement/*.tiff")]
+    return ", ".join(sorted(f"{parts[1].upper()} {parts[3].upper()}" for parts in words if len(parts) > 3))

@@ -1,0 +1,74 @@
+"""Which two Sentinel-1 SLCs can be processed together, as far as their names tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from isce2_recipe.errors import ParameterError
+from isce2_recipe.sar.annotation import relative_orbit
+from isce2_recipe.types import SlcName
+
+POLARIZATIONS = ("VV", "HH")
+
+
+@dataclass(frozen=True, slots=True)
+class SlcPair:
+    """Two SLCs of one track that have the polarization that is wanted."""
+
+    reference: SlcName
+    secondary: SlcName
+    polarization: str
+    swaths: tuple[int, ...]
+
+
+def check_slc_pair(reference: str, secondary: str, polarization: str, swaths: Sequence[int]) -> SlcPair:
+    """The pair.
+
+    Parameters
+    ----------
+    polarization : str
+        ``VV``, ``HH``, or ``auto`` for the co-polarized channel of the reference.
+
+    Raises
+    ------
+    ParameterError
+        With every rule that is broken.
+    """
+    pair = SlcName.parse(reference), SlcName.parse(secondary)
+    wanted = pair[0].polarizations[0] if polarization == "auto" else polarization
+    problems = [*_channels(pair, wanted), *_track(pair), *_order(pair)]
+    if not swaths:
+        problems.append("no swath is wanted; choose some of 1, 2 and 3")
+    if len(problems) == 1:
+        raise ParameterError(problems[0], hint=_HINT)
+    if problems:
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        raise ParameterError(f"the SLC pair has {len(problems)} problems:{lines}", hint=_HINT)
+    return SlcPair(*pair, wanted, tuple(sorted(set(swaths))))
+
+
+_HINT = "take an older and a newer SLC of one track and place that hold the polarization you want"
+
+
+def _channels(pair: tuple[SlcName, SlcName], wanted: str) -> list[str]:
+    if wanted not in POLARIZATIONS:
+        return [f"{wanted} polarization is not currently supported, only VV and HH"]
+    return [
+        f"{name} has no {wanted}, only {' and '.join(name.polarizations)} (its name says 1S{name.channels})"
+        for name in pair
+        if wanted not in name.polarizations
+    ]
+
+
+def _track(pair: tuple[SlcName, SlcName]) -> list[str]:
+    first, second = (relative_orbit(name.platform, name.absolute_orbit) for name in pair)
+    if first == second:
+        return []
+    return [f"reference and secondary are of different tracks: {first} and {second}"]
+
+
+def _order(pair: tuple[SlcName, SlcName]) -> list[str]:
+    if pair[0].start < pair[1].start:
+        return []
+    return ["Reference scenes must be older than secondary scenes (swap reference and secondary)"]

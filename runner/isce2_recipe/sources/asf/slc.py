@@ -1,0 +1,84 @@
+"""Sentinel-1 SLCs: looked up in NASA's catalogue, fetched from ASF's archive."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isce2_recipe.errors import SourceError
+from isce2_recipe.sources.asf.catalogue import at_host, attribute, search_granules, utc
+from isce2_recipe.sources.asf.checks import check_zip, md5_of
+from isce2_recipe.sources.asf.settings import Settings
+from isce2_recipe.sources.base import Progress, SlcRecord
+from isce2_recipe.types import SlcName
+
+if TYPE_CHECKING:
+    from isce2_recipe.sources.asf.client import Client
+
+
+def find_slcs(names: Sequence[SlcName], settings: Settings, log: logging.Logger) -> list[SlcRecord]:
+    """Records in the order of the names.
+
+    Raises
+    ------
+    SourceError
+        If the catalogue does not answer, or does not know an SLC.
+    """
+    wanted = [str(name) for name in names]
+    log.info("asking %s for %d SLC(s)", settings.cmr_url, len(wanted))
+    answers = search_granules(wanted, settings, processingLevel="SLC")
+    found = {record.name: record for record in (_record(answer, settings) for answer in answers)}
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise SourceError(
+            f"ASF's catalogue does not know {', '.join(missing)}",
+            hint="look the names up at https://search.asf.alaska.edu (dataset Sentinel-1, file type L1 SLC); "
+            "the last four characters change when a granule is processed again",
+        )
+    return [found[name] for name in wanted]
+
+
+def fetch_slc(record: SlcRecord, folder: Path, client: Client, progress: Progress) -> Path:
+    """The SLC's archive, its checksum compared with the catalogue's.
+
+    Raises
+    ------
+    SourceError
+        If the archive is not there or arrives damaged.
+    """
+    if record.url is None:
+        raise SourceError(f"the catalogue has no address for {record.name}", hint="run the search again")
+    client.log_in()
+    path = client.download(
+        record.url,
+        folder / f"{record.name}.zip",
+        check=check_zip,
+        progress=progress,
+        least_bytes=record.bytes or 0,
+    )
+    if record.md5 is not None and md5_of(path) != record.md5:
+        path.unlink()
+        raise SourceError(
+            f"{path.name} arrived damaged: its checksum is not the catalogue's", hint="run this again"
+        )
+    return path
+
+
+def _record(product: Any, settings: Settings) -> SlcRecord:
+    """What an answer of the catalogue says, in our words."""
+    properties = product.properties
+    ring = product.geometry["coordinates"][0]
+    return SlcRecord(
+        name=properties["sceneName"],
+        absolute_orbit=int(properties["orbit"]),
+        relative_orbit=int(properties["pathNumber"]),
+        direction=attribute(product, "ASCENDING_DESCENDING").upper(),
+        start=utc(properties["startTime"]),
+        stop=utc(properties["stopTime"]),
+        footprint=tuple((float(longitude), float(latitude)) for longitude, latitude in ring),
+        bytes=int(properties["bytes"]) if properties.get("bytes") else None,
+        md5=properties.get("md5sum"),
+        url=at_host(properties["url"], settings.slc_url),
+    )

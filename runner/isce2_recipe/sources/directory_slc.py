@@ -1,0 +1,73 @@
+"""Sentinel-1 SLCs in a folder, as archives or unpacked."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.sources.base import SlcRecord
+from isce2_recipe.types import SlcName
+
+_SEARCH = "https://search.asf.alaska.edu"
+_COORDINATES = re.compile(rb"<gml:coordinates>([^<]+)</gml:coordinates>")
+
+
+def find_slcs(root: Path, names: Sequence[SlcName], log: logging.Logger) -> list[SlcRecord]:
+    """Records made of the SLCs' own manifests and annotation, in the order of the names.
+
+    Raises
+    ------
+    InputError
+        If an SLC is missing or cannot be read.
+    """
+    places = [locate(root, name) for name in names]
+    log.info("reading %d SLC(s) in %s", len(names), root)
+    return [_record(name, place) for name, place in zip(names, places, strict=True)]
+
+
+def locate(root: Path, name: SlcName) -> Path:
+    """An SLC's archive or unpacked folder in ``root/slc``.
+
+    Raises
+    ------
+    InputError
+        If there is neither.
+    """
+    folder = root / "slc"
+    for place in (folder / f"{name}.zip", folder / f"{name}.SAFE", folder / str(name)):
+        if place.exists():
+            return place
+    raise InputError(
+        f"{root} lacks slc/{name}.zip",
+        hint=f"download it at {_SEARCH} (dataset Sentinel-1, file type L1 SLC) and put it there",
+    )
+
+
+def _record(name: SlcName, place: Path) -> SlcRecord:
+    from isce2_recipe.sar.annotation import read_annotation
+    from isce2_recipe.sentinel1.archive import SlcArchive
+
+    archive = SlcArchive(place)
+    files = archive.names(f"annotation/s1?-iw?-slc-{name.polarizations[0].lower()}-*.xml")
+    if not files:
+        raise InputError(f"{place} has no annotation of {name.polarizations[0]}", hint="download it again")
+    bursts = [burst for file in files for burst in read_annotation(archive.read(file), f"{place}/{file}")]
+    found = _COORDINATES.search(archive.read("manifest.safe"))
+    if found is None:
+        raise InputError(f"{place}: manifest.safe gives no footprint", hint="download it again")
+    corners = [tuple(map(float, pair.split(","))) for pair in found[1].decode().split()]
+    ring = tuple((longitude, latitude) for latitude, longitude in corners)
+    first = bursts[0]
+    return SlcRecord(
+        name=str(name),
+        absolute_orbit=first.absolute_orbit,
+        relative_orbit=first.relative_orbit,
+        direction=first.direction.upper(),
+        start=min(burst.start for burst in bursts),
+        stop=max(burst.stop for burst in bursts),
+        footprint=(*ring, ring[0]),
+        bytes=place.stat().st_size if place.is_file() else None,
+    )

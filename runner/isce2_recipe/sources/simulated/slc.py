@@ -1,0 +1,138 @@
+"""Whole SLCs: the bursts of `burst`, one below the other, in a SAFE folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.sar.annotation import BurstGeometry, read_annotation
+from isce2_recipe.sources.base import Progress, SlcRecord
+from isce2_recipe.sources.simulated.acquisition import Slice, slice_of_slc
+from isce2_recipe.sources.simulated.burst import BurstImage
+from isce2_recipe.sources.simulated.geometry import burst_footprint, frame_footprint, frame_geometry
+from isce2_recipe.sources.simulated.manifest_xml import DataObject, manifest
+from isce2_recipe.sources.simulated.metadata_xml import DECLARATION, KINDS
+from isce2_recipe.sources.simulated.options import Options
+from isce2_recipe.sources.simulated.product_xml import Image
+from isce2_recipe.sources.simulated.tiff import header_bytes, write_tiff
+from isce2_recipe.sources.simulated.whole import whole_file
+from isce2_recipe.types import SlcName
+
+
+def slc_record(name: SlcName, options: Options) -> SlcRecord:
+    """What a catalogue would say of an SLC."""
+    frame = slice_of_slc(name, options)
+    corners = [
+        burst_footprint(frame, burst, swath, options.seed)
+        for burst in (frame.bursts[0], frame.bursts[-1])
+        for swath in (frame.swaths[0], frame.swaths[-1])
+    ]
+    longitudes, latitudes = zip(*(place for ring in corners for place in ring), strict=True)
+    west, east, south, north = min(longitudes), max(longitudes), min(latitudes), max(latitudes)
+    middle = frame.swaths[1]
+    geometry = frame_geometry(frame, middle, options.seed)
+    return SlcRecord(
+        name=str(name),
+        absolute_orbit=frame.flight.absolute_orbit,
+        relative_orbit=frame.flight.relative_orbit,
+        direction=geometry.direction,
+        start=frame.first_time,
+        stop=frame.last_time,
+        footprint=((west, south), (east, south), (east, north), (west, north), (west, south)),
+        bytes=sum(len(frame.bursts) * swath.lines * swath.samples * 4 for swath in frame.swaths),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of the SAFE folder that is made in memory."""
+
+    path: str
+    schema: str
+    content: bytes
+
+
+def write_slc(
+    name: SlcName,
+    polarization: str,
+    swaths: Sequence[int],
+    options: Options,
+    folder: Path,
+    progress: Progress,
+) -> Path:
+    """``NAME.SAFE`` in ``folder``: manifest, annotation and measurement of some swaths.
+
+    Memory holds some lines of one burst at a time, however many there are. Every burst is the one that the
+    burst granule of its number holds.
+    """
+    frame = slice_of_slc(name, options)
+    images = [_image(frame, number, polarization, options) for number in sorted(set(swaths))]
+    safe = folder / f"{name}.SAFE"
+    files = [
+        _File(
+            f"{place}/{prefix}{image.stem}.xml",
+            schema,
+            f"{DECLARATION}<{kind}>{content_of(image)}</{kind}>".encode(),
+        )
+        for kind, place, prefix, schema, content_of in KINDS
+        for image in images
+    ]
+    for file in files:
+        _write(safe / file.path, file.content)
+    for position, image in enumerate(images):
+        share = _share(progress, position, len(images))
+        _write_measurement(safe / f"measurement/{image.stem}.tiff", image, files[position], options, share)
+    _write(safe / "manifest.safe", _manifest(frame, images, files))
+    return safe
+
+
+def _image(frame: Slice, number: int, polarization: str, options: Options) -> Image:
+    swath = frame.swaths[number - 1]
+    lines = swath.lines * len(frame.bursts)
+    geometry = frame_geometry(frame, swath, options.seed)
+    return Image(frame, swath, polarization, geometry, header_bytes(lines, swath.samples))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as partial:
+        partial.write_bytes(content)
+
+
+def _write_measurement(
+    path: Path, image: Image, annotation: _File, options: Options, progress: Progress
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bursts = read_annotation(annotation.content)
+    write_tiff(path, image.lines, image.swath.samples, _blocks(image, bursts, options, progress))
+
+
+def _blocks(
+    image: Image, annotation: list[BurstGeometry], options: Options, progress: Progress
+) -> Iterator[NDArray[np.int16]]:
+    """Lines of all bursts in order."""
+    bursts = image.frame.bursts
+    for position, (number, burst) in enumerate(zip(bursts, annotation, strict=True)):
+        made = BurstImage(image.frame, number, image.swath, image.polarization, burst, options)
+        yield from made.blocks(_share(progress, position, len(bursts)))
+
+
+def _share(progress: Progress, position: int, count: int) -> Callable[[float, str], None]:
+    def report(fraction: float, text: str) -> None:
+        progress((position + fraction) / count, text)
+
+    return report
+
+
+def _manifest(frame: Slice, images: list[Image], files: list[_File]) -> bytes:
+    objects = [DataObject(file.path, file.schema, file.content, len(file.content)) for file in files]
+    for image in images:
+        size = image.first_byte + image.lines * image.swath.samples * 4
+        path = f"measurement/{image.stem}.tiff"
+        objects.append(DataObject(path, "s1Level1MeasurementSchema", None, size))
+    footprint = frame_footprint([image.geometry.grid for image in images])
+    return (DECLARATION + manifest(frame, images[0].geometry.direction, footprint, objects) + "\n").encode()
