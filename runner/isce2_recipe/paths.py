@@ -20,6 +20,7 @@ RESOLVED_RECIPE = "resolved.yml"
 TOPS_CONFIG = "topsApp.xml"
 TOPS_PROC = "topsProc.xml"
 MERGED = "merged"
+FINE_INTERFEROGRAM = "fine_interferogram"
 INTERFEROGRAM = "topophase.flat"
 FILTERED_INTERFEROGRAM = "filt_topophase.flat"
 PHASE_SIGMA = "phsig.cor"
@@ -36,6 +37,10 @@ DEM_ISCE = "full_res.dem.wgs84"
 GEOCODE_DEM_GEOTIFF = "geocode_dem.tif"
 GEOCODE_DEM_ISCE = "full_res_geocode.dem.wgs84"
 WATER_MASK = "water_mask.tif"
+
+# Of quality and report.
+QUALITY = "quality.json"
+REPORT = "report.html"
 
 # Of this package.
 _PACKAGE = Path(__file__).resolve().parent

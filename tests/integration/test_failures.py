@@ -61,6 +61,7 @@ def test_each_kind_of_failure_has_one_message_and_its_exit_code(
     assert statuses(tmp_path / "w") == {"good": "done", "bad": "failed"}
 
 
+@pytest.mark.slow
 def test_the_traceback_of_a_bug_is_in_the_log(tmp_path: Path) -> None:
     done = _fail(tmp_path, "bug")
     log = tmp_path / "w/logs/bad.log"
@@ -85,6 +86,7 @@ def test_a_timeout_ends_the_step_and_its_children(tmp_path: Path) -> None:
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "how"), [("source", "source"), ("crash", "crash"), ("timeout", "hang")])
 def test_a_step_is_tried_again(tmp_path: Path, kind: str, how: str) -> None:
     extra = f"    timeout: 1 s\n    retry: {{count: 2, backoff: 0.05 s, on: [{kind}]}}\n"
@@ -96,18 +98,21 @@ def test_a_step_is_tried_again(tmp_path: Path, kind: str, how: str) -> None:
     assert json.loads((tmp_path / "w/run.json").read_text())["steps"]["bad"]["attempts"] == 2
 
 
+@pytest.mark.slow
 def test_what_is_not_to_be_tried_again_is_not(tmp_path: Path) -> None:
     done = _fail(tmp_path, "input", "    retry: {count: 2, backoff: 0.05 s, on: [source]}\n")
     assert done.returncode == 1
     assert (tmp_path / "w/tally.txt").read_text() == "1"
 
 
+@pytest.mark.slow
 def test_retries_end(tmp_path: Path) -> None:
     done = _fail(tmp_path, "source", "    retry: {count: 2, backoff: 0.05 s}\n")
     assert done.returncode == 3
     assert (tmp_path / "w/tally.txt").read_text() == "3"
 
 
+@pytest.mark.slow
 def test_a_limit_on_file_sizes_is_one_clear_message(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, FAILING)
     done = subprocess.run(
@@ -197,6 +202,7 @@ def test_the_second_run_in_a_folder_says_who_holds_it(tmp_path: Path) -> None:
     assert f"process {process.pid} ended without letting go" in third.stderr
 
 
+@pytest.mark.slow
 def test_an_input_that_changes_while_a_step_reads_it_is_noticed(tmp_path: Path) -> None:
     source = tmp_path / "input.txt"
     source.write_text("before")

@@ -17,8 +17,8 @@ _MARKS = {"run": "run", "cached": "ok", "skipped": "skip"}
 def text(project: Project, options: Mapping[str, Any]) -> str:
     """The plan, for people or as JSON."""
     from isce2_recipe.running.resources import processors
-    from isce2_recipe.running.scheduler import Limits
     from isce2_recipe.running.session import Request, select
+    from isce2_recipe.running.state import Limits
 
     limits = Limits(1, processors(), memory_bytes())
     request = Request(limits, tuple(options["force"]), options["start"], options["until"])

@@ -132,7 +132,7 @@ def _display(options: Mapping[str, Any], redact: Callable[[str], str]) -> JsonLi
 
 def _run(project: Project, options: Mapping[str, Any], redact: Callable[[str], str]) -> None:
     from isce2_recipe.running import publishing, session
-    from isce2_recipe.running.scheduler import Limits
+    from isce2_recipe.running.state import Limits
 
     request = session.Request(
         Limits.of_machine(options["jobs"], options["cpus"]),

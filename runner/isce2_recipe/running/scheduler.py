@@ -7,7 +7,7 @@ import os
 import select
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,51 +20,22 @@ from isce2_recipe.journal.values import decode
 from isce2_recipe.paths import LOGS, SCRATCH
 from isce2_recipe.plan import decide
 from isce2_recipe.plan.decide import Verdict
-from isce2_recipe.plan.folders import SharedFolder, bring_back, matcher, refuse_strangers
+from isce2_recipe.plan.folders import matcher, refuse_strangers
 from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.keys import Key, changes
 from isce2_recipe.plan.names import skipped_outputs
 from isce2_recipe.plan.project import Project
 from isce2_recipe.recipe.units import seconds
-from isce2_recipe.running import failures, worker
+from isce2_recipe.running import failures, preparing, worker
 from isce2_recipe.running.child import Task
-from isce2_recipe.running.resources import Resources, memory_bytes, processors, wanted
+from isce2_recipe.running.preparing import Lost
+from isce2_recipe.running.resources import Resources, wanted
+from isce2_recipe.running.state import Limits, Report, Selection
 from isce2_recipe.running.worker import Ending, Worker
 
 Emit = Callable[[dict[str, Any]], None]
 
 _TICK_S = 0.5  # between looks at the clock while nothing happens
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may run at a time."""
-
-    jobs: int
-    cpus: int
-    memory: float
-
-    @classmethod
-    def of_machine(cls, jobs: int | None = None, cpus: int | None = None) -> Limits:
-        """All this machine has, or less."""
-        count = cpus or processors()
-        return cls(jobs or max(4, count), count, memory_bytes())
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which steps to carry out.
-
-    Attributes
-    ----------
-    steps : frozenset of str
-        Those to look at.
-    forced : dict
-        Those to run in any case, with the reason.
-    """
-
-    steps: frozenset[str]
-    forced: dict[str, str]
 
 
 @dataclass
@@ -77,25 +48,6 @@ class _Waiting:
     resources: Resources
     attempt: int = 1
     not_before: float = 0.0
-
-
-@dataclass
-class Report:
-    """What became of the steps.
-
-    Attributes
-    ----------
-    steps : dict
-        By id: status (``done``, ``cached``, ``skipped``, ``failed``), reason and facts.
-    outputs : dict
-        Outputs of the steps that are done or skipped, files absolute.
-    failure : RecipeToolError or None
-        The first failure.
-    """
-
-    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
-    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    failure: RecipeToolError | None = None
 
 
 class Scheduler:
@@ -208,8 +160,13 @@ class Scheduler:
 
     def _look_at(self, node: Node) -> None:
         if not self._project.names.wanted(node, self.report.outputs):
+            lost = preparing.undo(self._project, node, self._skipped)
+            if lost is not None:
+                self._go_back(lost)
+                return
             self._skipped.add(node.id)
-            self._undo(node)
+            if node.folder is not None and node.id in self._project.history.done:
+                self._record({"event": "dropped", "step": node.id})
             facts = {"status": "skipped", "reason": "its condition is false"}
             self._settle(node.id, skipped_outputs(node), facts)
             return
@@ -224,22 +181,6 @@ class Scheduler:
         self._settle(
             node.id, outputs, {"status": "cached", "reason": verdict.reason, "key": key.digest, **done.facts}
         )
-
-    def _undo(self, node: Node) -> None:
-        """Take back what a step that is skipped now did to a shared folder in an earlier run."""
-        done = self._project.history.done.get(node.id)
-        if node.folder is None or done is None:
-            return
-        chain = self._graph.folders[node.folder]
-        names = [name for name in chain[: chain.index(node.id)] if name not in self._skipped]
-        shared = SharedFolder(node.folder, tuple(names), self._project.history)
-        dropped = {"event": "dropped", "step": node.id}
-        self._journal.append(dropped)
-        self._project.history.add(dropped)
-        workdir, state = self._project.workdir, shared.before(len(names))
-        lost = bring_back(workdir, node.folder, state, self._project.prints)
-        if lost:
-            self._go_back(shared, len(names), lost)
 
     def _judge(self, node: Node, key: Key) -> Verdict:
         if node.id in self._forced:
@@ -362,44 +303,16 @@ class Scheduler:
 
     def _prepare(self, item: _Waiting) -> Manifest | None:
         """Its shared folder as it should be before it; None where steps before must run again."""
-        node = item.node
-        before: Manifest = {}
-        for folder, position in self._graph.reads.get(node.id, {}).items():
-            if not self._restore_inputs(item, folder, position):
-                return None
-        if node.folder is not None:
-            shared, position = self._shared(node)
-            before = shared.before(position)
-            lost = bring_back(self._project.workdir, shared.name, before, self._project.prints)
-            if lost:
-                self._go_back(shared, position, lost)
-                return None
-        return before
+        found = preparing.prepare(self._project, item.node, item.key, self._skipped)
+        if isinstance(found, Lost):
+            self._go_back(found)
+            return None
+        return found
 
-    def _restore_inputs(self, item: _Waiting, folder: str, position: int) -> bool:
-        """Whether the files it reads of a shared folder are as they were at this point of the order."""
-        names = [name for name in self._graph.folders[folder][:position] if name not in self._skipped]
-        shared = SharedFolder(folder, tuple(names), self._project.history)
-        workdir = self._project.workdir
-        roots = [
-            str(path.relative_to(workdir)) for path in item.key.files if path.is_relative_to(workdir / folder)
-        ]
-        lost = [
-            name
-            for name, entry in shared.before(len(names)).items()
-            if any(name == root or name.startswith(f"{root}/") for root in roots)
-            and not self._matches(name, entry)
-            and not checkpoints.put_back(workdir, name, entry)
-        ]
-        if lost:
-            self._go_back(shared, len(names), lost)
-        return not lost
-
-    def _go_back(self, shared: SharedFolder, position: int, lost: list[str]) -> None:
+    def _go_back(self, lost: Lost) -> None:
         """Have the steps run again from the one on that last wrote the first of the lost files."""
-        first = min(shared.last_writer(name, position) for name in lost)
-        again = shared.steps[first:position]
-        self._forced.update(dict.fromkeys(again, f"{lost[0]} is needed as this step left it"))
+        again = lost.again
+        self._forced.update(dict.fromkeys(again, f"{lost.names[0]} is needed as this step left it"))
         stale = self._graph.descendants(again)
         for name in stale & self.report.outputs.keys():
             del self.report.outputs[name]
@@ -541,10 +454,13 @@ class Scheduler:
         facts = {"seconds": round(ending.seconds, 3), "memory": ending.memory, "exit": ending.status}
         self._fail(node.id, failures.of_ending(ending, running, self._project), facts)
 
+    def _record(self, record: dict[str, Any]) -> None:
+        self._journal.append(record)
+        self._project.history.add(record)
+
     def _fail(self, step: str, error: RecipeToolError, facts: dict[str, Any]) -> None:
         """Note a failure. What runs besides may finish, nothing new is started."""
-        self._journal.append({"event": "failed", "step": step})
-        self._project.history.add({"event": "failed", "step": step})
+        self._record({"event": "failed", "step": step})
         if self.report.failure is None:
             self.report.failure = error
         message = self._redact(error.message)

@@ -24,7 +24,8 @@ from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.project import Project
 from isce2_recipe.running import failures, provenance
 from isce2_recipe.running.child import marker
-from isce2_recipe.running.scheduler import Emit, Limits, Report, Scheduler, Selection
+from isce2_recipe.running.scheduler import Emit, Scheduler
+from isce2_recipe.running.state import Limits, Report, Selection
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

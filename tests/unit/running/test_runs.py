@@ -58,16 +58,19 @@ def test_an_edited_recipe_runs_exactly_what_changed(done: Path) -> None:
     assert _ran(_again(done)) == ["right", "both", "one", "two", "three"]
 
 
+@pytest.mark.slow
 def test_a_step_whose_inputs_came_out_the_same_does_not_run(done: Path) -> None:
     """The text changes, what ``last`` reads does not."""
     assert "last" not in _ran(_again(done, "--text", "other"))
 
 
+@pytest.mark.slow
 def test_a_changed_comment_or_summary_runs_nothing(done: Path) -> None:
     (done.parent / "diamond.yml").write_text("# A remark.\n" + DIAMOND.replace("Two texts", "2 texts"))
     assert _ran(_again(done)) == []
 
 
+@pytest.mark.slow
 def test_a_touched_or_copied_file_counts_by_its_content(done: Path) -> None:
     for path in done.rglob("*.txt"):
         os.utime(path)
@@ -85,6 +88,7 @@ def test_a_damaged_output_is_made_again(done: Path) -> None:
     assert path.read_text() == "left hello"
 
 
+@pytest.mark.slow
 def test_a_file_added_to_a_steps_folder_is_noticed(done: Path) -> None:
     (done / "left/more.txt").write_text("not yours")
     assert _ran(_again(done)) == ["left"]
@@ -94,6 +98,7 @@ def test_a_file_added_to_a_steps_folder_is_noticed(done: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["shared/one_2.dat", "shared/log.txt", "shared/two_0.dat", "shared/state.txt"]
 )
+@pytest.mark.slow
 def test_damage_in_a_shared_folder_is_repaired(done: Path, name: str) -> None:
     before = contents(done)
     (done / name).write_text("damaged")
@@ -101,6 +106,7 @@ def test_damage_in_a_shared_folder_is_repaired(done: Path, name: str) -> None:
     assert contents(done) == before
 
 
+@pytest.mark.slow
 def test_without_checkpoints_the_earliest_damaged_step_runs_too(done: Path) -> None:
     before = contents(done)
     for copy in (done / ".isce2-recipe/checkpoints").iterdir():
@@ -111,6 +117,7 @@ def test_without_checkpoints_the_earliest_damaged_step_runs_too(done: Path) -> N
     assert contents(done) == before
 
 
+@pytest.mark.slow
 def test_a_step_of_a_shared_folder_that_is_skipped_later_leaves_no_trace(done: Path, tmp_path: Path) -> None:
     _again(done, "--second-too", "false")
     found = contents(done)
@@ -121,12 +128,23 @@ def test_a_step_of_a_shared_folder_that_is_skipped_later_leaves_no_trace(done: P
     assert contents(tmp_path / "other") == found
 
 
+@pytest.mark.slow
+def test_a_step_skipped_later_leaves_no_trace_without_checkpoints_either(done: Path, tmp_path: Path) -> None:
+    for copy in (done / ".isce2-recipe/checkpoints").iterdir():
+        copy.unlink()
+    assert _ran(_again(done, "--second-too", "false"))[0] == "one"
+    assert call("run", "diamond.yml", "--second-too", "false", "--workdir", "o", cwd=tmp_path).returncode == 0
+    assert contents(tmp_path / "o") == contents(done)
+
+
+@pytest.mark.slow
 def test_force_from_and_until(done: Path) -> None:
     assert _ran(_again(done, "--force", "right")) == ["right"]
     assert _ran(_again(done, "--from", "three")) == ["three", "last"]
     assert list(_again(done, "--until", "both", "--text", "new")) == ["left", "right", "both"]
 
 
+@pytest.mark.slow
 def test_a_moved_work_directory_is_still_up_to_date(done: Path) -> None:
     done.rename(done.with_name("moved"))
     result = call("run", "diamond.yml", "--workdir", "moved", "--json", cwd=done.parent)
@@ -134,11 +152,13 @@ def test_a_moved_work_directory_is_still_up_to_date(done: Path) -> None:
     assert _ran(statuses(done.with_name("moved"))) == []
 
 
+@pytest.mark.slow
 def test_two_runs_make_the_same_bytes(done: Path, tmp_path: Path) -> None:
     assert call("run", "diamond.yml", "--workdir", "second", "--jobs", "1", cwd=tmp_path).returncode == 0
     assert contents(tmp_path / "second") == contents(done)
 
 
+@pytest.mark.slow
 def test_the_resolved_recipe_runs_again_as_it_is(tmp_path: Path) -> None:
     write_recipe(tmp_path)
     assert call("run", "diamond.yml", "--workdir", "w", "--text", "20:4", cwd=tmp_path).returncode == 0
@@ -213,6 +233,7 @@ def test_explain_says_what_changed(done: Path) -> None:
     assert "did you mean 'left'?" in unknown.stderr
 
 
+@pytest.mark.slow
 def test_diff_compares_two_runs(done: Path, tmp_path: Path) -> None:
     assert call("run", "diamond.yml", "--workdir", "v", "--text", "other", cwd=tmp_path).returncode == 0
     found = call("diff", "w", "v", cwd=tmp_path)
@@ -237,6 +258,7 @@ def test_the_plan_says_what_a_run_would_do_and_writes_nothing(done: Path) -> Non
     assert dry.stdout == nowhere.stdout
 
 
+@pytest.mark.slow
 def test_events_come_one_a_line_in_order(tmp_path: Path) -> None:
     write_recipe(tmp_path)
     found = events(call("run", "diamond.yml", "--workdir", "w", "--json", cwd=tmp_path))
