@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from isce2_recipe.lint.catalogue import by_id
 from isce2_recipe.problems import Mark, Problem
@@ -14,8 +14,7 @@ from isce2_recipe.recipe.schema import did_you_mean
 _COMMENT = r"(?:^|(?<=\s))#\s*recipe:\s*ignore\[([^\]]*)\]\s*(.*)$"
 
 
-@dataclass(frozen=True, slots=True)
-class Ignore:
+class Ignore(NamedTuple):
     """One rule silenced on one line.
 
     Attributes

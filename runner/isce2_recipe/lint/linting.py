@@ -6,7 +6,7 @@ import gc
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.lint.catalogue import RULES, chosen
@@ -46,8 +46,7 @@ class Options:
         return chosen(self.profile, self.select, self.ignore)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What came of linting one text.
 
     Attributes

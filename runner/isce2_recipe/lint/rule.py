@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from isce2_recipe.problems import Mark, Severity
 from isce2_recipe.recipe.checking import Scope
@@ -22,16 +22,14 @@ safe, what radar people know, and what a recipe owes to others who use it."""
 DEFAULT_PROFILE: Profile = "sar"
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """A stretch of text and what to write instead."""
 
     mark: Mark
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What a rule found.
 
     Attributes

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
-from typing import Any, Protocol, get_args
+from typing import Any, NamedTuple, Protocol, get_args
 
 from isce2_recipe.expressions import ExpressionError, Reference, References, has_expression, references
 from isce2_recipe.problems import Problem
@@ -99,8 +99,7 @@ def check_scope(scope: Scope) -> list[Problem]:
     return problems
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A value of the recipe that may hold expressions, and the names it may read.
 
     Attributes

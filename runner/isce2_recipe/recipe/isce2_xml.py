@@ -7,9 +7,8 @@ blanks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from xml.parsers import expat
 
 from isce2_recipe.recipe.schema import closest, load_schema
@@ -18,8 +17,7 @@ APPLICATIONS = ("topsApp", "stripmapApp")
 _ROOTS = {"topsapp": "topsApp", "topsinsar": "topsApp", "stripmapapp": "stripmapApp", "insar": "stripmapApp"}
 
 
-@dataclass(frozen=True, slots=True)
-class XmlProblem:
+class XmlProblem(NamedTuple):
     """What is wrong on a line of an ISCE2 XML; `property` is empty where no property is at fault."""
 
     line: int
@@ -28,8 +26,7 @@ class XmlProblem:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(NamedTuple):
     """A property as written: line, names of the components around it, its own name, its text."""
 
     line: int

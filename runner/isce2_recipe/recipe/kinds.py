@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from jinja2 import nodes
 
-from isce2_recipe.expressions import RETURNS, field_chain, has_expression, whole_expression
+from isce2_recipe.expressions import RETURNS, field_chain, has_expression, plain_chain, whole_expression
 
 NONE = type(None)
 _JSON_TYPES: dict[str, Any] = {
@@ -145,6 +145,9 @@ def of_value(value: Any, type_of: TypeOf) -> Any:
     if isinstance(value, str):
         if not has_expression(value):
             return Literal[value]
+        chain = plain_chain(value)
+        if chain is not None:
+            return type_of(chain)
         tree = whole_expression(value)
         return str if tree is None else infer(tree, type_of)
     if isinstance(value, list):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from isce2_recipe.expressions import ExpressionError, evaluate, references
 from isce2_recipe.recipe import kinds
@@ -13,8 +13,7 @@ from isce2_recipe.recipe.checking import RUN_FACTS, Scope
 from isce2_recipe.recipe.parameters import normalise
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(NamedTuple):
     """Values for the names of a recipe.
 
     Attributes

@@ -10,10 +10,9 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from isce2_recipe.paths import data_folder
 
@@ -21,8 +20,7 @@ Path = tuple[str | int, ...]
 Schema = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(NamedTuple):
     """One way in which a value breaks its schema.
 
     Attributes

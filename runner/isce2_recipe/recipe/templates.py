@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import ChoiceLoader, FileSystemLoader, TemplateNotFound, TemplateSyntaxError, meta, nodes
 from jinja2.exceptions import TemplateError
@@ -26,16 +25,14 @@ _MARKER = re.compile("\x01([^\x02]*):(\\d+)\x02")
 _LEADING = re.compile("(\x01[^\x02]*\x02)*")
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateLine:
+class TemplateLine(NamedTuple):
     """A line of a template; line 0 means the template as a whole."""
 
     template: str
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """A filled-in template.
 
     Attributes
@@ -160,8 +157,7 @@ def _unmark(marked: str, template: str) -> Rendered:
     return Rendered("\n".join(lines), tuple(origins))
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateFacts:
+class TemplateFacts(NamedTuple):
     """What can be known of a template without filling it in.
 
     Attributes

@@ -134,3 +134,9 @@ def test_every_shipped_recipe_is_clean() -> None:
     from isce2_recipe.paths import data_folder
 
     assert [problem.message for problem in lint_paths([data_folder("recipes")])] == []
+
+
+def test_the_name_of_a_set_of_credentials_is_no_credential(tmp_path: Path) -> None:
+    text = "variables:\n  where: {credentials: publish}\n"
+    assert found(tmp_path, text + DEM, "IR040") == []
+    assert len(found(tmp_path, text.replace("credentials", "password") + DEM, "IR040")) == 1

@@ -10,9 +10,7 @@ from isce2_recipe.expressions import ExpressionError, has_expression, references
 from isce2_recipe.lint.rule import Edit, Finding, Rule, Subject, rule
 from isce2_recipe.problems import Mark
 
-_SECRET_NAME = re.compile(
-    r"(^|_)(password|passwd|passphrase|secret|token|api_?key|access_?key|credentials?)(_|$)", re.I
-)
+_SECRET_NAME = re.compile(r"(^|_)(password|passwd|passphrase|secret|token|api_?key|access_?key)(_|$)", re.I)
 _SECRET_VALUES = (
     (r"\b(AKIA|ASIA)[0-9A-Z]{16}\b", "an AWS access key"),
     (r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.", "a login token"),
