@@ -37,6 +37,7 @@ class AsfServer:
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
     login_url: str = ""
+    cache: str = "none"
 
     def count(self, path: str) -> int:
         """How often a path was asked for."""
@@ -59,6 +60,8 @@ class AsfServer:
             "POLL_S": "0.01",
             "TIMEOUT_S": "5",
             "EXTRACTION_TIMEOUT_S": "2",
+            "AUX_CAL_URL": f"{self.url}/aux_cal",
+            "CACHE": self.cache,
         }
         credentials = {"EARTHDATA_USERNAME": USER, "EARTHDATA_PASSWORD": PASSWORD}
         return {

@@ -11,14 +11,14 @@ from isce2_recipe.errors import SourceError
 if TYPE_CHECKING:
     import requests
 
-    from isce2_recipe.sources.asf.client import Check
+    from isce2_recipe.sources.asf.download import Check
 
 _TIFF_BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def check_tiff(response: requests.Response, beginning: bytes) -> str | None:
     """What is wrong with an answer that ought to be a TIFF."""
-    _refuse_page(response, beginning)
+    refuse_page(response, beginning)
     return None if beginning.startswith(_TIFF_BEGINNINGS) else "what came is not a TIFF"
 
 
@@ -36,13 +36,13 @@ def check_burst(granule: str) -> Check:
 
 def check_xml(response: requests.Response, beginning: bytes) -> str | None:
     """What is wrong with an answer that ought to be XML."""
-    _refuse_page(response, beginning)
+    refuse_page(response, beginning)
     return None if beginning.lstrip().startswith(b"<") else "what came is not XML"
 
 
 def check_zip(response: requests.Response, beginning: bytes) -> str | None:
     """What is wrong with an answer that ought to be a zip archive."""
-    _refuse_page(response, beginning)
+    refuse_page(response, beginning)
     return None if beginning.startswith(b"PK") else "what came is not a zip archive"
 
 
@@ -52,7 +52,7 @@ def md5_of(path: Path) -> str:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _refuse_page(response: requests.Response, beginning: bytes) -> None:
+def refuse_page(response: requests.Response, beginning: bytes) -> None:
     """A login that went wrong ends on a page for people, with status 200."""
     head = beginning.lstrip()[:64].lower()
     if head.startswith((b"<!doctype html", b"<html")):

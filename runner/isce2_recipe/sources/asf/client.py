@@ -9,16 +9,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from isce2_recipe.errors import SourceError
+from isce2_recipe.sources.asf.cache import open_cache
+from isce2_recipe.sources.asf.checks import refuse_page
 from isce2_recipe.sources.asf.credentials import HINT, Credentials
+from isce2_recipe.sources.asf.download import Check, Downloader, Progress, Wanted, short
+from isce2_recipe.sources.asf.retrying import TemporaryError, again
 from isce2_recipe.sources.asf.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,36 +31,9 @@ if TYPE_CHECKING:
     import requests
 
 _MAX_REDIRECTS = 20
-_CHUNK_BYTES = 1 << 20
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
-_LONGEST_WAIT_S = 120.0
 # A token is shown to hosts of this domain and to the login host, to nobody else.
 _TOKEN_DOMAIN = ".asf.alaska.edu"
-
-Check = Callable[["requests.Response", bytes], str | None]
-"""What is wrong with an answer, given its first bytes; None for nothing."""
-
-
-class _TemporaryError(Exception):
-    """A fault that may be gone next time."""
-
-    def __init__(self, reason: str, *, wait_s: float | None = None, from_scratch: bool = False) -> None:
-        super().__init__(reason)
-        self.wait_s = wait_s
-        self.from_scratch = from_scratch
-
-
-@dataclass(slots=True)
-class _Partial:
-    """What of a file is on disk already, and which version of it."""
-
-    path: Path
-    etag: str | None = None
-    total: int | None = None
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
 
 
 class Client:
@@ -70,6 +47,8 @@ class Client:
         self._log = log
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "isce2-recipe"
+        cache = open_cache(settings)
+        self._downloader = Downloader(self._open_when_ready, settings, cache, log)
         self._lock = threading.Lock()
         self._logged_in = False
 
@@ -87,12 +66,18 @@ class Client:
             if not self._credentials.found:
                 raise SourceError("there are no Earthdata credentials, and ASF wants a login", hint=HINT)
             self._log.info("logging in to Earthdata with %s", self._credentials.origin)
-            self._again("log in", lambda: self._touch(self._settings.cookie_url))
+            if self._credentials.warning:
+                self._log.warning("%s", self._credentials.warning)
+            expires = self._credentials.expires
+            if expires is not None and expires <= datetime.now(UTC):
+                raise self._refused_login()
+            again("log in", self._touch, self._settings, self._log)
             self._logged_in = True
 
-    def _touch(self, url: str) -> None:
-        with self._open(url, {}) as response:
-            next(response.iter_content(1024), b"")
+    def _touch(self) -> None:
+        with self._open(self._settings.cookie_url, {}) as response:
+            beginning = next(response.iter_content(1024), b"")
+            refuse_page(response, beginning)
 
     def download(
         self,
@@ -100,8 +85,9 @@ class Client:
         target: Path,
         *,
         check: Check,
-        progress: Callable[[float, str], None],
+        progress: Progress,
         least_bytes: int = 0,
+        md5: str | None = None,
     ) -> Path:
         """Fetch a file; it appears under its name only when it is whole.
 
@@ -117,62 +103,15 @@ class Client:
             Gets the fraction that has arrived.
         least_bytes : int
             A smaller file is not whole.
+        md5 : str, optional
+            Checksum, where a catalogue gives one.
 
         Raises
         ------
         SourceError
             If the file is not there, or not after all attempts.
         """
-        partial = _Partial(target.with_name(target.name + ".part"))
-
-        def attempt() -> None:
-            try:
-                self._receive(url, partial, check, progress)
-                if partial.size < max(least_bytes, 1):
-                    raise _TemporaryError(
-                        f"only {partial.size} bytes came of at least {least_bytes}", from_scratch=True
-                    )
-            except _TemporaryError as exc:
-                if exc.from_scratch:
-                    partial.path.unlink(missing_ok=True)
-                raise
-
-        try:
-            self._again(f"fetch {target.name}", attempt)
-            return partial.path.replace(target)
-        finally:
-            partial.path.unlink(missing_ok=True)
-
-    def _receive(
-        self, url: str, partial: _Partial, check: Check, progress: Callable[[float, str], None]
-    ) -> None:
-        import requests
-
-        have = partial.size
-        headers = {"Accept-Encoding": "identity"}
-        if have:
-            headers["Range"] = f"bytes={have}-"
-            if partial.etag:
-                headers["If-Range"] = partial.etag
-        with self._open_when_ready(url, headers) as response:
-            mode = "ab" if response.status_code == 206 else "wb"
-            have = have if mode == "ab" else 0
-            length = response.headers.get("Content-Length")
-            partial.etag = response.headers.get("ETag")
-            partial.total = have + int(length) if length else None
-            try:
-                with partial.path.open(mode) as file:
-                    for chunk in response.iter_content(_CHUNK_BYTES):
-                        if file.tell() == 0:
-                            _raise_if(check(response, chunk))
-                        file.write(chunk)
-                        if partial.total:
-                            progress(file.tell() / partial.total, partial.path.stem)
-            except requests.RequestException as exc:
-                raise _TemporaryError(f"the connection broke ({_short(exc)})") from exc
-        if partial.total is not None and partial.size != partial.total:
-            too_many = partial.size > partial.total
-            raise _TemporaryError(f"{partial.size} of {partial.total} bytes came", from_scratch=too_many)
+        return self._downloader.fetch(Wanted(url, target, check, least_bytes, md5), progress)
 
     @contextmanager
     def _open_when_ready(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
@@ -209,7 +148,7 @@ class Client:
                     timeout=self._settings.timeout_s,
                 )
             except requests.RequestException as exc:
-                raise _TemporaryError(f"{urlsplit(url).netloc}: {_short(exc)}") from exc
+                raise TemporaryError(f"{urlsplit(url).netloc}: {short(exc)}") from exc
             with response:
                 if not response.is_redirect:
                     self._judge(asked, response)
@@ -234,8 +173,9 @@ class Client:
         if not self._credentials.token:
             return {}
         parts = urlsplit(url)
+        # The burst extractor takes the session's cookie and no token.
         shown = self._is_login(url) or (
-            parts.scheme == "https" and (parts.hostname or "").endswith(_TOKEN_DOMAIN)
+            not self._logged_in and parts.scheme == "https" and (parts.hostname or "").endswith(_TOKEN_DOMAIN)
         )
         return {"Authorization": f"Bearer {self._credentials.token}"} if shown else {}
 
@@ -246,9 +186,9 @@ class Client:
         if "error_msg" in query:
             raise _refusal(query["error_msg"][0], query.get("resolution_url", [""])[0])
         if status in _RETRIED:
-            raise _TemporaryError(f"{urlsplit(url).netloc} answered {status}", wait_s=_retry_after(response))
+            raise TemporaryError(f"{urlsplit(url).netloc} answered {status}", wait_s=_retry_after(response))
         if status == 416:
-            raise _TemporaryError("the file has changed at the server", from_scratch=True)
+            raise TemporaryError("the file has changed at the server", from_scratch=True)
         if status == 401 or (self._is_login(url) and status in (400, 403)):
             raise self._refused_login()
         if self._is_login(url):
@@ -263,34 +203,21 @@ class Client:
     def _refused_login(self) -> SourceError:
         credentials = self._credentials
         if credentials.token:
+            expires = credentials.expires
+            over = expires is not None and expires <= datetime.now(UTC)
             return SourceError(
-                f"Earthdata Login refuses the token in {credentials.origin}: it is wrong or has expired",
+                f"the token in {credentials.origin} expired on {expires:%Y-%m-%d %H:%M} UTC"
+                if over
+                else f"Earthdata Login refuses the token in {credentials.origin}: it is wrong or has expired",
                 hint="make a new one at https://urs.earthdata.nasa.gov/user_tokens (they last 60 days)",
             )
         if credentials.user:
             return SourceError(
                 f"Earthdata Login refuses user '{credentials.user}' and the password of {credentials.origin}",
-                hint="check both at https://urs.earthdata.nasa.gov",
+                hint="log in at https://urs.earthdata.nasa.gov to check both; "
+                "a new password: https://urs.earthdata.nasa.gov/reset_passwords/new",
             )
         return SourceError("Earthdata Login wants credentials, and there are none", hint=HINT)
-
-    def _again(self, what: str, attempt: Callable[[], None]) -> None:
-        """Try until it works, waiting longer each time."""
-        wait_s = self._settings.retry_wait_s
-        for number in range(1, self._settings.attempts + 1):
-            try:
-                attempt()
-                return
-            except _TemporaryError as exc:
-                if number == self._settings.attempts:
-                    raise SourceError(
-                        f"could not {what}: {exc} (tried {number} times)",
-                        hint="the service or the connection is in trouble; run the same command again later",
-                    ) from exc
-                pause_s = min(exc.wait_s if exc.wait_s is not None else wait_s, _LONGEST_WAIT_S)
-                self._log.warning("%s: %s; trying again in %g s", what, exc, pause_s)
-                time.sleep(pause_s)
-                wait_s *= 2.0
 
 
 def _application_page(settings: Settings) -> str:
@@ -307,11 +234,6 @@ def _refusal(reason: str, where: str) -> SourceError:
     )
 
 
-def _raise_if(reason: str | None) -> None:
-    if reason:
-        raise _TemporaryError(reason)
-
-
 def _retry_after(response: requests.Response) -> float | None:
     """Seconds a server asks to wait, if it does: a number or a date."""
     text = response.headers.get("Retry-After", "")
@@ -321,7 +243,3 @@ def _retry_after(response: requests.Response) -> float | None:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except (TypeError, ValueError):
         return None
-
-
-def _short(exc: Exception) -> str:
-    return f"{type(exc).__name__}: {exc}"[:200]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import netrc
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,12 +27,25 @@ class Credentials:
     token : str or None
         A bearer token.
     user, password : str or None
+    warning : str
+        What is not as it should be with where they were found; empty for nothing.
     """
 
     origin: str = ""
     token: str | None = field(default=None, repr=False)
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    warning: str = ""
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the token ends, where it says so itself (tokens of Earthdata Login are JSON web tokens)."""
+        parts = (self.token or "").split(".")
+        try:
+            claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+            return datetime.fromtimestamp(float(claims["exp"]), UTC)
+        except (IndexError, ValueError, KeyError, TypeError, OverflowError):
+            return None
 
     @property
     def found(self) -> bool:
@@ -79,4 +97,11 @@ def _from_netrc(environment: Mapping[str, str], host: str) -> Credentials:
         raise InputError(f"{path} cannot be read: {exc}", hint=HINT) from exc
     if entry is None or not entry[0] or not entry[2]:
         return Credentials()
-    return Credentials(str(path), user=entry[0], password=entry[2])
+    return Credentials(str(path), user=entry[0], password=entry[2], warning=_exposure(path))
+
+
+def _exposure(path: Path) -> str:
+    """Who else can read a file with a password."""
+    if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return f"other users of this machine can read the password in {path}: chmod 600 {path}"
+    return ""

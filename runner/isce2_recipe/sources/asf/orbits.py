@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import logging
-import time
-from datetime import datetime
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from urllib.parse import urlsplit
 
 from isce2_recipe.errors import SourceError
+from isce2_recipe.sources.asf.download import short
+from isce2_recipe.sources.asf.retrying import TemporaryError, again
 from isce2_recipe.sources.asf.settings import Settings
+
+MARGIN = timedelta(seconds=60)
+"""What an orbit must have before the first and after the last line."""
+
+_TIME = "%Y%m%dT%H%M%S"
+_PRECISE = "AUX_POEORB"
+_WHEN = "restituted orbits appear some hours after the acquisition, precise ones after 20 days"
 
 
 def fetch_orbit(
@@ -21,48 +31,109 @@ def fetch_orbit(
     Raises
     ------
     SourceError
-        If there is none, or the service does not answer.
+        If there is none, what comes is no orbit of that satellite and time, or the service does not answer.
     """
-    from s1_orbits import InvalidSceneError, OrbitNotFoundError
-    from s1_orbits import s1_orbits as service
-
-    # The service looks at the platform and the times of a scene's name and at nothing else.
-    scene = f"{platform}_IW_SLC__1SDV_{start:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}_000000_000000_0000"
-    # The library has no other way to be told of another server.
-    service.API_URL = settings.orbit_url
     with TemporaryDirectory(dir=folder, prefix=".orbit-") as scratch:
-        try:
-            found = _patiently(lambda: service.fetch_for_scene(scene, scratch), settings, log)
-        except (InvalidSceneError, OrbitNotFoundError) as exc:
-            raise SourceError(
-                f"there is no orbit file for {platform} at {start:%Y-%m-%dT%H:%M:%S}",
-                hint="restituted orbits appear some hours after the acquisition, precise ones after 20 days",
-            ) from exc
-        if found.suffix != ".EOF":
-            raise SourceError(
-                f"{settings.orbit_url} sent {found.name or 'something'} instead of an orbit file",
-                hint="check ISCE2_RECIPE_ASF_ORBIT_URL",
-            )
+        found = again(
+            "fetch the orbit",
+            lambda: _from_any(scene_name(platform, start, stop), Path(scratch), settings, log),
+            settings,
+            log,
+        )
+        check_name(found.name, platform, start, stop)
+        if _PRECISE not in found.name:
+            log.warning("the precise orbit is not there yet; taking the restituted %s", found.name)
         return Path(found.replace(folder / found.name))
 
 
-def _patiently(fetch: Any, settings: Settings, log: logging.Logger) -> Any:
-    """Call again after faults of the connection or the server, which the library leaves to its callers."""
-    import requests
+def scene_name(platform: str, start: datetime, stop: datetime) -> str:
+    """What to ask the service for; it looks at the platform and the times of a scene's name alone."""
+    return f"{platform}_IW_SLC__1SDV_{start:{_TIME}}_{stop:{_TIME}}_000000_000000_0000"
 
-    wait_s = settings.retry_wait_s
-    for number in range(1, settings.attempts + 1):
+
+def check_name(name: str, platform: str, start: datetime, stop: datetime) -> None:
+    """Refuse what is no orbit file, or one of another satellite or time.
+
+    Raises
+    ------
+    SourceError
+    """
+    if not name.endswith(".EOF"):
+        raise SourceError(
+            f"the orbit service sent {name or 'something'} instead of an orbit file",
+            hint="check ISCE2_RECIPE_ASF_ORBIT_URL",
+        )
+    if not name.startswith(f"{platform}_OPER_AUX_") or not _covers(name, start - MARGIN, stop + MARGIN):
+        raise SourceError(
+            f"the orbit service sent {name}, which does not cover {platform} from {start:%Y-%m-%dT%H:%M:%S} "
+            f"to {stop:%Y-%m-%dT%H:%M:%S} with a minute to spare",
+            hint=f"run the same command again later: {_WHEN}",
+        )
+
+
+def _covers(name: str, start: datetime, stop: datetime) -> bool:
+    first, _, last = name.removesuffix(".EOF").rpartition("_V")[2].partition("_")
+    try:
+        begins, ends = (datetime.strptime(text, _TIME).replace(tzinfo=UTC) for text in (first, last))
+    except ValueError:
+        return False
+    return begins <= start and stop <= ends
+
+
+def _from_any(scene: str, folder: Path, settings: Settings, log: logging.Logger) -> Path:
+    """The orbit file from the first service that has it."""
+    from s1_orbits import InvalidSceneError, OrbitNotFoundError
+
+    absent: Exception | None = None
+    trouble: TemporaryError | None = None
+    for url in settings.mirrors_of(settings.orbit_url):
         try:
-            return fetch()
-        except requests.RequestException as exc:
-            status = exc.response.status_code if exc.response is not None else None
-            final = number == settings.attempts or (status is not None and status < 500 and status != 429)
-            if final:
-                raise SourceError(
-                    f"the orbit service at {settings.orbit_url} does not answer: {str(exc)[:200]}",
-                    hint="run the same command again later",
-                ) from exc
-            log.warning("orbit service: %s; trying again in %g s", str(exc)[:200], wait_s)
-            time.sleep(wait_s)
-            wait_s *= 2.0
-    raise AssertionError("unreachable")
+            return _from_one(url, scene, folder, settings)
+        except (InvalidSceneError, OrbitNotFoundError) as exc:
+            absent = exc
+        except TemporaryError as exc:
+            trouble = exc
+        log.info("no orbit from %s", urlsplit(url).netloc)
+    if trouble is not None:
+        raise trouble
+    platform, time = scene[:3], datetime.strptime(scene[17:32], _TIME)
+    raise SourceError(
+        f"there is no orbit file for {platform} at {time:%Y-%m-%dT%H:%M:%S}", hint=_WHEN
+    ) from absent
+
+
+def _from_one(url: str, scene: str, folder: Path, settings: Settings) -> Path:
+    import requests
+    from s1_orbits import s1_orbits as service
+
+    # The library has no other way to be told of another server.
+    service.API_URL = url
+    try:
+        return _within(settings.timeout_s, lambda: service.fetch_for_scene(scene, folder))
+    except requests.RequestException as exc:
+        status = exc.response.status_code if exc.response is not None else None
+        reason = f"the orbit service at {url} does not answer: {short(exc)}"
+        if status is not None and status < 500 and status not in (408, 425, 429):
+            raise SourceError(reason, hint="check ISCE2_RECIPE_ASF_ORBIT_URL") from exc
+        raise TemporaryError(reason) from exc
+
+
+def _within(seconds: float, call: Callable[[], Path]) -> Path:
+    """A call's result; the library waits for a server for ever, so it waits in a thread of its own."""
+    done: list[Path] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(call())
+        except BaseException as exc:  # raised again by whoever waits
+            failed.append(exc)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    if not done:
+        raise TemporaryError(f"the orbit service was silent for {seconds:g} s")
+    return done[0]

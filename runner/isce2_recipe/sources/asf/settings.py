@@ -9,6 +9,22 @@ from isce2_recipe.errors import ParameterError
 
 PREFIX = "ISCE2_RECIPE_ASF_"
 
+# Other addresses of what is public in several places.
+_MIRRORS = (
+    (
+        "https://aria-geoid.s3.us-west-2.amazonaws.com/us_nga_egm2008_1_4326__agisoft.tif",
+        "https://asf-dem-west.s3.amazonaws.com/GEOID/us_nga_egm2008_1.tif",
+    ),
+    (
+        "https://copernicus-dem-30m.s3.amazonaws.com",
+        "https://copernicus-dem-30m.s3.eu-central-1.amazonaws.com",
+    ),
+    (
+        "https://copernicus-dem-90m.s3.amazonaws.com",
+        "https://copernicus-dem-90m.s3.eu-central-1.amazonaws.com",
+    ),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -16,7 +32,8 @@ class Settings:
 
     Every attribute is read from the environment variable of its name in capitals after
     ``ISCE2_RECIPE_ASF_``, for example ``ISCE2_RECIPE_ASF_CMR_URL``. Set them to use a mirror, or a
-    server of your own in a test.
+    server of your own in a test. An address may be followed by others, separated by blanks, that have the
+    same files: mirrors, asked in that order.
 
     Attributes
     ----------
@@ -40,6 +57,8 @@ class Settings:
         EGM2008 undulation, a GeoTIFF that GDAL can read remotely.
     water_mask_url : str
         Folder of ASF's water mask tiles.
+    aux_cal_url : str
+        Folder of the auxiliary calibration archives ``S1A_AUX_CAL_20241128.zip`` and ``S1B_...``.
     attempts : int
         How often a request is tried.
     retry_wait_s : float
@@ -50,6 +69,16 @@ class Settings:
         Longest wait for the extractor to cut a burst, seconds.
     poll_s : float
         First wait between questions whether a burst is ready, seconds; grows to twenty times that.
+    slowest_kb_s : float
+        A download slower than this for ``timeout_s`` is given up and taken up again, kilobytes a second.
+    downloads : int
+        Downloads at a time, of all runs together that share a cache.
+    cache : str
+        Folder of the shared downloads; empty for the user's cache folder, ``none`` for no cache.
+    cache_gb : float
+        Size of the cache, gigabytes; what is used least goes first.
+    mirrors : tuple of tuple of str
+        Groups of addresses that begin the same files' addresses; made of the settings above.
     """
 
     cmr_url: str = "https://cmr.earthdata.nasa.gov"
@@ -66,11 +95,17 @@ class Settings:
     dem90_url: str = "https://copernicus-dem-90m.s3.amazonaws.com"
     geoid_url: str = "https://aria-geoid.s3.us-west-2.amazonaws.com/us_nga_egm2008_1_4326__agisoft.tif"
     water_mask_url: str = "https://asf-dem-west.s3.amazonaws.com/WATER_MASK/TILES"
+    aux_cal_url: str = "https://d3g9emy65n853h.cloudfront.net/AUX_CAL"
     attempts: int = 6
     retry_wait_s: float = 2.0
     timeout_s: float = 60.0
     extraction_timeout_s: float = 900.0
     poll_s: float = 1.0
+    slowest_kb_s: float = 1.0
+    downloads: int = 4
+    cache: str = ""
+    cache_gb: float = 20.0
+    mirrors: tuple[tuple[str, ...], ...] = _MIRRORS
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -82,20 +117,36 @@ class Settings:
             If a variable's value is not a number where one is needed.
         """
         given: dict[str, object] = {}
+        mirrors: list[tuple[str, ...]] = list(_MIRRORS)
         for field in fields(cls):
             variable = PREFIX + field.name.upper()
-            if variable in environment:
+            if variable not in environment or field.name == "mirrors":
+                continue
+            if field.name.endswith("_url"):
+                addresses = tuple(word.rstrip("/") for word in environment[variable].split()) or ("",)
+                given[field.name] = addresses[0]
+                mirrors += [addresses] if len(addresses) > 1 else []
+            else:
                 given[field.name] = _convert(variable, environment[variable], str(field.type))
-        return cls(**given)  # type: ignore[arg-type]
+        return cls(**given, mirrors=tuple(mirrors))  # type: ignore[arg-type]
+
+    def mirrors_of(self, url: str) -> list[str]:
+        """An address and all others at which the same file is, the first to be asked first."""
+        found = [url]
+        for group in self.mirrors:
+            for prefix in group:
+                if url == prefix or url.startswith(f"{prefix}/"):
+                    found += [other + url.removeprefix(prefix) for other in group if other != prefix]
+        return list(dict.fromkeys(found))
 
 
 def _convert(variable: str, text: str, kind: str) -> object:
     if kind == "str":
-        return text.rstrip("/")
+        return text
     try:
         value = float(text) if kind == "float" else int(text)
     except ValueError:
         value = -1
-    if value <= 0:
+    if value < 0 or (value == 0 and not variable.endswith("_GB")):
         raise ParameterError(f"{variable} must be a positive number, instead got '{text}'")
     return value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.catalogue import at_host, attribute, search_granules, utc
-from isce2_recipe.sources.asf.checks import check_zip, md5_of
+from isce2_recipe.sources.asf.checks import check_zip
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import Progress, SlcRecord
 from isce2_recipe.types import SlcName
@@ -51,19 +51,14 @@ def fetch_slc(record: SlcRecord, folder: Path, client: Client, progress: Progres
     if record.url is None:
         raise SourceError(f"the catalogue has no address for {record.name}", hint="run the search again")
     client.log_in()
-    path = client.download(
+    return client.download(
         record.url,
         folder / f"{record.name}.zip",
         check=check_zip,
         progress=progress,
         least_bytes=record.bytes or 0,
+        md5=record.md5,
     )
-    if record.md5 is not None and md5_of(path) != record.md5:
-        path.unlink()
-        raise SourceError(
-            f"{path.name} arrived damaged: its checksum is not the catalogue's", hint="run this again"
-        )
-    return path
 
 
 def _record(product: Any, settings: Settings) -> SlcRecord:
