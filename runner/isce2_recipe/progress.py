@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.live import Live
-    from rich.table import Table
 
 Event = dict[str, Any]
 
@@ -152,7 +152,7 @@ class Tree:
             if event["event"].startswith("step.cached") and now < self._next:
                 return
             self._next = now + _REFRESH_S
-            self._live.update(self._table(now), refresh=True)
+            self._live.update(self._picture(now), refresh=True)
 
     def _on_run_started(self, event: Event) -> None:
         from rich.live import Live
@@ -188,18 +188,23 @@ class Tree:
 
     _on_step_done = _on_step_cached = _on_step_skipped = _on_step_failed = _settled
 
-    def _table(self, now: float) -> Table:
+    def _picture(self, now: float) -> Group:
+        from rich.console import Group
         from rich.table import Table
+        from rich.text import Text
 
-        table = Table.grid(padding=(0, 1))
-        table.add_row("", f"[bold]{_escape(self._title)}[/]", "", duration(now - self._began), "")
+        table = Table.grid(padding=(0, 1), expand=True)
+        table.add_column()
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column(no_wrap=True, justify="right")
+        table.add_column(no_wrap=True, justify="right")
         for row in self._visible():
-            style = _STYLES.get(row.state, "")
-            indent = "  " * row.id.count("/")
-            name = f"{indent}{row.id.rpartition('/')[2]}"
+            name = "  " * row.id.count("/") + row.id.rpartition("/")[2]
             cells = _MARKS[row.state], name, self._detail(row), self._time(row, now), _memory(row)
-            table.add_row(*cells, style=style)
-        return table
+            table.add_row(*cells, style=_STYLES.get(row.state, ""))
+        title = Text(f"{self._title}  {duration(now - self._began)}", style="bold", overflow="fold")
+        return Group(title, table)
 
     def _visible(self) -> list[_Row]:
         """All rows, or where the terminal is too low those that matter most."""
@@ -230,7 +235,7 @@ class Tree:
     def close(self) -> None:
         """Leave the last state on the screen."""
         if self._live is not None:
-            self._live.update(self._table(time.monotonic()), refresh=True)
+            self._live.update(self._picture(time.monotonic()), refresh=True)
             self._live.stop()
             self._live = None
 

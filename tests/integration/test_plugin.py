@@ -68,3 +68,19 @@ def test_what_a_plugin_gets_wrong_is_one_message(tmp_path: Path, installed: Path
 def test_the_examples_recipe_lints_clean(tmp_path: Path, installed: Path) -> None:
     done = call("lint", PLUGIN / "flat_terrain.yml", cwd=tmp_path, env={"PYTHONPATH": str(installed)})
     assert done.returncode == 0, done.stdout
+
+
+def test_app_is_a_drop_in_for_isce2s_own_command(tmp_path: Path, installed: Path) -> None:
+    (tmp_path / "topsApp.xml").write_text("<topsApp/>")
+    env = {"PYTHONPATH": str(installed), "ISCE2_RECIPE_ENGINE": "rehearsal"}
+    words = ("app", "topsApp", "topsApp.xml", "--steps", "--start=filter", "--end=unwrap")
+    done = call(*words, cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    asked = (tmp_path / "rehearsal.txt").read_text().splitlines()
+    assert asked == ["topsApp topsApp.xml filter", "topsApp topsApp.xml unwrap"]
+    missing = call("app", "topsApp", "none.xml", cwd=tmp_path, env=env)
+    assert (missing.returncode, "there is no file 'none.xml'" in missing.stderr) == (1, True)
+    both = call(
+        "app", "topsApp", "topsApp.xml", "--dostep", "filter", "--end", "unwrap", cwd=tmp_path, env=env
+    )
+    assert both.returncode == 2

@@ -24,6 +24,7 @@ from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.project import Project
 from isce2_recipe.running import failures, provenance
 from isce2_recipe.running.child import marker
+from isce2_recipe.running.resources import disk_bytes, wanted, words
 from isce2_recipe.running.scheduler import Emit, Scheduler
 from isce2_recipe.running.state import Limits, Report, Selection
 
@@ -161,6 +162,8 @@ def _carry_out(
     emit(_run_started(project, selection))
     for said in project.said:
         emit({"event": "note", "message": said})
+    for message in shortages(project, selection, request.limits):
+        emit({"event": "warning", "message": message})
     _record_begin(journal)
     with _signals() as (wakeup, arrived):
         scheduler = Scheduler(project, journal, selection, request.limits, emit, redact)
@@ -208,6 +211,24 @@ def _open_doors(project: Project, selection: Selection) -> None:
         _ = project.source
     if "engine" in used:
         _ = project.engine
+
+
+def shortages(project: Project, selection: Selection, limits: Limits) -> Iterator[str]:
+    """What steps ask for and this machine does not have, as far as it is known before they run."""
+    free = disk_bytes(project.workdir)
+    for name in selection.steps:
+        node = project.graph.nodes[name]
+        if not node.step.resources or name in project.history.done:
+            continue
+        try:
+            raw = project.names.setting(node, node.step.resources, "resources", {})
+        except KeyError:  # it depends on a step before
+            continue
+        asked = wanted(dict(raw), limits.cpus)
+        if asked.memory > limits.memory:
+            yield f"step {name} asks for {words(asked.memory)} of memory, there are {words(limits.memory)}"
+        if asked.disk > free:
+            yield f"step {name} asks for {words(asked.disk)} of disk, {words(free)} are free"
 
 
 def _counts(steps: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:

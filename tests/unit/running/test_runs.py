@@ -279,3 +279,31 @@ def test_missing_input_file(tmp_path: Path) -> None:
     failed = call("run", write_recipe(tmp_path, text), "--workdir", "w", cwd=tmp_path)
     assert failed.returncode == 1
     assert f"error: files of step read: {tmp_path}/nowhere.txt does not exist" in failed.stderr
+
+
+def test_a_step_that_asks_for_more_than_there_is_is_warned_of_before_it_runs(tmp_path: Path) -> None:
+    text = (
+        "recipe: 1\nname: greedy\nsummary: Asks for much.\nparameters:\n"
+        "  size: {type: string, default: 900 TB, description: How much.}\nsteps:\n  - id: much\n"
+        "    uses: quick.write\n    with: {text: a}\n    resources: {memory: '{{ size }}', disk: 800 TB}\n"
+    )
+    found = events(call("run", write_recipe(tmp_path, text), "--workdir", "w", "--json", cwd=tmp_path))
+    messages = [event["message"] for event in found if event["event"] == "warning"]
+    assert [message.partition(",")[0] for message in messages] == [
+        "step much asks for 900.0 TB of memory",
+        "step much asks for 800.0 TB of disk",
+    ]
+    assert found[-1]["event"] == "run.done"
+
+
+def test_steps_run_side_by_side_within_their_resources(tmp_path: Path) -> None:
+    steps = "".join(
+        f"  - id: s{index}\n    uses: quick.write\n    with: {{text: a, seconds: 0.6}}\n"
+        f"    resources: {{cpus: {cpus}}}\n"
+        for index, cpus in enumerate((1, 1, 2))
+    )
+    recipe = write_recipe(tmp_path, f"recipe: 1\nname: side\nsummary: Side by side.\nsteps:\n{steps}")
+    found = events(call("run", recipe, "--workdir", "w", "--cpus", "2", "--json", cwd=tmp_path))
+    times = {(event["event"], event["step"]): event["time"] for event in found if "step" in event}
+    assert times["step.started", "s1"] < times["step.done", "s0"], "two steps of one thread fit"
+    assert times["step.started", "s2"] >= max(times["step.done", "s0"], times["step.done", "s1"])
