@@ -221,3 +221,16 @@ def test_completion(tmp_path: Path, words: str, current: str, expected: str) -> 
 def test_completion_scripts(capsys: pytest.CaptureFixture[str], shell: str) -> None:
     main(["completion", shell])
     assert "_ISCE2_RECIPE_COMPLETE" in capsys.readouterr().out
+
+
+def test_doctor_says_what_is_there_and_what_to_do(tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "PATH": "/nonexistent", "CONDA_PREFIX": "", "ISCE_HOME": ""}
+    done = call("doctor", "--json", cwd=tmp_path, env=env)
+    found = {one["name"]: one for one in json.loads(done.stdout)}
+    assert done.returncode == 0
+    assert found["engine builtin"]["state"] == "ok"
+    assert found["engine isce2"]["state"] == "note"
+    assert "EARTHDATA_TOKEN" in found["Earthdata login"]["remedy"]
+    with_login = call("doctor", cwd=tmp_path, env={**env, "EARTHDATA_TOKEN": "canary-token"})
+    assert "from EARTHDATA_TOKEN" in with_login.stdout
+    assert "canary-token" not in with_login.stdout
