@@ -294,12 +294,8 @@ class Scheduler:
             out, published = workdir / SCRATCH / node.id, workdir / node.id
             checkpoints.remove(out)
             out.mkdir(parents=True)
-        return Task(node, item.key.inputs, out, published, before, self._threads(item.resources))
-
-    def _threads(self, asked: Resources) -> int:
-        """Threads of a step: what it asks for, else a fair share for all that could run now."""
-        rivals = sum(other.not_before <= time.monotonic() for other in self._waiting[: self._limits.jobs])
-        return asked.cpus or max(1, self._limits.cpus // (1 + len(self._workers) + rivals))
+        threads = item.resources.cpus or self._limits.cpus
+        return Task(node, item.key.inputs, out, published, before, threads)
 
     def _prepare(self, item: _Waiting) -> Manifest | None:
         """Its shared folder as it should be before it; None where steps before must run again."""
