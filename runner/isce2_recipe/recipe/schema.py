@@ -1,7 +1,8 @@
 """Values against JSON Schema (2020-12): the keywords our schemas use, with messages for people.
 
-A checker of our own instead of ``jsonschema``, whose import takes 0.1 s, keeps ``lint`` and ``--help`` quick;
-a test holds both to the same verdict on every recipe of the corpus.
+A checker of our own for the everyday keywords, because importing ``jsonschema`` takes 0.1 s, keeps ``lint``
+and ``--help`` quick; a test holds both to the same verdict on every recipe of the corpus. The keywords that
+combine schemas are left to ``jsonschema``, which is imported where a parameter uses one of them.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ def validate(value: Any, schema: Schema, home: str, path: Path = ()) -> Iterator
         check = _CHECKS.get(keyword)
         if check is not None:
             yield from check(value, schema, home, path)
+    if not COMBINING.isdisjoint(schema):
+        yield from _combined(value, schema, path)
 
 
 def show(value: Any) -> str:
@@ -345,6 +348,43 @@ def _alternative(schema: Schema) -> str:
         return "one of " + ", ".join(str(choice) for choice in schema["enum"])
     words = _type_words(schema)
     return f"{words} above {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else words
+
+
+COMBINING = frozenset(
+    (
+        "allOf", "oneOf", "not", "if", "then", "else", "contains", "minContains", "maxContains",
+        "prefixItems", "patternProperties", "dependentRequired", "minProperties", "maxProperties",
+    )
+)  # fmt: skip
+"""Keywords of parameters that `jsonschema` judges."""
+
+
+def _combined(value: Any, schema: Schema, path: Path) -> Iterator[Violation]:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    rules = {keyword: schema[keyword] for keyword in schema if keyword in COMBINING}
+    try:
+        Draft202012Validator.check_schema(rules)
+        wrong = list(Draft202012Validator(rules, registry=_registry()).iter_errors(value))
+    except SchemaError as exc:
+        yield Violation(
+            path, str(exc.path[0] if exc.path else exc.validator), f"has a schema that is none: {exc.message}"
+        )
+        return
+    for error in wrong:
+        yield Violation((*path, *error.absolute_path), error.validator, f"is not allowed: {error.message}")
+
+
+@lru_cache(maxsize=1)
+def _registry() -> Any:
+    """The shipped types, by the names under which parameters refer to them."""
+    from referencing import Registry, Resource
+    from referencing.jsonschema import DRAFT202012
+
+    types = Resource.from_contents(load_schema("types.schema.json"), default_specification=DRAFT202012)
+    names = ("types.schema.json", "schemas/types.schema.json", "../schemas/types.schema.json")
+    return Registry().with_resources((name, types) for name in names)
 
 
 _CHECKS: dict[str, Callable[[Any, Schema, str, Path], Iterator[Violation]]] = {

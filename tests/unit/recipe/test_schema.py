@@ -47,6 +47,27 @@ def test_our_schemas_use_only_keywords_we_check(document: dict[str, Any]) -> Non
     Draft202012Validator.check_schema(document)
 
 
+@pytest.mark.parametrize(
+    ("below", "good", "bad"),
+    [
+        ({"oneOf": [{"type": "string"}, {"const": 3}]}, 3, 4),
+        ({"not": {"const": "no"}}, "yes", "no"),
+        ({"type": "array", "contains": {"const": 1}}, [2, 1], [2]),
+        ({"prefixItems": [{"type": "integer"}]}, [1, "x"], ["x"]),
+        ({"allOf": [{"$ref": "types.schema.json#/$defs/looks"}]}, "20x4", "20x"),
+        ({"if": {"required": ["a"]}, "then": {"required": ["b"]}}, {"a": 1, "b": 2}, {"a": 1}),
+        ({"items": {"dependentRequired": {"a": ["b"]}}}, [{"b": 1}], [{"a": 1}]),
+    ],
+)
+def test_combining_keywords_are_judged_too(below: dict[str, Any], good: Any, bad: Any) -> None:
+    assert messages(good, below) == []
+    assert len(messages(bad, below)) == 1
+
+
+def test_a_combining_keyword_that_is_no_schema_says_so() -> None:
+    assert "has a schema that is none" in messages(1, {"not": {"type": "nothing"}})[0]
+
+
 @pytest.mark.parametrize("name", sorted(TYPES["$defs"]))
 def test_examples_of_types_obey_them(name: str) -> None:
     full = inline({"$ref": f"types.schema.json#/$defs/{name}"}, "recipe.schema.json")
