@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from isce2_recipe import __version__, paths
 from isce2_recipe.actions.base import Context, Read, action
+from isce2_recipe.errors import InputError
 from isce2_recipe.types import Bounds, Looks
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ def read(ctx: Context, *, directory: Path) -> Products:
     for product in products:
         ctx.log.info("%s", product.name)
     box = _bounds(products)
+    if box.east - box.west > 180.0:
+        raise InputError(
+            "Products that cross the anti-meridian are not currently supported",
+            hint="merge products that lie on one side of 180 degrees",
+        )
     return Products(
         [product.folder for product in products],
         [str(product.reference) for product in products],

@@ -64,6 +64,8 @@ class Scenes:
         JSON list of SLC records, the reference first.
     bounds : list of float
         West, south, east, north of what both show, degrees.
+    reference_bounds : list of float
+        The same of the reference alone.
     relative_orbit : int
         The track, 1 to 175.
     direction : str
@@ -72,6 +74,7 @@ class Scenes:
 
     catalog: Path
     bounds: list[float]
+    reference_bounds: list[float]
     relative_orbit: int
     direction: str
 
@@ -90,6 +93,7 @@ def find(ctx: Context, *, reference: str, secondary: str) -> Scenes:
     return Scenes(
         write_catalog(records, ctx.out / "slcs.json"),
         _common(first, second),
+        [first.bounds.west, first.bounds.south, first.bounds.east, first.bounds.north],
         first.relative_orbit,
         first.direction,
     )
@@ -208,7 +212,7 @@ def package(
     reference_safe, secondary_safe : Path
         SAFE folders from `fetch`; the swaths in them are those of the product.
     bounds : list of float
-        Of the scene, for legacy names.
+        Of the reference, for legacy names.
     dem, water_mask : Path
         GeoTIFFs in degrees: metres above the ellipsoid; 1 land, 0 water.
     name_style : str

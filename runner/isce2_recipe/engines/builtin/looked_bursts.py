@@ -23,8 +23,8 @@ from isce2_recipe.engines.builtin.isceimage import IsceImage
 
 Float = NDArray[np.float64]
 
-# A pixel is made if its neighbours with data have at least this part of the weight.
-_ENOUGH = 0.5 - 1e-6
+# A pixel is made if its neighbours with data have at least this part of the weight: both nearest ones.
+_ENOUGH = 0.9
 
 
 @dataclass(frozen=True, slots=True)

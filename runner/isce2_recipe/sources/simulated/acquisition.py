@@ -142,7 +142,7 @@ def slice_of_slc(name: SlcName, options: Options) -> Slice:
         )
     flight = flights[0]
     cropped = tuple(each.cropped(options.lines, options.samples) for each in SWATHS.values())
-    first = _first_burst(name, flight, cropped[0])
+    first = _first_burst(name, flight)
     whole_s = (name.stop - name.start).total_seconds() - (
         (middle_anx_s(first, 3, track) - middle_anx_s(first, 1, track)) + SWATHS[3].lines * AZIMUTH_INTERVAL_S
     )
@@ -152,16 +152,13 @@ def slice_of_slc(name: SlcName, options: Options) -> Slice:
     return Slice(flight, first // SLICE_BURSTS, name.suffix, horizontal, cropped, span)
 
 
-def _first_burst(name: SlcName, flight: Pass, swath: Swath) -> int:
-    """The burst of IW1 that starts in the second of the name, as cropped or as a whole; else the nearest."""
-    since = (name.start - flight.node).total_seconds()
+def _first_burst(name: SlcName, flight: Pass) -> int:
+    """The burst of IW1 that starts nearest to the second in an SLC's name, cropped or not."""
+    since = (name.start - flight.node).total_seconds() + 0.5
     whole = SWATHS[1]
     guess = burst_number(flight.relative_orbit, since + whole.lines // 2 * AZIMUTH_INTERVAL_S)
-    near = [n for n in range(guess - 2, guess + 3) if 1 <= n <= LAST_BURST]
-    for number in near:
-        if 0.0 <= start_anx_s(flight, number, swath) - since < 1.0:
-            return number
-    return min(near, key=lambda n: abs(start_anx_s(flight, n, whole) - since - 0.5))
+    near = [number for number in range(guess - 1, guess + 2) if 1 <= number <= LAST_BURST]
+    return min(near, key=lambda number: abs(start_anx_s(flight, number, whole) - since))
 
 
 def pass_at(platform: str, start: datetime, options: Options) -> Pass:

@@ -1,0 +1,192 @@
+"""Whole SLCs from the network (a real server on this machine), from a folder and from the simulator."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import shutil
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isce2_recipe.errors import InputError, ParameterError, SourceError
+from isce2_recipe.sources import open_source
+from isce2_recipe.sources.asf import AsfSource
+from isce2_recipe.sources.base import SlcRecord
+from isce2_recipe.sources.catalog import read_catalog, read_granules, read_slc_catalog, write_catalog
+from isce2_recipe.sources.directory import DirectorySource
+from isce2_recipe.types import BurstName, SlcName
+from support import asf_server
+
+LOG = logging.getLogger("test")
+NAME = SlcName.parse("S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85")
+OTHER = SlcName.parse("S1A_IW_SLC__1SDV_20200616T022252_20200616T022319_033036_03D3A3_5D11")
+PATH = f"/SLC/SA/{NAME}.zip"
+ARCHIVE = b"PK\x03\x04" + bytes(5000)
+
+
+def silent(fraction: float, text: str) -> None:
+    pass
+
+
+def item(host: str) -> dict[str, Any]:
+    """The catalogue's item of an SLC, shaped like the real ones."""
+    attributes = {
+        "ASCENDING_DESCENDING": "DESCENDING",
+        "ASF_PLATFORM": "Sentinel-1A",
+        "BEAM_MODE": "IW",
+        "BYTES": str(len(ARCHIVE)),
+        "CENTER_LAT": "27.9",
+        "CENTER_LON": "53.4",
+        "FRAME_NUMBER": "498",
+        "GROUP_ID": "S1A_IWDV_0498_0505_032861_064",
+        "MD5SUM": hashlib.md5(ARCHIVE, usedforsecurity=False).hexdigest(),
+        "PATH_NUMBER": "64",
+        "POLARIZATION": "VV+VH",
+        "PROCESSING_TYPE": "SLC",
+    }
+    ring = [(27.0, 52.5), (27.4, 55.1), (29.1, 54.7), (28.6, 52.0), (27.0, 52.5)]
+    points = [{"Latitude": lat, "Longitude": lon} for lat, lon in ring]
+    times = {"BeginningDateTime": "2020-06-04T02:22:51.000Z", "EndingDateTime": "2020-06-04T02:23:18.000Z"}
+    return {
+        "meta": {"concept-id": "G3-ASF", "native-id": f"{NAME}-SLC", "provider-id": "ASF"},
+        "umm": {
+            "GranuleUR": f"{NAME}-SLC",
+            "TemporalExtent": {"RangeDateTime": times},
+            "OrbitCalculatedSpatialDomains": [{"OrbitNumber": 32861}],
+            "AdditionalAttributes": [{"Name": key, "Values": [value]} for key, value in attributes.items()],
+            "SpatialExtent": {
+                "HorizontalSpatialDomain": {"Geometry": {"GPolygons": [{"Boundary": {"Points": points}}]}}
+            },
+            "CollectionReference": {"ShortName": "SENTINEL-1A_SLC", "Version": "1"},
+            "RelatedUrls": [{"URL": f"{host}{PATH}", "Type": "GET DATA"}],
+            "DataGranule": {
+                "Identifiers": [{"Identifier": str(NAME), "IdentifierType": "ProducerGranuleId"}],
+                "ProductionDateTime": "2020-06-04T02:22:51.000Z",
+            },
+            "Platforms": [{"ShortName": "SENTINEL-1A", "Instruments": [{"ShortName": "C-SAR"}]}],
+        },
+    }
+
+
+@pytest.fixture
+def server():
+    with asf_server.running() as state:
+        state.items.append(item("https://datapool.example"))
+        state.protected[PATH] = ARCHIVE
+        yield state
+
+
+@pytest.fixture
+def source(server):
+    return AsfSource(server.environment(ISCE2_RECIPE_ASF_SLC_URL=server.url))
+
+
+class TestNetwork:
+    def test_an_slc_is_found_by_its_name(self, source, server):
+        (record,) = source.find_slcs([NAME], LOG)
+        assert (record.name, record.platform, record.relative_orbit) == (str(NAME), "S1A", 64)
+        assert (record.absolute_orbit, record.direction) == (32861, "DESCENDING")
+        assert record.start == datetime(2020, 6, 4, 2, 22, 51, tzinfo=UTC)
+        assert record.bounds.west == 52.0
+        assert record.url == f"{server.url}{PATH}"
+
+    def test_an_unknown_slc_is_named_with_the_place_to_look(self, source):
+        with pytest.raises(SourceError, match=str(OTHER)) as caught:
+            source.find_slcs([NAME, OTHER], LOG)
+        assert "search.asf.alaska.edu" in str(caught.value)
+
+    def test_an_archive_is_fetched_and_its_checksum_compared(self, source, server, tmp_path):
+        (record,) = source.find_slcs([NAME], LOG)
+        path = source.fetch_slc(record, "VV", [2], tmp_path, LOG, silent)
+        assert path.read_bytes() == ARCHIVE
+        path.unlink()
+        server.protected[PATH] = ARCHIVE[:-1] + b"x"
+        with pytest.raises(SourceError, match="checksum"):
+            source.fetch_slc(record, "VV", [2], tmp_path, LOG, silent)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_catalogues_hold_one_kind_each(tmp_path):
+    ring = ((52.0, 27.0), (55.0, 27.0), (55.0, 29.0), (52.0, 27.0))
+    start = datetime(2020, 6, 4, 2, 22, 51, 123456, tzinfo=UTC)
+    record = SlcRecord(str(NAME), 32861, 64, "DESCENDING", start, start + timedelta(seconds=27), ring)
+    path = write_catalog([record], tmp_path / "slcs.json")
+    assert read_slc_catalog(path) == read_granules(path) == {str(NAME): record}
+    with pytest.raises(InputError, match="is not a burst catalogue"):
+        read_catalog(path)
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return open_source("simulated:lines=100,samples=600,bursts=2")
+
+
+@pytest.fixture(scope="module")
+def safe(simulated, tmp_path_factory):
+    (record,) = simulated.find_slcs([NAME], LOG)
+    return simulated.fetch_slc(record, "VV", [1, 2, 3], tmp_path_factory.mktemp("safe"), LOG, silent)
+
+
+@pytest.mark.slow  # compiles the simulator
+class TestSimulated:
+    def test_every_burst_is_the_granule_of_its_number(self, simulated, safe, tmp_path):
+        from isce2_recipe.sentinel1.slc_bursts import burst_name, common_bursts
+
+        bursts, _ = common_bursts(safe, safe)
+        assert [burst.swath for burst in bursts] == [1, 1, 2, 2, 3, 3]
+        for burst in bursts:
+            name = BurstName.parse(str(burst_name(burst)).replace("0000-BURST", "7C85-BURST"))
+            (record,) = simulated.find_bursts([name], LOG)
+            assert record.start == burst.start
+            files = simulated.fetch_burst(record, tmp_path, LOG, silent)
+            (tiff,) = safe.glob(f"measurement/*iw{burst.swath}*")
+            whole = pixels(tiff)
+            part = whole[burst.index * burst.lines : (burst.index + 1) * burst.lines]
+            assert np.array_equal(part, pixels(files.tiff))
+            assert len(whole) == 2 * burst.lines
+
+    def test_annotation_says_where_the_samples_begin(self, safe):
+        for path in safe.glob("annotation/*.xml"):
+            offsets = list(map(int, re.findall(r"<byteOffset>(\d+)<", path.read_text())))
+            tiff = (safe / "measurement" / f"{path.stem}.tiff").read_bytes()
+            assert len(tiff) - offsets[0] == 2 * 100 * 600 * 4
+            assert offsets[1] - offsets[0] == 100 * 600 * 4
+
+    def test_the_name_tells_how_many_bursts_there_are(self):
+        (record,) = open_source("simulated:lines=64,samples=256").find_slcs([NAME], LOG)
+        assert (record.stop - record.start).total_seconds() == pytest.approx(8 * 2.758 + 1.9, abs=0.3)
+
+    def test_a_track_not_flown_then_is_refused(self, simulated):
+        wrong = SlcName.parse(str(NAME).replace("032861", "032862"))
+        with pytest.raises(ParameterError, match="did not fly track 65"):
+            simulated.find_slcs([wrong], LOG)
+
+    def test_a_folder_knows_the_same_of_it(self, simulated, safe, tmp_path):
+        (tmp_path / "slc").mkdir()
+        shutil.copytree(safe, tmp_path / "slc" / f"{NAME}.SAFE")
+        folder = DirectorySource(tmp_path)
+        (record,), (known,) = folder.find_slcs([NAME], LOG), simulated.find_slcs([NAME], LOG)
+        assert (record.start, record.stop) == (known.start, known.stop)
+        assert (record.absolute_orbit, record.direction) == (known.absolute_orbit, known.direction)
+        assert abs(record.bounds.north - known.bounds.north) < 0.02
+        assert folder.fetch_slc(record, "VV", [2], tmp_path, LOG, silent).name == f"{NAME}.SAFE"
+
+    def test_a_folder_without_it_says_what_to_download(self, tmp_path):
+        with pytest.raises(InputError, match=rf"lacks slc/{NAME}\.zip") as caught:
+            DirectorySource(tmp_path).find_slcs([NAME], LOG)
+        assert "download it" in caught.value.hint
+
+
+def pixels(path) -> np.ndarray:
+    import warnings
+
+    import rasterio
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(path) as dataset:
+            return dataset.read(1)
