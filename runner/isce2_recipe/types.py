@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from isce2_recipe.errors import ParameterError
 
@@ -13,6 +14,28 @@ SLC_NAME_PATTERN = (
     r"(S1[A-D])_IW_SLC__1S([SD][VH])_(\d{8}T\d{6})_(\d{8}T\d{6})_(\d{6})_([0-9A-F]{6})_([0-9A-F]{4})"
 )
 BURST_NAME_PATTERN = r"S1_(\d{6})_IW([123])_(\d{8}T\d{6})_(VV|HH|VH|HV)_([0-9A-F]{4})-BURST"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at before a run.
+
+    Attributes
+    ----------
+    name : str
+        What it is.
+    state : str
+        ``ok``, ``note`` (worth knowing) or ``wrong`` (the run cannot succeed).
+    detail : str
+        What was found.
+    remedy : str
+        What to do, where something is to be done.
+    """
+
+    name: str
+    state: Literal["ok", "note", "wrong"]
+    detail: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,24 @@ Capability = Literal["source", "engine"]
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What a run's steps ask for and what there is, bytes.
+
+    Attributes
+    ----------
+    memory, memory_there : float
+        The most a step asks for; of this machine.
+    disk, disk_there : float
+        What all steps ask for; free where the run is.
+    """
+
+    memory: float = 0.0
+    memory_there: float = float("inf")
+    disk: float = 0.0
+    disk_there: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What an action may touch.
 
@@ -44,6 +62,8 @@ class Context:
         Folders in which templates are looked for before those that come with the package.
     published : Path or None
         Where ``out`` will be found by later steps; None where that is ``out`` itself.
+    budget : callable
+        What the whole run asks of the machine; never for results.
     """
 
     workdir: Path
@@ -55,6 +75,7 @@ class Context:
     cpus: int
     templates: tuple[Path, ...] = ()
     published: Path | None = None
+    budget: Callable[[], Budget] = Budget
 
 
 Read = Callable[[Path], str | None]

@@ -223,6 +223,43 @@ def fetch_orbits(ctx: Context, *, catalog: Path) -> Orbits:
     return Orbits(files, ctx.out)
 
 
+@dataclass(frozen=True)
+class AuxCal:
+    """ESA's calibration files.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Where ISCE2 finds them; None where it needs none.
+    """
+
+    folder: Path | None
+
+
+@action("sentinel1.fetch_aux_cal", version=1, uses=("source",))
+def fetch_aux_cal(ctx: Context, *, catalog: Path, safes: list[Path]) -> AuxCal:
+    """Fetch the calibration files that ISCE2 wants for data of version 002.36 of ESA's processor alone.
+
+    Parameters
+    ----------
+    catalog : Path
+        What the catalogue says of the granules.
+    safes : list of Path
+        SAFE folders; their manifests tell the version.
+    """
+    from isce2_recipe.sentinel1 import aux_cal
+
+    if not any(aux_cal.needed(safe) for safe in safes):
+        ctx.log.info("no data of version %s", aux_cal.NEEDED_BY)
+        return AuxCal(None)
+    folder = ctx.out / "aux_cal"
+    folder.mkdir()
+    for platform in sorted({record.platform for record in read_granules(catalog).values()}):
+        found = ctx.source.fetch_aux_cal(platform, folder, ctx.log)
+        ctx.log.info("%d calibration file(s) of %s", len(found), platform)
+    return AuxCal(folder)
+
+
 def _passes(records: Iterable[BurstRecord | SlcRecord]) -> list[tuple[str, datetime, datetime]]:
     """Platform, first line and last line of each pass."""
     groups: dict[tuple[str, int], list[BurstRecord | SlcRecord]] = {}

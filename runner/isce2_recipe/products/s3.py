@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from isce2_recipe.errors import InputError, StepFailed
+from isce2_recipe.types import Finding
 
 PUBLISH_KEYS = ("PUBLISH_ACCESS_KEY_ID", "PUBLISH_SECRET_ACCESS_KEY")
 """Variables with the login of the bucket that others read from."""
@@ -91,6 +92,27 @@ def _addressing(variables: Mapping[str, str]) -> dict[str, str]:
     host = urlsplit(endpoint).hostname or ""
     own = host in _LOCAL_HOSTS or "." not in host or host.replace(".", "").isdigit()
     return {"addressing_style": "path"} if endpoint and own else {}
+
+
+def examine(bucket: str, *, publish: bool = False) -> Finding:
+    """Whether a bucket is there and the login is known; writing is not tried."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    name = f"bucket {bucket}"
+    try:
+        open_client(publish=publish).head_bucket(Bucket=bucket)
+    except InputError as exc:
+        return Finding(name, "wrong", exc.message, exc.hint or "")
+    except (ClientError, BotoCoreError) as exc:
+        status = getattr(exc, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if status == 404:
+            return Finding(name, "wrong", f"there is no bucket {bucket}", _REMEDIES["NoSuchBucket"])
+        if status == 403:
+            return Finding(
+                name, "note", "whether it can be written to is not known: looking at it is not allowed"
+            )
+        return Finding(name, "wrong", f"{bucket}: {exc}", _refused(exc, "anything", bucket).hint or "")
+    return Finding(name, "ok", "there")
 
 
 def upload(client: Any, path: Path, bucket: str, key: str) -> None:

@@ -26,6 +26,7 @@ from isce2_recipe.journal.values import encode
 from isce2_recipe.plan.folders import changed_files
 from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.project import Project
+from isce2_recipe.running.resources import budget
 
 MARKER = "ISCE2_RECIPE_RUN"
 """Variable in the environment of all a step starts: the run's work directory."""
@@ -175,6 +176,7 @@ def _context(project: Project, task: Task, progress: Callable[[float, str], None
         cpus=task.cpus,
         templates=project.templates,
         published=task.published,
+        budget=lambda: budget(project),
     )
 
 

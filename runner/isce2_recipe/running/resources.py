@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isce2_recipe.actions.base import Budget
+from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.plan.graph import Node
+from isce2_recipe.plan.project import Project
 from isce2_recipe.recipe.units import amount
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -51,6 +55,27 @@ def wanted(resources: dict[str, Any], limit: int) -> Resources:
     """What a step asks for, its expressions evaluated; never more threads than there are."""
     cpus = min(limit, int(amount(resources.get("cpus", 0))))
     return Resources(cpus, amount(resources.get("memory", 0)), amount(resources.get("disk", 0)))
+
+
+def budget(project: Project) -> Budget:
+    """What the steps of a run ask for, as far as it is known before they run, and what there is."""
+    asked = [_asked(project, node) for node in project.graph.nodes.values()]
+    return Budget(
+        memory=max((one.memory for one in asked), default=0.0),
+        memory_there=memory_bytes(),
+        disk=sum(one.disk for one in asked),
+        disk_there=disk_bytes(project.workdir),
+    )
+
+
+def _asked(project: Project, node: Node) -> Resources:
+    try:
+        with suppress(KeyError):  # a condition that only a step can tell
+            if not project.names.wanted(node, {}):
+                return Resources(0, 0.0, 0.0)
+        return wanted(project.names.setting(node, node.step.resources, "resources", {}), 1)
+    except (KeyError, RecipeToolError):
+        return Resources(0, 0.0, 0.0)
 
 
 def words(size: float) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from isce2_recipe.types import AlosName, Bounds, BurstName, SlcName
+from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
 
 Progress = Callable[[float, str], None]
 
@@ -155,6 +155,25 @@ class AlosRecord:
         return Bounds(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a run is going to ask a source for.
+
+    Attributes
+    ----------
+    granules : tuple of str
+        Bursts, SLCs or scenes.
+    passes : tuple of (platform, first line, last line)
+        Orbits; empty where the granules bring theirs.
+    terrain : Bounds
+        Degrees.
+    """
+
+    granules: tuple[str, ...]
+    passes: tuple[tuple[str, datetime, datetime], ...]
+    terrain: Bounds
+
+
 class Source(Protocol):
     """One door to the network, a folder and the simulator.
 
@@ -167,6 +186,9 @@ class Source(Protocol):
 
     def fingerprint(self) -> str:
         """Everything about the source that changes what it delivers; part of content keys."""
+
+    def examine(self, needs: Needs, log: logging.Logger) -> list[Finding]:
+        """What can be told, without large downloads, of whether it will deliver: everything, good and bad."""
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
         """Catalogue records, in the order of ``names``."""
@@ -192,6 +214,9 @@ class Source(Protocol):
         self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress
     ) -> list[Path]:
         """ASF water mask tiles (5 degrees, ``n25e050.tif``; 1 = water, 0 = land) that cover ``bounds``."""
+
+    def fetch_aux_cal(self, platform: str, folder: Path, log: logging.Logger) -> list[Path]:
+        """ESA's calibration files ``{platform}_AUX_CAL_*.SAFE``, folders."""
 
     def write_truth(self, records: Sequence[BurstRecord | SlcRecord], dem: Path, folder: Path) -> Path | None:
         """The known line-of-sight displacement from reference to secondary, where there is one.

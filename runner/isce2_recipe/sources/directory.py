@@ -5,9 +5,13 @@
     DIR/bursts/{granule}.tiff and {granule}.xml      as ASF's burst extractor delivers them
     DIR/slc/{granule}.zip                            whole SLCs, or folders of the same name with .SAFE
     DIR/orbits/S1A_OPER_AUX_POEORB_OPOD_*.EOF        precise or restituted orbits
-    DIR/dem/*.tif                                    terrain above the WGS84 ellipsoid, any grid, any number
+    DIR/dem/*.tif                                    terrain, any grid, any number; see `directory_terrain`
+    DIR/geoid/EGM2008.tif                            where terrain is above a geoid
+    DIR/aux_cal/S1A_AUX_CAL_*.SAFE                   for data of version 002.36 of ESA's processor
     DIR/water_mask/n25e050.tif                       ASF's water mask tiles
     DIR/alos/ALPSRP156121200-L1.0.zip                ALOS scenes, or folders of the same name without .zip
+
+Files may lie deeper in these folders, in DIR itself, or in zip archives.
 """
 
 from __future__ import annotations
@@ -16,19 +20,26 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progress, SlcRecord
+from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Needs, Progress, SlcRecord
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
+from isce2_recipe.sources.directory_files import Found, files, find
+from isce2_recipe.sources.directory_terrain import mosaic
 from isce2_recipe.sources.tiles import water_mask_tiles
-from isce2_recipe.types import AlosName, Bounds, BurstName, SlcName
+from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
 
 _SEARCH = "https://search.asf.alaska.edu"
 _ORBITS = "https://s1-orbits.asf.alaska.edu/scene"
 _WATER_MASK = "https://asf-dem-west.s3.amazonaws.com/WATER_MASK/TILES"
+_AUX_CAL = "https://d3g9emy65n853h.cloudfront.net/AUX_CAL"
+_TIFF, _XML = (".tiff", ".tif"), (".xml",)
 _ORBIT_TIME = "%Y%m%dT%H%M%S"
 _ORBIT_MARGIN = timedelta(seconds=60)
 
@@ -59,19 +70,30 @@ class DirectorySource:
 
     def fingerprint(self) -> str:
         """Names, sizes and times of all that is there."""
-        files = sorted(path for path in self.root.glob("*/*") if path.is_file())
+        there = sorted(path for path in self.root.rglob("*") if path.is_file())
         listing = "\n".join(
-            f"{path.relative_to(self.root)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files
+            f"{path.relative_to(self.root)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in there
         )
         return f"directory {hashlib.sha256(listing.encode()).hexdigest()}"
+
+    def examine(self, needs: Needs, log: logging.Logger) -> list[Finding]:
+        """Whether orbits, terrain and water mask are there."""
+        from isce2_recipe.sources.directory_examine import examine
+
+        checks = {
+            f"orbit of {platform} {start:%Y-%m-%d}": partial(self._orbit, platform, start, stop)
+            for platform, start, stop in needs.passes
+        }
+        log.info("looking through %s", self.root)
+        return examine(self.root, checks, lambda: self._water_tiles(needs.terrain), needs.terrain)
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
         """Records made of the metadata files themselves."""
         missing = [
-            f"bursts/{name}{suffix}"
+            f"bursts/{name}{suffixes[0]}"
             for name in names
-            for suffix in (".tiff", ".xml")
-            if not (self.root / "bursts" / f"{name}{suffix}").is_file()
+            for suffixes in (_TIFF, _XML)
+            if self._burst_file(str(name), suffixes) is None
         ]
         if missing:
             raise InputError(
@@ -79,7 +101,18 @@ class DirectorySource:
                 hint=f"download the .tiff and .xml at {_SEARCH} (dataset S1 Bursts) and put them there",
             )
         log.info("reading metadata of %d burst(s) in %s", len(names), self.root)
-        return [_record(name, self.root / "bursts" / f"{name}.xml") for name in names]
+        with TemporaryDirectory(prefix="isce2-recipe-") as scratch:
+            return [_record(name, self._metadata(str(name), Path(scratch))) for name in names]
+
+    def _burst_file(self, name: str, suffixes: tuple[str, ...]) -> Found | None:
+        return find(self.root, "bursts", *(f"{name}{suffix}" for suffix in suffixes))
+
+    def _metadata(self, name: str, scratch: Path) -> Path:
+        """A burst's metadata, out of its archive where it is in one."""
+        found = self._burst_file(name, _XML)
+        if found is None:
+            raise InputError(f"{self.root} lacks bursts/{name}.xml", hint=f"download it at {_SEARCH}")
+        return found.take(scratch) if found.member else found.path
 
     def fetch_burst(
         self,
@@ -89,24 +122,35 @@ class DirectorySource:
         progress: Progress,  # noqa: ARG002
     ) -> BurstFiles:
         """Links to the files."""
-        tiff, metadata = (self._take(f"bursts/{record.name}{suffix}", folder) for suffix in (".tiff", ".xml"))
-        return BurstFiles(tiff, metadata)
+        taken = []
+        for suffixes in (_TIFF, _XML):
+            found = self._burst_file(record.name, suffixes)
+            if found is None:
+                raise InputError(
+                    f"{self.root} lacks bursts/{record.name}{suffixes[0]}", hint=f"download it at {_SEARCH}"
+                )
+            taken.append(found.take(folder, f"{record.name}{suffixes[0]}"))
+        return BurstFiles(*taken)
 
     def fetch_orbit(
         self, platform: str, start: datetime, stop: datetime, folder: Path, log: logging.Logger
     ) -> Path:
         """The precise orbit where one covers the time, else a restituted one."""
+        found = self._orbit(platform, start, stop)
+        log.info("orbit %s", found.name)
+        return found.take(folder)
+
+    def _orbit(self, platform: str, start: datetime, stop: datetime) -> Found:
+        there = [found for found in files(self.root, "orbits") if found.name.upper().endswith(".EOF")]
         for kind in ("POEORB", "RESORB"):
-            for path in sorted(
-                (self.root / "orbits").glob(f"{platform}_OPER_AUX_{kind}_OPOD_*.EOF"), reverse=True
-            ):
-                if _covers(path, start - _ORBIT_MARGIN, stop + _ORBIT_MARGIN):
-                    log.info("orbit %s", path.name)
-                    return self._take(f"orbits/{path.name}", folder)
-        there = sorted(path.name for path in (self.root / "orbits").glob("*.EOF"))
+            for found in sorted(there, key=lambda found: found.name, reverse=True):
+                fits = found.name.startswith(f"{platform}_OPER_AUX_{kind}_OPOD_")
+                if fits and _covers(Path(found.name), start - _ORBIT_MARGIN, stop + _ORBIT_MARGIN):
+                    return found
+        names = ", ".join(sorted({found.name for found in there})) or "none"
         raise InputError(
             f"no orbit file in {self.root / 'orbits'} covers {platform} from {start:%Y-%m-%dT%H:%M:%S} to "
-            f"{stop:%Y-%m-%dT%H:%M:%S} with a minute to spare (there: {', '.join(there) or 'none'})",
+            f"{stop:%Y-%m-%dT%H:%M:%S} with a minute to spare (there: {names})",
             hint=f"download {_ORBITS}/{_scene(platform, start, stop)} and put it there",
         )
 
@@ -119,9 +163,7 @@ class DirectorySource:
     ) -> Path:
         """The folder's terrain, put together and resampled to one arc second."""
         grid = DemGrid.covering(bounds)
-        files = _rasters(self.root / "dem")
-        log.info("terrain from %d file(s) in %s", len(files), self.root / "dem")
-        heights = _mosaic(files, grid)
+        heights = mosaic(self.root, grid, log)
         gaps = _gaps(heights, grid)
         if gaps is not None:
             raise InputError(
@@ -140,14 +182,34 @@ class DirectorySource:
         progress: Progress,  # noqa: ARG002
     ) -> list[Path]:
         """The folder's tiles."""
-        names = water_mask_tiles(bounds)
-        missing = [name for name in names if not (self.root / "water_mask" / name).is_file()]
+        return [tile.take(folder, tile.name.lower()) for tile in self._water_tiles(bounds)]
+
+    def _water_tiles(self, bounds: Bounds) -> list[Found]:
+        tiles = {name: find(self.root, "water_mask", name) for name in water_mask_tiles(bounds)}
+        missing = [name for name, tile in tiles.items() if tile is None]
         if missing:
             raise InputError(
                 f"{self.root / 'water_mask'} lacks {', '.join(missing)}",
                 hint=f"download {', '.join(f'{_WATER_MASK}/{name}' for name in missing)} and put it there",
             )
-        return [self._take(f"water_mask/{name}", folder) for name in names]
+        return [tile for tile in tiles.values() if tile is not None]
+
+    def fetch_aux_cal(self, platform: str, folder: Path, log: logging.Logger) -> list[Path]:
+        """The folder's calibration files, unpacked where they are in archives."""
+        from isce2_recipe.sentinel1.aux_cal import unpack
+
+        place = self.root / "aux_cal"
+        found = sorted(path for path in place.rglob(f"{platform}_AUX_CAL_*.SAFE") if path.is_dir())
+        if found:
+            log.info("calibration files in %s", place)
+            return [Path(shutil.copytree(path, folder / path.name)) for path in found]
+        for archive in sorted(place.rglob("*.zip")):
+            with suppress(InputError):
+                return unpack(archive, platform, folder)
+        raise InputError(
+            f"{place} lacks {platform}_AUX_CAL_*.SAFE, which data of version 002.36 of ESA's processor need",
+            hint=f"download {_AUX_CAL}/{platform}_AUX_CAL_20241128.zip and put it there",
+        )
 
     def write_truth(
         self,
@@ -206,16 +268,6 @@ class DirectorySource:
         """None: nobody knows the truth."""
         return None
 
-    def _take(self, name: str, folder: Path) -> Path:
-        """A hard link into ``folder``, or between file systems a copy."""
-        target = folder / Path(name).name
-        target.unlink(missing_ok=True)
-        try:
-            target.hardlink_to(self.root / name)
-        except OSError:
-            shutil.copyfile(self.root / name, target)
-        return target
-
 
 def _record(name: BurstName, path: Path) -> BurstRecord:
     """What the burst's own annotation says."""
@@ -254,49 +306,6 @@ def _covers(path: Path, start: datetime, stop: datetime) -> bool:
 
 def _scene(platform: str, start: datetime, stop: datetime) -> str:
     return f"{platform}_IW_SLC__1SDV_{start:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}_000000_000000_0000"
-
-
-def _rasters(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".tif", ".tiff", ".vrt"))
-    if not files:
-        raise InputError(
-            f"{folder} holds no GeoTIFF",
-            hint="put terrain there: GeoTIFFs with heights above the WGS84 ellipsoid that cover the bursts",
-        )
-    return files
-
-
-def _mosaic(files: list[Path], grid: DemGrid) -> Any:
-    """Heights (rows, columns) on the grid, NaN where no file has any; earlier files win."""
-    import numpy as np
-    import rasterio
-    from rasterio.errors import RasterioError
-    from rasterio.warp import Resampling, reproject
-
-    heights = np.full((grid.rows, grid.columns), np.nan, dtype=np.float32)
-    for path in files:
-        layer = np.full_like(heights, np.nan)
-        try:
-            with rasterio.open(path) as dataset:
-                if dataset.crs is None:
-                    raise InputError(
-                        f"terrain {path} has no coordinate reference system", hint="assign it one"
-                    )
-                reproject(
-                    rasterio.band(dataset, 1),
-                    layer,
-                    dst_transform=grid.profile()["transform"],
-                    dst_crs="EPSG:4326",
-                    dst_nodata=float("nan"),
-                    resampling=Resampling.cubic,
-                )
-        except RasterioError as exc:
-            raise InputError(f"terrain {path} cannot be read: {exc}", hint="replace it") from exc
-        empty = np.isnan(heights)
-        heights[empty] = layer[empty]
-        if not np.isnan(heights).any():
-            break
-    return heights
 
 
 def _gaps(heights: Any, grid: DemGrid) -> Bounds | None:

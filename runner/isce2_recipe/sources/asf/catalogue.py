@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -80,8 +81,16 @@ def _adapter(settings: Settings) -> requests.adapters.HTTPAdapter:
 
     class Adapter(requests.adapters.HTTPAdapter):
         def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-            request.url = settings.cmr_url + request.url.removeprefix(_CMR)
             kwargs["timeout"] = settings.timeout_s
+            *others, last = settings.mirrors_of(settings.cmr_url)
+            asked = request.url.removeprefix(_CMR)
+            for host in others:
+                request.url = host + asked
+                with suppress(requests.RequestException):
+                    answer = super().send(request, *args, **kwargs)
+                    if answer.status_code < 500:
+                        return answer
+            request.url = last + asked
             return super().send(request, *args, **kwargs)
 
     retry = Retry(

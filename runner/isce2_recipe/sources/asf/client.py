@@ -74,6 +74,24 @@ class Client:
             again("log in", self._touch, self._settings, self._log)
             self._logged_in = True
 
+    @property
+    def credentials(self) -> Credentials:
+        """What it logs in with."""
+        return self._credentials
+
+    def locate(self, url: str) -> str:
+        """The address at the end of an address's redirects.
+
+        Raises
+        ------
+        SourceError
+            If nothing is there.
+        TemporaryError
+            If the server does not answer as it should; another time it may.
+        """
+        with self._open(url, {}) as response:
+            return str(response.url)
+
     def _touch(self) -> None:
         with self._open(self._settings.cookie_url, {}) as response:
             beginning = next(response.iter_content(1024), b"")

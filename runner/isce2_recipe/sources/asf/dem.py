@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,8 @@ _BUCKETS = {
 # Around the wanted box, for interpolation: some pixels of the coarsest tiles, and of the geoid.
 _MARGIN_DEG = 0.01
 _GEOID_MARGIN = 4
+_SQUARE = re.compile(r"[NS]\d\d_00_[EW]\d{3}_00")
+_AT_SEA = "there is no Copernicus terrain in {}: it lies at sea"
 
 
 def fetch_dem(bounds: Bounds, folder: Path, client: Client, settings: Settings, progress: Progress) -> Path:
@@ -46,6 +50,34 @@ def fetch_dem(bounds: Bounds, folder: Path, client: Client, settings: Settings, 
     return write_dem(_on_grid(heights, profile, grid), grid, folder / "dem.tif")
 
 
+def missing_terrain(bounds: Bounds) -> tuple[list[str], bool]:
+    """One-degree squares of a box without terrain, and whether there is any terrain at all.
+
+    The squares are named by their lower left corners, ``N27_E053``. Copernicus has no tiles of the open sea.
+    """
+    urls = [url for found in _tile_urls(bounds).values() for url in found]
+    names = {match[0] for url in urls if (match := _SQUARE.search(url))}
+    wanted = {
+        _square(latitude, longitude)
+        for latitude in range(math.floor(bounds.south), math.ceil(bounds.north))
+        for longitude in range(math.floor(bounds.west), math.ceil(bounds.east))
+    }
+    return sorted(wanted - {name.replace("_00", "") for name in names}), bool(urls)
+
+
+def _square(latitude: int, longitude: int) -> str:
+    longitude = (longitude + 180) % 360 - 180
+    north, east = ("N" if latitude >= 0 else "S"), ("E" if longitude >= 0 else "W")
+    return f"{north}{abs(latitude):02d}_{east}{abs(longitude):03d}"
+
+
+def _tile_urls(bounds: Bounds) -> dict[str, list[str]]:
+    """Addresses of the tiles that touch a box, by collection; the library brings a table of them."""
+    from dem_stitcher.datasets import get_overlapping_dem_tiles
+
+    return {name: list(get_overlapping_dem_tiles(_box(bounds), name).url) for name in _BUCKETS}
+
+
 def _box(bounds: Bounds) -> list[float]:
     return [bounds.west, bounds.south, bounds.east, bounds.north]
 
@@ -54,19 +86,15 @@ def _fetch_tiles(
     bounds: Bounds, folder: Path, client: Client, settings: Settings, progress: Progress
 ) -> None:
     """Put the tiles where ``dem_stitcher`` looks before it downloads."""
-    from dem_stitcher.datasets import get_overlapping_dem_tiles
-
-    hosts = {"glo_30": settings.dem_url, "glo_90_missing": settings.dem90_url}
     urls = [
-        url.replace(_BUCKETS[dataset], host)
-        for dataset, host in hosts.items()
-        for url in get_overlapping_dem_tiles(_box(bounds), dataset).url
+        url.replace(
+            _BUCKETS[dataset], {"glo_30": settings.dem_url, "glo_90_missing": settings.dem90_url}[dataset]
+        )
+        for dataset, found in _tile_urls(bounds).items()
+        for url in found
     ]
     if not urls:
-        raise SourceError(
-            f"there is no Copernicus terrain in {_box(bounds)}: it lies at sea",
-            hint="choose bursts that see land",
-        )
+        raise SourceError(_AT_SEA.format(_box(bounds)), hint="choose bursts that see land")
     for number, url in enumerate(urls):
         name = url.rpartition("/")[2]
         client.download(url, folder / name, check=check_tiff, progress=lambda _fraction, _text: None)
@@ -75,35 +103,46 @@ def _fetch_tiles(
 
 def _fetch_geoid(bounds: Bounds, target: Path, settings: Settings) -> Path:
     """The part of the geoid that is needed; GDAL reads it from within the remote file."""
-    import rasterio
     from rasterio.errors import RasterioError
+
+    reasons = []
+    for url in settings.mirrors_of(settings.geoid_url):
+        try:
+            return _cut_geoid(url, bounds, target, settings)
+        except RasterioError as exc:
+            reasons.append(f"{url}: {exc}")
+    raise SourceError(
+        f"the geoid cannot be read: {'; '.join(reasons)}",
+        hint="run the same command again later, or name another place in ISCE2_RECIPE_ASF_GEOID_URL",
+    )
+
+
+def _cut_geoid(url: str, bounds: Bounds, target: Path, settings: Settings) -> Path:
+    import rasterio
 
     options = {
         "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
         "GDAL_HTTP_MAX_RETRY": settings.attempts - 1,
         "GDAL_HTTP_RETRY_DELAY": settings.retry_wait_s,
         "GDAL_HTTP_CONNECTTIMEOUT": settings.timeout_s,
+        # A silent server is left, however slow the rest may be.
+        "GDAL_HTTP_LOW_SPEED_TIME": settings.timeout_s,
+        "GDAL_HTTP_LOW_SPEED_LIMIT": 1,
     }
-    try:
-        with rasterio.Env(**options), rasterio.open(settings.geoid_url) as geoid:
-            window = _window(geoid, bounds)
-            profile = {
-                "driver": "GTiff",
-                "dtype": geoid.dtypes[0],
-                "count": 1,
-                "height": window.height,
-                "width": window.width,
-                "crs": geoid.crs,
-                "nodata": geoid.nodata,
-                "transform": geoid.window_transform(window),
-            }
-            values = geoid.read(1, window=window)
-            kind = geoid.tags().get("AREA_OR_POINT", "Area")
-    except RasterioError as exc:
-        raise SourceError(
-            f"the geoid at {settings.geoid_url} cannot be read: {exc}",
-            hint="run the same command again later",
-        ) from exc
+    with rasterio.Env(**options), rasterio.open(url) as geoid:
+        window = _window(geoid, bounds)
+        profile = {
+            "driver": "GTiff",
+            "dtype": geoid.dtypes[0],
+            "count": 1,
+            "height": window.height,
+            "width": window.width,
+            "crs": geoid.crs,
+            "nodata": geoid.nodata,
+            "transform": geoid.window_transform(window),
+        }
+        values = geoid.read(1, window=window)
+        kind = geoid.tags().get("AREA_OR_POINT", "Area")
     with rasterio.open(target, "w", **profile) as part:
         part.write(values, 1)
         part.update_tags(AREA_OR_POINT=kind)

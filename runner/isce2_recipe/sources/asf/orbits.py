@@ -19,7 +19,7 @@ MARGIN = timedelta(seconds=60)
 """What an orbit must have before the first and after the last line."""
 
 _TIME = "%Y%m%dT%H%M%S"
-_PRECISE = "AUX_POEORB"
+PRECISE = "AUX_POEORB"
 _WHEN = "restituted orbits appear some hours after the acquisition, precise ones after 20 days"
 
 
@@ -41,7 +41,7 @@ def fetch_orbit(
             log,
         )
         check_name(found.name, platform, start, stop)
-        if _PRECISE not in found.name:
+        if PRECISE not in found.name:
             log.warning("the precise orbit is not there yet; taking the restituted %s", found.name)
         return Path(found.replace(folder / found.name))
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isce2_recipe.errors import SourceError
-from isce2_recipe.sources.asf.checks import check_burst, check_tiff, check_xml
+from isce2_recipe.sources.asf.checks import check_burst, check_tiff, check_xml, check_zip
 from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
-from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progress, SlcRecord
-from isce2_recipe.types import AlosName, Bounds, BurstName, SlcName
+from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Needs, Progress, SlcRecord
+from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
 
 if TYPE_CHECKING:
     from isce2_recipe.sources.asf.client import Client
@@ -45,6 +45,12 @@ class AsfSource:
     def fingerprint(self) -> str:
         """The services' names; what they deliver under one granule name does not change."""
         return "asf 1"
+
+    def examine(self, needs: Needs, log: logging.Logger) -> list[Finding]:
+        """Whether the login is accepted and orbits, terrain and water mask are there."""
+        from isce2_recipe.sources.asf.examine import examine
+
+        return examine(needs, self._client(log), self.settings, log)
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
         """Records from NASA's catalogue, in the order of ``names``."""
@@ -104,6 +110,21 @@ class AsfSource:
             )
             for name in names
         ]
+
+    def fetch_aux_cal(self, platform: str, folder: Path, log: logging.Logger) -> list[Path]:
+        """ESA's calibration files, as ASF keeps them."""
+        from isce2_recipe.sentinel1.aux_cal import unpack
+
+        name = f"{platform}_AUX_CAL_20241128.zip"
+        archive = self._client(log).download(
+            f"{self.settings.aux_cal_url}/{name}",
+            folder / name,
+            check=check_zip,
+            progress=lambda _fraction, _text: None,
+        )
+        made = unpack(archive, platform, folder)
+        archive.unlink()
+        return made
 
     def write_truth(
         self,

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from isce2_recipe.errors import ParameterError
-from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Progress, SlcRecord
+from isce2_recipe.errors import ParameterError, SourceError
+from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Needs, Progress, SlcRecord
 from isce2_recipe.sources.simulated.acquisition import Slice, pass_at, slice_of, slice_of_slc
 from isce2_recipe.sources.simulated.options import Options
 from isce2_recipe.sources.simulated.swaths import Swath
 from isce2_recipe.sources.simulated.whole import whole_file
-from isce2_recipe.types import AlosName, Bounds, BurstName, SlcName
+from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
 
 # Raised whenever the same names would give other bytes.
 _VERSION = 1
@@ -34,6 +34,10 @@ class SimulatedSource:
     def fingerprint(self) -> str:
         """Version of the simulation and its options."""
         return f"simulated {_VERSION} {self.options}".rstrip()
+
+    def examine(self, needs: Needs, log: logging.Logger) -> list[Finding]:  # noqa: ARG002
+        """Nothing can be missing."""
+        return [Finding("inputs", "ok", f"{len(needs.granules)} granules will be simulated here")]
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
         """Catalogue records, in the order of ``names``."""
@@ -116,6 +120,15 @@ class SimulatedSource:
         log.info("simulated water mask tiles %s", ", ".join(tile.name for tile in tiles))
         progress(1.0, "water mask")
         return tiles
+
+    def fetch_aux_cal(self, platform: str, folder: Path, log: logging.Logger) -> list[Path]:  # noqa: ARG002
+        """Nothing simulated needs it.
+
+        Raises
+        ------
+        SourceError
+        """
+        raise SourceError("there are no simulated calibration files", hint="simulated data need none")
 
     def write_truth(self, records: Sequence[BurstRecord | SlcRecord], dem: Path, folder: Path) -> Path | None:
         """Displacement from the older to the newer date of the records, on the grid of ``dem``.

@@ -1,0 +1,182 @@
+"""Everything that can be known before the first large download, looked at in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from pathlib import Path
+
+from isce2_recipe.actions.base import Budget, Context, action
+from isce2_recipe.errors import InputError, SourceError
+from isce2_recipe.sources.base import AlosRecord, BurstRecord, Needs, SlcRecord
+from isce2_recipe.types import Bounds, Finding
+
+Record = BurstRecord | SlcRecord | AlosRecord
+
+# What is downloaded is on the disk twice for a while: as it came, and as ISCE2 wants it.
+_COPIES = 2
+_ENOUGH = 0.9  # of the memory that is asked for; machines have a little less than they are sold with
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What was found.
+
+    Attributes
+    ----------
+    report : Path
+        All findings, as text.
+    summary : str
+        One line about them.
+    """
+
+    report: Path
+    summary: str
+
+
+@action("preflight.check", version=1, uses=("source",))
+def check(
+    ctx: Context,
+    *,
+    catalog: Path,
+    margin: float = 0.1,
+    bucket: str | None = None,
+    publish_bucket: str | None = None,
+) -> Checks:
+    """Check that inputs, logins and machine will do, and report everything at once.
+
+    Parameters
+    ----------
+    catalog : Path
+        What the catalogue says of bursts, SLCs or scenes.
+    margin : float
+        Degrees of terrain around them.
+    bucket, publish_bucket : str, optional
+        S3 buckets that the product is meant for.
+
+    Raises
+    ------
+    InputError
+        With all that is wrong; SourceError where it is the services' fault alone.
+    """
+    records = _read(catalog)
+    findings = [
+        *_granules(records),
+        *_from_source(ctx, records, margin),
+        *_machine(ctx.budget(), sum(record.bytes or 0 for record in records)),
+        *_buckets(bucket, publish_bucket),
+    ]
+    for one in findings:
+        ctx.log.log(_LEVELS[one.state], "%s: %s", one.name, one.detail)
+    _refuse([one for one in findings if one.state == "wrong"])
+    report = ctx.out / "preflight.txt"
+    report.write_text("".join(f"{_line(one)}\n" for one in findings), encoding="utf-8")
+    return Checks(report, _summary(findings))
+
+
+_LEVELS = {"ok": 20, "note": 30, "wrong": 40}  # of the logging module
+
+
+def _read(catalog: Path) -> list[Record]:
+    from isce2_recipe.sources.alos_catalog import read_alos_catalog
+    from isce2_recipe.sources.catalog import read_granules
+
+    try:
+        return list(read_granules(catalog).values())
+    except InputError:
+        return list(read_alos_catalog(catalog).values())
+
+
+def _granules(records: Sequence[Record]) -> Iterable[Finding]:
+    days = sorted({f"{record.start:%Y-%m-%d}" for record in records})
+    size = sum(record.bytes or 0 for record in records)
+    amount = f", {size / 1e9:.2f} GB" if size else ""
+    yield Finding("granules", "ok", f"{len(records)} found, of {' and '.join(days)}{amount}")
+    crossing = [r.name for r in records if r.bounds.east - r.bounds.west > 180.0]
+    if crossing:
+        yield Finding(
+            "antimeridian",
+            "wrong",
+            f"Products that cross the anti-meridian are not currently supported ({', '.join(crossing)})",
+            "choose granules that lie on one side of 180 degrees",
+        )
+    else:
+        yield Finding("antimeridian", "ok", "not crossed")
+
+
+def _from_source(ctx: Context, records: Sequence[Record], margin: float) -> list[Finding]:
+    bounds = reduce(Bounds.union, (record.bounds for record in records))
+    passes = tuple(_passes([record for record in records if not isinstance(record, AlosRecord)]))
+    needs = Needs(tuple(record.name for record in records), passes, bounds.buffered(margin))
+    # Sources of other packages need not have it.
+    examine = getattr(ctx.source, "examine", None)
+    return [] if examine is None else list(examine(needs, ctx.log))
+
+
+def _passes(records: Iterable[BurstRecord | SlcRecord]) -> Iterable[tuple[str, datetime, datetime]]:
+    groups: dict[tuple[str, int], list[BurstRecord | SlcRecord]] = {}
+    for record in records:
+        groups.setdefault((record.platform, record.absolute_orbit), []).append(record)
+    for (platform, _), group in groups.items():
+        yield platform, min(record.start for record in group), max(record.stop for record in group)
+
+
+def _machine(budget: Budget, download: int) -> Iterable[Finding]:
+    asked, there = _gb(budget.disk), _gb(budget.disk_there)
+    if budget.disk_there < _COPIES * download:
+        yield Finding(
+            "disk",
+            "wrong",
+            f"the inputs alone take {_gb(_COPIES * download)} while they are made ready, free are {there}",
+            "make room, or put the run on another disk with --workdir",
+        )
+    elif budget.disk_there < budget.disk:
+        remedy = "make room, or put the run on another disk with --workdir"
+        yield Finding("disk", "note", f"the steps ask for up to {asked}, free are {there}", remedy)
+    else:
+        yield Finding("disk", "ok", "enough is free for what the steps ask for")
+    if budget.memory_there < _ENOUGH * budget.memory:
+        detail = f"a step asks for up to {_gb(budget.memory)}, this machine has {_gb(budget.memory_there)}"
+        yield Finding("memory", "note", detail, "take fewer bursts or more looks, or another machine")
+    else:
+        yield Finding("memory", "ok", "enough for what the steps ask for")
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.1f} GB"
+
+
+def _buckets(bucket: str | None, publish_bucket: str | None) -> Iterable[Finding]:
+    if bucket or publish_bucket:
+        from isce2_recipe.products import s3
+
+        if bucket:
+            yield s3.examine(bucket)
+        if publish_bucket:
+            yield s3.examine(publish_bucket, publish=True)
+
+
+def _refuse(wrong: Sequence[Finding]) -> None:
+    if not wrong:
+        return
+    # A run that only a service stands in the way of may be tried again as it is.
+    kind = SourceError if all("again later" in one.remedy for one in wrong) else InputError
+    message = wrong[0].detail
+    if len(wrong) > 1:
+        lines = "".join(f"\n  - {one.name}: {one.detail}" for one in wrong)
+        message = f"{len(wrong)} things stand in the way of this run:{lines}"
+    raise kind(message, hint="; ".join(dict.fromkeys(one.remedy for one in wrong if one.remedy)) or None)
+
+
+def _line(one: Finding) -> str:
+    remedy = f" ({one.remedy})" if one.remedy else ""
+    return f"{one.state:5} {one.name}: {one.detail}{remedy}"
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    notes = [one for one in findings if one.state == "note"]
+    login = [one.detail for one in findings if one.name == "Earthdata login"]
+    texts = [f"{len(findings) - len(notes)} checks passed", *(f"Earthdata login {text}" for text in login)]
+    return "; ".join([*texts, *(f"note: {one.name}: {one.detail}" for one in notes)])

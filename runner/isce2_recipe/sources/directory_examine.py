@@ -1,0 +1,52 @@
+"""What a folder lacks, found out before anything is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+from pathlib import Path
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.sources.directory_files import Found
+from isce2_recipe.sources.directory_terrain import coverage
+from isce2_recipe.types import Bounds, Finding
+
+
+def examine(
+    root: Path,
+    orbits: Mapping[str, Callable[[], Found]],
+    water_mask: Callable[[], list[Found]],
+    terrain: Bounds,
+) -> list[Finding]:
+    """All findings, whatever they are."""
+    checks: dict[str, Callable[[], str]] = {
+        **{name: lambda look=look: look().name for name, look in orbits.items()},  # type: ignore[misc]
+        "terrain": lambda: _terrain(root, terrain),
+        "water mask": lambda: ", ".join(tile.name for tile in water_mask()),
+    }
+    return [_found(name, check) for name, check in checks.items()]
+
+
+def _found(name: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, "ok", check())
+    except InputError as exc:
+        return Finding(name, "wrong", exc.message, exc.hint or "")
+
+
+def _terrain(root: Path, wanted: Bounds) -> str:
+    """Whether the box around all files holds what is wanted; gaps between them are found later."""
+    boxes = coverage(root)
+    around = reduce(Bounds.union, boxes)
+    if not around.contains(wanted):
+        raise InputError(
+            f"the terrain in {root / 'dem'} does not cover the scene "
+            f"({_text(wanted)}): it reaches from {_text(around)}",
+            hint="add GeoTIFFs with heights above the WGS84 ellipsoid there, for example Copernicus "
+            "GLO-30 made ellipsoidal with dem_stitcher",
+        )
+    return f"{len(boxes)} file(s)"
+
+
+def _text(bounds: Bounds) -> str:
+    return f"{bounds.west:.3f} to {bounds.east:.3f} E, {bounds.south:.3f} to {bounds.north:.3f} N"

@@ -1,0 +1,178 @@
+"""Terrain in a folder: any GeoTIFFs, their heights above the ellipsoid or, where that is stated, a geoid.
+
+What a file's heights are above is taken from the vertical part of its coordinate reference system, else from
+its tag ``VERTICAL_DATUM``, else from the name of the folder it lies in (``dem/EGM2008/``) or, for Copernicus
+tiles, its own name. Heights that nothing is said of are above the WGS84 ellipsoid.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.sources.demgrid import DemGrid
+from isce2_recipe.sources.directory_files import Found, files
+from isce2_recipe.types import Bounds
+
+_RASTERS = (".tif", ".tiff", ".vrt")
+_WORDS = {
+    "EGM2008": re.compile(r"EGM[ _-]*2008|EGM08|EPSG[\": ,]+3855", re.IGNORECASE),
+    "EGM96": re.compile(r"EGM[ _-]*(?:19)?96|EPSG[\": ,]+5773", re.IGNORECASE),
+}
+_OTHER_DATUM = re.compile(r'VERT_?CRS\["([^"]+)"|VERT_CS\["([^"]+)"')
+_ELLIPSOID = re.compile(r"ellipsoid", re.IGNORECASE)
+_COPERNICUS = re.compile(r"Copernicus_DSM_", re.IGNORECASE)
+
+
+def rasters(root: Path) -> list[Found]:
+    """The folder's terrain.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    found = [one for one in files(root, "dem") if one.name.lower().endswith(_RASTERS)]
+    found = [one for one in found if root / "dem" in one.path.parents]
+    if not found:
+        raise InputError(
+            f"{root / 'dem'} holds no GeoTIFF",
+            hint="put terrain there: GeoTIFFs with heights above the WGS84 ellipsoid that cover the bursts",
+        )
+    return found
+
+
+def mosaic(root: Path, grid: DemGrid, log: logging.Logger) -> Any:
+    """Heights (rows, columns) above the ellipsoid on the grid, NaN where no file has any; earlier files win.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or its geoid is not there.
+    """
+    import numpy as np
+
+    heights = np.full((grid.rows, grid.columns), np.nan, dtype=np.float32)
+    for found in rasters(root):
+        layer, datum = _layer(found, grid)
+        if np.isnan(layer).all():
+            continue
+        log.info("terrain %s, heights above %s", found.name, datum or "the WGS84 ellipsoid")
+        if datum:
+            layer += _undulation(root, datum, grid, found)
+        empty = np.isnan(heights)
+        heights[empty] = layer[empty]
+        if not np.isnan(heights).any():
+            break
+    return heights
+
+
+def coverage(root: Path) -> list[Bounds]:
+    """Boxes around the files, degrees.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one cannot be read.
+    """
+    import rasterio
+    from rasterio.errors import RasterioError
+    from rasterio.warp import transform_bounds
+
+    boxes = []
+    for found in rasters(root):
+        try:
+            with rasterio.open(found.dataset) as dataset:
+                if dataset.crs is None:
+                    raise _no_crs(found)
+                boxes.append(Bounds(*transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)))
+        except RasterioError as exc:
+            raise InputError(f"terrain {found.name} cannot be read: {exc}", hint="replace it") from exc
+    return boxes
+
+
+def _no_crs(found: Found) -> InputError:
+    return InputError(f"terrain {found.path} has no coordinate reference system", hint="assign it one")
+
+
+def _layer(found: Found, grid: DemGrid) -> tuple[Any, str]:
+    """A file's heights on the grid, and the geoid they are above; empty for the ellipsoid."""
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    try:
+        with rasterio.open(found.dataset) as dataset:
+            if dataset.crs is None:
+                raise _no_crs(found)
+            return _on_grid(dataset, grid), _datum(found, dataset)
+    except RasterioError as exc:
+        raise InputError(f"terrain {found.path} cannot be read: {exc}", hint="replace it") from exc
+
+
+def _on_grid(dataset: Any, grid: DemGrid) -> Any:
+    import numpy as np
+    import rasterio
+    from rasterio.warp import Resampling, reproject
+
+    layer = np.full((grid.rows, grid.columns), np.nan, dtype=np.float32)
+    reproject(
+        rasterio.band(dataset, 1),
+        layer,
+        dst_transform=grid.profile()["transform"],
+        dst_crs="EPSG:4326",
+        dst_nodata=float("nan"),
+        resampling=Resampling.cubic,
+    )
+    return layer
+
+
+def _datum(found: Found, dataset: Any) -> str:
+    """The geoid that a file's heights are above; empty for the ellipsoid.
+
+    Raises
+    ------
+    InputError
+        If they are above something else.
+    """
+    wkt = dataset.crs.to_wkt()
+    vertical = _OTHER_DATUM.search(wkt)
+    stated = (vertical[1] or vertical[2]) if vertical else dataset.tags().get("VERTICAL_DATUM", "")
+    stated = stated or found.path.parent.name
+    for name, words in _WORDS.items():
+        if words.search(stated):
+            return name
+    if vertical and not _ELLIPSOID.search(stated):
+        raise InputError(
+            f"the heights of terrain {found.path} are above '{stated}'",
+            hint="make them heights above the WGS84 ellipsoid, or above EGM2008 or EGM96 and say so",
+        )
+    return "EGM2008" if _COPERNICUS.match(found.name) and not _ELLIPSOID.search(stated) else ""
+
+
+def _undulation(root: Path, datum: str, grid: DemGrid, found: Found) -> Any:
+    """The geoid's height on the grid, from the folder ``geoid``."""
+    import numpy as np
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    words = _WORDS[datum]
+    wanted = [
+        one for one in files(root, "geoid") if one.name.lower().endswith(_RASTERS) and words.search(one.name)
+    ]
+    if not wanted:
+        raise InputError(
+            f"the heights of terrain {found.path} are above the geoid {datum}, which is not there",
+            hint=f"put a GeoTIFF of its undulation there as {root / 'geoid' / datum}.tif (for example "
+            "https://cdn.proj.org/us_nga_egm08_25.tif), or heights above the WGS84 ellipsoid into dem/",
+        )
+    try:
+        with rasterio.open(wanted[0].dataset) as dataset:
+            layer = _on_grid(dataset, grid)
+    except RasterioError as exc:
+        raise InputError(f"geoid {wanted[0].path} cannot be read: {exc}", hint="replace it") from exc
+    if np.isnan(layer).any():
+        raise InputError(f"geoid {wanted[0].path} does not cover the scene", hint="put one there that does")
+    return layer
