@@ -74,7 +74,7 @@ def run_record(
         "command": list(command),
         "folder": str(project.base),
         "host": {"name": host_name(), "system": platform.platform(), "python": platform.python_version()},
-        "packages": _versions(),
+        "packages": package_versions(),
         "recipe": {
             "name": project.recipe.name,
             "path": str(project.recipe.path),
@@ -90,7 +90,8 @@ def run_record(
     }
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that results depend on."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}

@@ -1,0 +1,83 @@
+"""A page that shows a product and tells how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe import __version__
+from isce2_recipe.actions.base import Context, Read, action
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A report.
+
+    Attributes
+    ----------
+    html : Path
+        One self-contained file.
+    pictures : list of Path
+        The maps as PNG files, for those who open no HTML.
+    """
+
+    html: Path
+    pictures: list[Path]
+
+
+def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
+    """What a report says beside what it is made of."""
+    from isce2_recipe.products.report.template import template_text
+
+    return [__version__, template_text(templates, read)]
+
+
+@action("report.write", version=1, fingerprint=_texts)
+def write(
+    ctx: Context,
+    *,
+    product: Path,
+    quality: Path,
+    orbits: list[Path] | None = None,
+    truth: Path | None = None,
+    limits: dict[str, Any] | None = None,
+) -> Page:
+    """Write ``report.html`` and PNG pictures of a product.
+
+    The page also tells of the run, its times and its memory; those belong to the run that wrote it.
+
+    Parameters
+    ----------
+    product : Path
+        The product's folder.
+    quality : Path
+        What ``quality.measure`` wrote.
+    orbits : list of Path, optional
+        Orbit files that were used.
+    truth : Path, optional
+        GeoTIFF of the true displacement: metres, positive where range increased.
+    limits : dict, optional
+        Limits of ``quality.check``, to be shown with what became of them.
+
+    Raises
+    ------
+    InputError
+        If the product is not whole.
+    """
+    from isce2_recipe.products.report.page import Material, write_report
+    from isce2_recipe.products.report.template import template_text
+
+    material = Material(
+        product=product,
+        quality=quality,
+        orbits=tuple(path.name for path in orbits or ()),
+        truth=truth,
+        limits=limits or {},
+        run=dict(ctx.telling()),
+        template=template_text(ctx.templates),
+    )
+    html, pictures = write_report(ctx.out, material)
+    ctx.log.info("%s, %.1f MB", html.name, html.stat().st_size / 1e6)
+    return Page(html, pictures)

@@ -1,0 +1,249 @@
+"""Two products of the same ground, layer by layer, past what may differ between equals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.products.reading import Finished
+
+_TWO_PI = 2.0 * math.pi
+
+Values = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How two layers are held against each other.
+
+    Attributes
+    ----------
+    limit : float
+        Largest root mean square difference of equals, in the layer's unit; for labels the largest share of
+        pixels that differ.
+    unit : str
+        Of the difference.
+    measure : str
+        ``value``, ``angle`` (modulo a cycle), ``phase`` (modulo a constant), ``ratio`` (of the mean of the
+        two), or ``label`` (modulo other names).
+    coverage : float
+        Largest share of pixels of which only one product has a value.
+    """
+
+    limit: float
+    unit: str
+    measure: str
+    coverage: float = 0.01
+
+
+TOLERANCES = {
+    "unw_phase": Tolerance(0.05, "rad", "phase"),
+    "wrapped_phase": Tolerance(0.05, "rad", "angle"),
+    "corr": Tolerance(0.02, "1", "value"),
+    "conncomp": Tolerance(0.01, "share", "label"),
+    "dem": Tolerance(0.5, "m", "value"),
+    "lv_theta": Tolerance(0.001, "rad", "value"),
+    "lv_phi": Tolerance(0.001, "rad", "angle"),
+    "amp": Tolerance(0.02, "ratio", "ratio"),
+    "water_mask": Tolerance(0.001, "share", "label"),
+}
+"""For layers by name; those of two engines that agree, with room for rounding."""
+_OTHER = Tolerance(1e-6, "", "value")
+
+
+def compare(first: Finished, second: Finished) -> dict[str, Any]:
+    """The differences of two products.
+
+    Products on different grids are compared where their pixels coincide.
+
+    Returns
+    -------
+    dict
+        ``first``, ``second`` (names), ``grid`` (whether it is the same, and what is compared), ``layers``
+        (by name: ``rms``, ``p95``, ``largest``, ``limit``, ``unit``, ``only_first``, ``only_second``,
+        ``constant``, ``same``), ``missing`` (layers that only one has) and ``same``.
+
+    Raises
+    ------
+    InputError
+        If their grids do not meet or their pixels do not coincide.
+    """
+    overlap = _overlap(first, second)
+    shared = [name for name in first.layers if name in second.layers]
+    layers = {name: _layer(name, first, second, overlap) for name in shared}
+    missing = {
+        "first": sorted(second.layers.keys() - first.layers.keys()),
+        "second": sorted(first.layers.keys() - second.layers.keys()),
+    }
+    same = all(layer["same"] for layer in layers.values()) and not any(missing.values())
+    return {
+        "first": first.name,
+        "second": second.name,
+        "grid": {"same": first.grid == second.grid, "rows": overlap.rows, "cols": overlap.cols},
+        "layers": layers,
+        "missing": missing,
+        "same": same,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Overlap:
+    """What two grids share: its size, and its first row and column in each."""
+
+    rows: int
+    cols: int
+    starts: tuple[tuple[int, int], tuple[int, int]]
+
+    def read(self, product: Finished, number: int, layer: str) -> Values:
+        row, col = self.starts[number]
+        return product.read(layer, slice(row, row + self.rows))[:, col : col + self.cols]
+
+
+def _overlap(first: Finished, second: Finished) -> _Overlap:
+    a, b = first.grid, second.grid
+    if a.crs != b.crs or not np.allclose(
+        a.transform[0:2] + a.transform[3:5], b.transform[0:2] + b.transform[3:5]
+    ):
+        raise InputError(
+            f"{first.name} ({a.crs}, {a.pixel_m:g}) and {second.name} ({b.crs}, {b.pixel_m:g}) differ in "
+            "projection or pixel size",
+            hint="make both on one grid, then compare",
+        )
+    shift_x = (b.transform[2] - a.transform[2]) / a.transform[0]
+    shift_y = (b.transform[5] - a.transform[5]) / a.transform[4]
+    col, row = round(shift_x), round(shift_y)
+    if max(abs(shift_x - col), abs(shift_y - row)) > 1e-3:
+        raise InputError(f"the pixels of {first.name} and {second.name} do not coincide")
+    top, left = max(0, row), max(0, col)
+    rows, cols = min(a.rows, b.rows + row) - top, min(a.cols, b.cols + col) - left
+    if rows <= 0 or cols <= 0:
+        raise InputError(f"{first.name} and {second.name} do not meet")
+    return _Overlap(rows, cols, ((top, left), (top - row, left - col)))
+
+
+def _layer(name: str, first: Finished, second: Finished, overlap: _Overlap) -> dict[str, Any]:
+    tolerance = TOLERANCES.get(name, _OTHER)
+    a, b = overlap.read(first, 0, name), overlap.read(second, 1, name)
+    has_a, has_b = _has(a, tolerance), _has(b, tolerance)
+    both = has_a & has_b
+    either = int((has_a | has_b).sum())
+    found: dict[str, Any] = {
+        "pixels": int(both.sum()),
+        "only_first": int((has_a & ~has_b).sum()),
+        "only_second": int((has_b & ~has_a).sum()),
+        "unit": tolerance.unit,
+        "limit": tolerance.limit,
+    }
+    covered = either == 0 or (either - found["pixels"]) / either <= tolerance.coverage
+    found |= _MEASURES[tolerance.measure](a[both], b[both]) if both.any() else {"rms": 0.0}
+    return found | {"same": bool(covered and found["rms"] <= tolerance.limit)}
+
+
+def _has(values: Values, tolerance: Tolerance) -> NDArray[np.bool_]:
+    seen = np.isfinite(values)
+    return seen & (values != 0) if tolerance.measure == "label" else seen
+
+
+def _spread(difference: Values) -> dict[str, float]:
+    size = np.abs(difference)
+    return {
+        "rms": _round(np.sqrt(np.mean(difference**2))),
+        "p95": _round(np.percentile(size, 95)),
+        "largest": _round(size.max()),
+    }
+
+
+def _value(a: Values, b: Values) -> dict[str, Any]:
+    return _spread(a.astype(np.float64) - b)
+
+
+def _angle(a: Values, b: Values) -> dict[str, Any]:
+    difference = a.astype(np.float64) - b
+    return _spread(difference - _TWO_PI * np.round(difference / _TWO_PI))
+
+
+def _phase(a: Values, b: Values) -> dict[str, Any]:
+    """Modulo the one constant that an interferogram leaves open; other cycles are counted."""
+    difference = a.astype(np.float64) - b
+    constant = float(np.median(difference))
+    difference -= constant
+    return {
+        **_spread(difference),
+        "constant": _round(constant),
+        "other_cycles": int((np.abs(difference) > math.pi).sum()),
+    }
+
+
+def _ratio(a: Values, b: Values) -> dict[str, Any]:
+    return _spread(2.0 * (a.astype(np.float64) - b) / (np.abs(a) + np.abs(b)))
+
+
+def _label(a: Values, b: Values) -> dict[str, Any]:
+    """Share of the pixels whose label is not the one that goes best with the other's."""
+    names, counts = np.unique(np.stack([a, b]), axis=1, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    partner: dict[float, float] = {}
+    taken: set[float] = set()
+    agreed = 0
+    for index in order.tolist():
+        one, other = float(names[0, index]), float(names[1, index])
+        if one not in partner and other not in taken:
+            partner[one] = other
+            taken.add(other)
+            agreed += int(counts[index])
+    return {"rms": _round(1.0 - agreed / a.size), "labels": [len(np.unique(a)), len(np.unique(b))]}
+
+
+_MEASURES: dict[str, Callable[[Values, Values], dict[str, Any]]] = {
+    "value": _value,
+    "angle": _angle,
+    "phase": _phase,
+    "ratio": _ratio,
+    "label": _label,
+}
+
+
+def _round(value: Any) -> float:
+    return float(f"{float(value):.6g}")
+
+
+def to_text(found: dict[str, Any]) -> str:
+    """The differences as a table for people."""
+    grid = found["grid"]
+    where = "on the same grid" if grid["same"] else "grids differ; compared where they meet"
+    lines = [
+        f"{found['first']}",
+        f"{found['second']}",
+        f"{where}: {grid['cols']} x {grid['rows']} pixels",
+        "",
+    ]
+    lines.append(f"{'':4} {'layer':<14} {'RMS':>10} {'95 %':>10} {'limit':>8} {'unit':<6} notes")
+    for name, layer in found["layers"].items():
+        p95 = f"{layer['p95']:.3g}" if "p95" in layer else ""
+        lines.append(
+            f"{'same' if layer['same'] else 'DIFF':4} {name:<14} {layer['rms']:>10.3g} {p95:>10} "
+            f"{layer['limit']:>8g} {layer['unit']:<6} {_notes(layer)}".rstrip()
+        )
+    for which, names in found["missing"].items():
+        lines += [f"DIFF {name:<14} missing from the {which}" for name in names]
+    lines += ["", "the same within these limits" if found["same"] else "different"]
+    return "\n".join(lines)
+
+
+def _notes(layer: dict[str, Any]) -> str:
+    notes = []
+    if layer.get("constant"):
+        notes.append(f"constant {layer['constant']:.3g} taken off")
+    if layer.get("other_cycles"):
+        notes.append(f"{layer['other_cycles']} pixels in another cycle")
+    if layer["only_first"] or layer["only_second"]:
+        notes.append(
+            f"{layer['only_first']} pixels only in the first, {layer['only_second']} only in the second"
+        )
+    return "; ".join(notes)

@@ -1,0 +1,246 @@
+"""A product's quality, measured on its layers some rows at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.products.reading import Finished
+
+_TWO_PI = 2.0 * math.pi
+_BINS = 2000
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_LABELS = 1 << 16
+_AREAS = ("all", "land", "water")
+_LISTED = 10
+# A phase is as wrapped as its neighbour's if what is left of whole cycles is below this, radians.
+_CONGRUENT_RAD = 0.1
+
+Bool = NDArray[np.bool_]
+
+
+@dataclass
+class _Histogram:
+    """Values between 0 and 1, counted."""
+
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_BINS, np.int64))
+    total: float = 0.0
+
+    def add(self, values: NDArray[Any]) -> None:
+        places = np.clip((values * _BINS).astype(np.int64), 0, _BINS - 1)
+        self.counts += np.bincount(places, minlength=_BINS)
+        self.total += float(values.sum(dtype=np.float64))
+
+    def facts(self) -> dict[str, Any]:
+        """Mean and quantiles, good to half a thousandth."""
+        pixels = int(self.counts.sum())
+        if not pixels:
+            return {"pixels": 0}
+        below = np.cumsum(self.counts) / pixels
+        quantiles = {
+            f"p{round(100 * q):02d}": round((float(np.searchsorted(below, q)) + 0.5) / _BINS, 4)
+            for q in _QUANTILES
+        }
+        return {"pixels": pixels, "mean": round(self.total / pixels, 4), **quantiles}
+
+
+@dataclass
+class _Tally:
+    """What is added up over a product's blocks."""
+
+    observed: int = 0
+    land: int = 0
+    unwrapped: int = 0
+    connected: int = 0
+    connected_land: int = 0
+    loops: int = 0
+    positive: int = 0
+    negative: int = 0
+    breaks: int = 0
+    edges: int = 0
+    incongruent: int = 0
+    both: int = 0
+    areas: dict[str, _Histogram] = field(default_factory=lambda: {name: _Histogram() for name in _AREAS})
+    pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_LABELS, np.int64))
+    phase: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_LABELS))
+    coherence: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_LABELS))
+
+
+def measure(product: Finished) -> dict[str, Any]:
+    """Coverage, coherence, residues and components of a product, as JSON.
+
+    Every count is of pixels of the product's map grid. Memory holds one block of rows at a time.
+
+    Returns
+    -------
+    dict
+        ``coverage``, ``coherence`` by area, ``unwrapping`` and ``components``; see ``docs/quality.md``.
+    """
+    tally = _Tally()
+    for rows in product.blocks():
+        # One row more, so that no loop and no edge between two blocks is left out.
+        wide = slice(rows.start, min(rows.stop + 1, product.grid.rows))
+        block = {name: product.read(name, wide) for name in _layers(product)}
+        _count_neighbours(tally, block)
+        _count_pixels(tally, {name: values[: rows.stop - rows.start] for name, values in block.items()})
+    return {
+        "product": product.name,
+        "grid": {"rows": product.grid.rows, "cols": product.grid.cols, "pixel_m": product.grid.pixel_m},
+        "coverage": _coverage(tally, product),
+        "coherence": {name: tally.areas[name].facts() for name in _AREAS},
+        "coherence_histogram": _histograms(tally),
+        "unwrapping": _unwrapping(tally),
+        "components": _components(tally, product),
+    }
+
+
+def _layers(product: Finished) -> list[str]:
+    wanted = ("unw_phase", "wrapped_phase", "corr", "conncomp", "water_mask")
+    return [name for name in wanted if name in product.layers]
+
+
+def _count_pixels(tally: _Tally, block: Mapping[str, NDArray[Any]]) -> None:
+    """Coverage, coherence and components of a block."""
+    coherence, labels = block["corr"], _labels(block)
+    observed = np.isfinite(coherence)
+    land = block["water_mask"] == 1 if "water_mask" in block else np.ones_like(observed)
+    unwrapped = np.isfinite(block["unw_phase"])
+    connected = unwrapped & (labels > 0)
+    tally.observed += int(observed.sum())
+    tally.land += int((observed & land).sum())
+    tally.unwrapped += int(unwrapped.sum())
+    tally.connected += int(connected.sum())
+    tally.connected_land += int((connected & land & observed).sum())
+    for name, area in zip(_AREAS, (observed, observed & land, observed & ~land), strict=True):
+        tally.areas[name].add(coherence[area])
+    inside = labels[connected]
+    tally.pixels += np.bincount(inside, minlength=_LABELS)
+    tally.phase += np.bincount(inside, block["unw_phase"][connected], minlength=_LABELS)
+    known = np.nan_to_num(coherence[connected])
+    tally.coherence += np.bincount(inside, known, minlength=_LABELS)
+    _count_congruence(tally, block, connected)
+
+
+def _labels(block: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
+    """Labels of components; one for all where the product has none."""
+    if "conncomp" not in block:
+        whole: NDArray[np.int64] = np.isfinite(block["unw_phase"]).astype(np.int64)
+        return whole
+    labels: NDArray[np.int64] = np.nan_to_num(block["conncomp"]).astype(np.int64)
+    return labels
+
+
+def _count_congruence(tally: _Tally, block: Mapping[str, NDArray[Any]], connected: Bool) -> None:
+    """Unwrapping adds whole cycles and nothing else."""
+    if "wrapped_phase" not in block:
+        return
+    both = connected & np.isfinite(block["wrapped_phase"])
+    left = block["unw_phase"][both] - block["wrapped_phase"][both]
+    left -= _TWO_PI * np.round(left / _TWO_PI)
+    tally.both += int(both.sum())
+    # One constant for the whole image is no error: an unwrapper may choose its zero.
+    tally.incongruent += int((np.abs(left) > _CONGRUENT_RAD).sum())
+
+
+def _count_neighbours(tally: _Tally, block: Mapping[str, NDArray[Any]]) -> None:
+    """Residues of the wrapped phase, and jumps of the unwrapped one within components."""
+    if "wrapped_phase" in block:
+        residues, loops = winding(block["wrapped_phase"])
+        tally.loops += loops
+        tally.positive += int((residues > 0).sum())
+        tally.negative += int((residues < 0).sum())
+    labels, phase = _labels(block), block["unw_phase"]
+    for here, there in (((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
+                        ((slice(None, -1),), (slice(1, None),))):  # fmt: skip
+        same = (labels[here] == labels[there]) & (labels[here] > 0)
+        step = np.abs(phase[there][same] - phase[here][same])
+        tally.edges += int(np.isfinite(step).sum())
+        tally.breaks += int((step > math.pi).sum())
+
+
+def winding(phase: NDArray[Any]) -> tuple[NDArray[np.int8], int]:
+    """Residues of a wrapped phase: +1 or -1 where the way around four neighbours is a cycle, else 0.
+
+    Parameters
+    ----------
+    phase : array, shape (rows, cols)
+        Radians, NaN where there is none.
+
+    Returns
+    -------
+    array of int8, shape (rows - 1, cols - 1)
+        The loops' sums in cycles.
+    int
+        Loops all of whose pixels have a phase.
+    """
+
+    def wrap(step: NDArray[Any]) -> NDArray[Any]:
+        return step - _TWO_PI * np.round(step / _TWO_PI)
+
+    across, down = wrap(np.diff(phase, axis=1)), wrap(np.diff(phase, axis=0))
+    around = across[:-1] + down[:, 1:] - across[1:] - down[:, :-1]
+    seen = np.isfinite(around)
+    cycles = np.round(np.where(seen, around, 0.0) / _TWO_PI).astype(np.int8)
+    return cycles, int(seen.sum())
+
+
+def _coverage(tally: _Tally, product: Finished) -> dict[str, Any]:
+    pixels = product.grid.rows * product.grid.cols
+    return {
+        "pixels": pixels,
+        "observed": tally.observed,
+        "land": tally.land,
+        "unwrapped": tally.unwrapped,
+        "connected": tally.connected,
+        "observed_fraction": _share(tally.observed, pixels),
+        "land_fraction": _share(tally.land, tally.observed),
+        "valid_fraction": _share(tally.connected_land, tally.land),
+        "area_km2": round(tally.observed * product.grid.pixel_m**2 / 1e6, 3),
+    }
+
+
+def _histograms(tally: _Tally) -> dict[str, list[int]]:
+    """Coherence in fifty steps, by area."""
+    return {name: tally.areas[name].counts.reshape(50, -1).sum(axis=1).tolist() for name in _AREAS}
+
+
+def _unwrapping(tally: _Tally) -> dict[str, Any]:
+    residues = tally.positive + tally.negative
+    return {
+        "loops": tally.loops,
+        "residues": residues,
+        "positive_residues": tally.positive,
+        "negative_residues": tally.negative,
+        "residues_per_thousand": round(1000 * residues / tally.loops, 4) if tally.loops else None,
+        "jumps": tally.breaks,
+        "edges": tally.edges,
+        "incongruent_fraction": _share(tally.incongruent, tally.both),
+    }
+
+
+def _components(tally: _Tally, product: Finished) -> dict[str, Any]:
+    """Connected components, the largest first; the smallest of many are only counted."""
+    labels = [int(label) for label in np.flatnonzero(tally.pixels)]
+    labels.sort(key=lambda label: (-int(tally.pixels[label]), label))
+    centimetres = 100 * product.wavelength_m / (4.0 * math.pi)
+    rows = [
+        {
+            "label": label,
+            "pixels": int(tally.pixels[label]),
+            "area_km2": round(float(tally.pixels[label]) * product.grid.pixel_m**2 / 1e6, 3),
+            "share": _share(int(tally.pixels[label]), tally.connected),
+            "mean_cm": round(float(tally.phase[label] / tally.pixels[label]) * centimetres, 3) + 0.0,
+            "mean_coherence": round(float(tally.coherence[label] / tally.pixels[label]), 4),
+        }
+        for label in labels[:_LISTED]
+    ]
+    return {"count": len(labels), "largest": rows}
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 6) if whole else None

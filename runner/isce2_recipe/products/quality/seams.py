@@ -1,0 +1,123 @@
+"""Where bursts of a swath overlap, both see the same ground: their phases must agree."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.paths import FINE_INTERFEROGRAM
+from isce2_recipe.products.rasters import opened
+
+_PROPERTY = r'<property name="{}">\s*<value>([^<]+)</value>'
+_SAMPLES = 4000  # columns that are enough for a mean
+
+
+@dataclass(frozen=True, slots=True)
+class _Burst:
+    """One burst's interferogram and when its first line was seen."""
+
+    path: Path
+    start: datetime
+    interval_s: float
+
+
+def seams(folder: Path, wavelength_m: float) -> list[dict[str, Any]]:
+    """The phase between neighbouring bursts of each swath, measured in their overlaps.
+
+    Parameters
+    ----------
+    folder : Path
+        ISCE2's, with the bursts' own interferograms in it.
+    wavelength_m : float
+        Of the radar.
+
+    Returns
+    -------
+    list of dict
+        A seam each: ``swath``, ``bursts`` (from 1), ``lines`` of overlap, ``phase_rad`` of the first less the
+        second, the same in millimetres of displacement, ``coherence`` of the two interferograms. Empty for
+        single bursts, and where there are no such files.
+    """
+    found = []
+    for swath in (1, 2, 3):
+        bursts = _bursts(folder / FINE_INTERFEROGRAM, swath)
+        for number, (first, second) in enumerate(pairwise(bursts), 1):
+            seam = _compare(first, second)
+            if seam is None:
+                continue
+            lines, phase, agreement = seam
+            found.append(
+                {
+                    "swath": swath,
+                    "bursts": [number, number + 1],
+                    "lines": lines,
+                    "phase_rad": round(phase, 5),
+                    "displacement_mm": round(1e3 * phase * wavelength_m / (4.0 * math.pi), 4),
+                    "coherence": round(agreement, 4),
+                }
+            )
+    return found
+
+
+def _bursts(folder: Path, swath: int) -> list[_Burst]:
+    record = folder / f"IW{swath}.xml"
+    if not record.is_file():
+        return []
+    text = record.read_text(encoding="utf-8", errors="replace")
+    starts = re.findall(_PROPERTY.format("sensingstart"), text)
+    intervals = re.findall(_PROPERTY.format("azimuthtimeinterval"), text)
+    paths = sorted((folder / f"IW{swath}").glob("burst_??.int.vrt"))
+    if not len(starts) == len(intervals) == len(paths):
+        return []
+    return [
+        _Burst(path, datetime.fromisoformat(start.strip()), float(interval))
+        for path, start, interval in zip(paths, starts, intervals, strict=True)
+    ]
+
+
+def _compare(first: _Burst, second: _Burst) -> tuple[int, float, float] | None:
+    """Lines in common, phase difference and how well it holds; None where nothing is seen twice."""
+    offset = round((second.start - first.start).total_seconds() / first.interval_s)
+    above, below = _tail(first.path, offset), _head(second.path, offset, first.path)
+    lines = min(len(above), len(below))
+    if lines == 0:
+        return None
+    product = above[:lines] * np.conj(below[:lines])
+    seen = np.abs(product) > 0
+    if not seen.any():
+        return None
+    total = complex(product[seen].sum())
+    size = float(np.abs(product[seen]).sum())
+    return int(seen.any(axis=1).sum()), math.atan2(total.imag, total.real), abs(total) / size
+
+
+def _tail(path: Path, offset: int) -> NDArray[np.complex128]:
+    with opened(path) as dataset:
+        return _rows(dataset, offset, dataset.height - offset)
+
+
+def _head(path: Path, offset: int, other: Path) -> NDArray[np.complex128]:
+    with opened(other) as dataset:
+        lines = dataset.height - offset
+    with opened(path) as dataset:
+        return _rows(dataset, 0, min(lines, dataset.height))
+
+
+def _rows(dataset: Any, first: int, count: int) -> NDArray[np.complex128]:
+    """Some lines, of wide images only every so many samples."""
+    from rasterio.windows import Window
+
+    if count <= 0:
+        return np.zeros((0, 0), np.complex128)
+    values = dataset.read(1, window=Window(0, first, dataset.width, count))
+    step = max(1, dataset.width // _SAMPLES)
+    thinned: NDArray[np.complex128] = values[:, ::step].astype(np.complex128)
+    return thinned

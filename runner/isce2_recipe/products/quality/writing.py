@@ -1,0 +1,84 @@
+"""``quality.json``: all that is measured of a product, in one file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.paths import QUALITY
+from isce2_recipe.products.quality.measuring import measure
+from isce2_recipe.products.quality.seams import seams
+from isce2_recipe.products.reading import Finished, open_product
+
+
+def quality(
+    product: Path, folder: Path | None = None, truth: Path | None = None, other: Path | None = None
+) -> dict[str, Any]:
+    """All there is to measure.
+
+    Parameters
+    ----------
+    product : Path
+        The product's folder.
+    folder : Path, optional
+        ISCE2's, for seams between bursts.
+    truth : Path, optional
+        GeoTIFF of the true displacement, metres.
+    other : Path, optional
+        Another product of the same pair.
+
+    Returns
+    -------
+    dict
+        See ``docs/quality.md``.
+    """
+    finished = open_product(product)
+    found = measure(finished)
+    found["seams"] = [] if folder is None else seams(folder, finished.wavelength_m)
+    found["truth"] = None if truth is None else _truth(finished, truth)
+    found["other"] = None
+    if other is not None:
+        from isce2_recipe.products.differences import compare
+
+        found["other"] = compare(finished, open_product(other))
+    return found
+
+
+def _truth(product: Finished, truth: Path) -> dict[str, Any]:
+    from isce2_recipe.products.agreement import compare
+
+    layers = product.layers
+    found = compare(
+        layers["unw_phase"], layers["conncomp"], layers["water_mask"], truth, product.wavelength_m
+    )
+    return {
+        "rms_mm": round(1e3 * found.rms_m, 4),
+        "p95_mm": round(1e3 * found.p95_m, 4),
+        "wrong_cycles": found.wrong_cycles,
+        "pixels": found.pixels,
+    }
+
+
+def write(folder: Path, found: dict[str, Any]) -> Path:
+    """``quality.json`` in a folder, the same bytes for the same numbers."""
+    path = folder / QUALITY
+    path.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return path
+
+
+def summary(found: dict[str, Any]) -> str:
+    """The most important numbers in a sentence."""
+    coverage, land = found["coverage"], found["coherence"]["land"]
+    parts = []
+    if coverage["valid_fraction"] is not None:
+        parts.append(f"{100 * coverage['valid_fraction']:.1f} % of the land unwrapped")
+    if "p50" in land:
+        parts.append(f"median coherence {land['p50']:.2f}")
+    count = found["components"]["count"]
+    parts.append(f"{count} connected component{'' if count == 1 else 's'}")
+    if found["seams"]:
+        parts.append(
+            f"burst seams within {max(abs(seam['displacement_mm']) for seam in found['seams']):.2f} mm"
+        )
+    return ", ".join(parts)

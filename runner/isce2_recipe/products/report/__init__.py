@@ -1,0 +1,1 @@
+"""A run on one page: pictures, numbers, and how it was made."""

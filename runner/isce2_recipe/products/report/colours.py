@@ -1,0 +1,142 @@
+"""Colour scales: for amounts, for signs, for angles and for kinds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rgb = tuple[int, int, int]
+Picture = NDArray[np.uint8]
+
+# Blue, white, red of equal steps in lightness.
+DIVERGING: tuple[Rgb, ...] = (
+    (24, 67, 125),
+    (74, 137, 185),
+    (166, 204, 225),
+    (245, 244, 242),
+    (244, 178, 142),
+    (211, 94, 77),
+    (135, 21, 42),
+)
+# Dark to light, steadily: more is brighter, and a grey print keeps the order.
+SEQUENTIAL: tuple[Rgb, ...] = (
+    (26, 20, 56),
+    (53, 46, 122),
+    (44, 92, 150),
+    (34, 139, 141),
+    (88, 183, 112),
+    (178, 218, 85),
+    (253, 240, 146),
+)
+GREYS: tuple[Rgb, ...] = ((12, 14, 18), (248, 248, 246))
+TERRAIN: tuple[Rgb, ...] = ((38, 78, 66), (96, 133, 84), (186, 178, 116), (161, 118, 78), (236, 230, 224))
+# Colours of labels, apart for most kinds of colour vision (after Okabe and Ito, 2008).
+LABELS: tuple[Rgb, ...] = (
+    (0, 158, 115),
+    (230, 159, 0),
+    (0, 114, 178),
+    (204, 121, 167),
+    (213, 94, 0),
+    (86, 180, 233),
+    (240, 228, 66),
+    (120, 94, 60),
+)
+WATER: Rgb = (160, 190, 214)
+UNCONNECTED: Rgb = (150, 146, 140)
+
+
+def _cycle(count: int = 12) -> tuple[Rgb, ...]:
+    """A circle of hues of one lightness and chroma, in OKLab (Ottosson, 2020)."""
+    colours = []
+    for angle in np.linspace(0, 2 * math.pi, count + 1):
+        a, b = 0.115 * math.cos(angle), 0.115 * math.sin(angle)
+        lms = [
+            (0.74 + 0.3963377774 * a + 0.2158037573 * b) ** 3,
+            (0.74 - 0.1055613458 * a - 0.0638541728 * b) ** 3,
+            (0.74 - 0.0894841775 * a - 1.2914855480 * b) ** 3,
+        ]
+        linear = (
+            4.0767416621 * lms[0] - 3.3077115913 * lms[1] + 0.2309699292 * lms[2],
+            -1.2684380046 * lms[0] + 2.6097574011 * lms[1] - 0.3413193965 * lms[2],
+            -0.0041960863 * lms[0] - 0.7034186147 * lms[1] + 1.7076147010 * lms[2],
+        )
+        red, green, blue = (round(255 * _gamma(value)) for value in linear)
+        colours.append((red, green, blue))
+    return tuple(colours)
+
+
+def _gamma(value: float) -> float:
+    """Of sRGB."""
+    value = min(1.0, max(0.0, value))
+    return 12.92 * value if value <= 0.0031308 else float(1.055 * value ** (1 / 2.4) - 0.055)
+
+
+CYCLIC = _cycle()
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From values to colours.
+
+    Attributes
+    ----------
+    colours : tuple
+        Evenly spaced.
+    low, high : float
+        Values of the first and the last colour; what lies beyond takes theirs.
+    unit : str
+        Of the values.
+    ticks : tuple of (float, str)
+        Values that a colour bar names.
+    """
+
+    colours: tuple[Rgb, ...]
+    low: float
+    high: float
+    unit: str
+    ticks: tuple[tuple[float, str], ...]
+
+    def paint(self, values: NDArray[np.floating]) -> Picture:
+        """Colours with opacity, shape (rows, cols, 4); NaN is transparent."""
+        seen = np.isfinite(values)
+        picture = np.zeros((*values.shape, 4), np.uint8)
+        position = np.clip((values[seen] - self.low) / ((self.high - self.low) or 1.0), 0.0, 1.0)
+        stops = np.linspace(0.0, 1.0, len(self.colours))
+        for channel, levels in enumerate(zip(*self.colours, strict=True)):
+            picture[seen, channel] = np.round(np.interp(position, stops, levels))
+        picture[seen, 3] = 255
+        return picture
+
+
+def nice_step(span: float, count: int) -> float:
+    """A step of 1, 2 or 5 times a power of ten that goes about so many times into a span."""
+    raw = span / max(1, count)
+    if not raw > 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
+
+
+def nice_ticks(low: float, high: float, count: int = 5) -> tuple[tuple[float, str], ...]:
+    """Round values between two, with their texts."""
+    step = nice_step(high - low, count)
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    values = [number * step for number in range(first, last + 1)]
+    return tuple((value, number_text(value, digits)) for value in values)
+
+
+def number_text(value: float, digits: int) -> str:
+    """A number with a true minus sign and never a negative zero."""
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def css(colour: Rgb) -> str:
+    """A colour as CSS and SVG write it."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)

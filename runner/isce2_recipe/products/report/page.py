@@ -1,0 +1,230 @@
+"""``report.html`` and its pictures."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.paths import REPORT
+from isce2_recipe.products.quality.limits import judge
+from isce2_recipe.products.reading import Finished, open_product
+from isce2_recipe.products.report import sections, words
+from isce2_recipe.products.report.colours import number_text
+from isce2_recipe.products.report.locator import locator_svg
+from isce2_recipe.products.report.maps import LARGE, SMALL, corners, frame, map_svg
+from isce2_recipe.products.report.quicklook import write_quicklook
+from isce2_recipe.products.report.steps import steps_svg
+from isce2_recipe.products.report.views import Scene, View, truth_views, views
+
+_TIME = re.compile(r"\d{8}T\d{6}")
+_ORBITS = {"POEORB": "precise", "RESORB": "restituted", "PREORB": "predicted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a report is made of.
+
+    Attributes
+    ----------
+    product : Path
+        The product's folder.
+    quality : Path
+        Its ``quality.json``.
+    orbits : tuple of str
+        Names of orbit files.
+    truth : Path or None
+        GeoTIFF of the true displacement, metres.
+    limits : mapping
+        Quality limits.
+    run : mapping
+        The run as it tells of itself; empty where nothing is known of it.
+    template : str
+        The page's Jinja2 template.
+    """
+
+    product: Path
+    quality: Path
+    orbits: tuple[str, ...]
+    truth: Path | None
+    limits: Mapping[str, float]
+    run: Mapping[str, Any]
+    template: str
+
+
+def write_report(out: Path, material: Material) -> tuple[Path, list[Path]]:
+    """The page and the pictures beside it.
+
+    Raises
+    ------
+    InputError
+        If product or quality cannot be read.
+    """
+    product = open_product(material.product)
+    scene = Scene(product, material.truth)
+    quality = _quality(material.quality)
+    shown, compared = views(scene), truth_views(scene)
+    pictures = [write_quicklook(out, view, product) for view in (*shown, *compared)]
+    path = out / REPORT
+    path.write_text(_render(material, scene, quality, shown, compared), encoding="utf-8")
+    return path, pictures
+
+
+def _quality(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise InputError(f"{path} cannot be read: {exc}") from exc
+    return found
+
+
+def _render(
+    material: Material, scene: Scene, quality: dict[str, Any], shown: list[View], compared: list[View]
+) -> str:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+    from markupsafe import Markup
+
+    environment = SandboxedEnvironment(
+        undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "duration": words.duration,
+        "size": words.size,
+        "percent": words.percent,
+        "svg": Markup,  # of our own making, every text in it escaped
+        "number": number_text,
+    }
+    values = _values(material, scene, quality, shown, compared)
+    return environment.from_string(material.template).render(values)
+
+
+def _values(
+    material: Material, scene: Scene, quality: dict[str, Any], shown: list[View], compared: list[View]
+) -> dict[str, Any]:
+    product, run = scene.product, material.run
+    line = sections.profile_line(scene)
+    large, small = frame(product.grid, LARGE), frame(product.grid, SMALL)
+    figures = [
+        {"view": view, "svg": map_svg(view, small, SMALL)} for view in shown if view.name != "displacement"
+    ]
+    hero = next(view for view in shown if view.name == "displacement")
+    verdicts = judge(quality, material.limits)
+    return {
+        "name": product.name,
+        "facts": _facts(product, material.orbits),
+        "simulated": product.tags.get("INPUTS") == "simulated" or material.truth is not None,
+        "quality": quality,
+        "hero": {"view": hero, "svg": map_svg(hero, large, LARGE, line)},
+        "figures": figures,
+        "truth_figures": [{"view": view, "svg": map_svg(view, small, SMALL)} for view in compared],
+        "charts": sections.charts(scene, quality),
+        "locator": locator_svg(corners(product.grid)),
+        "corners": _corner_rows(product),
+        "verdicts": verdicts,
+        "warnings": _warnings(material, quality, [one.text for one in verdicts if not one.kept]),
+        "run": run,
+        "steps": steps_svg(run["steps"]) if run else "",
+        "totals": _totals(run),
+        "parameters": {key: _plain(value) for key, value in run.get("parameters", {}).items()},
+        "product_parameters": product.parameters,
+    }
+
+
+def _facts(product: Finished, orbits: Sequence[str]) -> list[tuple[str, str]]:
+    """What identifies the interferogram, as terms and values."""
+    parameters, tags = product.parameters, product.tags
+    reference, secondary = (
+        _first_time(parameters.get(f"{which} Granule", "")) for which in ("Reference", "Secondary")
+    )
+    facts = []
+    if reference and secondary:
+        facts.append(("Reference (older)", _day(reference)))
+        facts.append(("Secondary (newer)", _day(secondary)))
+        facts.append(("Time between", f"{round((secondary - reference).total_seconds() / 86400)} days"))
+    if "Baseline" in parameters:
+        facts.append(("Perpendicular baseline", f"{number_text(float(parameters['Baseline']), 1)} m"))
+    direction, heading = parameters.get("Reference Pass Direction"), parameters.get("Heading")
+    if direction and heading:
+        facts.append(("Pass", f"{direction.lower()}, heading {number_text(float(heading), 1)}°"))
+    facts.append(("Orbits", orbit_words(orbits)))
+    facts.append(("Wavelength", f"{100 * product.wavelength_m:.3f} cm"))
+    grid = product.grid
+    facts.append(("Grid", f"{grid.cols} × {grid.rows} pixels of {grid.pixel_m:g} m, {grid.crs}"))
+    if "Range looks" in parameters:
+        facts.append(
+            (
+                "Looks",
+                f"{parameters['Range looks']} in range × {parameters.get('Azimuth looks', '?')} in azimuth",
+            )
+        )
+    facts += [
+        (label, tags[key]) for key, label in (("ENGINE", "Engine"), ("INPUTS", "Inputs from")) if key in tags
+    ]
+    return facts
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y, %H:%M:%S} UTC"
+
+
+def _first_time(granules: str) -> datetime | None:
+    found = _TIME.findall(granules)
+    return min(datetime.strptime(text, "%Y%m%dT%H%M%S") for text in found) if found else None
+
+
+def orbit_words(names: Sequence[str]) -> str:
+    """What kind of orbits files hold, by their names."""
+    kinds = [next((kind for kind in _ORBITS if kind in name), "") for name in names]
+    counted = [f"{kinds.count(kind)} {_ORBITS[kind]} ({kind})" for kind in sorted(set(kinds) - {""})]
+    unknown = kinds.count("")
+    return ", ".join(counted + ([f"{unknown} of unknown kind"] if unknown else [])) or "not told"
+
+
+def _corner_rows(product: Finished) -> list[tuple[str, str, str]]:
+    names = ("North-west", "North-east", "South-east", "South-west")
+    return [
+        (name, number_text(latitude, 4), number_text(longitude, 4))
+        for name, (longitude, latitude) in zip(names, corners(product.grid), strict=True)
+    ]
+
+
+def _warnings(material: Material, quality: Mapping[str, Any], broken: list[str]) -> list[str]:
+    """What a reader should know before trusting the maps."""
+    found = [text[0].upper() + text[1:] + "." for text in broken]
+    kinds = [kind for kind in ("RESORB", "PREORB") if any(kind in name for name in material.orbits)]
+    if kinds:
+        found.append(
+            f"Orbits are not the precise ones ({', '.join(kinds)}): expect a slope of a few centimetres "
+            "across the image; process again when precise orbits are out, three weeks after the pass."
+        )
+    components = quality["components"]
+    main = components["largest"][0]["share"] if components["largest"] else 0.0
+    if components["count"] > 1 and main < 0.95:
+        found.append(
+            f"The largest connected component holds {100 * main:.0f} % of the unwrapped pixels: between "
+            "components the displacement may be wrong by whole cycles."
+        )
+    land = quality["coherence"]["land"]
+    if land.get("p50", 1.0) < 0.4:
+        found.append(f"The median coherence on land is only {land['p50']:.2f}.")
+    return found
+
+
+def _totals(run: Mapping[str, Any]) -> dict[str, float]:
+    steps = run.get("steps", [])
+    return {
+        "seconds": sum(step["seconds"] or 0.0 for step in steps),
+        "memory": max((step["memory"] or 0.0 for step in steps), default=0.0),
+    }
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
