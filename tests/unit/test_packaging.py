@@ -102,22 +102,6 @@ def test_readme_commands_work_as_typed(line):
     assert done.stdout
 
 
-def test_image_serves_both_forms_of_arguments(tmp_path):
-    """The entry point hands all arguments on as they are, HyP3's included."""
-    program = tmp_path / "isce2-recipe"
-    program.write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
-    program.chmod(0o755)
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    arguments = ["++process", "insar_tops_burst", "A B", "--looks", "20x4"]
-    done = subprocess.run(
-        ["bash", ROOT / "docker" / "entrypoint.sh", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "<++process><insar_tops_burst><A B><--looks><20x4>"
-
 
 def test_image_runs_as_the_user_hyp3_expects():
     text = (ROOT / "Dockerfile").read_text()

@@ -24,9 +24,12 @@ _COMMANDS = {
     "graph": ("isce2_recipe.cli.showing", "Draw a recipe's steps."),
     "explain": ("isce2_recipe.cli.showing", "Say why a step ran or did not."),
     "diff": ("isce2_recipe.cli.showing", "Compare two runs."),
+    "show": ("isce2_recipe.cli.products", "Summarise a product, with a picture on a terminal."),
+    "compare": ("isce2_recipe.cli.products", "Compare two products layer by layer."),
     "new": ("isce2_recipe.cli.tools", "Write a new recipe to start from."),
     "app": ("isce2_recipe.cli.tools", "Run an ISCE2 application in the current folder."),
     "doctor": ("isce2_recipe.cli.tools", "Say what is installed, what is missing, and what to do about it."),
+    "translate": ("isce2_recipe.cli.legacy", "Show what a line of hyp3-isce2 or an ISCE2 XML is here."),
     "completion": ("isce2_recipe.cli.tools", "Print the script that completes commands in a shell."),
 }
 PROGRAM = "isce2-recipe"
@@ -68,9 +71,24 @@ def commands() -> None:
 
 def run_command_line(words: Sequence[str]) -> int:
     """Run a command and turn however it ends into an exit code."""
-    redact = redactor(known_secrets(os.environ))
+    if words and words[0].startswith("++"):
+        return run_legacy_line(words)
+    return _run(words, list)
+
+
+def run_legacy_line(words: Sequence[str]) -> int:
+    """Run a command line of hyp3-isce2, with its exit codes."""
+    from isce2_recipe.cli.legacy import exit_code, own_words
+
+    return exit_code(_run(words, own_words))
+
+
+def _run(words: Sequence[str], translated: Callable[[Sequence[str]], list[str]]) -> int:
+    def redact(text: str) -> str:
+        return redactor(known_secrets(os.environ))(text)
+
     try:
-        result = commands.main(args=_translated(words), prog_name=PROGRAM, standalone_mode=False)
+        result = commands.main(args=translated(words), prog_name=PROGRAM, standalone_mode=False)
         return result if isinstance(result, int) else errors.EXIT_OK
     except click.exceptions.Exit as exc:
         return exc.exit_code
@@ -96,18 +114,6 @@ def _tell(exc: RecipeToolError, redact: Callable[[str], str]) -> None:
     JsonLines(sys.stdout, redact)({"event": "run.failed", **said})
 
 
-def _translated(words: Sequence[str]) -> list[str]:
-    """The words, those of hyp3-isce2 in our own."""
-    if not words or not words[0].startswith("++"):
-        return list(words)
-    from isce2_recipe.legacy import translate
-
-    translation = translate(words)
-    for note in translation.notes:
-        sys.stderr.write(f"warning: {note}\n")
-    return translation.words
-
-
 def _unforeseen(exc: Exception, words: Sequence[str], redact: Callable[[str], str]) -> int:
     if isinstance(exc, BrokenPipeError):  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -128,10 +134,11 @@ def _bug(exc: Exception, words: Sequence[str]) -> str:
     import tempfile
     import traceback
 
-    text = redactor(known_secrets(os.environ))(traceback.format_exc())
+    redact = redactor(known_secrets(os.environ))
+    text = redact(f"{PROGRAM} {__version__}: {shlex.join(words)}\n\n{traceback.format_exc()}")
     folder = Path(getattr(exc, "workdir", "") or tempfile.mkdtemp(prefix="isce2-recipe-"))
     path = folder / "traceback.log"
-    path.write_text(f"{PROGRAM} {__version__}: {shlex.join(words)}\n\n{text}", encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return (
         f"error: {type(exc).__name__}: {exc}\n"
         f"hint: this is a bug in isce2-recipe; please report it with the traceback in {path}"

@@ -1,0 +1,1 @@
+"""The commands of hyp3-isce2, served by isce2-recipe; ``isce2-recipe translate`` shows what each becomes."""

@@ -1,0 +1,81 @@
+"""Command lines of hyp3-isce2: run as they are, or shown as ours; and XML of ISCE2's applications."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from isce2_recipe import errors
+from isce2_recipe.errors import UsageError
+from isce2_recipe.legacy import Translation, translate, translate_xml
+from isce2_recipe.legacy.table import WORKFLOWS
+from isce2_recipe.plan.project import DEFAULT_SOURCE
+
+_NO_LOGIN = "Earthdata credentials must be present as environment variables, or in your netrc."
+_KEPT = (errors.EXIT_OK, errors.EXIT_USAGE, errors.EXIT_INTERRUPTED)
+
+
+def own_words(words: Sequence[str]) -> list[str]:
+    """An old command line as ours, ready to run; what its user should know goes to standard error."""
+    translation = translate(words)
+    if translation.help:
+        click.echo(translation.help, nl=False)
+        raise click.exceptions.Exit(errors.EXIT_OK)
+    os.environ |= translation.environment
+    for note in [*translation.notes, *_missing_login()]:
+        click.echo(f"warning: {note}", err=True)
+    sys.argv[1:] = translation.words  # what records and hints name as the command
+    return translation.words
+
+
+def _missing_login() -> list[str]:
+    if os.environ.get("ISCE2_RECIPE_SOURCE", DEFAULT_SOURCE) != DEFAULT_SOURCE:
+        return []
+    from isce2_recipe.cli.health import has_earthdata_login
+
+    return [] if has_earthdata_login() else [_NO_LOGIN]
+
+
+def exit_code(code: int) -> int:
+    """Exit codes as hyp3-isce2 had them: 0, 1 and for command lines that make no sense 2."""
+    return code if code in _KEPT else errors.EXIT_INPUT
+
+
+@click.command("translate", context_settings={"ignore_unknown_options": True})
+@click.option("--yaml", "as_yaml", is_flag=True, help="Print a parameter file.")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- WORDS... | FILE.xml")
+def translate_command(as_yaml: bool, words: tuple[str, ...]) -> None:
+    """Show what a command line of hyp3-isce2, or an XML of ISCE2's topsApp or stripmapApp, is here.
+
+    \b
+    isce2-recipe translate -- ++process insar_tops_burst --reference ... --secondary ...
+    isce2-recipe translate --yaml topsApp.xml > parameters.yml
+    """  # noqa: D301
+    translation = _translation(list(words))
+    if translation.help:
+        click.echo(translation.help, nl=False)
+        return
+    for note in translation.notes:
+        click.echo(f"note: {note}", err=True)
+    line = shlex.join(["isce2-recipe", *translation.words])
+    click.echo(translation.yaml if as_yaml else line)
+
+
+def _translation(words: list[str]) -> Translation:
+    if len(words) == 1 and words[0].lower().endswith(".xml"):
+        return translate_xml(Path.cwd() / words[0])
+    if "hyp3_isce2" in words:  # python -m hyp3_isce2 ...
+        words = words[words.index("hyp3_isce2") + 1 :]
+    if words[:1] and words[0] in WORKFLOWS:
+        words = ["++process", *words]
+    if not any(word.startswith("++process") for word in words):
+        raise UsageError(
+            "this is neither a command line of hyp3-isce2 nor an XML file",
+            hint="for example: isce2-recipe translate -- ++process insar_tops_burst --reference ...",
+        )
+    return translate(words)

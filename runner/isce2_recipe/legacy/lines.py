@@ -1,0 +1,148 @@
+"""The command lines of hyp3-isce2 (``++process WORKFLOW ++omp-num-threads N ...``) as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from isce2_recipe.errors import UsageError
+from isce2_recipe.legacy.parsing import HelpWantedError, Values, parse, parse_process
+from isce2_recipe.legacy.table import WORKFLOWS, Flag, Workflow
+from isce2_recipe.legacy.translation import Translation
+from isce2_recipe.recipe import Recipe, available, load
+
+_TIME = slice(14, 29)  # of a burst name: its date and time
+_DEPRECATED = "{} is deprecated. Please use --reference and --secondary."
+_HERE = ["--publish", "."]  # products appear in the current folder
+
+
+def translate(words: Sequence[str]) -> Translation:
+    """An old command line as one of ours that does the same.
+
+    Parameters
+    ----------
+    words : sequence of str
+        From ``++process`` on; without it the predecessor's default workflow is meant.
+
+    Raises
+    ------
+    UsageError
+        If it is none, or asks for something that is not there; with the predecessor's words where it had any.
+    """
+    try:
+        name, threads, rest = parse_process(words)
+        workflow = WORKFLOWS[name]
+        values = parse(name, rest)
+    except HelpWantedError as wanted:
+        return Translation(help=str(wanted))
+    recipe = _recipe(name, workflow)
+    _refuse_what_is_gone(values)
+    pair, notes = _pair(workflow, values)
+    parameters = {**pair, **_parameters(workflow, values), **_looks(values), **_uploads(values)}
+    own = ["--cpus", str(threads)] if threads else []
+    return Translation(
+        workflow.recipe,
+        _different(recipe, parameters, values),
+        [*_HERE, *own],
+        [*notes, *_notes(values)],
+        {flag.means: value for flag, value in values.items() if flag.role == "login" and value},
+    )
+
+
+def _recipe(name: str, workflow: Workflow) -> Recipe:
+    if workflow.recipe not in available():
+        raise UsageError(
+            f"the workflow {name} is not part of this version",
+            hint="isce2-recipe list shows the recipes there are",
+        )
+    return load(workflow.recipe)
+
+
+def _refuse_what_is_gone(values: Values) -> None:
+    gone = [flag for flag in values if flag.role == "gone"]
+    if gone:
+        names = ", ".join(flag.spellings[0] for flag in gone)
+        raise UsageError(f"{names}: no longer understood", hint=gone[0].help)
+
+
+def _pair(workflow: Workflow, values: Values) -> tuple[dict[str, Any], list[str]]:
+    """The older and the newer burst of two in any order, if they are given that way."""
+    found = [(flag, names) for flag, names in values.items() if flag.role == "granules" and names]
+    given = {
+        flag.means for flag, names in values.items() if flag.means in ("reference", "secondary") and names
+    }
+    if not any(flag.role == "granules" for flag in workflow.flags):
+        return {}, []
+    if len(found) > 1 or (found and given):
+        raise UsageError(workflow.both)
+    if not found:
+        if len(given) < 2:
+            raise UsageError(workflow.neither)
+        return {}, []
+    [(flag, names)] = found
+    if len(names) != 2:
+        raise UsageError(_wrong_count(flag, len(names)))
+    older, newer = sorted(names, key=lambda name: name[_TIME])
+    what = "The positional argument for granules" if flag.positional else "--granules"
+    return {"reference": [older], "secondary": [newer]}, [_DEPRECATED.format(what)]
+
+
+def _wrong_count(flag: Flag, count: int) -> str:
+    if not flag.positional:
+        return "--granules must specify exactly two granules"
+    return "No more than two granules may be provided." if count > 2 else "two granules are needed"
+
+
+def _parameters(workflow: Workflow, values: Values) -> dict[str, Any]:
+    """Values given, else the predecessor's defaults, and what makes products as they were."""
+    found: dict[str, Any] = dict(workflow.fixed)
+    for flag in workflow.flags:
+        value = values.get(flag, flag.default)
+        if flag.role == "parameter" and value not in (None, []):
+            found[flag.means] = value
+    return found
+
+
+def _looks(values: Values) -> dict[str, Any]:
+    """Looks that are given as two numbers."""
+    numbers = {flag.spellings[0]: value for flag, value in values.items() if flag.role == "looks"}
+    if not numbers:
+        return {}
+    if any(flag.spellings[0] == "--looks" for flag in values):
+        raise UsageError(f"argument {next(iter(numbers))}: not allowed with argument --looks")
+    return {"looks": f"{numbers.get('--range-looks', 20)}x{numbers.get('--azimuth-looks', 4)}"}
+
+
+def _uploads(values: Values) -> dict[str, Any]:
+    """Buckets and, where there is a bucket, its prefix."""
+    given = {flag: value for flag, value in values.items() if flag.role == "upload" and value}
+    buckets = {"", *(flag.means for flag in given)}
+    return {flag.means: value for flag, value in given.items() if flag.needs in buckets}
+
+
+def _different(recipe: Recipe, parameters: Mapping[str, Any], values: Values) -> dict[str, Any]:
+    """Those that are not the recipe's own defaults anyway."""
+    chosen: dict[str, Any] = {}
+    for name, value in parameters.items():
+        parameter = recipe.parameters.get(name)
+        if parameter is not None:
+            if not parameter.has_default or parameter.default != value:
+                chosen[name] = value
+        elif any(flag.means == name for flag in values):
+            flags = [flag.spellings[0] for flag in values if flag.means == name]
+            raise UsageError(
+                f"argument {flags[0]}: the recipe {recipe.name} has no parameter '{name}' in this version",
+                hint="leave it out; the product is put into the current folder",
+            )
+    return chosen
+
+
+def _notes(values: Values) -> list[str]:
+    unused = [flag for flag in values if flag.role == "unused"]
+    logins = [flag for flag in values if flag.role == "login"]
+    notes = [f"{flag.spellings[0]} has no effect: {flag.help}." for flag in unused]
+    if logins:
+        names = " and ".join(flag.spellings[0] for flag in logins)
+        variables = " and ".join(flag.means for flag in logins)
+        notes.append(f"{names} can be seen by others; set {variables} instead.")
+    return notes

@@ -1,0 +1,195 @@
+"""The workflows of hyp3-isce2 and the flags of all its releases, each with what it means to a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["parameter", "granules", "looks", "upload", "login", "unused", "gone"]
+Kind = Literal["text", "words", "number", "integer", "true"]
+
+DEFAULT = "insar_tops_burst"
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """An argument of a workflow.
+
+    Attributes
+    ----------
+    spellings : tuple of str
+        As in the releases; one without hyphens is positional.
+    means : str
+        The recipe's parameter; for a login the variable it sets.
+    kind : str
+        How its value is read: ``true`` is true only for the word, in any case.
+    help : str
+        For ``--help``; empty hides the flag there.
+    default : Any
+        The predecessor's.
+    role : str
+        ``gone`` flags are refused with `help` as the remedy, ``unused`` ones accepted without effect.
+    needs : str
+        Another parameter without which this one means nothing.
+    """
+
+    spellings: tuple[str, ...]
+    means: str = ""
+    kind: Kind = "text"
+    help: str = ""
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    required: bool = False
+    role: Role = "parameter"
+    needs: str = ""
+
+    @property
+    def positional(self) -> bool:
+        """Whether it has no name on the command line."""
+        return not self.spellings[0].startswith("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A workflow: its recipe, its flags, what it said, and parameters that make its products as they were."""
+
+    recipe: str
+    summary: str
+    flags: tuple[Flag, ...]
+    fixed: dict[str, Any] = field(default_factory=dict)
+    both: str = ""
+    neither: str = ""
+
+
+_LOOKS = Flag(
+    ("--looks",), "looks", help="looks in range x azimuth", default="20x4", choices=("20x4", "10x2", "5x1")
+)
+_WATER = Flag(
+    ("--apply-water-mask",), "apply_water_mask", "true", "True to leave water out before unwrapping", False
+)
+_BUCKETS = (
+    Flag(("--bucket",), "bucket", help="S3 bucket to upload the product to", role="upload"),
+    Flag(("--bucket-prefix",), "bucket_prefix", help="folder in the bucket", role="upload", needs="bucket"),
+)
+_PUBLISH = (
+    Flag(
+        ("--publish-bucket",),
+        "publish_bucket",
+        help="another bucket, its login in PUBLISH_ACCESS_KEY_ID and PUBLISH_SECRET_ACCESS_KEY",
+        role="upload",
+    ),
+    Flag(
+        ("--publish-prefix",),
+        "publish_prefix",
+        help="folder in the other bucket",
+        role="upload",
+        needs="publish_bucket",
+    ),
+)
+_LOGIN = (
+    Flag(
+        ("--username",),
+        "EARTHDATA_USERNAME",
+        help="Earthdata user; better set EARTHDATA_USERNAME",
+        role="login",
+    ),
+    Flag(
+        ("--password",),
+        "EARTHDATA_PASSWORD",
+        help="Earthdata password, which others can see here; better set EARTHDATA_PASSWORD",
+        role="login",
+    ),
+)
+_ESA = tuple(
+    Flag((name,), role="unused", help="orbits need no login any more")
+    for name in ("--esa-username", "--esa-password")
+)
+_BURST_NAMES_WANTED = (
+    "name bursts, as https://search.asf.alaska.edu shows them for an SLC (dataset S1 Bursts): "
+    "--reference S1_136231_IW2_20200604T022312_VV_7C85-BURST"
+)
+_BY_NUMBER = tuple(
+    Flag((name,), role="gone", help=_BURST_NAMES_WANTED)
+    for name in (
+        "--reference-scene",
+        "--secondary-scene",
+        "--swath-number",
+        "--polarization",
+        "--reference-burst-number",
+        "--secondary-burst-number",
+        "--azimuth-looks",
+        "--range-looks",
+    )
+)
+_PAIR = (
+    Flag(("--reference",), "reference", "words", "names of the older bursts"),
+    Flag(("--secondary",), "secondary", "words", "names of the newer bursts, as many"),
+    Flag(("--granules",), "", "words", "two bursts in any order (deprecated)", role="granules"),
+)
+_BURSTS = (*_PAIR, _LOOKS, _WATER, *_BUCKETS, *_PUBLISH, *_LOGIN, *_ESA)
+_NOT_BOTH = "Provide either --reference and --secondary, or the positional granules argument, not both."
+_ONE_OF = "Either --reference and --secondary, or the positional granules argument, must be provided."
+_EXPECTED = "Expected either --reference and --secondary or --granules"
+
+WORKFLOWS = {
+    "insar_tops_burst": Workflow(
+        "insar_tops_burst",
+        "Interferogram from one or more pairs of Sentinel-1 bursts.",
+        (
+            Flag(("granules",), "", "words", "two bursts in any order (deprecated)", role="granules"),
+            *_BURSTS,
+            *_BY_NUMBER,
+        ),
+        both=_NOT_BOTH,
+        neither=_ONE_OF,
+    ),
+    "insar_tops_multi_burst": Workflow(
+        "insar_tops_burst",
+        "Interferogram from one or more pairs of Sentinel-1 bursts.",
+        _BURSTS,
+        both=_EXPECTED,
+        neither=_EXPECTED,
+    ),
+    "insar_tops": Workflow(
+        "insar_tops",
+        "Interferogram from two whole Sentinel-1 SLCs.",
+        (
+            Flag(("--reference", "--reference-scene"), "reference", help="older SLC", required=True),
+            Flag(("--secondary", "--secondary-scene"), "secondary", help="newer SLC", required=True),
+            Flag(("--polarization",), "polarization", help="VV or HH", default="VV"),
+            _LOOKS,
+            Flag(("--range-looks",), "looks", "integer", "looks in range", 20, role="looks"),
+            Flag(("--azimuth-looks",), "looks", "integer", "looks in azimuth", 4, role="looks"),
+            _WATER,
+            *_BUCKETS,
+            *_PUBLISH,
+            *_LOGIN,
+            *_ESA,
+        ),
+        {"name_style": "legacy"},
+    ),
+    "insar_stripmap": Workflow(
+        "insar_stripmap",
+        "Interferogram from two ALOS PALSAR scenes of level 1.0.",
+        (
+            Flag(("--reference", "--reference-scene"), "reference", help="one scene", required=True),
+            Flag(("--secondary", "--secondary-scene"), "secondary", help="another scene", required=True),
+            *_BUCKETS,
+            *_PUBLISH,
+            *_LOGIN,
+        ),
+    ),
+    "merge_tops_bursts": Workflow(
+        "merge_tops_bursts",
+        "One interferogram from unzipped products of insar_tops_burst.",
+        (
+            Flag(("directory",), "directory", help="folder of the unzipped products", required=True),
+            Flag(("--filter-strength",), "filter_strength", "number", "Goldstein filter, from 0 to 1", 0.6),
+            _WATER,
+            *_BUCKETS,
+            *_PUBLISH,
+            *_LOGIN,
+        ),
+        {"name_style": "legacy"},
+    ),
+}

@@ -1,0 +1,209 @@
+"""A line, its translation and the translation's parameter file ask for the same run."""
+
+from __future__ import annotations
+
+import shlex
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from isce2_recipe.cli.running import make_project, run_command
+from isce2_recipe.legacy import translate
+from isce2_recipe.legacy.table import WORKFLOWS
+from isce2_recipe.plan.project import Project
+from isce2_recipe.recipe import Recipe, load
+
+FLAGS = {
+    name: {flag.spellings[0] for flag in workflow.flags if flag.role != "gone"}
+    for name, workflow in WORKFLOWS.items()
+}
+days = st.integers(1, 28)
+bursts = st.builds(
+    lambda number, day: f"S1_{number:06d}_IW2_202006{day:02d}T022312_VV_7C85-BURST",
+    st.integers(0, 375887),
+    days,
+)
+slcs = st.builds(
+    lambda day: f"S1A_IW_SLC__1SDV_202006{day:02d}T022251_202006{day:02d}T022318_032861_03CE65_7C85", days
+)
+scenes = st.integers(0, 999999999).map(lambda number: f"ALPSRP{number:09d}")
+texts = st.text("abcXYZ019-_./ ='\"$é", min_size=1, max_size=12).filter(lambda text: text.strip() == text)
+Asked = tuple[list[str], dict[str, Any]]
+
+
+@st.composite
+def names_of_pairs(draw: st.DrawFn) -> Asked:
+    """Bursts as HyP3, people and older releases wrote them."""
+    older = draw(st.lists(bursts, min_size=1, max_size=3, unique=True))
+    newer = draw(st.lists(bursts, min_size=1, max_size=3, unique=True))
+    if draw(st.booleans()):
+        words = ["--reference", " ".join(older), "--secondary", " ".join(newer)]
+    else:
+        words = ["--reference", *older, "--secondary", *newer]
+    return words, {"reference": older, "secondary": newer}
+
+
+@st.composite
+def names_in_any_order(draw: st.DrawFn) -> Asked:
+    first, second = draw(st.lists(bursts, min_size=2, max_size=2, unique_by=lambda name: name[14:29]))
+    older, newer = sorted((first, second), key=lambda name: name[14:29])
+    words = draw(st.sampled_from([["--granules", first, second], ["--granules", f"{first} {second}"]]))
+    return words, {"reference": [older], "secondary": [newer]}
+
+
+def of_two(names: st.SearchStrategy[str]) -> st.SearchStrategy[Asked]:
+    suffixes = st.sampled_from(["", "-scene"])
+    return st.builds(
+        lambda one, two, suffix: (
+            [f"--reference{suffix}", one, f"--secondary{suffix}", two],
+            {"reference": one, "secondary": two},
+        ),
+        names,
+        names,
+        suffixes,
+    )
+
+
+STARTS = {
+    "insar_tops_burst": names_of_pairs() | names_in_any_order(),
+    "insar_tops_multi_burst": names_of_pairs() | names_in_any_order(),
+    "insar_tops": of_two(slcs),
+    "insar_stripmap": of_two(scenes),
+    "merge_tops_bursts": texts.filter(lambda text: not text.startswith("-")).map(
+        lambda text: ([text], {"directory": text})
+    ),
+}
+
+
+def option(name: str, parameter: str, values: st.SearchStrategy[tuple[str, Any]]) -> st.SearchStrategy[Asked]:
+    """A flag as two words or one; values that are not given leave the predecessor's default."""
+    return st.builds(
+        lambda pair, joined: (
+            [f"{name}={pair[0]}"] if joined or pair[0].startswith("-") else [name, pair[0]],
+            {} if pair[1] is None else {parameter: pair[1]},
+        ),
+        values,
+        st.booleans(),
+    )
+
+
+def same(values: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, Any]]:
+    return (values.map(lambda text: (text, text))) | st.just(("None", None))
+
+
+OPTIONS: dict[str, st.SearchStrategy[Asked]] = {
+    "--looks": option("--looks", "looks", same(st.sampled_from(["20x4", "10x2", "5x1"]))),
+    "--apply-water-mask": option(
+        "--apply-water-mask",
+        "apply_water_mask",
+        st.sampled_from(
+            [("True", True), ("true", True), ("TRUE", True), ("False", False), ("None", None), ("1", False)]
+        ),
+    ),
+    "--filter-strength": option(
+        "--filter-strength", "filter_strength", st.floats(0, 1).map(lambda value: (repr(value), value))
+    ),
+    "--polarization": option("--polarization", "polarization", same(st.sampled_from(["VV", "HH"]))),
+    "--username": st.just((["--username", "me"], {})),
+    "--password": st.just((["--password", "s3cret"], {})),
+    "--esa-username": st.just((["--esa-username", "me"], {})),
+    "--esa-password": st.just((["--esa-password", "s3cret"], {})),
+}
+
+
+@st.composite
+def uploads(draw: st.DrawFn, kind: str) -> Asked:
+    """A bucket, perhaps with its prefix; a prefix alone means nothing."""
+    bucket, prefix = (
+        draw(st.none() | st.from_regex("[a-z][a-z0-9]{2,9}", fullmatch=True)),
+        draw(st.none() | texts),
+    )
+    words = [] if bucket is None and draw(st.booleans()) else [f"--{kind}", str(bucket)]
+    first = "bucket-prefix" if kind == "bucket" else "publish-prefix"
+    words += [] if prefix is None else [f"--{first}={prefix}"]
+    asked = {} if bucket is None else {kind.replace("-", "_"): bucket}
+    if bucket is not None and prefix not in (None, "None"):
+        asked[first.replace("-", "_")] = prefix
+    return words, asked
+
+
+@st.composite
+def lines(draw: st.DrawFn, name: str) -> Asked:
+    """A line of a workflow and what its recipe should be given."""
+    recipe = recipe_of(name)
+    defaults = {flag.means: flag.default for flag in WORKFLOWS[name].flags if flag.default is not None}
+    words, asked = draw(STARTS[name])
+    parts = [draw(OPTIONS[flag]) for flag in sorted(FLAGS[name] & set(OPTIONS)) if draw(st.booleans())]
+    for kind in ("bucket", "publish-bucket"):
+        if kind.replace("-", "_") in recipe.parameters:
+            parts.append(draw(uploads(kind)))
+    rest = draw(st.permutations(parts))
+    expected = {name: value for name, value in defaults.items() if name != "looks"}
+    expected |= {"looks": "20x4"} if "--looks" in FLAGS[name] else {}
+    expected |= {
+        key: value for key, value in WORKFLOWS[name].fixed.items() if key in recipe.parameters
+    } | asked
+    for _, given_here in rest:
+        expected |= given_here
+    own = words if name == "merge_tops_bursts" and draw(st.booleans()) else []
+    line = [*own, *(word for part, _ in rest for word in part), *([] if own else words)]
+    return ["++process", name, *line], expected
+
+
+@cache
+def recipe_of(name: str) -> Recipe:
+    """The recipe of a workflow."""
+    return load(WORKFLOWS[name].recipe)
+
+
+def project_of(words: list[str]) -> Project:
+    """What ``isce2-recipe run ...`` would run."""
+    context = run_command.make_context("run", words[2:])
+    return make_project(context, context.params)
+
+
+def check(data: st.DataObject, name: str, folder: Path) -> None:
+    """The line, its translation and the parameter file mean the same, and what the line's words say."""
+    line, expected = data.draw(lines(name))
+    translation = translate(line)
+    by_words = project_of(shlex.split(shlex.join(["isce2-recipe", *translation.words])))
+    file = folder / "parameters.yml"
+    file.write_text(translation.yaml, encoding="utf-8")
+    by_file = project_of(["isce2-recipe", "run", translation.recipe, "--params", str(file)])
+    assert by_words.parameters == by_file.parameters
+    assert by_words.workdir == by_file.workdir
+    assert by_words.recipe.name == by_file.recipe.name == WORKFLOWS[name].recipe
+    defaults = {key: one.default for key, one in recipe_of(name).parameters.items() if one.has_default}
+    assert by_words.parameters == defaults | expected
+
+
+OPTIONS_OF_TESTS: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+@pytest.mark.parametrize("name", list(WORKFLOWS))
+@settings(max_examples=10, **OPTIONS_OF_TESTS)
+@given(data=st.data())
+def test_translating_and_running_is_running(name: str, data: st.DataObject, tmp_path: Path) -> None:
+    check(data, name, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(WORKFLOWS))
+@settings(max_examples=200, **OPTIONS_OF_TESTS)
+@given(data=st.data())
+def test_translating_and_running_is_running_very_often(
+    name: str, data: st.DataObject, tmp_path: Path
+) -> None:
+    check(data, name, tmp_path)
+
+
+def test_every_flag_is_tried() -> None:
+    tried = {*OPTIONS, "--reference", "--secondary", "--granules", "directory"}
+    tried |= {"--bucket", "--bucket-prefix", "--publish-bucket", "--publish-prefix"}
+    elsewhere = {"granules", "--range-looks", "--azimuth-looks"}  # test_legacy_lines.py
+    flags = {flag.spellings[0] for one in WORKFLOWS.values() for flag in one.flags if flag.role != "gone"}
+    assert flags <= tried | elsewhere

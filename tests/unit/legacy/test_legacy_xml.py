@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.legacy import translate_xml
+
+OLD = "S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85"
+NEW = "S1B_IW_SLC__1SDV_20200616T022252_20200616T022319_033036_03D3A3_5D11"
+TOPS = f"""<?xml version="1.0" encoding="UTF-8"?>
+<topsApp>
+  <component name="topsinsar">
+    <property name="Sensor name">SENTINEL1</property>
+    <component name="reference">
+      <property name="safe">['/data/{OLD}.SAFE']</property>
+      <property name="output directory">reference</property>
+      <property name="orbit directory">/data/orbits</property>
+      <property name="polarization"><value>hh</value></property>
+    </component>
+    <component name="secondary"><catalog>secondary.xml</catalog></component>
+    <property name="swaths">[1, 3]</property>
+    <property name="Range Looks">10</property>
+    <property name="azimuth looks">2</property>
+    <property name="do ESD">False</property>
+    <property name="filter strength">0.4</property>
+    <property name="do unwrap">True</property>
+    <property name="unwrapper name">snaphu_mcf</property>
+  </component>
+</topsApp>
+"""
+SECONDARY = f"""<component name="secondary">
+  <property name="safe">/data/{NEW}.zip</property>
+  <property name="polarization">hh</property>
+</component>
+"""
+STRIPMAP = """<stripmapApp>
+  <component name="insar">
+    <property name="sensor name">ALOS</property>
+    <component name="master">
+      <property name="IMAGEFILE">/data/IMG-HH-ALPSRP156121200-H1.0__A</property>
+      <property name="LEADERFILE">/data/LED-ALPSRP156121200-H1.0__A</property>
+    </component>
+    <component name="slave">
+      <property name="IMAGEFILE">/data/IMG-HH-ALPSRP162831200-H1.0__A</property>
+      <property name="LEADERFILE">/data/LED-ALPSRP162831200-H1.0__A</property>
+    </component>
+    <property name="range looks">3</property>
+    <property name="azimuth looks">9</property>
+    <property name="regionOfInterest">[1.0, 2.0, 3.0, 4.0]</property>
+  </component>
+</stripmapApp>
+"""
+
+
+def write(folder: Path, text: str, secondary: str = SECONDARY) -> Path:
+    (folder / "secondary.xml").write_text(secondary)
+    path = folder / "app.xml"
+    path.write_text(text)
+    return path
+
+
+def test_topsapp(tmp_path: Path) -> None:
+    translation = translate_xml(write(tmp_path, TOPS))
+    assert translation.recipe == "insar_tops"
+    assert translation.parameters == {
+        "reference": OLD,
+        "secondary": NEW,
+        "polarization": "HH",
+        "swaths": [1, 3],
+        "looks": "10x2",
+        "filter_strength": 0.4,
+    }
+    assert [note[:40] for note in translation.notes] == [
+        "property 'esdcoherencethreshold' by defa",
+        "terrain and orbits come from the run's s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "note"),
+    [
+        ('"do ESD">False', '"do ESD">True', "property 'doesd' is True: the recipe has False"),
+        ('"do ESD">False', '"height">1', "property 'doesd' by default is True: the recipe has False"),
+        ("snaphu_mcf", "icu", "property 'unwrappername' is icu: the recipe unwraps with SNAPHU"),
+        ('"do unwrap">True', '"do unwrap">False', "property 'dounwrap' is False: the recipe unwraps"),
+        (
+            '"Range Looks">10',
+            '"Range Looks">7',
+            "looks 7x2 in range x azimuth are not among 20x4, 10x2, 5x1: 20x4 it is",
+        ),
+        (
+            '"do ESD">False',
+            '"geocode bounding box">[1, 2, 3, 4]',
+            "property 'geocodeboundingbox' is [1, 2, 3, 4]: the recipe has nothing of the kind",
+        ),
+    ],
+)
+def test_what_the_recipe_does_otherwise_is_told(tmp_path: Path, old: str, new: str, note: str) -> None:
+    assert note in translate_xml(write(tmp_path, TOPS.replace(old, new))).notes
+
+
+def test_stripmapapp_in_the_words_of_older_releases(tmp_path: Path) -> None:
+    translation = translate_xml(write(tmp_path, STRIPMAP))
+    assert translation.recipe == "insar_stripmap"
+    assert translation.parameters == {
+        "reference": "ALPSRP156121200",
+        "secondary": "ALPSRP162831200",
+        "looks": "3x9",
+        "split_spectrum": False,
+        "dispersive_coherence": 0.5,
+    }
+    [note] = [note for note in translation.notes if "regionofinterest" in note]
+    assert note == "property 'regionofinterest' is [1.0, 2.0, 3.0, 4.0]: the recipe has nothing of the kind"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<insarApp/>", "configures neither topsApp nor stripmapApp"),
+        ("<topsApp>", "is no XML"),
+        (TOPS.replace(OLD, "reference"), "names no granule of the reference"),
+        (TOPS.replace(f"/data/{OLD}.SAFE'", f"{OLD}', '{NEW}'"), "joins 2 granules to the reference"),
+        (TOPS.replace("0.4", "strong"), "property 'filterstrength' cannot be 'strong'"),
+        (TOPS.replace("secondary.xml", "missing.xml"), "cannot read .*missing.xml: No such file"),
+    ],
+)
+def test_what_cannot_be_translated(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        translate_xml(write(tmp_path, text))
