@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -57,10 +58,17 @@ TOLERANCES = {
 _OTHER = Tolerance(1e-6, "", "value")
 
 
-def compare(first: Finished, second: Finished) -> dict[str, Any]:
+def compare(
+    first: Finished, second: Finished, limits: Mapping[str, float] = MappingProxyType({})
+) -> dict[str, Any]:
     """The differences of two products.
 
     Products on different grids are compared where their pixels coincide.
+
+    Parameters
+    ----------
+    limits : mapping
+        Limits by layer, in place of those of `TOLERANCES`.
 
     Returns
     -------
@@ -72,11 +80,14 @@ def compare(first: Finished, second: Finished) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If their grids do not meet or their pixels do not coincide.
+        If their grids do not meet, their pixels do not coincide, or a limit is for a layer they do not share.
     """
     overlap = _overlap(first, second)
     shared = [name for name in first.layers if name in second.layers]
-    layers = {name: _layer(name, first, second, overlap) for name in shared}
+    for name in limits:
+        if name not in shared:
+            raise InputError(f"both products have no layer '{name}'", hint=f"they share {', '.join(shared)}")
+    layers = {name: _layer(name, _tolerance(name, limits), (first, second), overlap) for name in shared}
     missing = {
         "first": sorted(second.layers.keys() - first.layers.keys()),
         "second": sorted(first.layers.keys() - second.layers.keys()),
@@ -127,9 +138,15 @@ def _overlap(first: Finished, second: Finished) -> _Overlap:
     return _Overlap(rows, cols, ((top, left), (top - row, left - col)))
 
 
-def _layer(name: str, first: Finished, second: Finished, overlap: _Overlap) -> dict[str, Any]:
-    tolerance = TOLERANCES.get(name, _OTHER)
-    a, b = overlap.read(first, 0, name), overlap.read(second, 1, name)
+def _tolerance(name: str, limits: Mapping[str, float]) -> Tolerance:
+    known = TOLERANCES.get(name, _OTHER)
+    return replace(known, limit=limits[name]) if name in limits else known
+
+
+def _layer(
+    name: str, tolerance: Tolerance, products: tuple[Finished, Finished], overlap: _Overlap
+) -> dict[str, Any]:
+    a, b = (overlap.read(product, number, name) for number, product in enumerate(products))
     has_a, has_b = _has(a, tolerance), _has(b, tolerance)
     both = has_a & has_b
     either = int((has_a | has_b).sum())

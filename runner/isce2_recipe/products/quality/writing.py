@@ -77,7 +77,7 @@ def summary(found: dict[str, Any]) -> str:
         parts.append(f"median coherence {land['p50']:.2f}")
     count = found["components"]["count"]
     parts.append(f"{count} connected component{'' if count == 1 else 's'}")
-    if found["seams"]:
+    if found.get("seams"):
         parts.append(
             f"burst seams within {max(abs(seam['displacement_mm']) for seam in found['seams']):.2f} mm"
         )

@@ -1,0 +1,113 @@
+"""A product on a terminal: its numbers, and a picture of half blocks where there are colours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import IO, TYPE_CHECKING, Any
+
+from isce2_recipe.products.quality.writing import summary
+from isce2_recipe.products.reading import Finished
+from isce2_recipe.products.report.views import Scene, View, views
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+_LARGEST = 78
+_ROWS = 24
+# Layers by the picture that shows them.
+_VIEWS = {
+    "unw_phase": "displacement",
+    "wrapped_phase": "wrapped_phase",
+    "corr": "coherence",
+    "amp": "amplitude",
+    "conncomp": "mask",
+    "water_mask": "mask",
+    "dem": "terrain",
+}
+_FACTS = (
+    ("Reference Granule", "reference"),
+    ("Secondary Granule", "secondary"),
+    ("Baseline", "baseline, m"),
+    ("Reference Pass Direction", "pass"),
+    ("Unwrapping type", "unwrapper"),
+)
+
+
+def show(
+    product: Finished, quality: Mapping[str, Any], layer: str, stream: IO[str], picture: bool | None
+) -> None:
+    """Print a product's summary.
+
+    Parameters
+    ----------
+    picture : bool or None
+        Whether to draw; None where the terminal shall decide.
+    """
+    from rich.console import Console
+
+    forced = {"force_terminal": True, "color_system": "truecolor"} if picture else {}
+    console = Console(file=stream, highlight=False, soft_wrap=True, **forced)  # type: ignore[arg-type]
+    wanted = picture if picture is not None else console.is_terminal and console.color_system is not None
+    console.print(product.name, style="bold", markup=False)
+    if wanted and layer in _VIEWS:
+        _draw(console, product, layer)
+    rows = [(label, product.parameters[key]) for key, label in _FACTS if key in product.parameters]
+    grid = product.grid
+    rows += [
+        ("grid", f"{grid.cols} x {grid.rows} pixels of {grid.pixel_m:g} m, {grid.crs}"),
+        ("engine", product.tags.get("ENGINE", "")),
+        ("inputs from", product.tags.get("INPUTS", "")),
+        ("layers", ", ".join(sorted(product.layers))),
+        ("quality", summary(dict(quality))),
+    ]
+    for label, value in rows:
+        if value:
+            console.print(f"{label:>12}  {value}", markup=False)
+
+
+def _draw(console: Console, product: Finished, layer: str) -> None:
+    view = next((view for view in views(Scene(product)) if view.name == _VIEWS[layer]), None)
+    if view is None:
+        return
+    console.print()
+    for line in _half_blocks(view, min(console.width - 2, _LARGEST)):
+        console.print(line)
+    if view.scale is not None:
+        console.print(f"{view.title}: {_ends(view)}", style="dim", markup=False)
+    console.print()
+
+
+def _ends(view: View) -> str:
+    if view.scale is None:
+        return ""
+    return f"{view.scale.low:.3g} to {view.scale.high:.3g} {view.scale.unit}".rstrip()
+
+
+def _half_blocks(view: View, columns: int) -> list[Text]:
+    """Lines in which every character is two pixels, one above the other."""
+    import numpy as np
+    from PIL import Image
+    from rich.text import Text
+
+    rows, cols = view.picture.shape[:2]
+    shrink = max(cols / columns, rows / (2 * _ROWS))
+    size = max(1, round(cols / shrink)), 2 * max(1, round(rows / shrink / 2))
+    small = np.asarray(Image.fromarray(view.picture).resize(size, Image.Resampling.BOX))
+    lines = []
+    for row in range(0, len(small), 2):
+        line = Text(" ")
+        for upper, lower in zip(small[row].tolist(), small[row + 1].tolist(), strict=True):
+            line.append(*_block(upper, lower))
+        lines.append(line)
+    return lines
+
+
+def _block(upper: list[int], lower: list[int]) -> tuple[str, str]:
+    """A character and its colours; what is more than half transparent shows the terminal."""
+    above, below = (f"rgb({c[0]},{c[1]},{c[2]})" if c[3] > 127 else "" for c in (upper, lower))
+    if above and below:
+        return "▀", f"{above} on {below}"
+    if above or below:
+        return ("▀" if above else "▄"), above or below
+    return " ", ""

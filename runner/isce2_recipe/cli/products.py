@@ -1,0 +1,74 @@
+"""``show`` and ``compare``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from isce2_recipe import errors
+
+
+@click.command("show")
+@click.argument("product", type=click.Path(path_type=Path))
+@click.option(
+    "--layer", metavar="LAYER", default="unw_phase", show_default=True, help="Layer of the picture."
+)
+@click.option("--picture/--no-picture", default=None, help="By default on a terminal with colours only.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show_command(product: Path, layer: str, picture: bool | None, as_json: bool) -> None:
+    """Summarise a product: its folder, its zip with the folder beside it, or a run's folder."""
+    from isce2_recipe.cli import pictures
+    from isce2_recipe.products.quality.measuring import measure
+    from isce2_recipe.products.reading import open_product
+
+    found = open_product(product)
+    if layer not in found.layers:
+        raise errors.UsageError(
+            f"{found.name} has no layer '{layer}'", hint=f"its layers are {', '.join(found.layers)}"
+        )
+    quality = measure(found)
+    if as_json:
+        facts = {"name": found.name, "folder": str(found.folder), "parameters": found.parameters}
+        click.echo(json.dumps({**facts, "layers": sorted(found.layers), "quality": quality}, indent=1))
+        return
+    pictures.show(found, quality, layer, sys.stdout, picture)
+
+
+@click.command("compare")
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+@click.option(
+    "--tolerance",
+    "tolerances",
+    multiple=True,
+    metavar="LAYER=LIMIT",
+    help="Largest RMS difference of a layer, in the unit that is printed.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare_command(first: Path, second: Path, tolerances: tuple[str, ...], as_json: bool) -> int:
+    """Compare two products layer by layer, modulo constants of phase and names of components.
+
+    Exit code 0 where they are the same within the tolerances, 1 where they differ.
+    """
+    from isce2_recipe.products import differences
+    from isce2_recipe.products.reading import open_product
+
+    limits = dict(_limit(text) for text in tolerances)
+    found = differences.compare(open_product(first), open_product(second), limits)
+    click.echo(json.dumps(found, indent=1) if as_json else differences.to_text(found))
+    return errors.EXIT_OK if found["same"] else errors.EXIT_INPUT
+
+
+def _limit(text: str) -> tuple[str, float]:
+    name, sign, value = text.partition("=")
+    try:
+        if not sign:
+            raise ValueError
+        return name, float(value)
+    except ValueError:
+        raise errors.UsageError(
+            f"'{text}' is no tolerance", hint="write LAYER=LIMIT, such as unw_phase=0.1"
+        ) from None
