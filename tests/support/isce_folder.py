@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from isce2_recipe.products.grid_choice import GridChoice
 from isce2_recipe.products.insar import Ingredients
 from isce2_recipe.products.parameter_file import Processing
 from isce2_recipe.products.readme import template_text
@@ -190,4 +191,5 @@ def ingredients(folder: Path, *, water_masked: bool = False, bursts: int = 2) ->
         engine="isce2 2.6.5",
         source="simulated",
         readme=template_text(()),
+        grid=GridChoice(extent="data"),
     )

@@ -245,6 +245,8 @@ def package(
     apply_water_mask: bool,
     filter_strength: float,
     unwrapper: str,
+    grid: dict[str, Any] | None = None,
+    grid_like: Path | None = None,
     name_style: str = "multi_burst",
 ) -> MergedProduct:
     """Geocoded product of merged burst products.
@@ -257,16 +259,22 @@ def package(
         The burst products.
     dem, water_mask : Path
         GeoTIFFs in degrees: metres above the ellipsoid; 1 land, 0 water.
+    grid : dict, optional
+        Which pixels: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see `GridChoice`.
+    grid_like : Path, optional
+        A raster whose pixels to take instead.
     name_style : str
         ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's old name of merged products.
     """
     from isce2_recipe.products import names
+    from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.merged import MergedIngredients, make_merged_product
     from isce2_recipe.products.parameter_file import Processing
     from isce2_recipe.products.readme import template_text
     from isce2_recipe.sar.burst_grid import burst_slot
 
     found = _read(products)
+    choice = GridChoice.of(grid, grid_like)
     reference, secondary = [each.reference for each in found], [each.secondary for each in found]
     looks: Looks = found[0].looks
     track = burst_slot(reference[0].relative_burst, reference[0].swath).relative_orbit
@@ -276,6 +284,7 @@ def package(
             "apply_water_mask": apply_water_mask,
             "filter_strength": filter_strength,
             "unwrapper": unwrapper,
+            **choice.told(),
         }
     )
     style = names.legacy_merged_name if name_style == "legacy" else names.burst_product_name
@@ -290,6 +299,7 @@ def package(
         processing=Processing(looks, filter_strength, unwrapper, apply_water_mask),
         source=ctx.source.name,
         readme=template_text(ctx.templates),
+        grid=choice,
     )
     made = make_merged_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
     browse = made.directory / f"{name}_unw_phase.png"

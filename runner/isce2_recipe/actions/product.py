@@ -60,6 +60,8 @@ def insar_tops(
     apply_water_mask: bool = False,
     filter_strength: float = 0.5,
     unwrapper: str = "snaphu_mcf",
+    grid: dict[str, Any] | None = None,
+    grid_like: Path | None = None,
     parameters: dict[str, Any] | None = None,
 ) -> Product:
     """Geocoded product of a TOPS interferogram, with the files and names of HyP3's burst products.
@@ -82,6 +84,10 @@ def insar_tops(
         Exponent of the Goldstein filter.
     unwrapper : str
         ISCE2's name of the unwrapper.
+    grid : dict, optional
+        Which pixels: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see `GridChoice`.
+    grid_like : Path, optional
+        A raster whose pixels to take instead.
     parameters : dict, optional
         Whatever else tells this run from others; decides over the ID in the name together with the above.
 
@@ -90,12 +96,14 @@ def insar_tops(
     InputError
         If a file is missing or does not fit the others.
     """
+    from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.insar import Ingredients, make_product
     from isce2_recipe.products.names import burst_product_name, identifier
     from isce2_recipe.products.parameter_file import Processing
     from isce2_recipe.products.readme import template_text
 
     window = Looks.parse(looks)
+    choice = GridChoice.of(grid, grid_like)
     processing = Processing(window, filter_strength, unwrapper, apply_water_mask)
     ingredients = Ingredients(
         folder=folder,
@@ -109,6 +117,7 @@ def insar_tops(
         engine=f"{ctx.engine.name} {ctx.engine.version()}",
         source=ctx.source.name,
         readme=template_text(ctx.templates),
+        grid=choice,
     )
     id4 = identifier(
         {
@@ -118,7 +127,7 @@ def insar_tops(
             "apply_water_mask": apply_water_mask,
             "filter_strength": filter_strength,
             "unwrapper": unwrapper,
-            "parameters": parameters or {},
+            "parameters": choice.told() | (parameters or {}),
         }
     )
     name = burst_product_name(

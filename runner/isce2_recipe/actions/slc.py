@@ -201,6 +201,8 @@ def package(
     apply_water_mask: bool,
     filter_strength: float,
     unwrapper: str,
+    grid: dict[str, Any] | None = None,
+    grid_like: Path | None = None,
     name_style: str = "multi_burst",
 ) -> SlcProduct:
     """Geocoded product of an interferogram of two SLCs.
@@ -215,15 +217,21 @@ def package(
         Of the reference, for legacy names.
     dem, water_mask : Path
         GeoTIFFs in degrees: metres above the ellipsoid; 1 land, 0 water.
+    grid : dict, optional
+        Which pixels: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see `GridChoice`.
+    grid_like : Path, optional
+        A raster whose pixels to take instead.
     name_style : str
         ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's old name of such products.
     """
+    from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.insar import Ingredients, make_product
     from isce2_recipe.products.parameter_file import Processing
     from isce2_recipe.products.readme import template_text
     from isce2_recipe.sentinel1.slc_bursts import common_bursts
 
     window = Looks.parse(looks)
+    choice = GridChoice.of(grid, grid_like)
     older, newer = common_bursts(reference_safe, secondary_safe)
     name = _product_name(
         {
@@ -235,6 +243,7 @@ def package(
             "apply_water_mask": apply_water_mask,
             "filter_strength": filter_strength,
             "unwrapper": unwrapper,
+            **choice.told(),
         },
         (older, newer),
         Bounds(*bounds) if name_style == "legacy" else None,
@@ -252,6 +261,7 @@ def package(
         engine=f"{ctx.engine.name} {ctx.engine.version()}",
         source=ctx.source.name,
         readme=template_text(ctx.templates),
+        grid=choice,
         radar_layers=False,
     )
     made = make_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)

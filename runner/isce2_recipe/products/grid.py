@@ -1,4 +1,4 @@
-"""Map grids: UTM pixels whose edges are multiples of the pixel size, so that products of a stack overlay."""
+"""Map grids: square pixels whose edges are multiples of their size, so that products of a stack overlay."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from affine import Affine
 
 _BLOCK_PIXELS = 1 << 17
+METRES_A_DEGREE = 111_195.0  # of a great circle of the mean Earth, radius 6371 km
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,11 @@ class MapGrid:
     Attributes
     ----------
     epsg : int
-        Code of the projection, metres.
+        Code of the reference system, whose unit all lengths have: metres in UTM, degrees in EPSG:4326.
     pixel_m : float
         Edge of a pixel.
     west_m, north_m : float
-        Outer corner of the upper-left pixel, multiples of ``pixel_m``.
+        Outer corner of the upper-left pixel.
     rows, cols : int
         Size.
     """
@@ -51,8 +52,24 @@ class MapGrid:
         return Affine(self.pixel_m, 0.0, self.west_m, 0.0, -self.pixel_m, self.north_m)
 
     @property
+    def ground_pixel_m(self) -> float:
+        """Edge of a pixel in metres on the ground, about."""
+        from rasterio.crs import CRS
+
+        crs = CRS.from_epsg(self.epsg)
+        unit_m: float = METRES_A_DEGREE if crs.is_geographic else crs.linear_units_factor[1]
+        return self.pixel_m * unit_m
+
+    @property
+    def title(self) -> str:
+        """Name of the reference system, such as ``WGS 84 / UTM zone 39N``."""
+        from rasterio.crs import CRS
+
+        return str(CRS.from_epsg(self.epsg).to_wkt().split('"')[1])
+
+    @property
     def bounds(self) -> Bounds:
-        """Outer edges, metres."""
+        """Outer edges."""
         return Bounds(
             self.west_m,
             self.north_m - self.rows * self.pixel_m,
@@ -83,11 +100,14 @@ def utm_grid(bounds: Bounds, pixel_m: float) -> MapGrid:
     from rasterio.warp import transform_bounds
 
     epsg = utm_epsg(bounds.west, bounds.north)
-    west, south, east, north = transform_bounds(
-        "EPSG:4326", f"EPSG:{epsg}", bounds.west, bounds.south, bounds.east, bounds.north
-    )
-    first_col, last_col = math.floor(west / pixel_m), math.ceil(east / pixel_m)
-    first_row, last_row = math.floor(south / pixel_m), math.ceil(north / pixel_m)
+    box = transform_bounds("EPSG:4326", f"EPSG:{epsg}", bounds.west, bounds.south, bounds.east, bounds.north)
+    return aligned_grid(epsg, pixel_m, Bounds(*box))
+
+
+def aligned_grid(epsg: int, pixel: float, box: Bounds) -> MapGrid:
+    """The smallest grid around a box, in the reference system's unit, on whole multiples of the pixel."""
+    first_col, last_col = math.floor(box.west / pixel), math.ceil(box.east / pixel)
+    first_row, last_row = math.floor(box.south / pixel), math.ceil(box.north / pixel)
     return MapGrid(
-        epsg, pixel_m, first_col * pixel_m, last_row * pixel_m, last_row - first_row, last_col - first_col
+        epsg, pixel, first_col * pixel, last_row * pixel, last_row - first_row, last_col - first_col
     )

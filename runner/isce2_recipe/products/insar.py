@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +11,15 @@ from isce2_recipe.paths import MERGED, TOPS_PROC
 from isce2_recipe.products import parameter_file
 from isce2_recipe.products.archive import write_zip
 from isce2_recipe.products.browse import write_browse
-from isce2_recipe.products.grid import MapGrid, utm_grid
+from isce2_recipe.products.grid import MapGrid
+from isce2_recipe.products.grid_choice import COMMON, GridChoice, map_grid
 from isce2_recipe.products.layers import LAYERS, LayerSources, layer_sources, write_layers
 from isce2_recipe.products.names import pixel_size_m
 from isce2_recipe.products.parameter_file import Processing
 from isce2_recipe.products.radar import radar_window, write_radar_layers
 from isce2_recipe.products.readme import write_readme
 from isce2_recipe.sar.annotation import BurstGeometry
+from isce2_recipe.sentinel1.slc_bursts import number_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Ingredients:
         Template of the README.
     radar_layers : bool
         Whether a product of one burst carries layers in radar geometry, from which bursts are merged.
+    grid : GridChoice
+        Pixels of the map.
     """
 
     folder: Path
@@ -58,6 +62,7 @@ class Ingredients:
     source: str
     readme: str
     radar_layers: bool = True
+    grid: GridChoice = COMMON
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,25 @@ class InsarProduct:
     directory: Path
     zip: Path
     layers: dict[str, Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What decides over the layers beside their sources.
+
+    Attributes
+    ----------
+    processing : Processing
+        How the interferogram was made.
+    grid : GridChoice
+        Pixels of the map.
+    bursts : sequence of (number, swath)
+        ESA's numbers of what it is made of.
+    """
+
+    processing: Processing
+    grid: GridChoice
+    bursts: Sequence[tuple[int, int]]
 
 
 def make_product(
@@ -101,14 +125,16 @@ def make_product(
 
     sources = layer_sources(ingredients.folder / MERGED, ingredients.dem, ingredients.water_mask)
     tags = _tags(name, ingredients)
-    return assemble(name, out, sources, ingredients.processing, tags, write_texts, threads, progress)
+    bursts = [(number_of(burst), burst.swath) for burst in ingredients.reference_bursts]
+    choice = Wanted(ingredients.processing, ingredients.grid, bursts)
+    return assemble(name, out, sources, choice, tags, write_texts, threads, progress)
 
 
 def assemble(
     name: str,
     out: Path,
     sources: LayerSources,
-    processing: Processing,
+    wanted: Wanted,
     tags: Mapping[str, str],
     write_texts: Callable[[Path, MapGrid], None],
     threads: int,
@@ -127,7 +153,8 @@ def assemble(
     directory = out / name
     directory.mkdir()
     prefix = directory / name
-    grid = utm_grid(sources.unwrapped.bounds, pixel_size_m(processing.looks))
+    processing = wanted.processing
+    grid = map_grid(wanted.grid, pixel_size_m(processing.looks), sources.unwrapped.bounds, wanted.bursts)
     layers = write_layers(
         sources,
         grid,
@@ -183,7 +210,6 @@ def _write_parameters(
 
 def _readme_values(name: str, grid: MapGrid, ingredients: Ingredients) -> dict[str, object]:
     first = parameter_file.first_burst(ingredients.reference_bursts)
-    zone = f"{grid.epsg % 100}{'N' if grid.epsg < 32700 else 'S'}"
     return {
         "name": name,
         "version": __version__,
@@ -193,7 +219,7 @@ def _readme_values(name: str, grid: MapGrid, ingredients: Ingredients) -> dict[s
         "secondary": ingredients.secondary,
         "first": first,
         "bursts": len(ingredients.reference_bursts) if ingredients.radar_layers else "all",
-        "projection": f"WGS 84 / UTM zone {zone}",
+        "projection": grid.title,
         "grid": grid,
         "processing": ingredients.processing,
         "layers": {layer.name: layer.store for layer in LAYERS},

@@ -13,7 +13,8 @@ from isce2_recipe.products import parameter_file
 from isce2_recipe.products.agreement import WAVELENGTH_M
 from isce2_recipe.products.burst_products import BurstProduct
 from isce2_recipe.products.grid import MapGrid
-from isce2_recipe.products.insar import InsarProduct, assemble
+from isce2_recipe.products.grid_choice import COMMON, GridChoice
+from isce2_recipe.products.insar import InsarProduct, Wanted, assemble
 from isce2_recipe.products.layers import LAYERS, layer_sources
 from isce2_recipe.products.parameter_file import Processing
 from isce2_recipe.products.readme import write_readme
@@ -41,6 +42,8 @@ class MergedIngredients:
         Where terrain and water came from.
     readme : str
         Template of the README.
+    grid : GridChoice
+        Pixels of the map.
     """
 
     folder: Path
@@ -51,6 +54,7 @@ class MergedIngredients:
     processing: Processing
     source: str
     readme: str
+    grid: GridChoice = COMMON
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,9 @@ def make_merged_product(
         "REFERENCE": " ".join(str(product.reference) for product in ingredients.products),
         "SECONDARY": " ".join(str(product.secondary) for product in ingredients.products),
     }
-    return assemble(name, out, sources, ingredients.processing, tags, write_texts, threads, progress)
+    bursts = [(product.reference.relative_burst, product.reference.swath) for product in ingredients.products]
+    wanted = Wanted(ingredients.processing, ingredients.grid, bursts)
+    return assemble(name, out, sources, wanted, tags, write_texts, threads, progress)
 
 
 def merged_lines(ingredients: MergedIngredients) -> list[tuple[str, str]]:
@@ -127,7 +133,6 @@ def _list(names: Sequence[object]) -> str:
 
 def _readme_values(name: str, grid: MapGrid, ingredients: MergedIngredients) -> dict[str, object]:
     first = ingredients.products[0]
-    zone = f"{grid.epsg % 100}{'N' if grid.epsg < 32700 else 'S'}"
     return {
         "name": name,
         "version": __version__,
@@ -143,7 +148,7 @@ def _readme_values(name: str, grid: MapGrid, ingredients: MergedIngredients) -> 
             first.reference.start,
         ),
         "bursts": len(ingredients.products),
-        "projection": f"WGS 84 / UTM zone {zone}",
+        "projection": grid.title,
         "grid": grid,
         "processing": ingredients.processing,
         "layers": {layer.name: layer.store for layer in LAYERS},

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.grid import MapGrid
+from isce2_recipe.products.grid import METRES_A_DEGREE, MapGrid
 from isce2_recipe.types import Bounds
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ _GEOGRAPHIC = "EPSG:4326"
 # A bilinear kernel reaches one output pixel to either side when it averages down; this many make the
 # result of a block independent of where its neighbours were cut.
 _KERNEL_MARGIN = 3.0
-_METRES_A_DEGREE = 111_195.0  # of a great circle of the mean Earth, radius 6371 km
 
 FloatArray = NDArray[np.float32]
 
@@ -88,8 +87,8 @@ class GeoRaster:
         whole pixels keeps a slope a slope; any other wobbles by a tenth of a pixel.
         """
         latitude = math.radians(self.north + self.rows / 2 * self.step_latitude)
-        width_m = self.step_longitude * _METRES_A_DEGREE * math.cos(latitude)
-        height_m = -self.step_latitude * _METRES_A_DEGREE
+        width_m = self.step_longitude * METRES_A_DEGREE * math.cos(latitude)
+        height_m = -self.step_latitude * METRES_A_DEGREE
         return {
             "XSCALE": 1 / max(1, round(pixel_m / width_m)),
             "YSCALE": 1 / max(1, round(pixel_m / height_m)),
@@ -233,7 +232,7 @@ def project(
         num_threads=threads,
         tolerance=0.0,
         UNIFIED_SRC_NODATA="NO",
-        **raster.kernel_scale(grid.pixel_m),
+        **raster.kernel_scale(grid.ground_pixel_m),
     )
     return result
 

@@ -269,7 +269,6 @@ def _tags(ingredients: Ingredients) -> dict[str, str]:
 
 
 def _readme_values(grid: MapGrid, ingredients: Ingredients, ionosphere: tuple[str, ...]) -> dict[str, object]:
-    zone = f"{grid.epsg % 100}{'N' if grid.epsg < 32700 else 'S'}"
     layers: tuple[Layer, ...] = LAYERS
     return {
         "name": ingredients.name,
@@ -282,7 +281,7 @@ def _readme_values(grid: MapGrid, ingredients: Ingredients, ionosphere: tuple[st
         "filter_strength": ingredients.filter_strength,
         "split_spectrum": ingredients.split_spectrum,
         "unwrapper": ingredients.unwrapper,
-        "projection": f"WGS 84 / UTM zone {zone}",
+        "projection": grid.title,
         "grid": grid,
         "layers": {layer.name: layer.store for layer in layers}
         | {name: _IONOSPHERE[name][1] for name in ionosphere},

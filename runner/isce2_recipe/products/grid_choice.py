@@ -1,0 +1,207 @@
+"""Which map grid a product gets: unless told otherwise the same for every pair of a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.errors import InputError, ParameterError
+from isce2_recipe.products.grid import MapGrid, aligned_grid, utm_epsg
+from isce2_recipe.types import Bounds
+
+_GEOGRAPHIC = "EPSG:4326"
+# Degrees for metres when nobody says how many: an arc second for 30 m, as terrain has it.
+_METRES_AN_ARC_SECOND = 30.0
+_EDGE_POINTS = 21
+_SQUARE = 1e-6
+# No place on a sensible map is farther from its origin, metres.
+_FARTHEST = 1e8
+
+
+@dataclass(frozen=True, slots=True)
+class GridChoice:
+    """What is wanted of a product's grid.
+
+    Attributes
+    ----------
+    extent : str
+        ``common``: all that the bursts can show on any date, so that all pairs of a stack share their pixels;
+        ``data``: only what this pair shows.
+    bounds : Bounds or None
+        A box in degrees, in place of ``extent``.
+    crs : str
+        ``utm`` for the zone of the north-west corner, or ``EPSG:`` with a code.
+    pixel : float or None
+        Edge of a pixel in the unit of ``crs``; None for what the looks resolve.
+    like : Path or None
+        A raster whose very pixels to take, in place of all the above.
+    """
+
+    extent: str = "common"
+    bounds: Bounds | None = None
+    crs: str = "utm"
+    pixel: float | None = None
+    like: Path | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any] | None, like: Path | None = None) -> GridChoice:
+        """From a recipe's mapping with any of ``extent``, ``bounds``, ``crs`` and ``pixel``.
+
+        Raises
+        ------
+        ParameterError
+            If a box is turned around, or the mapping has other keys.
+        """
+        given = {key: value for key, value in (values or {}).items() if value is not None}
+        unknown = sorted(given.keys() - {"extent", "bounds", "crs", "pixel"})
+        if unknown:
+            raise ParameterError(
+                f"a grid has no '{unknown[0]}'",
+                hint="it has extent, bounds, crs and pixel, and may be like a raster",
+            )
+        if "bounds" in given:
+            box = given["bounds"] = Bounds(*given["bounds"])
+            if box.west >= box.east or box.south >= box.north:
+                raise ParameterError(
+                    f"the box {box.west} {box.south} {box.east} {box.north} is turned around",
+                    hint="give west, south, east and north, in this order",
+                )
+        return cls(**given, like=like)
+
+    def told(self) -> dict[str, Any]:
+        """What differs from the default, as JSON; the file of another raster is not part of it."""
+        box = self.bounds
+        values = {
+            "extent": self.extent,
+            "bounds": None if box is None else [box.west, box.south, box.east, box.north],
+            "crs": self.crs,
+            "pixel": self.pixel,
+            "like": None if self.like is None else self.like.name,
+        }
+        default = {"extent": "common", "crs": "utm"}
+        return {key: value for key, value in values.items() if value != default.get(key)}
+
+
+COMMON = GridChoice()
+
+
+def map_grid(
+    choice: GridChoice, pixel_m: float, data: Bounds, bursts: Sequence[tuple[int, int]] = ()
+) -> MapGrid:
+    """The grid that was chosen.
+
+    Parameters
+    ----------
+    choice : GridChoice
+        What is wanted.
+    pixel_m : float
+        Size of pixels where the choice does not say.
+    data : Bounds
+        What the interferogram covers, degrees.
+    bursts : sequence of (number, swath)
+        ESA's numbers of the product's bursts; where there are none ``common`` is ``data``.
+
+    Raises
+    ------
+    InputError
+        If the reference system is not known or cannot show the place, or the raster to be like has no square
+        north-up pixels.
+    """
+    if choice.like is not None:
+        return _grid_of(choice.like)
+    if choice.bounds is not None:
+        places = _outline(choice.bounds)
+    elif choice.extent == "common" and bursts:
+        places = _common(bursts)
+    else:
+        places = _outline(data)
+    epsg = _epsg(choice.crs, places)
+    return aligned_grid(epsg, choice.pixel or _default_pixel(epsg, pixel_m), _box(places, epsg))
+
+
+def _outline(box: Bounds) -> list[tuple[float, float]]:
+    """Points along the edges of a box, whose projections are curved."""
+    steps = [k / (_EDGE_POINTS - 1) for k in range(_EDGE_POINTS)]
+    longitudes = [box.west + (box.east - box.west) * step for step in steps]
+    latitudes = [box.south + (box.north - box.south) * step for step in steps]
+    return [
+        *((longitude, latitude) for longitude in longitudes for latitude in (box.south, box.north)),
+        *((longitude, latitude) for latitude in latitudes for longitude in (box.west, box.east)),
+    ]
+
+
+def _common(bursts: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
+    from isce2_recipe.sar.burst_extent import burst_outline
+
+    return [
+        tuple(place)
+        for number, swath in sorted(set(bursts))
+        for place in burst_outline(number, swath).tolist()
+    ]
+
+
+def _epsg(crs: str, places: list[tuple[float, float]]) -> int:
+    if crs == "utm":
+        longitudes, latitudes = zip(*places, strict=True)
+        return utm_epsg(min(longitudes), max(latitudes))
+    from rasterio.crs import CRS
+    from rasterio.errors import CRSError
+
+    try:
+        code = int(crs.upper().removeprefix("EPSG:"))
+        crs_found = CRS.from_epsg(code)
+        known = crs_found.is_projected or crs_found.is_geographic
+    except (ValueError, CRSError):
+        known = False
+    if not known:
+        raise InputError(
+            f"there is no map projection {crs}",
+            hint="give utm, or a code such as EPSG:3413 (https://epsg.io)",
+        ) from None
+    return code
+
+
+def _default_pixel(epsg: int, pixel_m: float) -> float:
+    unit_m = MapGrid(epsg, 1.0, 0.0, 0.0, 1, 1).ground_pixel_m
+    return pixel_m / unit_m if unit_m < 1000.0 else pixel_m / _METRES_AN_ARC_SECOND / 3600.0
+
+
+def _box(places: list[tuple[float, float]], epsg: int) -> Bounds:
+    """The box around places, in the reference system's unit."""
+    from rasterio._err import CPLE_BaseError
+    from rasterio.warp import transform
+
+    longitudes, latitudes = zip(*places, strict=True)
+    try:
+        xs, ys = transform(_GEOGRAPHIC, f"EPSG:{epsg}", longitudes, latitudes)
+        reached = max(abs(value) for value in (*xs, *ys)) < _FARTHEST
+    except CPLE_BaseError:
+        reached = False
+    if not reached:
+        raise InputError(
+            f"EPSG:{epsg} cannot show all of the scene",
+            hint="choose a projection made for that part of the Earth",
+        )
+    return Bounds(min(xs), min(ys), max(xs), max(ys))
+
+
+def _grid_of(path: Path) -> MapGrid:
+    """The grid of a raster."""
+    from isce2_recipe.products.rasters import opened
+
+    with opened(path) as dataset:
+        width, skew_x, west, skew_y, height, north = dataset.transform[:6]
+        epsg = dataset.crs.to_epsg() if dataset.crs else None
+        rows, cols = dataset.height, dataset.width
+    if skew_x or skew_y or width <= 0 or abs(width + height) > _SQUARE * width:
+        raise InputError(
+            f"the pixels of {path} are not square or not north-up", hint="take another raster's grid"
+        )
+    if epsg is None:
+        raise InputError(
+            f"the projection of {path} has no EPSG code",
+            hint="bring it into one that has: gdalwarp -t_srs EPSG:...",
+        )
+    return MapGrid(epsg, width, west, north, rows, cols)

@@ -1,0 +1,71 @@
+"""Sentinel-1's nominal orbit: where the satellite is, from track and time since the node alone.
+
+Sentinel-1 repeats its ground track every 175 orbits in 12 days and stays within 100 m of it. Seen from a
+frame that turns once a day its orbit is one closed curve; here a Fourier series through real state vectors
+(S1A, orbits 50003 and 50004, 2023-08-23; 0.2 km RMS). Everything else follows: the track turns by 24.69
+degrees from orbit to orbit, and every pass of a track sees the same ground.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.sar.burst_grid import ORBIT_S
+
+Float = NDArray[np.float64]
+
+_DAY_S = 86400.0
+_HALF_SPAN_S = 30.0
+_DEGREE = 9
+
+# Longitude of the ascending node of relative orbit 56, degrees (mean of three real crossings).
+_NODE_LONGITUDE_56_DEG = 82.43067
+
+# x, y, z in metres in the frame of the node: constant, cosine 1 to 6, sine 1 to 6 of the orbit's phase.
+_SERIES_M = np.array(
+    [
+        [21.1, 1776.2, -12323.4],
+        [7075711.8, -2217.9, 15745.5],
+        [25.7, 571.3, -4112.6],
+        [1148.6, -9.0, 9.8],
+        [1.6, -2.3, 0.2],
+        [3.3, -1.8, 0.2],
+        [2.4, -1.4, 0.3],
+        [-15901.2, -1007630.5, 7002884.7],
+        [4157.0, -9.2, 59.1],
+        [-7.3, -169.8, 1159.2],
+        [2.4, -6.6, 18.6],
+        [1.9, -4.7, 17.6],
+        [1.5, -3.9, 14.7],
+    ]
+)
+
+
+def nominal_position(track: int, anx_s: Float) -> Float:
+    """Position (m, Earth-fixed, shape (n, 3)) on the nominal track at seconds since its ascending node."""
+    phase = 2.0 * np.pi / ORBIT_S * anx_s
+    order = np.arange(1, 7)
+    terms = [np.ones((anx_s.size, 1)), np.cos(np.outer(phase, order)), np.sin(np.outer(phase, order))]
+    x, y, z = (np.hstack(terms) @ _SERIES_M).T
+    longitude = math.radians(_NODE_LONGITUDE_56_DEG) - 2.0 * np.pi / _DAY_S * (anx_s + (track - 56) * ORBIT_S)
+    cos, sin = np.cos(longitude), np.sin(longitude)
+    return np.stack([cos * x - sin * y, sin * x + cos * y, z], axis=1)
+
+
+def nominal_polynomial(track: int, middle_anx_s: float) -> Float:
+    """The nominal track for the kernels of `zero_doppler`, good for half a minute to either side of a time.
+
+    Returns
+    -------
+    ndarray, shape (4, 10)
+        As `Orbit.polynomial` has it; times are seconds since the ascending node.
+    """
+    u = np.linspace(-1.0, 1.0, 41)
+    positions = nominal_position(track, middle_anx_s + _HALF_SPAN_S * u)
+    table = np.zeros((4, _DEGREE + 1))
+    table[0, :2] = middle_anx_s, _HALF_SPAN_S
+    table[1:] = np.polynomial.polynomial.polyfit(u, positions, _DEGREE).T
+    return table
