@@ -6,10 +6,13 @@ Two ports of 127.0.0.1: one is Earthdata Login, the other everything else.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -24,7 +27,8 @@ class AsfServer:
 
     ``faults[path]`` is a list of misbehaviours, one a request, used up from the front: a status code,
     ``"reset"`` (the connection breaks), ``"truncate"`` (half the bytes), ``"html"`` (a web page),
-    ``"wrong name"``.
+    ``"wrong name"``, ``"damage"`` (one byte is another), ``"stall"`` (half the bytes, then silence),
+    ``"slow"`` (half the bytes, then very few a second). Files in ``checksums`` are sent with their checksum.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -38,6 +42,8 @@ class AsfServer:
     url: str = ""
     login_url: str = ""
     cache: str = "none"
+    checksums: set[str] = field(default_factory=set)
+    patience_s: float = 2.0
 
     def count(self, path: str) -> int:
         """How often a path was asked for."""
@@ -94,6 +100,9 @@ def _names(umm: dict[str, Any]) -> set[str]:
     """What a granule can be asked for by."""
     ids = umm.get("DataGranule", {}).get("Identifiers", [])
     return {umm["GranuleUR"], *(entry["Identifier"] for entry in ids)}
+
+
+_OF_CONTENT = ("truncate", "wrong name", "damage", "stall", "slow")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -154,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.state.pending[path] -= 1
             self._answer(202, b'{"status": "cutting"}', "application/json")
         else:
-            self._redirect(f"{self.state.url}/presigned{path}?signature=1")
+            self._redirect(f"{self.state.url}/presigned{path}?signature=1", status=307)
 
     def _presigned(self, path: str) -> None:
         if "Authorization" in self.headers:
@@ -173,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _misbehave(self, path: str) -> bool:
         waiting = self.state.faults.get(path, [])
-        if not waiting or not isinstance(waiting[0], int | str) or waiting[0] in ("truncate", "wrong name"):
+        if not waiting or not isinstance(waiting[0], int | str) or waiting[0] in _OF_CONTENT:
             return False
         fault = waiting.pop(0)
         if fault == "reset":
@@ -193,35 +202,53 @@ class _Handler(BaseHTTPRequestHandler):
             return
         waiting = self.state.faults.get(path, [])
         fault = waiting.pop(0) if waiting else None
-        start, stop, status = self._range(len(content))
+        tag = f'"{hash(content)}"'
+        start, stop, status = self._range(len(content), tag)
         name = "neighbour-BURST.tiff" if fault == "wrong name" else self.state.names.get(path, path[1:])
         self.send_response(status)
         self.send_header("Content-Length", str(stop - start))
         self.send_header("Accept-Ranges", "bytes")
-        self.send_header("ETag", f'"{hash(content)}"')
+        self.send_header("ETag", tag)
         self.send_header("Content-Disposition", f'attachment; filename="{name}"')
+        if path in self.state.checksums:
+            digest = hashlib.md5(content, usedforsecurity=False).digest()
+            self.send_header("Content-MD5", base64.b64encode(digest).decode())
         if status == 206:
             self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(content)}")
         self.end_headers()
         if self.command == "HEAD":
             return
-        if fault == "truncate":
-            self.wfile.write(content[start : (start + stop) // 2])
-            self.wfile.flush()
-            self.close_connection = True
-            self.connection.close()
+        if fault == "damage":
+            content = content[:-1] + bytes([content[-1] ^ 1])
+        if fault not in ("truncate", "stall", "slow"):
+            self.wfile.write(content[start:stop])
             return
-        self.wfile.write(content[start:stop])
+        middle = (start + stop) // 2
+        self.wfile.write(content[start:middle])
+        self.wfile.flush()
+        self._keep_waiting(fault, content[middle:stop])
+        self.close_connection = True
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+        self.connection.close()
 
-    def _range(self, size: int) -> tuple[int, int, int]:
+    def _keep_waiting(self, fault: str, rest: bytes) -> None:
+        deadline = time.monotonic() + self.state.patience_s
+        while fault != "truncate" and time.monotonic() < deadline:
+            time.sleep(0.05)
+            with suppress(OSError):
+                self.wfile.write(rest[:1] if fault == "slow" else b"")
+            rest = rest[1:]
+
+    def _range(self, size: int, tag: str) -> tuple[int, int, int]:
         unit, _, span = self.headers.get("Range", "").partition("=")
-        if unit != "bytes":
+        if unit != "bytes" or self.headers.get("If-Range", tag) != tag:
             return 0, size, 200
         first, _, last = span.partition("-")
         return int(first), min(int(last) + 1 if last else size, size), 206
 
-    def _redirect(self, location: str, headers: dict[str, str] | None = None) -> None:
-        self._answer(302, b"", "text/plain", {"Location": location, **(headers or {})})
+    def _redirect(self, location: str, headers: dict[str, str] | None = None, status: int = 302) -> None:
+        self._answer(status, b"", "text/plain", {"Location": location, **(headers or {})})
 
     def _answer(self, status: int, body: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

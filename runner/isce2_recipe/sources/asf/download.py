@@ -147,6 +147,7 @@ class Downloader:
 
     def _receive(self, url: str, wanted: Wanted, partial: _Partial, progress: Progress) -> None:
         import requests
+        import urllib3
 
         with self._open(url, {"Accept-Encoding": "identity", **partial.headers(url)}) as response:
             goes_on = response.status_code == 206
@@ -163,7 +164,7 @@ class Downloader:
                         file.write(chunk)
                         if total:
                             progress(min(file.tell() / total, 1.0), wanted.target.name)
-            except requests.RequestException as exc:
+            except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
                 raise TemporaryError(f"the connection broke ({short(exc)})") from exc
         _check_size(partial.size, total, wanted.least_bytes)
         _check_sums(partial.path, wanted.md5, promised)
@@ -171,7 +172,7 @@ class Downloader:
     def _steadily(self, response: requests.Response) -> Iterator[bytes]:
         """Pieces of an answer, as long as they come fast enough."""
         began, received = time.monotonic(), 0
-        for chunk in response.iter_content(_CHUNK_BYTES):
+        for chunk in _pieces(response):
             yield chunk
             received += len(chunk)
             seconds = time.monotonic() - began
@@ -179,6 +180,16 @@ class Downloader:
                 if received < self._settings.slowest_kb_s * 1e3 * seconds:
                     raise TemporaryError(f"only {received / 1e3:.0f} kB came in {seconds:.0f} s")
                 began, received = time.monotonic(), 0
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    """What has come, as soon as it comes: a slow server must not be able to hide behind a buffer."""
+    read = getattr(response.raw, "read1", None)
+    if read is None:
+        yield from response.iter_content(_CHUNK_BYTES >> 4)
+        return
+    while chunk := read(_CHUNK_BYTES):
+        yield chunk
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,387 @@
+"""Downloads that break, wait, lie or crowd, against a real server on this machine."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from isce2_recipe.actions import preflight
+from isce2_recipe.actions.base import Budget, Context
+from isce2_recipe.errors import InputError, SourceError
+from isce2_recipe.sources.asf import AsfSource
+from isce2_recipe.sources.asf.cache import Cache
+from isce2_recipe.sources.asf.checks import check_tiff
+from isce2_recipe.sources.asf.credentials import find_credentials
+from isce2_recipe.sources.asf.settings import Settings
+from isce2_recipe.sources.base import BurstRecord
+from isce2_recipe.sources.catalog import write_catalog
+from support import asf_server
+
+LOG = logging.getLogger("test")
+TIFF = b"II*\0" + bytes(range(256)) * 3000
+FILE = "/water/n25e050.tif"
+START = datetime(2020, 6, 4, 2, 23, 12, tzinfo=UTC)
+POEORB = "S1A_OPER_AUX_POEORB_OPOD_20210314T184202_V20200603T225942_20200605T005942.EOF"
+RESORB = "S1A_OPER_AUX_RESORB_OPOD_20200604T055104_V20200604T013000_20200604T044732.EOF"
+
+
+SLOT = """
+import sys
+from pathlib import Path
+from isce2_recipe.sources.asf.cache import Cache
+with Cache(Path(sys.argv[1]), 1e9).slot(2):
+    pass
+"""
+
+
+def silent(fraction: float, text: str) -> None:
+    pass
+
+
+@pytest.fixture
+def server(tmp_path):
+    with asf_server.running() as state:
+        state.files[FILE] = TIFF
+        yield state
+
+
+@pytest.fixture
+def cached(server, tmp_path):
+    """The server, with a cache for its clients."""
+    server.cache = str(tmp_path / "cache")
+    return server
+
+
+def fetch(server, target: Path, path: str = FILE, **settings: str) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    environment = server.environment(**{f"ISCE2_RECIPE_ASF_{key}": value for key, value in settings.items()})
+    client = AsfSource(environment)._client(LOG)
+    return client.download(server.url + path, target, check=check_tiff, progress=silent)
+
+
+def ranges(server) -> list[str | None]:
+    return [headers.get("Range") for path, headers in server.requests if path == FILE]
+
+
+class TestTransfers:
+    @pytest.mark.parametrize("fault", ["stall", "slow"])
+    def test_a_server_that_falls_asleep_is_asked_for_the_rest(self, server, tmp_path, fault):
+        server.faults[FILE] = [fault]
+        began = time.monotonic()
+        assert fetch(server, tmp_path / "a.tif", TIMEOUT_S="0.3").read_bytes() == TIFF
+        assert ranges(server)[0] is None and ranges(server)[1].startswith("bytes=")
+        assert time.monotonic() - began < 1.5
+
+    def test_a_damaged_file_is_fetched_again(self, server, tmp_path):
+        server.checksums.add(FILE)
+        server.faults[FILE] = ["damage"]
+        assert fetch(server, tmp_path / "a.tif").read_bytes() == TIFF
+        assert ranges(server) == [None, None]
+
+    def test_but_not_for_ever(self, server, tmp_path):
+        server.checksums.add(FILE)
+        server.faults[FILE] = ["damage"] * 9
+        with pytest.raises(SourceError, match=r"its MD5 checksum is not the server's \(tried 3 times\)"):
+            fetch(server, tmp_path / "a.tif")
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 501])
+    def test_what_will_not_pass_is_not_tried_again(self, server, tmp_path, status):
+        server.faults[FILE] = [status] * 9
+        with pytest.raises(SourceError):
+            fetch(server, tmp_path / "a.tif")
+        assert server.count(FILE) == 1
+
+    @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+    def test_what_may_pass_is(self, server, tmp_path, status):
+        server.faults[FILE] = [status, status]
+        assert fetch(server, tmp_path / "a.tif").read_bytes() == TIFF
+        assert server.count(FILE) == 3
+
+    def test_a_full_disk_is_said_as_it_is(self, server, tmp_path):
+        if not Path("/dev/full").exists():
+            pytest.skip("needs /dev/full")
+        (tmp_path / "a.tif.part").symlink_to("/dev/full")
+        with pytest.raises(OSError, match="No space left"):
+            fetch(server, tmp_path / "a.tif")
+        assert server.count(FILE) == 1
+
+
+class TestMirrors:
+    def test_the_next_has_it(self, server, tmp_path):
+        server.files["/mirror/n25e050.tif"] = TIFF
+        del server.files[FILE]
+        urls = f"{server.url}/water {server.url}/mirror"
+        assert fetch(server, tmp_path / "a.tif", WATER_MASK_URL=urls).read_bytes() == TIFF
+
+    def test_a_dead_host_costs_no_wait(self, server, tmp_path):
+        server.files["/mirror/n25e050.tif"] = TIFF
+        server.faults[FILE] = ["reset"] * 9
+        urls = f"{server.url}/water {server.url}/mirror"
+        assert fetch(server, tmp_path / "a.tif", WATER_MASK_URL=urls, RETRY_WAIT_S="60")
+
+    def test_pieces_of_two_servers_are_not_mixed(self, server, tmp_path):
+        other = b"II*\0" + bytes(len(TIFF))
+        server.files["/mirror/n25e050.tif"] = other
+        server.faults[FILE] = ["truncate"]
+        urls = f"{server.url}/water {server.url}/mirror"
+        assert fetch(server, tmp_path / "a.tif", WATER_MASK_URL=urls).read_bytes() == other
+
+    def test_when_none_has_it_the_first_is_named(self, server, tmp_path):
+        urls = f"{server.url}/water {server.url}/mirror"
+        del server.files[FILE]
+        with pytest.raises(SourceError, match=rf"{FILE} does not exist"):
+            fetch(server, tmp_path / "a.tif", WATER_MASK_URL=urls)
+        assert server.count(FILE) == server.count("/mirror/n25e050.tif") == 1
+
+    def test_settings_know_all_addresses_of_a_file(self):
+        settings = Settings.from_environment({"ISCE2_RECIPE_ASF_DEM_URL": "https://a/x/ https://b"})
+        assert settings.dem_url == "https://a/x"
+        assert settings.mirrors_of("https://a/x/t.tif") == ["https://a/x/t.tif", "https://b/t.tif"]
+        assert settings.mirrors_of("https://a/xy/t.tif") == ["https://a/xy/t.tif"]
+        assert len(Settings().mirrors_of(Settings().geoid_url)) == 2
+
+
+class TestCache:
+    def test_a_file_is_downloaded_once(self, cached, tmp_path):
+        for name in ("a", "b"):
+            assert fetch(cached, tmp_path / name / "n.tif").read_bytes() == TIFF
+        assert cached.count(FILE) == 1
+
+    def test_one_that_was_changed_is_downloaded_again(self, cached, tmp_path):
+        first = fetch(cached, tmp_path / "a" / "n.tif")
+        first.write_bytes(TIFF[:-1] + b"!")
+        assert fetch(cached, tmp_path / "b" / "n.tif").read_bytes() == TIFF
+        assert cached.count(FILE) == 2
+
+    def test_the_next_run_goes_on_where_one_gave_up(self, cached, tmp_path):
+        cached.faults[FILE] = ["truncate"]
+        with pytest.raises(SourceError, match="could not fetch"):
+            fetch(cached, tmp_path / "a" / "n.tif", ATTEMPTS="1")
+        assert list((tmp_path / "a").iterdir()) == []
+        assert fetch(cached, tmp_path / "a" / "n.tif").read_bytes() == TIFF
+        assert int(ranges(cached)[1].removeprefix("bytes=").rstrip("-")) > 0
+
+    def test_a_file_that_changed_meanwhile_is_taken_from_its_beginning(self, cached, tmp_path):
+        cached.faults[FILE] = ["truncate"]
+        with pytest.raises(SourceError):
+            fetch(cached, tmp_path / "a" / "n.tif", ATTEMPTS="1")
+        cached.files[FILE] = changed = b"II*\0" + bytes(len(TIFF))
+        assert fetch(cached, tmp_path / "a" / "n.tif").read_bytes() == changed
+
+    def test_parallel_runs_fetch_it_once(self, cached, tmp_path):
+        fork = multiprocessing.get_context("fork")
+        runs = [fork.Process(target=fetch, args=(cached, tmp_path / str(k) / "n.tif")) for k in range(6)]
+        for run in runs:
+            run.start()
+        for run in runs:
+            run.join()
+        assert [run.exitcode for run in runs] == [0] * 6
+        assert all((tmp_path / str(k) / "n.tif").read_bytes() == TIFF for k in range(6))
+        assert cached.count(FILE) == 1
+
+    def test_what_is_used_least_goes_first(self, cached, tmp_path):
+        for number in range(4):
+            cached.files[f"/f{number}.tif"] = TIFF
+            fetch(cached, tmp_path / f"{number}.tif", f"/f{number}.tif", CACHE_GB=str(2.5 * len(TIFF) / 1e9))
+        kept = sorted(path.name.partition("-")[2] for path in Path(cached.cache).glob("*.tif"))
+        assert kept == ["f2.tif", "f3.tif"]
+        assert all((tmp_path / f"{number}.tif").read_bytes() == TIFF for number in range(4))
+
+    def test_what_is_in_use_stays(self, tmp_path):
+        cache = Cache(tmp_path / "cache", 0)
+        with cache.entry("https://x/a.tif") as entry:
+            entry.partial.write_bytes(b"part")
+            cache.trim()
+            assert entry.partial.exists()
+        assert not entry.partial.exists()
+
+    def test_downloads_at_a_time_are_limited_among_all(self, tmp_path):
+        cache = Cache(tmp_path / "cache", 1e9)
+        with cache.slot(2), cache.slot(2):
+            waiting = subprocess.Popen([sys.executable, "-c", SLOT, str(tmp_path / "cache")])
+            with pytest.raises(subprocess.TimeoutExpired):
+                waiting.wait(1.0)
+        assert waiting.wait(5) == 0
+
+    @pytest.mark.parametrize("setting", [{"CACHE": "none"}, {"CACHE_GB": "0"}, {"CACHE": "/proc/nowhere"}])
+    def test_it_works_without(self, cached, tmp_path, setting):
+        assert fetch(cached, tmp_path / "n.tif", **setting).read_bytes() == TIFF
+        assert not Path(cached.cache).exists()
+
+    def test_others_cannot_look_into_it(self, cached, tmp_path):
+        fetch(cached, tmp_path / "n.tif")
+        assert Path(cached.cache).stat().st_mode & 0o077 == 0
+
+
+def token(**claims) -> str:
+    parts = (
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({}, claims)
+    )
+    return ".".join((*parts, "signature"))
+
+
+class TestCredentials:
+    def test_a_token_tells_when_it_ends(self):
+        found = find_credentials({"EARTHDATA_TOKEN": token(exp=1600000000)}, "https://x")
+        assert found.expires == datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC)
+        assert find_credentials({"EARTHDATA_TOKEN": "plain"}, "https://x").expires is None
+
+    def test_one_that_has_ended_is_not_even_tried(self, server):
+        environment = server.environment(EARTHDATA_TOKEN=token(exp=1600000000))
+        with pytest.raises(SourceError, match=r"EARTHDATA_TOKEN expired on 2020-09-13 12:26 UTC") as caught:
+            AsfSource(environment)._client(LOG).log_in()
+        assert "https://urs.earthdata.nasa.gov/user_tokens" in caught.value.hint
+        assert server.requests == []
+
+    def test_a_netrc_that_others_can_read_is_used_and_said(self, server, tmp_path, caplog):
+        netrc = tmp_path / ".netrc"
+        netrc.write_text(f'machine 127.0.0.1 login {asf_server.USER} password "{asf_server.PASSWORD}"\n')
+        netrc.chmod(0o644)
+        environment = server.environment(EARTHDATA_USERNAME="", EARTHDATA_PASSWORD="", HOME=str(tmp_path))
+        AsfSource(environment)._client(LOG).log_in()
+        assert f"chmod 600 {netrc}" in caplog.text
+        netrc.chmod(0o600)
+        assert find_credentials(environment, server.login_url).warning == ""
+
+    def test_the_log_says_which_login_is_used_and_no_secret(self, server, caplog):
+        caplog.set_level(logging.DEBUG)
+        AsfSource(server.environment())._client(LOG).log_in()
+        assert "logging in to Earthdata with EARTHDATA_USERNAME and EARTHDATA_PASSWORD" in caplog.text
+        assert asf_server.PASSWORD not in caplog.text
+        basic = base64.b64encode(f"{asf_server.USER}:{asf_server.PASSWORD}".encode()).decode()
+        assert basic not in caplog.text
+
+
+class TestOrbits:
+    def fetch(self, server, folder, **settings):
+        environment = server.environment(**settings)
+        return AsfSource(environment).fetch_orbit("S1A", START, START + timedelta(seconds=3), folder, LOG)
+
+    def test_a_restituted_one_is_said_to_be_one(self, server, tmp_path, caplog):
+        server.files[f"/{RESORB}"] = b"<Earth_Explorer_File/>"
+        assert self.fetch(server, tmp_path).name == RESORB
+        assert "the precise orbit is not there yet" in caplog.text
+
+    @pytest.mark.parametrize("name", [POEORB.replace("S1A", "S1B"), POEORB.replace("20200605T", "20200604T")])
+    def test_one_of_another_satellite_or_time_is_refused(self, server, tmp_path, name):
+        server.files[f"/{name}"] = b"<Earth_Explorer_File/>"
+        with pytest.raises(SourceError, match="does not cover S1A from 2020-06-04T02:23:12"):
+            self.fetch(server, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_mirror_has_it(self, server, tmp_path):
+        server.files[f"/{POEORB}"] = b"<Earth_Explorer_File/>"
+        urls = f"{server.url}/nothing {server.url}/scene"
+        assert self.fetch(server, tmp_path, ISCE2_RECIPE_ASF_ORBIT_URL=urls).name == POEORB
+
+
+class TestPreflight:
+    """All that is wrong comes in one message, before anything large was asked for."""
+
+    def records(self, *, west: float = 53.3, bytes_: int = 150_000_000) -> list[BurstRecord]:
+        ring = ((west, 27.0), (west + 0.4, 27.0), (west + 0.4, 27.2), (west, 27.2), (west, 27.0))
+        common = {"index": 1, "absolute_orbit": 32861, "relative_orbit": 64, "direction": "DESCENDING"}
+        times = {"start": START, "stop": START + timedelta(seconds=3)}
+        slc = "S1A_IW_SLC__1SSV_20200604T022251_20200604T022318_032861_03CE65_7C85"
+        return [BurstRecord(name="burst", slc=slc, footprint=ring, bytes=bytes_, **common, **times)]
+
+    def check(self, server, tmp_path, budget: Budget = Budget(), records=None, **environment):  # noqa: B008
+        out = tmp_path / "out"
+        out.mkdir(exist_ok=True)
+        context = Context(
+            workdir=tmp_path,
+            out=out,
+            source=AsfSource(server.environment(**environment)),
+            engine=None,
+            log=LOG,
+            progress=silent,
+            cpus=1,
+            budget=lambda: budget,
+        )
+        catalog = write_catalog(records or self.records(), tmp_path / "bursts.json")
+        return preflight.check.function(context, catalog=catalog)
+
+    def test_all_is_well(self, server, tmp_path):
+        server.files[f"/{POEORB}"] = b"<Earth_Explorer_File/>"
+        done = self.check(server, tmp_path)
+        lines = done.report.read_text().splitlines()
+        assert [line.partition(":")[0] for line in lines] == [
+            "ok    granules",
+            "ok    antimeridian",
+            "ok    Earthdata login",
+            "ok    orbit of S1A 2020-06-04",
+            "ok    terrain",
+            "ok    water mask",
+            "ok    disk",
+            "ok    memory",
+        ]
+        assert done.summary == (
+            "8 checks passed; Earthdata login accepted, from EARTHDATA_USERNAME and EARTHDATA_PASSWORD"
+        )
+
+    def test_everything_wrong_comes_at_once(self, server, tmp_path):
+        del server.files[FILE]
+        little = Budget(memory=4e9, memory_there=2e9, disk=20e9, disk_there=1e6)
+        with pytest.raises(InputError) as caught:
+            self.check(server, tmp_path, little, EARTHDATA_PASSWORD="mistaken")
+        message = caught.value.message
+        assert message.startswith("4 things stand in the way of this run:")
+        for part in (
+            "Earthdata login: Earthdata Login refuses user 'reader'",
+            "orbit of S1A 2020-06-04: ",
+            "water mask: ",
+            "disk: the inputs alone take 0.3 GB while they are made ready, free are 0.0 GB",
+        ):
+            assert part in message
+        assert "mistaken" not in str(caught.value)
+        assert "reset_passwords" in caught.value.hint and "--workdir" in caught.value.hint
+
+    def test_a_licence_not_accepted(self, server, tmp_path):
+        server.files[f"/{POEORB}"] = b"<Earth_Explorer_File/>"
+        server.eula_accepted = False
+        with pytest.raises(InputError, match="EULA acceptance required") as caught:
+            self.check(server, tmp_path)
+        assert "https://urs.example/accept_eulas?eula_id=sentinel" in caught.value.hint
+
+    def test_notes_stop_nothing(self, server, tmp_path):
+        server.files[f"/{RESORB}"] = b"<Earth_Explorer_File/>"
+        little = Budget(memory=4e9, memory_there=2e9, disk=20e9, disk_there=10e9)
+        done = self.check(server, tmp_path, little)
+        text = done.report.read_text()
+        assert "note  orbit of S1A 2020-06-04: only a restituted one so far" in text
+        assert "note  disk: the steps ask for up to 20.0 GB, free are 10.0 GB" in text
+        assert "note  memory: a step asks for up to 4.0 GB, this machine has 2.0 GB" in text
+
+    def test_open_sea_and_the_antimeridian(self, server, tmp_path):
+        server.files |= {f"/{POEORB}": b"<Earth_Explorer_File/>", "/water/s50w035.tif": TIFF}
+        at_sea = self.records(west=-32.5)
+        sea = [(lon, lat - 73.0) for lon, lat in at_sea[0].footprint]
+        at_sea = [BurstRecord(**{**_fields(at_sea[0]), "footprint": tuple(sea)})]
+        with pytest.raises(InputError, match=r"Copernicus has none at S4\d_W03\d"):
+            self.check(server, tmp_path, records=at_sea)
+
+    def test_a_service_in_trouble_is_no_fault_of_the_input(self, server, tmp_path):
+        server.files[f"/{POEORB}"] = b"<Earth_Explorer_File/>"
+        server.faults[FILE] = [503] * 9
+        with pytest.raises(SourceError, match="answered 503"):
+            self.check(server, tmp_path)
+
+
+def _fields(record: BurstRecord) -> dict:
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
+def test_the_cache_of_a_user_is_left_alone():
+    """Nothing in these tests may write where users keep their downloads."""
+    assert os.environ.get("ISCE2_RECIPE_ASF_CACHE") is None
