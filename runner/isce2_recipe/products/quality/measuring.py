@@ -86,8 +86,9 @@ def measure(product: Finished) -> dict[str, Any]:
         # One row more, so that no loop and no edge between two blocks is left out.
         wide = slice(rows.start, min(rows.stop + 1, product.grid.rows))
         block = {name: product.read(name, wide) for name in _layers(product)}
-        _count_neighbours(tally, block)
-        _count_pixels(tally, {name: values[: rows.stop - rows.start] for name, values in block.items()})
+        own = rows.stop - rows.start
+        _count_neighbours(tally, block, own)
+        _count_pixels(tally, {name: values[:own] for name, values in block.items()})
     return {
         "product": product.name,
         "grid": {"rows": product.grid.rows, "cols": product.grid.cols, "pixel_m": product.grid.pixel_m},
@@ -147,20 +148,29 @@ def _count_congruence(tally: _Tally, block: Mapping[str, NDArray[Any]], connecte
     tally.incongruent += int((np.abs(left) > _CONGRUENT_RAD).sum())
 
 
-def _count_neighbours(tally: _Tally, block: Mapping[str, NDArray[Any]]) -> None:
-    """Residues of the wrapped phase, and jumps of the unwrapped one within components."""
+def _count_neighbours(tally: _Tally, block: Mapping[str, NDArray[Any]], own: int) -> None:
+    """Residues of the wrapped phase, and jumps of the unwrapped one within components.
+
+    Of the block's rows the first ``own`` are its own; the one below, if any, belongs to the next block.
+    """
     if "wrapped_phase" in block:
         residues, loops = winding(block["wrapped_phase"])
         tally.loops += loops
         tally.positive += int((residues > 0).sum())
         tally.negative += int((residues < 0).sum())
     labels, phase = _labels(block), block["unw_phase"]
-    for here, there in (((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
-                        ((slice(None, -1),), (slice(1, None),))):  # fmt: skip
-        same = (labels[here] == labels[there]) & (labels[here] > 0)
-        step = np.abs(phase[there][same] - phase[here][same])
-        tally.edges += int(np.isfinite(step).sum())
-        tally.breaks += int((step > math.pi).sum())
+    _count_steps(tally, (labels[:own, :-1], labels[:own, 1:]), (phase[:own, :-1], phase[:own, 1:]))
+    _count_steps(tally, (labels[:-1], labels[1:]), (phase[:-1], phase[1:]))
+
+
+def _count_steps(
+    tally: _Tally, labels: tuple[NDArray[Any], NDArray[Any]], phase: tuple[NDArray[Any], NDArray[Any]]
+) -> None:
+    """Pairs of neighbours in one component, and those more than half a cycle apart."""
+    same = (labels[0] == labels[1]) & (labels[0] > 0)
+    step = np.abs(phase[1][same] - phase[0][same])
+    tally.edges += int(np.isfinite(step).sum())
+    tally.breaks += int((step > math.pi).sum())
 
 
 def winding(phase: NDArray[Any]) -> tuple[NDArray[np.int8], int]:

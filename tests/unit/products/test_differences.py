@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.products.differences import TOLERANCES, compare, to_text
+from isce2_recipe.products.layers import LAYERS
+from isce2_recipe.products.reading import open_product
+from support.finished import fields, write_product
+
+
+def compared(tmp_path, limits=None, shift=0, **changed):
+    first = write_product(tmp_path / "a")
+    second = write_product(tmp_path / "b", shift=shift, **changed)
+    return compare(open_product(first), open_product(second), limits or {})
+
+
+def test_every_layer_has_a_tolerance():
+    assert TOLERANCES.keys() == {layer.name for layer in LAYERS}
+
+
+def test_a_product_is_the_same_as_itself(tmp_path):
+    found = compared(tmp_path)
+    assert found["same"] and found["grid"]["same"]
+    assert all(layer["rms"] == 0 for layer in found["layers"].values())
+
+
+def test_a_constant_and_other_names_of_components_are_no_difference(tmp_path):
+    layers = fields()
+    phase = np.where(layers["unw_phase"] != 0, layers["unw_phase"] + 12.566, 0)
+    labels = np.choose(layers["conncomp"].astype(int), [0, 7, 3])
+    found = compared(tmp_path, unw_phase=phase, conncomp=labels)
+    assert found["same"]
+    assert found["layers"]["unw_phase"]["constant"] == pytest.approx(-12.566, abs=1e-4)
+
+
+def test_merged_components_are_a_difference(tmp_path):
+    labels = (fields()["conncomp"] > 0).astype(int)
+    layer = compared(tmp_path, conncomp=labels)["layers"]["conncomp"]
+    assert not layer["same"] and layer["rms"] == pytest.approx(28 / 86, abs=1e-3)
+
+
+def test_a_wrong_cycle_is_a_difference_and_is_counted(tmp_path):
+    phase = fields()["unw_phase"]
+    phase[20:30, 20:30] += 2 * np.pi
+    found = compared(tmp_path, unw_phase=phase)
+    assert not found["same"]
+    assert found["layers"]["unw_phase"]["other_cycles"] == 100
+    assert "100 pixels in another cycle" in to_text(found)
+
+
+def test_wrapped_phases_either_side_of_pi_are_close(tmp_path):
+    first = write_product(tmp_path / "a", wrapped_phase=np.full((60, 90), 3.14))
+    second = write_product(tmp_path / "b", wrapped_phase=np.full((60, 90), -3.14))
+    layer = compare(open_product(first), open_product(second))["layers"]["wrapped_phase"]
+    assert layer["rms"] == pytest.approx(2 * np.pi - 6.28, abs=1e-5)
+
+
+def test_grids_that_overlap_are_compared_where_they_meet(tmp_path):
+    """The second grid starts ten columns further east, and so does what it shows."""
+    moved = {name: np.roll(values, -10, axis=1)[:, :80] for name, values in fields().items()}
+    found = compared(tmp_path, shift=10, **moved)
+    assert not found["grid"]["same"] and found["grid"]["cols"] == 80
+    assert found["same"]
+    assert "compared where they meet" in to_text(found)
+
+
+def test_grids_that_do_not_fit_are_refused(tmp_path):
+    with pytest.raises(InputError, match="do not meet"):
+        compared(tmp_path, shift=500)
+
+
+def test_a_layer_that_only_one_has_is_a_difference(tmp_path):
+    first = write_product(tmp_path / "a")
+    second = write_product(tmp_path / "b")
+    next(second.glob("*_amp.tif")).unlink()
+    found = compare(open_product(first), open_product(second))
+    assert not found["same"] and found["missing"]["second"] == ["amp"]
+
+
+def test_limits_are_the_callers(tmp_path):
+    dem = fields()["dem"] + 0.1
+    assert compared(tmp_path / "wide", dem=dem)["same"]
+    assert not compared(tmp_path / "narrow", {"dem": 0.01}, dem=dem)["same"]
+    with pytest.raises(InputError, match="no layer 'nonsense'"):
+        compared(tmp_path / "wrong", {"nonsense": 1.0})

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.products.quality import limits, measuring, names, writing
+from isce2_recipe.products.quality.seams import seams
+from isce2_recipe.products.reading import open_product
+from support.finished import COLS, ROWS, fields, write_product, write_truth
+
+SEEN = (ROWS - 4) * (COLS - 4)
+LAND = (ROWS - 4) * 58
+
+
+@pytest.fixture
+def product(tmp_path):
+    return write_product(tmp_path)
+
+
+def test_coverage_and_coherence_are_those_that_were_written(product):
+    found = measuring.measure(open_product(product))
+    assert found["coverage"]["observed"] == SEEN
+    assert found["coverage"]["land"] == LAND
+    assert found["coverage"]["valid_fraction"] == 1.0
+    assert found["coverage"]["area_km2"] == pytest.approx(SEEN * 0.0064, abs=1e-3)
+    # Quantiles come from a histogram of 2000 bins.
+    assert found["coherence"]["land"]["p50"] == pytest.approx(0.8, abs=1e-3)
+    assert found["coherence"]["water"]["p50"] == pytest.approx(0.2, abs=1e-3)
+    assert sum(found["coherence_histogram"]["all"]) == SEEN
+
+
+def test_components_are_listed_by_size(product):
+    found = measuring.measure(open_product(product))["components"]
+    assert found["count"] == 2
+    assert [one["label"] for one in found["largest"]] == [1, 2]
+    assert found["largest"][0]["pixels"] == LAND
+    assert found["largest"][0]["mean_coherence"] == pytest.approx(0.8, abs=1e-4)
+
+
+def test_a_smooth_phase_has_neither_residues_nor_jumps(product):
+    found = measuring.measure(open_product(product))["unwrapping"]
+    assert found["residues"] == 0 and found["jumps"] == 0 and found["incongruent_fraction"] == 0.0
+
+
+def test_a_vortex_is_one_residue():
+    row, col = np.mgrid[0:20, 0:20] - 9.5
+    residues, loops = measuring.winding(np.arctan2(row, col))
+    assert loops == 19 * 19
+    assert np.abs(residues).sum() == 1 and residues[9, 9] != 0
+    assert (measuring.winding(-np.arctan2(row, col))[0] == -residues).all()
+
+
+def test_pixels_without_phase_make_no_residue():
+    phase = np.zeros((5, 5))
+    phase[2, 2] = np.nan
+    residues, loops = measuring.winding(phase)
+    assert loops == 16 - 4 and not residues.any()
+
+
+def test_a_wrong_cycle_within_a_component_is_a_jump(tmp_path):
+    phase = fields()["unw_phase"]
+    phase[10:12, 10:12] += 2 * math.pi
+    found = measuring.measure(open_product(write_product(tmp_path, unw_phase=phase)))["unwrapping"]
+    assert found["jumps"] == 8
+    assert found["incongruent_fraction"] == 0.0
+
+
+def test_blocks_give_what_the_whole_gives(product, monkeypatch):
+    from isce2_recipe.products import reading
+
+    whole = measuring.measure(open_product(product))
+    monkeypatch.setattr(reading, "_BLOCK_PIXELS", 7 * COLS)
+    assert measuring.measure(open_product(product)) == whole
+
+
+def test_an_empty_product_has_no_numbers_but_a_quality(tmp_path):
+    nothing = {name: np.zeros((ROWS, COLS)) for name in ("unw_phase", "wrapped_phase", "corr", "conncomp")}
+    found = writing.quality(write_product(tmp_path, **nothing))
+    assert found["coverage"]["valid_fraction"] is None
+    assert found["coherence"]["land"] == {"pixels": 0}
+    assert "0 connected components" in writing.summary(found)
+
+
+def test_the_truth_is_in_it_and_the_file_is_always_the_same(product, tmp_path):
+    truth = write_truth(tmp_path / "truth.tif", error_m=0.002)
+    first = writing.write(tmp_path, writing.quality(product, truth=truth)).read_bytes()
+    found = json.loads(first)
+    # Half of the pixels are 2 mm off the others: 1 mm about the mean, up to 2 mm about the median.
+    assert 1.0 <= found["truth"]["rms_mm"] <= 2.0
+    assert found["truth"]["wrong_cycles"] == 0
+    assert writing.write(tmp_path, writing.quality(product, truth=truth)).read_bytes() == first
+
+
+def test_limits_are_kept_or_not(product):
+    quality = writing.quality(product)
+    asked = {"min_valid_fraction": 0.5, "max_components": 1, "max_wrong_cycles": 0}
+    verdicts = {one.name: one for one in limits.judge(quality, asked)}
+    assert verdicts["min_valid_fraction"].kept
+    assert (
+        verdicts["max_components"].text == "the number of connected components is 2, above max_components 1"
+    )
+    # What was not measured keeps no limit.
+    assert verdicts["max_wrong_cycles"].value is None and not verdicts["max_wrong_cycles"].kept
+    assert "was not measured" in verdicts["max_wrong_cycles"].text
+
+
+def test_the_light_list_of_limits_is_the_list_of_limits():
+    assert tuple(limits.LIMITS) == names.LIMIT_NAMES
+
+
+def test_no_interferograms_no_seams(tmp_path):
+    assert seams(tmp_path, 0.0555) == []
+
+
+def _burst(folder, number, values):
+    import rasterio
+
+    path = folder / "IW2" / f"burst_{number:02d}.int.vrt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size = {"width": values.shape[1], "height": values.shape[0], "count": 1, "dtype": "complex64"}
+    with (
+        pytest.warns(rasterio.errors.NotGeoreferencedWarning),
+        rasterio.open(path, "w", driver="GTiff", **size) as dataset,
+    ):
+        dataset.write(values.astype(np.complex64), 1)
+
+
+def test_a_seam_is_the_phase_between_both_looks_at_the_same_ground(tmp_path):
+    """Two bursts of 40 lines, 10 of them in common, the second 0.1 rad ahead and with two empty lines."""
+    ground = np.exp(1j * np.linspace(0, 20, 70))[:, None] * np.ones(25)
+    second = ground[30:70] * np.exp(0.1j)
+    second[:2] = 0
+    _burst(tmp_path / "fine_interferogram", 1, ground[:40])
+    _burst(tmp_path / "fine_interferogram", 2, second)
+    text = "".join(
+        f'<property name="azimuthtimeinterval"><value>0.002</value></property>'
+        f'<property name="sensingstart"><value>2020-06-04 02:23:{second_of}</value></property>'
+        for second_of in ("12.000000", "12.060000")
+    )
+    (tmp_path / "fine_interferogram" / "IW2.xml").write_text(text)
+    (seam,) = seams(tmp_path, 0.0555)
+    assert (seam["swath"], seam["bursts"], seam["lines"]) == (2, [1, 2], 8)
+    assert seam["phase_rad"] == pytest.approx(-0.1, abs=1e-5)
+    assert seam["displacement_mm"] == pytest.approx(-0.1 * 55.5 / (4 * math.pi), abs=1e-3)
+    assert seam["coherence"] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_what_is_no_product_is_said(tmp_path):
+    with pytest.raises(InputError, match="holds no product"):
+        open_product(tmp_path)
+    with pytest.raises(InputError, match="there is no product"):
+        open_product(tmp_path / "nowhere")
