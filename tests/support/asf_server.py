@@ -38,6 +38,7 @@ class AsfServer:
     faults: dict[str, list[Any]] = field(default_factory=dict)
     eula_accepted: bool = True
     names: dict[str, str] = field(default_factory=dict)
+    orbits: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
     login_url: str = ""
@@ -172,6 +173,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_file(path, self.state.protected.get(path))
 
     def _orbit(self, path: str) -> None:
+        day = path.rpartition("/")[2][17:25]
+        if day in self.state.orbits:
+            self._redirect(self.state.url + self.state.orbits[day])
+            return
         if path.rpartition("/")[2].startswith("S1"):
             for name in self.state.files:
                 if name.endswith(".EOF"):
