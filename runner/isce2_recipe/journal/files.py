@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.paths import STATE_FOLDER
 
 _BLOCK = 1 << 20  # bytes read at a time
 _DIGEST_SIZE = 20  # bytes of BLAKE2b
@@ -164,8 +165,8 @@ class Fingerprints:
             return False
 
     def tree(self, folder: Path) -> dict[str, Entry]:
-        """Everything in a folder, by path relative to it."""
-        return {name: self.entry(path, status) for name, path, status in walk(folder)}
+        """Everything in a folder but the work directories of runs, by path relative to it."""
+        return {name: self.entry(path, status) for name, path, status in walk(folder, runs=False)}
 
     def content(self, path: Path) -> str:
         """Fingerprint of a file, or of all that is in a folder.
@@ -194,12 +195,20 @@ def tree_digest(entries: Mapping[str, Entry]) -> str:
     return json_digest(sorted((name, entry.digest) for name, entry in entries.items()))
 
 
-def walk(folder: Path | str, prefix: str = "") -> Iterator[tuple[str, str, os.stat_result]]:
-    """Relative name, path and status of everything below a folder, folders before what is in them."""
+def walk(
+    folder: Path | str, prefix: str = "", *, runs: bool = True
+) -> Iterator[tuple[str, str, os.stat_result]]:
+    """Relative name, path and status of everything below a folder, folders before what is in them.
+
+    Without `runs`, work directories are left out: a run may lie in the folder that it reads.
+    """
     with os.scandir(folder) as found:
         inside = sorted(found, key=lambda item: item.name)
     for item in inside:
         status = item.stat(follow_symlinks=False)
+        is_folder = stat.S_ISDIR(status.st_mode)
+        if is_folder and not runs and Path(item.path, STATE_FOLDER).is_dir():
+            continue
         yield prefix + item.name, item.path, status
-        if stat.S_ISDIR(status.st_mode):
-            yield from walk(item.path, f"{prefix}{item.name}/")
+        if is_folder:
+            yield from walk(item.path, f"{prefix}{item.name}/", runs=runs)

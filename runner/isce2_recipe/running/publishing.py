@@ -14,12 +14,15 @@ from isce2_recipe.journal.values import files_in
 def publish(outputs: Mapping[str, Any], folder: Path) -> list[Path]:
     """The files and folders among a recipe's outputs, linked or copied into a folder.
 
-    What is there under the same name is replaced, each file by one rename.
+    What is there under the same name is replaced, each file by one rename. Products of several runs lie
+    side by side, so that a file's name gets the product's in front where the recipe's output ``name`` tells it.
     """
+    product = outputs.get("name")
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for path in dict.fromkeys(files_in(dict(outputs))):
-        target = folder / path.name
+        known = not isinstance(product, str) or path.name.startswith(product)
+        target = folder / (path.name if known else f"{product}_{path.name}")
         if path.is_dir():
             for file in sorted(found for found in path.rglob("*") if found.is_file()):
                 _put(file, target / file.relative_to(path))

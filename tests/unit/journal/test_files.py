@@ -12,7 +12,7 @@ from isce2_recipe.journal import checkpoints, log
 from isce2_recipe.journal.files import Entry, Fingerprints, file_digest, tree_digest
 from isce2_recipe.journal.lock import WorkdirBusy, hold
 from isce2_recipe.journal.log import Done, Journal
-from isce2_recipe.paths import JOURNAL, LOCK
+from isce2_recipe.paths import JOURNAL, LOCK, STATE_FOLDER
 
 
 def test_a_files_fingerprint_is_that_of_its_content(tmp_path: Path) -> None:
@@ -61,6 +61,16 @@ def test_a_folder_counts_by_names_and_contents(tmp_path: Path) -> None:
     assert prints.content(tmp_path / "one") == prints.content(tmp_path / "two")
     (tmp_path / "two/deep/a").rename(tmp_path / "two/deep/b")
     assert prints.content(tmp_path / "one") != prints.content(tmp_path / "two")
+
+
+def test_a_run_in_the_folder_that_it_reads_is_not_its_content(tmp_path: Path) -> None:
+    (tmp_path / "input.txt").write_text("input")
+    before = Fingerprints().content(tmp_path)
+    (tmp_path / "run" / STATE_FOLDER).mkdir(parents=True)
+    (tmp_path / "run" / "output.txt").write_text("output")
+    assert Fingerprints().content(tmp_path) == before
+    (tmp_path / "other").mkdir()
+    assert Fingerprints().content(tmp_path) != before
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
