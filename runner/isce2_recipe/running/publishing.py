@@ -15,7 +15,7 @@ def publish(outputs: Mapping[str, Any], folder: Path) -> list[Path]:
     """The files and folders among a recipe's outputs, linked or copied into a folder.
 
     What is there under the same name is replaced, each file by one rename. Products of several runs lie
-    side by side, so that a file's name gets the product's in front where the recipe's output ``name`` tells it.
+    side by side, so that a file's name gets the product's in front where an output ``name`` tells it.
     """
     product = outputs.get("name")
     folder.mkdir(parents=True, exist_ok=True)
