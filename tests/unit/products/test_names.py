@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isce2_recipe.products.names import burst_product_name, identifier, pixel_size_m
-from isce2_recipe.types import BurstName, Looks
+from isce2_recipe.products.names import (
+    burst_product_name,
+    identifier,
+    legacy_merged_name,
+    legacy_slc_name,
+    multi_burst_name,
+    pixel_size_m,
+)
+from isce2_recipe.types import Bounds, BurstName, Looks
 
 # What MintPy's prep_hyp3 matches on a file's name.
 SINGLE = r"S1_\d{6}_IW[123](_\d{8}){2}_(VV|HH)_INT\d{2}_[0-9A-F]{4}"
@@ -75,3 +82,24 @@ def test_identifier_depends_on_values_only(inputs):
 def test_identifier_tells_requests_apart():
     made = {identifier({"looks": looks, "n": n}) for looks in ("20x4", "10x2", "5x1") for n in range(20)}
     assert len(made) == 60
+
+
+PAIR = (
+    bursts("S1_136231_IW2_20200604T022312_VV_7C85-BURST"),
+    bursts("S1_136231_IW2_20200616T022313_VV_5D11-BURST"),
+)
+
+
+def test_names_of_hyp3s_older_style():
+    common = {"looks": Looks(20, 4), "relative_orbit": 64, "id4": "AB12"}
+    assert legacy_merged_name(*PAIR, **common) == "S1_064__20200604_20200616_VV_INT80_AB12"
+    made = legacy_slc_name(*PAIR, platform="S1A", bounds=Bounds(53.12, 27.31, 54.06, 27.79), **common)
+    assert made == "S1A_064_E053_1_N27_3_E054_1_N27_8_20200604_20200616_VV_INT80_AB12"
+    made = legacy_slc_name(*PAIR, platform="S1B", bounds=Bounds(-118.5, -3.04, -115.3, 0.5), **common)
+    assert made == "S1B_064_W118_5_S03_0_W115_3_N00_5_20200604_20200616_VV_INT80_AB12"
+
+
+def test_one_burst_by_the_multi_burst_pattern():
+    made = multi_burst_name(*PAIR, looks=Looks(20, 4), relative_orbit=64, id4="AB12")
+    assert made == "S1_064_000000s1n00-136231s2n01-000000s3n00_IW_20200604_20200616_VV_INT80_AB12"
+    assert re.fullmatch(MULTI, made)
