@@ -150,6 +150,14 @@ def test_nothing_to_upload(tmp_path):
         action.upload.function(context(tmp_path), directory=tmp_path / "empty", bucket="products")
 
 
+def test_a_bucket_is_looked_at_before_anything_is_made(bucket, monkeypatch):
+    assert s3.examine("products").state == "ok"
+    nowhere = s3.examine("nowhere")
+    assert (nowhere.state, nowhere.detail) == ("wrong", "there is no bucket nowhere")
+    publish = s3.examine("products", publish=True)
+    assert publish.state == "wrong" and "PUBLISH_ACCESS_KEY_ID" in publish.remedy
+
+
 @pytest.mark.parametrize(
     ("endpoint", "style"),
     [
