@@ -28,10 +28,13 @@ class Page:
 
 
 def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
-    """What a report says beside what it is made of."""
+    """What a report says beside what it is made of; the template by its digest."""
+    import hashlib
+
     from isce2_recipe.products.report.template import template_text
 
-    return [__version__, template_text(templates, read)]
+    text = template_text(templates, read)
+    return [__version__, hashlib.sha256(text.encode()).hexdigest()]
 
 
 @action("report.write", version=1, fingerprint=_texts)

@@ -99,6 +99,11 @@ class Grid:
     rows: int
     crs: str
 
+    def part(self, row: int, col: int, rows: int, cols: int) -> Grid:
+        """Some of its pixels."""
+        a, b, west, d, e, north = self.transform
+        return Grid((a, b, west + col * a, d, e, north + row * e), cols, rows, self.crs)
+
     @property
     def pixel_m(self) -> float:
         """Width of a pixel, in the map's unit."""

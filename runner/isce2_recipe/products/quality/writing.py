@@ -79,6 +79,6 @@ def summary(found: dict[str, Any]) -> str:
     parts.append(f"{count} connected component{'' if count == 1 else 's'}")
     if found.get("seams"):
         parts.append(
-            f"burst seams within {max(abs(seam['displacement_mm']) for seam in found['seams']):.2f} mm"
+            f"burst seams within {max(abs(seam['displacement_mm']) for seam in found['seams']):.2g} mm"
         )
     return ", ".join(parts)

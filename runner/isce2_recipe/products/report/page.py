@@ -69,7 +69,7 @@ def write_report(out: Path, material: Material) -> tuple[Path, list[Path]]:
     scene = Scene(product, material.truth)
     quality = _quality(material.quality)
     shown, compared = views(scene), truth_views(scene)
-    pictures = [write_quicklook(out, view, product) for view in (*shown, *compared)]
+    pictures = [write_quicklook(out, view, scene) for view in (*shown, *compared)]
     path = out / REPORT
     path.write_text(_render(material, scene, quality, shown, compared), encoding="utf-8")
     return path, pictures
@@ -107,9 +107,9 @@ def _render(
 def _values(
     material: Material, scene: Scene, quality: dict[str, Any], shown: list[View], compared: list[View]
 ) -> dict[str, Any]:
-    product, run = scene.product, material.run
+    product, run = scene.product, _told(material.run)
     line = sections.profile_line(scene)
-    large, small = frame(product.grid, LARGE), frame(product.grid, SMALL)
+    large, small = frame(scene.grid, LARGE), frame(scene.grid, SMALL)
     figures = [
         {"view": view, "svg": map_svg(view, small, SMALL)} for view in shown if view.name != "displacement"
     ]
@@ -124,7 +124,7 @@ def _values(
         "figures": figures,
         "truth_figures": [{"view": view, "svg": map_svg(view, small, SMALL)} for view in compared],
         "charts": sections.charts(scene, quality),
-        "locator": locator_svg(corners(product.grid)),
+        "locator": locator_svg(corners(scene.grid)),
         "corners": _corner_rows(product),
         "verdicts": verdicts,
         "warnings": _warnings(material, quality, [one.text for one in verdicts if not one.kept]),
@@ -214,6 +214,16 @@ def _warnings(material: Material, quality: Mapping[str, Any], broken: list[str])
     if land.get("p50", 1.0) < 0.4:
         found.append(f"The median coherence on land is only {land['p50']:.2f}.")
     return found
+
+
+def _told(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The run, in which the step that writes this page says so."""
+    here = {"status": "this page", "seconds": None, "memory": None}
+    steps = [
+        {**step, **here} if step["action"] == "report.write" and step["status"] != "skipped" else step
+        for step in run.get("steps", ())
+    ]
+    return {**run, "steps": steps} if run else {}
 
 
 def _totals(run: Mapping[str, Any]) -> dict[str, float]:

@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from isce2_recipe.products.reading import Finished
+from isce2_recipe.products.reading import Grid
 from isce2_recipe.products.report.colours import nice_step
-from isce2_recipe.products.report.views import View
+from isce2_recipe.products.report.views import Scene, View
 
 _MARGIN, _HEAD, _BAR = 24, 64, 150
 _INK, _PAPER, _SHEET = (24, 28, 33), (255, 255, 255), (238, 240, 242)
 
 
-def write_quicklook(folder: Path, view: View, product: Finished) -> Path:
+def write_quicklook(folder: Path, view: View, scene: Scene) -> Path:
     """``NAME_<view>.png`` in a folder."""
     from PIL import Image, ImageDraw
 
+    product = scene.product
     rows, cols = view.picture.shape[:2]
     sheet = Image.new("RGB", (cols + 2 * _MARGIN + _BAR, max(rows, 160) + _HEAD + _MARGIN), _PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -28,7 +29,7 @@ def write_quicklook(folder: Path, view: View, product: Finished) -> Path:
     draw.rectangle((_MARGIN - 1, _HEAD - 1, _MARGIN + cols, _HEAD + rows), _SHEET, (120, 126, 134))
     picture = Image.fromarray(view.picture)
     sheet.paste(picture, (_MARGIN, _HEAD), picture)
-    _scale_bar(draw, product, rows, cols)
+    _scale_bar(draw, scene.grid, rows, cols)
     left = _MARGIN + cols + 22
     if view.scale is not None:
         _colour_bar(sheet, draw, view, left, max(rows, 160))
@@ -49,8 +50,8 @@ def _font(size: int) -> Any:
     return ImageFont.load_default(size)
 
 
-def _scale_bar(draw: Any, product: Finished, rows: int, cols: int) -> None:
-    west, _, east, _ = product.grid.bounds
+def _scale_bar(draw: Any, grid: Grid, rows: int, cols: int) -> None:
+    west, _, east, _ = grid.bounds
     kilometres = (east - west) / 1000.0
     length = nice_step(kilometres, 5)
     width = length / kilometres * cols

@@ -50,7 +50,7 @@ def _profile_chart(scene: Scene) -> dict[str, str] | None:
         return None
     row, first, last = found
     columns = slice(first, last + 1)
-    grid = scene.product.grid
+    grid = scene.grid
     pixel_km = grid.pixel_m * grid.cols / scene.shape[1] / 1000.0
     x = np.arange(last + 1 - first) * pixel_km
     measured = np.where(scene.connected[row, columns], scene.displacement_cm[row, columns], np.nan)

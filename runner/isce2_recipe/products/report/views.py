@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.products.rasters import opened
-from isce2_recipe.products.reading import Finished
+from isce2_recipe.products.reading import Finished, Grid
 from isce2_recipe.products.report import colours
 from isce2_recipe.products.report.colours import Picture, Scale
 
@@ -22,6 +22,8 @@ WIDTH = 1100
 HEIGHT = 1000
 # Share of the values left out at either end of a colour scale.
 _TAIL_PERCENT = 1.0
+# For finding the part with data; and the margin around it, as a share of its size.
+_COARSE, _MARGIN = 500, 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,34 @@ class Scene:
     truth: Path | None = None
 
     @cached_property
+    def grid(self) -> Grid:
+        """The part of the product's grid that holds data, with a margin."""
+        whole = self.product.grid
+        step = max(1, whole.cols // _COARSE, whole.rows // _COARSE)
+        with opened(self.product.layers["corr"]) as dataset:
+            shape = (-(-whole.rows // step), -(-whole.cols // step))
+            values = dataset.read(1, out_shape=shape)
+            seen = np.isfinite(values) & (values != dataset.nodata)
+        if not seen.any():
+            return whole
+        margin = round(_MARGIN * max(seen.any(axis=1).sum(), seen.any(axis=0).sum())) + 1
+        top, bottom = _span_of(seen.any(axis=1), margin, step, whole.rows)
+        left, right = _span_of(seen.any(axis=0), margin, step, whole.cols)
+        return whole.part(top, left, bottom - top, right - left)
+
+    @cached_property
+    def _window(self) -> tuple[int, int, int, int]:
+        """First column and row, columns and rows of `grid` in the product's."""
+        whole, part = self.product.grid, self.grid
+        col = round((part.transform[2] - whole.transform[2]) / whole.transform[0])
+        row = round((part.transform[5] - whole.transform[5]) / whole.transform[4])
+        return col, row, part.cols, part.rows
+
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the pictures."""
-        grid = self.product.grid
-        shrink = max(1.0, grid.cols / WIDTH, grid.rows / HEIGHT)
-        return max(1, round(grid.rows / shrink)), max(1, round(grid.cols / shrink))
+        shrink = max(1.0, self.grid.cols / WIDTH, self.grid.rows / HEIGHT)
+        return max(1, round(self.grid.rows / shrink)), max(1, round(self.grid.cols / shrink))
 
     @property
     def centimetres(self) -> float:
@@ -83,10 +108,13 @@ class Scene:
     def small(self, layer: str, *, mean: bool) -> Float:
         """A layer at the pictures' size, NaN where there is no data."""
         from rasterio.enums import Resampling
+        from rasterio.windows import Window
 
         how = Resampling.average if mean else Resampling.nearest
         with opened(self.product.layers[layer]) as dataset:
-            values: Float = dataset.read(1, out_shape=self.shape, resampling=how).astype(np.float32)
+            window = Window(*self._window)
+            read = dataset.read(1, window=window, out_shape=self.shape, resampling=how)
+            values: Float = read.astype(np.float32)
             if dataset.nodata is not None:
                 values[values == np.float32(dataset.nodata)] = np.nan
         return values
@@ -122,9 +150,11 @@ class Scene:
         from affine import Affine
         from rasterio.warp import Resampling, reproject
 
-        grid = self.product.grid
+        grid = self.grid
         rows, cols = self.shape
-        transform = Affine(*grid.transform) * Affine.scale(grid.cols / cols, grid.rows / rows)
+        a, b, west, d, e, north = grid.transform
+        wide, tall = grid.cols / cols, grid.rows / rows
+        transform = Affine(a * wide, b * tall, west, d * wide, e * tall, north)
         target = np.full(self.shape, np.nan)
         with opened(path) as dataset:
             reproject(
@@ -139,6 +169,12 @@ class Scene:
                 resampling=Resampling.bilinear,
             )
         return target
+
+
+def _span_of(seen: NDArray[np.bool_], margin: int, step: int, size: int) -> tuple[int, int]:
+    """First place with data and the one after the last, with a margin, in full pixels."""
+    places = np.flatnonzero(seen)
+    return max(0, (int(places[0]) - margin) * step), min(size, (int(places[-1]) + 1 + margin) * step)
 
 
 def _median(values: NDArray[Any]) -> float:
@@ -304,7 +340,7 @@ def _terrain(scene: Scene) -> View:
     seen = heights[np.isfinite(heights)]
     low, high = (float(seen.min()), float(seen.max())) if seen.size else (0.0, 1.0)
     scale = Scale(colours.TERRAIN, low, high, "m", colours.nice_ticks(low, high, 4))
-    pixel = scene.product.grid.pixel_m * scene.product.grid.cols / scene.shape[1]
+    pixel = scene.grid.pixel_m * scene.grid.cols / scene.shape[1]
     picture = scale.paint(heights)
     picture[..., :3] = _shade(picture[..., :3], heights, pixel)
     return View(

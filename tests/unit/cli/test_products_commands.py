@@ -1,0 +1,58 @@
+"""``show`` and ``compare`` as a user runs them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from isce2_recipe.cli import main
+from support.finished import fields, write_product
+
+
+def test_show_tells_what_a_product_is(tmp_path, capsys):
+    product = write_product(tmp_path)
+    assert main(["show", str(product)]) == 0
+    said = capsys.readouterr().out
+    assert product.name in said and "90 x 60 pixels of 80 m, EPSG:32639" in said
+    assert "100.0 % of the land unwrapped" in said
+    assert "\x1b" not in said  # no picture and no colours where there is no terminal
+
+
+@pytest.mark.parametrize("layer", ["unw_phase", "wrapped_phase", "corr", "amp", "conncomp", "dem"])
+def test_show_draws_half_blocks(tmp_path, capsys, layer):
+    assert main(["show", str(write_product(tmp_path)), "--picture", "--layer", layer]) == 0
+    said = capsys.readouterr().out
+    assert said.count("▀") > 500 and "\x1b[38;2;" in said
+
+
+def test_show_prints_json(tmp_path, capsys):
+    assert main(["show", str(write_product(tmp_path)), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["quality"]["components"]["count"] == 2
+    assert found["parameters"]["Range looks"] == "20"
+
+
+def test_show_knows_its_layers(tmp_path, capsys):
+    assert main(["show", str(write_product(tmp_path)), "--layer", "phase"]) == 2
+    assert "its layers are amp, conncomp" in capsys.readouterr().err
+
+
+def test_compare_ends_with_0_or_1(tmp_path, capsys):
+    first = write_product(tmp_path / "a")
+    second = write_product(tmp_path / "b", corr=fields()["corr"] * 1.1)
+    assert main(["compare", str(first), str(first)]) == 0
+    assert "the same within these limits" in capsys.readouterr().out
+    assert main(["compare", str(first), str(second)]) == 1
+    assert "DIFF corr" in capsys.readouterr().out
+    assert main(["compare", str(first), str(second), "--tolerance", "corr=0.5"]) == 0
+    capsys.readouterr()
+    assert main(["compare", str(first), str(second), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["layers"]["corr"]["same"] is False
+
+
+def test_compare_refuses_what_it_cannot_do(tmp_path, capsys):
+    product = str(write_product(tmp_path))
+    assert main(["compare", product, str(tmp_path / "nowhere")]) == 1
+    assert "there is no product" in capsys.readouterr().err
+    assert main(["compare", product, product, "--tolerance", "corr"]) == 2

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import io
+import itertools
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lxml import html
+
+from isce2_recipe.products.quality import writing
+from isce2_recipe.products.reading import open_product
+from isce2_recipe.products.report import colours, maps, page, steps, template
+from isce2_recipe.products.report.page import Material, write_report
+from isce2_recipe.products.report.views import Scene, views
+from support import browser
+from support.finished import CM, write_product, write_truth
+
+STEPS = [
+    {"id": "pair", "action": "a.b", "kind": "", "summary": "<Pair>", "after": []},
+    {"id": "fetch", "action": "c.d", "kind": "source", "summary": "Fetch", "after": ["pair"]},
+    {"id": "report", "action": "report.write", "kind": "", "summary": "Show", "after": ["fetch"]},
+    {"id": "far", "action": "e.f", "kind": "engine", "summary": "Far", "after": ["pair", "report"]},
+]
+
+
+def run() -> dict:
+    facts = [("done", 1.5, 2e8), ("done", 61.0, 1.5e9), ("to do", None, None), ("skipped", None, None)]
+    told = [
+        {**step, "status": status, "seconds": seconds, "memory": memory}
+        for step, (status, seconds, memory) in zip(STEPS, facts, strict=True)
+    ]
+    return {
+        "recipe": {"name": "r", "summary": "A recipe & more"},
+        "version": "0.1.0",
+        "packages": {"numpy": "2.0"},
+        "parameters": {"looks": "20x4", "reference": ["ONE", "TWO"]},
+        "command": "isce2-recipe run r --set 'x=<1>'",
+        "source": "simulated",
+        "engine": "builtin 0.1.0",
+        "steps": told,
+    }
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory) -> Material:
+    folder = tmp_path_factory.mktemp("material")
+    product, truth = write_product(folder), write_truth(folder / "truth.tif", 0.001)
+    quality = writing.write(folder, writing.quality(product, truth=truth))
+    orbits = ("S1A_OPER_AUX_POEORB_1.EOF", "S1A_OPER_AUX_RESORB_2.EOF")
+    text = template.template_text(())
+    return Material(product, quality, orbits, truth, {"max_components": 1}, run(), text)
+
+
+@pytest.fixture(scope="module")
+def report(material, tmp_path_factory) -> tuple[Path, list[Path]]:
+    return write_report(tmp_path_factory.mktemp("report"), material)
+
+
+@pytest.fixture(scope="module")
+def document(report):
+    return html.fromstring(report[0].read_text(encoding="utf-8"))
+
+
+def test_the_same_run_gives_the_same_bytes(material, report, tmp_path):
+    path, pictures = write_report(tmp_path, replace(material, run=run()))
+    assert path.read_bytes() == report[0].read_bytes()
+    assert [one.read_bytes() for one in pictures] == [one.read_bytes() for one in report[1]]
+
+
+def test_it_needs_nothing_from_outside_and_runs_no_script(report):
+    text = report[0].read_text(encoding="utf-8")
+    assert "<script" not in text
+    links = re.findall(r'(?:src|href)="([^"]*)"', text)
+    assert all(link.startswith(("#", "data:")) for link in links)
+    # The only addresses are names of namespaces, which nothing fetches.
+    assert not re.findall(r"url\((?!#)", text)
+
+
+def test_texts_are_escaped(document):
+    assert "<Pair>" in document.text_content()
+    assert "'x=<1>'" in document.text_content()
+
+
+def test_it_says_what_was_asked_for(document):
+    said = document.text_content()
+    for text in (
+        "4 June 2020, 02:23:12 UTC",
+        "12 days",
+        "\N{MINUS SIGN}100.8 m",
+        "1 precise (POEORB), 1 restituted (RESORB)",
+        "1 min 01 s",
+        "1.5 GB",
+        "isce2-recipe run r",
+        "These data are simulated",
+        "Measured less true",
+        "The number of connected components is 2, above max_components 1.",
+        "this page",
+    ):
+        assert text in said, text
+
+
+def test_everything_drawn_has_words_and_every_table_heads(document):
+    drawings = document.xpath("//*[local-name()='svg']")
+    assert len(drawings) >= 13
+    for drawing in drawings:
+        (title,) = drawing.xpath("./*[local-name()='title']")
+        assert title.text.strip() and drawing.get("aria-labelledby") == title.get("id")
+    for table in document.xpath("//table"):
+        assert table.xpath("./caption") and table.xpath(".//th[@scope='col']")
+    identifiers = document.xpath("//@id")
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_it_has_landmarks_and_headings_in_order(document):
+    assert document.get("lang") == "en"
+    for landmark in ("header", "nav", "main", "footer"):
+        assert len(document.xpath(f"//{landmark}")) == 1
+    levels = [int(one.tag[1]) for one in document.xpath("//h1|//h2|//h3")]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    targets = {link[1:] for link in document.xpath("//a/@href")}
+    assert targets <= set(document.xpath("//@id"))
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: str, other: str) -> float:
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_contrast_is_that_of_wcag_aa(scheme):
+    """4.5 for text and 3 for lines of charts (WCAG 2.2, 1.4.3 and 1.4.11)."""
+    text = template.template_text(())
+    block = re.findall(r":root \{(.*?)\}", text, re.DOTALL)[scheme]
+    found = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block))
+    for ink in ("ink", "soft", "accent", "good", "bad"):
+        for paper in ("paper", "card"):
+            assert _contrast(found[ink], found[paper]) >= 4.5, (ink, paper)
+    for paper in ("source", "engine", "plain", "badfill"):
+        assert _contrast(found["ink"], found[paper]) >= 4.5, paper
+    for line in ("a", "b", "c", "line"):
+        assert _contrast(found[line], found["paper"]) >= 3, line
+
+
+def test_pictures_show_what_the_layers_hold(material):
+    shown = {view.name: view for view in views(Scene(open_product(material.product), material.truth))}
+    assert set(shown) == {"displacement", "wrapped_phase", "coherence", "amplitude", "mask", "terrain"}
+    displacement = shown["displacement"]
+    # The hill rises 9 rad above a plain; the scale leaves half a percent of the pixels out.
+    assert displacement.scale.high == pytest.approx(9 * CM, rel=0.15)
+    middle = displacement.picture[30, 30]
+    assert middle[0] > middle[2] and middle[3] == 255
+    # Coherence is bright on land and dark on water.
+    coherence = shown["coherence"].picture.astype(int)
+    assert coherence[30, 20, :3].sum() > coherence[30, 75, :3].sum()
+
+
+def test_pictures_are_cut_to_the_data(tmp_path):
+    corr = np.zeros((60, 90))
+    corr[20:30, 40:60] = 0.5
+    scene = Scene(open_product(write_product(tmp_path, corr=corr)))
+    west, south, east, north = scene.grid.bounds
+    assert (east - west) / 80 == 24 and (north - south) / 80 == 14
+    assert west == 400000 + 38 * 80 and north == 3080000 - 18 * 80
+    assert np.isfinite(scene.small("corr", mean=False)).sum() == 200
+
+
+def test_quicklooks_lie_beside_it(report):
+    from PIL import Image
+
+    assert {path.stem.split("ABCD_")[1] for path in report[1]} >= {"displacement", "coherence", "error"}
+    for path in report[1]:
+        with Image.open(path) as picture:
+            assert len(picture.convert("RGB").resize((200, 100)).getcolors(20000)) > 2
+
+
+def test_a_product_without_any_data_has_a_page(tmp_path):
+    nothing = {name: np.zeros((60, 90)) for name in ("unw_phase", "wrapped_phase", "corr", "conncomp", "amp")}
+    product = write_product(tmp_path, **nothing)
+    quality = writing.write(tmp_path, writing.quality(product))
+    path, _ = write_report(tmp_path, Material(product, quality, (), None, {}, {}, template.template_text(())))
+    assert "nothing was unwrapped" in path.read_text(encoding="utf-8")
+
+
+def test_long_arrows_go_around_the_steps_between():
+    drawing = steps._draw(run()["steps"])
+    (long,) = [chain for chain in drawing.chains if len(chain) > 2]
+    assert (long[0], long[-1]) == ("pair", "far")
+    for name in long[1:-1]:
+        x, y = drawing.places[name]
+        boxes = [place for box, place in drawing.places.items() if "@" not in box and place[1] == y]
+        assert all(abs(x - place[0]) > 82 for place in boxes)  # half of a box's width
+
+
+def test_the_cycle_of_colours_closes_and_is_even():
+    assert colours.CYCLIC[0] == colours.CYCLIC[-1]
+    light = [0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in colours.CYCLIC]
+    assert max(light) - min(light) < 40
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [(0, 1, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]), (-7, 8, ["−5", "0", "5"]), (3, 3, ["3"])],
+)
+def test_ticks_are_round(low, high, texts):
+    assert [text for _, text in colours.nice_ticks(low, high)] == texts
+
+
+def test_degrees_have_their_letters():
+    assert maps.degree_text(-12.5, "−12.5", "EW") == "12.5° W"
+    assert maps.degree_text(0.0, "0", "NS") == "0°"
+
+
+def test_orbits_are_known_by_their_names():
+    assert page.orbit_words(["X_POEORB_1", "X_POEORB_2"]) == "2 precise (POEORB)"
+    assert page.orbit_words([]) == "not told"
+
+
+LOADED = """
+const images = [...document.querySelectorAll('svg image')];
+Promise.all(images.map(async image => {
+  const copy = new Image(); copy.src = image.getAttribute('href'); await copy.decode();
+  const box = image.getBoundingClientRect();
+  return copy.naturalWidth > 0 && box.width > 50 && box.height > 20;
+})).then(done, error => done(String(error)));
+"""
+WIDE = "done([document.documentElement.scrollWidth, document.documentElement.clientWidth]);"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(browser.MISSING), reason=browser.MISSING or "there")
+def test_a_browser_draws_it_all_without_a_word(report):
+    from PIL import Image
+
+    with browser.browser() as session:
+        session.open(report[0])
+        loaded = session.run(LOADED)
+        assert len(loaded) == 8 and all(loaded), loaded
+        shots = []
+        for scheme in ("light", "dark"):
+            session.scheme(scheme)
+            with Image.open(io.BytesIO(session.screenshot())) as shot:
+                shots.append(shot.convert("RGB"))
+        assert min(shots[0].getpixel((3, 3))) > 200 and max(shots[1].getpixel((3, 3))) < 60
+        assert len(shots[0].getcolors(1 << 20)) > 100
+        for width in (320, 500, 900, 1600):
+            session.width(width)
+            inside, window = session.run(WIDE)
+            assert inside <= window, f"scrolls sideways at {width} pixels"
+        assert session.pdf().startswith(b"%PDF")
+        assert session.log() == []
