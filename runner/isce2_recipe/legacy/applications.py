@@ -20,14 +20,17 @@ Place = tuple[str, str]  # component ("" for the application itself) and propert
 Entries = dict[Place, str]
 
 _ROOTS = {"topsapp": "topsApp", "topsinsar": "topsApp", "stripmapapp": "stripmapApp", "insar": "stripmapApp"}
-_SLC = re.compile(r"S1[A-D]_IW_SLC__1S[SD][VH]_\d{8}T\d{6}_\d{8}T\d{6}_\d{6}_[0-9A-F]{6}_[0-9A-F]{4}")
+_TIME = r"\d{8}T\d{6}"
+_SLC = re.compile(rf"S1[A-D]_IW_SLC__1S[SD][VH]_{_TIME}_{_TIME}_\d{{6}}_[0-9A-F]{{6}}_[0-9A-F]{{4}}")
+_START, _STOP = slice(17, 32), slice(33, 48)  # times in that name
+_SHORTEST_SLC_S = 12  # a slice of a data take is some 25 s long, a burst 3 s
 _ALOS = re.compile(r"ALPSRP\d{9}")
 # What a recipe finds itself, and what says only where files lie.
 _FETCHED = {"demfilename", "geocodedemfilename", "orbitdirectory", "orbitfile", "auxiliarydatadirectory",
             "auxiliaryfile", "leaderfile"}  # fmt: skip
 _PLACES = {"outputdirectory", "output", "usevirtualfiles", "geocodelist", "sensorname", "renderer",
            "pickledumpdirectory", "pickleloaddirectory"}  # fmt: skip
-_RENAMED = {"master": "reference", "slave": "secondary"}  # before ISCE2 2.4
+_RENAMED = {"master": "reference", "slave": "secondary"}  # in older releases of ISCE2
 _UNWRAPPERS = ("snaphu", "snaphu_mcf", "downsample_snaphu")
 
 
@@ -94,7 +97,7 @@ def translate_xml(path: Path) -> Translation:
     recipe = load(application.recipe)
     entries = dict(_entries(root, path.parent, ""))
     parameters = _granules(application, entries, path)
-    notes: list[str] = []
+    notes = _short_scenes(parameters) if name == "topsApp" else []
     known = _defaults(name)
     for parameter, (place, read) in application.rows.items():
         text = entries.get(place, known.get(place, ""))
@@ -178,6 +181,20 @@ def _granules(application: _Application, entries: Entries, path: Path) -> dict[s
             )
         found[component] = names[0]
     return found
+
+
+def _short_scenes(granules: Mapping[str, str]) -> list[str]:
+    """Warnings of SAFE folders made of bursts, which no archive knows by name."""
+    return [
+        f"{name} looks cut from bursts: name these, with the recipe insar_tops_burst"
+        for name in granules.values()
+        if (_second(name[_STOP]) - _second(name[_START])) % 86400 < _SHORTEST_SLC_S
+    ]
+
+
+def _second(time: str) -> int:
+    """Of the day, from a time in a granule's name."""
+    return int(time[9:11]) * 3600 + int(time[11:13]) * 60 + int(time[13:15])
 
 
 def _app(application: _Application) -> str:

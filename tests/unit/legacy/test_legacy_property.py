@@ -193,7 +193,7 @@ def test_translating_and_running_is_running(name: str, data: st.DataObject, tmp_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(WORKFLOWS))
-@settings(max_examples=200, **OPTIONS_OF_TESTS)
+@settings(max_examples=60, **OPTIONS_OF_TESTS)
 @given(data=st.data())
 def test_translating_and_running_is_running_very_often(
     name: str, data: st.DataObject, tmp_path: Path

@@ -9,6 +9,7 @@ from isce2_recipe.legacy import translate_xml
 
 OLD = "S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85"
 NEW = "S1B_IW_SLC__1SDV_20200616T022252_20200616T022319_033036_03D3A3_5D11"
+SHORT = OLD.replace("022318", "022254")
 TOPS = f"""<?xml version="1.0" encoding="UTF-8"?>
 <topsApp>
   <component name="topsinsar">
@@ -85,6 +86,11 @@ def test_topsapp(tmp_path: Path) -> None:
         ('"do ESD">False', '"height">1', "property 'doesd' by default is True: the recipe has False"),
         ("snaphu_mcf", "icu", "property 'unwrappername' is icu: the recipe unwraps with SNAPHU"),
         ('"do unwrap">True', '"do unwrap">False', "property 'dounwrap' is False: the recipe unwraps"),
+        (
+            "20200604T022318",
+            "20200604T022254",
+            f"{SHORT} looks cut from bursts: name these, with the recipe insar_tops_burst",
+        ),
         (
             '"Range Looks">10',
             '"Range Looks">7',
