@@ -18,6 +18,7 @@ from isce2_recipe.products.names import pixel_size_m
 from isce2_recipe.products.parameter_file import Processing
 from isce2_recipe.products.radar import radar_window, write_radar_layers
 from isce2_recipe.products.readme import write_readme
+from isce2_recipe.products.stac import Acquisition, write_item
 from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.sentinel1.slc_bursts import number_of
 
@@ -94,11 +95,14 @@ class Wanted:
         Pixels of the map.
     bursts : sequence of (number, swath)
         ESA's numbers of what it is made of.
+    acquisition : Acquisition
+        What catalogues are told.
     """
 
     processing: Processing
     grid: GridChoice
     bursts: Sequence[tuple[int, int]]
+    acquisition: Acquisition
 
 
 def make_product(
@@ -126,8 +130,8 @@ def make_product(
     sources = layer_sources(ingredients.folder / MERGED, ingredients.dem, ingredients.water_mask)
     tags = _tags(name, ingredients)
     bursts = [(number_of(burst), burst.swath) for burst in ingredients.reference_bursts]
-    choice = Wanted(ingredients.processing, ingredients.grid, bursts)
-    return assemble(name, out, sources, choice, tags, write_texts, threads, progress)
+    wanted = Wanted(ingredients.processing, ingredients.grid, bursts, _acquisition(ingredients))
+    return assemble(name, out, sources, wanted, tags, write_texts, threads, progress)
 
 
 def assemble(
@@ -167,8 +171,30 @@ def assemble(
     progress(0.7, "side files")
     write_texts(prefix, grid)
     write_browse(layers["unw_phase"], prefix)
+    write_item(prefix, grid, wanted.acquisition, processing)
     progress(0.9, "archive")
     return InsarProduct(directory, write_zip(directory), layers)
+
+
+def _acquisition(ingredients: Ingredients) -> Acquisition:
+    first = parameter_file.first_burst(ingredients.reference_bursts)
+    other = parameter_file.first_burst(ingredients.secondary_bursts)
+    return Acquisition(
+        platform=first.platform,
+        polarization=first.polarization,
+        relative_orbit=first.relative_orbit,
+        absolute_orbit=first.absolute_orbit,
+        direction=first.direction,
+        reference_start=first.start,
+        secondary_start=other.start,
+        baseline_m=parameter_file.perpendicular_baseline_m(ingredients.folder / TOPS_PROC),
+        mid_range_m=(first.near_range_m + first.far_range_m) / 2,
+        heading_deg=first.heading_deg,
+        reference=ingredients.reference,
+        secondary=ingredients.secondary,
+        engine=ingredients.engine,
+        source=ingredients.source,
+    )
 
 
 def _tags(name: str, ingredients: Ingredients) -> dict[str, str]:

@@ -18,6 +18,7 @@ from isce2_recipe.products.insar import InsarProduct, Wanted, assemble
 from isce2_recipe.products.layers import LAYERS, layer_sources
 from isce2_recipe.products.parameter_file import Processing
 from isce2_recipe.products.readme import write_readme
+from isce2_recipe.products.stac import Acquisition
 
 _RADAR_KEYS = ("Radar ", "Multilook ")
 
@@ -99,8 +100,29 @@ def make_merged_product(
         "SECONDARY": " ".join(str(product.secondary) for product in ingredients.products),
     }
     bursts = [(product.reference.relative_burst, product.reference.swath) for product in ingredients.products]
-    wanted = Wanted(ingredients.processing, ingredients.grid, bursts)
+    wanted = Wanted(ingredients.processing, ingredients.grid, bursts, _acquisition(ingredients))
     return assemble(name, out, sources, wanted, tags, write_texts, threads, progress)
+
+
+def _acquisition(ingredients: MergedIngredients) -> Acquisition:
+    values = dict(merged_lines(ingredients))
+    first = ingredients.products[0]
+    return Acquisition(
+        platform="",
+        polarization=first.reference.polarization,
+        relative_orbit=ingredients.relative_orbit,
+        absolute_orbit=int(values["Reference Orbit Number"]),
+        direction=values["Reference Pass Direction"],
+        reference_start=min(product.reference.start for product in ingredients.products),
+        secondary_start=min(product.secondary.start for product in ingredients.products),
+        baseline_m=float(values["Baseline"]),
+        mid_range_m=float(values["Slant range center"]),
+        heading_deg=float(values["Heading"]),
+        reference=[str(product.reference) for product in ingredients.products],
+        secondary=[str(product.secondary) for product in ingredients.products],
+        engine="isce2-recipe",
+        source=ingredients.source,
+    )
 
 
 def merged_lines(ingredients: MergedIngredients) -> list[tuple[str, str]]:

@@ -87,7 +87,8 @@ def parameters(made: InsarProduct) -> dict[str, str]:
 def test_files_of_a_single_burst(single):
     names = {path.name for path in single.directory.iterdir()}
     tiffs = {f"{NAME}_{layer}.tif" for layer in LAYERS + RADAR}
-    others = {f"{NAME}.txt", f"{NAME}_README.md.txt", f"{NAME}_unw_phase.png", f"{NAME}_unw_phase_thumb.png"}
+    pictures = {f"{NAME}_unw_phase.png", f"{NAME}_unw_phase_thumb.png"}
+    others = {f"{NAME}.txt", f"{NAME}_README.md.txt", f"{NAME}.stac.json"} | pictures
     assert names == tiffs | others
 
 

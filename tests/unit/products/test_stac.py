@@ -1,0 +1,122 @@
+"""The STAC item of a product, against the rules of STAC 1.1 and of its extensions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from itertools import pairwise
+
+import pytest
+import rasterio
+import rasterio.features
+from rasterio.warp import transform_geom
+
+from isce2_recipe.products.insar import InsarProduct, make_product
+from support.isce_folder import Ground, ingredients
+
+NAME = "S1_136231_IW2_20200604_20200616_VV_INT80_663F"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> InsarProduct:
+    folder = tmp_path_factory.mktemp("stac")
+    Ground().write(folder)
+    return make_product(NAME, folder, ingredients(folder), threads=1, progress=lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def item(made) -> dict:
+    return json.loads((made.directory / f"{NAME}.stac.json").read_text())
+
+
+def test_what_every_item_must_have(item):
+    assert item["type"] == "Feature"
+    assert item["stac_version"] == "1.1.0"
+    assert item["id"] == NAME
+    assert {"geometry", "bbox", "properties", "links", "assets"} <= item.keys()
+    properties = item["properties"]
+    # A null datetime asks for both ends.
+    assert properties["datetime"] is None
+    times = [datetime.fromisoformat(properties[key]) for key in ("start_datetime", "end_datetime")]
+    assert times[0] <= times[1]
+    for link in item["links"]:
+        assert link["rel"] == "derived_from"
+        assert link["href"].startswith("https://")
+
+
+def test_every_field_s_extension_is_declared_and_used(item):
+    declared = {url.split("/")[3] for url in item["stac_extensions"]}
+    fields = set(item["properties"]) | {key for a in item["assets"].values() for key in a}
+    prefixes = {key.partition(":")[0] for key in fields if ":" in key}
+    assert prefixes == {{"projection": "proj"}.get(name, name) for name in declared}
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "sar:instrument_mode", "sar:frequency_band", "sar:polarizations", "sar:product_type",
+        "sat:orbit_state", "sat:relative_orbit", "sat:absolute_orbit", "view:incidence_angle", "view:azimuth",
+        "proj:code", "proj:shape", "proj:transform", "processing:level", "processing:software",
+        "insar:perpendicular_baseline", "insar:temporal_baseline", "insar:height_of_ambiguity",
+        "insar:reference_datetime", "insar:secondary_datetime", "insar:processing_dem", "insar:geocoding_dem",
+    ],
+)  # fmt: skip
+def test_fields_of_the_extensions(item, field):
+    assert item["properties"][field] is not None
+
+
+def test_values(item):
+    properties = item["properties"]
+    assert properties["platform"] == "sentinel-1b"
+    assert properties["sat:orbit_state"] == "descending"
+    assert (properties["sar:looks_range"], properties["sar:looks_azimuth"]) == (20, 4)
+    assert properties["insar:perpendicular_baseline"] == -101.25
+    assert properties["view:incidence_angle"] == pytest.approx(39.0, abs=0.01)
+    # Descending Sentinel-1 flies to the south-south-west and is seen in the east-south-east.
+    assert properties["view:azimuth"] == pytest.approx(102.07, abs=0.01)
+    assert properties["processing:software"]["isce2"] == "2.6.5"
+    assert abs(properties["insar:height_of_ambiguity"]) == pytest.approx(145.9, abs=0.5)
+
+
+def test_every_file_is_an_asset_with_its_checksum(made, item):
+    files = {path.name for path in made.directory.iterdir()} - {f"{NAME}.stac.json"}
+    assert {asset["href"].removeprefix("./") for asset in item["assets"].values()} == files
+    for asset in item["assets"].values():
+        path = made.directory / asset["href"]
+        assert asset["file:size"] == path.stat().st_size
+        assert asset["file:checksum"] == "1220" + hashlib.sha256(path.read_bytes()).hexdigest()
+        assert asset["roles"]
+
+
+def test_layers_say_what_their_files_say(made, item):
+    for name, path in made.layers.items():
+        asset = item["assets"][name]
+        with rasterio.open(path) as dataset:
+            assert asset["data_type"] == dataset.dtypes[0]
+            assert asset.get("nodata") == dataset.nodata
+            assert asset.get("unit") == dataset.units[0]
+            assert item["properties"]["proj:code"] == dataset.crs.to_string()
+            assert item["properties"]["proj:shape"] == list(dataset.shape)
+            assert item["properties"]["proj:transform"] == list(dataset.transform)[:6]
+
+
+def test_the_footprint_is_where_the_data_are(made, item):
+    ring = item["geometry"]["coordinates"][0]
+    assert ring[0] == ring[-1]
+    assert sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise(ring)) > 0  # anticlockwise
+    with rasterio.open(made.layers["amp"]) as dataset:
+        shape = transform_geom("EPSG:4326", dataset.crs, item["geometry"])
+        inside = rasterio.features.geometry_mask([shape], dataset.shape, dataset.transform, invert=True)
+        data = dataset.read(1) != 0
+    assert (data & ~inside).sum() < 0.01 * data.sum()
+    assert (inside & ~data).sum() < 0.05 * data.sum()
+    west, south, east, north = item["bbox"]
+    assert west == min(lon for lon, _ in ring)
+    assert north == max(lat for _, lat in ring)
+    assert south < north
+    assert west < east
+
+
+def test_simulated_data_are_called_so(item):
+    assert "simulated" in item["properties"]["processing:lineage"]
