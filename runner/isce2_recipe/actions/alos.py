@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe import __version__
-from isce2_recipe.actions.base import Context, Read, action
+from isce2_recipe.actions.base import Context, Read, action, names_in, nothing
 from isce2_recipe.alos import pairs
 from isce2_recipe.errors import EngineMissing, InputError
 from isce2_recipe.sources.alos_catalog import read_alos_catalog, write_alos_catalog
@@ -34,10 +34,15 @@ class Pair:
     days: int
 
 
-@action("alos.check_pair", version=1, uses=("engine",))
+def _pair(inputs: Mapping[str, Any]) -> Pair:
+    pair = pairs.check_pair(inputs["reference"], inputs["secondary"])
+    return Pair(str(pair.reference), str(pair.secondary), pair.days)
+
+
+@action("alos.check_pair", version=1, uses=("engine",), check=_pair, foresee=_pair)
 def check_pair(ctx: Context, *, reference: str, secondary: str) -> Pair:
     """Check that two scenes make a pair, and that the engine can focus raw data."""
-    pair = pairs.check_pair(reference, secondary)
+    pair = _pair({"reference": reference, "secondary": secondary})
     if ctx.engine.name == "builtin":
         raise EngineMissing(
             "the builtin engine cannot focus ALOS scenes: it runs topsApp only, not stripmapApp",
@@ -45,7 +50,7 @@ def check_pair(ctx: Context, *, reference: str, secondary: str) -> Pair:
             "the project's container",
         )
     ctx.log.info("%s and %s, %d days apart", pair.reference, pair.secondary, pair.days)
-    return Pair(str(pair.reference), str(pair.secondary), pair.days)
+    return pair
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,13 @@ class Scenes:
     direction: str
 
 
-@action("alos.find_scenes", version=1, uses=("source",))
+def _scenes(inputs: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    return {
+        "alos": names_in(*(inputs[name] for name in ("reference", "secondary", "scene") if name in inputs))
+    }
+
+
+@action("alos.find_scenes", version=1, uses=("source",), takes=_scenes)
 def find_scenes(ctx: Context, *, reference: str, secondary: str) -> Scenes:
     """Look two scenes up in the source's catalogue."""
     records = ctx.source.find_alos([AlosName.parse(reference), AlosName.parse(secondary)], ctx.log)
@@ -122,7 +133,7 @@ class Scene:
     polarizations: list[str]
 
 
-@action("alos.fetch_scene", version=1, uses=("source",))
+@action("alos.fetch_scene", version=1, uses=("source",), takes=_scenes)
 def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> Scene:
     """Fetch a scene and unpack it; of its channels HH is the one to process."""
     from isce2_recipe.alos.archive import unpack
@@ -196,7 +207,7 @@ class Truth:
     displacement: Path
 
 
-@action("alos.write_truth", version=1, uses=("source",))
+@action("alos.write_truth", version=1, uses=("source",), takes=nothing)
 def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
     """Write the displacement between two simulated scenes."""
     reference, secondary = read_alos_catalog(catalog).values()
@@ -239,7 +250,7 @@ def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> lis
     return [__version__, readme_template(templates, read)]
 
 
-@action("alos.package", version=1, uses=("source", "engine"), fingerprint=_texts)
+@action("alos.package", version=1, uses=("source", "engine"), fingerprint=_texts, takes=nothing)
 def package(
     ctx: Context,
     *,

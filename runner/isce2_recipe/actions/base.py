@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -64,6 +64,9 @@ class Context:
         Where ``out`` will be found by later steps; None where that is ``out`` itself.
     budget : callable
         What the whole run asks of the machine; never for results.
+    telling : callable
+        The run so far as JSON: recipe, parameters, versions, steps with times and memory. For pages that tell
+        of a run, never for results: no content key knows of it.
     """
 
     workdir: Path
@@ -76,6 +79,7 @@ class Context:
     templates: tuple[Path, ...] = ()
     published: Path | None = None
     budget: Callable[[], Budget] = Budget
+    telling: Callable[[], Mapping[str, Any]] = dict
 
 
 Read = Callable[[Path], str | None]
@@ -88,11 +92,33 @@ Preview = Callable[[Mapping[str, Any], tuple[Path, ...]], Mapping[str, object]]
 """From the inputs, as far as they are known before a run, to what a plan shows of a step.
 
 Files of the work directory are relative to it; what is not known yet is the text of its expression.
-``rendered`` is a text the step will write, ``downloads`` a list of ``(name, bytes or None)``.
+``rendered`` is a text the step will write.
 """
+
+Takes = Callable[[Mapping[str, Any]], Mapping[str, Sequence[str]]]
+"""From the inputs to what the step asks its source for: names by kind, none where they are not known yet.
+
+Kinds are the folders of ``sources/directory.py``: ``bursts``, ``slc``, ``alos``, ``orbits``, ``aux_cal``,
+``dem``, ``geoid``, ``water_mask``. Of actions whose verb is ``fetch`` a plan lists them as downloads. Of a
+source that is a folder they are the files whose content is part of the content key.
+"""
+
+Foresee = Callable[[Mapping[str, Any]], object]
+"""From the inputs to the very dataclass that the step will return, where these alone tell."""
 
 Check = Callable[[Mapping[str, Any]], object]
 """Looks at an action's inputs before a run and raises what is wrong with them."""
+
+
+def nothing(_: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    """What a step takes that only tells which source there was."""
+    return {}
+
+
+def names_in(*values: object) -> list[str]:
+    """The names in inputs that are lists or single names, as far as they are known."""
+    listed = [value if isinstance(value, list) else [value] for value in values]
+    return [str(name) for names in listed for name in names if "{{" not in str(name)]
 
 
 @dataclass(frozen=True)
@@ -106,6 +132,8 @@ class Action:
     fingerprint: Fingerprint | None = None
     preview: Preview | None = None
     check: Check | None = None
+    takes: Takes | None = None
+    foresee: Foresee | None = None
 
     @cached_property
     def inputs(self) -> dict[str, inspect.Parameter]:
@@ -141,6 +169,8 @@ def action(
     fingerprint: Fingerprint | None = None,
     preview: Preview | None = None,
     check: Check | None = None,
+    takes: Takes | None = None,
+    foresee: Foresee | None = None,
 ) -> Callable[[Callable[..., Any]], Action]:
     """Make a function an action.
 
@@ -158,9 +188,13 @@ def action(
         What a plan can show of the step before it runs.
     check : callable, optional
         Called before anything runs where all inputs are known by then.
+    takes : callable, optional
+        What it takes from its source; without it anything.
+    foresee : callable, optional
+        What it will return, for plans.
     """
 
     def register(function: Callable[..., Any]) -> Action:
-        return Action(name, version, function, frozenset(uses), fingerprint, preview, check)
+        return Action(name, version, function, frozenset(uses), fingerprint, preview, check, takes, foresee)
 
     return register

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from isce2_recipe.actions.base import Context, action
+from isce2_recipe.actions.base import Context, Read, action
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,15 @@ class Steps:
     engine: str
 
 
-@action("isce2.run", version=1, uses=("engine",))
+def _headers(inputs: Mapping[str, Any], _: tuple[Path, ...], read: Read) -> object:
+    """Headers of ISCE2's rasters among the inputs: without them a raster says nothing of where it lies."""
+    from isce2_recipe.journal.files import text_digest
+
+    texts = {f"{file.name}.xml": read(file.with_name(f"{file.name}.xml")) for file in inputs["inputs"] or ()}
+    return {name: text_digest(text) for name, text in texts.items() if text is not None}
+
+
+@action("isce2.run", version=1, uses=("engine",), fingerprint=_headers)
 def run(
     ctx: Context,
     *,
@@ -34,7 +44,10 @@ def run(
     start: str | None = None,
     end: str | None = None,
 ) -> Steps:
-    """Run ``start`` to ``end`` of ISCE2's ``app``; ``inputs`` are the files its configuration names."""
+    """Run ``start`` to ``end`` of ISCE2's ``app``; ``inputs`` are the files its configuration names.
+
+    Rasters of ISCE2 among them count with their headers.
+    """
     for file in inputs or ():
         ctx.log.info("input %s", file)
     ctx.engine.run(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isce2_recipe import __version__, paths
-from isce2_recipe.actions.base import Context, Read, action
+from isce2_recipe.actions.base import Context, Read, action, nothing
 from isce2_recipe.errors import InputError
 from isce2_recipe.types import Bounds, Looks
 
@@ -234,7 +234,7 @@ def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read_text: Read) -
     return [__version__, template_text(templates, read_text)]
 
 
-@action("merge.package", version=1, uses=("source",), fingerprint=_texts)
+@action("merge.package", version=1, uses=("source",), fingerprint=_texts, takes=nothing)
 def package(
     ctx: Context,
     *,
@@ -247,6 +247,7 @@ def package(
     unwrapper: str,
     grid: dict[str, Any] | None = None,
     grid_like: Path | None = None,
+    record: dict[str, Any] | None = None,
     name_style: str = "multi_burst",
 ) -> MergedProduct:
     """Geocoded product of merged burst products.
@@ -263,6 +264,8 @@ def package(
         Which pixels: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see `GridChoice`.
     grid_like : Path, optional
         A raster whose pixels to take instead.
+    record : dict, optional
+        What makes the run again, ``run.record``; the product carries it along.
     name_style : str
         ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's old name of merged products.
     """
@@ -300,6 +303,7 @@ def package(
         source=ctx.source.name,
         readme=template_text(ctx.templates),
         grid=choice,
+        record=record,
     )
     made = make_merged_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
     browse = made.directory / f"{name}_unw_phase.png"

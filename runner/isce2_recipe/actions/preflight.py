@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import reduce
 from pathlib import Path
 
-from isce2_recipe.actions.base import Budget, Context, action
+from isce2_recipe.actions.base import Budget, Context, action, nothing
 from isce2_recipe.errors import InputError, SourceError
 from isce2_recipe.sources.base import AlosRecord, BurstRecord, Needs, SlcRecord
 from isce2_recipe.types import Bounds, Finding
@@ -36,7 +36,7 @@ class Checks:
     summary: str
 
 
-@action("preflight.check", version=1, uses=("source",))
+@action("preflight.check", version=1, uses=("source",), takes=nothing)
 def check(
     ctx: Context,
     *,

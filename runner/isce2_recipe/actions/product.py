@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe import __version__
-from isce2_recipe.actions.base import Context, Read, action
+from isce2_recipe.actions.base import Context, Read, action, nothing
 from isce2_recipe.errors import InputError
 from isce2_recipe.types import BurstName, Looks
 
@@ -45,7 +45,7 @@ def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> lis
     return [__version__, template_text(templates, read)]
 
 
-@action("product.insar_tops", version=1, uses=("source", "engine"), fingerprint=_texts)
+@action("product.insar_tops", version=1, uses=("source", "engine"), fingerprint=_texts, takes=nothing)
 def insar_tops(
     ctx: Context,
     *,
@@ -62,6 +62,7 @@ def insar_tops(
     unwrapper: str = "snaphu_mcf",
     grid: dict[str, Any] | None = None,
     grid_like: Path | None = None,
+    record: dict[str, Any] | None = None,
     parameters: dict[str, Any] | None = None,
 ) -> Product:
     """Geocoded product of a TOPS interferogram, with the files and names of HyP3's burst products.
@@ -88,6 +89,8 @@ def insar_tops(
         Which pixels: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see `GridChoice`.
     grid_like : Path, optional
         A raster whose pixels to take instead.
+    record : dict, optional
+        What makes the run again, ``run.record``; the product carries it along.
     parameters : dict, optional
         Whatever else tells this run from others; decides over the ID in the name together with the above.
 
@@ -118,6 +121,7 @@ def insar_tops(
         source=ctx.source.name,
         readme=template_text(ctx.templates),
         grid=choice,
+        record=record,
     )
     id4 = identifier(
         {

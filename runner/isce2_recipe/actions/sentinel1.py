@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from isce2_recipe.actions.base import Context, action
+from isce2_recipe.actions.base import Context, action, names_in
 from isce2_recipe.errors import InputError
 from isce2_recipe.sentinel1 import pairs
 from isce2_recipe.sources.base import BurstFiles, BurstRecord, SlcRecord
@@ -42,23 +40,32 @@ class Pair:
     swaths: list[int]
 
 
-def _check_names(inputs: Mapping[str, Any]) -> object:
-    return pairs.check_pair(inputs["reference"], inputs["secondary"])
-
-
-@action("sentinel1.check_pair", version=1, check=_check_names)
-def check_pair(ctx: Context, *, reference: list[str], secondary: list[str]) -> Pair:
-    """Check that two lists of burst names make a pair that can be processed."""
-    pair = pairs.check_pair(reference, secondary)
-    ctx.log.info(
-        "%d burst pair(s), %s, swath(s) %s", len(pair.reference), pair.polarization, _words(pair.swaths)
-    )
+def _pair(inputs: Mapping[str, Any]) -> Pair:
+    pair = pairs.check_pair(inputs["reference"], inputs["secondary"])
     return Pair(
         [str(name) for name in pair.reference],
         [str(name) for name in pair.secondary],
         pair.polarization,
         list(pair.swaths),
     )
+
+
+@action("sentinel1.check_pair", version=1, check=_pair, foresee=_pair)
+def check_pair(ctx: Context, *, reference: list[str], secondary: list[str]) -> Pair:
+    """Check that two lists of burst names make a pair that can be processed."""
+    pair = _pair({"reference": reference, "secondary": secondary})
+    ctx.log.info(
+        "%d burst pair(s), %s, swath(s) %s", len(pair.reference), pair.polarization, _words(pair.swaths)
+    )
+    return pair
+
+
+def _bursts(inputs: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    return {
+        "bursts": names_in(
+            *(inputs[name] for name in ("reference", "secondary", "granules") if name in inputs)
+        )
+    }
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ class Scenes:
     direction: str
 
 
-@action("sentinel1.find_bursts", version=1, uses=("source",))
+@action("sentinel1.find_bursts", version=1, uses=("source",), takes=_bursts)
 def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> Scenes:
     """Look bursts up in the source's catalogue."""
     names = [BurstName.parse(name) for name in (*reference, *secondary)]
@@ -139,9 +146,11 @@ class Safes:
     ipf_version: str
 
 
-@action("sentinel1.fetch_safes", version=1, uses=("source",))
+@action("sentinel1.fetch_safes", version=1, uses=("source",), takes=_bursts)
 def fetch_safes(ctx: Context, *, catalog: Path, granules: list[str]) -> Safes:
     """Fetch bursts of one pass and write SAFE folders of them, annotation cut to the bursts."""
+    import shutil
+
     from isce2_recipe.sentinel1.safe import BurstInput, group_bursts, write_safe
 
     records = read_catalog(catalog)
@@ -191,6 +200,8 @@ def _fetch_bursts(ctx: Context, records: list[BurstRecord], folder: Path) -> lis
     workers = _DOWNLOADS.get(ctx.source.name, 1)
     if workers == 1:
         return [fetch(position) for position in range(len(records))]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(fetch, range(len(records))))
 
@@ -211,7 +222,7 @@ class Orbits:
     folder: Path
 
 
-@action("sentinel1.fetch_orbits", version=1, uses=("source",))
+@action("sentinel1.fetch_orbits", version=1, uses=("source",), takes=lambda _: {"orbits": ()})
 def fetch_orbits(ctx: Context, *, catalog: Path) -> Orbits:
     """Fetch an orbit file for every pass and check that it covers the bursts."""
     files = []
@@ -236,7 +247,7 @@ class AuxCal:
     folder: Path | None
 
 
-@action("sentinel1.fetch_aux_cal", version=1, uses=("source",))
+@action("sentinel1.fetch_aux_cal", version=1, uses=("source",), takes=lambda _: {"aux_cal": ()})
 def fetch_aux_cal(ctx: Context, *, catalog: Path, safes: list[Path]) -> AuxCal:
     """Fetch the calibration files that ISCE2 wants for data of version 002.36 of ESA's processor alone.
 

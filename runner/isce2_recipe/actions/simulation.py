@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from isce2_recipe.actions.base import Context, action
+from isce2_recipe.actions.base import Context, action, nothing
 from isce2_recipe.errors import InputError
 
 
@@ -22,7 +22,7 @@ class Truth:
     displacement: Path
 
 
-@action("simulation.write_truth", version=1, uses=("source",))
+@action("simulation.write_truth", version=1, uses=("source",), takes=nothing)
 def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
     """Write the displacement between two passes of a simulated scene."""
     from isce2_recipe.sources.catalog import read_granules

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isce2_recipe import __version__
-from isce2_recipe.actions.base import Context, Read, action
+from isce2_recipe.actions.base import Context, Read, action, names_in, nothing
 from isce2_recipe.errors import InputError
 from isce2_recipe.sentinel1 import slc_pairs
 from isce2_recipe.sources.base import SlcRecord
@@ -40,18 +40,27 @@ class Pair:
     swaths: list[int]
 
 
-def _check_names(inputs: Mapping[str, Any]) -> object:
-    return slc_pairs.check_slc_pair(
+def _pair(inputs: Mapping[str, Any]) -> Pair:
+    pair = slc_pairs.check_slc_pair(
         inputs["reference"], inputs["secondary"], inputs["polarization"], inputs["swaths"]
     )
+    return Pair(str(pair.reference), str(pair.secondary), pair.polarization, list(pair.swaths))
 
 
-@action("slc.check_pair", version=1, check=_check_names)
+@action("slc.check_pair", version=1, check=_pair, foresee=_pair)
 def check_pair(ctx: Context, *, reference: str, secondary: str, polarization: str, swaths: list[int]) -> Pair:
     """Check that two SLC names make a pair that can be processed, in a polarization that both have."""
-    pair = slc_pairs.check_slc_pair(reference, secondary, polarization, swaths)
+    pair = _pair(
+        {"reference": reference, "secondary": secondary, "polarization": polarization, "swaths": swaths}
+    )
     ctx.log.info("%s and %s, %s", pair.reference, pair.secondary, pair.polarization)
-    return Pair(str(pair.reference), str(pair.secondary), pair.polarization, list(pair.swaths))
+    return pair
+
+
+def _granules(inputs: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    return {
+        "slc": names_in(*(inputs[name] for name in ("reference", "secondary", "granule") if name in inputs))
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ class Scenes:
     direction: str
 
 
-@action("slc.find", version=1, uses=("source",))
+@action("slc.find", version=1, uses=("source",), takes=_granules)
 def find(ctx: Context, *, reference: str, secondary: str) -> Scenes:
     """Look two SLCs up in the source's catalogue and check that they show the same ground."""
     records = ctx.source.find_slcs([SlcName.parse(reference), SlcName.parse(secondary)], ctx.log)
@@ -123,7 +132,7 @@ class Safe:
     safe: Path
 
 
-@action("slc.fetch", version=1, uses=("source",))
+@action("slc.fetch", version=1, uses=("source",), takes=_granules)
 def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swaths: list[int]) -> Safe:
     """Fetch an SLC and keep of it the wanted swaths in the wanted polarization."""
     from isce2_recipe.sentinel1.archive import unpack_slc
@@ -185,7 +194,7 @@ def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> lis
     return [__version__, template_text(templates, read)]
 
 
-@action("slc.package", version=1, uses=("source", "engine"), fingerprint=_texts)
+@action("slc.package", version=1, uses=("source", "engine"), fingerprint=_texts, takes=nothing)
 def package(
     ctx: Context,
     *,
@@ -203,6 +212,7 @@ def package(
     unwrapper: str,
     grid: dict[str, Any] | None = None,
     grid_like: Path | None = None,
+    record: dict[str, Any] | None = None,
     name_style: str = "multi_burst",
 ) -> SlcProduct:
     """Geocoded product of an interferogram of two SLCs.
@@ -221,6 +231,8 @@ def package(
         Which pixels: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see `GridChoice`.
     grid_like : Path, optional
         A raster whose pixels to take instead.
+    record : dict, optional
+        What makes the run again, ``run.record``; the product carries it along.
     name_style : str
         ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's old name of such products.
     """
@@ -262,6 +274,7 @@ def package(
         source=ctx.source.name,
         readme=template_text(ctx.templates),
         grid=choice,
+        record=record,
         radar_layers=False,
     )
     made = make_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)

@@ -11,7 +11,6 @@ from typing import Any
 from isce2_recipe.actions.base import Context, Read, action
 from isce2_recipe.errors import InputError, RecipeError
 from isce2_recipe.expressions import has_expression
-from isce2_recipe.journal.files import text_digest
 from isce2_recipe.paths import data_folder
 
 
@@ -30,6 +29,8 @@ class Rendered:
 
 def _fingerprint(inputs: Mapping[str, Any], folders: tuple[Path, ...], read: Read) -> object:
     """The template's text and that of all it includes: they count as much as the values."""
+    from isce2_recipe.journal.files import text_digest
+
     return {name: text_digest(text) for name, text in _texts(str(inputs["template"]), folders, read).items()}
 
 
@@ -45,6 +46,9 @@ class _Later(str):
 
     def __iter__(self) -> Iterator[str]:
         yield str(self)
+
+    def __html__(self) -> str:
+        return str(self)
 
 
 def _or_later(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from isce2_recipe.errors import InputError, ParameterError, RecipeToolError, UsageError
+from isce2_recipe.errors import InputError, ParameterError, RecipeError, RecipeToolError, UsageError
 from isce2_recipe.recipe import available, load
 from isce2_recipe.recipe.document import parse
 from isce2_recipe.recipe.model import Parameter, Recipe
@@ -27,7 +27,7 @@ class RecipeCommand(click.Command):
         word = self._recipe_word(ctx, args)
         if word is not None:
             try:
-                ctx.meta[_RECIPE] = load(word)
+                ctx.meta[_RECIPE] = _load(word)
             except RecipeToolError:
                 if not ctx.resilient_parsing:
                     raise
@@ -81,6 +81,19 @@ class RecipeCommand(click.Command):
             formatter.write_paragraph()
             with formatter.indentation():
                 formatter.write_text(f"{recipe.name}: {recipe.summary}")
+
+
+def _load(word: str) -> Recipe:
+    """The recipe; where its grammar is wrong, all else that is wrong with it is told as well.
+
+    What is wrong beyond the grammar comes together with what is wrong with the values, once they are read.
+    """
+    try:
+        return load(word)
+    except RecipeError:
+        from isce2_recipe.actions.registry import load_registry
+
+        return load(word, load_registry())
 
 
 class ParameterOption(click.Option):
@@ -208,7 +221,7 @@ def _help(parameter: Parameter) -> str:
 def _show(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "none"}[value]
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value) or "empty"
 
 
 def given(
@@ -242,7 +255,9 @@ def _read_file(name: str) -> dict[str, Any]:
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise InputError(f"cannot read the parameters in '{name}': {exc}") from None
+        why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        hint = "give a YAML file of NAME: VALUE lines, or - to read them from standard input"
+        raise InputError(f"cannot read the parameters in '{name}': {why}", hint=hint) from None
     document = parse(text, name)
     if document.problems:
         from isce2_recipe.problems import render

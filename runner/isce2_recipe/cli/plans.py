@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from isce2_recipe.plan.forecast import Forecast, forecast, to_json
+from isce2_recipe.plan.forecast import NETWORK, Forecast, forecast, to_json
 from isce2_recipe.plan.project import Project
 from isce2_recipe.progress import duration
 from isce2_recipe.running.resources import disk_bytes, memory_bytes, words
@@ -55,7 +55,7 @@ def _needs(one: Forecast) -> str:
 def _details(one: Forecast) -> list[str]:
     lines = [f"{name}: {_short(value)}" for name, value in one.inputs.items()]
     for name, size in one.shows.get("downloads", ()):
-        lines.append(f"download {name}{f', {words(size)}' if size else ''}")
+        lines.append(f"download {name}, {words(size) if size else 'size not known'}")
     if "rendered" in one.shows:
         lines += ["", *(f"| {line}" for line in str(one.shows["rendered"]).splitlines()), ""]
     if "problem" in one.shows:
@@ -80,14 +80,34 @@ def _totals(project: Project, found: list[Forecast]) -> list[str]:
         lines.append(_enough("memory", memory, memory_bytes(), "this machine has"))
     if disk:
         lines.append(_enough("disk", disk, disk_bytes(project.workdir), "free are"))
-    downloads = [size for one in running for _, size in one.shows.get("downloads", ())]
-    if downloads:
-        known = [size for size in downloads if size]
-        lines.append(f"downloads: {len(downloads)} files, {words(sum(known))} of those whose size is known")
-    seconds = sum(one.seconds or 0.0 for one in running)
-    if seconds:
-        lines.append(f"time: {duration(seconds)}, by the last run here")
-    return lines
+    return [*lines, *_downloads(project, running), *_time(running)]
+
+
+def _downloads(project: Project, running: list[Forecast]) -> list[str]:
+    if not any("source" in project.graph.nodes[one.id].action.uses for one in running):
+        return []
+    if project.source_text.partition(":")[0] != NETWORK:
+        return [f"downloads: none, inputs come from {project.source_text}"]
+    sizes = [size for one in running for _, size in one.shows.get("downloads", ())]
+    if not sizes:
+        return ["downloads: none"]
+    known = [size for size in sizes if size]
+    said = (
+        f"{words(sum(known))} for the {len(known)} whose size is known"
+        if known
+        else "their size is not known"
+    )
+    return [f"downloads: {len(sizes)}, {said}{'' if known else ' before the catalogue has been asked'}"]
+
+
+def _time(running: list[Forecast]) -> list[str]:
+    timed = [one.seconds for one in running if one.seconds is not None]
+    if not running:
+        return []
+    if not timed:
+        return ["time: not known before a first run here"]
+    rest = f", and {len(running) - len(timed)} steps that never ran here" if len(timed) < len(running) else ""
+    return [f"time: {duration(sum(timed))} by the last run here{rest}"]
 
 
 def _enough(what: str, asked: float, there: float, phrase: str) -> str:
@@ -99,7 +119,7 @@ def _credentials(project: Project, found: list[Forecast]) -> dict[str, bool]:
     """Credentials the run needs, and whether they are there."""
     actions = project.graph.nodes
     uses = any(one.status == "run" and "source" in actions[one.id].action.uses for one in found)
-    if not uses or project.source_text.partition(":")[0] != "asf":
+    if not uses or project.source_text.partition(":")[0] != NETWORK:
         return {}
     from isce2_recipe.cli.health import has_earthdata_login
 

@@ -114,9 +114,11 @@ def _steps(recipe: Recipe) -> str:
     rows = []
     for step in recipe.steps:
         needs = sorted({*references([step.with_, step.when]).steps, *step.needs})
-        when = "" if step.when is True else f" Only when `{_cell(str(step.when).strip('{ }'))}`."
+        when = "" if step.when is True else f". Only when `{_cell(str(step.when).strip('{ }'))}`."
         after = ", ".join(f"`{name}`" for name in needs)
-        rows.append(f"| `{step.id}` | `{step.uses}` | {_cell(step_summary(step))}{when} | {after} |")
+        rows.append(
+            f"| `{step.id}` | `{step.uses}` | {_cell(step_summary(step)).rstrip('.')}{when} | {after} |"
+        )
     return "\n".join(["## Steps", "", "| Step | Uses | What it does | After |", "|---|---|---|---|", *rows])
 
 

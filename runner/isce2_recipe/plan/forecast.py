@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.expressions import ExpressionError, evaluate
 from isce2_recipe.journal.values import decode, encode
-from isce2_recipe.plan import decide
+from isce2_recipe.plan import decide, keys
+from isce2_recipe.plan.downloads import downloads
 from isce2_recipe.plan.folders import matcher
 from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.keys import Key
@@ -18,6 +20,9 @@ from isce2_recipe.plan.names import skipped_outputs
 from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.project import Project
 from isce2_recipe.recipe.units import amount
+
+NETWORK = "asf"
+"""The source that downloads."""
 
 _ANYWAY = "its condition is known once {step} is done"
 
@@ -43,7 +48,7 @@ class Forecast:
     seconds : float or None
         How long it took the last time.
     shows : dict
-        What its action can tell beforehand: ``rendered`` text, ``downloads``.
+        What its action can tell beforehand: ``rendered`` text, ``downloads`` as names with bytes or null.
     """
 
     id: str
@@ -67,6 +72,7 @@ class _Planner:
         self._steps = steps
         self._forced = forced
         self._known: dict[str, dict[str, Any]] = {}
+        self._foreseen: dict[str, dict[str, Any]] = {}
         self._skipped: set[str] = set()
         self._runs: dict[str, None] = {}
         self._matches = matcher(project.workdir, project.prints)
@@ -78,9 +84,10 @@ class _Planner:
 
     def _one(self, node: Node) -> Forecast:
         status, reason = self._verdict(node)
+        inputs = self._inputs(node)
         if status == "run":
             self._runs[node.id] = None
-        inputs = self._inputs(node)
+            self._foresee(node)
         return Forecast(
             node.id,
             node.step.uses,
@@ -96,7 +103,7 @@ class _Planner:
 
     def _verdict(self, node: Node) -> tuple[str, str]:
         try:
-            if not self._project.names.wanted(node, self._known):
+            if not self._project.names.wanted(node, self._tellable):
                 self._known[node.id] = skipped_outputs(node)
                 self._skipped.add(node.id)
                 return "skipped", "its condition is false"
@@ -135,10 +142,24 @@ class _Planner:
         self._known[node.id] = decode(project.history.done[node.id].outputs, project.workdir)
         return "cached", verdict.reason
 
+    def _foresee(self, node: Node) -> None:
+        """Note what a step will return, where its action can tell from its inputs alone."""
+        if node.action.foresee is None:
+            return
+        with suppress(KeyError, RecipeToolError):
+            inputs = keys.complete(node, self._project.names.inputs(node, self._tellable), self._project.base)
+            self._foreseen[node.id] = _as_dict(node.action.foresee(inputs))
+
+    @property
+    def _tellable(self) -> dict[str, dict[str, Any]]:
+        """Outputs of steps as they are or will be."""
+        return {**self._foreseen, **self._known}
+
     def _inputs(self, node: Node) -> dict[str, Any]:
-        steps = [name for name in node.references.steps if f"{node.scope.prefix}{name}" in self._known]
+        known = self._tellable
+        steps = [name for name in node.references.steps if f"{node.scope.prefix}{name}" in known]
         try:
-            names = self._project.names.scope(node.scope, self._known, steps)
+            names = self._project.names.scope(node.scope, known, steps)
         except (KeyError, RecipeToolError):
             return dict(node.step.with_)
         return {name: _partly(value, names) for name, value in node.step.with_.items()}
@@ -155,13 +176,21 @@ class _Planner:
         return None if done is None else float(done.facts.get("seconds", 0.0))
 
     def _shows(self, node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        shows: dict[str, Any] = {}
+        if "source" in node.action.uses and self._project.source_text.partition(":")[0] == NETWORK:
+            found = downloads(node.action, inputs)
+            shows |= {"downloads": found} if found else {}
         if node.action.preview is None:
-            return {}
+            return shows
         try:
             here = _relative(dict(inputs), self._project.workdir)
-            return dict(node.action.preview(here, self._project.templates))
+            return {**shows, **node.action.preview(here, self._project.templates)}
         except RecipeToolError as exc:
-            return {"problem": exc.message}
+            return {**shows, "problem": exc.message}
+
+
+def _as_dict(outputs: Any) -> dict[str, Any]:
+    return {one.name: getattr(outputs, one.name) for one in fields(outputs)}
 
 
 def _relative(value: Any, workdir: Path) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -81,6 +81,8 @@ class Setting:
         The source's fingerprint; the engine's name and version.
     read : callable
         Reads a text that a key depends on.
+    contents : callable
+        Files of the source's that hold what an action takes.
     """
 
     workdir: Path
@@ -90,6 +92,7 @@ class Setting:
     source: Callable[[], str]
     engine: Callable[[], str]
     read: Read
+    contents: Callable[[Mapping[str, Sequence[str]] | None], list[Path]]
 
 
 def make(
@@ -119,7 +122,7 @@ def make(
     InputError
         If an input file is missing.
     """
-    inputs = _complete(node, given, setting.base)
+    inputs = complete(node, given, setting.base)
     describe = _Describe(setting, states)
     described = {
         name: describe(value, _is_file(node.action.inputs[name].annotation), f"{name} of step {node.id}")
@@ -130,6 +133,9 @@ def make(
         parts["also"] = node.action.fingerprint(inputs, setting.templates, setting.read)
     if "source" in node.action.uses:
         parts["source"] = setting.source()
+        files = setting.contents(None if node.action.takes is None else node.action.takes(inputs))
+        if files:
+            parts["taken"] = describe(files, True, f"source of step {node.id}")
     if "engine" in node.action.uses:
         parts["engine"] = setting.engine()
     if folder is not None:
@@ -137,7 +143,7 @@ def make(
     return Key(json_digest(parts), parts, inputs, tuple(describe.files))
 
 
-def _complete(node: Node, given: Mapping[str, Any], base: Path) -> dict[str, Any]:
+def complete(node: Node, given: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """Inputs as the signature wants them, its defaults filled in."""
     found = {}
     for name, parameter in node.action.inputs.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,11 +22,10 @@ from isce2_recipe.plan import graph, keys
 from isce2_recipe.plan.folders import SharedFolder
 from isce2_recipe.plan.graph import Graph, Node
 from isce2_recipe.plan.names import Facts, Names, Outputs
+from isce2_recipe.plan.record import record
 from isce2_recipe.processes import boot_id
-from isce2_recipe.recipe.checking import check
-from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe
-from isce2_recipe.recipe.parameters import resolve_parameters
+from isce2_recipe.recipe.verifying import verify
 from isce2_recipe.sources.base import Source
 
 DEFAULT_SOURCE = "asf"
@@ -106,7 +105,13 @@ class Project:
     @cached_property
     def names(self) -> Names:
         """What expressions see."""
-        facts = Facts({"source": lambda: self.source.name, "engine": lambda: self.engine.name})
+        facts = Facts(
+            {
+                "source": lambda: self.source.name,
+                "engine": lambda: self.engine.name,
+                "record": lambda: record(self),
+            }
+        )
         return Names(self.graph, self.parameters, facts)
 
     @cached_property
@@ -142,7 +147,13 @@ class Project:
             lambda: self.source_label,
             lambda: self.engine_label,
             self._read,
+            self._contents,
         )
+
+    def _contents(self, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
+        """Files of the source's that a key depends on; only sources that are folders have such."""
+        contents = getattr(self.source, "contents", None)
+        return [] if contents is None else list(contents(wanted))
 
     def _read(self, path: Path) -> str | None:
         """A text a key depends on; what was looked at is kept."""
@@ -219,14 +230,11 @@ def make(
     Raises
     ------
     RecipeError
-        With everything wrong with the recipe.
+        With everything wrong with the recipe, its parameters' values and what its templates make of them.
     ParameterError
-        With everything wrong with the parameters.
+        With everything wrong, where that is the parameters' values alone.
     """
-    problems = [found for found in check(recipe, load_registry()) if found.severity == "error"]
-    if problems:
-        raise recipe_error(tuple(problems), recipe.texts())
-    parameters = resolve_parameters(recipe, given)
+    parameters = verify(recipe, load_registry(), given)
     chosen = {name: parameters[name] for name in given}
     return Project(recipe, parameters, chosen, workdir.absolute(), base.absolute(), source, engine)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -186,6 +186,13 @@ class Source(Protocol):
 
     def fingerprint(self) -> str:
         """Everything about the source that changes what it delivers; part of content keys."""
+
+    def contents(self, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
+        """Files of the user's that it may deliver, whose content is part of content keys too.
+
+        ``wanted`` has names by kind as an action ``takes`` them: none mean all of a kind, None everything.
+        Sources that have no such files need not have this method.
+        """
 
     def examine(self, needs: Needs, log: logging.Logger) -> list[Finding]:
         """What can be told, without large downloads, of whether it will deliver: everything, good and bad."""

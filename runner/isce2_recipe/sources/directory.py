@@ -16,10 +16,9 @@ Files may lie deeper in these folders, in DIR itself, or in zip archives.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -69,12 +68,14 @@ class DirectorySource:
         self.root = root.resolve()
 
     def fingerprint(self) -> str:
-        """Names, sizes and times of all that is there."""
-        there = sorted(path for path in self.root.rglob("*") if path.is_file())
-        listing = "\n".join(
-            f"{path.relative_to(self.root)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in there
-        )
-        return f"directory {hashlib.sha256(listing.encode()).hexdigest()}"
+        """That it is a folder; what is in it counts by `contents`."""
+        return self.name
+
+    def contents(self, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
+        """The files that may be of use, archives included; all without ``wanted``."""
+        from isce2_recipe.sources.directory_files import candidates
+
+        return candidates(self.root, wanted)
 
     def examine(self, needs: Needs, log: logging.Logger) -> list[Finding]:
         """Whether orbits, terrain and water mask are there."""

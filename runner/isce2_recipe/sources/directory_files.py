@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -79,6 +79,29 @@ def files(root: Path, kind: str) -> list[Found]:
         *(Found(path) for path in plain),
         *(Found(path, member) for path in archives for member in _members(path)),
     ]
+
+
+def candidates(root: Path, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
+    """Files that may hold what is wanted: names by kind, no names meaning all of a kind, None everything.
+
+    A file counts by its own name, by that of a folder it lies in, and as an archive by what is in it.
+    """
+    if wanted is None:
+        return sorted(_below(root, deep=True))
+    found = {
+        path
+        for kind, names in wanted.items()
+        for place in (root / kind, root)
+        for path in _below(place, deep=place != root)
+        if not names or _holds(path, place, tuple(name.lower() for name in names))
+    }
+    return sorted(found)
+
+
+def _holds(path: Path, place: Path, names: tuple[str, ...]) -> bool:
+    inside = _members(path) if path.suffix.lower() == ".zip" else []
+    parts = [*path.relative_to(place).parts, *(PurePosixPath(member).name for member in inside)]
+    return any(part.lower().startswith(names) for part in parts)
 
 
 def find(root: Path, kind: str, *names: str) -> Found | None:

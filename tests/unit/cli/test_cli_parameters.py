@@ -106,6 +106,46 @@ def test_what_is_wrong_is_said_with_its_exit_code(
     assert said in capsys.readouterr().err
 
 
+def test_all_that_is_wrong_with_recipe_values_and_templates_comes_in_one_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("two.yml").write_text(
+        "recipe: 1\nname: two\nsummary: Wrong.\nparameters:\n"
+        "  strength: {type: number, default: 0.5, description: S.}\n"
+        "  n: {type: integer, minimum: 1, default: 1, description: N.}\n"
+        "steps:\n"
+        "  - id: config\n    uses: template.render\n"
+        "    with: {template: a.xml.j2, to: a.xml, values: {strength: '{{ strength }}'}}\n"
+        "  - id: other\n    uses: template.rendr\n    with: {template: '{{ nn }}'}\n"
+    )
+    Path("a.xml.j2").write_text(
+        "<topsApp><component name='topsinsar'>\n<property name='filter strength'>{{ strength }}</property>\n"
+        "</component></topsApp>\n"
+    )
+    assert main(["plan", "two.yml", "--n", "0"]) == 1
+    said = capsys.readouterr().err
+    for words in (
+        "two.yml:12:11: there is no action 'template.rendr'",
+        "no parameter or variable 'nn'",
+        "n must be",
+    ):
+        assert words in said
+    text = Path("two.yml").read_text()
+    Path("two.yml").write_text(text.replace("recipe: 1\n", "recipe: 1\nstepz: []\n"))
+    assert main(["plan", "two.yml"]) == 1
+    said = capsys.readouterr().err
+    assert "unexpected key 'stepz'" in said
+    assert "there is no action 'template.rendr'" in said
+    Path("two.yml").write_text(text.partition("  - id: other")[0])
+    assert main(["plan", "two.yml", "--strength", "0.4"]) == 0
+    capsys.readouterr()
+    Path("a.xml.j2").write_text(Path("a.xml.j2").read_text().replace("filter strength", "swaths"))
+    assert main(["plan", "two.yml", "--strength", "0.4"]) == 1
+    said = capsys.readouterr().err
+    assert "line 2 of template a.xml.j2, value 'strength' from strength" in " ".join(said.split())
+
+
 def test_help_lists_parameters(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", str(recipe), "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -178,11 +179,27 @@ def test_water_mask_tiles_are_taken_or_named(source, out):
     assert "https://asf-dem-west.s3.amazonaws.com/WATER_MASK/TILES/n25e055.tif" in caught.value.hint
 
 
-def test_the_fingerprint_changes_with_the_files(source):
-    before = source.fingerprint()
-    assert source.fingerprint() == before
-    (source.root / "dem" / "new.tif").touch()
-    assert source.fingerprint() != before
+def _names(source, wanted):
+    return [str(path.relative_to(source.root)) for path in source.contents(wanted)]
+
+
+def test_what_a_step_takes_are_the_files_that_may_hold_it(source):
+    for name in ("a", "b"):
+        (source.root / "bursts" / f"{name}.tiff").write_text(name)
+    (source.root / "dem" / "deep").mkdir()
+    (source.root / "dem" / "deep" / "terrain.tif").touch()
+    (source.root / "A.xml").touch()
+    (source.root / "slc" / "x.SAFE").mkdir(parents=True)
+    (source.root / "slc" / "x.SAFE" / "manifest.safe").touch()
+    for archive, member in (("other.zip", "c.tiff"), ("batch.zip", "download/b.tiff")):
+        with zipfile.ZipFile(source.root / "bursts" / archive, "w") as file:
+            file.writestr(member, "inside")
+    assert _names(source, {"bursts": ["a"]}) == ["A.xml", "bursts/a.tiff"]
+    assert _names(source, {"bursts": ["b"]}) == ["bursts/b.tiff", "bursts/batch.zip"]
+    assert _names(source, {"dem": ()}) == ["A.xml", "dem/deep/terrain.tif"]
+    assert _names(source, {"slc": ["x"], "dem": ["nothing"]}) == ["slc/x.SAFE/manifest.safe"]
+    assert _names(source, {}) == []
+    assert len(_names(source, None)) == 7
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""What a plan tells of downloads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from isce2_recipe.actions.registry import load_registry
+from isce2_recipe.plan.downloads import downloads
+from support.runs import call
+
+OLDER = "S1_136231_IW2_20200604T022312_VV_7C85-BURST"
+NEWER = "S1_136231_IW2_20200616T022313_VV_5D11-BURST"
+ACTIONS = load_registry()
+
+
+def test_sizes_come_from_the_catalogue_where_it_is_there(tmp_path: Path) -> None:
+    catalog = tmp_path / "bursts.json"
+    catalog.write_text(json.dumps([{"name": OLDER, "bytes": 147_000_000}, {"name": NEWER, "bytes": None}]))
+    inputs = {"catalog": catalog, "granules": [OLDER, NEWER]}
+    assert downloads(ACTIONS["sentinel1.fetch_safes"], inputs) == [
+        (f"{OLDER}.tiff", 147_000_000),
+        (f"{OLDER}.xml", None),
+        (f"{NEWER}.tiff", None),
+        (f"{NEWER}.xml", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("action", "inputs", "expected"),
+    [
+        ("slc.fetch", {"granule": "S1A_X"}, ["S1A_X.zip"]),
+        ("alos.fetch_scene", {"scene": "ALPSRP1"}, ["ALPSRP1-L1.0.zip"]),
+        ("sentinel1.fetch_safes", {"granules": "{{ steps.pair.reference }}"}, ["bursts"]),
+        ("dem.fetch", {}, ["terrain tiles", "the geoid around the scene"]),
+        ("sentinel1.find_bursts", {"reference": [OLDER]}, []),
+        ("product.insar_tops", {}, []),
+    ],
+)
+def test_names_as_far_as_they_are_known(action: str, inputs: dict[str, object], expected: list[str]) -> None:
+    assert downloads(ACTIONS[action], inputs) == [(name, None) for name in expected]
+
+
+def _plan(tmp_path: Path, *words: str) -> str:
+    done = call("plan", "insar_tops_burst", "--reference", OLDER, "--secondary", NEWER, *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_first_plan_asks_no_network_and_says_what_it_cannot_know(tmp_path: Path) -> None:
+    said = _plan(tmp_path)
+    assert f"download {OLDER}.tiff, size not known" in said
+    assert "downloads: 9, their size is not known before the catalogue has been asked" in said
+    assert "credentials: Earthdata login" in said
+    assert '<property name="swaths">[2]</property>' in said  # foreseen: the names alone tell
+    assert "time: not known before a first run here" in said
+
+
+def test_other_sources_download_nothing(tmp_path: Path) -> None:
+    said = _plan(tmp_path, "--source", "simulated")
+    assert "downloads: none, inputs come from simulated" in said
+    assert "download S1" not in said
+    assert "credentials" not in said
