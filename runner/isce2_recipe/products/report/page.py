@@ -110,17 +110,21 @@ def _values(
     product, run = scene.product, _told(material.run)
     line = sections.profile_line(scene)
     large, small = frame(scene.grid, LARGE), frame(scene.grid, SMALL)
-    figures = [
-        {"view": view, "svg": map_svg(view, small, SMALL)} for view in shown if view.name != "displacement"
-    ]
     hero = next(view for view in shown if view.name == "displacement")
+    # A tall map would leave half of the page empty; it goes in line with the others.
+    wide = large.width > SMALL
+    figures = [
+        {"view": view, "svg": map_svg(view, small, SMALL, line if view is hero else None)}
+        for view in shown
+        if not (wide and view is hero)
+    ]
     verdicts = judge(quality, material.limits)
     return {
         "name": product.name,
         "facts": _facts(product, material.orbits),
         "simulated": product.tags.get("INPUTS") == "simulated" or material.truth is not None,
         "quality": quality,
-        "hero": {"view": hero, "svg": map_svg(hero, large, LARGE, line)},
+        "hero": {"view": hero, "svg": map_svg(hero, large, LARGE, line)} if wide else None,
         "figures": figures,
         "truth_figures": [{"view": view, "svg": map_svg(view, small, SMALL)} for view in compared],
         "charts": sections.charts(scene, quality),
