@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import click
 
-from isce2_recipe import errors
+from isce2_recipe import engines, errors
 from isce2_recipe.cli.parameters import RecipeCommand, RecipeType, given, recipe_of
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.journal.files import json_digest
@@ -86,7 +86,10 @@ def plan_command(ctx: click.Context, /, **options: Any) -> int:
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.pass_context
 def run_command(ctx: click.Context, /, **options: Any) -> int:
-    """Run a recipe."""
+    """Run a recipe: a YAML file, or the name of one that `isce2-recipe list` shows.
+
+    `isce2-recipe run RECIPE --help` lists the recipe's parameters, which are options too.
+    """
     redact = redactor(known_secrets(os.environ))
     project = make_project(ctx, options)
     if options["dry_run"]:
@@ -98,6 +101,7 @@ def run_command(ctx: click.Context, /, **options: Any) -> int:
 
 def make_project(ctx: click.Context, options: Mapping[str, Any]) -> Project:
     """What the options ask for."""
+    engines.check_name(options["engine"])
     base = Path.cwd()
     recipe = recipe_of(ctx)
     chosen = given(ctx, options["settings"], options["params"], dict(options))

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from isce2_recipe.engines.base import Engine
 from isce2_recipe.errors import EngineMissing, UsageError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 _PLUGINS = "isce2_recipe.engines"
 _KNOWN = ("auto", "isce2", "builtin")
@@ -30,13 +34,31 @@ def open_engine(text: str, say: Callable[[str], None] = lambda _text: None) -> E
     EngineMissing
         If ISCE2 is asked for by name and is not installed or does not work.
     """
+    check_name(text)
     if text == "builtin":
         return _builtin()
     if text == "isce2":
         return _isce2()
     if text == "auto":
         return _auto(say)
-    return _plugin(text)
+    engine: Engine = _plugins()[text].load()()
+    return engine
+
+
+def check_name(text: str) -> None:
+    """See that there is an engine of that name, without opening it.
+
+    Raises
+    ------
+    UsageError
+        If there is not.
+    """
+    if text in _KNOWN or text in (plugins := _plugins()):
+        return
+    known = [*_KNOWN, *plugins]
+    close = difflib.get_close_matches(text, known, 1)
+    hint = f"did you mean {close[0]}?" if close else f"known engines: {', '.join(known)}"
+    raise UsageError(f"there is no engine '{text}'", hint=hint)
 
 
 def _builtin() -> Engine:
@@ -61,14 +83,7 @@ def _auto(say: Callable[[str], None]) -> Engine:
     return engine
 
 
-def _plugin(name: str) -> Engine:
+def _plugins() -> dict[str, EntryPoint]:
     from importlib.metadata import entry_points
 
-    plugins = {each.name: each for each in entry_points(group=_PLUGINS)}
-    if name in plugins:
-        engine: Engine = plugins[name].load()()
-        return engine
-    known = [*_KNOWN, *plugins]
-    close = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {close[0]}?" if close else f"known engines: {', '.join(known)}"
-    raise UsageError(f"there is no engine '{name}'", hint=hint)
+    return {each.name: each for each in entry_points(group=_PLUGINS)}

@@ -67,6 +67,11 @@ _EXPLANATIONS = {
     "Cannot open PICKLE/": "the step before has not been run in this folder; start at an earlier one",
     "No module named": "ISCE2's Python or a package it needs is not the one it was installed with",
     "MemoryError": "give the run more memory",
+    # Icu takes images in patches and finds none in one of up to 264 lines (mroipac/icu/src/icu.F).
+    "number of patches:                                  0": (
+        "ISCE2 leaves the coherence empty for an interferogram of fewer than 265 looked lines; take fewer "
+        "azimuth looks, more bursts, or --engine builtin"
+    ),
 }
 
 

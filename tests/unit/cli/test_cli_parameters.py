@@ -94,9 +94,10 @@ def test_values_from_files(recipe: Path, capsys: pytest.CaptureFixture[str]) -> 
         (["--set", "lokks=20x4"], 1, "did you mean 'looks'?"),
         (["--set", "looks"], 2, "--set wants NAME=VALUE"),
         (["--lokks", "20x4"], 2, "--looks"),
-        (["--params", "none.yml"], 1, "cannot read the parameters in 'none.yml'"),
+        (["--params", "none.yml"], 1, "cannot read the parameters in 'none.yml': No such file"),
         (["--until", "nothing"], 1, "no step 'nothing'"),
-        (["--source", "nowhere", "--engine", "none"], 0, ""),
+        (["--source", "nowhere"], 0, ""),
+        (["--engine", "none"], 2, "there is no engine 'none'"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_exit_code(

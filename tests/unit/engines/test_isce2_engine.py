@@ -69,7 +69,9 @@ SCRIPT = f"#!{sys.executable}\n" + textwrap.dedent(
         for name in WRITES.get(step, []):
             path = pathlib.Path(name)
             path.parent.mkdir(exist_ok=True)
-            path.write_text("" if trouble == "empty" else "x")
+            path.write_text("" if trouble in ("empty", "small") else "x")
+        if trouble == "small":
+            print("     number of patches:                                  0")
         if trouble != "idle":
             pathlib.Path("PICKLE").mkdir(exist_ok=True)
             pathlib.Path("PICKLE", step).write_text(str(time.time_ns()))
@@ -188,6 +190,13 @@ def test_code_0_without_the_promised_files_is_a_failure(bench, step, kind, lacki
     with pytest.raises(EngineFailed) as caught:
         bench.run()
     assert lacking in str(caught.value)
+
+
+def test_an_interferogram_too_small_for_isce2_is_explained(bench):
+    bench.trouble("filter", "small")
+    with pytest.raises(EngineFailed) as caught:
+        bench.run()
+    assert "fewer than 265 looked lines" in caught.value.hint
 
 
 def test_state_of_an_earlier_run_does_not_count(bench):
