@@ -158,6 +158,8 @@ def _folder(path: Path) -> Path:
         return path.with_suffix("")
     if path.is_file() and path.suffix != ".zip":
         return path.parent
+    if path.is_file():
+        raise InputError(f"{path} is an archive", hint="unzip it, and give the folder that comes out of it")
     if not path.is_dir():
         raise InputError(
             f"there is no product at {path}", hint="give a product's folder or a finished run's folder"

@@ -154,3 +154,13 @@ def test_what_is_no_product_is_said(tmp_path):
         open_product(tmp_path)
     with pytest.raises(InputError, match="there is no product"):
         open_product(tmp_path / "nowhere")
+
+
+def test_an_archive_alone_is_to_be_unzipped(product):
+    archive = product.with_suffix(".zip")
+    archive.write_bytes(b"PK")
+    assert open_product(archive).folder == product
+    lonely = product.parent / "lonely.zip"
+    archive.rename(lonely)
+    with pytest.raises(InputError, match="is an archive"):
+        open_product(lonely)

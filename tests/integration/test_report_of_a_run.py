@@ -1,0 +1,62 @@
+"""Quality, report and limits of a whole run, by the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from lxml import html
+
+from support.main_job import run_job
+
+pytestmark = pytest.mark.slow
+
+LIMITS = "quality_limits={min_valid_fraction: 0.5, max_rms_mm: 0.0001}"
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory):
+    """A run that asks for more than radar can give."""
+    return run_job(tmp_path_factory.mktemp("limits") / "run", "--set", LIMITS)
+
+
+def test_a_product_below_the_limits_ends_the_run_with_3(failed):
+    assert failed.code == 3
+    assert "step accept: the product is not good enough: the RMS difference from the truth" in failed.message
+    assert "min_valid_fraction" not in failed.message.partition("hint:")[0]
+
+
+def test_the_quality_is_there_all_the_same(failed):
+    quality = json.loads((failed.workdir / "quality" / "quality.json").read_text())
+    assert quality["coverage"]["valid_fraction"] > 0.95
+    assert quality["truth"]["wrong_cycles"] == 0
+    assert quality["seams"] == []
+
+
+def test_the_report_tells_of_the_run(failed):
+    page = html.fromstring((failed.workdir / "report" / "report.html").read_text(encoding="utf-8"))
+    (table,) = page.xpath("//table[caption='Steps']")
+    rows = {row.xpath("./th")[0].text: row.xpath("./td//text()") for row in table.xpath(".//tbody/tr")}
+    assert rows["unwrap"][1] == "done" and rows["unwrap"][2].endswith(" s")
+    assert rows["unwrap"][3].endswith("MB")
+    assert rows["unmask"][1] == "skipped"
+    assert rows["report"][1] == "this page"
+    assert rows["accept"][1] == "to do"
+    command = page.xpath("//pre")[0].text
+    assert command.startswith("isce2-recipe run insar_tops_burst --source simulated:")
+    assert "--engine builtin" in command and "--set 'quality_limits=" in command
+    assert "precise (POEORB)" in page.text_content()
+
+
+def test_a_warning_lets_the_run_go_on(failed):
+    again = run_job(failed.workdir, "--set", LIMITS, "--set", "low_quality=warn")
+    assert again.code == 0, again.said
+    assert again.output("limits").startswith("warning: the RMS difference from the truth in mm is")
+    assert again.output("report").endswith("report/report.html")
+    assert "unwrap: started" not in again.said
+
+
+def test_limits_have_names(tmp_path):
+    wrong = run_job(tmp_path / "run", "--set", "quality_limits={min_valid: 1}")
+    assert wrong.code == 1 and "did you mean 'min_valid_fraction'" in wrong.said
+    assert not (tmp_path / "run").exists()
