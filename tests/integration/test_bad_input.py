@@ -207,31 +207,26 @@ def _can_mount(folder: Path) -> bool:
     return done.returncode == 0
 
 
-@pytest.mark.slow
-def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
+def on_a_small_disk(tmp_path, size):
+    """The main job on a disk of its own, and what was left of it."""
     if not _can_mount(tmp_path):
         pytest.skip("this machine lets nobody mount a small file system")
-    command = [
-        sys.executable,
-        "-m",
-        "isce2_recipe",
-        "run",
-        "insar_tops_burst",
-        "--workdir",
-        "run",
-        "--source",
-        SMALL,
-    ]
-    command += ["--engine", "builtin", "--reference", REFERENCE, "--secondary", SECONDARY]
+    words = [sys.executable, "-m", "isce2_recipe", "run", "insar_tops_burst", "--workdir", "run"]
+    words += ["--source", SMALL, "--engine", "builtin", "--reference", REFERENCE, "--secondary", SECONDARY]
     script = (
-        'mount -t tmpfs -o size=3m tmpfs "$1" && cd "$1" && shift && { "$@"; echo "code $?"; ls run/scenes; }'
+        'mount -t tmpfs -o size=$1 tmpfs "$2" && cd "$2" && shift 2 && { "$@"; echo "code $?"; ls run run/*; }'
     )
-    done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", script, "sh", str(tmp_path), *command],
+    return subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script, "sh", size, str(tmp_path), *words],
         check=False,
         capture_output=True,
         text=True,
     )
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
+    done = on_a_small_disk(tmp_path, "60m")
     assert "code 3" in done.stdout, done.stderr
     assert (
         "the disk is full" in done.stderr and "hint: make room and run the same command again" in done.stderr
@@ -239,3 +234,15 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
     assert "resume with: " in done.stderr
     assert "Traceback" not in done.stderr
     assert "bursts.json" in done.stdout
+    assert "S1A_IW_SLC__1SSV_20200604" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_disk_too_small_for_the_inputs_is_said_before_they_are_fetched(tmp_path):
+    done = on_a_small_disk(tmp_path, "3m")
+    assert "code 1" in done.stdout, done.stderr
+    assert "the inputs alone take 26 MB" in done.stderr
+    assert "free are 3 MB" in done.stderr
+    assert "--workdir" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "bursts.json" in done.stdout and ".SAFE" not in done.stdout
