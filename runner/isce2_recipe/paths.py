@@ -42,6 +42,9 @@ WATER_MASK = "water_mask.tif"
 QUALITY = "quality.json"
 REPORT = "report.html"
 
+# Of a product, behind its name.
+PRODUCT_RECORD = "_run.json"
+
 # Of this package.
 _PACKAGE = Path(__file__).resolve().parent
 

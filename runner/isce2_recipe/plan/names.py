@@ -19,12 +19,12 @@ Outputs = Mapping[str, Mapping[str, Any]]
 
 
 class Facts(Mapping[str, Any]):
-    """``run.source`` and ``run.engine``, found out when first read."""
+    """``run.source``, ``run.engine`` and ``run.record``, found out when first read."""
 
-    def __init__(self, readers: Mapping[str, Callable[[], str]]) -> None:
+    def __init__(self, readers: Mapping[str, Callable[[], Any]]) -> None:
         self._readers = readers
 
-    def __getitem__(self, name: str) -> str:
+    def __getitem__(self, name: str) -> Any:
         return self._readers[name]()
 
     def __iter__(self) -> Iterator[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from isce2_recipe import __version__
-from isce2_recipe.paths import MERGED, TOPS_PROC
+from isce2_recipe.paths import MERGED, PRODUCT_RECORD, TOPS_PROC
 from isce2_recipe.products import parameter_file
 from isce2_recipe.products.archive import write_zip
 from isce2_recipe.products.browse import write_browse
@@ -49,6 +51,8 @@ class Ingredients:
         Whether a product of one burst carries layers in radar geometry, from which bursts are merged.
     grid : GridChoice
         Pixels of the map.
+    record : mapping, optional
+        What makes the run again, as JSON.
     """
 
     folder: Path
@@ -64,6 +68,7 @@ class Ingredients:
     readme: str
     radar_layers: bool = True
     grid: GridChoice = COMMON
+    record: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +102,15 @@ class Wanted:
         ESA's numbers of what it is made of.
     acquisition : Acquisition
         What catalogues are told.
+    record : mapping, optional
+        What makes the run again, as JSON.
     """
 
     processing: Processing
     grid: GridChoice
     bursts: Sequence[tuple[int, int]]
     acquisition: Acquisition
+    record: Mapping[str, Any] | None = None
 
 
 def make_product(
@@ -130,7 +138,9 @@ def make_product(
     sources = layer_sources(ingredients.folder / MERGED, ingredients.dem, ingredients.water_mask)
     tags = _tags(name, ingredients)
     bursts = [(number_of(burst), burst.swath) for burst in ingredients.reference_bursts]
-    wanted = Wanted(ingredients.processing, ingredients.grid, bursts, _acquisition(ingredients))
+    wanted = Wanted(
+        ingredients.processing, ingredients.grid, bursts, _acquisition(ingredients), ingredients.record
+    )
     return assemble(name, out, sources, wanted, tags, write_texts, threads, progress)
 
 
@@ -171,9 +181,18 @@ def assemble(
     progress(0.7, "side files")
     write_texts(prefix, grid)
     write_browse(layers["unw_phase"], prefix)
+    if wanted.record is not None:
+        _write_record(prefix, wanted.record)
     write_item(prefix, grid, wanted.acquisition, processing)
     progress(0.9, "archive")
     return InsarProduct(directory, write_zip(directory), layers)
+
+
+def _write_record(prefix: Path, record: Mapping[str, Any]) -> None:
+    """What ``isce2-recipe rerun`` reads."""
+    told = {"isce2_recipe": __version__, **record}
+    path = prefix.with_name(f"{prefix.name}{PRODUCT_RECORD}")
+    path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _acquisition(ingredients: Ingredients) -> Acquisition:

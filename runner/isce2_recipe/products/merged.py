@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from isce2_recipe import __version__
 from isce2_recipe.paths import MERGED
@@ -45,6 +46,8 @@ class MergedIngredients:
         Template of the README.
     grid : GridChoice
         Pixels of the map.
+    record : mapping, optional
+        What makes the run again, as JSON.
     """
 
     folder: Path
@@ -56,6 +59,7 @@ class MergedIngredients:
     source: str
     readme: str
     grid: GridChoice = COMMON
+    record: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,9 @@ def make_merged_product(
         "SECONDARY": " ".join(str(product.secondary) for product in ingredients.products),
     }
     bursts = [(product.reference.relative_burst, product.reference.swath) for product in ingredients.products]
-    wanted = Wanted(ingredients.processing, ingredients.grid, bursts, _acquisition(ingredients))
+    wanted = Wanted(
+        ingredients.processing, ingredients.grid, bursts, _acquisition(ingredients), ingredients.record
+    )
     return assemble(name, out, sources, wanted, tags, write_texts, threads, progress)
 
 

@@ -43,7 +43,13 @@ _EXTENSIONS = [f"https://stac-extensions.github.io/{name}/{v}/schema.json" for n
 _GRANULES = "https://cmr.earthdata.nasa.gov/search/granules.umm_json?provider=ASF&readable_granule_name="
 _DEM = "https://doi.org/10.5270/ESA-c5d3d65"  # Copernicus DEM
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-_MEDIA = {".tif": _COG, ".png": "image/png", ".txt": "text/plain", ".kmz": "application/vnd.google-earth.kmz"}
+_MEDIA = {
+    ".tif": _COG,
+    ".png": "image/png",
+    ".txt": "text/plain",
+    ".json": "application/json",
+    ".kmz": "application/vnd.google-earth.kmz",
+}
 _ROLES = {
     "unw_phase": ["data", "phase", "unwrapped_phase"],
     "wrapped_phase": ["data", "phase"],

@@ -18,7 +18,7 @@ from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
 from isce2_recipe.recipe.schema import did_you_mean, show
 
-RUN_FACTS: dict[str, Any] = {"source": str, "engine": str}
+RUN_FACTS: dict[str, Any] = {"source": str, "engine": str, "record": dict[str, Any]}
 """What ``run.`` knows in expressions."""
 
 

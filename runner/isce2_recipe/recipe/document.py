@@ -257,3 +257,21 @@ _SUSPECTS: tuple[tuple[Callable[[str], bool], str], ...] = (
         "a tab in the indentation: YAML wants spaces",
     ),
 )
+
+
+def dump(data: Any) -> str:
+    """A value as YAML that our reader understands as it was meant."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):  # type: ignore[misc]
+        """Quotes every text that would be read as something else."""
+
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+            return True
+
+    def text(dumper: yaml.SafeDumper, value: str) -> Any:
+        style = "|" if "\n" in value else None if isinstance(resolve_scalar(value), str) else '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110))

@@ -49,7 +49,7 @@ def namespace(scope: Scope, parameters: Mapping[str, Any] | None = None) -> Samp
         Values of all parameters; their defaults, or stand-ins, where there are none.
     """
     recipe = scope.recipe
-    names: dict[str, Any] = {"run": dict.fromkeys(RUN_FACTS, "simulated")}
+    names: dict[str, Any] = {"run": {**dict.fromkeys(RUN_FACTS, "simulated"), "record": {}}}
     known: set[str] = set()
     for name, parameter in recipe.parameters.items():
         names[name] = _parameter(parameter.schema) if parameters is None else parameters[name]

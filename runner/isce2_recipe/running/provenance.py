@@ -17,7 +17,9 @@ from isce2_recipe.journal.files import json_digest, text_digest
 from isce2_recipe.journal.values import encode
 from isce2_recipe.paths import RESOLVED_RECIPE, RUN_RECORD, data_folder
 from isce2_recipe.plan.project import Project
+from isce2_recipe.plan.record import resolved
 from isce2_recipe.processes import host_name
+from isce2_recipe.recipe.document import dump
 from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.redact import MASK
 
@@ -120,21 +122,12 @@ def _shown(project: Project) -> dict[str, Any]:
 
 def _resolved(project: Project) -> dict[str, Any]:
     """The recipe with every parameter's value as its default."""
-    data = dict(project.recipe.document.data)
-    parameters = {name: dict(schema) for name, schema in data.get("parameters", {}).items()}
-    required = list(data.get("required", ()))
-    for name, value in project.parameters.items():
-        if project.recipe.parameters[name].secret:
-            continue
-        if value is not None or project.recipe.parameters[name].has_default:
-            parameters[name]["default"] = value
-            required = [other for other in required if other != name]
-    if parameters:
-        data["parameters"] = parameters
-    data.pop("required", None)
-    if required:
-        data["required"] = required
-    return data
+    values = {
+        name: value
+        for name, value in project.parameters.items()
+        if not project.recipe.parameters[name].secret
+    }
+    return resolved(project.recipe, values)
 
 
 def _head(project: Project) -> str:
@@ -151,26 +144,6 @@ def rerun_command(project: Project) -> str:
     words = ["isce2-recipe", "run", str(project.workdir / RESOLVED_RECIPE), "--workdir", str(project.workdir)]
     words += ["--source", project.source_text, "--engine", project.engine_text]
     return shlex.join(words)
-
-
-def dump(data: Any) -> str:
-    """A value as YAML that our reader understands as it was meant."""
-    import yaml
-
-    from isce2_recipe.recipe.document import resolve_scalar
-
-    class Dumper(yaml.SafeDumper):  # type: ignore[misc]
-        """Quotes every text that would be read as something else."""
-
-        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-            return True
-
-    def text(dumper: yaml.SafeDumper, value: str) -> Any:
-        style = "|" if "\n" in value else None if isinstance(resolve_scalar(value), str) else '"'
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-    Dumper.add_representer(str, text)
-    return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110))
 
 
 def _copy_parts(recipe: Recipe, folder: Path) -> None:
