@@ -1,0 +1,3 @@
+"""A constant."""
+
+GDT_Byte = 1
