@@ -1,7 +1,8 @@
 """Geometry solved on a grid of every second line and eighth sample, and brought to every pixel.
 
-The grid is about as fine as a 30 m DEM, so that nothing of the terrain is lost; what is interpolated is
-smooth. It reaches one node before the burst and two after it, which cubic interpolation reads.
+The grid is about as fine as a 30 m DEM; where the ground has a crease, such as a shore, pixels between nodes
+are then put back onto it. It reaches one node before the burst and two after it, which cubic interpolation
+reads.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
-from isce2_recipe.sar.zero_doppler import geo2rdr, solve_look, sphere_look, state
+from isce2_recipe.sar.ellipsoid import WGS84_A_M, WGS84_E2, geodetic_to_ecef
+from isce2_recipe.sar.zero_doppler import geo2rdr, sample_dem, solve_look, sphere_look, state
 
 Float = NDArray[np.float64]
 
@@ -24,6 +25,11 @@ SAMPLE_STEP = 8
 LATITUDE, LONGITUDE, HEIGHT, INCIDENCE, AZIMUTH = range(5)
 # Planes of an offset grid.
 RANGE, ALONG = range(2)
+
+# How far interpolation may leave a pixel above or below the ground, metres, and how far it is moved at most.
+_ON_GROUND_M = 0.01
+_REACH_M = 20.0
+_SETTLING_STEPS = 5
 
 
 def grid_shape(lines: int, samples: int) -> tuple[int, int]:
@@ -174,3 +180,44 @@ def upsample(grid: Float, first_line: int, line_weights: Float, sample_weights: 
                 out[i, p + n * across] = (
                     a * column[n] + b * column[n + 1] + g * column[n + 2] + d * column[n + 3]
                 )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def settle(dem: NDArray[np.float32], dem_origin: tuple[float, float, float, float], planes: Float) -> None:
+    """Put pixels that interpolation left above or below the ground back onto it, at the same slant range.
+
+    Parameters
+    ----------
+    dem, dem_origin
+        As for `solve_rows`.
+    planes : ndarray, shape (5, lines, samples)
+        As `solve_rows` has them; the first three are changed.
+    """
+    lat0, lon0, dlat, dlon = dem_origin
+    radians = math.pi / 180.0
+    for i in range(planes.shape[1]):
+        for j in range(planes.shape[2]):
+            lat, lon, height = planes[0, i, j] * radians, planes[1, i, j] * radians, planes[2, i, j]
+            miss = sample_dem(dem, lat0, lon0, dlat, dlon, lat, lon) - height
+            if abs(miss) < _ON_GROUND_M:
+                continue
+            # A metre higher is as far as this from the satellite's foot, at the same slant range.
+            away = 1.0 / math.tan(planes[3, i, j] * radians)
+            towards = (planes[4, i, j] + 90.0) * radians
+            w = 1.0 - WGS84_E2 * math.sin(lat) ** 2
+            across = WGS84_A_M / math.sqrt(w)
+            north = -math.sin(towards) * away * w / (across * (1.0 - WGS84_E2))
+            east = -math.cos(towards) * away / (across * math.cos(lat))
+            old, old_miss, rise, left = 0.0, miss, miss, miss
+            for _ in range(_SETTLING_STEPS):
+                ground = sample_dem(dem, lat0, lon0, dlat, dlon, lat + rise * north, lon + rise * east)
+                left = ground - height - rise
+                if abs(left) < _ON_GROUND_M or left == old_miss:
+                    break
+                step = -left * (rise - old) / (left - old_miss)
+                old, old_miss = rise, left
+                rise += step
+            if abs(left) < _ON_GROUND_M and abs(rise) < _REACH_M:
+                planes[0, i, j] += rise * north / radians
+                planes[1, i, j] += rise * east / radians
+                planes[2, i, j] += rise

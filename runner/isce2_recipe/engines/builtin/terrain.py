@@ -37,6 +37,11 @@ class Dem:
     step_lat_rad: float
     step_lon_rad: float
 
+    @property
+    def origin(self) -> tuple[float, float, float, float]:
+        """Latitude and longitude of the first pixel and the steps, radians, as the kernels take them."""
+        return self.north_rad, self.west_rad, self.step_lat_rad, self.step_lon_rad
+
     def outside(self, lat_deg: NDArray[np.float64], lon_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which places lie more than a pixel outside."""
         row = (np.radians(lat_deg) - self.north_rad) / self.step_lat_rad

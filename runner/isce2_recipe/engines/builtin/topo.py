@@ -31,9 +31,10 @@ def topo(job: Job) -> Catalog:
         entries[f"Number of common bursts IW-{pair.number}"] = pair.count
         for number, index in enumerate(pair.indices()):
             burst = pair.reference.bursts[index].geometry
-            grid = _solve(job, pair, index)
+            dem = read_dem(job.config.dem, bounding_box(burst, pair.reference.orbit))
+            grid = _solve(job, pair, index, dem)
             np.save(grids.grid_file(job.subfolder(STATE), "geometry", pair.number, index + 1), grid)
-            _write(job, pair.number, index, burst, grid)
+            _write(job, pair.number, index, burst, grid, dem)
             boxes.append(_box(grid))
             entries |= {
                 f"Number of lines for burst {number} - IW-{pair.number}": burst.lines,
@@ -50,12 +51,10 @@ def geometry_file(job: Job, swath: int, index: int, name: str) -> Path:
     return job.folder / GEOMETRY / f"IW{swath}" / f"{name}_{index + 1:02d}.rdr"
 
 
-def _solve(job: Job, pair: SwathPair, index: int) -> Float:
+def _solve(job: Job, pair: SwathPair, index: int, dem: Dem) -> Float:
     burst = pair.reference.bursts[index].geometry
-    dem = read_dem(job.config.dem, bounding_box(burst, pair.reference.orbit))
     poly = pair.reference.polynomial(index)
     t0 = pair.reference.orbit.seconds(burst.start)
-    origin = (dem.north_rad, dem.west_rad, dem.step_lat_rad, dem.step_lon_rad)
     rows, cols = grids.grid_shape(burst.lines, burst.samples)
     grid = np.empty((5, rows, cols))
 
@@ -63,7 +62,7 @@ def _solve(job: Job, pair: SwathPair, index: int) -> Float:
         part = np.empty((5, min(_NODE_ROWS, rows - first), cols))
         grids.solve_rows(
             first, poly, t0, burst.azimuth_interval_s, burst.near_range_m, burst.range_spacing_m,
-            dem.heights_m, origin, part,
+            dem.heights_m, dem.origin, part,
         )  # fmt: skip
         grid[:, first : first + _NODE_ROWS] = part
 
@@ -96,7 +95,7 @@ def _box(grid: Float) -> list[float]:
     return [float(v) for v in (lat.min(), lat.max(), lon.min(), lon.max())]
 
 
-def _write(job: Job, swath: int, index: int, burst: BurstGeometry, grid: Float) -> None:
+def _write(job: Job, swath: int, index: int, burst: BurstGeometry, grid: Float, dem: Dem) -> None:
     """Bring the grid to every pixel and write ISCE2's four files."""
     size = (burst.lines, burst.samples)
     line_weights, sample_weights = (
@@ -120,6 +119,7 @@ def _write(job: Job, swath: int, index: int, burst: BurstGeometry, grid: Float) 
             planes = np.empty((len(grid), len(block), burst.samples))
             for plane, values in zip(planes, grid, strict=True):
                 grids.upsample(values, block.start, line_weights, sample_weights, plane)
+            grids.settle(dem.heights_m, dem.origin, planes)
             for writer, plane in zip(writers, planes[:3], strict=True):
                 writer.write(block.start, plane)
             azimuth = 90.0 - (90.0 - planes[grids.AZIMUTH]) % 360.0

@@ -18,11 +18,12 @@ from scipy.ndimage import map_coordinates
 
 from isce2_recipe.engines.base import TOPS_STEPS
 from isce2_recipe.engines.builtin import BuiltinEngine, isceimage
+from isce2_recipe.engines.builtin.terrain import read_dem
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, UsageError
 from isce2_recipe.sar.annotation import read_annotation
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
 from isce2_recipe.sar.orbit import read_orbit
-from isce2_recipe.sar.zero_doppler import geo2rdr
+from isce2_recipe.sar.zero_doppler import geo2rdr, sample_dem
 from support.tops_scene import Scene, make_scene, run
 
 WAVELENGTH_M = 0.05546576
@@ -85,6 +86,24 @@ def test_ground_coordinates_lie_where_the_radar_looks(scene: Scene, merged: Path
         assert (t - orbit.seconds(burst.start)) / burst.azimuth_interval_s == pytest.approx(line, abs=4e-4)
         expected = burst.near_range_m + sample * burst.range_spacing_m
         assert distance == pytest.approx(expected, abs=0.005)
+
+
+def test_every_pixel_lies_on_the_ground(scene: Scene, merged: Path) -> None:
+    """Shores too, where the ground has a crease that a grid of nodes cannot follow."""
+    lat, lon, height = (read(merged / f"geom_reference/IW2/{k}_01.rdr") for k in ("lat", "lon", "hgt"))
+    box = lat.min(), lat.max(), lon.min(), lon.max()
+    dem = read_dem(scene.dem, tuple(float(value) for value in box))
+    lake = np.isclose(dem.heights_m[:-1], dem.heights_m[1:], atol=1e-3).mean()
+    assert lake > 0.01
+    miss = [
+        sample_dem(
+            dem.heights_m, *dem.origin, math.radians(lat[line, sample]), math.radians(lon[line, sample])
+        )
+        - height[line, sample]
+        for line in range(0, LINES, 3)
+        for sample in range(0, SAMPLES, 5)
+    ]
+    assert np.abs(miss).max() < 0.02
 
 
 def test_the_look_direction_is_isce2s(merged: Path) -> None:
