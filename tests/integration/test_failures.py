@@ -87,7 +87,9 @@ def test_a_timeout_ends_the_step_and_its_children(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "how"), [("source", "source"), ("crash", "crash"), ("timeout", "hang")])
+@pytest.mark.parametrize(
+    ("kind", "how"), [("source", "source"), ("engine", "engine"), ("crash", "crash"), ("timeout", "hang")]
+)
 def test_a_step_is_tried_again(tmp_path: Path, kind: str, how: str) -> None:
     extra = f"    timeout: 1 s\n    retry: {{count: 2, backoff: 0.05 s, on: [{kind}]}}\n"
     done = _fail(tmp_path, how, extra, "--times", "1", "--json")
@@ -96,6 +98,14 @@ def test_a_step_is_tried_again(tmp_path: Path, kind: str, how: str) -> None:
     assert [event["event"] for event in found if event.get("step") == "bad"].count("step.retry") == 1
     (tmp_path / "w/tally.txt").unlink()
     assert json.loads((tmp_path / "w/run.json").read_text())["steps"]["bad"]["attempts"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "how"), [("engine", "source"), ("source", "engine"), ("timeout", "crash")])
+def test_other_failures_than_those_named_are_not_tried_again(tmp_path: Path, kind: str, how: str) -> None:
+    done = _fail(tmp_path, how, f"    retry: {{count: 2, backoff: 0.05 s, on: [{kind}]}}\n")
+    assert done.returncode == 3
+    assert (tmp_path / "w/tally.txt").read_text() == "1"
 
 
 @pytest.mark.slow
@@ -185,6 +195,16 @@ def test_an_interrupt_ends_children_keeps_steps_and_says_how_to_resume(
     assert f"interrupted by {number.name}" in said
     assert "resume with: isce2-recipe run" in said
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+    assert statuses(tmp_path / "w")["good"] == "done"
+
+
+def test_an_interrupt_while_a_step_is_being_started_ends_it_too(tmp_path: Path) -> None:
+    """The step itself interrupts the runner at its very start, before the runner has taken note of it."""
+    began = time.monotonic()
+    done = _fail(tmp_path, "interrupt")
+    assert done.returncode == 130
+    assert "interrupted by SIGTERM" in done.stderr
+    assert time.monotonic() - began < 20
     assert statuses(tmp_path / "w")["good"] == "done"
 
 

@@ -39,7 +39,7 @@ def _pair(inputs: Mapping[str, Any]) -> Pair:
     return Pair(str(pair.reference), str(pair.secondary), pair.days)
 
 
-@action("alos.check_pair", version=1, uses=("engine",), check=_pair, foresee=_pair)
+@action("alos.check_pair", version=1, uses=("engine",), check=_pair, foresee=_pair, takes=nothing)
 def check_pair(ctx: Context, *, reference: str, secondary: str) -> Pair:
     """Check that two scenes make a pair, and that the engine can focus raw data."""
     pair = _pair({"reference": reference, "secondary": secondary})

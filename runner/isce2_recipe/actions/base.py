@@ -111,7 +111,7 @@ Check = Callable[[Mapping[str, Any]], object]
 
 
 def nothing(_: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    """What a step takes that only tells which source there was."""
+    """What a step takes that only tells which source and engine its inputs are from."""
     return {}
 
 

@@ -8,13 +8,18 @@ import click
 
 
 @click.command("lint")
-@click.argument("paths", nargs=-1, metavar="PATH...")
+@click.argument("paths", nargs=-1, type=click.Path(allow_dash=True), metavar="PATH...")
 @click.option("--format", "format", default="text", show_default=True, metavar="text|github|sarif|json")
 @click.option("--select", multiple=True, metavar="RULES", help="Only these rules: ids or beginnings of ids.")
 @click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules.")
 @click.option("--profile", default=None, metavar="min|basic|sar|shared", help="Which rules to hold to.")
 @click.option("--fix", is_flag=True, help="Put right in place what can be put right safely.")
-@click.option("--baseline", metavar="FILE", help="Known findings, not reported; written where it is missing.")
+@click.option(
+    "--baseline",
+    type=click.Path(),
+    metavar="FILE",
+    help="Known findings, not reported; written where it is missing.",
+)
 @click.option("--stdin-filename", metavar="NAME", help="What standard input (-) is called.")
 @click.option("--explain", metavar="RULE", help="Explain a rule.")
 def lint_command(profile: str | None, **options: Any) -> int:

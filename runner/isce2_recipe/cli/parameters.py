@@ -117,7 +117,29 @@ class RecipeType(click.ParamType[str]):
         from click.shell_completion import CompletionItem
 
         names = [CompletionItem(name) for name in available() if name.startswith(incomplete)]
-        return [*names, CompletionItem(incomplete, type="file")]
+        # Files first: bash forgets what came before them.
+        return [CompletionItem(incomplete, type="file"), *names]
+
+
+class StepType(click.ParamType[str]):
+    """A step of the recipe, or a part with all its steps."""
+
+    name = "step"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[click.shell_completion.CompletionItem]:
+        """The steps the recipe has."""
+        from click.shell_completion import CompletionItem
+
+        recipe: Recipe | None = ctx.meta.get(_RECIPE)
+        steps = () if recipe is None else recipe.steps
+        return [
+            CompletionItem(step.id, help=step.summary) for step in steps if step.id.startswith(incomplete)
+        ]
 
 
 class _Words(click.ParamType[str]):

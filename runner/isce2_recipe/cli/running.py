@@ -13,7 +13,7 @@ from typing import IO, Any
 import click
 
 from isce2_recipe import engines, errors
-from isce2_recipe.cli.parameters import RecipeCommand, RecipeType, given, recipe_of
+from isce2_recipe.cli.parameters import RecipeCommand, RecipeType, StepType, given, recipe_of
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.journal.files import json_digest
 from isce2_recipe.journal.values import encode
@@ -35,9 +35,19 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.argument("recipe", type=RecipeType()),
             click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter."),
             click.option(
-                "--params", multiple=True, metavar="FILE", help="YAML file of parameters, - for stdin."
+                "--params",
+                multiple=True,
+                type=click.Path(allow_dash=True),
+                metavar="FILE",
+                help="YAML file of parameters, - for stdin.",
             ),
-            click.option("--workdir", envvar=f"{_PREFIX}_WORKDIR", metavar="DIR", help="The run's folder."),
+            click.option(
+                "--workdir",
+                envvar=f"{_PREFIX}_WORKDIR",
+                type=click.Path(),
+                metavar="DIR",
+                help="The run's folder.",
+            ),
             click.option(
                 "--source",
                 envvar=f"{_PREFIX}_SOURCE",
@@ -55,12 +65,20 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
                 help="What computes: auto, isce2 or builtin.",
             ),
             click.option(
-                "--force", multiple=True, metavar="STEP", help="Run a step even if it is up to date."
+                "--force",
+                multiple=True,
+                type=StepType(),
+                metavar="STEP",
+                help="Run a step even if it is up to date.",
             ),
             click.option(
-                "--from", "start", metavar="STEP", help="Run a step and all that depend on it again."
+                "--from",
+                "start",
+                type=StepType(),
+                metavar="STEP",
+                help="Run a step and all that depend on it again.",
             ),
-            click.option("--until", metavar="STEP", help="Run only up to this step."),
+            click.option("--until", type=StepType(), metavar="STEP", help="Run only up to this step."),
             click.option("--json", "as_json", is_flag=True, help="Print JSON: events of a run, or the plan."),
         )
     ):
@@ -82,7 +100,12 @@ def plan_command(ctx: click.Context, /, **options: Any) -> int:
 @_options
 @click.option("--jobs", type=click.IntRange(1), help="Steps at a time.")
 @click.option("--cpus", type=click.IntRange(1), help="Threads to use.")
-@click.option("--publish", metavar="DIR", help="Put the recipe's output files into this folder as well.")
+@click.option(
+    "--publish",
+    type=click.Path(),
+    metavar="DIR",
+    help="Put the recipe's output files into this folder as well.",
+)
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.pass_context
 def run_command(ctx: click.Context, /, **options: Any) -> int:

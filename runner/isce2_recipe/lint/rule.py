@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+from isce2_recipe.actions.base import nothing
 from isce2_recipe.problems import Mark, Severity
 from isce2_recipe.recipe.checking import Scope
 from isce2_recipe.recipe.document import Document, Path
@@ -106,9 +107,9 @@ class Subject:
         return None if step.part is not None else self.actions.get(step.uses)
 
     def uses(self, step: Step, capability: str) -> bool:
-        """Whether a step's action declares that it uses the source or the engine."""
+        """Whether a step's action asks the source or the engine for something, not for its name alone."""
         action = self.action(step)
-        return action is not None and capability in action.uses
+        return action is not None and capability in action.uses and action.takes is not nothing
 
     def at(self, path: Path, message: str, hint: str | None = None, **more: Any) -> Finding:
         """A finding at a value."""

@@ -129,6 +129,7 @@ class Scheduler:
             while True:
                 self._look_at_ready()
                 self._launch()
+                self._stop_late_starters()
                 if not self._workers and (not self._waiting or self._halted):
                     return self.report
                 self._listen(wakeup)
@@ -147,6 +148,13 @@ class Scheduler:
         self.stopped_by = number
         for running, _ in self._workers.values():
             running.stop("stopped")
+
+    def _stop_late_starters(self) -> None:
+        """End the step that was being started when a signal came: it was not among the running ones yet."""
+        if self.stopped_by:
+            for running, _ in self._workers.values():
+                if not running.stopping:
+                    running.stop("stopped")
 
     # What is to be done with each step.
 

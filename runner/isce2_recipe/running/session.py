@@ -165,9 +165,8 @@ def _carry_out(
     for message in shortages(project, selection, request.limits):
         emit({"event": "warning", "message": message})
     _record_begin(journal)
-    with _signals() as (wakeup, arrived):
-        scheduler = Scheduler(project, journal, selection, request.limits, emit, redact)
-        arrived.append(scheduler.stop)
+    scheduler = Scheduler(project, journal, selection, request.limits, emit, redact)
+    with _signals(scheduler.stop) as wakeup:
         report = scheduler.run(wakeup)
     journal.append({"event": "end", "time": _now(), "steps": _counts(report.steps)})
     _forget_checkpoints(project)
@@ -275,23 +274,21 @@ def _roll_back(project: Project, journal: Journal) -> None:
 
 
 @contextmanager
-def _signals() -> Iterator[tuple[int, list[Callable[[int], None]]]]:
-    """A file that signals make readable; whoever is in the list is told of those that ask to end."""
+def _signals(listener: Callable[[int], None]) -> Iterator[int]:
+    """A file that signals make readable; the listener is told of those that ask to end."""
     reader, writer = os.pipe()
     for descriptor in (reader, writer):
         os.set_blocking(descriptor, False)
         fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
-    listeners: list[Callable[[int], None]] = []
 
     def tell(number: int, _frame: object) -> None:
-        for listener in listeners:
-            listener(number)
+        listener(number)
 
     before = {number: signal.signal(number, tell) for number in _SIGNALS}
     before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
     old = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
-        yield reader, listeners
+        yield reader
     finally:
         signal.set_wakeup_fd(old)
         for number, handler in before.items():

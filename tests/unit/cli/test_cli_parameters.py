@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import select
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -246,6 +252,7 @@ def test_the_environment_names_source_engine_and_folder(tmp_path: Path) -> None:
         ("isce2-recipe run insar_tops_burst", "--lo", "--looks"),
         ("isce2-recipe run insar_tops_burst --looks", "", "10x2"),
         ("isce2-recipe run insar_tops_burst --apply-water-mask", "t", "true"),
+        ("isce2-recipe run insar_tops_burst --from", "unw", "unwrap_otherwise"),
     ],
 )
 def test_completion(tmp_path: Path, words: str, current: str, expected: str) -> None:
@@ -256,6 +263,52 @@ def test_completion(tmp_path: Path, words: str, current: str, expected: str) -> 
         "COMP_CWORD": str(len(words.split())),
     }
     assert f"plain,{expected}" in call(cwd=tmp_path, env=env).stdout.splitlines()
+
+
+_SHELLS = {
+    "bash": (["bash", "--norc", "-i"], "source ./script"),
+    "zsh": (["zsh", "-f", "-i"], "autoload -U compinit; compinit -u; source ./script"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", [*_SHELLS])
+def test_completion_in_a_real_shell(tmp_path: Path, shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    (tmp_path / "script").write_text(call("completion", shell, cwd=tmp_path).stdout)
+    (tmp_path / "mine_of_today.yml").touch()
+    words, setup = _SHELLS[shell]
+    bin_folder = str(Path(sys.executable).parent)
+    env = {**environment(), "TERM": "dumb", "PATH": f"{bin_folder}:{os.environ['PATH']}"}
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(tmp_path)
+        os.execvpe(words[0], words, env)
+    try:
+        os.write(terminal, f"{setup}\n".encode())
+        _until(terminal, None)
+        for typed, completed in (
+            ("isce2-recipe run insar_st", "insar_stripmap"),
+            ("isce2-recipe run insar_tops_burst --looks 2", "20x4"),
+            ("isce2-recipe run insar_tops_burst --apply-w", "--apply-water-mask"),
+            ("isce2-recipe lint mine", "mine_of_today.yml"),
+        ):
+            os.write(terminal, b"\x15" + typed.encode() + b"\t")
+            assert completed in _until(terminal, completed)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _until(terminal: int, wanted: str | None, seconds: float = 20.0) -> str:
+    """What a terminal shows until something is there, or until it is silent."""
+    shown = ""
+    deadline = time.monotonic() + (seconds if wanted else 3.0)
+    while time.monotonic() < deadline and (wanted is None or wanted not in shown):
+        if select.select([terminal], [], [], 0.2)[0]:
+            shown += os.read(terminal, 65536).decode(errors="replace")
+    return shown
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

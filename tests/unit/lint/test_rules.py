@@ -133,7 +133,15 @@ def test_looks_of_other_satellites_are_not_judged(tmp_path: Path) -> None:
 def test_every_shipped_recipe_is_clean() -> None:
     from isce2_recipe.paths import data_folder
 
-    assert [problem.message for problem in lint_paths([data_folder("recipes")])] == []
+    found = lint_paths([data_folder("recipes")], Options(profile="shared"))
+    assert [f"{problem.file}:{problem.line}: {problem.message}" for problem in found] == []
+
+
+def test_a_step_that_only_names_source_and_engine_needs_no_retry_nor_memory(tmp_path: Path) -> None:
+    text = (
+        "steps:\n  - id: truth\n    uses: simulation.write_truth\n    with: {catalog: a.json, dem: b.tif}\n"
+    )
+    assert [found(tmp_path, text, rule) for rule in ("IR050", "IR051", "IR052", "IR054")] == [[], [], [], []]
 
 
 def test_the_name_of_a_set_of_credentials_is_no_credential(tmp_path: Path) -> None:

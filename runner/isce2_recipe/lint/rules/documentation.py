@@ -80,7 +80,8 @@ def provenance(subject: Subject) -> Iterator[Finding]:
     """The recipe does not say who made it, under which licence, or what it builds on.
 
     A shared recipe names its `authors` (or `maintainers`), its `license` as an SPDX identifier, and
-    `references` with well-formed DOIs or https addresses.
+    `references` with well-formed DOIs or https addresses. Parts, in a folder of that name, belong to the
+    recipes that use them.
     """
     documentation = subject.data.get("documentation")
     documentation = documentation if isinstance(documentation, dict) else {}
@@ -88,7 +89,8 @@ def provenance(subject: Subject) -> Iterator[Finding]:
     missing = [key for key in ("license", "references") if key not in documentation]
     if not {"authors", "maintainers"} & set(documentation):
         missing.insert(0, "authors")
-    if missing and subject.recipe is not None:
+    part = Path(subject.document.file).resolve().parent.name == "parts"
+    if missing and subject.recipe is not None and not part:
         yield subject.at_key(where, f"documentation has no {', '.join(missing)}")
     references = documentation.get("references")
     for index, text in enumerate(references if isinstance(references, list) else ()):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isce2_recipe.actions.base import Context, action
-from isce2_recipe.errors import InputError, SourceError
+from isce2_recipe.errors import EngineFailed, InputError, SourceError
 from isce2_recipe.processes import before_exec
 
 
@@ -97,11 +97,15 @@ def _fail(ctx: Context, how: str) -> None:
         raise InputError("the file a.tif is no TIFF", hint="fetch it again")
     if how == "source":
         raise SourceError("the server does not answer")
+    if how == "engine":
+        raise EngineFailed("topsApp.py ended with exit code 1")
     if how == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     if how == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
-    if how == "hang":
+    if how == "interrupt":
+        os.kill(os.getppid(), signal.SIGTERM)
+    if how in ("hang", "interrupt"):
         time.sleep(60)
     if how == "exit":
         os._exit(7)
