@@ -26,7 +26,9 @@ from isce2_recipe.journal.values import encode
 from isce2_recipe.plan.folders import changed_files
 from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.project import Project
+from isce2_recipe.redact import known_secrets, redactor
 from isce2_recipe.running.resources import budget
+from isce2_recipe.running.telling import telling
 
 MARKER = "ISCE2_RECIPE_RUN"
 """Variable in the environment of all a step starts: the run's work directory."""
@@ -177,6 +179,7 @@ def _context(project: Project, task: Task, progress: Callable[[float, str], None
         templates=project.templates,
         published=task.published,
         budget=lambda: budget(project),
+        telling=lambda: telling(project, redactor(known_secrets(os.environ))),
     )
 
 
