@@ -70,7 +70,13 @@ def call(
 ) -> subprocess.CompletedProcess[str]:
     """Run our command to its end."""
     return subprocess.run(
-        command(*words), cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=timeout, check=False
+        command(*words),
+        cwd=cwd,
+        env=environment(env),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
 
 

@@ -145,7 +145,7 @@ def _machine(budget: Budget, download: int) -> Iterable[Finding]:
 
 
 def _gb(size: float) -> str:
-    return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
 
 
 def _buckets(bucket: str | None, publish_bucket: str | None) -> Iterable[Finding]:
