@@ -213,9 +213,8 @@ def on_a_small_disk(tmp_path, size):
         pytest.skip("this machine lets nobody mount a small file system")
     words = [sys.executable, "-m", "isce2_recipe", "run", "insar_tops_burst", "--workdir", "run"]
     words += ["--source", SMALL, "--engine", "builtin", "--reference", REFERENCE, "--secondary", SECONDARY]
-    script = (
-        'mount -t tmpfs -o size=$1 tmpfs "$2" && cd "$2" && shift 2 && { "$@"; echo "code $?"; ls run run/*; }'
-    )
+    mount = 'mount -t tmpfs -o size=$1 tmpfs "$2" && cd "$2" && shift 2'
+    script = mount + ' && { "$@"; echo "code $?"; ls run run/*; }'
     return subprocess.run(
         ["unshare", "-rm", "sh", "-c", script, "sh", size, str(tmp_path), *words],
         check=False,

@@ -102,7 +102,6 @@ def test_readme_commands_work_as_typed(line):
     assert done.stdout
 
 
-
 def test_image_runs_as_the_user_hyp3_expects():
     text = (ROOT / "Dockerfile").read_text()
     assert "ARG CONDA_UID=1000" in text

@@ -26,7 +26,7 @@ from isce2_recipe.plan.record import record
 from isce2_recipe.processes import boot_id
 from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.recipe.verifying import verify
-from isce2_recipe.sources.base import Source
+from isce2_recipe.sources.base import FileSource, Source
 
 DEFAULT_SOURCE = "asf"
 DEFAULT_ENGINE = "auto"
@@ -152,8 +152,7 @@ class Project:
 
     def _contents(self, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
         """Files of the source's that a key depends on; only sources that are folders have such."""
-        contents = getattr(self.source, "contents", None)
-        return [] if contents is None else list(contents(wanted))
+        return list(self.source.contents(wanted)) if isinstance(self.source, FileSource) else []
 
     def _read(self, path: Path) -> str | None:
         """A text a key depends on; what was looked at is kept."""

@@ -17,8 +17,8 @@ Float = NDArray[np.float64]
 _RANGE_M = {1: (799600.0, 849600.0), 2: (846000.0, 905200.0), 3: (901600.0, 958800.0)}
 _BEFORE_M, _BEYOND_M = 3000.0, 6000.0
 
-# Half of the longest burst (1.56 s), and 2.6 km of ground in which lie: the nominal track's and the node's own
-# error (0.7 km of real orbits of 2014 to 2020), how real bursts stray from their place (0.02 s), and the
+# Half of the longest burst (1.56 s), and 2.6 km of ground in which lie: the nominal track's and the node's
+# own error (0.7 km of real orbits of 2014 to 2020), how real bursts stray from their place (0.02 s), and the
 # kilometre by which ESA's map of bursts exceeds them.
 _HALF_S = 1.95
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
 
@@ -187,13 +187,6 @@ class Source(Protocol):
     def fingerprint(self) -> str:
         """Everything about the source that changes what it delivers; part of content keys."""
 
-    def contents(self, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
-        """Files of the user's that it may deliver, whose content is part of content keys too.
-
-        ``wanted`` has names by kind as an action ``takes`` them: none mean all of a kind, None everything.
-        Sources that have no such files need not have this method.
-        """
-
     def examine(self, needs: Needs, log: logging.Logger) -> list[Finding]:
         """What can be told, without large downloads, of whether it will deliver: everything, good and bad."""
 
@@ -259,3 +252,14 @@ class Source(Protocol):
         self, reference: AlosRecord, secondary: AlosRecord, dem: Path, folder: Path
     ) -> Path | None:
         """As `write_truth`, between two ALOS scenes."""
+
+
+@runtime_checkable
+class FileSource(Protocol):
+    """What a source has besides, where it delivers files of the user's own."""
+
+    def contents(self, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
+        """Files that it may deliver, whose content is part of content keys too.
+
+        ``wanted`` has names by kind as an action ``takes`` them: none mean all of a kind, None everything.
+        """

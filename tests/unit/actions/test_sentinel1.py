@@ -126,7 +126,7 @@ def test_the_antimeridian_is_refused(context):
 
 def test_a_catalogue_that_is_none_is_refused(context, tmp_path):
     (tmp_path / "x.json").write_text("[{}]")
-    with pytest.raises(InputError, match="is not a .* catalogue"):
+    with pytest.raises(InputError, match=r"is not a .* catalogue"):
         sentinel1.fetch_orbits.function(context, catalog=tmp_path / "x.json")
 
 

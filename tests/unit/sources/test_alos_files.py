@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from isce2_recipe.sar.orbit import Orbit
 from isce2_recipe.alos import ceos
+from isce2_recipe.sar.orbit import Orbit
 from isce2_recipe.sources.simulated.alos.scenes import find_scene, write_scene
 from isce2_recipe.sources.simulated.options import Options
 from isce2_recipe.types import AlosName
