@@ -29,7 +29,7 @@ NAMES: dict[str, Any] = {
     "nothing": None,
     "names": ["b", "a"],
     "burst": "S1_136231_IW2_20200604T022312_VV_7C85-BURST",
-    "steps": {"pair": Record([1, 2], Path("/work/pair/a.tif"))},
+    "steps": {"pair": Record([1, 2], Path("/run/pair/a.tif"))},
     "run": {"source": "simulated"},
 }
 
@@ -51,7 +51,7 @@ NAMES: dict[str, Any] = {
         ("{{ burst | burst_polarization }}", "VV"),
         ("{{ steps.pair.path | basename }}", "a.tif"),
         ("{{ steps.pair.path | stem }}", "a"),
-        ("{{ steps.pair.path.parent }}", Path("/work/pair")),
+        ("{{ steps.pair.path.parent }}", Path("/run/pair")),
         ("{{ steps.pair.swaths }}", [1, 2]),
         ("{{ steps['pair'].swaths[1] }}", 2),
         ("{{ names | sort | join(', ') }}", "a, b"),
