@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
-from isce2_recipe.engines.base import Engine
-from isce2_recipe.sources.base import Source
+if TYPE_CHECKING:  # what actions are handed, not what they are: linting needs neither
+    from isce2_recipe.engines.base import Engine
+    from isce2_recipe.sources.base import Source
 
 Capability = Literal["source", "engine"]
 

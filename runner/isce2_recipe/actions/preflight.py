@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from isce2_recipe.actions.base import Budget, Context, action, nothing
 from isce2_recipe.errors import InputError, SourceError
-from isce2_recipe.sources.base import AlosRecord, BurstRecord, Needs, SlcRecord
 from isce2_recipe.types import Bounds, Finding
 
-Record = BurstRecord | SlcRecord | AlosRecord
+if TYPE_CHECKING:
+    from isce2_recipe.sources.base import AlosRecord, BurstRecord, SlcRecord
+
+    Record: TypeAlias = BurstRecord | SlcRecord | AlosRecord
 
 # What is downloaded is on the disk twice for a while: as it came, and as ISCE2 wants it.
 _COPIES = 2
@@ -108,6 +111,8 @@ def _granules(records: Sequence[Record]) -> Iterable[Finding]:
 
 def _from_source(ctx: Context, records: Sequence[Record], margin: float) -> list[Finding]:
     bounds = reduce(Bounds.union, (record.bounds for record in records))
+    from isce2_recipe.sources.base import AlosRecord, Needs
+
     passes = tuple(_passes([record for record in records if not isinstance(record, AlosRecord)]))
     needs = Needs(tuple(record.name for record in records), passes, bounds.buffered(margin))
     # Sources of other packages need not have it.

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.actions.base import Context, action, names_in
 from isce2_recipe.errors import InputError
 from isce2_recipe.sentinel1 import pairs
-from isce2_recipe.sources.base import BurstFiles, BurstRecord, SlcRecord
-from isce2_recipe.sources.catalog import read_catalog, read_granules, write_catalog
 from isce2_recipe.types import Bounds, BurstName
+
+if TYPE_CHECKING:
+    from isce2_recipe.sources.base import BurstFiles, BurstRecord, SlcRecord
 
 # Downloads at a time; sources that compute are left to use all processors for one burst.
 _DOWNLOADS = {"asf": 4}
@@ -97,6 +98,8 @@ class Scenes:
 @action("sentinel1.find_bursts", version=1, uses=("source",), takes=_bursts)
 def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> Scenes:
     """Look bursts up in the source's catalogue."""
+    from isce2_recipe.sources.catalog import write_catalog
+
     names = [BurstName.parse(name) for name in (*reference, *secondary)]
     records = ctx.source.find_bursts(names, ctx.log)
     for record in records:
@@ -152,6 +155,7 @@ def fetch_safes(ctx: Context, *, catalog: Path, granules: list[str]) -> Safes:
     import shutil
 
     from isce2_recipe.sentinel1.safe import BurstInput, group_bursts, write_safe
+    from isce2_recipe.sources.catalog import read_catalog
 
     records = read_catalog(catalog)
     names = [BurstName.parse(granule) for granule in granules]
@@ -225,6 +229,8 @@ class Orbits:
 @action("sentinel1.fetch_orbits", version=1, uses=("source",), takes=lambda _: {"orbits": ()})
 def fetch_orbits(ctx: Context, *, catalog: Path) -> Orbits:
     """Fetch an orbit file for every pass and check that it covers the bursts."""
+    from isce2_recipe.sources.catalog import read_granules
+
     files = []
     for platform, start, stop in _passes(read_granules(catalog).values()):
         path = ctx.source.fetch_orbit(platform, start, stop, ctx.out, ctx.log)
@@ -259,6 +265,7 @@ def fetch_aux_cal(ctx: Context, *, catalog: Path, safes: list[Path]) -> AuxCal:
         SAFE folders; their manifests tell the version.
     """
     from isce2_recipe.sentinel1 import aux_cal
+    from isce2_recipe.sources.catalog import read_granules
 
     if not any(aux_cal.needed(safe) for safe in safes):
         ctx.log.info("no data of version %s", aux_cal.NEEDED_BY)

@@ -341,7 +341,7 @@ class TestPreflight:
             "Earthdata login: Earthdata Login refuses user 'reader'",
             "orbit of S1A 2020-06-04: ",
             "water mask: ",
-            "disk: the inputs alone take 0.3 GB while they are made ready, free are 0.0 GB",
+            "disk: the inputs alone take 0.3 GB while they are made ready, free are 1 MB",
         ):
             assert part in message
         assert "mistaken" not in str(caught.value)
