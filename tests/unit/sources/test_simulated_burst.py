@@ -187,6 +187,7 @@ def clean(tmp_path_factory):
     return *dates, fetch_ground(folder, text, REFERENCE, SECONDARY)
 
 
+@pytest.mark.slow
 def test_the_flattened_phase_is_the_truth(clean):
     found = compare(*clean)
     land = found.height > ground.LAKE_LEVEL_M + 0.5
@@ -242,6 +243,7 @@ def test_pixels_are_zero_outside_the_valid_window_and_bright_inside(clean):
     assert 60.0 < np.sqrt(power[inside].mean()) < 140.0
 
 
+@pytest.mark.slow
 def test_bursts_that_overlap_show_the_same_ground(tmp_path):
     """Neighbours fit: bright and dark, seen 0.3 s of flight apart, lie at the same place."""
     names = ("S1_136231_IW2_20200604T022312_VV_7C85-BURST", "S1_136232_IW2_20200604T022315_VV_7C85-BURST")
@@ -291,6 +293,7 @@ def test_the_same_name_gives_the_same_bytes_in_any_company(tmp_path):
     assert len(second) == 3
 
 
+@pytest.mark.slow
 def test_polarizations_have_their_own_speckle_and_options_their_own_ground(tmp_path):
     text = "simulated:lines=64,samples=512"
     vv, vh, hh = (
