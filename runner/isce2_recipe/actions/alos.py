@@ -12,6 +12,7 @@ from isce2_recipe import __version__
 from isce2_recipe.actions.base import Context, Read, action, names_in, nothing
 from isce2_recipe.alos import pairs
 from isce2_recipe.errors import EngineMissing, InputError
+from isce2_recipe.products.package import Product
 from isce2_recipe.sources.alos_catalog import read_alos_catalog, write_alos_catalog
 from isce2_recipe.sources.base import AlosRecord
 from isce2_recipe.types import AlosName, Bounds, Looks
@@ -218,29 +219,6 @@ def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
             hint="only simulated scenes have one: give --source simulated",
         )
     return Truth(written)
-
-
-@dataclass(frozen=True)
-class Product:
-    """A product's folder and archive.
-
-    Attributes
-    ----------
-    name : str
-        What both are called.
-    directory, zip : Path
-        The folder ``NAME`` and the archive ``NAME.zip``.
-    layers : dict of Path
-        GeoTIFFs by layer name.
-    browse : Path
-        A picture of the unwrapped phase.
-    """
-
-    name: str
-    directory: Path
-    zip: Path
-    layers: dict[str, Path]
-    browse: Path
 
 
 def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isce2_recipe import __version__, paths
-from isce2_recipe.actions.base import Context, Read, action, nothing
+from isce2_recipe import paths
+from isce2_recipe.actions.base import Context, action, nothing
 from isce2_recipe.errors import InputError
+from isce2_recipe.products.package import Product, texts
 from isce2_recipe.types import Bounds, Looks
 
 if TYPE_CHECKING:
@@ -203,38 +203,7 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
     return Geocoded(ctx.out)
 
 
-@dataclass(frozen=True, slots=True)
-class MergedProduct:
-    """A product's folder and archive.
-
-    Attributes
-    ----------
-    name : str
-        What both are called.
-    directory : Path
-        The folder ``NAME``.
-    zip : Path
-        The archive ``NAME.zip``.
-    layers : dict of Path
-        GeoTIFFs by layer name.
-    browse : Path
-        A picture of the unwrapped phase.
-    """
-
-    name: str
-    directory: Path
-    zip: Path
-    layers: dict[str, Path]
-    browse: Path
-
-
-def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read_text: Read) -> list[str]:
-    from isce2_recipe.products.readme import template_text
-
-    return [__version__, template_text(templates, read_text)]
-
-
-@action("merge.package", version=1, uses=("source",), fingerprint=_texts, takes=nothing)
+@action("merge.package", version=1, uses=("source",), fingerprint=texts, takes=nothing)
 def package(
     ctx: Context,
     *,
@@ -249,7 +218,7 @@ def package(
     grid_like: Path | None = None,
     record: dict[str, Any] | None = None,
     name_style: str = "multi_burst",
-) -> MergedProduct:
+) -> Product:
     """Geocoded product of merged burst products.
 
     Parameters
@@ -307,4 +276,4 @@ def package(
     )
     made = make_merged_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
     browse = made.directory / f"{name}_unw_phase.png"
-    return MergedProduct(name, made.directory, made.zip, made.layers, browse)
+    return Product(name, made.directory, made.zip, made.layers, browse)

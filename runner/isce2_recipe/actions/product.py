@@ -2,50 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isce2_recipe import __version__
-from isce2_recipe.actions.base import Context, Read, action, nothing
+from isce2_recipe.actions.base import Context, action, nothing
 from isce2_recipe.errors import InputError
+from isce2_recipe.products.package import Product, texts
 from isce2_recipe.types import BurstName, Looks
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
-    """A product's folder and archive.
-
-    Attributes
-    ----------
-    name : str
-        What both are called.
-    directory : Path
-        The folder ``NAME``.
-    zip : Path
-        The archive ``NAME.zip``.
-    layers : dict of Path
-        GeoTIFFs by layer name.
-    browse : Path
-        A picture of the unwrapped phase.
-    """
-
-    name: str
-    directory: Path
-    zip: Path
-    layers: dict[str, Path]
-    browse: Path
-
-
-def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
-    """What a product says beside what it is made of."""
-    from isce2_recipe.products.readme import template_text
-
-    return [__version__, template_text(templates, read)]
-
-
-@action("product.insar_tops", version=1, uses=("source", "engine"), fingerprint=_texts, takes=nothing)
+@action("product.insar_tops", version=1, uses=("source", "engine"), fingerprint=texts, takes=nothing)
 def insar_tops(
     ctx: Context,
     *,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isce2_recipe import __version__
-from isce2_recipe.actions.base import Context, Read, action, names_in, nothing
+from isce2_recipe.actions.base import Context, action, names_in, nothing
 from isce2_recipe.errors import InputError
+from isce2_recipe.products.package import Product, texts
 from isce2_recipe.sentinel1 import slc_pairs
 from isce2_recipe.sources.base import SlcRecord
 from isce2_recipe.sources.catalog import read_slc_catalog, write_catalog
@@ -162,39 +162,7 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
     return Safe(safe)
 
 
-@dataclass(frozen=True, slots=True)
-class SlcProduct:
-    """A product's folder and archive.
-
-    Attributes
-    ----------
-    name : str
-        What both are called.
-    directory : Path
-        The folder ``NAME``.
-    zip : Path
-        The archive ``NAME.zip``.
-    layers : dict of Path
-        GeoTIFFs by layer name.
-    browse : Path
-        A picture of the unwrapped phase.
-    """
-
-    name: str
-    directory: Path
-    zip: Path
-    layers: dict[str, Path]
-    browse: Path
-
-
-def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
-    """What a product says beside what it is made of."""
-    from isce2_recipe.products.readme import template_text
-
-    return [__version__, template_text(templates, read)]
-
-
-@action("slc.package", version=1, uses=("source", "engine"), fingerprint=_texts, takes=nothing)
+@action("slc.package", version=1, uses=("source", "engine"), fingerprint=texts, takes=nothing)
 def package(
     ctx: Context,
     *,
@@ -214,7 +182,7 @@ def package(
     grid_like: Path | None = None,
     record: dict[str, Any] | None = None,
     name_style: str = "multi_burst",
-) -> SlcProduct:
+) -> Product:
     """Geocoded product of an interferogram of two SLCs.
 
     Parameters
@@ -279,7 +247,7 @@ def package(
     )
     made = make_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
     browse = made.directory / f"{name}_unw_phase.png"
-    return SlcProduct(name, made.directory, made.zip, made.layers, browse)
+    return Product(name, made.directory, made.zip, made.layers, browse)
 
 
 def _product_name(

@@ -1,0 +1,44 @@
+"""What packaging gives: a product's folder and archive, the same for every workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe import __version__
+
+Read = Callable[[Path], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product's folder and archive.
+
+    Attributes
+    ----------
+    name : str
+        What both are called.
+    directory : Path
+        The folder ``NAME``.
+    zip : Path
+        The archive ``NAME.zip``.
+    layers : dict of Path
+        GeoTIFFs by layer name.
+    browse : Path
+        A picture of the unwrapped phase.
+    """
+
+    name: str
+    directory: Path
+    zip: Path
+    layers: dict[str, Path]
+    browse: Path
+
+
+def texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
+    """What a product says beside what it is made of; part of the step's content key."""
+    from isce2_recipe.products.readme import template_text
+
+    return [__version__, template_text(templates, read)]
