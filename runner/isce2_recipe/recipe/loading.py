@@ -190,11 +190,12 @@ def _full(schema: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def find_part(uses: str, file: str) -> Path | None:
-    """The file of a part: beside the recipe that uses it, else among the shipped recipes."""
-    for folder in (Path(file).parent, data_folder("recipes")):
-        if (folder / uses).is_file():
-            return folder / uses
-    return None
+    """The file of a part: beside the recipe or the folder of parts that uses it, else among the shipped."""
+    beside = Path(file).parent
+    folders = [beside, data_folder("recipes")]
+    if beside.name == "parts":
+        folders.insert(1, beside.parent)
+    return next((folder / uses for folder in folders if (folder / uses).is_file()), None)
 
 
 def _part_hint(path: Path | None) -> str:
