@@ -10,12 +10,12 @@ from test_failures import FAILING
 
 import isce2_recipe
 from isce2_recipe.errors import InputError, ParameterError, SourceError
-from support.runs import QUICK, write_recipe
+from support.runs import environment, write_recipe
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PYTHONPATH", str(QUICK))
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     monkeypatch.chdir(tmp_path)
     write_recipe(tmp_path)
     write_recipe(tmp_path, FAILING)

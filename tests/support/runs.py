@@ -55,9 +55,14 @@ outputs:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment with the quick actions importable and no login in it."""
+    """This process's environment with the quick actions importable and no login in it.
+
+    A PYTHONPATH among ``extra`` takes the quick actions' place, not that of the code under test.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("EARTHDATA_", "AWS_"))}
-    return {**kept, "PYTHONPATH": str(QUICK), **(extra or {})}
+    wanted = {"PYTHONPATH": str(QUICK), **(extra or {})}
+    paths = (wanted["PYTHONPATH"], kept.get("PYTHONPATH"))
+    return {**kept, **wanted, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def command(*words: object) -> list[str]:
