@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -103,6 +104,24 @@ def _names(umm: dict[str, Any]) -> set[str]:
     return {umm["GranuleUR"], *(entry["Identifier"] for entry in ids)}
 
 
+def _fits(umm: dict[str, Any], asked: dict[str, list[str]]) -> bool:
+    """Whether a granule is what was asked for: by name, or by orbit, attributes and time."""
+    if "readable_granule_name[]" in asked:
+        return bool(_names(umm).intersection(asked["readable_granule_name[]"]))
+    attributes = {entry["Name"]: entry["Values"] for entry in umm["AdditionalAttributes"]}
+    wanted = [text.split(",")[1:] for text in asked.get("attribute[]", [])]
+    orbits = [str(domain.get("OrbitNumber")) for domain in umm["OrbitCalculatedSpatialDomains"]]
+    first, last = (datetime.fromisoformat(text) for text in asked["temporal"][0].split(",")[:2])
+    sensed = umm["TemporalExtent"]["RangeDateTime"]
+    begins, ends = (datetime.fromisoformat(sensed[f"{word}DateTime"]) for word in ("Beginning", "Ending"))
+    return (
+        asked["orbit_number"][0] in orbits
+        and all(value in attributes.get(name, []) for name, value in wanted)
+        and begins <= last
+        and ends >= first
+    )
+
+
 _OF_CONTENT = ("truncate", "wrong name", "damage", "stall", "slow")
 
 
@@ -139,8 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_file(path, self.state.files.get(path))
 
     def _search(self, body: str) -> None:
-        asked = parse_qs(body).get("readable_granule_name[]", [])
-        found = [item for item in self.state.items if _names(item["umm"]).intersection(asked)]
+        asked = parse_qs(body)
+        found = [item for item in self.state.items if _fits(item["umm"], asked)]
         self._answer(200, json.dumps({"hits": len(found), "items": found}).encode(), "application/json")
 
     def _authorize(self) -> None:

@@ -10,6 +10,7 @@ from isce2_recipe.actions import dem, sentinel1
 from isce2_recipe.actions.base import Context
 from isce2_recipe.engines.builtin import BuiltinEngine
 from isce2_recipe.sources import open_source
+from isce2_recipe.sources.base import BurstRecord
 from isce2_recipe.sources.catalog import read_catalog
 
 LOG = logging.getLogger("tests.engine")
@@ -89,7 +90,7 @@ def make_scene(folder: Path, options: str, bursts: list[tuple[str, str]]) -> Sce
     ]
     orbits = sentinel1.fetch_orbits.function(context("orbits"), catalog=scenes.catalog)
     terrain = dem.fetch.function(context("dem"), bounds=scenes.bounds, margin=0.1)
-    records = list(read_catalog(scenes.catalog).values())
+    records = list(read_catalog(scenes.catalog, BurstRecord).values())
     truth = source.write_truth(records, terrain.geotiff, folder / "truth")
     assert truth is not None
     return Scene(folder, *safes, orbits.folder, terrain.isce, truth)

@@ -13,8 +13,8 @@ from isce2_recipe.actions.base import Context, Read, action, names_in, nothing
 from isce2_recipe.alos import pairs
 from isce2_recipe.errors import EngineMissing, InputError
 from isce2_recipe.products.package import Product
-from isce2_recipe.sources.alos_catalog import read_alos_catalog, write_alos_catalog
-from isce2_recipe.sources.base import AlosRecord
+from isce2_recipe.sources.base import AlosRecord, refuse_antimeridian
+from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.types import AlosName, Bounds, Looks
 
 
@@ -83,22 +83,13 @@ def _scenes(inputs: Mapping[str, Any]) -> dict[str, Sequence[str]]:
 def find_scenes(ctx: Context, *, reference: str, secondary: str) -> Scenes:
     """Look two scenes up in the source's catalogue."""
     records = ctx.source.find_alos([AlosName.parse(reference), AlosName.parse(secondary)], ctx.log)
-    for record in records:
-        _refuse_antimeridian(record)
+    refuse_antimeridian(records)
     box = _common(*records)
     return Scenes(
-        write_alos_catalog(records, ctx.out / "scenes.json"),
+        write_catalog(records, ctx.out / "scenes.json"),
         [box.west, box.south, box.east, box.north],
         records[0].direction,
     )
-
-
-def _refuse_antimeridian(record: AlosRecord) -> None:
-    if record.bounds.east - record.bounds.west > 180.0:
-        raise InputError(
-            f"Products that cross the anti-meridian are not currently supported ({record.name})",
-            hint="choose scenes that lie on one side of 180 degrees",
-        )
 
 
 def _common(first: AlosRecord, second: AlosRecord) -> Bounds:
@@ -140,7 +131,7 @@ def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> Scene:
     from isce2_recipe.alos.archive import unpack
     from isce2_recipe.alos.scene import read_scene
 
-    records = read_alos_catalog(catalog)
+    records = read_catalog(catalog, AlosRecord)
     if scene not in records:
         raise InputError(f"scene {scene} is not in the catalogue", hint="run the search again")
     downloads = ctx.out / "download"
@@ -211,7 +202,7 @@ class Truth:
 @action("alos.write_truth", version=1, uses=("source",), takes=nothing)
 def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
     """Write the displacement between two simulated scenes."""
-    reference, secondary = read_alos_catalog(catalog).values()
+    reference, secondary = read_catalog(catalog, AlosRecord).values()
     written = ctx.source.write_alos_truth(reference, secondary, dem, ctx.out)
     if written is None:
         raise InputError(

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from isce2_recipe.actions.base import Budget, Context, action, nothing
 from isce2_recipe.errors import InputError, SourceError
 from isce2_recipe.types import Bounds, Finding
 
 if TYPE_CHECKING:
-    from isce2_recipe.sources.base import AlosRecord, BurstRecord, SlcRecord
-
-    Record: TypeAlias = BurstRecord | SlcRecord | AlosRecord
+    from isce2_recipe.sources.base import GranuleRecord
 
 # What is downloaded is on the disk twice for a while: as it came, and as ISCE2 wants it.
 _COPIES = 2
@@ -64,7 +61,10 @@ def check(
     InputError
         With all that is wrong; SourceError where it is the services' fault alone.
     """
-    records = _read(catalog)
+    from isce2_recipe.sources.base import GranuleRecord
+    from isce2_recipe.sources.catalog import read_catalog
+
+    records = list(read_catalog(catalog, GranuleRecord).values())
     findings = [
         *_granules(records),
         *_from_source(ctx, records, margin),
@@ -82,22 +82,12 @@ def check(
 _LEVELS = {"ok": 20, "note": 30, "wrong": 40}  # of the logging module
 
 
-def _read(catalog: Path) -> list[Record]:
-    from isce2_recipe.sources.alos_catalog import read_alos_catalog
-    from isce2_recipe.sources.catalog import read_granules
-
-    try:
-        return list(read_granules(catalog).values())
-    except InputError:
-        return list(read_alos_catalog(catalog).values())
-
-
-def _granules(records: Sequence[Record]) -> Iterable[Finding]:
+def _granules(records: Sequence[GranuleRecord]) -> Iterable[Finding]:
     days = sorted({f"{record.start:%Y-%m-%d}" for record in records})
     size = sum(record.bytes or 0 for record in records)
     amount = f", {size / 1e9:.2f} GB" if size else ""
     yield Finding("granules", "ok", f"{len(records)} found, of {' and '.join(days)}{amount}")
-    crossing = [r.name for r in records if r.bounds.east - r.bounds.west > 180.0]
+    crossing = [record.name for record in records if record.crosses_antimeridian]
     if crossing:
         yield Finding(
             "antimeridian",
@@ -109,23 +99,15 @@ def _granules(records: Sequence[Record]) -> Iterable[Finding]:
         yield Finding("antimeridian", "ok", "not crossed")
 
 
-def _from_source(ctx: Context, records: Sequence[Record], margin: float) -> list[Finding]:
-    bounds = reduce(Bounds.union, (record.bounds for record in records))
-    from isce2_recipe.sources.base import AlosRecord, Needs
+def _from_source(ctx: Context, records: Sequence[GranuleRecord], margin: float) -> list[Finding]:
+    from isce2_recipe.sources.base import Needs, Sentinel1Record, passes
 
-    passes = tuple(_passes([record for record in records if not isinstance(record, AlosRecord)]))
-    needs = Needs(tuple(record.name for record in records), passes, bounds.buffered(margin))
+    bounds = reduce(Bounds.union, (record.bounds for record in records))
+    orbits = tuple(passes(record for record in records if isinstance(record, Sentinel1Record)))
+    needs = Needs(tuple(record.name for record in records), orbits, bounds.buffered(margin))
     # Sources of other packages need not have it.
     examine = getattr(ctx.source, "examine", None)
     return [] if examine is None else list(examine(needs, ctx.log))
-
-
-def _passes(records: Iterable[BurstRecord | SlcRecord]) -> Iterable[tuple[str, datetime, datetime]]:
-    groups: dict[tuple[str, int], list[BurstRecord | SlcRecord]] = {}
-    for record in records:
-        groups.setdefault((record.platform, record.absolute_orbit), []).append(record)
-    for (platform, _), group in groups.items():
-        yield platform, min(record.start for record in group), max(record.stop for record in group)
 
 
 def _machine(budget: Budget, download: int) -> Iterable[Finding]:

@@ -15,7 +15,7 @@ from isce2_recipe.sentinel1 import pairs
 from isce2_recipe.types import Bounds, BurstName
 
 if TYPE_CHECKING:
-    from isce2_recipe.sources.base import BurstFiles, BurstRecord, SlcRecord
+    from isce2_recipe.sources.base import BurstFiles, BurstRecord
 
 # Downloads at a time; sources that compute are left to use all processors for one burst.
 _DOWNLOADS = {"asf": 4}
@@ -98,12 +98,12 @@ class Scenes:
 @action("sentinel1.find_bursts", version=1, uses=("source",), takes=_bursts)
 def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> Scenes:
     """Look bursts up in the source's catalogue."""
+    from isce2_recipe.sources.base import refuse_antimeridian
     from isce2_recipe.sources.catalog import write_catalog
 
     names = [BurstName.parse(name) for name in (*reference, *secondary)]
     records = ctx.source.find_bursts(names, ctx.log)
-    for record in records:
-        _refuse_antimeridian(record)
+    refuse_antimeridian(records)
     first, second = records[: len(reference)], records[len(reference) :]
     _check_pass("reference", first)
     _check_pass("secondary", second)
@@ -116,14 +116,6 @@ def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> 
         first[0].relative_orbit,
         first[0].direction,
     )
-
-
-def _refuse_antimeridian(record: BurstRecord) -> None:
-    if record.bounds.east - record.bounds.west > 180.0:
-        raise InputError(
-            f"Products that cross the anti-meridian are not currently supported ({record.name})",
-            hint="choose bursts that lie on one side of 180 degrees",
-        )
 
 
 def _check_pass(word: str, records: list[BurstRecord]) -> None:
@@ -155,9 +147,10 @@ def fetch_safes(ctx: Context, *, catalog: Path, granules: list[str]) -> Safes:
     import shutil
 
     from isce2_recipe.sentinel1.safe import BurstInput, group_bursts, write_safe
+    from isce2_recipe.sources.base import BurstRecord
     from isce2_recipe.sources.catalog import read_catalog
 
-    records = read_catalog(catalog)
+    records = read_catalog(catalog, BurstRecord)
     names = [BurstName.parse(granule) for granule in granules]
     wanted = [_record_of(records, name) for name in names]
     downloads = ctx.out / "download"
@@ -229,10 +222,11 @@ class Orbits:
 @action("sentinel1.fetch_orbits", version=1, uses=("source",), takes=lambda _: {"orbits": ()})
 def fetch_orbits(ctx: Context, *, catalog: Path) -> Orbits:
     """Fetch an orbit file for every pass and check that it covers the bursts."""
-    from isce2_recipe.sources.catalog import read_granules
+    from isce2_recipe.sources.base import Sentinel1Record, passes
+    from isce2_recipe.sources.catalog import read_catalog
 
     files = []
-    for platform, start, stop in _passes(read_granules(catalog).values()):
+    for platform, start, stop in passes(read_catalog(catalog, Sentinel1Record).values()):
         path = ctx.source.fetch_orbit(platform, start, stop, ctx.out, ctx.log)
         _check_cover(path, platform, start, stop)
         ctx.log.info("orbit of %s at %s: %s", platform, start.isoformat(timespec="seconds"), path.name)
@@ -253,40 +247,27 @@ class AuxCal:
     folder: Path | None
 
 
-@action("sentinel1.fetch_aux_cal", version=1, uses=("source",), takes=lambda _: {"aux_cal": ()})
-def fetch_aux_cal(ctx: Context, *, catalog: Path, safes: list[Path]) -> AuxCal:
+@action("sentinel1.fetch_aux_cal", version=2, uses=("source",), takes=lambda _: {"aux_cal": ()})
+def fetch_aux_cal(ctx: Context, *, safes: list[Path]) -> AuxCal:
     """Fetch the calibration files that ISCE2 wants for data of version 002.36 of ESA's processor alone.
 
     Parameters
     ----------
-    catalog : Path
-        What the catalogue says of the granules.
     safes : list of Path
         SAFE folders; their manifests tell the version.
     """
     from isce2_recipe.sentinel1 import aux_cal
-    from isce2_recipe.sources.catalog import read_granules
 
-    if not any(aux_cal.needed(safe) for safe in safes):
+    platforms = sorted({safe.name[:3] for safe in safes if aux_cal.needed(safe)})
+    if not platforms:
         ctx.log.info("no data of version %s", aux_cal.NEEDED_BY)
         return AuxCal(None)
     folder = ctx.out / "aux_cal"
     folder.mkdir()
-    for platform in sorted({record.platform for record in read_granules(catalog).values()}):
+    for platform in platforms:
         found = ctx.source.fetch_aux_cal(platform, folder, ctx.log)
         ctx.log.info("%d calibration file(s) of %s", len(found), platform)
     return AuxCal(folder)
-
-
-def _passes(records: Iterable[BurstRecord | SlcRecord]) -> list[tuple[str, datetime, datetime]]:
-    """Platform, first line and last line of each pass."""
-    groups: dict[tuple[str, int], list[BurstRecord | SlcRecord]] = {}
-    for record in records:
-        groups.setdefault((record.platform, record.absolute_orbit), []).append(record)
-    return [
-        (platform, min(record.start for record in group), max(record.stop for record in group))
-        for (platform, _), group in sorted(groups.items(), key=lambda item: min(r.start for r in item[1]))
-    ]
 
 
 def _check_cover(path: Path, platform: str, start: datetime, stop: datetime) -> None:

@@ -25,9 +25,10 @@ class Truth:
 @action("simulation.write_truth", version=1, uses=("source",), takes=nothing)
 def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
     """Write the displacement between two passes of a simulated scene."""
-    from isce2_recipe.sources.catalog import read_granules
+    from isce2_recipe.sources.base import Sentinel1Record
+    from isce2_recipe.sources.catalog import read_catalog
 
-    written = ctx.source.write_truth(list(read_granules(catalog).values()), dem, ctx.out)
+    written = ctx.source.write_truth(list(read_catalog(catalog, Sentinel1Record).values()), dem, ctx.out)
     if written is None:
         raise InputError(
             f"the source {ctx.source.name} does not know the truth",

@@ -12,8 +12,8 @@ from isce2_recipe.actions.base import Context, action, names_in, nothing
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.package import Product, texts
 from isce2_recipe.sentinel1 import slc_pairs
-from isce2_recipe.sources.base import SlcRecord
-from isce2_recipe.sources.catalog import read_slc_catalog, write_catalog
+from isce2_recipe.sources.base import SlcRecord, refuse_antimeridian
+from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.types import Bounds, Looks, SlcName
 
 if TYPE_CHECKING:
@@ -92,12 +92,7 @@ class Scenes:
 def find(ctx: Context, *, reference: str, secondary: str) -> Scenes:
     """Look two SLCs up in the source's catalogue and check that they show the same ground."""
     records = ctx.source.find_slcs([SlcName.parse(reference), SlcName.parse(secondary)], ctx.log)
-    for record in records:
-        if record.bounds.east - record.bounds.west > 180.0:
-            raise InputError(
-                f"Products that cross the anti-meridian are not currently supported ({record.name})",
-                hint="choose scenes that lie on one side of 180 degrees",
-            )
+    refuse_antimeridian(records)
     first, second = records
     return Scenes(
         write_catalog(records, ctx.out / "slcs.json"),
@@ -137,7 +132,7 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
     """Fetch an SLC and keep of it the wanted swaths in the wanted polarization."""
     from isce2_recipe.sentinel1.archive import unpack_slc
 
-    records = read_slc_catalog(catalog)
+    records = read_catalog(catalog, SlcRecord)
     if granule not in records:
         raise InputError(f"{granule} is not in the catalogue", hint="run the search again")
     downloads = ctx.out / "download"

@@ -3,63 +3,123 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from isce2_recipe.errors import InputError
 from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
 
 Progress = Callable[[float, str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class BurstRecord:
-    """What a catalogue knows of a burst granule before it is downloaded.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GranuleRecord:
+    """What a catalogue knows of a granule before it is downloaded.
 
     Attributes
     ----------
     name : str
         The granule's name.
-    slc : str
-        Name of the SLC granule it was cut from (``S1A_IW_SLC__1SDV_...``), which tells the platform.
-    index : int
-        Zero-based position in the annotation's burst list of its swath.
-    absolute_orbit, relative_orbit : int
-        Orbit numbers.
+    direction : str
+        ASCENDING or DESCENDING.
     start, stop : datetime
-        First and last line, UTC.
+        First and last line or pulse, UTC.
     footprint : tuple of (longitude, latitude)
         Closed polygon, degrees.
-    bytes : int or None
-        Size of the measurement, where known.
-    url : str or None
-        Where the measurement and, with its extension replaced by ``.xml``, the metadata are.
+    bytes, md5, url : int, str, str or None
+        Of the file to download, where known: an archive, or a burst's measurement.
     """
 
     name: str
-    slc: str
-    index: int
-    absolute_orbit: int
-    relative_orbit: int
     direction: str
     start: datetime
     stop: datetime
     footprint: tuple[tuple[float, float], ...]
     bytes: int | None = None
+    md5: str | None = None
     url: str | None = None
-
-    @property
-    def platform(self) -> str:
-        """``S1A`` to ``S1D``."""
-        return self.slc[:3]
 
     @property
     def bounds(self) -> Bounds:
         """Box around the footprint, degrees."""
         longitudes, latitudes = zip(*self.footprint, strict=True)
         return Bounds(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
+
+    @property
+    def crosses_antimeridian(self) -> bool:
+        """Whether the box around the footprint reaches around the Earth."""
+        return self.bounds.east - self.bounds.west > 180.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentinel1Record(GranuleRecord):
+    """A granule of Sentinel-1.
+
+    Attributes
+    ----------
+    platform : str
+        ``S1A`` to ``S1D``.
+    absolute_orbit, relative_orbit : int
+        Orbit numbers.
+    """
+
+    platform: str
+    absolute_orbit: int
+    relative_orbit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurstRecord(Sentinel1Record):
+    """A burst; its url ends in ``.tiff``, and the same in ``.xml`` has the metadata.
+
+    Attributes
+    ----------
+    slc : str
+        Name of the SLC granule it was cut from (``S1A_IW_SLC__1SDV_...``).
+    index : int
+        Zero-based position in the annotation's burst list of its swath.
+    """
+
+    slc: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlcRecord(Sentinel1Record):
+    """A whole SLC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlosRecord(GranuleRecord):
+    """An ALOS PALSAR scene of level 1.0."""
+
+
+def passes(records: Iterable[Sentinel1Record]) -> list[tuple[str, datetime, datetime]]:
+    """Platform, first line and last line of each pass, in order of time."""
+    groups: dict[tuple[str, int], list[Sentinel1Record]] = {}
+    for record in records:
+        groups.setdefault((record.platform, record.absolute_orbit), []).append(record)
+    return sorted(
+        (
+            (platform, min(record.start for record in group), max(record.stop for record in group))
+            for (platform, _), group in groups.items()
+        ),
+        key=itemgetter(1),
+    )
+
+
+def refuse_antimeridian(records: Iterable[GranuleRecord]) -> None:
+    """Raise InputError for granules on both sides of 180 degrees."""
+    crossing = [record.name for record in records if record.crosses_antimeridian]
+    if crossing:
+        raise InputError(
+            f"Products that cross the anti-meridian are not currently supported ({', '.join(crossing)})",
+            hint="choose granules that lie on one side of 180 degrees",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,83 +136,6 @@ class BurstFiles:
 
     tiff: Path
     metadata: Path
-
-
-@dataclass(frozen=True, slots=True)
-class SlcRecord:
-    """What a catalogue knows of a Sentinel-1 SLC before it is downloaded.
-
-    Attributes
-    ----------
-    name : str
-        The granule's name, ``S1A_IW_SLC__1SDV_...``.
-    absolute_orbit, relative_orbit : int
-        Orbit numbers.
-    direction : str
-        ASCENDING or DESCENDING.
-    start, stop : datetime
-        First and last line, UTC.
-    footprint : tuple of (longitude, latitude)
-        Closed polygon, degrees.
-    bytes, md5, url : int, str, str or None
-        Of the archive ``{name}.zip``, where known.
-    """
-
-    name: str
-    absolute_orbit: int
-    relative_orbit: int
-    direction: str
-    start: datetime
-    stop: datetime
-    footprint: tuple[tuple[float, float], ...]
-    bytes: int | None = None
-    md5: str | None = None
-    url: str | None = None
-
-    @property
-    def platform(self) -> str:
-        """``S1A`` to ``S1D``."""
-        return self.name[:3]
-
-    @property
-    def bounds(self) -> Bounds:
-        """Box around the footprint, degrees."""
-        longitudes, latitudes = zip(*self.footprint, strict=True)
-        return Bounds(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
-
-
-@dataclass(frozen=True, slots=True)
-class AlosRecord:
-    """What a catalogue knows of an ALOS PALSAR scene before it is downloaded.
-
-    Attributes
-    ----------
-    name : str
-        The scene's name, ``ALPSRP156121200``.
-    direction : str
-        ASCENDING or DESCENDING.
-    start, stop : datetime
-        First and last pulse, UTC.
-    footprint : tuple of (longitude, latitude)
-        Closed polygon, degrees.
-    bytes, md5, url : int, str, str or None
-        Of the archive ``{name}-L1.0.zip``, where known.
-    """
-
-    name: str
-    direction: str
-    start: datetime
-    stop: datetime
-    footprint: tuple[tuple[float, float], ...]
-    bytes: int | None = None
-    md5: str | None = None
-    url: str | None = None
-
-    @property
-    def bounds(self) -> Bounds:
-        """Box around the footprint, degrees."""
-        longitudes, latitudes = zip(*self.footprint, strict=True)
-        return Bounds(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +201,7 @@ class Source(Protocol):
     def fetch_aux_cal(self, platform: str, folder: Path, log: logging.Logger) -> list[Path]:
         """ESA's calibration files ``{platform}_AUX_CAL_*.SAFE``, folders."""
 
-    def write_truth(self, records: Sequence[BurstRecord | SlcRecord], dem: Path, folder: Path) -> Path | None:
+    def write_truth(self, records: Sequence[Sentinel1Record], dem: Path, folder: Path) -> Path | None:
         """The known line-of-sight displacement from reference to secondary, where there is one.
 
         ``los_displacement.tif``: float32 metres on the grid of ``dem``, positive where range increased.
@@ -252,6 +235,16 @@ class Source(Protocol):
         self, reference: AlosRecord, secondary: AlosRecord, dem: Path, folder: Path
     ) -> Path | None:
         """As `write_truth`, between two ALOS scenes."""
+
+
+@runtime_checkable
+class BurstCounter(Protocol):
+    """What a source has besides, where it knows bursts by their place in an SLC."""
+
+    def burst_at(
+        self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger
+    ) -> BurstName:
+        """The burst at a position, counted from 0, of an SLC's swath."""
 
 
 @runtime_checkable

@@ -20,27 +20,33 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Needs, Progress, SlcRecord
+from isce2_recipe.sources import orbit_names
+from isce2_recipe.sources.base import (
+    AlosRecord,
+    BurstFiles,
+    BurstRecord,
+    Needs,
+    Progress,
+    Sentinel1Record,
+    SlcRecord,
+)
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
 from isce2_recipe.sources.directory_files import Found, files, find
-from isce2_recipe.sources.directory_terrain import mosaic
+from isce2_recipe.sources.directory_terrain import describe, mosaic
 from isce2_recipe.sources.tiles import water_mask_tiles
 from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
 
 _SEARCH = "https://search.asf.alaska.edu"
-_ORBITS = "https://s1-orbits.asf.alaska.edu/scene"
 _WATER_MASK = "https://asf-dem-west.s3.amazonaws.com/WATER_MASK/TILES"
 _AUX_CAL = "https://d3g9emy65n853h.cloudfront.net/AUX_CAL"
 _TIFF, _XML = (".tiff", ".tif"), (".xml",)
-_ORBIT_TIME = "%Y%m%dT%H%M%S"
-_ORBIT_MARGIN = timedelta(seconds=60)
 
 
 class DirectorySource:
@@ -115,6 +121,28 @@ class DirectorySource:
             raise InputError(f"{self.root} lacks bursts/{name}.xml", hint=f"download it at {_SEARCH}")
         return found.take(scratch) if found.member else found.path
 
+    def burst_at(
+        self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger
+    ) -> BurstName:
+        """The burst at a position, counted from 0, of an SLC's swath, among those that are there."""
+        log.info("looking for burst %d of IW%d of %s in %s", number, swath, slc, self.root)
+        ending = f"_{polarization}_{slc.suffix}-BURST.xml"
+        with TemporaryDirectory(prefix="isce2-recipe-") as scratch:
+            for found in files(self.root, "bursts"):
+                if not (found.name.startswith("S1_") and found.name.endswith(ending)):
+                    continue
+                name = BurstName.parse(found.name.removesuffix(".xml"))
+                if name.swath != swath or not slc.start <= name.start <= slc.stop:
+                    continue
+                record = _record(name, self._metadata(str(name), Path(scratch)))
+                if (record.slc, record.index) == (str(slc), number):
+                    return name
+        raise InputError(
+            f"{self.root} lacks burst {number} of IW{swath} {polarization} of {slc}",
+            hint=f"bursts are counted from 0; download its .tiff and .xml at {_SEARCH} (dataset S1 Bursts) "
+            "and put them into bursts/",
+        )
+
     def fetch_burst(
         self,
         record: BurstRecord,
@@ -143,16 +171,17 @@ class DirectorySource:
 
     def _orbit(self, platform: str, start: datetime, stop: datetime) -> Found:
         there = [found for found in files(self.root, "orbits") if found.name.upper().endswith(".EOF")]
-        for kind in ("POEORB", "RESORB"):
-            for found in sorted(there, key=lambda found: found.name, reverse=True):
-                fits = found.name.startswith(f"{platform}_OPER_AUX_{kind}_OPOD_")
-                if fits and _covers(Path(found.name), start - _ORBIT_MARGIN, stop + _ORBIT_MARGIN):
-                    return found
+        fitting = [found for found in there if orbit_names.covers(found.name, platform, start, stop)]
+        for kind in (orbit_names.PRECISE, orbit_names.RESTITUTED):
+            of_kind = [found for found in fitting if f"_{kind}_" in found.name]
+            if of_kind:
+                return max(of_kind, key=lambda found: found.name)
         names = ", ".join(sorted({found.name for found in there})) or "none"
+        url = f"{orbit_names.SERVICE}/{orbit_names.scene_name(platform, start, stop)}"
         raise InputError(
             f"no orbit file in {self.root / 'orbits'} covers {platform} from {start:%Y-%m-%dT%H:%M:%S} to "
             f"{stop:%Y-%m-%dT%H:%M:%S} with a minute to spare (there: {names})",
-            hint=f"download {_ORBITS}/{_scene(platform, start, stop)} and put it there",
+            hint=f"download {url} and put it there",
         )
 
     def fetch_dem(
@@ -169,7 +198,7 @@ class DirectorySource:
         if gaps is not None:
             raise InputError(
                 f"the terrain in {self.root / 'dem'} does not cover the scene "
-                f"({_text(grid.bounds)}): nothing at {_text(gaps)}",
+                f"({describe(grid.bounds)}): nothing at {describe(gaps)}",
                 hint="add GeoTIFFs with heights above the WGS84 ellipsoid there, for example Copernicus "
                 "GLO-30 made ellipsoidal with dem_stitcher",
             )
@@ -214,7 +243,7 @@ class DirectorySource:
 
     def write_truth(
         self,
-        records: Sequence[BurstRecord | SlcRecord],  # noqa: ARG002
+        records: Sequence[Sentinel1Record],  # noqa: ARG002
         dem: Path,  # noqa: ARG002
         folder: Path,  # noqa: ARG002
     ) -> Path | None:
@@ -284,6 +313,7 @@ def _record(name: BurstName, path: Path) -> BurstRecord:
     platform = metadata.text("adsHeader/missionId")
     return BurstRecord(
         name=str(name),
+        platform=platform,
         slc=slc_name(metadata, name),
         index=index,
         absolute_orbit=orbit,
@@ -293,20 +323,6 @@ def _record(name: BurstName, path: Path) -> BurstRecord:
         stop=start + timedelta(seconds=(lines - 1) * interval_s),
         footprint=footprint(metadata, index),
     )
-
-
-def _covers(path: Path, start: datetime, stop: datetime) -> bool:
-    """Whether the validity in an orbit file's name covers an interval."""
-    first, _, last = path.stem.rpartition("_V")[2].partition("_")
-    try:
-        begins, ends = (datetime.strptime(text, _ORBIT_TIME).replace(tzinfo=UTC) for text in (first, last))
-    except ValueError:
-        return False
-    return begins <= start and stop <= ends
-
-
-def _scene(platform: str, start: datetime, stop: datetime) -> str:
-    return f"{platform}_IW_SLC__1SDV_{start:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}_000000_000000_0000"
 
 
 def _gaps(heights: Any, grid: DemGrid) -> Bounds | None:
@@ -323,7 +339,3 @@ def _gaps(heights: Any, grid: DemGrid) -> Bounds | None:
         edge.west + float(columns.max() + 1) / 3600.0,
         edge.north - float(rows.min()) / 3600.0,
     )
-
-
-def _text(bounds: Bounds) -> str:
-    return f"{bounds.west:.3f} to {bounds.east:.3f} E, {bounds.south:.3f} to {bounds.north:.3f} N"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.sources.base import AlosRecord
+from isce2_recipe.sources.directory_files import find_granule
 from isce2_recipe.types import AlosName
 
 _SEARCH = "https://search.asf.alaska.edu"
@@ -28,22 +29,19 @@ def find_alos(root: Path, names: Sequence[AlosName], log: logging.Logger) -> lis
 
 
 def locate(root: Path, name: AlosName) -> Path:
-    """A scene's archive or unpacked folder in ``root/alos``.
+    """A scene's archive, or the folder of its files, whatever that is called.
 
     Raises
     ------
     InputError
         If there is neither.
     """
-    folder = root / "alos"
-    for place in (
-        folder / f"{name}-L1.0.zip",
-        folder / f"{name}.zip",
-        folder / f"{name}-L1.0",
-        folder / str(name),
-    ):
-        if place.exists():
-            return place
+    place = find_granule(root, "alos", f"{name}-L1.0.zip", f"{name}.zip", f"{name}-L1.0", str(name))
+    if place is not None:
+        return place
+    for leader in sorted((root / "alos").rglob(f"LED-{name}-*")):
+        if len(list(leader.parent.glob("LED-*"))) == 1:
+            return leader.parent
     raise InputError(
         f"{root} lacks alos/{name}-L1.0.zip",
         hint=f"download it at {_SEARCH} (dataset ALOS PALSAR, file type L1.0) and put it there",

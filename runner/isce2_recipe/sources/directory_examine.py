@@ -8,7 +8,7 @@ from pathlib import Path
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.sources.directory_files import Found
-from isce2_recipe.sources.directory_terrain import coverage
+from isce2_recipe.sources.directory_terrain import coverage, describe
 from isce2_recipe.types import Bounds, Finding
 
 
@@ -41,12 +41,8 @@ def _terrain(root: Path, wanted: Bounds) -> str:
     if not around.contains(wanted):
         raise InputError(
             f"the terrain in {root / 'dem'} does not cover the scene "
-            f"({_text(wanted)}): it reaches from {_text(around)}",
+            f"({describe(wanted)}): it reaches from {describe(around)}",
             hint="add GeoTIFFs with heights above the WGS84 ellipsoid there, for example Copernicus "
             "GLO-30 made ellipsoidal with dem_stitcher",
         )
     return f"{len(boxes)} file(s)"
-
-
-def _text(bounds: Bounds) -> str:
-    return f"{bounds.west:.3f} to {bounds.east:.3f} E, {bounds.south:.3f} to {bounds.north:.3f} N"

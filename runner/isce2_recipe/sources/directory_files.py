@@ -114,6 +114,16 @@ def find(root: Path, kind: str, *names: str) -> Found | None:
     return None
 
 
+def find_granule(root: Path, kind: str, *names: str) -> Path | None:
+    """An archive or a folder with one of some names, below ``root/kind`` or in ``root`` itself."""
+    wanted = {name.lower() for name in names}
+    for place in ((root / kind).rglob("*"), root.glob("*")):
+        found = sorted(path for path in place if path.name.lower() in wanted)
+        if found:
+            return min(found, key=lambda path: len(path.parts))
+    return None
+
+
 def _below(folder: Path, *, deep: bool) -> Iterator[Path]:
     if folder.is_dir():
         for path in sorted(folder.rglob("*") if deep else folder.glob("*")):

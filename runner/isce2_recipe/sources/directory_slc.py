@@ -9,6 +9,7 @@ from pathlib import Path
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.sources.base import SlcRecord
+from isce2_recipe.sources.directory_files import find_granule
 from isce2_recipe.types import SlcName
 
 _SEARCH = "https://search.asf.alaska.edu"
@@ -29,17 +30,16 @@ def find_slcs(root: Path, names: Sequence[SlcName], log: logging.Logger) -> list
 
 
 def locate(root: Path, name: SlcName) -> Path:
-    """An SLC's archive or unpacked folder in ``root/slc``.
+    """An SLC's archive or unpacked folder.
 
     Raises
     ------
     InputError
         If there is neither.
     """
-    folder = root / "slc"
-    for place in (folder / f"{name}.zip", folder / f"{name}.SAFE", folder / str(name)):
-        if place.exists():
-            return place
+    place = find_granule(root, "slc", f"{name}.zip", f"{name}.SAFE", f"{name}.SAFE.zip", str(name))
+    if place is not None:
+        return place
     raise InputError(
         f"{root} lacks slc/{name}.zip",
         hint=f"download it at {_SEARCH} (dataset Sentinel-1, file type L1 SLC) and put it there",
@@ -63,6 +63,7 @@ def _record(name: SlcName, place: Path) -> SlcRecord:
     first = bursts[0]
     return SlcRecord(
         name=str(name),
+        platform=name.platform,
         absolute_orbit=first.absolute_orbit,
         relative_orbit=first.relative_orbit,
         direction=first.direction.upper(),

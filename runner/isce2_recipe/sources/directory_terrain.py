@@ -94,6 +94,11 @@ def coverage(root: Path) -> list[Bounds]:
     return boxes
 
 
+def describe(bounds: Bounds) -> str:
+    """A box in words."""
+    return f"{bounds.west:.3f} to {bounds.east:.3f} E, {bounds.south:.3f} to {bounds.north:.3f} N"
+
+
 def _no_crs(found: Found) -> InputError:
     return InputError(f"terrain {found.path} has no coordinate reference system", hint="assign it one")
 

@@ -13,8 +13,9 @@ import pytest
 
 from isce2_recipe.errors import InputError, SourceError
 from isce2_recipe.sources import open_source
-from isce2_recipe.sources.alos_catalog import read_alos_catalog, write_alos_catalog
 from isce2_recipe.sources.asf import AsfSource
+from isce2_recipe.sources.base import AlosRecord
+from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.sources.directory import DirectorySource
 from isce2_recipe.types import AlosName
 from support import asf_server
@@ -172,12 +173,12 @@ class TestFolder:
 
 def test_records_survive_their_file(simulated, tmp_path):
     _, record = simulated
-    path = write_alos_catalog([record], tmp_path / "scenes.json")
-    assert read_alos_catalog(path) == {str(NAME): record}
+    path = write_catalog([record], tmp_path / "scenes.json")
+    assert read_catalog(path, AlosRecord) == {str(NAME): record}
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", json.dumps([{"name": "x"}])])
 def test_other_files_are_no_catalogues(tmp_path, text):
     (tmp_path / "scenes.json").write_text(text)
-    with pytest.raises(InputError, match="not a scene catalogue"):
-        read_alos_catalog(tmp_path / "scenes.json")
+    with pytest.raises(InputError, match="not a catalogue"):
+        read_catalog(tmp_path / "scenes.json", AlosRecord)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-import yaml
 
 from isce2_recipe.errors import InputError, ParameterError, SourceError
 from isce2_recipe.sources.asf import AsfSource
@@ -18,7 +16,7 @@ from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.types import Bounds, BurstName
 from support import asf_server
-from support.burst_granules import SHARED_DATA, Slc, write_granule
+from support.burst_granules import Slc, write_granule
 from support.cmr import burst_item
 
 LOG = logging.getLogger("test")
@@ -84,24 +82,6 @@ class TestSearch:
         with pytest.raises(SourceError, match="does not answer") as caught:
             AsfSource(stocked.environment(ISCE2_RECIPE_ASF_ATTEMPTS="2")).find_bursts([FIRST], LOG)
         assert stocked.url in caught.value.message
-
-    @pytest.mark.skipif(
-        not SHARED_DATA.is_dir(), reason="the catalogue's real answer lies outside the repository"
-    )
-    def test_a_real_answer_is_understood(self, server):
-        real = yaml.safe_load((SHARED_DATA / "SLC_BURST.yml").read_text())
-        server.items = [json.loads(json.dumps({"meta": real["meta"], "umm": real["umm"]}))]
-        name = BurstName.parse(real["umm"]["GranuleUR"])
-        source = AsfSource({**server.environment(), "ISCE2_RECIPE_ASF_BURST_URL": ""})
-        [record] = source.find_bursts([name], LOG)
-        expected = real["properties"]
-        assert record.url == expected["url"]
-        assert record.slc == expected["url"].split("/")[3]
-        assert (record.index, record.bytes, record.absolute_orbit) == (5, 147215404, 12275)
-        assert record.relative_orbit == expected["pathNumber"]
-        assert record.start == datetime.fromisoformat(expected["burst"]["azimuthTime"] + "+00:00")
-        assert (record.stop - record.start).total_seconds() == pytest.approx(1518 * 2.05556e-3, abs=0.01)
-        assert list(map(list, record.footprint)) == real["geometry"]["coordinates"][0]
 
 
 class TestBursts:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -291,7 +292,13 @@ class TestPreflight:
 
     def records(self, *, west: float = 53.3, bytes_: int = 150_000_000) -> list[BurstRecord]:
         ring = ((west, 27.0), (west + 0.4, 27.0), (west + 0.4, 27.2), (west, 27.2), (west, 27.0))
-        common = {"index": 1, "absolute_orbit": 32861, "relative_orbit": 64, "direction": "DESCENDING"}
+        common = {
+            "platform": "S1A",
+            "index": 1,
+            "absolute_orbit": 32861,
+            "relative_orbit": 64,
+            "direction": "DESCENDING",
+        }
         times = {"start": START, "stop": START + timedelta(seconds=3)}
         slc = "S1A_IW_SLC__1SSV_20200604T022251_20200604T022318_032861_03CE65_7C85"
         return [BurstRecord(name="burst", slc=slc, footprint=ring, bytes=bytes_, **common, **times)]
@@ -367,7 +374,7 @@ class TestPreflight:
         server.files |= {f"/{POEORB}": b"<Earth_Explorer_File/>", "/water/s50w035.tif": TIFF}
         at_sea = self.records(west=-32.5)
         sea = [(lon, lat - 73.0) for lon, lat in at_sea[0].footprint]
-        at_sea = [BurstRecord(**{**_fields(at_sea[0]), "footprint": tuple(sea)})]
+        at_sea = [replace(at_sea[0], footprint=tuple(sea))]
         with pytest.raises(InputError, match=r"Copernicus has none at S4\d_W03\d"):
             self.check(server, tmp_path, records=at_sea)
 
@@ -376,10 +383,6 @@ class TestPreflight:
         server.faults[FILE] = [503] * 9
         with pytest.raises(SourceError, match="answered 503"):
             self.check(server, tmp_path)
-
-
-def _fields(record: BurstRecord) -> dict:
-    return {name: getattr(record, name) for name in record.__slots__}
 
 
 def test_the_cache_of_a_user_is_left_alone():

@@ -15,8 +15,8 @@ import pytest
 from isce2_recipe.errors import InputError, ParameterError, SourceError
 from isce2_recipe.sources import open_source
 from isce2_recipe.sources.asf import AsfSource
-from isce2_recipe.sources.base import SlcRecord
-from isce2_recipe.sources.catalog import read_catalog, read_granules, read_slc_catalog, write_catalog
+from isce2_recipe.sources.base import BurstRecord, GranuleRecord, SlcRecord
+from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.sources.directory import DirectorySource
 from isce2_recipe.types import BurstName, SlcName
 from support import asf_server
@@ -113,11 +113,20 @@ class TestNetwork:
 def test_catalogues_hold_one_kind_each(tmp_path):
     ring = ((52.0, 27.0), (55.0, 27.0), (55.0, 29.0), (52.0, 27.0))
     start = datetime(2020, 6, 4, 2, 22, 51, 123456, tzinfo=UTC)
-    record = SlcRecord(str(NAME), 32861, 64, "DESCENDING", start, start + timedelta(seconds=27), ring)
+    record = SlcRecord(
+        name=str(NAME),
+        platform="S1A",
+        absolute_orbit=32861,
+        relative_orbit=64,
+        direction="DESCENDING",
+        start=start,
+        stop=start + timedelta(seconds=27),
+        footprint=ring,
+    )
     path = write_catalog([record], tmp_path / "slcs.json")
-    assert read_slc_catalog(path) == read_granules(path) == {str(NAME): record}
-    with pytest.raises(InputError, match="is not a burst catalogue"):
-        read_catalog(path)
+    assert read_catalog(path, SlcRecord) == read_catalog(path, GranuleRecord) == {str(NAME): record}
+    with pytest.raises(InputError, match=f"is not a catalogue of bursts: {NAME} is none"):
+        read_catalog(path, BurstRecord)
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from isce2_recipe.errors import RecipeToolError, SourceError
-from isce2_recipe.sources.asf.orbits import PRECISE, check_name, scene_name
+from isce2_recipe.sources.asf.orbits import check_name
 from isce2_recipe.sources.asf.retrying import again
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import Needs
+from isce2_recipe.sources.orbit_names import PRECISE, scene_name
 from isce2_recipe.sources.tiles import water_mask_tiles
 from isce2_recipe.types import Bounds, Finding
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -14,12 +14,8 @@ from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.download import short
 from isce2_recipe.sources.asf.retrying import TemporaryError, again
 from isce2_recipe.sources.asf.settings import Settings
+from isce2_recipe.sources.orbit_names import PRECISE, covers, scene_name
 
-MARGIN = timedelta(seconds=60)
-"""What an orbit must have before the first and after the last line."""
-
-_TIME = "%Y%m%dT%H%M%S"
-PRECISE = "AUX_POEORB"
 _WHEN = "restituted orbits appear some hours after the acquisition, precise ones after 20 days"
 
 
@@ -46,11 +42,6 @@ def fetch_orbit(
         return Path(found.replace(folder / found.name))
 
 
-def scene_name(platform: str, start: datetime, stop: datetime) -> str:
-    """What to ask the service for; it looks at the platform and the times of a scene's name alone."""
-    return f"{platform}_IW_SLC__1SDV_{start:{_TIME}}_{stop:{_TIME}}_000000_000000_0000"
-
-
 def check_name(name: str, platform: str, start: datetime, stop: datetime) -> None:
     """Refuse what is no orbit file, or one of another satellite or time.
 
@@ -63,21 +54,12 @@ def check_name(name: str, platform: str, start: datetime, stop: datetime) -> Non
             f"the orbit service sent {name or 'something'} instead of an orbit file",
             hint="check ISCE2_RECIPE_ASF_ORBIT_URL",
         )
-    if not name.startswith(f"{platform}_OPER_AUX_") or not _covers(name, start - MARGIN, stop + MARGIN):
+    if not covers(name, platform, start, stop):
         raise SourceError(
             f"the orbit service sent {name}, which does not cover {platform} from {start:%Y-%m-%dT%H:%M:%S} "
             f"to {stop:%Y-%m-%dT%H:%M:%S} with a minute to spare",
             hint=f"run the same command again later: {_WHEN}",
         )
-
-
-def _covers(name: str, start: datetime, stop: datetime) -> bool:
-    first, _, last = name.removesuffix(".EOF").rpartition("_V")[2].partition("_")
-    try:
-        begins, ends = (datetime.strptime(text, _TIME).replace(tzinfo=UTC) for text in (first, last))
-    except ValueError:
-        return False
-    return begins <= start and stop <= ends
 
 
 def _from_any(scene: str, folder: Path, settings: Settings, log: logging.Logger) -> Path:
@@ -96,9 +78,9 @@ def _from_any(scene: str, folder: Path, settings: Settings, log: logging.Logger)
         log.info("no orbit from %s", urlsplit(url).netloc)
     if trouble is not None:
         raise trouble
-    platform, time = scene[:3], datetime.strptime(scene[17:32], _TIME)
+    time = datetime.fromisoformat(scene[17:32])
     raise SourceError(
-        f"there is no orbit file for {platform} at {time:%Y-%m-%dT%H:%M:%S}", hint=_WHEN
+        f"there is no orbit file for {scene[:3]} at {time:%Y-%m-%dT%H:%M:%S}", hint=_WHEN
     ) from absent
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from isce2_recipe.errors import ParameterError
+from isce2_recipe.sources.orbit_names import SERVICE
 
 PREFIX = "ISCE2_RECIPE_ASF_"
 
@@ -90,7 +91,7 @@ class Settings:
         "https://sentinel1.asf.alaska.edu/METADATA_RAW/SA/"
         "S1A_IW_RAW__0SSV_20141229T072718_20141229T072750_003931_004B96_B79F.iso.xml"
     )
-    orbit_url: str = "https://s1-orbits.asf.alaska.edu/scene"
+    orbit_url: str = SERVICE
     dem_url: str = "https://copernicus-dem-30m.s3.amazonaws.com"
     dem90_url: str = "https://copernicus-dem-90m.s3.amazonaws.com"
     geoid_url: str = "https://aria-geoid.s3.us-west-2.amazonaws.com/us_nga_egm2008_1_4326__agisoft.tif"

@@ -10,11 +10,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.checks import check_burst, check_tiff, check_xml, check_zip
 from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
-from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Needs, Progress, SlcRecord
+from isce2_recipe.sources.base import (
+    AlosRecord,
+    BurstFiles,
+    BurstRecord,
+    Needs,
+    Progress,
+    Sentinel1Record,
+    SlcRecord,
+)
 from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
 
 if TYPE_CHECKING:
@@ -54,26 +61,35 @@ class AsfSource:
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
         """Records from NASA's catalogue, in the order of ``names``."""
-        from isce2_recipe.sources.asf.catalogue import find_bursts
+        from isce2_recipe.sources.asf import granules
 
-        return find_bursts(names, self.settings, log)
+        return granules.find(granules.BURST, names, self.settings, log)
+
+    def burst_at(
+        self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger
+    ) -> BurstName:
+        """The burst at a position, counted from 0, of an SLC's swath, from NASA's catalogue."""
+        from isce2_recipe.sources.asf.granules import find_burst_of
+
+        return BurstName.parse(find_burst_of(slc, swath, polarization, number, self.settings, log).name)
 
     def fetch_burst(
         self, record: BurstRecord, folder: Path, log: logging.Logger, progress: Progress
     ) -> BurstFiles:
         """Measurement and metadata from the burst extractor."""
-        if record.url is None:
-            raise SourceError(f"the catalogue has no address for {record.name}", hint="run the search again")
+        from isce2_recipe.sources.asf.granules import address
+
+        url = address(record)
         client = self._client(log)
         client.log_in()
         metadata = client.download(
-            record.url.removesuffix(".tiff") + ".xml",
+            url.removesuffix(".tiff") + ".xml",
             folder / f"{record.name}.xml",
             check=check_xml,
             progress=lambda _fraction, _text: None,
         )
         tiff = client.download(
-            record.url,
+            url,
             folder / f"{record.name}.tiff",
             check=check_burst(record.name),
             progress=progress,
@@ -128,7 +144,7 @@ class AsfSource:
 
     def write_truth(
         self,
-        records: Sequence[BurstRecord | SlcRecord],  # noqa: ARG002
+        records: Sequence[Sentinel1Record],  # noqa: ARG002
         dem: Path,  # noqa: ARG002
         folder: Path,  # noqa: ARG002
     ) -> Path | None:
@@ -137,9 +153,9 @@ class AsfSource:
 
     def find_slcs(self, names: list[SlcName], log: logging.Logger) -> list[SlcRecord]:
         """Records from NASA's catalogue, in the order of ``names``."""
-        from isce2_recipe.sources.asf.slc import find_slcs
+        from isce2_recipe.sources.asf import granules
 
-        return find_slcs(names, self.settings, log)
+        return granules.find(granules.SLC, names, self.settings, log)
 
     def fetch_slc(
         self,
@@ -151,21 +167,21 @@ class AsfSource:
         progress: Progress,
     ) -> Path:
         """An SLC's archive from ASF."""
-        from isce2_recipe.sources.asf.slc import fetch_slc
+        from isce2_recipe.sources.asf.granules import fetch_archive
 
-        return fetch_slc(record, folder, self._client(log), progress)
+        return fetch_archive(record, folder / f"{record.name}.zip", self._client(log), progress)
 
     def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
         """Records from NASA's catalogue, in the order of ``names``."""
-        from isce2_recipe.sources.asf.alos import find_alos
+        from isce2_recipe.sources.asf import granules
 
-        return find_alos(names, self.settings, log)
+        return granules.find(granules.ALOS, names, self.settings, log)
 
     def fetch_alos(self, record: AlosRecord, folder: Path, log: logging.Logger, progress: Progress) -> Path:
         """A scene's archive from ASF."""
-        from isce2_recipe.sources.asf.alos import fetch_alos
+        from isce2_recipe.sources.asf.granules import fetch_archive
 
-        return fetch_alos(record, folder, self._client(log), progress)
+        return fetch_archive(record, folder / f"{record.name}-L1.0.zip", self._client(log), progress)
 
     def write_alos_truth(
         self,

@@ -37,6 +37,7 @@ def slc_record(name: SlcName, options: Options) -> SlcRecord:
     geometry = frame_geometry(frame, middle, options.seed)
     return SlcRecord(
         name=str(name),
+        platform=name.platform,
         absolute_orbit=frame.flight.absolute_orbit,
         relative_orbit=frame.flight.relative_orbit,
         direction=geometry.direction,

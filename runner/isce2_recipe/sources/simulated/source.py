@@ -7,11 +7,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from isce2_recipe.errors import ParameterError, SourceError
-from isce2_recipe.sources.base import AlosRecord, BurstFiles, BurstRecord, Needs, Progress, SlcRecord
+from isce2_recipe.errors import InputError, ParameterError, SourceError
+from isce2_recipe.sources.base import (
+    AlosRecord,
+    BurstFiles,
+    BurstRecord,
+    Needs,
+    Progress,
+    Sentinel1Record,
+    SlcRecord,
+)
 from isce2_recipe.sources.simulated.acquisition import Slice, pass_at, slice_of, slice_of_slc
 from isce2_recipe.sources.simulated.options import Options
-from isce2_recipe.sources.simulated.swaths import Swath
+from isce2_recipe.sources.simulated.swaths import SWATHS, Swath
 from isce2_recipe.sources.simulated.whole import whole_file
 from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
 
@@ -52,6 +60,7 @@ class SimulatedSource:
         footprint = burst_footprint(frame, name.relative_burst, swath, self.options.seed)
         return BurstRecord(
             name=str(name),
+            platform=frame.flight.platform,
             slc=frame.name,
             index=frame.bursts.index(name.relative_burst),
             absolute_orbit=frame.flight.absolute_orbit,
@@ -62,6 +71,21 @@ class SimulatedSource:
             footprint=footprint,
             bytes=swath.lines * swath.samples * 4,
         )
+
+    def burst_at(
+        self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger
+    ) -> BurstName:
+        """The burst at a position, counted from 0, of an SLC's swath."""
+        frame = slice_of_slc(slc, self.options)
+        if not 0 <= number < len(frame.bursts) or polarization not in slc.polarizations:
+            raise InputError(
+                f"there is no burst {number} of IW{swath} {polarization} in {slc}",
+                hint=f"it has bursts 0 to {len(frame.bursts) - 1} in {' and '.join(slc.polarizations)}",
+            )
+        burst = frame.bursts[number]
+        log.info("burst %d of IW%d of %s is %d", number, swath, slc, burst)
+        start = frame.start(burst, SWATHS[swath]).replace(microsecond=0)
+        return BurstName(start, burst, swath, polarization, slc.suffix)
 
     def fetch_burst(
         self, record: BurstRecord, folder: Path, log: logging.Logger, progress: Progress
@@ -130,7 +154,7 @@ class SimulatedSource:
         """
         raise SourceError("there are no simulated calibration files", hint="simulated data need none")
 
-    def write_truth(self, records: Sequence[BurstRecord | SlcRecord], dem: Path, folder: Path) -> Path | None:
+    def write_truth(self, records: Sequence[Sentinel1Record], dem: Path, folder: Path) -> Path | None:
         """Displacement from the older to the newer date of the records, on the grid of ``dem``.
 
         Raises
@@ -152,7 +176,7 @@ class SimulatedSource:
         write_displacement(path, dem, *dates)
         return path
 
-    def _seen(self, record: BurstRecord | SlcRecord) -> tuple[Slice, list[int]]:
+    def _seen(self, record: Sentinel1Record) -> tuple[Slice, list[int]]:
         """A record's SLC and which of its bursts it speaks of."""
         if isinstance(record, SlcRecord):
             frame = slice_of_slc(SlcName.parse(record.name), self.options)

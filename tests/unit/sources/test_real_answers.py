@@ -1,0 +1,130 @@
+"""What NASA's catalogue, ESA and JAXA really wrote, read as our own; it lies outside the repository."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import yaml
+
+from isce2_recipe.errors import InputError, SourceError
+from isce2_recipe.sources.asf import AsfSource, granules
+from isce2_recipe.sources.directory import DirectorySource
+from isce2_recipe.types import AlosName, BurstName, SlcName
+from support import asf_server
+from support.burst_granules import SHARED_DATA
+
+LOG = logging.getLogger("test")
+ORBITS = sorted(SHARED_DATA.glob("*.EOF"))
+pytestmark = pytest.mark.skipif(
+    not SHARED_DATA.is_dir(), reason=f"the real answers lie outside the repository, in {SHARED_DATA}"
+)
+
+
+@pytest.fixture
+def server():
+    with asf_server.running() as state:
+        yield state
+
+
+def load(name: str) -> list[dict[str, Any]]:
+    """Answers of a file, each with what asf_search makes of it in ``properties``."""
+    found = yaml.load((SHARED_DATA / name).read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return found if isinstance(found, list) else [found]
+
+
+def source(server: asf_server.AsfServer, real: list[dict[str, Any]]) -> AsfSource:
+    """The network source, with the catalogue's answers served here and the hosts they name kept."""
+    server.items = [json.loads(json.dumps({"meta": each["meta"], "umm": each["umm"]})) for each in real]
+    kept = {"ISCE2_RECIPE_ASF_BURST_URL": ""}
+    return AsfSource(server.environment() | kept)
+
+
+@pytest.mark.parametrize(("name", "count"), [("SLC_BURST.yml", 1), ("SLC_BURST_stack.yml", 166)])
+def test_bursts(server, name, count):
+    real = load(name)
+    assert len(real) == count
+    names = [BurstName.parse(each["properties"]["sceneName"]) for each in real]
+    records = source(server, real).find_bursts(names, LOG)
+    assert [record.name for record in records] == [str(each) for each in names]
+    for record, each in zip(records, real, strict=True):
+        expected, burst = each["properties"], each["properties"]["burst"]
+        assert record.url == expected["url"]
+        assert record.slc == expected["url"].split("/")[3]
+        assert (record.bytes, record.absolute_orbit) == (expected["bytes"], expected["orbit"])
+        assert (record.index, record.relative_orbit) == (burst["burstIndex"], expected["pathNumber"])
+        assert (record.direction, record.platform[2]) == (
+            expected["flightDirection"],
+            expected["platform"][-1],
+        )
+        assert record.start == datetime.fromisoformat(burst["azimuthTime"] + "+00:00")
+        assert record.start <= record.stop < record.start + timedelta(seconds=3.3)
+        assert list(map(list, record.footprint)) == each["geometry"]["coordinates"][0]
+
+
+def test_a_burst_by_its_place_in_its_slc(server):
+    """Releases of hyp3-isce2 before 0.4 asked for bursts that way."""
+    real = load("SLC_BURST_stack.yml")
+    network = source(server, real)
+    for each in real[::40]:
+        properties = each["properties"]
+        slc = SlcName.parse(properties["url"].split("/")[3])
+        place = (properties["burst"]["burstIndex"], slc, int(properties["burst"]["subswath"][2]))
+        number, _, swath = place
+        assert str(network.burst_at(slc, swath, "VV", number, LOG)) == properties["sceneName"]
+        with pytest.raises(SourceError, match=rf"does not know burst {number + 1} of IW{swath} VV of {slc}"):
+            network.burst_at(slc, swath, "VV", number + 1, LOG)
+
+
+def test_an_alos_scene(server):
+    [real] = load("Alos_response.yml")
+    expected = real["properties"]
+    [record] = source(server, [real]).find_alos([AlosName.parse(expected["sceneName"])], LOG)
+    assert (record.bytes, record.md5, record.url) == (
+        expected["bytes"],
+        expected["md5sum"],
+        expected["url"],
+    )
+    assert record.start == datetime(2008, 2, 24, 7, 13, 21, tzinfo=UTC)
+    assert record.stop == datetime(2008, 2, 24, 7, 13, 29, tzinfo=UTC)
+    assert record.direction == "ASCENDING"
+    assert list(map(list, record.footprint)) == real["geometry"]["coordinates"][0]
+
+
+def test_a_sentinel1_frame(server):
+    """The answer is of another product of the same slice, which the catalogue describes alike."""
+    [real] = load("S1_response.yml")
+    expected = real["properties"]
+    settings = source(server, [real]).settings
+    [record] = granules.find(granules.SLC, [expected["sceneName"]], settings, LOG)
+    assert (record.bytes, record.md5, record.url) == (
+        expected["bytes"],
+        expected["md5sum"],
+        expected["url"],
+    )
+    assert (record.platform, record.absolute_orbit, record.relative_orbit) == ("S1B", 29520, 94)
+    assert record.start == datetime(2021, 11, 10, 3, 20, 39, tzinfo=UTC)
+    assert record.direction in ("ASCENDING", "DESCENDING")
+
+
+def test_real_orbit_files_are_chosen_by_the_time_they_cover(tmp_path):
+    from isce2_recipe.sar.orbit import read_orbit
+
+    (tmp_path / "in" / "orbits").mkdir(parents=True)
+    (tmp_path / "out").mkdir()
+    for path in ORBITS:
+        (tmp_path / "in" / "orbits" / path.name).symlink_to(path)
+    folder = DirectorySource(tmp_path / "in")
+    for path, hour in zip(ORBITS, (13, 16), strict=True):
+        start = datetime(2023, 8, 23, hour, 30, tzinfo=UTC)
+        stop = start + timedelta(seconds=27)
+        found = folder.fetch_orbit("S1A", start, stop, tmp_path / "out", LOG)
+        assert found.name == path.name
+        orbit = read_orbit(found, start, stop)
+        assert orbit.covers(orbit.seconds(start), orbit.seconds(stop))
+    with pytest.raises(InputError, match="covers S1A from 2023-08-23T20:00:00"):
+        start = datetime(2023, 8, 23, 20, tzinfo=UTC)
+        folder.fetch_orbit("S1A", start, start + timedelta(seconds=3), tmp_path / "out", LOG)
