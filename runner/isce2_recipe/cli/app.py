@@ -27,6 +27,7 @@ _COMMANDS = {
     "show": ("isce2_recipe.cli.products", "Summarise a product, with a picture on a terminal."),
     "compare": ("isce2_recipe.cli.products", "Compare two products layer by layer."),
     "rerun": ("isce2_recipe.cli.again", "Run again what made a product."),
+    "export": ("isce2_recipe.cli.export", "Write a recipe in the words of another service."),
     "new": ("isce2_recipe.cli.tools", "Write a new recipe to start from."),
     "app": ("isce2_recipe.cli.tools", "Run an ISCE2 application in the current folder."),
     "doctor": ("isce2_recipe.cli.tools", "Say what is installed, what is missing, and what to do about it."),

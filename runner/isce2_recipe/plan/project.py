@@ -70,8 +70,7 @@ class Project:
     @cached_property
     def actions(self) -> dict[str, Action]:
         """The actions the recipe and its parts use."""
-        registry = load_registry()
-        return {name: registry[name] for name in sorted(_used(self.recipe))}
+        return actions_of(self.recipe)
 
     @cached_property
     def graph(self) -> Graph:
@@ -186,6 +185,12 @@ class Project:
     def _state(self, folder: str, position: int, skipped: set[str]) -> dict[str, Entry]:
         names = [name for name in self.graph.folders[folder][:position] if name not in skipped]
         return SharedFolder(folder, tuple(names), self.history).before(len(names))
+
+
+def actions_of(recipe: Recipe) -> dict[str, Action]:
+    """The actions a recipe and its parts use."""
+    registry = load_registry()
+    return {name: registry[name] for name in sorted(_used(recipe))}
 
 
 def _used(recipe: Recipe) -> set[str]:

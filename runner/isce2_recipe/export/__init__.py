@@ -1,0 +1,1 @@
+"""Recipes in the words of other services."""
