@@ -16,6 +16,11 @@ def insar_tops_burst() -> int:
     return _workflow("insar_tops_burst")
 
 
+def topsapp_burst() -> int:
+    """Run ``insar_tops_burst`` by its name in the first release and return the exit code."""
+    return _workflow("insar_tops_burst")
+
+
 def insar_tops_multi_burst() -> int:
     """Run the workflow of this name and return the exit code."""
     return _workflow("insar_tops_multi_burst")

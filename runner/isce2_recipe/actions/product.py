@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from isce2_recipe.actions.base import Context, action, nothing
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.package import Product, texts
-from isce2_recipe.types import BurstName, Looks
+from isce2_recipe.types import Bounds, BurstName, Looks
 
 
 @action("product.insar_tops", version=1, uses=("source", "engine"), fingerprint=texts, takes=nothing)
@@ -30,6 +32,8 @@ def insar_tops(
     grid_like: Path | None = None,
     record: dict[str, Any] | None = None,
     parameters: dict[str, Any] | None = None,
+    name_style: Literal["auto", "multi_burst", "legacy"] = "auto",
+    bounds: list[float] | None = None,
 ) -> Product:
     """Geocoded product of a TOPS interferogram, with the files and names of HyP3's burst products.
 
@@ -59,6 +63,11 @@ def insar_tops(
         What makes the run again, ``run.record``; the product carries it along.
     parameters : dict, optional
         Whatever else tells this run from others; decides over the ID in the name together with the above.
+    name_style : str
+        What HyP3 called such a product: ``auto`` for one pair by its burst and for more by burst numbers,
+        ``multi_burst`` always by burst numbers, ``legacy`` for more by ``bounds``.
+    bounds : list of float, optional
+        West, south, east, north of the reference, degrees; for legacy names of several bursts.
 
     Raises
     ------
@@ -67,7 +76,7 @@ def insar_tops(
     """
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.insar import Ingredients, make_product
-    from isce2_recipe.products.names import burst_product_name, identifier
+    from isce2_recipe.products.names import identifier
     from isce2_recipe.products.parameter_file import Processing
     from isce2_recipe.products.readme import template_text
 
@@ -100,17 +109,30 @@ def insar_tops(
             "parameters": choice.told() | (parameters or {}),
         }
     )
-    name = burst_product_name(
+    first = ingredients.reference_bursts[0]
+    naming = _naming(name_style, len(reference), first.platform, bounds)
+    name = naming(
         [BurstName.parse(text) for text in reference],
         [BurstName.parse(text) for text in secondary],
         looks=window,
-        relative_orbit=ingredients.reference_bursts[0].relative_orbit,
+        relative_orbit=first.relative_orbit,
         id4=id4,
     )
     ctx.log.info("packaging %s", name)
     made = make_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
     browse = made.directory / f"{name}_unw_phase.png"
     return Product(name, made.directory, made.zip, made.layers, browse)
+
+
+def _naming(style: str, count: int, platform: str, bounds: list[float] | None) -> Callable[..., str]:
+    """How a product of so many pairs of bursts gets its name."""
+    from isce2_recipe.products import names
+
+    if style == "multi_burst":
+        return names.multi_burst_name
+    if style == "legacy" and count > 1 and bounds is not None:
+        return partial(names.legacy_slc_name, platform=platform, bounds=Bounds(*bounds))
+    return names.burst_product_name
 
 
 def _bursts(safes: list[Path]) -> tuple[Any, ...]:

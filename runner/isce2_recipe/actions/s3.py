@@ -1,10 +1,10 @@
-"""Uploads to S3 buckets."""
+"""Products in S3 buckets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from isce2_recipe.actions.base import Context, action
 from isce2_recipe.errors import InputError
@@ -29,7 +29,7 @@ class Uploaded:
     archive: str | None
 
 
-@action("s3.upload", version=1)
+@action("s3.upload", version=2)
 def upload(
     ctx: Context,
     *,
@@ -37,7 +37,6 @@ def upload(
     bucket: str,
     prefix: str = "",
     zip: Path | None = None,
-    login: Literal["default", "publish"] = "default",
 ) -> Uploaded:
     """Upload a product's files, and last its archive, with HyP3's tags and content types.
 
@@ -51,14 +50,11 @@ def upload(
         Where to; a file's key is ``PREFIX/NAME``.
     zip : Path, optional
         The product's archive.
-    login : str
-        ``default`` for AWS's own ways to log in, ``publish`` for the login in ``PUBLISH_ACCESS_KEY_ID`` and
-        ``PUBLISH_SECRET_ACCESS_KEY``. ``AWS_ENDPOINT_URL`` leads to another server.
 
     Raises
     ------
     InputError
-        If there is nothing to upload or no login to publish with.
+        If there is nothing to upload.
     StepFailed
         If S3 refuses a file or does not answer.
     """
@@ -67,16 +63,55 @@ def upload(
     files = [(path, path.relative_to(directory).as_posix()) for path in _files(directory)]
     if zip is not None:
         files.append((zip, zip.name))
-    client = s3.open_client(publish=login == "publish")
+    client = s3.open_client()
     keys = []
     for number, (path, name) in enumerate(files):
         ctx.progress(number / len(files), name)
-        key = "/".join(part for part in (prefix.strip("/"), name) if part)
-        s3.upload(client, path, bucket, key)
-        ctx.log.info("uploaded s3://%s/%s as %s", bucket, key, s3.file_type(name))
-        keys.append(key)
+        keys.append(_put(ctx, client, path, bucket, _key(prefix, name)))
     ctx.progress(1.0, f"{len(keys)} files")
     return Uploaded(bucket, keys, None if zip is None else f"s3://{bucket}/{keys[-1]}")
+
+
+@action("s3.publish", version=1)
+def publish(ctx: Context, *, zip: Path, bucket: str, prefix: str = "") -> Uploaded:
+    """Put a product's archive where others look for it, in the place of an older one of the same pair.
+
+    The login is in ``PUBLISH_ACCESS_KEY_ID`` and ``PUBLISH_SECRET_ACCESS_KEY``.
+
+    Parameters
+    ----------
+    zip : Path
+        The archive; its name's ID becomes 0000.
+    bucket, prefix : str
+        Where to. Without a prefix a product of several bursts goes to the folder of its stack, as in HyP3,
+        and any other to the top of the bucket.
+
+    Raises
+    ------
+    InputError
+        If there is no login to publish with.
+    StepFailed
+        If S3 refuses the file or does not answer.
+    """
+    from isce2_recipe.products import names, s3
+
+    client = s3.open_client(publish=True)
+    name = names.published_name(zip.stem) + zip.suffix
+    key = _put(ctx, client, zip, bucket, _key(prefix or names.published_folder(zip.stem), name))
+    return Uploaded(bucket, [key], f"s3://{bucket}/{key}")
+
+
+def _key(prefix: str, name: str) -> str:
+    return "/".join(part for part in (prefix.strip("/"), name) if part)
+
+
+def _put(ctx: Context, client: Any, path: Path, bucket: str, key: str) -> str:
+    """The key, once the file is there."""
+    from isce2_recipe.products import s3
+
+    s3.upload(client, path, bucket, key)
+    ctx.log.info("uploaded s3://%s/%s as %s", bucket, key, s3.file_type(key))
+    return key
 
 
 def _files(directory: Path) -> list[Path]:

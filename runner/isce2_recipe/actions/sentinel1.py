@@ -79,6 +79,8 @@ class Scenes:
         JSON list of burst records, references first.
     bounds : list of float
         West, south, east, north of all bursts, degrees.
+    reference_bounds : list of float
+        The same of the older bursts alone.
     reference_slc, secondary_slc : list of str
         Names of the SLC granules the bursts were cut from, each once.
     relative_orbit : int
@@ -89,13 +91,14 @@ class Scenes:
 
     catalog: Path
     bounds: list[float]
+    reference_bounds: list[float]
     reference_slc: list[str]
     secondary_slc: list[str]
     relative_orbit: int
     direction: str
 
 
-@action("sentinel1.find_bursts", version=1, uses=("source",), takes=_bursts)
+@action("sentinel1.find_bursts", version=2, uses=("source",), takes=_bursts)
 def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> Scenes:
     """Look bursts up in the source's catalogue."""
     from isce2_recipe.sources.base import refuse_antimeridian
@@ -107,15 +110,20 @@ def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> 
     first, second = records[: len(reference)], records[len(reference) :]
     _check_pass("reference", first)
     _check_pass("secondary", second)
-    bounds = reduce(Bounds.union, (record.bounds for record in records))
     return Scenes(
         write_catalog(records, ctx.out / "bursts.json"),
-        [bounds.west, bounds.south, bounds.east, bounds.north],
+        _around(records),
+        _around(first),
         sorted({record.slc for record in first}),
         sorted({record.slc for record in second}),
         first[0].relative_orbit,
         first[0].direction,
     )
+
+
+def _around(records: list[BurstRecord]) -> list[float]:
+    box = reduce(Bounds.union, (record.bounds for record in records))
+    return [box.west, box.south, box.east, box.north]
 
 
 def _check_pass(word: str, records: list[BurstRecord]) -> None:

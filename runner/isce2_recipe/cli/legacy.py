@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import sys
@@ -15,6 +16,7 @@ from isce2_recipe.errors import UsageError
 from isce2_recipe.legacy import Translation, translate, translate_xml
 from isce2_recipe.legacy.table import WORKFLOWS
 from isce2_recipe.plan.project import DEFAULT_SOURCE
+from isce2_recipe.types import BurstName, SlcName
 
 _NO_LOGIN = "Earthdata credentials must be present as environment variables, or in your netrc."
 _KEPT = (errors.EXIT_OK, errors.EXIT_USAGE, errors.EXIT_INTERRUPTED)
@@ -22,7 +24,7 @@ _KEPT = (errors.EXIT_OK, errors.EXIT_USAGE, errors.EXIT_INTERRUPTED)
 
 def own_words(words: Sequence[str]) -> list[str]:
     """An old command line as ours, ready to run; what its user should know goes to standard error."""
-    translation = translate(words)
+    translation = translate(words, _find_burst)
     if translation.help:
         click.echo(translation.help, nl=False)
         raise click.exceptions.Exit(errors.EXIT_OK)
@@ -33,8 +35,25 @@ def own_words(words: Sequence[str]) -> list[str]:
     return translation.words
 
 
+def _source() -> str:
+    return os.environ.get("ISCE2_RECIPE_SOURCE", DEFAULT_SOURCE)
+
+
+def _find_burst(slc: SlcName, swath: int, polarization: str, number: int) -> BurstName:
+    """The burst at a place in an SLC, as the source of the run knows it."""
+    from isce2_recipe.sources import open_source
+    from isce2_recipe.sources.base import BurstCounter
+
+    source = open_source(_source())
+    if not isinstance(source, BurstCounter):
+        raise UsageError(
+            f"the source {source.name} knows bursts by name only", hint="give --reference and --secondary"
+        )
+    return source.burst_at(slc, swath, polarization, number, logging.getLogger(__name__))
+
+
 def _missing_login() -> list[str]:
-    if os.environ.get("ISCE2_RECIPE_SOURCE", DEFAULT_SOURCE) != DEFAULT_SOURCE:
+    if _source() != DEFAULT_SOURCE:
         return []
     from isce2_recipe.cli.health import has_earthdata_login
 
@@ -78,4 +97,4 @@ def _translation(words: list[str]) -> Translation:
             "this is neither a command line of hyp3-isce2 nor an XML file",
             hint="for example: isce2-recipe translate -- ++process insar_tops_burst --reference ...",
         )
-    return translate(words)
+    return translate(words, _find_burst)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from isce2_recipe.errors import UsageError
@@ -10,19 +10,33 @@ from isce2_recipe.legacy.parsing import HelpWantedError, Values, parse, parse_pr
 from isce2_recipe.legacy.table import WORKFLOWS, Flag, Workflow
 from isce2_recipe.legacy.translation import Translation
 from isce2_recipe.recipe import Recipe, available, load
+from isce2_recipe.types import BurstName, SlcName
+
+FindBurst = Callable[[SlcName, int, str, int], BurstName]
+"""An SLC, a swath, a polarization and a position counted from 0."""
 
 _TIME = slice(14, 29)  # of a burst name: its date and time
 _DEPRECATED = "{} is deprecated. Please use --reference and --secondary."
+_SIDES = ("reference", "secondary")
+_PLACES = (
+    "--reference-scene",
+    "--secondary-scene",
+    "--swath-number",
+    "--reference-burst-number",
+    "--secondary-burst-number",
+)
 _HERE = ["--publish", "."]  # products appear in the current folder
 
 
-def translate(words: Sequence[str]) -> Translation:
+def translate(words: Sequence[str], find_burst: FindBurst) -> Translation:
     """An old command line as one of ours that does the same.
 
     Parameters
     ----------
     words : sequence of str
         From ``++process`` on; without it the predecessor's default workflow is meant.
+    find_burst : callable
+        The burst of an SLC, swath, polarization and number; asked for lines of releases before 0.4 only.
 
     Raises
     ------
@@ -36,8 +50,7 @@ def translate(words: Sequence[str]) -> Translation:
     except HelpWantedError as wanted:
         return Translation(help=str(wanted))
     recipe = _recipe(name, workflow)
-    _refuse_what_is_gone(values)
-    pair, notes = _pair(workflow, values)
+    pair, notes = _pair(workflow, values, find_burst)
     parameters = {**pair, **_parameters(workflow, values), **_looks(values), **_uploads(values)}
     own = ["--cpus", str(threads)] if threads else []
     return Translation(
@@ -58,19 +71,13 @@ def _recipe(name: str, workflow: Workflow) -> Recipe:
     return load(workflow.recipe)
 
 
-def _refuse_what_is_gone(values: Values) -> None:
-    gone = [flag for flag in values if flag.role == "gone"]
-    if gone:
-        names = ", ".join(flag.spellings[0] for flag in gone)
-        raise UsageError(f"{names}: no longer understood", hint=gone[0].help)
-
-
-def _pair(workflow: Workflow, values: Values) -> tuple[dict[str, Any], list[str]]:
-    """The older and the newer burst of two in any order, if they are given that way."""
+def _pair(workflow: Workflow, values: Values, find_burst: FindBurst) -> tuple[dict[str, Any], list[str]]:
+    """The bursts, if they are not given as the recipe wants them; and what to say of that."""
+    places = {flag.spellings[0]: value for flag, value in values.items() if flag.role == "place"}
+    if places:
+        return _bursts_at(places, values, find_burst), []
     found = [(flag, names) for flag, names in values.items() if flag.role == "granules" and names]
-    given = {
-        flag.means for flag, names in values.items() if flag.means in ("reference", "secondary") and names
-    }
+    given = {flag.means for flag in _named(values) if flag.role != "granules"}
     if not any(flag.role == "granules" for flag in workflow.flags):
         return {}, []
     if len(found) > 1 or (found and given):
@@ -87,6 +94,39 @@ def _pair(workflow: Workflow, values: Values) -> tuple[dict[str, Any], list[str]
     return {"reference": [older], "secondary": [newer]}, [_DEPRECATED.format(what)]
 
 
+def _named(values: Values) -> list[Flag]:
+    """Flags that name granules."""
+    return [
+        flag
+        for flag, names in values.items()
+        if names and (flag.role == "granules" or (flag.role == "parameter" and flag.means in _SIDES))
+    ]
+
+
+def _bursts_at(places: Mapping[str, Any], values: Values, find_burst: FindBurst) -> dict[str, Any]:
+    """Bursts by their places in two SLCs."""
+    named = _named(values)
+    if named:
+        raise UsageError(f"argument {next(iter(places))}: not allowed with argument {named[0].spellings[0]}")
+    wanted = [
+        "--swath-number",
+        *(f"--{side}-{what}" for what in ("scene", "burst-number") for side in _SIDES),
+    ]
+    missing = [name for name in wanted if name not in places]
+    if missing:
+        raise UsageError(f"the following arguments are required: {', '.join(missing)}")
+    swath = places["--swath-number"]
+    if swath not in (1, 2, 3):
+        raise UsageError(f"argument --swath-number: must be 1, 2 or 3, instead got {swath}")
+    polarization = places.get("--polarization", "VV").upper()
+    scenes = [SlcName.parse(places[f"--{side}-scene"]) for side in _SIDES]
+    numbers = [places[f"--{side}-burst-number"] for side in _SIDES]
+    return {
+        side: [str(find_burst(scene, swath, polarization, number))]
+        for side, scene, number in zip(_SIDES, scenes, numbers, strict=True)
+    }
+
+
 def _wrong_count(flag: Flag, count: int) -> str:
     if not flag.positional:
         return "--granules must specify exactly two granules"
@@ -95,12 +135,12 @@ def _wrong_count(flag: Flag, count: int) -> str:
 
 def _parameters(workflow: Workflow, values: Values) -> dict[str, Any]:
     """Values given, else the predecessor's defaults, and what makes products as they were."""
-    found: dict[str, Any] = dict(workflow.fixed)
+    found: dict[str, Any] = {}
     for flag in workflow.flags:
         value = values.get(flag, flag.default)
         if flag.role == "parameter" and value not in (None, []):
             found[flag.means] = value
-    return found
+    return found | workflow.fixed
 
 
 def _looks(values: Values) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from isce2_recipe import __version__
 from isce2_recipe.errors import UsageError
 from isce2_recipe.legacy.table import DEFAULT, WORKFLOWS, Flag, Workflow
 
@@ -14,7 +15,7 @@ _NONE = "None"  # what HyP3 passes for null
 
 
 class HelpWantedError(Exception):
-    """Not a fault: somebody asked for help, which is the argument."""
+    """Not a fault: somebody asked for help or the version, which is the argument."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,6 +29,11 @@ class _Parser(argparse.ArgumentParser):
 class _Help(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         raise HelpWantedError(parser.format_help())
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        raise HelpWantedError(f"{parser.prog} (isce2-recipe {__version__})\n")
 
 
 def parse_process(words: Sequence[str]) -> tuple[str, int | None, list[str]]:
@@ -69,11 +75,12 @@ def parse(name: str, words: Sequence[str]) -> Values:
 def _parser(name: str, workflow: Workflow) -> _Parser:
     parser = _Parser(name, description=workflow.summary, add_help=False)
     parser.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version")
     for number, flag in enumerate(workflow.flags):
         options: dict[str, Any] = {
             "type": _reader(flag),
             "metavar": _metavar(flag),
-            "help": argparse.SUPPRESS if flag.role == "gone" else _help(flag),
+            "help": _help(flag),
         }
         if flag.kind == "words":
             options["nargs"] = "*" if flag.positional else "+"

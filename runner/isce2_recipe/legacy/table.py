@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Role = Literal["parameter", "granules", "looks", "upload", "login", "unused", "gone"]
+Role = Literal["parameter", "granules", "looks", "place", "upload", "login", "unused"]
 Kind = Literal["text", "words", "number", "integer", "true"]
 
 DEFAULT = "insar_tops_burst"
@@ -24,11 +24,11 @@ class Flag:
     kind : str
         How its value is read: ``true`` is true only for the word, in any case.
     help : str
-        For ``--help``; empty hides the flag there.
+        For ``--help``.
     default : Any
         The predecessor's.
     role : str
-        ``gone`` flags are refused with `help` as the remedy, ``unused`` ones accepted without effect.
+        ``place`` flags together say where in an SLC a burst is, ``unused`` ones are accepted without effect.
     needs : str
         Another parameter without which this one means nothing.
     """
@@ -75,13 +75,13 @@ _PUBLISH = (
     Flag(
         ("--publish-bucket",),
         "publish_bucket",
-        help="another bucket, its login in PUBLISH_ACCESS_KEY_ID and PUBLISH_SECRET_ACCESS_KEY",
+        help="bucket to publish in, its login in PUBLISH_ACCESS_KEY_ID and PUBLISH_SECRET_ACCESS_KEY",
         role="upload",
     ),
     Flag(
         ("--publish-prefix",),
         "publish_prefix",
-        help="folder in the other bucket",
+        help="folder in the other bucket, by default that of the bursts' stack",
         role="upload",
         needs="publish_bucket",
     ),
@@ -104,22 +104,18 @@ _ESA = tuple(
     Flag((name,), role="unused", help="orbits need no login any more")
     for name in ("--esa-username", "--esa-password")
 )
-_BURST_NAMES_WANTED = (
-    "name bursts, as https://search.asf.alaska.edu shows them for an SLC (dataset S1 Bursts): "
-    "--reference S1_136231_IW2_20200604T022312_VV_7C85-BURST"
+# Releases before 0.4 had these in place of burst names.
+_PLACES = (
+    Flag(("--reference-scene",), "reference", help="older SLC, to take a burst of", role="place"),
+    Flag(("--secondary-scene",), "secondary", help="newer SLC, to take a burst of", role="place"),
+    Flag(("--swath-number",), kind="integer", help="swath of both bursts, 1 to 3", role="place"),
+    Flag(("--polarization",), help="of both bursts", default="VV", role="place"),
+    Flag(("--reference-burst-number",), "reference", "integer", "counted from 0", role="place"),
+    Flag(("--secondary-burst-number",), "secondary", "integer", "counted from 0", role="place"),
 )
-_BY_NUMBER = tuple(
-    Flag((name,), role="gone", help=_BURST_NAMES_WANTED)
-    for name in (
-        "--reference-scene",
-        "--secondary-scene",
-        "--swath-number",
-        "--polarization",
-        "--reference-burst-number",
-        "--secondary-burst-number",
-        "--azimuth-looks",
-        "--range-looks",
-    )
+_TWO_LOOKS = (
+    Flag(("--range-looks",), "looks", "integer", "looks in range", 20, role="looks"),
+    Flag(("--azimuth-looks",), "looks", "integer", "looks in azimuth", 4, role="looks"),
 )
 _PAIR = (
     Flag(("--reference",), "reference", "words", "names of the older bursts"),
@@ -138,8 +134,10 @@ WORKFLOWS = {
         (
             Flag(("granules",), "", "words", "two bursts in any order (deprecated)", role="granules"),
             *_BURSTS,
-            *_BY_NUMBER,
+            *_PLACES,
+            *_TWO_LOOKS,
         ),
+        {"name_style": "legacy"},
         both=_NOT_BOTH,
         neither=_ONE_OF,
     ),
@@ -147,6 +145,7 @@ WORKFLOWS = {
         "insar_tops_burst",
         "Interferogram from one or more pairs of Sentinel-1 bursts.",
         _BURSTS,
+        {"name_style": "multi_burst"},
         both=_EXPECTED,
         neither=_EXPECTED,
     ),
@@ -158,8 +157,7 @@ WORKFLOWS = {
             Flag(("--secondary", "--secondary-scene"), "secondary", help="newer SLC", required=True),
             Flag(("--polarization",), "polarization", help="VV or HH", default="VV"),
             _LOOKS,
-            Flag(("--range-looks",), "looks", "integer", "looks in range", 20, role="looks"),
-            Flag(("--azimuth-looks",), "looks", "integer", "looks in azimuth", 4, role="looks"),
+            *_TWO_LOOKS,
             _WATER,
             *_BUCKETS,
             *_PUBLISH,

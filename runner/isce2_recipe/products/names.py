@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isce2_recipe.types import Bounds, BurstName, Looks
 
 _SWATHS = (1, 2, 3)
+_MULTI_BURST = re.compile(
+    r"S1_(\d{3}_\d{6}s1n\d\d-\d{6}s2n\d\d-\d{6}s3n\d\d)_IW_\d{8}_\d{8}_[VH]{2}_(INT\d+)_"
+)
+_IDENTIFIER = re.compile(r"_[0-9A-F]{4}$")
 
 
 def pixel_size_m(looks: Looks) -> int:
@@ -120,6 +125,20 @@ def legacy_slc_name(
 
 def _angle(degrees: float, letters: str, width: int) -> str:
     return letters[degrees < 0] + f"{abs(degrees):.1f}".zfill(width).replace(".", "_")
+
+
+def published_name(name: str) -> str:
+    """What HyP3 calls a product that it publishes: its ID is 0000, so that a newer one replaces an older."""
+    return _IDENTIFIER.sub("_0000", name)
+
+
+def published_folder(name: str) -> str:
+    """The folder that HyP3 publishes a product of several bursts to, that of their stack; none for others.
+
+    ``multiburst_products/064_000000s1n00_136231s2n02_000000s3n00_INT80``
+    """
+    found = _MULTI_BURST.match(name)
+    return f"multiburst_products/{found[1].replace('-', '_')}_{found[2]}" if found else ""
 
 
 def _pair(reference: Sequence[BurstName], secondary: Sequence[BurstName], looks: Looks, id4: str) -> str:

@@ -92,6 +92,20 @@ def test_many_bursts(inputs, tmp_path):
     assert f"Reference Granule: {inputs.reference[0]}, {inputs.reference[1]}\n" in text
 
 
+@pytest.mark.parametrize(
+    ("count", "style", "pattern"),
+    [
+        (1, "multi_burst", r"S1_064_000000s1n00-136231s2n01-000000s3n00_IW_20200604_20200616_VV_INT80_...."),
+        (1, "legacy", r"S1_136231_IW2_20200604_20200616_VV_INT80_...."),
+        (2, "legacy", r"S1A_064_E053_1_N27_3_E054_1_N27_8_20200604_20200616_VV_INT80_...."),
+    ],
+)
+def test_what_hyp3_called_it_in_other_releases(inputs, tmp_path, count, style, pattern):
+    box = [53.12, 27.31, 54.06, 27.79]
+    made = package(inputs, tmp_path / "out", count, name_style=style, bounds=box)
+    assert re.fullmatch(pattern, made.name)
+
+
 def test_the_name_follows_the_request(inputs, tmp_path):
     first = package(inputs, tmp_path / "a")
     assert package(inputs, tmp_path / "b").name == first.name

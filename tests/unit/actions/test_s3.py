@@ -103,17 +103,42 @@ def test_a_large_file_goes_in_parts_and_keeps_its_labels(bucket, tmp_path):
 
 
 def test_publishing_takes_a_login_of_its_own(bucket, product, tmp_path, monkeypatch):
-    folder, archive = product
-    arguments = {"directory": folder, "zip": archive, "bucket": "products", "login": "publish"}
+    arguments = {"zip": product[1], "bucket": "products"}
     with pytest.raises(InputError, match="PUBLISH_ACCESS_KEY_ID and PUBLISH_SECRET_ACCESS_KEY are not set"):
-        action.upload.function(context(tmp_path), **arguments)
+        action.publish.function(context(tmp_path), **arguments)
     monkeypatch.setenv("PUBLISH_ACCESS_KEY_ID", "another")
     with pytest.raises(InputError, match="PUBLISH_SECRET_ACCESS_KEY is not set"):
-        action.upload.function(context(tmp_path), **arguments)
+        action.publish.function(context(tmp_path), **arguments)
     monkeypatch.setenv("PUBLISH_SECRET_ACCESS_KEY", "words")
     client = s3.open_client(publish=True)
     assert client._request_signer._credentials.access_key == "another"
-    assert action.upload.function(context(tmp_path), **arguments).keys
+    assert action.publish.function(context(tmp_path), **arguments).keys
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "key"),
+    [
+        (
+            "S1_044_000000s1n00-000000s2n00-093117s3n03_IW_20250718_20250730_VV_INT80_B4FA",
+            "",
+            "multiburst_products/044_000000s1n00_000000s2n00_093117s3n03_INT80/"
+            "S1_044_000000s1n00-000000s2n00-093117s3n03_IW_20250718_20250730_VV_INT80_0000.zip",
+        ),
+        (NAME, "/volcano/", f"volcano/{NAME[:-4]}0000.zip"),
+        (NAME, "", f"{NAME[:-4]}0000.zip"),
+        ("ALPSRP156121200xALPSRP162831200", "", "ALPSRP156121200xALPSRP162831200.zip"),
+    ],
+)
+def test_an_archive_is_published_as_hyp3_does(bucket, tmp_path, monkeypatch, name, prefix, key):
+    for variable in s3.PUBLISH_KEYS:
+        monkeypatch.setenv(variable, "words")
+    archive = tmp_path / f"{name}.zip"
+    archive.write_bytes(b"PK")
+    done = action.publish.function(context(tmp_path), zip=archive, bucket="products", prefix=prefix)
+    assert (done.keys, done.archive) == ([key], f"s3://products/{key}")
+    found = bucket.get_object(Bucket="products", Key=key)
+    tags = bucket.get_object_tagging(Bucket="products", Key=key)["TagSet"]
+    assert (found["ContentType"], tags) == ("application/zip", [{"Key": "file_type", "Value": "product"}])
 
 
 def test_a_bucket_that_is_not_there(bucket, product, tmp_path):

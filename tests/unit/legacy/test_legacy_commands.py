@@ -41,6 +41,7 @@ def test_every_workflow_is_a_command() -> None:
     for name in WORKFLOWS:
         assert scripts[name] == f"hyp3_isce2.commands:{name}"
         assert callable(getattr(import_module("hyp3_isce2.commands"), name))
+    assert scripts["topsapp_burst"] == "hyp3_isce2.commands:topsapp_burst"  # its name in release 0.1
 
 
 def test_help_of_a_workflow_and_of_all(tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ def test_translate_prints_a_line_or_a_parameter_file(tmp_path: Path) -> None:
     line = call("translate", "--", *words, cwd=tmp_path, module="isce2_recipe")
     assert line.stdout == (
         f"isce2-recipe run insar_tops_burst --publish . --reference {OLD} --secondary {NEW} "
-        "--apply-water-mask true\n"
+        "--apply-water-mask true --name-style legacy\n"
     )
     file = call(
         "translate", "--yaml", "--", "python", "-m", "hyp3_isce2", *words, cwd=tmp_path, module="isce2_recipe"
@@ -112,6 +113,7 @@ def test_translate_prints_a_line_or_a_parameter_file(tmp_path: Path) -> None:
     assert file.stdout == (
         "# isce2-recipe run insar_tops_burst --publish . --params FILE\n"
         f'reference:\n  - "{OLD}"\nsecondary:\n  - "{NEW}"\napply_water_mask: true\n'
+        'name_style: "legacy"\n'
     )
     wrong = call("translate", "what", cwd=tmp_path, module="isce2_recipe")
     assert wrong.returncode == 2

@@ -4,18 +4,22 @@ import re
 
 import pytest
 
-from isce2_recipe.errors import UsageError
-from isce2_recipe.legacy import translate
+from isce2_recipe.errors import InputError, ParameterError, UsageError
 from isce2_recipe.legacy.table import WORKFLOWS
 from isce2_recipe.recipe import load
+from support.old_lines import translate
 
 OLD = "S1_136231_IW2_20200604T022312_VV_7C85-BURST"
 OLD2 = "S1_136232_IW2_20200604T022315_VV_7C85-BURST"
 NEW = "S1_136231_IW2_20200616T022313_VV_5D11-BURST"
 NEW2 = "S1_136232_IW2_20200616T022316_VV_5D11-BURST"
 SLC = "S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85"
-SLC2 = "S1B_IW_SLC__1SDV_20200616T022252_20200616T022319_033036_03D3A3_5D11"
-PAIR = {"reference": [OLD], "secondary": [NEW]}
+SLC2 = "S1A_IW_SLC__1SDV_20200616T022252_20200616T022319_033036_03D3A3_5D11"
+PAIR = {"reference": [OLD], "secondary": [NEW], "name_style": "legacy"}
+BY_PLACE = (
+    f"--reference-scene {SLC} --secondary-scene {SLC2} --swath-number 2 "
+    "--reference-burst-number 7 --secondary-burst-number 7"
+).split()
 
 
 @pytest.mark.parametrize(
@@ -28,7 +32,7 @@ PAIR = {"reference": [OLD], "secondary": [NEW]}
         (["--looks", "None", OLD, NEW], PAIR),
         (
             ["--reference", f"{OLD} {OLD2}", "--secondary", NEW, NEW2],
-            {"reference": [OLD, OLD2], "secondary": [NEW, NEW2]},
+            {"reference": [OLD, OLD2], "secondary": [NEW, NEW2], "name_style": "legacy"},
         ),
         (["--granules", OLD, NEW], PAIR),
         (["--granules", "None", "--reference", OLD, "--secondary", NEW], PAIR),
@@ -58,6 +62,32 @@ def test_burst_lines(words: list[str], expected: dict[str, object]) -> None:
     assert translation.recipe == "insar_tops_burst"
     assert translation.parameters == expected
     assert translation.options == ["--publish", "."]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ([], {}),
+        (["--polarization", "vv"], {}),
+        (["--range-looks", "10", "--azimuth-looks", "2"], {"looks": "10x2"}),
+        (["--azimuth-looks", "4", "--range-looks", "20"], {}),
+    ],
+)
+def test_lines_of_releases_before_0_4_name_bursts_by_their_place(
+    more: list[str], expected: dict[str, object]
+) -> None:
+    """The simulated source, and the SLC's own times, agree with the real bursts' names."""
+    translation = translate([*BY_PLACE, *more])
+    assert translation.parameters == PAIR | expected
+
+
+def test_a_burst_that_an_slc_does_not_have() -> None:
+    with pytest.raises(InputError, match=rf"there is no burst 9 of IW2 VV in {SLC}"):
+        translate([*BY_PLACE, "--reference-burst-number", "9"])
+    with pytest.raises(InputError, match="it has bursts 0 to 8 in VV and VH"):
+        translate([*BY_PLACE, "--polarization", "HH"])
+    with pytest.raises(ParameterError, match="'S1A' is not the name of a Sentinel-1 IW SLC"):
+        translate([*BY_PLACE, "--reference-scene", "S1A"])
 
 
 @pytest.mark.parametrize("suffix", ["", "-scene"])
@@ -102,7 +132,8 @@ def test_threads_and_the_default_process() -> None:
     assert translate(["++omp-num-threads", "2", OLD, NEW]).options == ["--publish", ".", "--cpus", "2"]
     assert translate([OLD, NEW, "++omp-num-threads", "0"]).options == ["--publish", "."]
     assert translate([OLD, NEW]).recipe == "insar_tops_burst"
-    assert translate(["++process=insar_tops_multi_burst", "--granules", OLD, NEW]).parameters == PAIR
+    multi = translate(["++process=insar_tops_multi_burst", "--granules", OLD, NEW])
+    assert multi.parameters == PAIR | {"name_style": "multi_burst"}
 
 
 def test_pairs_in_any_order_are_deprecated() -> None:
@@ -128,7 +159,16 @@ def test_pairs_in_any_order_are_deprecated() -> None:
             "argument --looks: invalid choice: '20x5' (choose from '20x4', '10x2', ",
         ),
         ([OLD, NEW, "--lucks", "20x4"], "unrecognized arguments: --lucks 20x4"),
-        (["--reference-scene", SLC, "--swath-number", "2"], "--reference-scene, --swath-number: no longer"),
+        (
+            ["--reference-scene", SLC, "--swath-number", "2"],
+            "the following arguments are required: --secondary-scene, --reference-burst-number",
+        ),
+        (
+            [*BY_PLACE, "--reference", OLD],
+            "argument --reference-scene: not allowed with",
+        ),
+        ([*BY_PLACE, "--swath-number", "4"], "argument --swath-number: must be 1, 2 or 3, instead got 4"),
+        ([*BY_PLACE, "--looks", "20x4", "--range-looks", "20"], "argument --range-looks: not allowed with"),
         (
             ["++process", "insar_tops_multi_burst"],
             "Expected either --reference and --secondary or --granules",
@@ -174,4 +214,5 @@ def test_help_names_every_flag_that_is_understood(name: str) -> None:
     translation = translate(["++process", name, "--help"])
     assert translation.help.startswith(f"usage: {name} ")
     for flag in WORKFLOWS[name].flags:
-        assert (flag.role == "gone") != all(spelling in translation.help for spelling in flag.spellings), flag
+        assert all(spelling in translation.help for spelling in flag.spellings), flag
+    assert translate(["++process", name, "--version"]).help.startswith(f"{name} (isce2-recipe ")

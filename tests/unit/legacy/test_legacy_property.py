@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from isce2_recipe.cli.running import make_project, run_command
-from isce2_recipe.legacy import translate
 from isce2_recipe.legacy.table import WORKFLOWS
 from isce2_recipe.plan.project import Project
 from isce2_recipe.recipe import Recipe, load
+from isce2_recipe.types import SlcName
+from support.old_lines import find_burst, translate
 
-FLAGS = {
-    name: {flag.spellings[0] for flag in workflow.flags if flag.role != "gone"}
-    for name, workflow in WORKFLOWS.items()
-}
+FLAGS = {name: {flag.spellings[0] for flag in workflow.flags} for name, workflow in WORKFLOWS.items()}
+SLC = "S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85"
+SLC2 = "S1A_IW_SLC__1SDV_20200616T022252_20200616T022319_033036_03D3A3_5D11"
 days = st.integers(1, 28)
 bursts = st.builds(
     lambda number, day: f"S1_{number:06d}_IW2_202006{day:02d}T022312_VV_7C85-BURST",
@@ -48,10 +48,24 @@ def names_of_pairs(draw: st.DrawFn) -> Asked:
 
 
 @st.composite
-def names_in_any_order(draw: st.DrawFn) -> Asked:
+def places(draw: st.DrawFn) -> Asked:
+    """Bursts as releases before 0.4 asked for them; the polarization's small letters were good too."""
+    number, swath = draw(st.integers(0, 8)), draw(st.integers(1, 3))
+    polarization = draw(st.sampled_from(["VV", "vv", None]))
+    words = [
+        *("--reference-scene", SLC, "--secondary-scene", SLC2, "--swath-number", str(swath)),
+        *("--reference-burst-number", str(number), f"--secondary-burst-number={number}"),
+        *([] if polarization is None else ["--polarization", polarization]),
+    ]
+    sides = zip(("reference", "secondary"), (SLC, SLC2), strict=True)
+    return words, {side: [str(find_burst(SlcName.parse(slc), swath, "VV", number))] for side, slc in sides}
+
+
+@st.composite
+def names_in_any_order(draw: st.DrawFn, flag: list[str]) -> Asked:
     first, second = draw(st.lists(bursts, min_size=2, max_size=2, unique_by=lambda name: name[14:29]))
     older, newer = sorted((first, second), key=lambda name: name[14:29])
-    words = draw(st.sampled_from([["--granules", first, second], ["--granules", f"{first} {second}"]]))
+    words = [*flag, *draw(st.sampled_from([[first, second], [f"{first} {second}"]]))]
     return words, {"reference": [older], "secondary": [newer]}
 
 
@@ -69,8 +83,10 @@ def of_two(names: st.SearchStrategy[str]) -> st.SearchStrategy[Asked]:
 
 
 STARTS = {
-    "insar_tops_burst": names_of_pairs() | names_in_any_order(),
-    "insar_tops_multi_burst": names_of_pairs() | names_in_any_order(),
+    "insar_tops_burst": (
+        names_of_pairs() | names_in_any_order(["--granules"]) | names_in_any_order([]) | places()
+    ),
+    "insar_tops_multi_burst": names_of_pairs() | names_in_any_order(["--granules"]),
     "insar_tops": of_two(slcs),
     "insar_stripmap": of_two(scenes),
     "merge_tops_bursts": texts.filter(lambda text: not text.startswith("-")).map(
@@ -95,8 +111,16 @@ def same(values: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, Any]]:
     return (values.map(lambda text: (text, text))) | st.just(("None", None))
 
 
+LOOKS = option("--looks", "looks", same(st.sampled_from(["20x4", "10x2", "5x1"])))
+TWO_LOOKS = st.sampled_from(
+    [
+        (["--range-looks", "10", "--azimuth-looks", "2"], {"looks": "10x2"}),
+        (["--azimuth-looks=1", "--range-looks=5"], {"looks": "5x1"}),
+        (["--azimuth-looks", "4"], {"looks": "20x4"}),
+        (["--range-looks", "20", "--azimuth-looks", "None"], {"looks": "20x4"}),
+    ]
+)
 OPTIONS: dict[str, st.SearchStrategy[Asked]] = {
-    "--looks": option("--looks", "looks", same(st.sampled_from(["20x4", "10x2", "5x1"]))),
     "--apply-water-mask": option(
         "--apply-water-mask",
         "apply_water_mask",
@@ -135,21 +159,24 @@ def uploads(draw: st.DrawFn, kind: str) -> Asked:
 def lines(draw: st.DrawFn, name: str) -> Asked:
     """A line of a workflow and what its recipe should be given."""
     recipe = recipe_of(name)
-    defaults = {flag.means: flag.default for flag in WORKFLOWS[name].flags if flag.default is not None}
+    defaults = {
+        flag.means: flag.default
+        for flag in WORKFLOWS[name].flags
+        if flag.default is not None and flag.role == "parameter"
+    }
     words, asked = draw(STARTS[name])
-    parts = [draw(OPTIONS[flag]) for flag in sorted(FLAGS[name] & set(OPTIONS)) if draw(st.booleans())]
+    flags = FLAGS[name] & set(OPTIONS) - ({"--polarization"} if "burst" in name else set())
+    parts = [draw(OPTIONS[flag]) for flag in sorted(flags) if draw(st.booleans())]
+    if "--looks" in FLAGS[name] and draw(st.booleans()):
+        parts.append(draw(LOOKS | TWO_LOOKS if "--range-looks" in FLAGS[name] else LOOKS))
     for kind in ("bucket", "publish-bucket"):
         if kind.replace("-", "_") in recipe.parameters:
             parts.append(draw(uploads(kind)))
     rest = draw(st.permutations(parts))
-    expected = {name: value for name, value in defaults.items() if name != "looks"}
-    expected |= {"looks": "20x4"} if "--looks" in FLAGS[name] else {}
-    expected |= {
-        key: value for key, value in WORKFLOWS[name].fixed.items() if key in recipe.parameters
-    } | asked
+    expected = defaults | WORKFLOWS[name].fixed | asked
     for _, given_here in rest:
         expected |= given_here
-    own = words if name == "merge_tops_bursts" and draw(st.booleans()) else []
+    own = words if not words[0].startswith("-") and draw(st.booleans()) else []
     line = [*own, *(word for part, _ in rest for word in part), *([] if own else words)]
     return ["++process", name, *line], expected
 
@@ -202,8 +229,8 @@ def test_translating_and_running_is_running_very_often(
 
 
 def test_every_flag_is_tried() -> None:
-    tried = {*OPTIONS, "--reference", "--secondary", "--granules", "directory"}
+    tried = {*OPTIONS, "--reference", "--secondary", "--granules", "granules", "directory", "--looks"}
     tried |= {"--bucket", "--bucket-prefix", "--publish-bucket", "--publish-prefix"}
-    elsewhere = {"granules", "--range-looks", "--azimuth-looks"}  # test_legacy_lines.py
-    flags = {flag.spellings[0] for one in WORKFLOWS.values() for flag in one.flags if flag.role != "gone"}
-    assert flags <= tried | elsewhere
+    tried |= {"--range-looks", "--azimuth-looks", "--swath-number"}
+    tried |= {f"--{side}-{what}" for side in ("reference", "secondary") for what in ("scene", "burst-number")}
+    assert {flag.spellings[0] for one in WORKFLOWS.values() for flag in one.flags} <= tried
