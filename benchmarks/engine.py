@@ -31,7 +31,8 @@ from scipy.ndimage import map_coordinates
 import isce2_recipe
 from isce2_recipe.engines.base import TOPS_STEPS
 from isce2_recipe.engines.builtin import isceimage
-from isce2_recipe.engines.isce2 import find_installation
+from isce2_recipe.engines.isce2 import Isce2Engine
+from isce2_recipe.errors import EngineMissing
 
 WAVELENGTH_M = 299792458.0 / 5.405000454e9
 REFERENCE = ["S1_136231_IW2_20200604T022312_VV_7C85-BURST"]
@@ -90,8 +91,10 @@ def run_isce2(folder: Path) -> list[dict[str, Any]] | None:
     """ISCE2's own topsApp, started directly; None if it is not installed."""
     if (folder / "steps.json").is_file():
         return run_steps([], folder)
-    found = find_installation(os.environ)
-    if found is None:
+    try:
+        found = Isce2Engine.find().installation
+    except EngineMissing as exc:
+        print(exc)
         return None
     environment = found.environment(os.environ, 2)
     return run_steps([*found.command("topsApp"), CONFIG], folder, environment)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ _PROBE_TIMEOUT_S = 120
 _PROBE = "import isce, isceobj, zerodop.topozero; from osgeo import gdal; print('version', isce.__version__)"
 
 _RUNNING = re.compile(r"^Running step (\w+)")
-_UNKNOWN_PROPERTY = re.compile(r'attribute corresponding to the key "([^"]+)" is not present in the object')
+_REFUSED_PROPERTY = re.compile(r'attribute corresponding to the key "([^"]+)" is not present in the object')
 # Wall seconds of one burst on two cores (ISCE2 2.6.5); a step that is not named takes about one.
 _SECONDS = {
     "topo": 237.0,
@@ -143,10 +143,12 @@ def find_installation(environment: Mapping[str, str]) -> Installation | None:
 
 
 def _installed(script: Path, python: str) -> Installation:
-    """ISCE2 itself where the script lies in its package, else a stand-in for it."""
-    package = script.parent.parent
-    own = script.parent.name == _APPLICATIONS and (package / "__init__.py").is_file()
-    return Installation(script.parent, package if own else None, python)
+    """ISCE2 itself where the script lies in its package, or is a link to there; else a stand-in for it."""
+    for found in (script, script.resolve()):
+        package = found.parent.parent
+        if found.parent.name == _APPLICATIONS and (package / "__init__.py").is_file():
+            return Installation(found.parent, package, python)
+    return Installation(script.parent, None, python)
 
 
 class Isce2Engine:
@@ -184,7 +186,7 @@ class Isce2Engine:
                 f"ISCE2 is not installed: no {_TOPS} in ISCE_HOME, on PATH or in the conda environment",
                 hint="conda install -c conda-forge isce2, or use --engine builtin",
             )
-        return cls(installation, _probe(installation, environment), environment)
+        return cls(*_working(installation, environment), environment)
 
     def version(self) -> str:
         """ISCE2's release, or ``unknown`` for a stand-in."""
@@ -215,6 +217,31 @@ class Isce2Engine:
         if missing:
             raise _failure(job, f"ended without {', '.join(missing)}", watch, log)
         progress(1.0, "done")
+
+
+def _working(installation: Installation, environment: Mapping[str, str]) -> tuple[Installation, str]:
+    """The installation with the first ``python3`` on PATH that it works with, and its version.
+
+    Raises
+    ------
+    EngineMissing
+        If it works with none, with the reason why not with its own.
+    """
+    reasons: list[EngineMissing] = []
+    for python in dict.fromkeys([installation.python, *_pythons(environment)]):
+        found = replace(installation, python=python)
+        try:
+            return found, _probe(found, environment)
+        except EngineMissing as exc:
+            reasons.append(exc)
+    raise reasons[0]
+
+
+def _pythons(environment: Mapping[str, str]) -> Iterator[str]:
+    """Every ``python3`` on PATH: an active virtual environment hides the one that ISCE2 was built for."""
+    for folder in environment.get("PATH", os.defpath).split(os.pathsep):
+        if python := shutil.which("python3", path=folder or os.curdir):
+            yield python
 
 
 def _probe(installation: Installation, environment: Mapping[str, str]) -> str:
@@ -345,7 +372,7 @@ class _Watch:
     ) -> None:
         self.step: str | None = None
         self.last: deque[str] = deque(maxlen=_LAST_LINES)
-        self.unknown_property: str | None = None
+        self.refused_property: str | None = None
         self.explanation: str | None = None
         # ISCE2 refuses steps it does not know with this word, and yet ends with code 0.
         self.refused = False
@@ -364,8 +391,8 @@ class _Watch:
         if running := _RUNNING.match(text):
             self.step = running[1]
             self._progress(self._begins.get(self.step, 0.0), self.step)
-        elif unknown := _UNKNOWN_PROPERTY.search(text):
-            self.unknown_property = unknown[1]
+        elif property_ := _REFUSED_PROPERTY.search(text):
+            self.refused_property = property_[1]
         elif text.startswith("ERROR: "):
             self.refused = True
         for sign, meaning in _EXPLANATIONS.items():
@@ -409,8 +436,8 @@ def _ending(code: int) -> str:
 
 def _failure(job: _Job, ending: str, watch: _Watch, log: logging.Logger) -> EngineFailed | InputError:
     """The error that tells what happened, where to read more and how to go on."""
-    if watch.unknown_property is not None:
-        return _unknown_property(job, watch.unknown_property)
+    if watch.refused_property is not None:
+        return _refused_property(job, watch.refused_property)
     step = watch.step or job.steps[0]
     last = "\n".join(f"    {line}" for line in watch.last) or "    (no output)"
     hints = [*([watch.explanation] if watch.explanation else []), f"resume with: {job.resume_line(step)}"]
@@ -431,16 +458,21 @@ def _log_file(job: _Job, log: logging.Logger) -> Path:
     return job.folder / "isce.log"
 
 
-def _unknown_property(job: _Job, key: str) -> InputError:
-    """ISCE2 tells neither line nor name; both can be found."""
-    names = [entry["name"] for entry in _application(job.app)["properties"]]
-    place, written = str(job.config), key
+def _refused_property(job: _Job, key: str) -> InputError:
+    """ISCE2 tells neither line nor name, and says the same of a name and of a value it cannot read."""
+    entries = {_plain(entry["name"]): entry for entry in _application(job.app)["properties"]}
+    place, written, value = str(job.config), key, ""
     text = job.config.read_text(encoding="utf-8", errors="replace")
     for number, line in enumerate(text.splitlines(), 1):
-        for name in re.findall(r'name="([^"]+)"', line):
+        for name, inside in re.findall(r'name="([^"]+)"\s*>([^<]*)', line):
             if _plain(name) == _plain(key):
-                place, written = f"{job.config}:{number}", name
-    close = difflib.get_close_matches(_plain(key), [_plain(name) for name in names], 1)
-    meant = next((name for name in names if close and _plain(name) == close[0]), None)
-    hint = f"did you mean '{meant}'?" if meant else "names compare without case and blanks"
+                place, written, value = f"{job.config}:{number}", name, inside.strip()
+    if known := entries.get(_plain(key)):
+        kind = f"a list of {known['type']}s" if known.get("list") else f"one {known['type']}"
+        what = f"{place}: {job.app} cannot read '{value}' as its {known['name']}"
+        return InputError(what, hint=f"it takes {kind}")
+    close = difflib.get_close_matches(_plain(key), entries, 1)
+    hint = (
+        f"did you mean '{entries[close[0]]['name']}'?" if close else "names compare without case and blanks"
+    )
     return InputError(f"{place}: {job.app} has no property '{written}'", hint=hint)

@@ -40,6 +40,9 @@ SCRIPT = f"#!{sys.executable}\n" + textwrap.dedent(
         print('Error. The attribute corresponding to the key "rnagelooks" is not present in the object "X".')
         print("Possible causes ... or a spelling error")
         sys.exit(1)
+    if "many" in text:
+        print('Error. The attribute corresponding to the key "rangelooks" is not present in the object "X".')
+        sys.exit(1)
     chosen = dict(option.split("=") for option in options if "=" in option)
     assert set(chosen) <= {"--start", "--end"}, options
     first = STEPS.index(chosen.get("--start", STEPS[0]))
@@ -227,6 +230,15 @@ def test_unknown_property_has_line_and_suggestion(bench):
     )
 
 
+def test_value_of_a_wrong_type_is_told_from_an_unknown_name(bench):
+    bench.config.write_text(CONFIG.format(more='<property name="Range Looks">many</property>'))
+    with pytest.raises(InputError) as caught:
+        bench.run()
+    assert str(caught.value) == (
+        f"{bench.config}:5: topsApp cannot read 'many' as its range looks\nhint: it takes one integer"
+    )
+
+
 @pytest.mark.parametrize(
     ("start", "end", "message"),
     [
@@ -317,6 +329,17 @@ def test_found_through_conda(tmp_path):
     assert found.python == str(tmp_path / "bin" / "python3")
 
 
+def test_link_on_path_leads_to_the_package(tmp_path):
+    home = _package(tmp_path / "packages")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (home / "applications" / "topsApp.py").chmod(0o755)
+    (folder / "topsApp.py").symlink_to(home / "applications" / "topsApp.py")
+    found = find_installation({"PATH": str(folder)})
+    assert found is not None
+    assert found.home == home
+
+
 def test_isce_home_comes_before_path(tmp_path, bench):
     home = _package(tmp_path / "home")
     found = find_installation({"ISCE_HOME": str(home)} | bench.environment)
@@ -348,6 +371,19 @@ def test_broken_installation_says_why(tmp_path):
     with pytest.raises(EngineMissing, match="undefined symbol: GDALOpen") as caught:
         Isce2Engine.find({"ISCE_HOME": str(home), "PATH": os.environ["PATH"]})
     assert "--engine builtin" in str(caught.value)
+
+
+def test_interpreter_that_an_active_environment_hides_is_found(tmp_path):
+    home = _package(tmp_path, "import os; assert 'BUILT_FOR_IT' in os.environ; __version__ = '2.6.5'")
+    folders = [tmp_path / "venv", tmp_path / "system"]
+    for folder, words in zip(folders, ("", "BUILT_FOR_IT=1 "), strict=True):
+        folder.mkdir()
+        (folder / "python3").write_text(f'#!/bin/sh\n{words}exec {sys.executable} "$@"\n')
+        (folder / "python3").chmod(0o755)
+    path = ":".join(map(str, [*folders, "/usr/bin"]))
+    engine = Isce2Engine.find({"ISCE_HOME": str(home), "PATH": path})
+    assert engine.installation.python == str(folders[1] / "python3")
+    assert engine.installation.environment({}, 1)["PATH"].split(":")[0] == str(folders[1])
 
 
 def test_missing_installation_says_where_it_was_looked_for():
