@@ -1,14 +1,16 @@
 """A real HTTP server that behaves like ASF, Earthdata Login, the orbit service and the tile buckets.
 
-Two ports of 127.0.0.1: one is Earthdata Login, the other everything else.
+Two ports of this machine: one is Earthdata Login, the other everything else.
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -26,10 +28,26 @@ USER, PASSWORD, TOKEN = "reader", "secret words", "a-token"
 class AsfServer:
     """What the server has and how it misbehaves; change it at any time.
 
-    ``faults[path]`` is a list of misbehaviours, one a request, used up from the front: a status code,
-    ``"reset"`` (the connection breaks), ``"truncate"`` (half the bytes), ``"html"`` (a web page),
-    ``"wrong name"``, ``"damage"`` (one byte is another), ``"stall"`` (half the bytes, then silence),
-    ``"slow"`` (half the bytes, then very few a second). Files in ``checksums`` are sent with their checksum.
+    ``faults[path]`` is a list of misbehaviours, one a request, used up from the front: a status code or
+
+
+    ============== ================================================
+    ``reset``      the connection breaks
+    ``html``       a web page
+    ``truncate``   half the bytes
+    ``stall``      half the bytes, then silence
+    ``slow``       half the bytes, then very few a second
+    ``unsized``    half the bytes, and no length said
+    ``longer``     the length that is said is more than is sent
+    ``shorter``    less is sent, and said
+    ``damage``     one byte is another
+    ``packed``     with gzip, unasked
+    ``cut``        half of that, and no length said
+    ``other part`` the rest, of another version
+    ``wrong name`` a neighbour's
+    ============== ================================================
+
+    Files in ``checksums`` are sent with their checksum, paths in ``circles`` lead back to themselves.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -45,6 +63,7 @@ class AsfServer:
     login_url: str = ""
     cache: str = "none"
     checksums: set[str] = field(default_factory=set)
+    circles: set[str] = field(default_factory=set)
     patience_s: float = 2.0
 
     def count(self, path: str) -> int:
@@ -79,13 +98,30 @@ class AsfServer:
         }
 
 
+class _Server(ThreadingHTTPServer):
+    def __init__(self, host: str, handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, 0), handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that left, which tests want them to."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        host = str(self.server_address[0])
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.server_port}"
+
+
 @contextmanager
-def running() -> Iterator[AsfServer]:
+def running(host: str = "127.0.0.1") -> Iterator[AsfServer]:
     """A server with nothing in it yet."""
     state = AsfServer(protected={"/cookie.xml": b"<cookie/>"})
     handler = type("Handler", (_Handler,), {"state": state})
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for _ in range(2)]
-    state.url, state.login_url = (f"http://127.0.0.1:{server.server_port}" for server in servers)
+    servers = [_Server(host, handler) for _ in range(2)]
+    state.url, state.login_url = (server.url for server in servers)
     threads = [threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True) for server in servers]
     for thread in threads:
         thread.start()
@@ -122,7 +158,21 @@ def _fits(umm: dict[str, Any], asked: dict[str, list[str]]) -> bool:
     )
 
 
-_OF_CONTENT = ("truncate", "wrong name", "damage", "stall", "slow")
+def _tag(content: bytes) -> str:
+    return f'"{hash(content)}"'
+
+
+def _body(content: bytes, fault: str | None) -> bytes:
+    """What is sent of a file."""
+    if fault == "damage":
+        return content[:-1] + bytes([content[-1] ^ 1])
+    if fault == "shorter":
+        return content[:-100]
+    return gzip.compress(content, mtime=0) if fault in ("packed", "cut") else content
+
+
+_BROKEN_OFF = ("truncate", "stall", "slow", "unsized", "cut", "longer")
+_OF_CONTENT = (*_BROKEN_OFF, "wrong name", "damage", "shorter", "packed", "other part")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -148,6 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/login":
             destination = parse_qs(urlsplit(self.path).query)["state"][0]
             self._redirect(destination, {"Set-Cookie": "asf-urs=yes; Path=/"})
+        elif path in self.state.circles:
+            self._redirect(path)
         elif path in self.state.protected:
             self._protected(path)
         elif path.startswith("/presigned/"):
@@ -226,49 +278,65 @@ class _Handler(BaseHTTPRequestHandler):
             return
         waiting = self.state.faults.get(path, [])
         fault = waiting.pop(0) if waiting else None
-        tag = f'"{hash(content)}"'
-        start, stop, status = self._range(len(content), tag)
-        name = "neighbour-BURST.tiff" if fault == "wrong name" else self.state.names.get(path, path[1:])
+        start, stop, status = self._range(len(content), _tag(content), blind=fault == "other part")
+        if status == 416:
+            self._answer(416, b"", "text/plain", {"Content-Range": f"bytes */{len(content)}"})
+            return
+        body = _body(content, fault)[start:stop]
         self.send_response(status)
-        self.send_header("Content-Length", str(stop - start))
-        self.send_header("Accept-Ranges", "bytes")
-        self.send_header("ETag", tag)
-        self.send_header("Content-Disposition", f'attachment; filename="{name}"')
-        if path in self.state.checksums:
-            digest = hashlib.md5(content, usedforsecurity=False).digest()
-            self.send_header("Content-MD5", base64.b64encode(digest).decode())
+        for header, value in self._headers(path, content, body, fault).items():
+            self.send_header(header, value)
         if status == 206:
             self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(content)}")
         self.end_headers()
         if self.command == "HEAD":
             return
-        if fault == "damage":
-            content = content[:-1] + bytes([content[-1] ^ 1])
-        if fault not in ("truncate", "stall", "slow"):
-            self.wfile.write(content[start:stop])
+        if fault not in _BROKEN_OFF:
+            self.wfile.write(body)
             return
-        middle = (start + stop) // 2
-        self.wfile.write(content[start:middle])
+        middle = len(body) if fault == "longer" else len(body) // 2
+        self.wfile.write(body[:middle])
         self.wfile.flush()
-        self._keep_waiting(fault, content[middle:stop])
+        self._keep_waiting(fault, body[middle:])
         self.close_connection = True
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
         self.connection.close()
 
+    def _headers(self, path: str, content: bytes, body: bytes, fault: str | None) -> dict[str, str]:
+        name = "neighbour-BURST.tiff" if fault == "wrong name" else self.state.names.get(path, path[1:])
+        headers = {
+            "Content-Length": str(len(body) + (100 if fault == "longer" else 0)),
+            "Accept-Ranges": "bytes",
+            "ETag": '"another"' if fault == "other part" else _tag(content),
+            "Content-Disposition": f'attachment; filename="{name}"',
+        }
+        if path in self.state.checksums:
+            digest = hashlib.md5(content, usedforsecurity=False).digest()
+            headers["Content-MD5"] = base64.b64encode(digest).decode()
+        if fault in ("packed", "cut"):
+            headers["Content-Encoding"] = "gzip"
+        if fault in ("unsized", "cut"):
+            del headers["Content-Length"]
+            headers["Connection"] = "close"
+        return headers
+
     def _keep_waiting(self, fault: str, rest: bytes) -> None:
         deadline = time.monotonic() + self.state.patience_s
-        while fault != "truncate" and time.monotonic() < deadline:
+        while fault in ("stall", "slow") and time.monotonic() < deadline:
             time.sleep(0.05)
             with suppress(OSError):
                 self.wfile.write(rest[:1] if fault == "slow" else b"")
             rest = rest[1:]
 
-    def _range(self, size: int, tag: str) -> tuple[int, int, int]:
+    def _range(self, size: int, tag: str, *, blind: bool) -> tuple[int, int, int]:
+        """First byte, end and status; ``blind`` to the version that the asker has the beginning of."""
         unit, _, span = self.headers.get("Range", "").partition("=")
-        if unit != "bytes" or self.headers.get("If-Range", tag) != tag:
+        if unit != "bytes" or (not blind and self.headers.get("If-Range", tag) != tag):
             return 0, size, 200
         first, _, last = span.partition("-")
+        if int(first) >= size:
+            return 0, size, 416
         return int(first), min(int(last) + 1 if last else size, size), 206
 
     def _redirect(self, location: str, headers: dict[str, str] | None = None, status: int = 302) -> None:

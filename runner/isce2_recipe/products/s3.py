@@ -32,6 +32,7 @@ _REMEDIES = {
     "InvalidAccessKeyId": "check the access key of the login",
     "SignatureDoesNotMatch": "check the secret key of the login",
     "ExpiredToken": "log in to AWS again",
+    "RequestTimeTooSkewed": "set this machine's clock",
     "PermanentRedirect": "set AWS_DEFAULT_REGION to the bucket's region",
 }
 

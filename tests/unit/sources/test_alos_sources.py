@@ -19,11 +19,12 @@ from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.sources.directory import DirectorySource
 from isce2_recipe.types import AlosName
 from support import asf_server
+from support.files import zipped
 
 LOG = logging.getLogger("test")
 NAME, OTHER = (AlosName.parse(text) for text in ("ALPSRP156121200", "ALPSRP162831200"))
 PATH = f"/L1.0/A3/{NAME}-L1.0.zip"
-ARCHIVE = b"PK\x03\x04" + bytes(5000)
+ARCHIVE = zipped(bytes(5000))
 
 
 def silent(fraction: float, text: str) -> None:
@@ -166,7 +167,7 @@ class TestFolder:
 
     def test_an_archive_that_is_none_is_refused(self, tmp_path):
         (tmp_path / "alos").mkdir()
-        (tmp_path / "alos" / f"{NAME}-L1.0.zip").write_bytes(ARCHIVE)
+        (tmp_path / "alos" / f"{NAME}-L1.0.zip").write_bytes(ARCHIVE[:-9])
         with pytest.raises(InputError, match="not a whole zip archive"):
             DirectorySource(tmp_path).find_alos([NAME], LOG)
 

@@ -7,6 +7,7 @@ import json
 import logging
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -19,18 +20,16 @@ import pytest
 from isce2_recipe.actions import preflight
 from isce2_recipe.actions.base import Budget, Context
 from isce2_recipe.errors import InputError, SourceError
-from isce2_recipe.sources.asf import AsfSource
+from isce2_recipe.sources.asf import AsfSource, formats
 from isce2_recipe.sources.asf.cache import Cache
-from isce2_recipe.sources.asf.checks import check_tiff
 from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import BurstRecord
 from isce2_recipe.sources.catalog import write_catalog
 from support import asf_server
+from support.downloads import FILE, LOG, TIFF, fetch, ranges, silent
+from support.files import tiff
 
-LOG = logging.getLogger("test")
-TIFF = b"II*\0" + bytes(range(256)) * 3000
-FILE = "/water/n25e050.tif"
 START = datetime(2020, 6, 4, 2, 23, 12, tzinfo=UTC)
 POEORB = "S1A_OPER_AUX_POEORB_OPOD_20210314T184202_V20200603T225942_20200605T005942.EOF"
 RESORB = "S1A_OPER_AUX_RESORB_OPOD_20200604T055104_V20200604T013000_20200604T044732.EOF"
@@ -43,35 +42,6 @@ from isce2_recipe.sources.asf.cache import Cache
 with Cache(Path(sys.argv[1]), 1e9).slot(2):
     pass
 """
-
-
-def silent(fraction: float, text: str) -> None:
-    pass
-
-
-@pytest.fixture
-def server(tmp_path):
-    with asf_server.running() as state:
-        state.files[FILE] = TIFF
-        yield state
-
-
-@pytest.fixture
-def cached(server, tmp_path):
-    """The server, with a cache for its clients."""
-    server.cache = str(tmp_path / "cache")
-    return server
-
-
-def fetch(server, target: Path, path: str = FILE, **settings: str) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    environment = server.environment(**{f"ISCE2_RECIPE_ASF_{key}": value for key, value in settings.items()})
-    client = AsfSource(environment)._client(LOG)
-    return client.download(server.url + path, target, check=check_tiff, progress=silent)
-
-
-def ranges(server) -> list[str | None]:
-    return [headers.get("Range") for path, headers in server.requests if path == FILE]
 
 
 class TestTransfers:
@@ -132,7 +102,7 @@ class TestMirrors:
         assert fetch(server, tmp_path / "a.tif", WATER_MASK_URL=urls, RETRY_WAIT_S="60")
 
     def test_pieces_of_two_servers_are_not_mixed(self, server, tmp_path):
-        other = b"II*\0" + bytes(len(TIFF))
+        other = tiff(bytes(len(TIFF)))
         server.files["/mirror/n25e050.tif"] = other
         server.faults[FILE] = ["truncate"]
         urls = f"{server.url}/water {server.url}/mirror"
@@ -177,7 +147,7 @@ class TestCache:
         cached.faults[FILE] = ["truncate"]
         with pytest.raises(SourceError):
             fetch(cached, tmp_path / "a" / "n.tif", ATTEMPTS="1")
-        cached.files[FILE] = changed = b"II*\0" + bytes(len(TIFF))
+        cached.files[FILE] = changed = tiff(bytes(len(TIFF)))
         assert fetch(cached, tmp_path / "a" / "n.tif").read_bytes() == changed
 
     def test_parallel_runs_fetch_it_once(self, cached, tmp_path):
@@ -214,6 +184,33 @@ class TestCache:
             with pytest.raises(subprocess.TimeoutExpired):
                 waiting.wait(1.0)
         assert waiting.wait(5) == 0
+
+    def test_a_full_disk_under_the_cache_only_costs_the_cache(self, cached, tmp_path, caplog):
+        if not Path("/dev/full").exists():
+            pytest.skip("needs /dev/full")
+        fetch(cached, tmp_path / "a.tif")
+        [kept] = Path(cached.cache).glob("*.tif")
+        kept.unlink()
+        kept.with_name(f"{kept.name}.part").symlink_to("/dev/full")
+        assert fetch(cached, tmp_path / "b.tif").read_bytes() == TIFF
+        assert "the cache cannot be used ([Errno 28] No space left on device" in caplog.text
+
+    def test_nor_does_one_that_vanishes_or_holds_rubbish(self, cached, tmp_path):
+        environment = cached.environment()
+        client = AsfSource(environment)._client(LOG)
+        shutil.rmtree(cached.cache)
+        url = cached.url + FILE
+        client.download(url, tmp_path / "a.tif", format=formats.TIFF, progress=silent)
+        fetch(cached, tmp_path / "b.tif")
+        for path in Path(cached.cache).glob("*.json"):
+            path.write_text("[]")
+        assert fetch(cached, tmp_path / "c.tif").read_bytes() == TIFF
+        for path in Path(cached.cache).glob("*.tif"):
+            path.write_bytes(b"rubbish")
+            path.with_name(f"{path.name}.part").write_bytes(b"rubbish")
+            path.with_name(f"{path.name}.part.json").write_text("rubbish")
+        assert fetch(cached, tmp_path / "d.tif").read_bytes() == TIFF
+        assert cached.count(FILE) == 4
 
     @pytest.mark.parametrize("setting", [{"CACHE": "none"}, {"CACHE_GB": "0"}, {"CACHE": "/proc/nowhere"}])
     def test_it_works_without(self, cached, tmp_path, setting):

@@ -20,12 +20,13 @@ from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.sources.directory import DirectorySource
 from isce2_recipe.types import BurstName, SlcName
 from support import asf_server
+from support.files import zipped
 
 LOG = logging.getLogger("test")
 NAME = SlcName.parse("S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85")
 OTHER = SlcName.parse("S1A_IW_SLC__1SDV_20200616T022252_20200616T022319_033036_03D3A3_5D11")
 PATH = f"/SLC/SA/{NAME}.zip"
-ARCHIVE = b"PK\x03\x04" + bytes(5000)
+ARCHIVE = zipped(bytes(5000))
 
 
 def silent(fraction: float, text: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from isce2_recipe.errors import SourceError
+from isce2_recipe.sources.asf.retrying import short
 from isce2_recipe.sources.asf.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def search(settings: Settings, **filters: Any) -> list[Any]:
         return list(asf_search.search(opts=opts, **filters))
     except trouble as exc:
         raise SourceError(
-            f"ASF's catalogue at {settings.cmr_url} does not answer: {type(exc).__name__}: {str(exc)[:200]}",
+            f"ASF's catalogue at {settings.cmr_url} does not answer: {short(exc)}",
             hint="check the connection and https://status.earthdata.nasa.gov, then run this again",
         ) from exc
 

@@ -19,10 +19,10 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.cache import open_cache
-from isce2_recipe.sources.asf.checks import refuse_page
 from isce2_recipe.sources.asf.credentials import HINT, Credentials
-from isce2_recipe.sources.asf.download import Check, Downloader, Progress, Wanted, short
-from isce2_recipe.sources.asf.retrying import TemporaryError, again
+from isce2_recipe.sources.asf.download import Downloader, Progress, Wanted
+from isce2_recipe.sources.asf.formats import Format, refuse_page
+from isce2_recipe.sources.asf.retrying import TemporaryError, again, short
 from isce2_recipe.sources.asf.settings import Settings
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Client:
         url: str,
         target: Path,
         *,
-        check: Check,
+        format: Format,
         progress: Progress,
         least_bytes: int = 0,
         md5: str | None = None,
@@ -115,8 +115,8 @@ class Client:
             An answer 202 (not ready) is asked again until the time for extraction is over.
         target : Path
             The file.
-        check : callable
-            Looks at the answer and its first bytes.
+        format : Format
+            What the file must be.
         progress : callable
             Gets the fraction that has arrived.
         least_bytes : int
@@ -129,7 +129,7 @@ class Client:
         SourceError
             If the file is not there, or not after all attempts.
         """
-        return self._downloader.fetch(Wanted(url, target, check, least_bytes, md5), progress)
+        return self._downloader.fetch(Wanted(url, target, format, least_bytes, md5), progress)
 
     @contextmanager
     def _open_when_ready(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
@@ -165,6 +165,8 @@ class Client:
                     allow_redirects=False,
                     timeout=self._settings.timeout_s,
                 )
+            except requests.exceptions.SSLError as exc:
+                raise _distrust(url, exc) from exc
             except requests.RequestException as exc:
                 raise TemporaryError(f"{urlsplit(url).netloc}: {short(exc)}") from exc
             with response:
@@ -205,8 +207,8 @@ class Client:
             raise _refusal(query["error_msg"][0], query.get("resolution_url", [""])[0])
         if status in _RETRIED:
             raise TemporaryError(f"{urlsplit(url).netloc} answered {status}", wait_s=_retry_after(response))
-        if status == 416:
-            raise TemporaryError("the file has changed at the server", from_scratch=True)
+        if status == 416:  # an answer to a question for the rest, which the asker understands
+            return
         if status == 401 or (self._is_login(url) and status in (400, 403)):
             raise self._refused_login()
         if self._is_login(url):
@@ -221,10 +223,11 @@ class Client:
     def _refused_login(self) -> SourceError:
         credentials = self._credentials
         if credentials.token:
-            expires = credentials.expires
-            over = expires is not None and expires <= datetime.now(UTC)
+            expires, now = credentials.expires, datetime.now(UTC)
+            over = expires is not None and expires <= now
             return SourceError(
-                f"the token in {credentials.origin} expired on {expires:%Y-%m-%d %H:%M} UTC"
+                f"the token in {credentials.origin} expired on {expires:%Y-%m-%d %H:%M} UTC "
+                f"(by this machine's clock it is {now:%Y-%m-%d %H:%M})"
                 if over
                 else f"Earthdata Login refuses the token in {credentials.origin}: it is wrong or has expired",
                 hint="make a new one at https://urs.earthdata.nasa.gov/user_tokens (they last 60 days)",
@@ -236,6 +239,18 @@ class Client:
                 "a new password: https://urs.earthdata.nasa.gov/reset_passwords/new",
             )
         return SourceError("Earthdata Login wants credentials, and there are none", hint=HINT)
+
+
+def _distrust(url: str, exc: Exception) -> Exception:
+    """A certificate that is not accepted now will not be soon; other trouble with encryption may pass."""
+    host, reason = urlsplit(url).netloc, short(exc)
+    if "CERTIFICATE_VERIFY_FAILED" not in reason:
+        return TemporaryError(f"{host}: {reason}")
+    return SourceError(
+        f"{host} shows a certificate that is not accepted: {reason}",
+        hint=f"check this machine's clock ({datetime.now(UTC):%Y-%m-%d %H:%M} UTC); where a proxy has "
+        "a certificate of its own, name the file with its authority in REQUESTS_CA_BUNDLE",
+    )
 
 
 def _application_page(settings: Settings) -> str:

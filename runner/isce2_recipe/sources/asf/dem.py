@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.errors import SourceError
-from isce2_recipe.sources.asf.checks import check_tiff
+from isce2_recipe.sources.asf.formats import TIFF
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import Progress
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
@@ -45,7 +46,7 @@ def fetch_dem(bounds: Bounds, folder: Path, client: Client, settings: Settings, 
         tiles = Path(scratch) / "tiles"
         tiles.mkdir()
         _fetch_tiles(wanted, tiles, client, settings, progress)
-        geoid = _fetch_geoid(wanted, Path(scratch) / "geoid.tif", settings)
+        geoid = fetch_geoid(wanted, Path(scratch) / "geoid.tif", settings)
         heights, profile = _stitch(wanted, tiles, geoid)
     return write_dem(_on_grid(heights, profile, grid), grid, folder / "dem.tif")
 
@@ -97,12 +98,18 @@ def _fetch_tiles(
         raise SourceError(_AT_SEA.format(_box(bounds)), hint="choose bursts that see land")
     for number, url in enumerate(urls):
         name = url.rpartition("/")[2]
-        client.download(url, folder / name, check=check_tiff, progress=lambda _fraction, _text: None)
+        client.download(url, folder / name, format=TIFF, progress=lambda _fraction, _text: None)
         progress((number + 1) / (len(urls) + 1), f"terrain {number + 1} of {len(urls)}")
 
 
-def _fetch_geoid(bounds: Bounds, target: Path, settings: Settings) -> Path:
-    """The part of the geoid that is needed; GDAL reads it from within the remote file."""
+def fetch_geoid(bounds: Bounds, target: Path, settings: Settings) -> Path:
+    """The part of the geoid that is needed; GDAL reads it from within the remote file.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read at any of its addresses.
+    """
     from rasterio.errors import RasterioError
 
     reasons = []
@@ -128,6 +135,7 @@ def _cut_geoid(url: str, bounds: Bounds, target: Path, settings: Settings) -> Pa
         # A silent server is left, however slow the rest may be.
         "GDAL_HTTP_LOW_SPEED_TIME": settings.timeout_s,
         "GDAL_HTTP_LOW_SPEED_LIMIT": 1,
+        **_trusted(),
     }
     with rasterio.Env(**options), rasterio.open(url) as geoid:
         window = _window(geoid, bounds)
@@ -147,6 +155,12 @@ def _cut_geoid(url: str, bounds: Bounds, target: Path, settings: Settings) -> Pa
         part.write(values, 1)
         part.update_tags(AREA_OR_POINT=kind)
     return target
+
+
+def _trusted() -> dict[str, str]:
+    """Certificates that ``requests`` is told to trust, told GDAL too."""
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE")
+    return {"GDAL_CURL_CA_BUNDLE": bundle} if bundle else {}
 
 
 def _window(geoid: Any, bounds: Bounds) -> Any:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.cache import Cache, Entry
-from isce2_recipe.sources.asf.retrying import TemporaryError, again
+from isce2_recipe.sources.asf.formats import Format
+from isce2_recipe.sources.asf.retrying import TemporaryError, again, short
 from isce2_recipe.sources.asf.settings import Settings
+from isce2_recipe.sources.asf.verifying import check_size, check_sums, checksum, promised
 
 if TYPE_CHECKING:
     import requests
 
 _CHUNK_BYTES = 1 << 16
-
-Check = Callable[["requests.Response", bytes], str | None]
-"""What is wrong with an answer, given its first bytes; None for nothing."""
 
 Progress = Callable[[float, str], None]
 
@@ -45,8 +41,8 @@ class Wanted:
         Its address.
     target : Path
         Where it goes.
-    check : callable
-        Looks at the answer and its first bytes.
+    format : Format
+        What it must be.
     least_bytes : int
         A smaller file is not whole.
     md5 : str or None
@@ -55,7 +51,7 @@ class Wanted:
 
     url: str
     target: Path
-    check: Check
+    format: Format
     least_bytes: int = 0
     md5: str | None = None
 
@@ -86,31 +82,42 @@ class Downloader:
         SourceError
             If it is not there, or not after all attempts.
         """
-        if self._cache is None:
-            partial = wanted.target.with_name(f"{wanted.target.name}.part")
+        if self._cache is not None:
             try:
-                self._download(wanted, partial, progress)
-                return partial.replace(wanted.target)
-            finally:
-                _Partial(partial).discard()
-        with self._cache.entry(wanted.url) as entry:
+                return self._through_cache(self._cache, wanted, progress)
+            except OSError as exc:
+                self._log.warning("the cache cannot be used (%s): going on without", exc)
+                self._cache = None
+        partial = _Partial(wanted.target.with_name(f"{wanted.target.name}.part"))
+        try:
+            self._download(wanted, partial, progress)
+            return partial.path.replace(wanted.target)
+        finally:
+            partial.discard()
+
+    def _through_cache(self, cache: Cache, wanted: Wanted, progress: Progress) -> Path:
+        with cache.entry(wanted.url) as entry:
             if not self._usable(entry, wanted):
-                self._download(wanted, entry.partial, progress)
-                entry.keep(entry.partial)
-                _Partial(entry.partial).discard()
+                partial = _Partial(entry.partial)
+                try:
+                    self._download(wanted, partial, progress)
+                    entry.keep(partial.path)
+                except OSError:
+                    partial.discard()
+                    raise
+                partial.discard()
             return entry.give(wanted.target)
 
     def _usable(self, entry: Entry, wanted: Wanted) -> bool:
         """Whether the cache has the file that is wanted."""
         if not entry.whole() or entry.path.stat().st_size < wanted.least_bytes:
             return False
-        if wanted.md5 is not None and _checksum(entry.path, "md5") != wanted.md5:
+        if wanted.md5 is not None and checksum(entry.path, "md5") != wanted.md5:
             return False
         self._log.info("%s is in the cache", wanted.target.name)
         return True
 
-    def _download(self, wanted: Wanted, file: Path, progress: Progress) -> None:
-        partial = _Partial(file)
+    def _download(self, wanted: Wanted, partial: _Partial, progress: Progress) -> None:
         mirrors = self._settings.mirrors_of(wanted.url)
 
         def attempt() -> None:
@@ -146,28 +153,40 @@ class Downloader:
                 yield
 
     def _receive(self, url: str, wanted: Wanted, partial: _Partial, progress: Progress) -> None:
+        with self._open(url, {"Accept-Encoding": "identity", **partial.headers(url)}) as response:
+            answer = _Answer(response)
+            if answer.is_nothing_more(partial.size):
+                total: int | None = partial.size
+            else:
+                start = partial.begin(url, answer)
+                total = None if answer.length is None else start + answer.length
+                self._write(response, start, total, wanted, partial, progress)
+        check_size(partial.size, total, wanted.least_bytes)
+        check_sums(partial.path, wanted.md5, partial.promised)
+        _raise_if(wanted.format.refuse_end(partial.path))
+
+    def _write(
+        self,
+        response: requests.Response,
+        start: int,
+        total: int | None,
+        wanted: Wanted,
+        partial: _Partial,
+        progress: Progress,
+    ) -> None:
         import requests
         import urllib3
 
-        with self._open(url, {"Accept-Encoding": "identity", **partial.headers(url)}) as response:
-            goes_on = response.status_code == 206
-            start = partial.size if goes_on else 0
-            length = response.headers.get("Content-Length")
-            total = start + int(length) if length else None
-            partial.remember(url, response.headers.get("ETag"))
-            promised = _promised(response)
-            try:
-                with partial.path.open("ab" if goes_on else "wb") as file:
-                    for chunk in self._steadily(response):
-                        if file.tell() == 0:
-                            _raise_if(wanted.check(response, chunk))
-                        file.write(chunk)
-                        if total:
-                            progress(min(file.tell() / total, 1.0), wanted.target.name)
-            except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
-                raise TemporaryError(f"the connection broke ({short(exc)})") from exc
-        _check_size(partial.size, total, wanted.least_bytes)
-        _check_sums(partial.path, wanted.md5, promised)
+        try:
+            with partial.path.open("ab" if start else "wb") as file:
+                for chunk in self._steadily(response):
+                    if file.tell() == 0:
+                        _raise_if(wanted.format.refuse_beginning(response, chunk))
+                    file.write(chunk)
+                    if total:
+                        progress(min(file.tell() / total, 1.0), wanted.target.name)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
+            raise TemporaryError(f"the connection broke ({short(exc)})") from exc
 
     def _steadily(self, response: requests.Response) -> Iterator[bytes]:
         """Pieces of an answer, as long as they come fast enough."""
@@ -185,11 +204,51 @@ class Downloader:
 def _pieces(response: requests.Response) -> Iterator[bytes]:
     """What has come, as soon as it comes: a slow server must not be able to hide behind a buffer."""
     read = getattr(response.raw, "read1", None)
-    if read is None:
+    if read is None or _encoded(response):
         yield from response.iter_content(_CHUNK_BYTES >> 4)
         return
     while chunk := read(_CHUNK_BYTES):
         yield chunk
+
+
+def _encoded(response: requests.Response) -> bool:
+    """Whether the server packed the file on the way, unasked."""
+    return response.headers.get("Content-Encoding", "identity").lower() != "identity"
+
+
+class _Answer:
+    """What an answer's headers say of the file."""
+
+    def __init__(self, response: requests.Response) -> None:
+        headers = response.headers
+        packed = _encoded(response)
+        text = headers.get("Content-Length", "")
+        self.status = response.status_code
+        self.length = int(text) if text.isdigit() and not packed else None  # of a packed file it is another's
+        tag = headers.get("ETag", "")
+        self.tag = "" if packed or tag.startswith("W/") else tag
+        self.promised = None if packed else promised(response)
+        span, _, whole = headers.get("Content-Range", "").partition("/")
+        self._first = span.removeprefix("bytes ").partition("-")[0]
+        self._whole = whole
+
+    def is_nothing_more(self, size: int) -> bool:
+        """Whether all had come already; that there is less than had come is another matter.
+
+        Raises
+        ------
+        TemporaryError
+            If the file has become shorter.
+        """
+        if self.status != 416:
+            return False
+        if self._whole == str(size):
+            return True
+        raise TemporaryError("the file has changed at the server", from_scratch=True)
+
+    def goes_on(self, size: int, tag: str) -> bool:
+        """Whether this is the rest of the very file of which so much is there."""
+        return self.status == 206 and self._first == str(size) and self.tag == tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,77 +258,55 @@ class _Partial:
     path: Path
 
     @property
-    def _note(self) -> Path:
+    def _note_path(self) -> Path:
         return self.path.with_name(f"{self.path.name}.json")
+
+    @property
+    def _note(self) -> Mapping[str, Any]:
+        try:
+            note = json.loads(self._note_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return note if isinstance(note, dict) else {}
 
     @property
     def size(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0
 
+    @property
+    def promised(self) -> tuple[str, str] | None:
+        """Algorithm and checksum of the whole file, where the server sent one with its beginning."""
+        found = self._note.get("promised")
+        return (found[0], found[1]) if found else None
+
     def headers(self, url: str) -> dict[str, str]:
         """What asks for the rest; nothing where the rest cannot be told to belong to the beginning."""
-        try:
-            note = json.loads(self._note.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            note = {}
+        note = self._note
         if not self.size or not note.get("etag") or note.get("url") != url:
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": note["etag"]}
 
-    def remember(self, url: str, etag: str | None) -> None:
-        self._note.write_text(json.dumps({"url": url, "etag": etag}), encoding="utf-8")
+    def begin(self, url: str, answer: _Answer) -> int:
+        """Get ready for what an answer brings, and say after how many bytes it goes on.
+
+        Raises
+        ------
+        TemporaryError
+            If it is a part of another file.
+        """
+        if answer.goes_on(self.size, self._note.get("etag", "")):
+            return self.size
+        if answer.status == 206:
+            raise TemporaryError("the server sent a part of another file", from_scratch=True)
+        note = {"url": url, "etag": answer.tag, "promised": answer.promised}
+        self._note_path.write_text(json.dumps(note), encoding="utf-8")
+        return 0
 
     def discard(self) -> None:
-        for path in (self.path, self._note):
+        for path in (self.path, self._note_path):
             path.unlink(missing_ok=True)
-
-
-def _check_size(size: int, total: int | None, least_bytes: int) -> None:
-    if total is not None and size != total:
-        raise TemporaryError(f"{size} of {total} bytes came", from_scratch=size > total)
-    if size < max(least_bytes, 1):
-        raise TemporaryError(f"only {size} bytes came of at least {least_bytes}", from_scratch=True)
-
-
-def _check_sums(path: Path, md5: str | None, promised: tuple[str, str] | None) -> None:
-    """Compare with what the catalogue and the server say."""
-    for kind, expected, who in (
-        *((("md5", md5, "catalogue"),) if md5 else ()),
-        *(((*promised, "server"),) if promised else ()),
-    ):
-        if _checksum(path, kind) != expected:
-            raise TemporaryError(
-                f"it arrived damaged: its {kind.upper()} checksum is not the {who}'s", from_scratch=True
-            )
-
-
-def _promised(response: requests.Response) -> tuple[str, str] | None:
-    """Algorithm and checksum of the whole file, where the server sends one."""
-    headers = response.headers
-    for name, kind in (("x-amz-checksum-sha256", "sha256"), ("Content-MD5", "md5")):
-        if headers.get(name) and response.status_code == 200:
-            with suppress(binascii.Error):
-                return kind, base64.b64decode(headers[name], validate=True).hex()
-    etag = headers.get("ETag", "").strip('"')
-    # S3's tag of an object that was put there in one piece and not encrypted with a key of its own.
-    plain = headers.get("Server") == "AmazonS3" and "kms" not in headers.get(
-        "x-amz-server-side-encryption", ""
-    )
-    if plain and len(etag) == 32 and all(letter in "0123456789abcdef" for letter in etag):
-        return "md5", etag
-    return None
-
-
-def _checksum(path: Path, kind: str) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
 
 
 def _raise_if(reason: str | None) -> None:
     if reason:
         raise TemporaryError(reason, from_scratch=True)
-
-
-def short(exc: Exception) -> str:
-    """A foreign error in a few words, without what follows an address's question mark."""
-    return f"{type(exc).__name__}: {exc}".partition("?")[0][:200]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.catalogue import at_host, attribute, search, utc
-from isce2_recipe.sources.asf.checks import check_zip
+from isce2_recipe.sources.asf.formats import ZIP
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import AlosRecord, BurstRecord, GranuleRecord, Progress, SlcRecord
 from isce2_recipe.types import SlcName
@@ -112,7 +112,7 @@ def fetch_archive(record: GranuleRecord, target: Path, client: Client, progress:
     return client.download(
         address(record),
         target,
-        check=check_zip,
+        format=ZIP,
         progress=progress,
         least_bytes=record.bytes or 0,
         md5=record.md5,

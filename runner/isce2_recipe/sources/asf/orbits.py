@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from isce2_recipe.errors import SourceError
-from isce2_recipe.sources.asf.download import short
-from isce2_recipe.sources.asf.retrying import TemporaryError, again
+from isce2_recipe.sources.asf.formats import XML
+from isce2_recipe.sources.asf.retrying import TemporaryError, again, short
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.orbit_names import PRECISE, covers, scene_name
 
@@ -91,13 +91,16 @@ def _from_one(url: str, scene: str, folder: Path, settings: Settings) -> Path:
     # The library has no other way to be told of another server.
     service.API_URL = url
     try:
-        return _within(settings.timeout_s, lambda: service.fetch_for_scene(scene, folder))
+        found = _within(settings.timeout_s, lambda: service.fetch_for_scene(scene, folder))
     except requests.RequestException as exc:
         status = exc.response.status_code if exc.response is not None else None
         reason = f"the orbit service at {url} does not answer: {short(exc)}"
         if status is not None and status < 500 and status not in (408, 425, 429):
             raise SourceError(reason, hint="check ISCE2_RECIPE_ASF_ORBIT_URL") from exc
         raise TemporaryError(reason) from exc
+    if found.name.endswith(".EOF") and (fault := XML.refuse_end(found)) is not None:
+        raise TemporaryError(f"{found.name}: {fault}")
+    return found
 
 
 def _within(seconds: float, call: Callable[[], Path]) -> Path:

@@ -74,3 +74,17 @@ def _pause(wait_s: float, asked_s: float | None) -> float:
     """Seconds to wait: never less than the server asks for, up to a limit."""
     least_s = 0.5 * wait_s if asked_s is None else min(asked_s, _LONGEST_WAIT_S)
     return min(least_s + wait_s * random.random(), 1.5 * _LONGEST_WAIT_S)
+
+
+def short(exc: BaseException) -> str:
+    """A foreign error in a few words: the innermost reason, without what follows a question mark."""
+    inner = exc
+    while (reason := _reason(inner)) is not None:
+        inner = reason
+    text = str(inner).partition("?")[0]
+    return f"{type(inner).__name__}: {text.rpartition('): ')[2][:200]}"
+
+
+def _reason(exc: BaseException) -> BaseException | None:
+    candidates = (getattr(exc, "reason", None), *exc.args)
+    return next((each for each in candidates if isinstance(each, BaseException) and each is not exc), None)

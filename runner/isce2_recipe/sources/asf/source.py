@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isce2_recipe.sources.asf.checks import check_burst, check_tiff, check_xml, check_zip
+from isce2_recipe.sources.asf import formats
 from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import (
@@ -85,13 +85,13 @@ class AsfSource:
         metadata = client.download(
             url.removesuffix(".tiff") + ".xml",
             folder / f"{record.name}.xml",
-            check=check_xml,
+            format=formats.XML,
             progress=lambda _fraction, _text: None,
         )
         tiff = client.download(
             url,
             folder / f"{record.name}.tiff",
-            check=check_burst(record.name),
+            format=formats.burst(record.name),
             progress=progress,
             least_bytes=record.bytes or 0,
         )
@@ -118,13 +118,10 @@ class AsfSource:
         """ASF's tiles, made of OpenStreetMap and ESA WorldCover."""
         from isce2_recipe.sources.tiles import water_mask_tiles
 
-        client = self._client(log)
-        names = water_mask_tiles(bounds)
+        client, url = self._client(log), self.settings.water_mask_url
         return [
-            client.download(
-                f"{self.settings.water_mask_url}/{name}", folder / name, check=check_tiff, progress=progress
-            )
-            for name in names
+            client.download(f"{url}/{name}", folder / name, format=formats.TIFF, progress=progress)
+            for name in water_mask_tiles(bounds)
         ]
 
     def fetch_aux_cal(self, platform: str, folder: Path, log: logging.Logger) -> list[Path]:
@@ -135,7 +132,7 @@ class AsfSource:
         archive = self._client(log).download(
             f"{self.settings.aux_cal_url}/{name}",
             folder / name,
-            check=check_zip,
+            format=formats.ZIP,
             progress=lambda _fraction, _text: None,
         )
         made = unpack(archive, platform, folder)

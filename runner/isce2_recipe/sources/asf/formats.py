@@ -1,0 +1,143 @@
+"""What arrives under a file's name, looked at before it is believed: at its beginning and at its end."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from isce2_recipe.errors import SourceError
+
+if TYPE_CHECKING:
+    import requests
+
+_TIFF_BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BIG_TIFF = 43
+# Where a TIFF's strips and tiles are, and how long they are.
+_OFFSETS, _LENGTHS = (273, 324), (279, 325)
+_NUMBERS = {3: "H", 4: "I", 16: "Q"}
+_TAIL_BYTES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of file.
+
+    Attributes
+    ----------
+    name : str
+        With its article.
+    begins : callable
+        Whether first bytes are those of such a file.
+    ends : callable
+        Whether a file has its end.
+    sent_name : str
+        What the server must call it, if it calls it anything.
+    """
+
+    name: str
+    begins: Callable[[bytes], bool]
+    ends: Callable[[Path], bool]
+    sent_name: str = ""
+
+    def refuse_beginning(self, response: requests.Response, beginning: bytes) -> str | None:
+        """What is wrong with an answer, given its first bytes; None for nothing.
+
+        Raises
+        ------
+        SourceError
+            If it is a web page.
+        """
+        sent = response.headers.get("Content-Disposition", "").partition("filename=")[2].strip('"; ')
+        if self.sent_name and sent.endswith("-BURST.tiff") and sent != self.sent_name:
+            return f"the server sent {sent}"
+        refuse_page(response, beginning)
+        return None if self.begins(beginning) else f"what came is not {self.name}"
+
+    def refuse_end(self, path: Path) -> str | None:
+        """What is wrong with a file that is said to be all there; None for nothing."""
+        return None if self.ends(path) else f"what came is not the whole of {self.name}"
+
+
+def refuse_page(response: requests.Response, beginning: bytes) -> None:
+    """A login that went wrong ends on a page for people, with status 200.
+
+    Raises
+    ------
+    SourceError
+    """
+    head = beginning.lstrip()[:64].lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        url = response.url.partition("?")[0]
+        raise SourceError(
+            f"{url} sent a web page instead of a file: the login did not go through",
+            hint="log in to https://search.asf.alaska.edu once with a browser and accept the licence, "
+            "then check the Earthdata credentials",
+        )
+
+
+def _ends_tiff(path: Path) -> bool:
+    """Whether all its strips and tiles lie within it."""
+    with path.open("rb") as stream:
+        try:
+            return max(_strip_ends(stream), default=0) <= path.stat().st_size
+        except (struct.error, KeyError, ValueError, OverflowError):
+            return False
+
+
+def _strip_ends(stream: BinaryIO) -> Iterator[int]:
+    order = {b"II": "<", b"MM": ">"}[stream.read(2)]
+    word, count, skip = ("Q", "Q", 4) if _read(stream, f"{order}H")[0] == _BIG_TIFF else ("I", "H", 0)
+    stream.seek(skip, 1)
+    [directory] = _read(stream, order + word)
+    seen: set[int] = set()
+    while directory and directory not in seen:
+        seen.add(directory)
+        stream.seek(directory)
+        [entries] = _read(stream, order + count)
+        form = f"{order}HH{word}{struct.calcsize(word)}s"
+        listed: list[Any] = [_read(stream, form) for _ in range(entries)]
+        [directory] = _read(stream, order + word)
+        found = {
+            tag: _values(stream, order, word, kind, number, field)
+            for tag, kind, number, field in listed
+            if tag in _OFFSETS + _LENGTHS
+        }
+        for offsets, lengths in zip(_OFFSETS, _LENGTHS, strict=True):
+            pairs = zip(found.get(offsets, ()), found.get(lengths, ()), strict=False)
+            yield from (offset + length for offset, length in pairs)
+
+
+def _values(stream: BinaryIO, order: str, word: str, kind: int, count: int, field: bytes) -> tuple[int, ...]:
+    """An entry's numbers, which lie in its field or, if they are many, where it points."""
+    form = f"{order}{count}{_NUMBERS[kind]}"
+    size = struct.calcsize(form)
+    if size <= len(field):
+        return struct.unpack(form, field[:size])
+    stream.seek(struct.unpack(order + word, field)[0])
+    return _read(stream, form)
+
+
+def _read(stream: BinaryIO, form: str) -> tuple[int, ...]:
+    return struct.unpack(form, stream.read(struct.calcsize(form)))
+
+
+def _ends_xml(path: Path) -> bool:
+    """Whether its last element is closed."""
+    with path.open("rb") as stream:
+        stream.seek(max(path.stat().st_size - _TAIL_BYTES, 0))
+        tail = stream.read().rstrip(b"\0 \t\r\n")
+    return (tail.endswith(b">") and tail[tail.rfind(b"<") :].startswith(b"</")) or tail.endswith(b"/>")
+
+
+TIFF = Format("a TIFF", lambda bytes_: bytes_.startswith(_TIFF_BEGINNINGS), _ends_tiff)
+XML = Format("an XML file", lambda bytes_: bytes_.lstrip().startswith(b"<"), _ends_xml)
+ZIP = Format("a zip archive", lambda bytes_: bytes_.startswith(b"PK"), zipfile.is_zipfile)
+
+
+def burst(granule: str) -> Format:
+    """A burst's TIFF. ASF's extractor, when busy, can hand out a neighbour's; the name it sends tells."""
+    return replace(TIFF, sent_name=f"{granule}.tiff")
