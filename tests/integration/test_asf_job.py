@@ -171,7 +171,7 @@ def test_the_product_is_made_of_what_the_network_sent(job):
     _, _, _, folder = job
     outputs = json.loads((folder / "run" / "run.json").read_text())["outputs"]
     assert outputs["name"].startswith("S1_136231_IW2_20200604_20200616_VV_INT80_")
-    with rasterio.open(folder / "run" / "dem" / "dem.tif") as fetched:
+    with rasterio.open(folder / "run" / "terrain" / "dem" / "dem.tif") as fetched:
         box = Bounds(*fetched.bounds)
         here = fetched.read(1)
         centre = fetched.xy(here.shape[0] // 2, here.shape[1] // 2)

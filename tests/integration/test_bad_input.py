@@ -182,7 +182,7 @@ def test_an_orbit_without_vectors_around_the_burst_is_named(granules, tmp_path):
 @pytest.mark.slow
 def test_what_was_made_is_kept_and_the_run_goes_on_once_the_file_is_right(stocked, granules, tmp_path):
     path = truncate(granules)
-    words = ("--jobs", "1", "--until", "config")
+    words = ("--jobs", "1", "--until", "topsapp/config")
     broken = run_job(tmp_path / "run", *words, source=f"directory:{granules}")
     clear(broken, 1, path.name)
     [made] = (broken.workdir / "reference").glob("*.SAFE")

@@ -252,7 +252,7 @@ def test_swaths_with_unequal_numbers_of_bursts_go_together(tmp_path):
         tmp_path / "run",
         *("--reference", REFERENCE, NEXT_REFERENCE, swath_1[0]),
         *("--secondary", SECONDARY, NEXT_SECONDARY, swath_1[1]),
-        *("--until", "interferogram"),
+        *("--until", "topsapp/interferogram"),
         source="simulated:lines=200,samples=2000",
         pair=False,
     )

@@ -22,26 +22,26 @@ def failed(tmp_path_factory):
 
 def test_a_product_below_the_limits_ends_the_run_with_3(failed):
     assert failed.code == 3
-    assert "step accept: the product is not good enough: the RMS difference from the truth" in failed.message
+    assert "accept: the product is not good enough: the RMS difference from the truth" in failed.message
     assert "min_valid_fraction" not in failed.message.partition("hint:")[0]
 
 
 def test_the_quality_is_there_all_the_same(failed):
-    quality = json.loads((failed.workdir / "quality" / "quality.json").read_text())
+    quality = json.loads((failed.workdir / "finish" / "quality" / "quality.json").read_text())
     assert quality["coverage"]["valid_fraction"] > 0.95
     assert quality["truth"]["wrong_cycles"] == 0
     assert quality["seams"] == []
 
 
 def test_the_report_tells_of_the_run(failed):
-    page = html.fromstring((failed.workdir / "report" / "report.html").read_text(encoding="utf-8"))
+    page = html.fromstring((failed.workdir / "finish" / "report" / "report.html").read_text(encoding="utf-8"))
     (table,) = page.xpath("//table[caption='Steps']")
     rows = {row.xpath("./th")[0].text: row.xpath("./td//text()") for row in table.xpath(".//tbody/tr")}
-    assert rows["unwrap"][1] == "done" and rows["unwrap"][2].endswith(" s")
-    assert rows["unwrap"][3].endswith("MB")
-    assert rows["unmask"][1] == "skipped"
-    assert rows["report"][1] == "this page"
-    assert rows["accept"][1] == "to do"
+    assert rows["topsapp/unwrap"][1] == "done" and rows["topsapp/unwrap"][2].endswith(" s")
+    assert rows["topsapp/unwrap"][3].endswith("MB")
+    assert rows["topsapp/unmask"][1] == "skipped"
+    assert rows["finish/report"][1] == "this page"
+    assert rows["finish/accept"][1] == "to do"
     command = page.xpath("//pre")[0].text
     assert command.startswith("isce2-recipe run insar_tops_burst --source simulated:")
     assert "--engine builtin" in command and "--set 'quality_limits=" in command
@@ -52,8 +52,8 @@ def test_a_warning_lets_the_run_go_on(failed):
     again = run_job(failed.workdir, "--set", LIMITS, "--set", "low_quality=warn")
     assert again.code == 0, again.said
     assert again.output("limits").startswith("warning: the RMS difference from the truth in mm is")
-    assert again.output("report").endswith("report/report.html")
-    assert "unwrap: started" not in again.said
+    assert again.output("report").endswith("finish/report/report.html")
+    assert "topsapp/unwrap: started" not in again.said
 
 
 def test_limits_have_names(tmp_path):

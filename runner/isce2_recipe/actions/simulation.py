@@ -62,16 +62,21 @@ class Agreement:
     summary: str
 
 
-@action("simulation.compare", version=1)
-def compare(
-    ctx: Context, *, layers: dict[str, Path], truth: Path, wavelength_m: float | None = None
-) -> Agreement:
-    """Compare a product's unwrapped phase with the truth; without a wavelength it is Sentinel-1's."""
-    from isce2_recipe.products import agreement
+@action("simulation.compare", version=2)
+def compare(ctx: Context, *, product: Path, truth: Path) -> Agreement:
+    """Compare a product's unwrapped phase with the truth.
 
-    wavelength = wavelength_m or agreement.WAVELENGTH_M
-    files = (layers["unw_phase"], layers["conncomp"], layers["water_mask"])
-    found = agreement.compare(*files, truth, wavelength)
+    Parameters
+    ----------
+    product : Path
+        The product's folder.
+    truth : Path
+        GeoTIFF of the true displacement: metres, positive where range increased.
+    """
+    from isce2_recipe.products.agreement import compare_product
+    from isce2_recipe.products.reading import open_product
+
+    found = compare_product(open_product(product), truth)
     rms_mm, p95_mm = round(1e3 * found.rms_m, 3), round(1e3 * found.p95_m, 3)
     summary = (
         f"displacement agrees with the truth to {rms_mm:.2f} mm RMS (95 % within {p95_mm:.2f} mm), "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +136,18 @@ class StepType(click.ParamType[str]):
         from click.shell_completion import CompletionItem
 
         recipe: Recipe | None = ctx.meta.get(_RECIPE)
-        steps = () if recipe is None else recipe.steps
-        return [
-            CompletionItem(step.id, help=step.summary) for step in steps if step.id.startswith(incomplete)
-        ]
+        steps = {} if recipe is None else dict(_steps_of(recipe))
+        found = [name for name in steps if name.startswith(incomplete)]
+        return [CompletionItem(name, help=steps[name]) for name in found]
+
+
+def _steps_of(recipe: Recipe, prefix: str = "") -> Iterator[tuple[str, str | None]]:
+    """Names and summaries of all steps, those in parts with and without the part's name."""
+    for step in recipe.steps:
+        yield prefix + step.id, step.summary
+        if step.part is not None:
+            yield from _steps_of(step.part, f"{prefix}{step.id}/")
+            yield from _steps_of(step.part)
 
 
 class _Words(click.ParamType[str]):

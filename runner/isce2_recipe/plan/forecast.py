@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe.errors import RecipeToolError
-from isce2_recipe.expressions import ExpressionError, evaluate
+from isce2_recipe.expressions import ExpressionError, plain_chain
 from isce2_recipe.journal.values import decode, encode
 from isce2_recipe.plan import decide, keys
 from isce2_recipe.plan.downloads import downloads
 from isce2_recipe.plan.folders import matcher
-from isce2_recipe.plan.graph import Node
+from isce2_recipe.plan.graph import Node, Scope
 from isce2_recipe.plan.keys import Key
-from isce2_recipe.plan.names import skipped_outputs
+from isce2_recipe.plan.names import Outputs, skipped_outputs
 from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.project import Project
 from isce2_recipe.recipe.units import amount
@@ -125,7 +125,7 @@ class _Planner:
         chain: set[str] = set()
         if node.folder is not None:
             chain = set(self._project.graph.folders[node.folder])
-        read = {f"{node.scope.prefix}{name}" for name in node.references.steps} | chain
+        read = node.reads | chain
         return next(
             (name for name in self._project.graph.needs[node.id] if name in read and name in self._runs), None
         )
@@ -157,12 +157,25 @@ class _Planner:
 
     def _inputs(self, node: Node) -> dict[str, Any]:
         known = self._tellable
-        steps = [name for name in node.references.steps if f"{node.scope.prefix}{name}" in known]
+        return {name: self._partly(value, node.scope, known) for name, value in node.step.with_.items()}
+
+    def _partly(self, value: Any, scope: Scope, known: Outputs) -> Any:
+        """A value with those of its expressions evaluated that can be."""
+        if isinstance(value, Mapping):
+            return {key: self._partly(item, scope, known) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._partly(item, scope, known) for item in value]
         try:
-            names = self._project.names.scope(node.scope, known, steps)
-        except (KeyError, RecipeToolError):
-            return dict(node.step.with_)
-        return {name: _partly(value, names) for name, value in node.step.with_.items()}
+            return self._project.names.evaluate(value, scope, known)
+        except (KeyError, ExpressionError, RecipeToolError):
+            return self._from_outside(value, scope, known)
+
+    def _from_outside(self, value: str, scope: Scope, known: Outputs) -> Any:
+        """A part's parameter as the recipe around the part gives it; any other text as it is."""
+        chain = plain_chain(value)
+        if chain is None or scope.outer is None or scope.via is None or chain[0] not in scope.via.with_:
+            return value
+        return self._partly(scope.via.with_[chain[0]], scope.outer, known) if len(chain) == 1 else value
 
     def _resources(self, node: Node) -> tuple[float, float]:
         try:
@@ -200,18 +213,6 @@ def _relative(value: Any, workdir: Path) -> Any:
     if isinstance(value, Mapping):
         return {key: _relative(item, workdir) for key, item in value.items()}
     return [_relative(item, workdir) for item in value] if isinstance(value, list) else value
-
-
-def _partly(value: Any, names: Mapping[str, Any]) -> Any:
-    """A value with those of its expressions evaluated that can be."""
-    if isinstance(value, Mapping):
-        return {key: _partly(item, names) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_partly(item, names) for item in value]
-    try:
-        return evaluate(value, names)
-    except ExpressionError:
-        return value
 
 
 def forecast(project: Project, steps: frozenset[str], forced: Mapping[str, str]) -> list[Forecast]:

@@ -41,6 +41,16 @@ class Scope:
         """The scope of the part behind one of its steps."""
         return Scope(part, f"{self.prefix}{step.id}/", self, step)
 
+    def with_variables(self, names: Iterable[str]) -> frozenset[str]:
+        """The names given, and those that the variables among them are derived from."""
+        found, left = set[str](), list(names)
+        while left:
+            name = left.pop()
+            if name not in found:
+                found.add(name)
+                left += references(self.recipe.variables.get(name)).names
+        return frozenset(found)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
@@ -58,8 +68,8 @@ class Node:
         Whose names its expressions see.
     index : int
         Position in the recipe, parts unfolded.
-    references : References
-        What its ``with`` and ``when`` read.
+    reads : frozenset of str
+        Ids of the steps on whose outputs it depends.
     """
 
     id: str
@@ -67,7 +77,7 @@ class Node:
     action: Action
     scope: Scope
     index: int
-    references: References
+    reads: frozenset[str]
 
     @property
     def folder(self) -> str | None:
@@ -118,14 +128,19 @@ class Graph:
     def select(self, name: str) -> list[str]:
         """Ids of a step, or of all steps of a part.
 
+        A step of a part may also be named by its last word where no other has it.
+
         Raises
         ------
         RecipeError
             If there is no such step.
         """
         found = [key for key in self.nodes if key == name or key.startswith(f"{name}/")]
+        found = found or [key for key in self.nodes if key.endswith(f"/{name}")]
         if not found:
             raise RecipeError(f"recipe {self.recipe.name} has no step '{name}'", hint=_known(self.nodes))
+        if len(found) > 1 and found[0].endswith(f"/{name}"):
+            raise RecipeError(f"'{name}' could be {' or '.join(found)}", hint="give the whole name")
         return found
 
 
@@ -174,7 +189,7 @@ def _unfold(scope: Scope, actions: Mapping[str, Action], start: int = 0) -> Iter
                 yield node
                 index = node.index + 1
         else:
-            read = references([step.with_, step.when])
+            read = _reads(scope, [step.with_, step.when]) | _conditions(scope)
             yield Node(scope.prefix + step.id, step, actions[step.uses], scope, index, read)
             index += 1
 
@@ -190,15 +205,48 @@ def _groups(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
 
 
 def _needs(node: Node, groups: Mapping[str, list[str]]) -> set[str]:
-    found: set[str] = set()
+    """Steps it reads of, and those that it or a part around it names in ``needs``."""
+    found = set(node.reads)
     scope: Scope | None = node.scope
-    wanted = {*node.references.steps, *node.step.needs}
-    while scope is not None:
-        for step in wanted:
+    via: Step | None = node.step
+    while scope is not None and via is not None:
+        for step in via.needs:
             found.update(groups.get(scope.prefix + step, ()))
-        if scope.via is not None:
-            via = scope.via
-            wanted = {*references([via.with_, via.when]).steps, *via.needs}
+        via = scope.via
+        scope = scope.outer
+    return found
+
+
+def _reads(scope: Scope, value: Any) -> frozenset[str]:
+    """Steps on whose outputs a value depends, as if parts were written out where they are used."""
+    read = references(value)
+    found: set[str] = set()
+    for name in read.steps:
+        step = scope.recipe.step(name)
+        if step is None or step.part is None:
+            found.add(scope.prefix + name)
+        else:
+            inner = scope.inner(step, step.part)
+            wanted = [step.part.outputs[output] for output in outputs_read(step.part, name, read)]
+            found |= _reads(inner, wanted) | _reads(scope, step.when)
+    if scope.outer is not None and scope.via is not None:
+        names = scope.with_variables(read.names)
+        given = [item for name, item in scope.via.with_.items() if name in names]
+        found |= _reads(scope.outer, given)
+    return frozenset(found)
+
+
+def outputs_read(part: Recipe, step: str, read: References) -> list[str]:
+    """Outputs of a part that are read of the step that uses it; all, where the step is read as a whole."""
+    named = {output for name, output in read.outputs if name == step}
+    return [output for output in part.outputs if output in named or "" in named]
+
+
+def _conditions(scope: Scope) -> frozenset[str]:
+    """Steps that decide whether the parts around a step are used at all."""
+    found: frozenset[str] = frozenset()
+    while scope.outer is not None and scope.via is not None:
+        found |= _reads(scope.outer, scope.via.when)
         scope = scope.outer
     return found
 

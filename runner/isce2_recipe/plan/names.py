@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from isce2_recipe.expressions import ExpressionError, evaluate, references
-from isce2_recipe.plan.graph import Graph, Node, Scope
+from isce2_recipe.expressions import ExpressionError, References, evaluate, references
+from isce2_recipe.plan.graph import Graph, Node, Scope, outputs_read
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe
@@ -55,49 +55,71 @@ class Names:
     @cached_property
     def _base(self) -> dict[str, Any]:
         """Names of the outermost recipe that depend on no step."""
-        return self._with_variables(self._graph.recipe, dict(self._parameters))
+        recipe = self._graph.recipe
+        return self._with_variables(recipe, dict(self._parameters), recipe.variables)
 
-    def _with_variables(self, recipe: Recipe, known: dict[str, Any]) -> dict[str, Any]:
+    def _with_variables(
+        self, recipe: Recipe, known: dict[str, Any], wanted: Container[str]
+    ) -> dict[str, Any]:
         known["run"] = self._facts
         for name, value in recipe.variables.items():
-            with _placed(recipe, ("variables", name)):
-                known[name] = evaluate(value, known)
+            if name in wanted:
+                with _placed(recipe, ("variables", name)):
+                    known[name] = evaluate(value, known)
         return known
 
-    def scope(self, scope: Scope, done: Outputs, steps: Iterable[str]) -> dict[str, Any]:
-        """Names one recipe sees, with the outputs of the given steps of its own."""
-        names = dict(self._base) if scope.outer is None else self._inner(scope, done)
-        names["steps"] = {step: self._step(scope, step, done) for step in steps}
+    def evaluate(self, value: Any, scope: Scope, done: Outputs) -> Any:
+        """A value of a recipe or part; of the steps around it only those have to be done that it depends on.
+
+        Raises
+        ------
+        KeyError
+            If a step it depends on is not done.
+        """
+        return evaluate(value, self._seen(scope, done, references(value)))
+
+    def _seen(self, scope: Scope, done: Outputs, read: References) -> dict[str, Any]:
+        """The names an expression reads."""
+        names = dict(self._base) if scope.outer is None else self._inner(scope, done, read.names)
+        names["steps"] = self._steps(scope, done, read)
         return names
 
-    def _inner(self, scope: Scope, done: Outputs) -> dict[str, Any]:
-        outer, via = scope.outer, scope.via
+    def _inner(self, scope: Scope, done: Outputs, wanted: frozenset[str]) -> dict[str, Any]:
+        """Those of a part's parameters and variables that are wanted."""
+        outer, via, recipe = scope.outer, scope.via, scope.recipe
         if outer is None or via is None:
             return dict(self._base)
-        names = self.scope(outer, done, references(via.with_).steps)
+        wanted = scope.with_variables(wanted)
+        asked = {name: value for name, value in via.with_.items() if name in wanted}
         with _placed(outer.recipe, (*via.path, "with")):
-            given = evaluate(via.with_, names)
-        texts = resolve_parameters(scope.recipe, {name: _plain(value) for name, value in given.items()})
+            given = self.evaluate(asked, outer, done)
+        texts = resolve_parameters(recipe, {name: _plain(value) for name, value in given.items()}, wanted)
         typed = {name: given[name] if _has_path(given.get(name)) else text for name, text in texts.items()}
-        return self._with_variables(scope.recipe, typed)
+        return self._with_variables(recipe, typed, wanted)
 
-    def _step(self, scope: Scope, name: str, done: Outputs) -> Mapping[str, Any]:
-        step = scope.recipe.step(name)
-        if step is None or step.part is None:
-            return done[scope.prefix + name]
-        inner = scope.inner(step, step.part)
-        if not self._wanted(scope, step.when, (*step.path, "when"), done):
-            return dict.fromkeys(step.part.outputs)
-        return self.outputs(inner, done)
-
-    def outputs(self, scope: Scope, done: Outputs) -> dict[str, Any]:
-        """What a recipe or part returns, once its steps are done."""
-        names = self.scope(scope, done, references(dict(scope.recipe.outputs)).steps)
-        found = {}
-        for name, value in scope.recipe.outputs.items():
-            with _placed(scope.recipe, ("outputs", name)):
-                found[name] = evaluate(value, names)
+    def _steps(self, scope: Scope, done: Outputs, read: References) -> dict[str, Mapping[str, Any]]:
+        found: dict[str, Mapping[str, Any]] = {}
+        for name in read.steps:
+            step = scope.recipe.step(name)
+            if step is None or step.part is None:
+                found[name] = done[scope.prefix + name]
+            elif self._wanted(scope, step.when, (*step.path, "when"), done):
+                wanted = outputs_read(step.part, name, read)
+                found[name] = self._outputs(scope.inner(step, step.part), done, wanted)
+            else:
+                found[name] = dict.fromkeys(step.part.outputs)
         return found
+
+    def _outputs(self, scope: Scope, done: Outputs, wanted: Iterable[str]) -> dict[str, Any]:
+        found = {}
+        for name in wanted:
+            with _placed(scope.recipe, ("outputs", name)):
+                found[name] = self.evaluate(scope.recipe.outputs[name], scope, done)
+        return found
+
+    def outputs(self, done: Outputs) -> dict[str, Any]:
+        """What the outermost recipe returns, once its steps are done."""
+        return self._outputs(Scope(self._graph.recipe), done, self._graph.recipe.outputs)
 
     def wanted(self, node: Node, done: Outputs) -> bool:
         """Whether a step and all parts around it are to be carried out at all."""
@@ -112,9 +134,8 @@ class Names:
     def _wanted(self, scope: Scope, when: bool | str, path: tuple[str | int, ...], done: Outputs) -> bool:
         if isinstance(when, bool):
             return when
-        names = self.scope(scope, done, references(when).steps)
         with _placed(scope.recipe, path):
-            return bool(evaluate(when, names))
+            return bool(self.evaluate(when, scope, done))
 
     def inputs(self, node: Node, done: Outputs) -> dict[str, Any]:
         """What a step's ``with:`` comes to.
@@ -124,15 +145,13 @@ class Names:
         RecipeError
             At the line of the expression that cannot be evaluated.
         """
-        names = self.scope(node.scope, done, node.references.steps)
         with _placed(node.scope.recipe, (*node.step.path, "with")):
-            return dict(evaluate(node.step.with_, names))
+            return dict(self.evaluate(node.step.with_, node.scope, done))
 
     def setting(self, node: Node, value: Any, key: str, done: Outputs) -> Any:
-        """A step's timeout, retry or resources; of no outputs but those its part's parameters come from."""
-        names = self.scope(node.scope, done, ())
+        """A step's timeout, retry or resources."""
         with _placed(node.scope.recipe, (*node.step.path, key)):
-            return evaluate(value, names)
+            return self.evaluate(value, node.scope, done)
 
 
 class _placed:  # noqa: N801 - reads as a statement

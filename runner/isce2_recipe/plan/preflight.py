@@ -25,9 +25,7 @@ def preflight(project: Project, steps: frozenset[str]) -> None:
 
 def _known_inputs(project: Project, node: Node) -> dict[str, Any] | None:
     """Inputs of a step that will run, where all of them are known before any step has run."""
-    if node.references.steps:
-        return None
     try:
         return project.names.inputs(node, {}) if project.names.wanted(node, {}) else None
-    except KeyError:  # something of a step around it
+    except KeyError:  # it reads of a step
         return None

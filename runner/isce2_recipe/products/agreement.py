@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.errors import InputError
+
+if TYPE_CHECKING:
+    from isce2_recipe.products.reading import Finished
 
 # Sentinel-1: speed of light over 5.405000454 GHz.
 WAVELENGTH_M = 299792458.0 / 5.405000454e9
@@ -81,6 +84,12 @@ def compare(
         wrong_cycles=int((off > wavelength_m / 4.0).sum()),
         pixels=int(use.sum()),
     )
+
+
+def compare_product(product: Finished, truth: Path) -> Agreement:
+    """The agreement of a finished product with the truth."""
+    layers = product.layers
+    return compare(layers["unw_phase"], layers["conncomp"], layers["water_mask"], truth, product.wavelength_m)
 
 
 def _read(path: Path) -> tuple[Any, Any, Any]:

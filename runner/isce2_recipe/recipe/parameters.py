@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from isce2_recipe.errors import ParameterError, RecipeError
@@ -26,7 +26,9 @@ class _UnreadableError(ValueError):
     """Text that is nothing of the kind the schema wants."""
 
 
-def resolve_parameters(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
+def resolve_parameters(
+    recipe: Recipe, given: Mapping[str, Any], wanted: Container[str] | None = None
+) -> dict[str, Any]:
     """A value for every parameter of the recipe, in the recipe's order.
 
     Text is read as the parameter's type asks: numbers, ``True``/``False``/``None``, numbers with units, lists
@@ -38,6 +40,8 @@ def resolve_parameters(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, An
         Whose parameters they are.
     given : mapping
         Values by name, typed or as text.
+    wanted : container of str, optional
+        Only these parameters.
 
     Raises
     ------
@@ -47,6 +51,8 @@ def resolve_parameters(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, An
     problems = [*_unknown(recipe, given)]
     values: dict[str, Any] = {}
     for name, parameter in recipe.parameters.items():
+        if wanted is not None and name not in wanted:
+            continue
         if not parameter.has_default and given.get(name) is None:
             # What may be left out may also be given as null.
             values[name] = None

@@ -19,7 +19,6 @@ from isce2_recipe.journal import checkpoints, lock
 from isce2_recipe.journal.log import Journal
 from isce2_recipe.paths import FINGERPRINTS, SCRATCH
 from isce2_recipe.plan.folders import SharedFolder, bring_back
-from isce2_recipe.plan.graph import Scope
 from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.project import Project
 from isce2_recipe.running import failures, provenance
@@ -329,6 +328,6 @@ def _forget_checkpoints(project: Project) -> None:
 
 def _outcome(project: Project, report: Report, seconds: float) -> Outcome:
     whole = report.failure is None and len(report.outputs) == len(project.graph.nodes)
-    outputs = project.names.outputs(Scope(project.recipe), report.outputs) if whole else {}
+    outputs = project.names.outputs(report.outputs) if whole else {}
     steps = {name: report.steps[name] for name in project.graph.nodes if name in report.steps}
     return Outcome(outputs, steps, seconds)

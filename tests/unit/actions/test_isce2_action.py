@@ -43,4 +43,4 @@ def test_shipped_recipes_name_the_terrain_of_steps_that_read_it(path: Path) -> N
     for step in _isce_steps(load(path)):
         if step.with_.get("start") in ("startup", "geocode"):
             read = references(step.with_.get("inputs"))
-            assert any("dem" in name for name in (*read.names, *read.steps)), step.id
+            assert any("dem" in name or name == "terrain" for name in (*read.names, *read.steps)), step.id

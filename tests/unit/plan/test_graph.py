@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from isce2_recipe.errors import RecipeError
 from isce2_recipe.plan import drawing
 from isce2_recipe.plan.graph import Graph, build, values_with_paths
 from isce2_recipe.plan.keys import changes
-from isce2_recipe.recipe import read_text
+from isce2_recipe.recipe import load, read_text
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,55 @@ def test_steps_come_after_what_they_read_and_otherwise_in_the_recipes_order() ->
     assert graph.needs["d"] == ("b",)
     assert graph.descendants({"b"}) == {"b", "d"}
     assert graph.ancestors({"d"}) == {"a", "b", "d"}
+
+
+PART = """\
+recipe: 1
+name: two
+summary: Two things that have nothing to do with each other.
+parameters:
+  one: {description: Read by the first step.}
+  other: {default: null, description: Read by the second.}
+  word: {type: string, default: "", description: Read by a condition.}
+required: [one]
+variables: {both: "{{ [one] }}"}
+steps:
+  - {id: first, uses: make.file, with: {of: "{{ both }}"}}
+  - {id: second, uses: make.file, with: {of: ["{{ other }}"]}, when: "{{ word == 'x' }}"}
+outputs: {first: "{{ steps.first.path }}", second: "{{ steps.second.path if word else none }}"}
+"""
+
+
+def _with_part(folder: Path) -> Graph:
+    (folder / "parts").mkdir()
+    (folder / "parts/two.yml").write_text(PART)
+    given = {name: f"{{{{ steps.{step}.path }}}}" for name, step in {"one": "a", "other": "b"}.items()}
+    steps = _step("a") + _step("b") + _step("c") + _step("d")
+    steps += (
+        f'  - {{id: p, uses: parts/two.yml, when: "{{{{ steps.d.path }}}}", with: {json.dumps(given)}}}\n'
+    )
+    steps += '  - {id: e, uses: make.file, with: {of: ["{{ steps.p.first }}"]}}\n'
+    steps += '  - {id: f, uses: make.file, with: {of: ["{{ steps.p.second }}"]}}\n'
+    steps += "  - {id: g, uses: make.file, needs: [p]}\n"
+    (folder / "try.yml").write_text(f"recipe: 1\nname: try\nsummary: A try.\nsteps:\n{steps}")
+    return build(load(folder / "try.yml"), ACTIONS)
+
+
+def test_steps_of_a_part_and_those_after_it_wait_for_what_they_read_only(tmp_path: Path) -> None:
+    graph = _with_part(tmp_path)
+    assert graph.needs["p/first"] == ("a", "d")
+    assert graph.needs["p/second"] == ("b", "d")
+    assert graph.needs["e"] == ("d", "p/first")
+    assert graph.needs["f"] == ("d", "p/second")
+    assert graph.needs["g"] == ("p/first", "p/second")
+
+
+def test_a_step_of_a_part_may_be_named_by_its_last_word(tmp_path: Path) -> None:
+    graph = _with_part(tmp_path)
+    assert graph.select("second") == ["p/second"]
+    assert graph.select("p") == ["p/first", "p/second"]
+    with pytest.raises(RecipeError, match="no step 'econd'"):
+        graph.select("econd")
 
 
 def test_needs_order_without_reading() -> None:

@@ -222,6 +222,19 @@ def test_a_part_has_its_own_names_folders_and_outputs(tmp_path: Path) -> None:
     assert statuses(tmp_path / "w") == {"start": "cached", "inner/write": "skipped", "inner/join": "skipped"}
 
 
+def test_a_plan_knows_of_a_part_all_that_can_be_known(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/twice.yml").write_text(PART)
+    write_recipe(tmp_path, WHOLE.replace('words: "{{ steps.start.text }}, "', "words: known"))
+    planned = call("plan", "whole.yml", "--workdir", "w", "--json", cwd=tmp_path)
+    steps = {one["step"]: one for one in json.loads(planned.stdout)["steps"]}
+    assert steps["inner/write"]["inputs"] == {"text": "known"}
+    assert steps["inner/write"]["needs"] == []
+    assert steps["inner/join"]["inputs"] == {"files": ["{{ steps.write.path }}", "{{ steps.start.path }}"]}
+    assert call("run", "whole.yml", "--workdir", "w", "--until", "write", cwd=tmp_path).returncode == 0
+    assert list(statuses(tmp_path / "w")) == ["inner/write"]
+
+
 def test_explain_says_what_changed(done: Path) -> None:
     _again(done, "--text", "other")
     explained = call("explain", done, "left", cwd=done.parent)

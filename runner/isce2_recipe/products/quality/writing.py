@@ -46,12 +46,9 @@ def quality(
 
 
 def _truth(product: Finished, truth: Path) -> dict[str, Any]:
-    from isce2_recipe.products.agreement import compare
+    from isce2_recipe.products.agreement import compare_product
 
-    layers = product.layers
-    found = compare(
-        layers["unw_phase"], layers["conncomp"], layers["water_mask"], truth, product.wavelength_m
-    )
+    found = compare_product(product, truth)
     return {
         "rms_mm": round(1e3 * found.rms_m, 4),
         "p95_mm": round(1e3 * found.p95_m, 4),
