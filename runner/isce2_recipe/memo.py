@@ -1,7 +1,8 @@
 """What a run that found everything up to date looked at, so that the next one can tell in a blink.
 
 Light on purpose: the command line asks here before it imports anything. Nothing is taken on trust that the
-full look at a run would not take on trust as well: a file is untouched while size, times and inode say so.
+full look at a run would not take on trust as well: within one start of the machine, a file is untouched while
+size, times of modification and change, and inode say so.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 
 from isce2_recipe import __version__
 from isce2_recipe.paths import LOCK, MEMO, RUN_RECORD
+from isce2_recipe.processes import boot_id
 
 _MOST_FOLDERS = 64
 """Work directories looked into where the command line names none."""
@@ -29,17 +32,23 @@ UP_TO_DATE = "nothing it depends on has changed"
 
 _WORKDIR = "ISCE2_RECIPE_WORKDIR"
 _PREFIX = "ISCE2_RECIPE_"
-_ENGINE_VARIABLES = ("PATH", "ISCE_HOME", "CONDA_PREFIX")
+_VARIABLES = ("PATH", "ISCE_HOME", "CONDA_PREFIX", "PYTHONPATH", "HOME")
+
+BEGAN_NS = time.time_ns()
+"""When this process began, as nearly as the recipe's reading needs."""
 
 Signature = list[int] | None
-"""Size, times of modification and change, inode; of a folder its time of modification; None: not there."""
+"""Size, times of modification and change, inode; nothing but its being there; or None: it is not there."""
+
+THERE: list[int] = []
+"""The signature of something that may change as long as it is there."""
 
 
 def question(words: Sequence[str], environment: Mapping[str, str]) -> str:
     """Fingerprint of all on the command line and in the environment that a run depends on."""
-    names = sorted(name for name in environment if name.startswith(_PREFIX) or name in _ENGINE_VARIABLES)
-    here = str(Path.cwd())
-    asked = [__version__, sys.version, here, list(words), [[name, environment[name]] for name in names]]
+    names = sorted(name for name in environment if name.startswith(_PREFIX) or name in _VARIABLES)
+    program = [__version__, sys.version, sys.prefix, boot_id(), str(Path.cwd())]
+    asked = [program, list(words), [[name, environment[name]] for name in names]]
     return hashlib.blake2b(json.dumps(asked).encode(), digest_size=20).hexdigest()
 
 
@@ -128,17 +137,17 @@ def _folders(words: Sequence[str], environment: Mapping[str, str]) -> list[Path]
 
 
 def _untouched(watched: Mapping[str, Signature]) -> bool:
-    return all(
-        signature(path, folder=item is not None and len(item) == 1) == item for path, item in watched.items()
-    )
+    return all(_is(signature(path), item) for path, item in watched.items())
 
 
-def signature(path: str, *, folder: bool = False) -> Signature:
-    """What the file system says of a file or folder now."""
+def _is(found: Signature, expected: Signature) -> bool:
+    return found == expected or (expected == THERE and found is not None)
+
+
+def signature(path: str) -> Signature:
+    """What the file system says of a file or folder now, or of what a link leads to."""
     try:
-        status = os.stat(path, follow_symlinks=False)  # noqa: PTH116
+        status = os.stat(path)  # noqa: PTH116
     except OSError:
         return None
-    if folder:
-        return [status.st_mtime_ns]
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]

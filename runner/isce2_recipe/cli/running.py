@@ -226,8 +226,7 @@ def _remember(project: Project, outcome: Any, options: Mapping[str, Any], said: 
     partial = options["force"] or options["start"] or options["until"] or options["publish"]
     if partial or "-" in options["params"]:
         return
-    statuses = {name: facts["status"] for name, facts in outcome.steps.items()}
-    memory.remember(project, statuses, tuple(sys.argv[1:]), said, tuple(options["params"]))
+    memory.remember(project, outcome.steps, tuple(sys.argv[1:]), said, tuple(options["params"]))
 
 
 def summary(project: Project, outputs: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isce2_recipe.engines.base import Engine
@@ -43,6 +44,20 @@ def open_engine(text: str, say: Callable[[str], None] = lambda _text: None) -> E
         return _auto(say)
     engine: Engine = _plugins()[text].load()()
     return engine
+
+
+def places(text: str, environment: Mapping[str, str]) -> list[Path] | None:
+    """All files and folders that decide which engine a word gives, and which version of it.
+
+    Whether they are there or not: an engine may appear where there was none. None where it cannot be told.
+    """
+    if text == "builtin":
+        return []
+    if text not in _KNOWN:
+        return None
+    from isce2_recipe.engines.isce2 import places as places_of_isce2
+
+    return list(places_of_isce2(environment))
 
 
 def check_name(text: str) -> None:

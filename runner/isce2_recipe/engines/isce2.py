@@ -142,6 +142,23 @@ def find_installation(environment: Mapping[str, str]) -> Installation | None:
     return None
 
 
+def places(environment: Mapping[str, str]) -> Iterator[Path]:
+    """Everything that decides whether ISCE2 is found, and which version of it."""
+    if home := environment.get("ISCE_HOME"):
+        yield Path(home).absolute() / _APPLICATIONS / _TOPS
+    path = environment.get("PATH", "").split(os.pathsep)
+    for folder in path:
+        yield Path(folder).absolute() / _TOPS
+    if conda := environment.get("CONDA_PREFIX"):
+        yield Path(conda) / "conda-meta"  # changes with whatever is installed there
+        yield from Path(conda).glob("lib/python3.*/site-packages")
+    found = find_installation(environment)
+    if found is not None and found.home is not None:
+        yield from (found.home / "__init__.py", found.home / "release_history.py", found.home.parent)
+        yield from (Path(folder).absolute() / "python3" for folder in path)
+        yield Path(found.python)
+
+
 def _installed(script: Path, python: str) -> Installation:
     """ISCE2 itself where the script lies in its package, or is a link to there; else a stand-in for it."""
     for found in (script, script.resolve()):

@@ -17,7 +17,7 @@ from isce2_recipe.paths import STATE_FOLDER
 _BLOCK = 1 << 20  # bytes read at a time
 _DIGEST_SIZE = 20  # bytes of BLAKE2b
 # A file changed within this time of being hashed may change again within one tick of the file system's clock.
-_RACY_NS = 20_000_000
+RACY_NS = 20_000_000
 FOLDER = "folder"
 
 
@@ -31,7 +31,7 @@ class Entry:
         Of the content; ``folder`` for a folder, ``link:TARGET...`` for a symbolic link.
     stat : tuple of int
         Size in bytes, times of modification and change in ns, inode. Never part of a key: it only tells that
-        the file was not touched since. All zero where that cannot be told.
+        it was not touched since. All zero where that cannot be told.
     """
 
     digest: str
@@ -90,18 +90,23 @@ class Fingerprints:
     known : mapping of str to Entry, optional
         Entries by absolute path, from an earlier run.
     trust : bool
-        Whether what the file system says of a file is enough to believe its entry. Not after the machine went
-        down in the middle of a run.
+        Whether what the file system says of a file is enough to believe its entry from an earlier run. Not
+        after the machine was started anew: what had not reached the disk by then may be lost.
     """
 
     def __init__(self, known: Mapping[str, Entry] | None = None, *, trust: bool = True) -> None:
-        self._known: dict[str, Entry] = dict(known or {}) if trust else {}
+        self._known: dict[str, Entry] = dict(known or {})
         self._trust = trust
         self.learnt: set[str] = set()
 
     def learn(self, path: str, entry: Entry) -> None:
         """Remember what is known of a file from elsewhere."""
         self._known[path] = entry
+
+    def agrees(self, path: str, entry: Entry) -> bool:
+        """Whether a file was read later than an entry was made, with the same result."""
+        found = self._known.get(path)
+        return found is not None and found.digest == entry.digest
 
     def known(self) -> Mapping[str, Entry]:
         """All that is remembered, by absolute path."""
@@ -137,7 +142,7 @@ class Fingerprints:
         after = signature(os.stat(path))  # noqa: PTH116
         if before != after:
             raise InputError(f"{path} changed while it was read", hint="run again when nothing writes to it")
-        racy = time.time_ns() - max(before[1], before[2]) < _RACY_NS
+        racy = time.time_ns() - max(before[1], before[2]) < RACY_NS
         entry = Entry(digest, before)
         if not racy:
             self._known[path] = entry

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from isce2_recipe.journal.files import FOLDER, Entry
+from isce2_recipe.journal.files import FOLDER, Entry, signature
 from isce2_recipe.journal.log import Done, History
 from isce2_recipe.memo import UP_TO_DATE
 from isce2_recipe.plan.folders import Matches, SharedFolder
@@ -120,7 +120,7 @@ def _strangers(name: str, entry: Entry, done: Done, workdir: Path) -> list[str]:
     """What is in a folder that the step did not put there; a folder not touched since is not looked into."""
     path = f"{workdir}/{name}"
     try:
-        if os.stat(path).st_mtime_ns == entry.stat[1]:  # noqa: PTH116 - no Path is made for 10,000 folders
+        if signature(os.stat(path)) == entry.stat:  # noqa: PTH116 - no Path is made for 10,000 folders
             return []
         with os.scandir(path) as inside:
             return [f"{name}/{item.name}" for item in inside if f"{name}/{item.name}" not in done.files]

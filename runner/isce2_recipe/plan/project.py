@@ -52,8 +52,8 @@ class Project:
         What the engine's choice had to say.
     looked_at : dict
         Texts beside the recipe that keys were made of, and what the file system said of them.
-    outside : set of str
-        Input files from outside the work directory.
+    files : set of str
+        Files whose content went into a key.
     """
 
     recipe: Recipe
@@ -65,7 +65,7 @@ class Project:
     engine_text: str = DEFAULT_ENGINE
     said: list[str] = field(default_factory=list)
     looked_at: dict[str, Signature] = field(default_factory=dict)
-    outside: set[str] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
 
     @cached_property
     def actions(self) -> dict[str, Action]:
@@ -127,12 +127,14 @@ class Project:
     @cached_property
     def prints(self) -> Fingerprints:
         """What files contain, as far as it is known from earlier runs."""
-        trust = not _machine_went_down(self.history)
-        prints = Fingerprints(_read_fingerprints(self.workdir), trust=trust)
+        if not _same_boot(self.history):
+            return Fingerprints(trust=False)
+        prints = Fingerprints(_read_fingerprints(self.workdir))
         for done in self.history.done.values():
             for name, entry in done.files.items():
-                if entry is not None and entry.stat[3]:
-                    prints.learn(f"{self.workdir}/{name}", entry)
+                path = f"{self.workdir}/{name}"
+                if entry is not None and entry.stat[3] and not prints.agrees(path, entry):
+                    prints.learn(path, entry)
         return prints
 
     @cached_property
@@ -179,7 +181,7 @@ class Project:
             own = self._state(node.folder, self.graph.folders[node.folder].index(node.id), skipped)
             states[node.folder] = own
         key = keys.make(node, given, self.setting, states, own)
-        self.outside.update(str(file) for file in key.files if not file.is_relative_to(self.workdir))
+        self.files.update(map(str, key.files))
         return key
 
     def _state(self, folder: str, position: int, skipped: set[str]) -> dict[str, Entry]:
@@ -200,11 +202,10 @@ def _used(recipe: Recipe) -> set[str]:
     return found
 
 
-def _machine_went_down(history: History) -> bool:
-    """Whether the last run ended with the machine: what was not synced may be lost then."""
-    if not history.runs or history.runs[-1]["event"] == "end":
-        return False
-    return bool(history.runs[-1].get("boot") != boot_id())
+def _same_boot(history: History) -> bool:
+    """Whether the machine is up since the last run: else what had not reached the disk may be lost."""
+    boots = [run["boot"] for run in history.runs if "boot" in run]
+    return not boots or bool(boots[-1] == boot_id())
 
 
 def _read_fingerprints(workdir: Path) -> dict[str, Entry]:

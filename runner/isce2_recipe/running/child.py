@@ -21,7 +21,7 @@ from isce2_recipe import processes
 from isce2_recipe.actions.base import Context
 from isce2_recipe.errors import EngineFailed, RecipeToolError, SourceError
 from isce2_recipe.journal import checkpoints
-from isce2_recipe.journal.files import FOLDER, Entry, Fingerprints, Manifest, walk
+from isce2_recipe.journal.files import FOLDER, Entry, Fingerprints, Manifest, signature, walk
 from isce2_recipe.journal.values import encode
 from isce2_recipe.plan.folders import changed_files
 from isce2_recipe.plan.graph import Node
@@ -221,8 +221,8 @@ def _own_files(task: Task, workdir: Path, prints: Fingerprints) -> Manifest:
     found: Manifest = {}
     for name, path, status in walk(task.out, f"{root}/"):
         entry = prints.entry(path, status)
-        found[name] = Entry(FOLDER, (0, status.st_mtime_ns, 0, 0)) if entry.digest == FOLDER else entry
-    found[root] = Entry(FOLDER, (0, task.out.stat().st_mtime_ns, 0, 0))
+        found[name] = Entry(FOLDER, signature(status)) if entry.digest == FOLDER else entry
+    found[root] = Entry(FOLDER, signature(task.out.stat()))
     return found
 
 

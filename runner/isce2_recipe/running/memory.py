@@ -5,21 +5,31 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from isce2_recipe import memo
-from isce2_recipe.journal.files import FOLDER, Entry
+from isce2_recipe import engines, memo
+from isce2_recipe.journal.files import FOLDER, RACY_NS, Entry
 from isce2_recipe.memo import Signature
+from isce2_recipe.paths import JOURNAL, RESOLVED_RECIPE, RUN_RECORD, data_folder
 from isce2_recipe.plan.folders import SharedFolder
 from isce2_recipe.plan.project import Project
+from isce2_recipe.recipe.model import Recipe
 
 _STEADY_SOURCES = ("asf", "simulated")
 """Sources whose fingerprint depends on their name and this package only."""
 
+_Watched = Iterator[tuple[str, Signature]]
+
+
+class _CannotTell(Exception):  # noqa: N818 - never seen outside
+    """The file system cannot tell whether something is still what the run saw."""
+
 
 def remember(
     project: Project,
-    statuses: Mapping[str, str],
+    steps: Mapping[str, Mapping[str, Any]],
     words: tuple[str, ...],
     said: list[str],
     files: tuple[str, ...],
@@ -30,7 +40,7 @@ def remember(
     ----------
     project : Project
         What was run to its end.
-    statuses : mapping
+    steps : mapping
         What became of each of its steps.
     words : tuple of str
         The command line.
@@ -39,76 +49,126 @@ def remember(
     files : tuple of str
         Files named on the command line.
     """
-    skipped = {name for name, status in statuses.items() if status == "skipped"}
-    watched: dict[str, Signature] = {}
-    for path, item in _all_watched(project, skipped, files):
-        if isinstance(item, bool):
-            return
-        watched[path] = item
-    memo.write(
-        project.workdir, memo.question(words, os.environ), watched, said, ran="done" in statuses.values()
-    )
+    statuses = {name: str(facts["status"]) for name, facts in steps.items()}
+    with suppress(_CannotTell):
+        watched = dict(_all_watched(project, statuses, files))
+        asked = memo.question(words, os.environ)
+        memo.write(project.workdir, asked, watched, said, ran="done" in statuses.values())
 
 
-_Watched = tuple[str, Signature | bool]
-
-
-def _all_watched(project: Project, skipped: set[str], files: tuple[str, ...]) -> Iterator[_Watched]:
+def _all_watched(project: Project, statuses: dict[str, str], files: tuple[str, ...]) -> _Watched:
     yield from _doors(project)
-    read = [*project.recipe.texts(), *files, *_modules(project)]
-    for path in read:
-        yield str(Path(path).absolute()), memo.signature(path) or False
+    yield from _recipe(project)
+    yield from map(_steady, [*files, *_modules(project), *_packages()])
     yield from project.looked_at.items()
-    yield from _inputs(project)
-    yield from _outputs(project, skipped)
+    made = dict(_made(project, statuses))
+    yield from _outputs(project, made)
+    yield from _inputs(project, made)
+    yield f"{project.workdir}/{JOURNAL}", memo.signature(f"{project.workdir}/{JOURNAL}")
+    yield from ((f"{project.workdir}/{name}", memo.THERE) for name in (RUN_RECORD, RESOLVED_RECIPE))
+
+
+def _steady(path: str | Path) -> tuple[str, Signature]:
+    """Something that nobody touched since the run began, which therefore saw it as it is now."""
+    found = memo.signature(str(path))
+    if found is None or max(found[1:3]) > memo.BEGAN_NS - RACY_NS:
+        raise _CannotTell
+    return str(Path(path).absolute()), found
+
+
+def _recipe(project: Project) -> _Watched:
+    """The recipe with its parts and schemas, and where others would be found before them."""
+    for file, text in project.recipe.texts().items():
+        yield _steady(file)
+        if Path(file).read_text(encoding="utf-8") != text:  # clocks of servers may be wrong
+            raise _CannotTell
+    yield from map(_steady, data_folder("schemas").rglob("*.json"))
+    shadows = {project.base / project.recipe.path.stem, *_shadows(project.recipe)}
+    yield from ((str(path), memo.signature(str(path))) for path in shadows)
+
+
+def _shadows(recipe: Recipe) -> Iterator[Path]:
+    here = recipe.path.absolute().parent
+    for step in recipe.steps:
+        if step.part is not None:
+            yield from (here / step.uses, here.parent / step.uses)
+            yield from _shadows(step.part)
 
 
 def _modules(project: Project) -> Iterator[str]:
-    """Files of the code that actions, source and engine are made of."""
+    """Files of the code that decides: this package, and those of actions, source and engine."""
     makers = [action.function for action in project.actions.values()]
     makers += [
         type(door) for door in (project.__dict__.get("source"), project.__dict__.get("engine")) if door
     ]
-    for maker in makers:
-        file = getattr(sys.modules.get(maker.__module__), "__file__", None)
-        if file:
+    packages = {__name__.partition(".")[0], *(maker.__module__.partition(".")[0] for maker in makers)}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and name.partition(".")[0] in packages:
             yield file
 
 
-def _doors(project: Project) -> Iterator[_Watched]:
+def _packages() -> Iterator[str]:
+    """Folders of installed packages: they change with whatever is installed, replaced or removed."""
+    for folder in dict.fromkeys(sys.path):
+        if Path(folder).name in ("site-packages", "dist-packages") and Path(folder).is_dir():
+            yield folder
+
+
+def _doors(project: Project) -> _Watched:
     """Whether source and engine, as far as they are used, are what they were."""
     if "source" in project.__dict__ and project.source_text.partition(":")[0] not in _STEADY_SOURCES:
-        yield "source", False
-    if "engine" not in project.__dict__ or project.engine_text == "builtin":
+        raise _CannotTell
+    if "engine" not in project.__dict__:
         return
-    if project.engine_text != "auto" or project.engine.name != "builtin" or os.environ.get("CONDA_PREFIX"):
-        yield "engine", False
-    folders = [os.path.join(os.environ.get("ISCE_HOME", ""), "applications")]  # noqa: PTH118
-    for folder in [*folders, *os.environ.get("PATH", "").split(os.pathsep)]:
-        yield os.path.join(folder, "topsApp.py"), None  # noqa: PTH118
+    places = engines.places(project.engine_text, os.environ)
+    if places is None:
+        raise _CannotTell
+    yield from ((str(path), memo.signature(str(path))) for path in places)
 
 
-def _inputs(project: Project) -> Iterator[_Watched]:
-    """Files from outside the work directory."""
-    for path in project.outside:
-        known = project.prints.known().get(path)
-        yield path, False if known is None else list(known.stat)
+def _inputs(project: Project, made: dict[str, Entry]) -> _Watched:
+    """Files that no step of the run made."""
+    folders = {name.rpartition("/")[0] for name in made}
+    for path in project.files:
+        name = os.path.relpath(path, project.workdir)
+        if name not in made and name not in folders:
+            yield path, _known(project, str(Path(path).resolve()))
 
 
-def _outputs(project: Project, skipped: set[str]) -> Iterator[_Watched]:
+def _known(project: Project, path: str) -> Signature:
+    """What the file system said of a file when its content was last looked at."""
+    entry = project.prints.known().get(path)
+    if entry is None or not entry.stat[3]:
+        raise _CannotTell
+    return list(entry.stat)
+
+
+def _made(project: Project, statuses: dict[str, str]) -> Iterator[tuple[str, Entry]]:
+    """All that the run's steps promise."""
+    skipped = {name for name, status in statuses.items() if status == "skipped"}
     done = project.history.done
     for name, node in project.graph.nodes.items():
         if name not in skipped and node.folder is None and name in done:
-            for file, entry in done[name].made.items():
-                yield _promised(f"{project.workdir}/{file}", entry)
+            yield from done[name].made.items()
     for folder, names in project.graph.folders.items():
         steps = tuple(name for name in names if name not in skipped)
-        for file, entry in SharedFolder(folder, steps, project.history).before(len(steps)).items():
-            if entry.digest != FOLDER:
-                yield _promised(f"{project.workdir}/{file}", entry)
+        yield from SharedFolder(folder, steps, project.history).before(len(steps)).items()
 
 
-def _promised(path: str, entry: Entry) -> _Watched:
-    if entry.digest == FOLDER:
-        return path, [entry.stat[1]]
-    return path, list(entry.stat) if entry.stat[3] else False
+def _outputs(project: Project, made: dict[str, Entry]) -> _Watched:
+    for name, entry in made.items():
+        path = f"{project.workdir}/{name}"
+        if entry.digest != FOLDER:
+            found = memo.signature(path)
+            yield path, found if found == list(entry.stat) else _known(project, path)
+        elif name.partition("/")[0] in project.graph.folders:  # what is added there does not count
+            yield path, memo.THERE
+        else:
+            yield path, _folder(path, entry)
+
+
+def _folder(path: str, entry: Entry) -> Signature:
+    """A step's folder, in which there is what the step put there and nothing else."""
+    found = memo.signature(path)
+    return found if found == list(entry.stat) else _steady(path)[1]

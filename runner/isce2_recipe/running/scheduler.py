@@ -14,10 +14,10 @@ from typing import Any
 from isce2_recipe import processes
 from isce2_recipe.errors import RecipeToolError, StepFailed
 from isce2_recipe.journal import checkpoints
-from isce2_recipe.journal.files import Manifest
+from isce2_recipe.journal.files import Entry, Manifest
 from isce2_recipe.journal.log import Done, Journal
 from isce2_recipe.journal.values import decode
-from isce2_recipe.paths import LOGS, SCRATCH
+from isce2_recipe.paths import LOGS
 from isce2_recipe.plan import decide
 from isce2_recipe.plan.decide import Verdict
 from isce2_recipe.plan.folders import matcher, refuse_strangers
@@ -26,7 +26,7 @@ from isce2_recipe.plan.keys import Key, changes
 from isce2_recipe.plan.names import skipped_outputs
 from isce2_recipe.plan.project import Project
 from isce2_recipe.recipe.units import seconds
-from isce2_recipe.running import failures, preparing, worker
+from isce2_recipe.running import failures, placing, preparing, worker
 from isce2_recipe.running.child import Task
 from isce2_recipe.running.preparing import Lost
 from isce2_recipe.running.resources import Resources, wanted
@@ -299,9 +299,7 @@ class Scheduler:
         if node.folder is not None:
             out = published = workdir / node.folder
         else:
-            out, published = workdir / SCRATCH / node.id, workdir / node.id
-            checkpoints.remove(out)
-            out.mkdir(parents=True)
+            out, published = placing.scratch(workdir, node.id), workdir / node.id
         threads = item.resources.cpus or self._limits.cpus
         return Task(node, item.key.inputs, out, published, before, threads)
 
@@ -377,8 +375,10 @@ class Scheduler:
             return
         try:
             self._check_inputs(item)
-            self._publish(running.task)
-            self._record_done(item, ending)
+            files = ending.files or {}
+            if running.task.out != running.task.published:
+                placing.publish(running.task, files, self._project.workdir)
+            self._record_done(item, ending, files)
         except RecipeToolError as exc:
             self._fail(node.id, exc, {})
         except OSError as exc:
@@ -395,19 +395,7 @@ class Scheduler:
                 hint="run again when nothing else writes to it",
             )
 
-    def _publish(self, task: Task) -> None:
-        """Give a step's files their place by one rename."""
-        if task.out == task.published:
-            return
-        task.published.parent.mkdir(parents=True, exist_ok=True)
-        old = task.out.with_name(f"{task.out.name}.old")
-        checkpoints.remove(old)
-        if os.path.lexists(task.published):
-            task.published.rename(old)
-        task.out.rename(task.published)
-        checkpoints.remove(old)
-
-    def _record_done(self, item: _Waiting, ending: Ending) -> None:
+    def _record_done(self, item: _Waiting, ending: Ending, files: dict[str, Entry | None]) -> None:
         node, history = item.node, self._project.history
         facts = {
             "seconds": round(ending.seconds, 3),
@@ -422,7 +410,7 @@ class Scheduler:
             item.key.digest,
             item.key.parts,
             ending.outputs or {},
-            ending.files or {},
+            files,
             history.lines,
             facts,
         )

@@ -1,0 +1,306 @@
+"""A run is answered from memory only while nothing it depends on has changed, however well that is hidden."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.runs import QUICK, call, command, environment, statuses
+
+RECIPE = """\
+recipe: 1
+name: memo
+summary: Everything a run may depend on.
+parameters:
+  file: {type: string, description: A file to read.}
+required: [file]
+steps:
+  - id: read
+    uses: quick.join
+    with: {files: ["{{ file }}"]}
+  - id: inner
+    uses: parts/echo.yml
+    with: {words: aaa}
+  - id: note
+    uses: template.render
+    with: {template: note.txt.j2, to: note.txt, values: {text: "{{ steps.read.text }}"}}
+  - id: told
+    uses: told.engine
+"""
+PART = """\
+recipe: 1
+name: echo
+summary: A text.
+parameters:
+  words: {type: string, description: What to write.}
+required: [words]
+steps:
+  - id: write
+    uses: quick.write
+    with: {text: "{{ words }} bbb"}
+"""
+PLUGIN = """\
+from dataclasses import dataclass
+from told_version import VERSION
+from isce2_recipe.actions.base import Context, action
+
+@dataclass(frozen=True)
+class Told:
+    engine: str
+
+@action("told.engine", version=VERSION, uses=("engine",))
+def engine(ctx: Context) -> Told:
+    return Told(ctx.engine.name)
+"""
+
+
+class Place:
+    """A folder with a recipe and all it needs, and a plug-in in a package folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.workdir = folder, folder / "w"
+        self.site, self.bin, self.isce = folder / "site-packages", folder / "bin", folder / "isce"
+        self.env: dict[str, str] = {}
+        for name, text in {
+            "memo.yml": RECIPE,
+            "parts/echo.yml": PART,
+            "templates/note.txt.j2": "{% include 'inner.j2' %} {{ text }}\n",
+            "templates/inner.j2": "ccc",
+            "input.txt": "ddd",
+            "given.yml": "file: input.txt\n",
+            "bin/keep": "",
+            "site-packages/told/__init__.py": PLUGIN.replace("told_version", "told.told_version"),
+            "site-packages/told/told_version.py": "VERSION = 1\n",
+            "site-packages/told-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: told\nVersion: 1\n",
+            "site-packages/told-1.dist-info/entry_points.txt": "[isce2_recipe.actions]\ntold = told\n",
+        }.items():
+            self.path(name).parent.mkdir(parents=True, exist_ok=True)
+            self.path(name).write_text(text)
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def _environment(self) -> dict[str, str]:
+        paths = os.pathsep.join((str(self.site), str(QUICK)))
+        programs = os.pathsep.join((str(self.bin), os.environ["PATH"]))
+        hidden = dict.fromkeys(("ISCE_HOME", "CONDA_PREFIX"), "")
+        return {**hidden, "PYTHONPATH": paths, "PATH": programs, "PYTHONDONTWRITEBYTECODE": "1", **self.env}
+
+    def words(self) -> list[str]:
+        return ["run", "memo.yml", "--params", "given.yml", "--workdir", "w"]
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        return call(*self.words(), cwd=self.folder, env=self._environment())
+
+    def start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command(*self.words()),
+            cwd=self.folder,
+            env=environment(self._environment()),
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def settle(self) -> None:
+        """Run until the answer comes from memory, as it does in the end where nothing changes."""
+        for _ in range(3):
+            done = self.run()
+            assert done.returncode == 0, done.stderr
+            if remembered(done):
+                return
+        raise AssertionError("the answer never came from memory")
+
+    def again(self) -> list[str]:
+        """The steps that the next run carries out."""
+        done = self.run()
+        assert done.returncode == 0, done.stderr
+        assert not remembered(done)
+        return [name for name, status in statuses(self.workdir).items() if status == "done"]
+
+
+def remembered(done: subprocess.CompletedProcess[str]) -> bool:
+    return done.stderr == "everything was up to date\n"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    made = Place(tmp_path)
+    time.sleep(0.05)  # what is newer than a run's beginning is not remembered
+    return made
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Change a file so that neither its size nor its time of modification tells."""
+    before = path.stat()
+    text = path.read_text()
+    assert old in text
+    assert len(old) == len(new)
+    path.write_text(text.replace(old, new))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    """The same by another file in its place."""
+    other = path.with_name("other")
+    other.write_text(path.read_text().replace(old, new))
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+
+
+def add_a_file(path: Path) -> None:
+    """Put a file into a folder and turn the folder's clock back."""
+    before = path.stat()
+    (path / "stranger").write_text("x")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+CHANGES: dict[str, tuple[Callable[[Place], object], list[str]]] = {
+    "recipe": (lambda p: edit(p.path("memo.yml"), "aaa", "AAA"), ["inner/write"]),
+    "part": (lambda p: edit(p.path("parts/echo.yml"), "bbb", "BBB"), ["inner/write"]),
+    "template": (lambda p: edit(p.path("templates/note.txt.j2"), "{{ text }}", "{{text  }}"), ["note"]),
+    "included": (lambda p: edit(p.path("templates/inner.j2"), "ccc", "CCC"), ["note"]),
+    "input": (lambda p: edit(p.path("input.txt"), "ddd", "DDD"), ["read", "note"]),
+    "replaced": (lambda p: replace(p.path("input.txt"), "ddd", "DDD"), ["read", "note"]),
+    "output": (lambda p: edit(p.path("w/read/joined.txt"), "ddd", "DDD"), ["read"]),
+    "stranger": (lambda p: add_a_file(p.path("w/read")), ["read"]),
+    "plug-in": (lambda p: edit(p.path("site-packages/told/told_version.py"), "1", "2"), ["told"]),
+    "setting": (lambda p: p.env.update(ISCE2_RECIPE_ENGINE="builtin"), []),
+    "record": (lambda p: p.path("w/run.json").unlink(), []),
+}
+QUICK_ONES = ("recipe", "output", "plug-in")
+
+
+@pytest.mark.parametrize(
+    "what", [name if name in QUICK_ONES else pytest.param(name, marks=pytest.mark.slow) for name in CHANGES]
+)
+def test_what_a_run_depends_on_is_seen_to_have_changed(place: Place, what: str) -> None:
+    place.settle()
+    change, expected = CHANGES[what]
+    change(place)
+    assert place.again() == expected
+    place.settle()
+
+
+@pytest.mark.slow
+def test_links_are_followed(place: Place) -> None:
+    """Recipe, parameters and input are links: what they lead to counts."""
+    for name in ("memo.yml", "given.yml", "input.txt"):
+        place.path(name).rename(place.path(f"real-{name}"))
+        place.path(name).symlink_to(f"real-{name}")
+    place.settle()
+    edit(place.path("real-input.txt"), "ddd", "DDD")
+    assert place.again() == ["read", "note"]
+    place.settle()
+    edit(place.path("real-memo.yml"), "aaa", "AAA")
+    assert place.again() == ["inner/write"]
+    place.settle()
+    place.path("other.txt").write_text("DDD")
+    place.path("input.txt").unlink()
+    place.path("input.txt").symlink_to("other.txt")
+    assert place.again() == []
+    edit(place.path("real-given.yml"), "input", "other")
+    assert place.again() == ["read"]  # the same text under another name
+
+
+@pytest.mark.slow
+def test_an_input_inside_the_work_directory_counts(place: Place) -> None:
+    place.workdir.mkdir()
+    inside = place.workdir / "mine.txt"
+    inside.write_text("ddd")
+    place.path("given.yml").write_text(f"file: {inside}\n")
+    place.settle()
+    edit(inside, "ddd", "DDD")
+    assert place.again() == ["read", "note"]
+
+
+@pytest.mark.slow
+def test_a_part_or_template_that_comes_to_lie_before_another_counts(place: Place) -> None:
+    place.path("recipes").mkdir()
+    for name in ("memo.yml", "input.txt", "given.yml"):
+        place.path(name).rename(place.path(f"recipes/{name}"))
+    place.path("templates").rename(place.path("recipes/templates"))
+    place.path("parts").rename(place.path("recipes/parts"))
+    place.path("recipes/templates/inner.j2").rename(place.path("recipes/inner.j2"))
+    place.folder, place.workdir = place.folder / "recipes", place.folder / "recipes/w"
+    place.settle()
+    place.path("templates/inner.j2").write_text("first")
+    assert place.again() == ["note"]
+
+
+@pytest.mark.slow
+def test_a_recipe_edited_while_it_runs_is_not_taken_for_the_one_that_ran(place: Place) -> None:
+    slow = RECIPE.replace("{words: aaa}", "{words: aaa}\n    needs: [slow]")
+    slow += "  - id: slow\n    uses: quick.write\n    with: {text: s, seconds: 1.5}\n"
+    place.path("memo.yml").write_text(slow)
+    process = place.start()
+    while not (place.workdir / ".isce2-recipe/scratch/slow").exists():
+        time.sleep(0.01)
+    edit(place.path("memo.yml"), "aaa", "AAA")
+    assert process.wait(30) == 0
+    assert place.again() == ["inner/write"]
+
+
+def _isce2(place: Place, version: str) -> None:
+    """An ISCE2 whose Python says what version it is."""
+    for name, text in {
+        "isce/applications/topsApp.py": "",
+        "isce/__init__.py": f"__version__ = '{version}'\n",
+        "bin/python3": "#!/bin/sh\nsed \"s/.*'\\(.*\\)'/version \\1/\" $ISCE_HOME/__init__.py\n",
+    }.items():
+        place.path(name).parent.mkdir(parents=True, exist_ok=True)
+        place.path(name).write_text(text)
+    place.path("bin/python3").chmod(0o755)
+
+
+@pytest.mark.slow
+def test_isce2_installed_or_replaced_meanwhile_counts(place: Place) -> None:
+    place.env["ISCE_HOME"] = str(place.isce)
+    place.settle()
+    _isce2(place, "2.6.3")
+    assert place.again() == ["told"]
+    place.settle()
+    edit(place.path("isce/__init__.py"), "2.6.3", "2.6.4")
+    assert place.again() == ["told"]
+    place.settle()
+    place.path("isce/applications/topsApp.py").unlink()
+    assert place.again() == ["told"]
+
+
+@pytest.mark.slow
+def test_a_run_without_its_journal_is_not_up_to_date(place: Place) -> None:
+    place.settle()
+    place.path("w/.isce2-recipe/journal.jsonl").unlink()
+    done = place.run()
+    assert done.returncode == 1
+    assert "has files in it that no run of isce2-recipe put there" in done.stderr
+
+
+@pytest.mark.slow
+def test_copied_outputs_are_read_once_and_remembered_then(place: Place) -> None:
+    place.settle()
+    subprocess.run(["cp", "-a", "w", "copy"], cwd=place.folder, check=True)
+    place.workdir.rename(place.path("gone"))
+    place.path("copy").rename(place.workdir)
+    assert place.again() == []
+    place.settle()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("boot", [None, "another"])
+def test_after_a_new_start_of_the_machine_files_are_read(place: Place, boot: str | None) -> None:
+    """The journal promises other content than there is, which only reading tells."""
+    place.settle()
+    journal = place.workdir / ".isce2-recipe/journal.jsonl"
+    text = journal.read_text()
+    digest = text.partition('"read/joined.txt":["')[2][:40]
+    text = text.replace(digest, "0" * 40)
+    if boot is not None:
+        this = text.partition('"boot":"')[2].partition('"')[0]
+        text = text.replace(this, boot)
+    journal.write_text(text)
+    assert place.again() == ([] if boot is None else ["read"])
