@@ -1,8 +1,12 @@
-FROM condaforge/miniforge3:24.11.3-2
+# conda-forge builds ISCE2 for x86-64 alone. The digest fixes the base, a lock (see below) the packages.
+# hadolint ignore=DL3029
+FROM --platform=linux/amd64 condaforge/miniforge3:26.7.2-0@sha256:eeb947cc87d61d46820b123bd7c26e1cbdc4b182ff7d0331e501a32a936b82e3
 
 ARG CONDA_UID=1000
 ARG CONDA_GID=1000
 ARG VERSION=0.1.0
+# Of all that is written here; with BuildKit's rewrite-timestamp the same sources give the same layers.
+ARG SOURCE_DATE_EPOCH=0
 
 LABEL org.opencontainers.image.title="isce2-recipe" \
       org.opencontainers.image.description="Declarative InSAR recipes for ISCE2" \
@@ -10,25 +14,37 @@ LABEL org.opencontainers.image.title="isce2-recipe" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.vendor="The isce2-recipe developers"
 
+# Compiled kernels go where every user can write and nothing is mounted, as /tmp often is.
 ENV PYTHONUNBUFFERED=1 \
-    NUMBA_CACHE_DIR=/tmp/numba
+    NUMBA_CACHE_DIR=/var/tmp/isce2-recipe-numba
 
-# The base image may come with a user of that number.
-RUN existing=$(getent passwd "${CONDA_UID}" | cut -d: -f1) \
+# The base image comes with a user of that number. A shell of ours is in the environment at once.
+RUN existing=$(id --name --user "${CONDA_UID}" 2> /dev/null || true) \
     && if [ -n "$existing" ]; then userdel --remove "$existing"; fi \
     && (getent group "${CONDA_GID}" > /dev/null || groupadd --gid "${CONDA_GID}" conda) \
     && useradd --no-log-init --create-home --home-dir /home/conda --shell /bin/bash \
-       --uid "${CONDA_UID}" --gid "${CONDA_GID}" conda
+       --uid "${CONDA_UID}" --gid "${CONDA_GID}" conda \
+    && echo ". /opt/conda/etc/profile.d/conda.sh && conda activate isce2-recipe" > /home/conda/.bashrc \
+    && cp /home/conda/.bashrc /home/conda/.profile
 
-COPY environment.yml /opt/isce2-recipe/environment.yml
-RUN mamba env create --yes --file /opt/isce2-recipe/environment.yml && mamba clean --all --yes
+WORKDIR /opt/isce2-recipe
 
-COPY . /opt/isce2-recipe
-RUN /opt/conda/envs/isce2-recipe/bin/python -m pip install --no-cache-dir --no-deps /opt/isce2-recipe \
-    && install --mode 755 /opt/isce2-recipe/docker/entrypoint.sh /usr/local/bin/isce2-recipe-entrypoint
+# docker/conda-linux-64.lock, if it is there, names every package with its checksum; else environment.yml is solved.
+# Either way the image keeps the list, which is the lock of the next build.
+COPY environment.yml docker/conda-linux-64.loc[k] ./
+RUN if [ -f conda-linux-64.lock ]; \
+    then mamba create --yes --name isce2-recipe --file conda-linux-64.lock; \
+    else mamba env create --yes --file environment.yml; fi \
+    && conda list --name isce2-recipe --explicit --md5 > conda-linux-64.lock \
+    && mamba clean --all --yes
+
+COPY . .
+RUN /opt/conda/envs/isce2-recipe/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation . \
+    && install --mode 755 docker/entrypoint.sh /usr/local/bin/isce2-recipe-entrypoint
 
 USER ${CONDA_UID}
 WORKDIR /home/conda
 
-ENTRYPOINT ["/usr/local/bin/isce2-recipe-entrypoint"]
+# The first process of a container hears no signal that it does not ask for, and must bury the others: that is tini.
+ENTRYPOINT ["tini", "--", "/usr/local/bin/isce2-recipe-entrypoint"]
 CMD ["--help"]

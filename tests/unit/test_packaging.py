@@ -70,7 +70,7 @@ def test_wheel_works_outside_the_checkout(wheel, tmp_path):
 def test_conda_environment_has_every_dependency():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     conda = {plain(text) for text in environment["dependencies"]}
-    assert {"isce2", "gdal", "python", "pip"} <= conda
+    assert {"isce2", "gdal", "python", "pip", "hatchling"} <= conda
     assert set(DEPENDENCIES) <= conda
 
 
@@ -107,6 +107,7 @@ def test_image_runs_as_the_user_hyp3_expects():
     assert "ARG CONDA_UID=1000" in text
     assert "WORKDIR /home/conda" in text
     assert "org.opencontainers.image.licenses" in text
+    assert re.search(r"^FROM .*:[\d.-]+@sha256:[0-9a-f]{64}$", text, re.MULTILINE)
     ignored = (ROOT / ".dockerignore").read_text().split()
     for source in (
         "pyproject.toml",

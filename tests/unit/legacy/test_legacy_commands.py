@@ -126,22 +126,34 @@ def test_translate_prints_a_line_or_a_parameter_file(tmp_path: Path) -> None:
         (["++process", "insar_tops_burst", "A B", "--looks", "20x4"], "python"),
         (["--looks", "20x4", "++omp-num-threads", "2"], "python"),
         (["--reference", "A", "--secondary", "B"], "python"),
+        (["--swath-number", "2", "--reference-scene", "A"], "python"),
         (["S1_136231_IW2_20200604T022312_VV_7C85-BURST", "B"], "python"),
         (["run", "insar_tops_burst", "--reference", "A"], "isce2-recipe"),
         (["--help"], "isce2-recipe"),
+        (["--version"], "isce2-recipe"),
+        (["-h"], "isce2-recipe"),
+        ([], "isce2-recipe"),
     ],
 )
 def test_the_image_serves_both_forms_of_arguments(tmp_path: Path, words: list[str], program: str) -> None:
+    """The entry point itself, with a conda that does what conda does to PATH."""
+    commands = tmp_path / "envs" / "isce2-recipe" / "bin"
+    commands.mkdir(parents=True)
     for name in ("python", "isce2-recipe"):
-        path = tmp_path / name
-        path.write_text(f'#!/bin/sh\nprintf "{name}"\nprintf "<%s>" "$@"\n')
+        path = commands / name
+        path.write_text(f'#!/bin/sh\nprintf "{name} $ISCE_HOME"\nprintf "<%s>" "$@"\n')
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    profile = tmp_path / "etc" / "profile.d" / "conda.sh"
+    profile.parent.mkdir(parents=True)
+    path = f'"{tmp_path}/envs/$2/bin:$PATH"'
+    activation = f'test "$1" = activate; : "$NOT_SET"; export ISCE_HOME=here PATH={path}'
+    profile.write_text(f"conda() {{ {activation}; }}\n")
     done = subprocess.run(
         ["bash", ROOT / "docker" / "entrypoint.sh", *words],
-        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        env={"PATH": os.environ["PATH"], "CONDA_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,
     )
     arguments = ["-um", "hyp3_isce2", *words] if program == "python" else words
-    assert done.stdout == program + "".join(f"<{word}>" for word in arguments)
+    assert done.stdout == f"{program} here" + ("".join(f"<{word}>" for word in arguments) or "<>")

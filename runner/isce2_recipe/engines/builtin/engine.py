@@ -7,9 +7,9 @@ import logging
 import warnings
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 
+from isce2_recipe import __version__
 from isce2_recipe.engines.base import TOPS_STEPS
 from isce2_recipe.engines.builtin.config import read_config
 from isce2_recipe.engines.builtin.job import Catalog, Job, forget_steps, remember_step, require_previous
@@ -48,7 +48,7 @@ class BuiltinEngine:
 
     def version(self) -> str:
         """The package's version: the engine is part of it."""
-        return version("isce2-recipe")
+        return __version__
 
     def run(
         self,
