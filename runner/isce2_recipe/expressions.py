@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
@@ -75,7 +75,6 @@ class Reference(NamedTuple):
         return ".".join(self.parts)
 
 
-@dataclass(frozen=True)
 class References:
     """Everything a value's expressions read.
 
@@ -85,7 +84,8 @@ class References:
         Each occurrence with its place.
     """
 
-    all: tuple[Reference, ...]
+    def __init__(self, found: tuple[Reference, ...]) -> None:
+        self.all = found
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning", "info"]
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A stretch of a text file. Lines and columns count from 1; the end column is exclusive."""
 
     file: str
@@ -20,8 +18,7 @@ class Mark:
     end_column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A finding of the loader, the checker or the linter.
 
     Attributes
@@ -55,9 +52,7 @@ class Problem:
         cls, mark: Mark, rule: str, message: str, *, hint: str | None = None, severity: Severity = "error"
     ) -> Problem:
         """A problem at a place in a text."""
-        return cls(
-            mark.file, mark.line, mark.column, mark.end_line, mark.end_column, rule, severity, message, hint
-        )
+        return cls(*mark, rule, severity, message, hint)
 
     @property
     def place(self) -> str:

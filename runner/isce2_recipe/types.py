@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from isce2_recipe.errors import ParameterError
 
@@ -16,8 +15,7 @@ SLC_NAME_PATTERN = (
 BURST_NAME_PATTERN = r"S1_(\d{6})_IW([123])_(\d{8}T\d{6})_(VV|HH|VH|HV)_([0-9A-F]{4})-BURST"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing looked at before a run.
 
     Attributes
@@ -38,8 +36,7 @@ class Finding:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Looks:
+class Looks(NamedTuple):
     """Multilooking window, in samples of slant range and lines of azimuth."""
 
     range: int
@@ -63,8 +60,7 @@ class Looks:
         return f"{self.range}x{self.azimuth}"
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """A box in degrees (EPSG:4326) or in the units of a projected grid."""
 
     west: float
@@ -95,8 +91,7 @@ class Bounds:
         )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class BurstName:
+class BurstName(NamedTuple):
     """A Sentinel-1 burst granule's name at ASF, taken apart.
 
     Attributes
@@ -136,7 +131,7 @@ class BurstName:
                 "find them at https://search.asf.alaska.edu (dataset S1 Bursts)",
             )
         try:
-            start = datetime.strptime(match[3], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+            start = datetime.fromisoformat(match[3]).replace(tzinfo=UTC)
         except ValueError:
             raise ParameterError(f"'{match[3]}' in burst name '{text}' is not a date and time") from None
         return cls(start, int(match[1]), int(match[2]), match[4], match[5])
@@ -153,8 +148,7 @@ class BurstName:
         )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class SlcName:
+class SlcName(NamedTuple):
     """A Sentinel-1 IW SLC granule's name, taken apart.
 
     Attributes
@@ -198,7 +192,7 @@ class SlcName:
                 "find them at https://search.asf.alaska.edu (dataset Sentinel-1, file type L1 SLC)",
             )
         try:
-            start, stop = (datetime.strptime(match[k], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) for k in (3, 4))
+            start, stop = (datetime.fromisoformat(match[k]).replace(tzinfo=UTC) for k in (3, 4))
         except ValueError:
             raise ParameterError(f"the times in SLC name '{text}' are not dates and times") from None
         return cls(start, stop, match[1], match[2], int(match[5]), match[6], match[7])
@@ -217,8 +211,7 @@ class SlcName:
         )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class AlosName:
+class AlosName(NamedTuple):
     """An ALOS PALSAR scene's name, taken apart.
 
     Attributes

@@ -7,22 +7,22 @@ current directory, the environment or a global.
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-if TYPE_CHECKING:  # what actions are handed, not what they are: linting needs neither
+if TYPE_CHECKING:  # what actions are handed, not what they are: linting needs none of it
+    import logging
+
     from isce2_recipe.engines.base import Engine
     from isce2_recipe.sources.base import Source
 
 Capability = Literal["source", "engine"]
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """What a run's steps ask for and what there is, bytes.
 
     Attributes
@@ -122,39 +122,54 @@ def names_in(*values: object) -> list[str]:
     return [str(name) for names in listed for name in names if "{{" not in str(name)]
 
 
-@dataclass(frozen=True)
 class Action:
     """A registered action."""
 
-    name: str
-    version: int
-    function: Callable[..., Any]
-    uses: frozenset[Capability]
-    fingerprint: Fingerprint | None = None
-    preview: Preview | None = None
-    check: Check | None = None
-    takes: Takes | None = None
-    foresee: Foresee | None = None
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        function: Callable[..., Any],
+        uses: frozenset[Capability],
+        fingerprint: Fingerprint | None,
+        preview: Preview | None,
+        check: Check | None,
+        takes: Takes | None,
+        foresee: Foresee | None,
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.function = function
+        self.uses = uses
+        self.fingerprint = fingerprint
+        self.preview = preview
+        self.check = check
+        self.takes = takes
+        self.foresee = foresee
 
     @cached_property
     def inputs(self) -> dict[str, inspect.Parameter]:
         """Keyword-only parameters by name, annotations resolved."""
-        hints = get_type_hints(self.function, include_extras=True)
-        signature = inspect.signature(self.function)
         return {
-            name: parameter.replace(annotation=hints[name])
-            for name, parameter in signature.parameters.items()
+            name: parameter.replace(annotation=self._hints[name])
+            for name, parameter in inspect.signature(self.function).parameters.items()
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         }
 
     @cached_property
     def outputs(self) -> dict[str, Any]:
         """Fields of the returned dataclass by name, with their types."""
-        returned = get_type_hints(self.function)["return"]
-        if returned is type(None):
+        returned = self._hints["return"]
+        if returned is None:
             return {}
-        hints = get_type_hints(returned)
+        hints: dict[str, Any] = {}
+        for kind in reversed(returned.__mro__):
+            hints |= inspect.get_annotations(kind, eval_str=True)
         return {field.name: hints[field.name] for field in fields(returned)}
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return inspect.get_annotations(self.function, eval_str=True)
 
     @property
     def summary(self) -> str:

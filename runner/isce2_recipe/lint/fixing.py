@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from isce2_recipe.lint.linting import Linter, Report
 from isce2_recipe.lint.rule import Edit
-from isce2_recipe.recipe.loading import Reader
 
 MAX_ROUNDS = 5
 """A fix may make room for another; after this many rounds enough is enough."""
@@ -20,7 +18,7 @@ def fix_text(text: str, file: str, linter: Linter) -> tuple[str, Report]:
         if not report.edits:
             break
         fixed = apply_edits(text, report.edits)
-        again = replace(linter, reader=Reader()).lint(fixed, file)
+        again = Linter(linter.actions, linter.active).lint(fixed, file)
         if _errors(again) > _errors(report):
             # A fix that makes things worse is none.
             break

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from isce2_recipe import __version__
@@ -34,7 +33,7 @@ def _plural(name: str, number: int) -> str:
 
 def to_json(problems: Sequence[Problem], _texts: Mapping[str, str]) -> str:
     """A list of objects with the fields of `Problem`."""
-    return json.dumps([asdict(problem) for problem in problems], indent=2, ensure_ascii=False)
+    return json.dumps([problem._asdict() for problem in problems], indent=2, ensure_ascii=False)
 
 
 def to_github(problems: Sequence[Problem], _texts: Mapping[str, str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,8 +21,7 @@ MANY_FILES = 64
 """From this many files on, starting further processes costs less than it saves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What to look for.
 
     Attributes
@@ -68,7 +66,6 @@ class Report(NamedTuple):
     parts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Linter:
     """Lints texts with the same rules and actions.
 
@@ -82,9 +79,10 @@ class Linter:
         Remembers the parts it has read.
     """
 
-    actions: Mapping[str, Any]
-    active: frozenset[str]
-    reader: Reader = field(default_factory=Reader)
+    def __init__(self, actions: Mapping[str, Any], active: frozenset[str]) -> None:
+        self.actions = actions
+        self.active = active
+        self.reader = Reader()
 
     def lint(self, text: str, file: str) -> Report:
         """The problems of one text, its ignore comments applied."""

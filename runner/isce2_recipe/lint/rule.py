@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from isce2_recipe.actions.base import nothing
+from isce2_recipe.expressions import has_expression
 from isce2_recipe.problems import Mark, Severity
 from isce2_recipe.recipe.checking import Scope
 from isce2_recipe.recipe.document import Document, Path
@@ -54,7 +54,6 @@ class Finding(NamedTuple):
     severity: Severity | None = None
 
 
-@dataclass(frozen=True)
 class Subject:
     """What rules look at: a document and, where its grammar is right, the recipe in it.
 
@@ -68,9 +67,10 @@ class Subject:
         Known actions by name.
     """
 
-    document: Document
-    recipe: Recipe | None
-    actions: Mapping[str, Any]
+    def __init__(self, document: Document, recipe: Recipe | None, actions: Mapping[str, Any]) -> None:
+        self.document = document
+        self.recipe = recipe
+        self.actions = actions
 
     @property
     def data(self) -> dict[str, Any]:
@@ -87,15 +87,20 @@ class Subject:
         """What the recipe's names mean."""
         return None if self.recipe is None else Scope(self.recipe, self.actions)
 
-    @cached_property
+    @property
     def scalars(self) -> list[tuple[Path, Any]]:
-        """Every scalar with its path."""
-        return list(_scalars(self.data, ()))
+        """Every scalar with its path; none where the text is no mapping."""
+        return self.document.scalars if self.data else []
 
     @cached_property
     def texts(self) -> list[tuple[Path, str]]:
         """Every text with its path."""
         return [(path, value) for path, value in self.scalars if isinstance(value, str)]
+
+    @cached_property
+    def expressions(self) -> list[tuple[Path, str]]:
+        """Every text that holds an expression, with its path."""
+        return [(path, text) for path, text in self.texts if has_expression(text)]
 
     @cached_property
     def samples(self) -> Samples:
@@ -120,22 +125,10 @@ class Subject:
         return Finding(self.document.key_mark(path), message, hint, **more)
 
 
-def _scalars(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _scalars(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _scalars(item, (*path, index))
-    else:
-        yield path, value
-
-
 Check = Callable[[Subject], Iterator[Finding]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """A rule of the linter.
 
     Attributes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
 from typing import Any, NamedTuple, Protocol, get_args
@@ -123,12 +122,12 @@ class Place(NamedTuple):
     step: Step | None = None
 
 
-@dataclass(frozen=True)
 class Scope:
     """A recipe with what its names mean."""
 
-    recipe: Recipe
-    actions: Actions
+    def __init__(self, recipe: Recipe, actions: Actions) -> None:
+        self.recipe = recipe
+        self.actions = actions
 
     @cached_property
     def places(self) -> list[Place]:

@@ -6,10 +6,8 @@ number, ``0123`` is 123. Duplicate keys, tags and several documents in one file 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -21,20 +19,27 @@ from isce2_recipe.problems import Mark, Problem
 Path = tuple[str | int, ...]
 """Where a value is: the keys and indices that lead to it."""
 
+Nodes = dict[Path, tuple[Node | None, Node]]
+
 MAX_VALUES = 200_000
 """More values than this in one file is an alias bomb, not a recipe."""
 
-_NULL = frozenset(("", "~", "null", "Null", "NULL"))
-_TRUE = frozenset(("true", "True", "TRUE"))
-_FALSE = frozenset(("false", "False", "FALSE"))
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+MOST_DIGITS = 4000
+"""A longer row of digits is text; Python itself reads no more than 4300."""
+
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
 _MAYBE_NUMBER = frozenset("0123456789+-.")
+_NUMBER = (
+    r"(?P<int>[-+]?[0-9]+)|(?P<based>0o[0-7]+|0x[0-9a-fA-F]+)"
+    r"|(?P<float>[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)"
+    r"|(?P<special>[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))"
+)
 
 
-@dataclass(frozen=True)
 class Document:
     """A YAML file taken apart.
 
@@ -46,17 +51,25 @@ class Document:
         What it says.
     data : Any
         Plain dicts, lists and scalars.
+    scalars : list
+        Every scalar with its path, in the order of the text.
     nodes : dict
         For every path the YAML nodes of its key (None in lists and at the top) and of its value.
     problems : list of Problem
         What was wrong with the text as YAML.
     """
 
-    file: str
-    text: str
-    data: Any = None
-    nodes: dict[Path, tuple[Node | None, Node]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    def __init__(self, file: str, text: str, data: Any = None, nodes: Nodes | None = None) -> None:
+        self.file = file
+        self.text = text
+        self.data = data
+        self.nodes: Nodes = {} if nodes is None else nodes
+        self.scalars: list[tuple[Path, Any]] = []
+        self.problems: list[Problem] = []
+
+    def with_data(self, data: Any) -> Document:
+        """The same text with other values read from it."""
+        return Document(self.file, self.text, data, self.nodes)
 
     @cached_property
     def lines(self) -> list[str]:
@@ -133,14 +146,14 @@ def parse(text: str, file: str) -> Document:
     except YAMLError as exc:
         document.problems.append(Problem(file, 1, 1, 1, 1, "IR009", "error", f"not YAML: {exc}"))
         return document
-    data = None if node is None else _Builder(document).build(node)
-    if data is None and not document.problems:
+    document.data = None if node is None else _Builder(document).build(node)
+    if document.data is None and not document.problems:
         document.problems.append(
             Problem(
                 file, 1, 1, 1, 1, "IR004", "error", "the file is empty", "a recipe begins with: recipe: 1"
             )
         )
-    return Document(file, text, data, document.nodes, document.problems)
+    return document
 
 
 class _Builder:
@@ -160,7 +173,9 @@ class _Builder:
         if node.tag not in ("?", "!"):
             self._complain(path, "IR009", f"tags such as '{_short_tag(node.tag)}' have no place in a recipe")
         if node.id == "scalar":
-            return resolve_scalar(node.value) if not node.style and node.tag == "?" else node.value
+            value = resolve_scalar(node.value) if not node.style and node.tag == "?" else node.value
+            self.document.scalars.append((path, value))
+            return value
         if id(node) in self.open or self.count > MAX_VALUES:
             self._complain(path, "IR009", "an alias makes the file refer to itself or grow without bound")
             return None
@@ -205,25 +220,20 @@ class _Builder:
 
 def resolve_scalar(text: str) -> Any:
     """What an unquoted scalar means by YAML 1.2's core schema."""
-    if text in _NULL:
-        return None
-    if text[0] in _MAYBE_NUMBER:
+    if text[:1] in _MAYBE_NUMBER:
         return _number(text)
-    if text in _TRUE:
-        return True
-    return False if text in _FALSE else text
+    return _WORDS.get(text, text)
 
 
 def _number(text: str) -> Any:
-    if _INTEGER.fullmatch(text):
+    match = re.fullmatch(_NUMBER, text)
+    if match is None or len(text) > MOST_DIGITS:
+        return text
+    if match.lastgroup == "int":
         return int(text)
-    if _BASED.fullmatch(text):
+    if match.lastgroup == "based":
         return int(text, 0)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    if _SPECIAL.fullmatch(text):
-        return math.nan if text.lower() == ".nan" else float(text.replace(".", "").lower())
-    return text
+    return float(text if match.lastgroup == "float" else text.replace(".", ""))
 
 
 def _short_tag(tag: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from isce2_recipe.errors import InputError, RecipeError
 from isce2_recipe.paths import data_folder
@@ -22,8 +22,7 @@ _RULES = {"additionalProperties": "IR001", "required": "IR002", "propertyNames":
 _PLAIN_MARKS = {"minItems": "IR004", "minLength": "IR004"}
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What came of reading a recipe: the recipe where its grammar is right, and all problems.
 
     Attributes
@@ -45,7 +44,7 @@ class Reading:
     recipe: Recipe | None
     document: Document
     problems: tuple[Problem, ...]
-    texts: dict[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = MappingProxyType({})
     partial: Recipe | None = None
     repaired: Repaired | None = None
 

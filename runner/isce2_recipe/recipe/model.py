@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from isce2_recipe.problems import Mark
 from isce2_recipe.recipe.document import Document
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """What a user may set.
 
     Attributes
@@ -142,8 +141,7 @@ class Step:
         return ("steps", self.index)
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(NamedTuple):
     """A recipe that obeys the grammar.
 
     Attributes

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import deepcopy
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe.document import Document, Path
@@ -14,8 +13,7 @@ from isce2_recipe.recipe.schema import Violation
 UNKNOWN_ACTION = "unknown.unknown"
 
 
-@dataclass(frozen=True)
-class Repaired:
+class Repaired(NamedTuple):
     """A document with its mistakes cut out.
 
     Attributes
@@ -54,7 +52,7 @@ def repair(document: Document, violations: Iterable[Violation]) -> Repaired | No
         if violation.path[:1] == ("steps",) and len(violation.path) > 1:
             steps.add(int(violation.path[1]))
     _fill(data)
-    return Repaired(replace(document, data=data), frozenset(names), frozenset(steps))
+    return Repaired(document.with_data(data), frozenset(names), frozenset(steps))
 
 
 def _depth(path: Path) -> tuple[int, tuple[str, ...]]:

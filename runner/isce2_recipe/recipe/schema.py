@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from isce2_recipe.paths import data_folder
@@ -93,8 +93,6 @@ def validate(value: Any, schema: Schema, home: str, path: Path = ()) -> Iterator
         check = _CHECKS.get(keyword)
         if check is not None:
             yield from check(value, schema, home, path)
-    if not COMBINING.isdisjoint(schema):
-        yield from _combined(value, schema, path)
 
 
 def show(value: Any) -> str:
@@ -131,11 +129,13 @@ def did_you_mean(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ..
 
 
 def _has_type(value: Any, types: str | list[str]) -> bool:
-    return any(_TYPES[name](value) for name in ([types] if isinstance(types, str) else types))
+    return _TYPES[types](value) if isinstance(types, str) else any(_TYPES[name](value) for name in types)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 _TYPES: dict[str, Callable[[Any], bool]] = {
@@ -289,7 +289,8 @@ def _unique(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Viol
 
 def _items(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
     if isinstance(value, list | tuple):
-        for index, item in enumerate(value):
+        first = len(schema.get("prefixItems", ()))
+        for index, item in enumerate(value[first:], first):
             yield from validate(item, schema["items"], home, (*path, index))
 
 
@@ -311,8 +312,9 @@ def _additional(value: Any, schema: Schema, home: str, path: Path) -> Iterator[V
     if not isinstance(value, Mapping):
         return
     known, rest = schema.get("properties", {}), schema["additionalProperties"]
+    patterns = schema.get("patternProperties", ())
     for name in value:
-        if name in known or rest is True:
+        if name in known or rest is True or any(compile_pattern(one).search(name) for one in patterns):
             continue
         if rest is False:
             hint = did_you_mean(str(name), [key for key in known if key not in value] or list(known))
@@ -346,24 +348,30 @@ def _alternative(schema: Schema) -> str:
         return _with_example(schema)
     if "enum" in schema:
         return "one of " + ", ".join(str(choice) for choice in schema["enum"])
-    words = _type_words(schema)
+    if "const" in schema:
+        return show(schema["const"])
+    words = _type_words(schema) if "type" in schema else "something else"
     return f"{words} above {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else words
 
 
-COMBINING = frozenset(
-    (
-        "allOf", "oneOf", "not", "if", "then", "else", "contains", "minContains", "maxContains",
-        "prefixItems", "patternProperties", "dependentRequired", "minProperties", "maxProperties",
-    )
-)  # fmt: skip
-"""Keywords of parameters that `jsonschema` judges."""
+_COMBINING: dict[str, tuple[str, ...]] = {
+    "if": ("then", "else"), "contains": ("minContains", "maxContains"),
+    **dict.fromkeys(
+        (
+            "allOf", "oneOf", "not", "prefixItems", "patternProperties", "dependentRequired", "minProperties",
+            "maxProperties",
+        ),
+        (),
+    ),
+}  # fmt: skip
+"""Keywords of parameters that `jsonschema` judges, each with those that mean nothing without it."""
 
 
-def _combined(value: Any, schema: Schema, path: Path) -> Iterator[Violation]:
+def _combined(keyword: str, value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 
-    rules = {keyword: schema[keyword] for keyword in schema if keyword in COMBINING}
+    rules = {one: schema[one] for one in (keyword, *_COMBINING[keyword]) if one in schema}
     try:
         Draft202012Validator.check_schema(rules)
         wrong = list(Draft202012Validator(rules, registry=_registry()).iter_errors(value))
@@ -408,6 +416,7 @@ _CHECKS: dict[str, Callable[[Any, Schema, str, Path], Iterator[Violation]]] = {
     "properties": _properties,
     "additionalProperties": _additional,
     "anyOf": _any_of,
+    **{keyword: partial(_combined, keyword) for keyword in _COMBINING},
 }
 KEYWORDS = frozenset(_CHECKS) | {
     "$ref", "$schema", "$id", "$defs", "type", "title", "description", "default", "examples",

@@ -10,8 +10,8 @@ from jinja2 import nodes
 from isce2_recipe.expressions import (
     ExpressionError,
     field_chain,
-    has_expression,
     parse,
+    plain_chain,
     references,
     whole_expression,
 )
@@ -141,7 +141,7 @@ def constant_expression(subject: Subject) -> Iterator[Finding]:
 
     `"{{ 3 }}"` is `3`. `--fix` removes the braces.
     """
-    for path, text in subject.texts:
+    for path, text in subject.expressions:
         tree = _whole(text)
         if isinstance(tree, nodes.Const) and isinstance(tree.value, int | float | bool):
             plain = str(tree.value).lower() if isinstance(tree.value, bool) else str(tree.value)
@@ -151,7 +151,7 @@ def constant_expression(subject: Subject) -> Iterator[Finding]:
 
 def _whole(text: str) -> nodes.Expr | None:
     try:
-        return whole_expression(text) if has_expression(text) else None
+        return whole_expression(text) if plain_chain(text) is None else None
     except ExpressionError:
         return None
 
@@ -179,8 +179,8 @@ def too_complex(subject: Subject) -> Iterator[Finding]:
 
     Long expressions belong in `variables`, long recipes in parts.
     """
-    for path, text in subject.texts:
-        if has_expression(text) and len(text) > 160:
+    for path, text in subject.expressions:
+        if len(text) > 160:
             yield subject.at(
                 path, f"an expression of {len(text)} characters", "take parts of it into variables"
             )

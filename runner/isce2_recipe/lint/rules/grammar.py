@@ -106,8 +106,7 @@ def near_duplicates(subject: Subject) -> Iterator[Finding]:
     for path in subject.document.nodes:
         if not path or not isinstance(path[-1], str):
             continue
-        folded = (*path[:-1], path[-1].lower().replace("-", "_"))
-        other = seen.setdefault(folded, path[-1])
+        other = seen.setdefault((path[:-1], path[-1].lower().replace("-", "_")), path[-1])
         if other != path[-1]:
             yield subject.at_key(path, f"'{path[-1]}' differs from '{other}' in case, '_' or '-' only")
 
@@ -129,19 +128,17 @@ def number_in_quotes(subject: Subject) -> Iterator[Finding]:
             )
 
 
-_TRAPS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"[-+]?\d+(:[0-5]?\d)+(\.\d*)?"), "YAML 1.1 reads it as a number in base 60"),
-    (re.compile(r"[-+]?0\d+"), "some readers take a leading zero for octal, and here the zero is lost"),
-    (
-        re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|y|Y|n|N"),
-        "YAML 1.1 reads it as true or false",
-    ),
-    (re.compile(r"\d{4}-\d\d?-\d\d?"), "YAML 1.1 reads it as a date"),
-    (re.compile(r"[-+]?\d+[eE][-+]?\d+"), "YAML 1.1 reads it as text, 1.2 as a number"),
-    (re.compile(r"\d+\.\d*0"), "the last zero is lost if it is meant as a version"),
-    (re.compile(r"0o[0-7]+|0b[01_]+|[-+]?\d[\d_]*_[\d_]*"), "YAML 1.1 and 1.2 disagree about it"),
+_TRAPS = (
+    (r"[-+]?\d+(:[0-5]?\d)+(\.\d*)?", "YAML 1.1 reads it as a number in base 60"),
+    (r"[-+]?0\d+", "some readers take a leading zero for octal, and here the zero is lost"),
+    (r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|y|Y|n|N", "YAML 1.1 reads it as true or false"),
+    (r"\d{4}-\d\d?-\d\d?", "YAML 1.1 reads it as a date"),
+    (r"[-+]?\d+[eE][-+]?\d+", "YAML 1.1 reads it as text, 1.2 as a number"),
+    (r"\d+\.\d*0", "the last zero is lost if it is meant as a version"),
+    (r"0o[0-7]+|0b[01_]+|[-+]?\d[\d_]*_[\d_]*", "YAML 1.1 and 1.2 disagree about it"),
 )
-
+_HARMLESS = r"[-+]?[1-9]\d*(\.\d*[1-9])?|0(\.\d*[1-9])?|[a-zA-Z_]{4,}"
+"""What most scalars are: plain numbers, and words too long for a trap."""
 
 _TRAP_STARTS = frozenset("0123456789+-yYnNoO")
 
@@ -158,13 +155,15 @@ def yaml_trap(subject: Subject) -> Iterator[Finding]:
         start: 2020-06-04     # "2020-06-04"
     """
     for path, value in subject.scalars:
-        if isinstance(value, bool | None) or path == ("recipe",) or not subject.document.is_plain(path):
+        if value is None or value is True or value is False:
+            continue
+        if isinstance(value, str) and (value[:1] not in _TRAP_STARTS or " " in value):
             continue
         source = subject.document.source(path)
-        if source[:1] not in _TRAP_STARTS:
+        if re.fullmatch(_HARMLESS, source) or not subject.document.is_plain(path):
             continue
         for pattern, why in _TRAPS:
-            if pattern.fullmatch(source) and not _is_version_like_number(path, source, value):
+            if re.fullmatch(pattern, source) and not _is_version_like_number(path, source, value):
                 yield _trap(subject, path, source, value, why)
                 break
 

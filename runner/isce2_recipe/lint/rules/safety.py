@@ -19,7 +19,7 @@ _SECRET_VALUES = (
     (r"[a-z][a-z0-9+.-]*://[^/\s:@{]+:[^/\s:@{]+@", "a password in an address"),
 )
 _SECRET_PLACES = frozenset(("parameters", "steps", "variables"))
-_SECRET_WORDS = ("AKIA", "ASIA", "eyJ", "gh", "-----BEGIN", "://")
+_SECRET_WORDS = re.compile(r"AKIA|ASIA|eyJ|gh[pousr]_|-----BEGIN|:[^/\s:@{]+@")
 _SHELL_INPUTS = frozenset(("command", "cmd", "run", "script", "shell"))
 
 
@@ -31,7 +31,7 @@ def credential(subject: Subject) -> Iterator[Finding]:
     the key ring, never from a recipe. The message does not repeat the value.
     """
     for path, text in subject.texts:
-        kind = _secret_kind(text) if any(word in text for word in _SECRET_WORDS) else None
+        kind = _secret_kind(text) if _SECRET_WORDS.search(text) else None
         if kind is None and path[0] in _SECRET_PLACES and _holds_secret(path) and _is_literal(text):
             kind = f"a value for '{_secret_key(path)}'"
         if kind is not None:
@@ -103,7 +103,8 @@ def path_of_this_machine(subject: Subject) -> Iterator[Finding]:
     for path, text in subject.texts:
         if path[:1] not in (("steps",), ("variables",), ("parameters",)) or "description" in path:
             continue
-        if re.match(r"(/[\w.-]+/|~/|\$HOME\b|[A-Za-z]:\\|(\.\./)+)", text) and path[-1] != "$ref":
+        may_be = text[:1] in ("/", "~", "$", ".") or text[1:2] == ":"
+        if may_be and re.match(r"(/[\w.-]+/|~/|\$HOME\b|[A-Za-z]:\\|(\.\./)+)", text) and path[-1] != "$ref":
             yield subject.at(
                 path, f"'{text}' is a path of one machine", "make it a parameter or a relative path"
             )
@@ -149,9 +150,8 @@ def secret_in_sight(subject: Subject) -> Iterator[Finding]:
     Secrets may be passed to actions; outputs and templates are written to disk and to the terminal.
     """
     secrets = {p.name for p in subject.recipe.parameters.values() if p.secret} if subject.recipe else set()
-    for path, text in subject.texts if secrets else ():
-        visible = path[0] == "outputs" or (path[0] == "steps" and {"values", "to", "template"} & set(path))
-        if not visible or not has_expression(text):
+    for path, text in subject.expressions if secrets else ():
+        if not (path[0] == "outputs" or (path[0] == "steps" and {"values", "to", "template"} & set(path))):
             continue
         try:
             shown = references(text).names & secrets

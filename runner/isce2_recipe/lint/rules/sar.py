@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from isce2_recipe.errors import ParameterError
 from isce2_recipe.lint.rule import Finding, Rule, Subject, rule
 from isce2_recipe.recipe.document import Path
+from isce2_recipe.recipe.loading import at
 from isce2_recipe.recipe.schema import compile_pattern, load_schema
 from isce2_recipe.types import BurstName, Looks
 
-_SLC = re.compile(r"S1([A-D])_IW_SLC__1S(SV|DV|SH|DH)_(\d{8}T\d{6})_")
+_SLC = r"S1([A-D])_IW_SLC__1S(SV|DV|SH|DH)_(\d{8}T\d{6})_"
 _HOLDS = {"SV": ("VV",), "DV": ("VV", "VH"), "SH": ("HH",), "DH": ("HH", "HV")}
 # First and last day of acquisitions; S1B's power failed on 2021-12-23.
 # https://sentinels.copernicus.eu/web/sentinel/missions/sentinel-1
@@ -32,13 +33,8 @@ def granule_name(subject: Subject) -> Iterator[Finding]:
     Burst names end in `-BURST` and have 43 characters: burst number, swath, time, polarization, four
     hexadecimal digits.
     """
-    for path, text in subject.texts:
-        if (
-            not text.startswith("S1")
-            or not re.match(r"S1(_\d|[A-D]_IW_SLC)", text)
-            or "pattern" in path
-            or " " in text
-        ):
+    for path, text in _granules(subject):
+        if not re.match(r"S1(_\d|[A-D]_IW_SLC)", text) or "pattern" in path or " " in text:
             continue
         kind = "slc_name" if text[2:3] != "_" else "burst_name"
         pattern = load_schema("types.schema.json")["$defs"][kind]["pattern"]
@@ -49,10 +45,15 @@ def granule_name(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def _granules(subject: Subject) -> list[tuple[Path, str]]:
+    """Texts that may be a Sentinel-1 granule's name."""
+    return [(path, text) for path, text in subject.texts if text.startswith("S1")]
+
+
 def _has_time(text: str) -> bool:
     try:
         for found in re.findall(r"\d{8}T\d{6}", text):
-            datetime.strptime(found, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+            datetime.fromisoformat(found)
     except ValueError:
         return False
     return True
@@ -116,8 +117,8 @@ def absent_polarization(subject: Subject) -> Iterator[Finding]:
         and ("default" in path or "with" in path)
     ]  # fmt: skip
     for path, polarization in wanted:
-        for _, text in subject.texts:
-            found = _SLC.match(text)
+        for _, text in _granules(subject):
+            found = re.match(_SLC, text)
             if found and polarization not in _HOLDS[found[2]]:
                 yield subject.at(path, f"{text} holds {' and '.join(_HOLDS[found[2]])}, not {polarization}")
 
@@ -147,7 +148,7 @@ def unusual_looks(subject: Subject) -> Iterator[Finding]:
     if not _is_sentinel1(subject):
         return
     for path, text in subject.texts:
-        if path[-1] not in ("looks", "default") or "looks" not in path or not re.fullmatch(r"\d+x\d+", text):
+        if path[-1] not in ("looks", "default") or "looks" not in path:
             continue
         try:
             looks = Looks.parse(text)
@@ -188,11 +189,10 @@ def box_order(subject: Subject) -> Iterator[Finding]:
     templates only. A box over the antimeridian is not supported.
     """
     for path in subject.document.nodes:
-        if not path or not re.search(
-            r"(^|_)(bounds|bbox|box)$", str(path[-2] if path[-1] == "default" else path[-1])
-        ):
+        name = str(path[-2] if path[-1:] == ("default",) else path[-1]) if path else ""
+        if not name.endswith(("bounds", "bbox", "box")) or not re.search(r"(^|_)(bounds|bbox|box)$", name):
             continue
-        value = _at(subject.data, path)
+        value = at(subject.data, path)
         if not (isinstance(value, list) and len(value) == 4 and all(_is_number(item) for item in value)):
             continue
         west, south, east, north = value
@@ -205,12 +205,6 @@ def box_order(subject: Subject) -> Iterator[Finding]:
             yield subject.at(path, "a box is west, south, east, north in degrees", hint)
 
 
-def _at(data: Any, path: Path) -> Any:
-    for part in path:
-        data = data[part]
-    return data
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -221,11 +215,11 @@ def outside_mission(subject: Subject) -> Iterator[Finding]:
 
     Sentinel-1B ended on 2021-12-23; the first images of any are of October 2014.
     """
-    for path, text in subject.texts:
-        found = _SLC.match(text)
+    for path, text in _granules(subject):
+        found = re.match(_SLC, text)
         if found is None or not _has_time(text):
             continue
-        day = datetime.strptime(found[3], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).date()
+        day = datetime.fromisoformat(found[3]).date()
         first, last = _MISSION[found[1]]
         if day < first or (last is not None and day > last):
             until = f" to {last}" if last else ""
