@@ -187,7 +187,7 @@ def test_the_report_came_before_the_bursts(job):
     _, server, _, folder = job
     text = (folder / "run" / "preflight" / "preflight.txt").read_text()
     assert "Earthdata login: accepted, from EARTHDATA_USERNAME and EARTHDATA_PASSWORD" in text
-    assert "bucket products: there" in text
+    assert "bucket products: there, login from AWS_ACCESS_KEY_ID" in text
     order = [path for path, _ in server.requests]
     first_burst = next(place for place, path in enumerate(order) if path.partition("?")[0].endswith(".tiff"))
     assert any(path.startswith("/scene/") for path in order[:first_burst])

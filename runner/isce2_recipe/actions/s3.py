@@ -64,6 +64,7 @@ def upload(
     if zip is not None:
         files.append((zip, zip.name))
     client = s3.open_client()
+    ctx.log.info("login from %s", s3.login_origin())
     keys = []
     for number, (path, name) in enumerate(files):
         ctx.progress(number / len(files), name)

@@ -26,6 +26,16 @@ _LABELS = (
     ("", "product"),
 )
 _LOCAL_HOSTS = ("localhost",)
+# What botocore calls the ways to a login.
+_ORIGINS = {
+    "env": "AWS_ACCESS_KEY_ID",
+    "shared-credentials-file": "AWS's credentials file",
+    "config-file": "AWS's configuration file",
+    "container-role": "the container's role",
+    "iam-role": "the machine's role",
+    "assume-role": "an assumed role",
+    "assume-role-with-web-identity": "a web identity",
+}
 _REMEDIES = {
     "NoSuchBucket": "create the bucket, or check its name",
     "AccessDenied": "the login needs s3:PutObject and s3:PutObjectTagging on this bucket and prefix",
@@ -113,7 +123,17 @@ def examine(bucket: str, *, publish: bool = False) -> Finding:
                 name, "note", "whether it can be written to is not known: looking at it is not allowed"
             )
         return Finding(name, "wrong", f"{bucket}: {exc}", _refused(exc, "anything", bucket).hint or "")
-    return Finding(name, "ok", "there")
+    return Finding(name, "ok", f"there, login from {login_origin(publish=publish)}")
+
+
+def login_origin(*, publish: bool = False) -> str:
+    """Where the login was found, for messages."""
+    import boto3
+
+    if publish:
+        return PUBLISH_KEYS[0]
+    found = boto3.session.Session().get_credentials()
+    return "nowhere" if found is None else _ORIGINS.get(found.method, found.method)
 
 
 def upload(client: Any, path: Path, bucket: str, key: str) -> None:

@@ -176,7 +176,8 @@ def test_nothing_to_upload(tmp_path):
 
 
 def test_a_bucket_is_looked_at_before_anything_is_made(bucket, monkeypatch):
-    assert s3.examine("products").state == "ok"
+    found = s3.examine("products")
+    assert (found.state, found.detail) == ("ok", "there, login from AWS_ACCESS_KEY_ID")
     nowhere = s3.examine("nowhere")
     assert (nowhere.state, nowhere.detail) == ("wrong", "there is no bucket nowhere")
     publish = s3.examine("products", publish=True)

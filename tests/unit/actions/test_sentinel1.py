@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -146,3 +147,30 @@ def test_an_orbit_whose_vectors_end_early_is_refused(context):
     with pytest.raises(InputError, match="does not cover S1A's bursts from 2020-06-04T02:23:09") as caught:
         sentinel1.fetch_orbits.function(context, catalog=find(context).catalog)
     assert "POEORB" in caught.value.hint
+
+
+class Calibrated:
+    """A source that remembers whose calibration it was asked for."""
+
+    name = "calibrated"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def fetch_aux_cal(self, platform, folder, log):
+        self.asked.append(platform)
+        return []
+
+
+def test_calibration_is_fetched_for_the_satellites_whose_data_need_it(context, tmp_path):
+    safes = []
+    for platform, version in (("S1A", "002.36"), ("S1C", "003.90"), ("S1B", "002.72")):
+        safe = tmp_path / f"{platform}_IW_SLC__1SDV.SAFE"
+        safe.mkdir()
+        (safe / "manifest.safe").write_text(f'<software name="Sentinel-1 IPF" version="{version}"/>')
+        safes.append(safe)
+    source = Calibrated()
+    context = replace(context, source=source)
+    assert sentinel1.fetch_aux_cal.function(context, safes=safes).folder == context.out / "aux_cal"
+    assert source.asked == ["S1A"]
+    assert sentinel1.fetch_aux_cal.function(context, safes=safes[1:]).folder is None

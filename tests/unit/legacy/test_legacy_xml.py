@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
 
+from isce2_recipe.actions import template
+from isce2_recipe.actions.base import Context
 from isce2_recipe.errors import InputError
 from isce2_recipe.legacy import translate_xml
 
@@ -135,3 +138,74 @@ def test_stripmapapp_in_the_words_of_older_releases(tmp_path: Path) -> None:
 def test_what_cannot_be_translated(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         translate_xml(write(tmp_path, text))
+
+
+def rendered(folder: Path, app: str, **values: object) -> Path:
+    """A configuration as a run of ours writes it."""
+    context = Context(
+        workdir=folder,
+        out=folder,
+        source=None,
+        engine=None,
+        log=logging.getLogger("test"),
+        progress=lambda fraction, text: None,
+        cpus=1,
+    )
+    common = {"dem": folder / "dem", "filter_strength": 0.3}
+    made = template.render.function(
+        context, template=f"isce2/{app}.xml.j2", to=f"{app}.xml", values=common | values
+    )
+    return made.path
+
+
+def test_what_we_write_ourselves_comes_back_as_it_was(tmp_path: Path) -> None:
+    tops = rendered(
+        tmp_path,
+        "topsApp",
+        reference_safes=[tmp_path / f"{OLD}.SAFE"],
+        secondary_safes=[tmp_path / f"{NEW}.SAFE"],
+        orbit_directory=tmp_path / "orbits",
+        aux_cal=None,
+        geocode_dem=tmp_path / "dem",
+        polarization="HH",
+        swaths=[2, 3],
+        range_looks=5,
+        azimuth_looks=1,
+        do_unwrap=True,
+        unwrapper="snaphu_mcf",
+    )
+    translation = translate_xml(tops)
+    assert translation.parameters == {
+        "reference": OLD,
+        "secondary": NEW,
+        "polarization": "HH",
+        "swaths": [2, 3],
+        "looks": "5x1",
+        "filter_strength": 0.3,
+    }
+    assert [note[:17] for note in translation.notes] == ["terrain and orbit"]
+    scenes = {
+        f"{side}_{kind}": tmp_path / f"{prefix}-{name}-H1.0__A"
+        for side, name in (("reference", "ALPSRP156121200"), ("secondary", "ALPSRP162831200"))
+        for kind, prefix in (("image", "IMG-HH"), ("leader", "LED"))
+    }
+    stripmap = rendered(
+        tmp_path,
+        "stripmapApp",
+        **scenes,
+        region=[1.0, 2.0, 3.0, 4.0],
+        range_looks=2,
+        azimuth_looks=7,
+        unwrapper="snaphu",
+        split_spectrum=True,
+        dispersive_coherence=0.7,
+    )
+    translation = translate_xml(stripmap)
+    assert translation.parameters == {
+        "reference": "ALPSRP156121200",
+        "secondary": "ALPSRP162831200",
+        "looks": "2x7",
+        "filter_strength": 0.3,
+        "dispersive_coherence": 0.7,
+    }
+    assert [note[:17] for note in translation.notes] == ["property 'regiono", "terrain and orbit"]

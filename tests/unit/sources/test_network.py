@@ -115,6 +115,12 @@ class TestMirrors:
             fetch(server, tmp_path / "a.tif", WATER_MASK_URL=urls)
         assert server.count(FILE) == server.count("/mirror/n25e050.tif") == 1
 
+    def test_the_login_has_mirrors_too(self, server):
+        urls = f"{server.url}/gone.xml {server.url}/cookie.xml"
+        server.faults["/gone.xml"] = [503] * 9
+        AsfSource(server.environment(ISCE2_RECIPE_ASF_COOKIE_URL=urls))._client(LOG).log_in()
+        assert (server.count("/gone.xml"), server.count("/oauth/authorize")) == (1, 1)
+
     def test_settings_know_all_addresses_of_a_file(self):
         settings = Settings.from_environment({"ISCE2_RECIPE_ASF_DEM_URL": "https://a/x/ https://b"})
         assert settings.dem_url == "https://a/x"

@@ -6,11 +6,12 @@ because it matters *where* a chain ends.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -93,9 +94,15 @@ class Client:
             return str(response.url)
 
     def _touch(self) -> None:
-        with self._open(self._settings.cookie_url, {}) as response:
-            beginning = next(response.iter_content(1024), b"")
-            refuse_page(response, beginning)
+        *others, last = self._settings.mirrors_of(self._settings.cookie_url)
+        for url in others:
+            with suppress(TemporaryError):
+                return self._read_beginning(url)
+        return self._read_beginning(last)
+
+    def _read_beginning(self, url: str) -> None:
+        with self._open(url, {}) as response:
+            refuse_page(response, next(response.iter_content(1024), b""))
 
     def download(
         self,
@@ -130,6 +137,29 @@ class Client:
             If the file is not there, or not after all attempts.
         """
         return self._downloader.fetch(Wanted(url, target, format, least_bytes, md5), progress)
+
+    def download_all(
+        self, urls: Sequence[str], folder: Path, *, format: Format, progress: Progress
+    ) -> list[Path]:
+        """Fetch files side by side, each under the name that its address ends with.
+
+        Raises
+        ------
+        SourceError
+            If one is not there, or not after all attempts.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        done = itertools.count(1)
+
+        def fetch(url: str) -> Path:
+            target = folder / url.rpartition("/")[2]
+            path = self.download(url, target, format=format, progress=lambda _fraction, _text: None)
+            progress(next(done) / len(urls), target.name)
+            return path
+
+        with ThreadPoolExecutor(self._settings.downloads) as pool:
+            return list(pool.map(fetch, urls))
 
     @contextmanager
     def _open_when_ready(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:

@@ -96,10 +96,7 @@ def _fetch_tiles(
     ]
     if not urls:
         raise SourceError(_AT_SEA.format(_box(bounds)), hint="choose bursts that see land")
-    for number, url in enumerate(urls):
-        name = url.rpartition("/")[2]
-        client.download(url, folder / name, format=TIFF, progress=lambda _fraction, _text: None)
-        progress((number + 1) / (len(urls) + 1), f"terrain {number + 1} of {len(urls)}")
+    client.download_all(urls, folder, format=TIFF, progress=lambda done, name: progress(0.9 * done, name))
 
 
 def fetch_geoid(bounds: Bounds, target: Path, settings: Settings) -> Path:

@@ -118,11 +118,8 @@ class AsfSource:
         """ASF's tiles, made of OpenStreetMap and ESA WorldCover."""
         from isce2_recipe.sources.tiles import water_mask_tiles
 
-        client, url = self._client(log), self.settings.water_mask_url
-        return [
-            client.download(f"{url}/{name}", folder / name, format=formats.TIFF, progress=progress)
-            for name in water_mask_tiles(bounds)
-        ]
+        urls = [f"{self.settings.water_mask_url}/{name}" for name in water_mask_tiles(bounds)]
+        return self._client(log).download_all(urls, folder, format=formats.TIFF, progress=progress)
 
     def fetch_aux_cal(self, platform: str, folder: Path, log: logging.Logger) -> list[Path]:
         """ESA's calibration files, as ASF keeps them."""
