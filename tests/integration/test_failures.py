@@ -44,6 +44,7 @@ def _fail(tmp_path: Path, how: str, extra: str = "", *words: object) -> subproce
     [
         ("input", 1, "step bad: the file a.tif is no TIFF\nhint: fetch it again"),
         ("source", 3, "step bad: the server does not answer"),
+        ("engine", 3, "/w/logs/bad.log"),
         ("crash", 3, "step bad crashed (SIGSEGV)"),
         ("killed", 3, "as the system does when memory runs out"),
         ("exit", 3, "ended with exit code 7 and without a result"),

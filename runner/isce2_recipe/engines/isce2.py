@@ -67,6 +67,10 @@ _EXPLANATIONS = {
     "Cannot open PICKLE/": "the step before has not been run in this folder; start at an earlier one",
     "No module named": "ISCE2's Python or a package it needs is not the one it was installed with",
     "MemoryError": "give the run more memory",
+    # runTopo.py, of a list of bursts that is empty.
+    "array is 1-dimensional, but 2 were indexed": (
+        "no swath that was asked for has a burst that both passes show"
+    ),
     # Icu takes images in patches and finds none in one of up to 264 lines (mroipac/icu/src/icu.F).
     "number of patches:                                  0": (
         "ISCE2 leaves the coherence empty for an interferogram of fewer than 265 looked lines; take fewer "
@@ -229,10 +233,10 @@ class Isce2Engine:
         watch = _Watch(job.steps, log, progress)
         code = _run(command, folder, self.installation.environment(self._environment, cpus), watch)
         if code != 0 or watch.refused:
-            raise _failure(job, _ending(code), watch, log)
+            raise _failure(job, _ending(code), watch)
         missing = job.missing(marks)
         if missing:
-            raise _failure(job, f"ended without {', '.join(missing)}", watch, log)
+            raise _failure(job, f"ended without {', '.join(missing)}", watch)
         progress(1.0, "done")
 
 
@@ -339,10 +343,10 @@ class _Job:
         options += [f"--end={self.end}"] if self.end else []
         return [str(config), *(options or ["--steps"])]
 
-    def resume_line(self, step: str) -> str:
+    def by_hand(self, step: str) -> str:
         """The command that goes on at a step."""
-        job = replace(self, start=step)
-        return f"cd {shlex.quote(str(self.folder))} && {shlex.join([f'{self.app}.py', *job.arguments()])}"
+        words = ["isce2-recipe", "app", self.app, *replace(self, start=step).arguments()]
+        return f"cd {shlex.quote(str(self.folder))} && {shlex.join(words)}"
 
     def state_marks(self) -> dict[Path, int]:
         """When the state of each step was last saved, to see whether it is saved anew."""
@@ -451,28 +455,15 @@ def _ending(code: int) -> str:
     return f"was ended by {name}{hint}"
 
 
-def _failure(job: _Job, ending: str, watch: _Watch, log: logging.Logger) -> EngineFailed | InputError:
-    """The error that tells what happened, where to read more and how to go on."""
+def _failure(job: _Job, ending: str, watch: _Watch) -> EngineFailed | InputError:
+    """The error that tells what happened and how to go on."""
     if watch.refused_property is not None:
         return _refused_property(job, watch.refused_property)
     step = watch.step or job.steps[0]
     last = "\n".join(f"    {line}" for line in watch.last) or "    (no output)"
-    hints = [*([watch.explanation] if watch.explanation else []), f"resume with: {job.resume_line(step)}"]
-    return EngineFailed(
-        f"{job.app} {ending} in its step {step}; its last lines:\n{last}\nfull log: {_log_file(job, log)}",
-        hint="; ".join(hints),
-    )
-
-
-def _log_file(job: _Job, log: logging.Logger) -> Path:
-    """The file the output went to: the step's log, or else ISCE2's own."""
-    logger: logging.Logger | None = log
-    while logger is not None:
-        for handler in logger.handlers:
-            if isinstance(handler, logging.FileHandler) and handler.baseFilename != os.devnull:
-                return Path(handler.baseFilename)
-        logger = logger.parent if logger.propagate else None
-    return job.folder / "isce.log"
+    hints = [*([watch.explanation] if watch.explanation else []), f"to go on by hand: {job.by_hand(step)}"]
+    what = f"{job.app} {ending} in its step {step}; its last lines:\n{last}"
+    return EngineFailed(what, hint="; ".join(hints))
 
 
 def _refused_property(job: _Job, key: str) -> InputError:

@@ -28,7 +28,7 @@ def of_ending(ending: Ending, worker: Worker, project: Project) -> RecipeToolErr
     if ending.kind == "disk":
         return _full(step, str(ending.error.get("message", "")), project)
     if ending.kind in ("input", "source", "engine"):
-        return _as_sent(ending, step)
+        return _as_sent(ending, worker)
     if ending.kind == "bug":
         return StepBug(
             f"step {step}: {ending.error['message']}",
@@ -37,11 +37,14 @@ def of_ending(ending: Ending, worker: Worker, project: Project) -> RecipeToolErr
     return StepFailed(_what_happened(ending, worker, step), hint=_remedy(ending, worker))
 
 
-def _as_sent(ending: Ending, step: str) -> RecipeToolError:
+def _as_sent(ending: Ending, worker: Worker) -> RecipeToolError:
     kind = getattr(errors, str(ending.error.get("type")), StepFailed)
     if not (isinstance(kind, type) and issubclass(kind, RecipeToolError)):
         kind = StepFailed
-    return kind(f"step {step}: {ending.error['message']}", hint=ending.error.get("hint"))
+    what = f"step {worker.task.node.id}: {ending.error['message']}"
+    if kind is errors.EngineFailed:
+        what += f"\nfull log: {worker.log_path}"
+    return kind(what, hint=ending.error.get("hint"))
 
 
 def _full(step: str, message: str, project: Project) -> StepFailed:
