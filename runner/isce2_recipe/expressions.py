@@ -103,7 +103,7 @@ class References:
         """Facts of the run: ``source``, ``engine``."""
         return frozenset(ref.parts[1] for ref in self.all if ref.parts[0] == "run" and len(ref.parts) > 1)
 
-    @property
+    @cached_property
     def steps(self) -> frozenset[str]:
         """The steps whose outputs are read."""
         return frozenset(step for step, _ in self.outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : sequence of str, optional
         Without the program's name; by default those of this process.
     """
+    gc.disable()  # until steps run: next to nothing that reading and planning makes is garbage
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words == ["--version"]:  # answered before anything is imported
         sys.stdout.write(f"isce2-recipe, version {__version__}\n")

@@ -62,6 +62,9 @@ def signature(status: os.stat_result) -> tuple[int, int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
+_ONE_TEXT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def text_digest(text: str) -> str:
     """Fingerprint of a text."""
     return hashlib.blake2b(text.encode(), digest_size=_DIGEST_SIZE).hexdigest()
@@ -69,7 +72,7 @@ def text_digest(text: str) -> str:
 
 def json_digest(value: object) -> str:
     """Fingerprint of a JSON value, independent of the order of its keys."""
-    return text_digest(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+    return text_digest(_ONE_TEXT.encode(value))
 
 
 def file_digest(path: Path | str) -> str:

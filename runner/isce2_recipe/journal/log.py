@@ -176,15 +176,21 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
         data = path.read_bytes()
     except FileNotFoundError:
         return
-    for line in data.split(b"\n"):
-        if not line:
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
+    try:  # all at once, which is many times faster
+        records = json.loads(b"[" + b",".join(data.splitlines()) + b"]")
+    except ValueError:
+        records = map(_record, data.splitlines())
+    for record in records:
         if isinstance(record, dict):
             yield record
+
+
+def _record(line: bytes) -> object:
+    """What a line says; None where a crash cut it short."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
 class Journal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from isce2_recipe.errors import InputError
 
 _FILE = "$file"
+_PLAIN = (str, int, float, bool)
 
 
 def encode(value: object, workdir: Path, relocate: tuple[Path, Path] | None = None) -> Any:
@@ -20,7 +21,7 @@ def encode(value: object, workdir: Path, relocate: tuple[Path, Path] | None = No
     Parameters
     ----------
     value : object
-        str, int, float, bool, None, Path, a list, tuple or dict of them, or a dataclass of them.
+        str, int, float, bool, None, Path, a list, tuple or dict of them, or a record of them.
     workdir : Path
         Files below it are written relative to it.
     relocate : tuple of Path, optional
@@ -35,16 +36,21 @@ def encode(value: object, workdir: Path, relocate: tuple[Path, Path] | None = No
         return {_FILE: _relative(value, workdir, relocate)}
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and not is_record(type(value)):
         return [encode(item, workdir, relocate) for item in value]
     if isinstance(value, Mapping):
         return {str(key): encode(item, workdir, relocate) for key, item in value.items()}
     return encode(_as_plain(value), workdir, relocate)
 
 
+def is_record(kind: object) -> bool:
+    """Whether a type has named fields: a dataclass or a named tuple."""
+    return isinstance(kind, type) and (is_dataclass(kind) or hasattr(kind, "_fields"))
+
+
 def _as_plain(value: object) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if is_record(type(value)):
+        return {name: getattr(value, name) for name in get_type_hints(type(value))}
     if isinstance(value, datetime | date):
         return value.isoformat()
     if hasattr(value, "item"):  # a NumPy scalar
@@ -63,7 +69,10 @@ def decode(value: Any, workdir: Path) -> Any:
     if isinstance(value, dict):
         if value.keys() == {_FILE}:
             return workdir / value[_FILE]
-        return {key: decode(item, workdir) for key, item in value.items()}
+        return {
+            key: decode(item, workdir) if isinstance(item, dict | list) else item
+            for key, item in value.items()
+        }
     if isinstance(value, list):
         return [decode(item, workdir) for item in value]
     return value
@@ -86,6 +95,10 @@ def coerce(value: Any, annotation: Any, base: Path) -> Any:
     Texts become Paths (relative ones below ``base``), lists tuples, dicts dataclasses, whole numbers floats,
     and files texts, where the annotation says so. What fits none of these is returned as it is.
     """
+    return value if type(value) is annotation and annotation in _PLAIN else _coerce(value, annotation, base)
+
+
+def _coerce(value: Any, annotation: Any, base: Path) -> Any:
     origin = get_origin(annotation)
     if origin is Annotated:
         return coerce(value, get_args(annotation)[0], base)
@@ -116,7 +129,7 @@ def _coerce_container(value: Any, annotation: Any, origin: Any, base: Path) -> A
         return tuple(coerce(item, kind, base) for item, kind in zip(value, kinds, strict=False))
     if origin is dict and isinstance(value, dict):
         return {key: coerce(item, arguments[1], base) for key, item in value.items()}
-    if isinstance(annotation, type) and is_dataclass(annotation):
+    if is_record(annotation):
         return _build(annotation, value, base)
     return value
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-from isce2_recipe.actions.base import Read
+from isce2_recipe.actions.base import Action, Read
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.journal.files import Fingerprints, Manifest, json_digest, tree_digest
 from isce2_recipe.journal.values import coerce
@@ -124,9 +125,9 @@ def make(
     """
     inputs = complete(node, given, setting.base)
     describe = _Describe(setting, states)
+    counted = _file_inputs(node.action)
     described = {
-        name: describe(value, _is_file(node.action.inputs[name].annotation), f"{name} of step {node.id}")
-        for name, value in inputs.items()
+        name: describe(value, name in counted, f"{name} of step {node.id}") for name, value in inputs.items()
     }
     parts: dict[str, Any] = {"action": f"{node.action.name} v{node.action.version}", "inputs": described}
     if node.action.fingerprint is not None:
@@ -156,8 +157,13 @@ def complete(node: Node, given: Mapping[str, Any], base: Path) -> dict[str, Any]
     return found
 
 
+@cache
+def _file_inputs(action: Action) -> frozenset[str]:
+    """Inputs that are files whose content counts."""
+    return frozenset(name for name, parameter in action.inputs.items() if _is_file(parameter.annotation))
+
+
 def _is_file(annotation: Any) -> bool:
-    """Whether values of this type are files whose content counts."""
     return annotation is Path or any(_is_file(inner) for inner in get_args(annotation))
 
 

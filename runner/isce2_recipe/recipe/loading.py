@@ -387,6 +387,7 @@ def build(document: Document, parts: Mapping[int, Recipe]) -> Recipe:
         )
         for name, schema in data.get("parameters", {}).items()
     }
+    steps = tuple(_step(document, index, parts.get(index)) for index in range(len(data["steps"])))
     return Recipe(
         name=data["name"],
         path=Path(document.file),
@@ -395,9 +396,10 @@ def build(document: Document, parts: Mapping[int, Recipe]) -> Recipe:
         parameters=parameters,
         required=required,
         variables=data.get("variables", {}),
-        steps=tuple(_step(document, index, parts.get(index)) for index in range(len(data["steps"]))),
+        steps=steps,
         outputs=data.get("outputs", {}),
         document=document,
+        by_id={step.id: step for step in reversed(steps)},
     )
 
 

@@ -164,6 +164,8 @@ class Recipe(NamedTuple):
         Values with expressions.
     document : Document
         The text, with the place of everything in it.
+    by_id : Mapping
+        The steps by id.
     """
 
     name: str
@@ -176,6 +178,7 @@ class Recipe(NamedTuple):
     steps: tuple[Step, ...]
     outputs: Mapping[str, Any]
     document: Document
+    by_id: Mapping[str, Step]
 
     def mark(self, *path: str | int) -> Mark:
         """Where the value that the keys and indices lead to is written."""
@@ -187,7 +190,7 @@ class Recipe(NamedTuple):
 
     def step(self, name: str) -> Step | None:
         """The step of that id."""
-        return next((step for step in self.steps if step.id == name), None)
+        return self.by_id.get(name)
 
     def texts(self) -> dict[str, str]:
         """Its own text and its parts', by the names problems use."""

@@ -48,10 +48,13 @@ def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]
     parameters : mapping
         Values of all parameters, from `resolve_parameters`.
     """
+    steps = [step for step in recipe.steps if is_xml(step)]
+    if not steps:
+        return []
     samples = namespace(Scope(recipe, actions), parameters)
     problems: list[Problem] = []
-    for step in recipe.steps:
-        tried = samples.fill_in(step.with_.get("values", {})) if is_xml(step) else None
+    for step in steps:
+        tried = samples.fill_in(step.with_.get("values", {}))
         if tried is not None:
             problems += check_rendered(recipe, step, tried[0], known=tried[1])
     return problems

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import json
 import logging
 import os
@@ -111,7 +110,6 @@ def _child(parent: int, project: Project, task: Task, output: int, messages: int
 
 def _settle(parent: int, output: int, messages: int) -> None:
     """Become a process of its own: group, signals, standard streams, no one else's files."""
-    gc.freeze()  # what the runner made is never garbage here; looking at it would copy its memory
     os.setpgid(0, 0)
     processes.die_with_parent(parent)
     signal.set_wakeup_fd(-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import signal
@@ -164,6 +165,8 @@ def _carry_out(
     for message in shortages(project, selection, request.limits):
         emit({"event": "warning", "message": message})
     _record_begin(journal)
+    gc.freeze()  # what was made up to here stays, also in the steps, which share its memory
+    gc.enable()
     scheduler = Scheduler(project, journal, selection, request.limits, emit, redact)
     with _signals(scheduler.stop) as wakeup:
         report = scheduler.run(wakeup)

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from isce2_recipe import __version__
 from isce2_recipe.cli import main
 from support.runs import QUICK, call, environment, write_recipe
 
+ROOT = Path(__file__).resolve().parents[3]
 RECIPE = """\
 recipe: 1
 name: options
@@ -198,10 +200,15 @@ def test_describe_and_graph_of_a_shipped_recipe(capsys: pytest.CaptureFixture[st
 
 def test_version_and_python_m(tmp_path: Path) -> None:
     done = call("--version", cwd=tmp_path)
-    assert done.stdout == "isce2-recipe, version 0.1.0\n"
+    assert done.stdout == f"isce2-recipe, version {__version__}\n"
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
 
 
-HEAVY = ("numba", "rasterio", "boto3", "numpy", "scipy", "asf_search")
+HEAVY = ("numba", "rasterio", "boto3", "numpy", "scipy", "asf_search", "requests")
+PAIR = [
+    "--reference=S1_136231_IW2_20200604T022312_VV_7C85-BURST",
+    "--secondary=S1_136231_IW2_20200616T022313_VV_5D11-BURST",
+]
 
 
 @pytest.mark.parametrize(
@@ -210,6 +217,8 @@ HEAVY = ("numba", "rasterio", "boto3", "numpy", "scipy", "asf_search")
         ["--help"],
         ["run", "options.yml", "--help"],
         ["plan", "options.yml"],
+        ["plan", "insar_tops_burst", *PAIR],
+        ["run", "insar_tops_burst", *PAIR, "--dry-run"],
         ["lint", "options.yml"],
         ["list"],
     ],

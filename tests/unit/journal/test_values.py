@@ -73,3 +73,9 @@ def test_what_cannot_be_written_is_refused() -> None:
 )
 def test_values_become_what_a_signature_wants(value: Any, annotation: Any, expected: Any) -> None:
     assert coerce(value, annotation, WORK) == expected
+
+
+def test_named_tuples_keep_their_names() -> None:
+    written = encode({"bounds": Bounds(1.0, 2.0, 3.0, 4.0)}, WORK)
+    assert written == {"bounds": {"west": 1.0, "south": 2.0, "east": 3.0, "north": 4.0}}
+    assert coerce(written["bounds"], Bounds, WORK) == Bounds(1.0, 2.0, 3.0, 4.0)

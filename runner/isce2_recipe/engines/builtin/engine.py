@@ -1,4 +1,7 @@
-"""The builtin engine: ISCE2's topsApp steps in Python, by the same names, on the same files."""
+"""The builtin engine: ISCE2's topsApp steps in Python, by the same names, on the same files.
+
+Light to import: a plan asks for the engine's name and version only.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ import warnings
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isce2_recipe import __version__
 from isce2_recipe.engines.base import TOPS_STEPS
-from isce2_recipe.engines.builtin.config import read_config
-from isce2_recipe.engines.builtin.job import Catalog, Job, forget_steps, remember_step, require_previous
-from isce2_recipe.engines.builtin.unwrapping import find as find_unwrapper
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, UsageError
+
+if TYPE_CHECKING:
+    from isce2_recipe.engines.builtin.job import Catalog, Job
 
 Progress = Callable[[float, str], None]
 
@@ -63,6 +67,10 @@ class BuiltinEngine:
         cpus: int,
     ) -> None:
         """Run the steps ``start`` to ``end``; see `isce2_recipe.engines.base.Engine`."""
+        from isce2_recipe.engines.builtin.config import read_config
+        from isce2_recipe.engines.builtin.job import Job, forget_steps, require_previous
+        from isce2_recipe.engines.builtin.unwrapping import find as find_unwrapper
+
         if app != "topsApp":
             raise EngineMissing(
                 f"the builtin engine runs topsApp only, not {app}",
@@ -108,6 +116,8 @@ def _part(progress: Progress, step: str, base: float, share: float) -> Progress:
 
 
 def _run_step(job: Job, step: str) -> None:
+    from isce2_recipe.engines.builtin.job import remember_step
+
     job.progress(0.0, "")
     job.log.info("step %s", step)
     catalog: Catalog = {}
