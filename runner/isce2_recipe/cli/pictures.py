@@ -7,7 +7,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from isce2_recipe.products.quality.writing import summary
 from isce2_recipe.products.reading import Finished
-from isce2_recipe.products.report.views import Scene, View, views
+from isce2_recipe.products.report.scene import Scene
+from isce2_recipe.products.report.views import View, views
 
 if TYPE_CHECKING:
     from rich.console import Console

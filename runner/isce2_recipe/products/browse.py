@@ -1,30 +1,43 @@
-"""Pictures of a product for people: browse image and thumbnail."""
+"""Pictures of a product for people: browse image, thumbnail, overlays for Google Earth."""
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe.products import colours
+from isce2_recipe.products.archive import entry
+from isce2_recipe.products.colours import Picture
 from isce2_recipe.products.rasters import opened
+from isce2_recipe.types import Bounds
 
 _WIDTH = 2048
 _THUMBNAIL = 100
 # Share of the values left out at either end of the colour scale, so that a few outliers do not set it.
 _TAIL_PERCENT = 0.5
 
-# Blue, white, red of equal steps in lightness: displacement has a sign, and this shows it.
-_DIVERGING = (
-    (24, 67, 125),
-    (74, 137, 185),
-    (166, 204, 225),
-    (245, 244, 242),
-    (244, 178, 142),
-    (211, 94, 77),
-    (135, 21, 42),
-)
+_KML = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<kml xmlns="http://www.opengis.net/kml/2.2">
+  <GroundOverlay>
+    <name>{name}</name>
+    <description>{description}</description>
+    <Icon><href>{picture}</href></Icon>
+    <LatLonBox>
+      <north>{box.north!r}</north>
+      <south>{box.south!r}</south>
+      <east>{box.east!r}</east>
+      <west>{box.west!r}</west>
+    </LatLonBox>
+  </GroundOverlay>
+</kml>
+"""
 
 
 def write_browse(unwrapped: Path, prefix: Path) -> list[Path]:
@@ -59,16 +72,60 @@ def _reduced(path: Path) -> NDArray[Any]:
         return np.where(values == dataset.nodata, np.nan, values)
 
 
-def _coloured(values: NDArray[Any]) -> NDArray[np.uint8]:
-    seen = np.isfinite(values)
-    picture = np.zeros((*values.shape, 4), np.uint8)
-    if not seen.any():
-        return picture
-    low, middle, high = np.percentile(values[seen], [_TAIL_PERCENT, 50, 100 - _TAIL_PERCENT])
-    reach = max(high - middle, middle - low) or 1.0
-    position = np.clip((values[seen] - middle) / reach, -1, 1)
-    stops = np.linspace(-1, 1, len(_DIVERGING))
-    for channel, levels in enumerate(zip(*_DIVERGING, strict=True)):
-        picture[seen, channel] = np.round(np.interp(position, stops, levels))
-    picture[seen, 3] = 255
-    return picture
+def _coloured(values: NDArray[Any]) -> Picture:
+    seen = values[np.isfinite(values)]
+    if not seen.size:
+        return np.zeros((*values.shape, 4), np.uint8)
+    low, middle, high = np.percentile(seen, [_TAIL_PERCENT, 50, 100 - _TAIL_PERCENT])
+    return colours.signed_scale(float(max(high - middle, middle - low)), "").paint(values - middle)
+
+
+def write_overlays(amplitude: Path, wrapped: Path, prefix: Path) -> list[Path]:
+    """``PREFIX_amp.kmz`` and ``PREFIX_wrapped_phase.kmz``, which Google Earth lays over the ground.
+
+    Parameters
+    ----------
+    amplitude, wrapped : Path
+        The layers' GeoTIFFs.
+    """
+    values, box = _in_degrees(amplitude, mean=True)
+    levels = colours.decibels(values)
+    grey = colours.grey_scale(levels)
+    text = f"Amplitude of the interferogram, from {grey.low:.0f} (black) to {grey.high:.0f} dB (white)."
+    shown = _write_kmz(prefix, "amp", text, grey.paint(levels), box)
+    values, box = _in_degrees(wrapped, mean=False)
+    text = "Wrapped phase: light at 0, orange on the positive side, dark at pi, blue on the negative side."
+    return [shown, _write_kmz(prefix, "wrapped_phase", text, colours.phase_scale().paint(values), box)]
+
+
+def _in_degrees(path: Path, *, mean: bool) -> tuple[NDArray[Any], Bounds]:
+    """A layer on a grid of longitude and latitude no wider or higher than a picture, NaN for no data."""
+    from rasterio.enums import Resampling
+    from rasterio.vrt import WarpedVRT
+    from rasterio.warp import calculate_default_transform
+
+    with opened(path) as dataset:
+        crs = "EPSG:4326"
+        place = (dataset.crs, crs, dataset.width, dataset.height, *dataset.bounds)
+        _, cols, rows = calculate_default_transform(*place)
+        shrink = max(1.0, cols / _WIDTH, rows / _WIDTH)
+        width, height = max(1, round(cols / shrink)), max(1, round(rows / shrink))
+        transform, _, _ = calculate_default_transform(*place, dst_width=width, dst_height=height)
+        how = Resampling.average if mean and shrink > 1 else Resampling.nearest
+        options = {"crs": crs, "transform": transform, "width": width, "height": height}
+        with WarpedVRT(dataset, resampling=how, **options) as warped:
+            values = warped.read(1)
+            return np.where(values == dataset.nodata, np.nan, values), Bounds(*warped.bounds)
+
+
+def _write_kmz(prefix: Path, layer: str, description: str, picture: Picture, box: Bounds) -> Path:
+    from PIL import Image
+
+    name = f"{prefix.name}_{layer}"
+    path, file = prefix.with_name(f"{name}.kmz"), io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    text = _KML.format(name=escape(name), description=escape(description), picture=f"{name}.png", box=box)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(entry("doc.kml"), text)
+        archive.writestr(entry(f"{name}.png"), file.getvalue())
+    return path

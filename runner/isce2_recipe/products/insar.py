@@ -12,7 +12,7 @@ from isce2_recipe import __version__
 from isce2_recipe.paths import MERGED, PRODUCT_RECORD, TOPS_PROC
 from isce2_recipe.products import parameter_file
 from isce2_recipe.products.archive import write_zip
-from isce2_recipe.products.browse import write_browse
+from isce2_recipe.products.browse import write_browse, write_overlays
 from isce2_recipe.products.grid import MapGrid
 from isce2_recipe.products.grid_choice import COMMON, GridChoice, map_grid
 from isce2_recipe.products.layers import LAYERS, LayerSources, layer_sources, write_layers
@@ -181,6 +181,7 @@ def assemble(
     progress(0.7, "side files")
     write_texts(prefix, grid)
     write_browse(layers["unw_phase"], prefix)
+    write_overlays(layers["amp"], layers["wrapped_phase"], prefix)
     if wanted.record is not None:
         _write_record(prefix, wanted.record)
     write_item(prefix, grid, wanted.acquisition, processing)

@@ -246,16 +246,28 @@ def water_mask(block: Block, _: bool) -> FloatArray:
 def _write_rows(dataset: Any, values: FloatArray, store: GeoTiff, first: int) -> None:
     from rasterio.windows import Window
 
-    empty = 0.0 if store.nodata is None else store.nodata
-    stored = np.where(np.isnan(values), empty, values).astype(store.dtype)
-    dataset.write(stored, 1, window=Window(0, first, *reversed(stored.shape)))
+    window = Window(0, first, *reversed(values.shape))
+    dataset.write(_stored(values, store), 1, window=window)
+    if store.masked:
+        dataset.write_mask(np.isfinite(values), window=window)
+
+
+def _stored(values: FloatArray, store: GeoTiff) -> NDArray[Any]:
+    """Values as the file has them, of which none that was measured looks like no data."""
+    missing = np.isnan(values)
+    stored = np.where(missing, store.nodata or 0.0, values).astype(store.dtype)
+    if store.nodata == 0.0:
+        stored[~missing & (stored == 0)] = np.finfo(stored.dtype).tiny
+    return stored
 
 
 LAYERS = (
     Layer("unw_phase", unwrapped_phase, GeoTiff("float32", 0.0, "radian", "Unwrapped phase", labels=True)),
     Layer("wrapped_phase", wrapped_phase, GeoTiff("float32", 0.0, "radian", "Wrapped phase", labels=True)),
     Layer("corr", coherence, GeoTiff("float32", 0.0, "1", "Coherence")),
-    Layer("conncomp", components, GeoTiff("uint8", 0, "", "Connected component", labels=True)),
+    Layer(
+        "conncomp", components, GeoTiff("uint8", None, "", "Connected component", labels=True, masked=True)
+    ),
     Layer("dem", dem, GeoTiff("float32", DEM_NODATA, "metre", "Height above the WGS 84 ellipsoid")),
     Layer("lv_theta", look_elevation, GeoTiff("float32", 0.0, "radian", "Look vector elevation")),
     Layer(

@@ -13,11 +13,18 @@ from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.parameter_file import RADAR_TIME_FORMAT, RadarWindow
-from isce2_recipe.products.rasters import opened, without_place
+from isce2_recipe.products.rasters import GeoTiff, opened, publish, without_place
 from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.types import Looks
 
 _BLOCK_LOOKED_LINES = 64
+# How each layer is stored; of more than one band, the descriptions of all.
+_STORES = {
+    "wrapped_phase": GeoTiff("complex64", 0.0, "", "Interferogram, unfiltered", labels=True),
+    "lat": GeoTiff("float64", None, "degree", "Latitude", labels=True),
+    "lon": GeoTiff("float64", None, "degree", "Longitude", labels=True),
+    "los": GeoTiff("float32", None, "degree", "Incidence angle; Azimuth angle", labels=True),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +110,12 @@ def write_radar_layers(
         "wrapped_phase": _interferogram(folder, burst, looks, window)[None],
         "lat": _looked(geometry / "lat_01.rdr.vrt", looks, shape),
         "lon": _looked(geometry / "lon_01.rdr.vrt", looks, shape),
-        "los": _looked(geometry / "los_01.rdr.vrt", looks, shape).astype(np.float32),
+        "los": _looked(geometry / "los_01.rdr.vrt", looks, shape),
     }
     paths = []
     for name, values in layers.items():
         paths.append(prefix.with_name(f"{prefix.name}_{name}_rdr.tif"))
-        _write(paths[-1], values)
+        _write(paths[-1], values, _STORES[name])
     return paths
 
 
@@ -143,12 +150,16 @@ def _looked(path: Path, looks: Looks, shape: tuple[int, int]) -> NDArray[np.floa
     return result
 
 
-def _write(path: Path, values: NDArray[Any]) -> None:
+def _write(path: Path, values: NDArray[Any], store: GeoTiff) -> None:
     import rasterio
 
     bands, lines, samples = values.shape
-    predictor = 1 if np.iscomplexobj(values) else 3
-    profile = {"dtype": values.dtype, "count": bands, "height": lines, "width": samples}
-    options = {"driver": "GTiff", "tiled": True, "compress": "DEFLATE", "predictor": predictor}
-    with without_place(), rasterio.open(path, "w", **options, **profile) as dataset:
-        dataset.write(values)
+    profile = {"dtype": store.dtype, "count": bands, "height": lines, "width": samples}
+    scratch = path.with_suffix(".scratch.tif")
+    with without_place(), rasterio.open(scratch, "w", driver="GTiff", tiled=True, **profile) as dataset:
+        dataset.write(values.astype(store.dtype))
+        for band in range(1, bands + 1):
+            dataset.set_band_description(band, store.description.split("; ")[band - 1])
+            if store.unit:
+                dataset.set_band_unit(band, store.unit)
+    publish(scratch, path, store)

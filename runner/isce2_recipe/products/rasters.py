@@ -251,6 +251,8 @@ class GeoTiff:
         Written into the file.
     labels : bool
         Whether the values are names or wrap around, so that overviews must pick one instead of averaging.
+    masked : bool
+        Whether a mask inside the file tells where there is no data, because every value means something.
     """
 
     dtype: str
@@ -258,6 +260,7 @@ class GeoTiff:
     unit: str
     description: str
     labels: bool = False
+    masked: bool = False
 
 
 @contextmanager
@@ -277,7 +280,7 @@ def scratch_raster(path: Path, grid: MapGrid, kind: GeoTiff, tags: Mapping[str, 
         "tiled": True,
         "bigtiff": "if_safer",
     }
-    with rasterio.open(path, "w", **profile) as dataset:
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as dataset:
         dataset.update_tags(**tags)
         dataset.set_band_description(1, kind.description)
         if kind.unit:
@@ -289,13 +292,14 @@ def publish(scratch: Path, path: Path, kind: GeoTiff) -> None:
     """A cloud-optimised, compressed GeoTIFF made of a plain one, which is removed."""
     import rasterio.shutil
 
-    rasterio.shutil.copy(
-        scratch,
-        path,
-        driver="COG",
-        compress="DEFLATE",
-        predictor="YES",
-        blocksize=512,
-        overview_resampling="NEAREST" if kind.labels else "AVERAGE",
-    )
+    with without_place():
+        rasterio.shutil.copy(
+            scratch,
+            path,
+            driver="COG",
+            compress="DEFLATE",
+            predictor="NO" if kind.dtype.startswith("complex") else "YES",
+            blocksize=512,
+            overview_resampling="NEAREST" if kind.labels else "AVERAGE",
+        )
     scratch.unlink()

@@ -13,7 +13,7 @@ from isce2_recipe.alos.scene import AlosScene
 from isce2_recipe.errors import InputError
 from isce2_recipe.products import parameter_file
 from isce2_recipe.products.archive import write_zip
-from isce2_recipe.products.browse import write_browse
+from isce2_recipe.products.browse import write_browse, write_overlays
 from isce2_recipe.products.grid import MapGrid, utm_grid
 from isce2_recipe.products.insar import InsarProduct
 from isce2_recipe.products.layers import LAYERS, Layer, LayerSources, write_layers
@@ -130,6 +130,7 @@ def make_product(
     progress(0.4, "side files")
     parameter_file.write(directory / f"{name}.txt", parameters(ingredients))
     write_browse(layers["unw_phase"], prefix)
+    write_overlays(layers["amp"], layers["wrapped_phase"], prefix)
     values = _readme_values(grid, ingredients, tuple(made))
     write_readme(directory / f"{name}_README.md.txt", ingredients.readme, values)
     progress(0.45, "ISCE2's folders")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import lxml.etree
 import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from rasterio.warp import transform
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.insar import InsarProduct, make_product
@@ -88,8 +91,41 @@ def test_files_of_a_single_burst(single):
     names = {path.name for path in single.directory.iterdir()}
     tiffs = {f"{NAME}_{layer}.tif" for layer in LAYERS + RADAR}
     pictures = {f"{NAME}_unw_phase.png", f"{NAME}_unw_phase_thumb.png"}
+    pictures |= {f"{NAME}_amp.kmz", f"{NAME}_wrapped_phase.kmz"}
     others = {f"{NAME}.txt", f"{NAME}_README.md.txt", f"{NAME}.stac.json"} | pictures
     assert names == tiffs | others
+
+
+def test_every_tiff_is_cloud_optimised(single):
+    from rio_cogeo import cog_validate
+
+    paths = sorted(single.directory.glob("*.tif"))
+    assert len(paths) == len(LAYERS + RADAR)
+    for path in paths:
+        valid, errors, warnings = cog_validate(path, strict=True)
+        assert valid, (path.name, errors, warnings)
+
+
+@pytest.mark.parametrize("layer", ["amp", "wrapped_phase"])
+def test_overlays_lie_where_the_layers_are(single, layer):
+    """The data's box in degrees, from the layer's own pixels, is that of what is not transparent."""
+    with zipfile.ZipFile(single.directory / f"{NAME}_{layer}.kmz") as archive:
+        assert archive.namelist() == ["doc.kml", f"{NAME}_{layer}.png"]
+        overlay = lxml.etree.fromstring(archive.read("doc.kml"))
+        picture = Image.open(io.BytesIO(archive.read(f"{NAME}_{layer}.png")))
+        picture.load()
+    box = {
+        side: float(overlay.findtext(f".//{{http://www.opengis.net/kml/2.2}}{side}"))
+        for side in ("west", "east", "south", "north")
+    }
+    opaque = np.asarray(picture)[..., 3] > 0
+    step = (box["east"] - box["west"]) / opaque.shape[1]
+    shown = np.flatnonzero(opaque.any(axis=0))
+    with rasterio.open(single.layers[layer]) as dataset:
+        rows, cols = np.nonzero(dataset.read(1))
+        longitudes, _ = transform(dataset.crs, "EPSG:4326", *dataset.xy(rows, cols))
+    assert box["west"] + shown[0] * step == pytest.approx(min(longitudes), abs=2 * step)
+    assert box["west"] + (shown[-1] + 1) * step == pytest.approx(max(longitudes), abs=2 * step)
 
 
 def test_many_bursts_have_no_radar_layers(tmp_path, ground):

@@ -10,9 +10,10 @@ import rasterio
 from rasterio.warp import transform as to_other_crs
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.grid import utm_grid
+from isce2_recipe.products.grid import MapGrid, utm_grid
 from isce2_recipe.products.insar import make_product
-from isce2_recipe.products.layers import LAYERS, layer_sources, write_layers
+from isce2_recipe.products.layers import LAYERS, _stored, layer_sources, write_layers
+from isce2_recipe.products.rasters import publish, scratch_raster
 from support.isce_folder import STEP, Ground, ingredients, write_geotiff, write_isce
 
 NAME = "P"
@@ -183,6 +184,49 @@ def test_every_layer_is_a_tiled_compressed_cog_on_one_grid(tmp_path, ground):
     assert grid[0] == 32639
     assert grid[1][2] % 80 == 0
     assert grid[1][5] % 80 == 0
+
+
+def test_overviews_never_mean_phases_or_labels(tmp_path):
+    """Of what is an angle or a name an overview takes one of the pixels below; of amounts the mean."""
+    grid = MapGrid(32639, 80.0, 400_000.0, 3_080_000.0, 1100, 1300)
+    rng = np.random.default_rng(4)
+    for layer in LAYERS:
+        store, scratch, path = layer.store, tmp_path / "plain.tif", tmp_path / f"{layer.name}.tif"
+        values = rng.integers(1, 200, (grid.rows, grid.cols)).astype(store.dtype)
+        with scratch_raster(scratch, grid, store, {}) as dataset:
+            dataset.write(values, 1)
+        publish(scratch, path, store)
+        with rasterio.open(path) as dataset:
+            assert dataset.overviews(1) == [2, 4]
+        with rasterio.open(path, overview_level=0) as dataset:
+            small = dataset.read(1)
+        below = values[:1100, :1300].reshape(550, 2, 650, 2).transpose(0, 2, 1, 3).reshape(550, 650, 4)
+        assert small.shape == (550, 650)
+        if layer.name in ("unw_phase", "wrapped_phase", "conncomp", "lv_phi", "water_mask"):
+            assert (below == small[..., None]).any(axis=-1).all(), layer.name
+        else:
+            np.testing.assert_allclose(small, below.mean(axis=-1), rtol=1e-6)
+
+
+def test_a_zero_that_was_measured_is_no_missing_data():
+    store = next(layer.store for layer in LAYERS if layer.name == "unw_phase")
+    stored = _stored(np.array([[0.0, np.nan, 1.0]], np.float32), store)
+    assert stored[0, 1] == 0.0 == store.nodata
+    assert 0.0 < stored[0, 0] < 1e-30
+    assert stored[0, 2] == 1.0
+
+
+def test_a_label_of_zero_is_told_from_the_outside(tmp_path, ground):
+    ground.layers["component"][40:60, 50:70] = 0
+    path = made(tmp_path, ground)["conncomp"]
+    with rasterio.open(path) as dataset:
+        labels, mask = dataset.read(1), dataset.read_masks(1)
+        assert dataset.nodata is None and dataset.dtypes == ("uint8",)
+    with rasterio.open(path.with_name(path.name.replace("conncomp", "corr"))) as dataset:
+        seen = dataset.read(1) != 0
+    assert ((mask > 0) == seen).all()
+    assert (seen & (labels == 0)).sum() > 20
+    assert not labels[~seen].any()
 
 
 def test_blocks_change_nothing(tmp_path, ground, monkeypatch):

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isce2_recipe.products.report.colours import nice_ticks
+from isce2_recipe.products.colours import nice_ticks
 
 WIDTH, HEIGHT = 560, 270
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 30, 46
 _POINTS = 420
+# Of a histogram's logarithmic axis, at most.
+_DECADES = 5
 
 Points = NDArray[np.floating[Any]]
 
@@ -70,12 +72,20 @@ def lines(name: str, title: str, series: Sequence[Series], x_label: str, y_label
 
 
 def bars(name: str, title: str, series: Sequence[Series], x_label: str, y_label: str) -> str:
-    """Outlined steps of histograms; ``x`` has one edge more than ``y`` has bars."""
-    high = max((float(one.y.max()) for one in series), default=1.0) or 1.0
+    """Outlined steps of histograms on a logarithmic axis, on which rare values show beside common ones.
+
+    ``x`` has one edge more than ``y`` has bars.
+    """
+    counted = np.concatenate([one.y[one.y > 0] for one in series])
+    lowest, highest = (float(counted.min()), float(counted.max())) if counted.size else (0.1, 1.0)
+    high = math.ceil(math.log10(highest) - 1e-9)
+    low = max(min(math.floor(math.log10(lowest)), high - 1), high - _DECADES)
     edges = series[0].x
-    axes = _Axes(float(edges[0]), float(edges[-1]), 0.0, 1.06 * high)
+    axes = _Axes(float(edges[0]), float(edges[-1]), low, high)
     paths = [f'<path class="area {one.style}" d="{_steps(axes, one)}"/>' for one in series]
-    return _chart(name, title, axes, paths, [(one.label, one.style) for one in series], x_label, y_label)
+    keys = [(one.label, one.style) for one in series]
+    decades = [(float(power), f"{10.0**power:g}") for power in range(low, high + 1)]
+    return _chart(name, title, axes, paths, keys, x_label, y_label, decades)
 
 
 def _reduced(x: Points, y: Points) -> tuple[Points, Points]:
@@ -103,11 +113,12 @@ def _path(axes: _Axes, x: Points, y: Points) -> str:
 
 
 def _steps(axes: _Axes, one: Series) -> str:
-    parts = [f"M{axes.x(float(one.x[0])):.1f} {axes.y(0):.1f}"]
+    base = axes.y(axes.low)
+    parts = [f"M{axes.x(float(one.x[0])):.1f} {base:.1f}"]
     for number, value in enumerate(one.y.tolist()):
-        y = axes.y(value)
+        y = axes.y(max(math.log10(value), axes.low)) if value > 0 else base
         parts.append(f"V{y:.1f}H{axes.x(float(one.x[number + 1])):.1f}")
-    return "".join(parts) + f"V{axes.y(0):.1f}Z"
+    return "".join(parts) + f"V{base:.1f}Z"
 
 
 def _chart(
@@ -118,13 +129,14 @@ def _chart(
     keys: Sequence[tuple[str, str]],
     x_label: str,
     y_label: str,
+    y_ticks: Sequence[tuple[float, str]] | None = None,
 ) -> str:
     right, bottom = WIDTH - _RIGHT, HEIGHT - _BOTTOM
     parts = [
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{name}-t">',
         f'<title id="{name}-t">{escape(title)}</title>',
     ]
-    for value, text in nice_ticks(axes.low, axes.high, 5):
+    for value, text in nice_ticks(axes.low, axes.high, 5) if y_ticks is None else y_ticks:
         y = axes.y(value)
         parts.append(f'<path class="rule" d="M{_LEFT} {y:.1f}H{right}"/>')
         parts.append(f'<text x="{_LEFT - 7}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')

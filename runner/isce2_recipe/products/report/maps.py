@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from isce2_recipe.products.colours import Picture, Scale, css, nice_step, nice_ticks
 from isce2_recipe.products.reading import Grid
-from isce2_recipe.products.report.colours import Picture, Scale, css, nice_step, nice_ticks
 from isce2_recipe.products.report.views import View
 
 # Of a map, in SVG units; a large one is twice as wide as a small one and has letters of the same size.
 SMALL, LARGE = 560, 1120
-_LEFT, _TOP, _BOTTOM, _BAR = 58.0, 10.0, 28.0, 108.0
+_LEFT, _TOP, _BOTTOM, _BAR = 70.0, 10.0, 28.0, 108.0
 _TALLEST = 640.0
 _TICKS = 5
 
@@ -59,7 +59,7 @@ def frame(grid: Grid, size: int) -> Frame:
     return Frame(
         width,
         height,
-        _places(line, longitudes, "EW", max(2, int(width / 130))),
+        _places(line, longitudes, "EW", max(2, int(width / 110))),
         _places(line[::-1], latitudes[::-1], "NS", max(2, int(height / 80))),
         (east - west) / 1000.0,
         _convergence(grid, (west + east) / 2, (south + north) / 2),

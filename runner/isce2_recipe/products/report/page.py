@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +13,16 @@ from typing import Any
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.paths import REPORT
+from isce2_recipe.products.colours import number_text
 from isce2_recipe.products.quality.limits import judge
 from isce2_recipe.products.reading import Finished, open_product
 from isce2_recipe.products.report import sections, words
-from isce2_recipe.products.report.colours import number_text
 from isce2_recipe.products.report.locator import locator_svg
 from isce2_recipe.products.report.maps import LARGE, SMALL, corners, frame, map_svg
 from isce2_recipe.products.report.quicklook import write_quicklook
+from isce2_recipe.products.report.scene import Scene, median
 from isce2_recipe.products.report.steps import steps_svg
-from isce2_recipe.products.report.views import Scene, View, truth_views, views
+from isce2_recipe.products.report.views import View, truth_views, views
 
 _TIME = re.compile(r"\d{8}T\d{6}")
 _ORBITS = {"POEORB": "precise", "RESORB": "restituted", "PREORB": "predicted"}
@@ -121,7 +123,7 @@ def _values(
     verdicts = judge(quality, material.limits)
     return {
         "name": product.name,
-        "facts": _facts(product, material.orbits),
+        "facts": _facts(scene, material.orbits),
         "simulated": product.tags.get("INPUTS") == "simulated" or material.truth is not None,
         "quality": quality,
         "hero": {"view": hero, "svg": map_svg(hero, large, LARGE, line)} if wide else None,
@@ -140,8 +142,9 @@ def _values(
     }
 
 
-def _facts(product: Finished, orbits: Sequence[str]) -> list[tuple[str, str]]:
+def _facts(scene: Scene, orbits: Sequence[str]) -> list[tuple[str, str]]:
     """What identifies the interferogram, as terms and values."""
+    product = scene.product
     parameters, tags = product.parameters, product.tags
     reference, secondary = (
         _first_time(parameters.get(f"{which} Granule", "")) for which in ("Reference", "Secondary")
@@ -153,6 +156,7 @@ def _facts(product: Finished, orbits: Sequence[str]) -> list[tuple[str, str]]:
         facts.append(("Time between", f"{round((secondary - reference).total_seconds() / 86400)} days"))
     if "Baseline" in parameters:
         facts.append(("Perpendicular baseline", f"{number_text(float(parameters['Baseline']), 1)} m"))
+    facts += _view_facts(scene)
     direction, heading = parameters.get("Reference Pass Direction"), parameters.get("Heading")
     if direction and heading:
         facts.append(("Pass", f"{direction.lower()}, heading {number_text(float(heading), 1)}°"))
@@ -170,6 +174,21 @@ def _facts(product: Finished, orbits: Sequence[str]) -> list[tuple[str, str]]:
     facts += [
         (label, tags[key]) for key, label in (("ENGINE", "Engine"), ("INPUTS", "Inputs from")) if key in tags
     ]
+    return facts
+
+
+def _view_facts(scene: Scene) -> list[tuple[str, str]]:
+    """From where the satellite looked, and what height turns the phase by a cycle."""
+    if "lv_theta" not in scene.product.layers:
+        return []
+    incidence = math.pi / 2 - median(scene.small("lv_theta", mean=True))
+    facts = [("Incidence angle", f"{number_text(math.degrees(incidence), 1)}°")]
+    parameters = scene.product.parameters
+    baseline_m = float(parameters.get("Baseline", "nan"))
+    range_m = float(parameters.get("Slant range center", "nan"))
+    if baseline_m and math.isfinite(baseline_m * range_m):
+        height_m = scene.product.wavelength_m * range_m * math.sin(incidence) / (2 * abs(baseline_m))
+        facts.insert(0, ("Height of ambiguity", f"{number_text(height_m, 0)} m"))
     return facts
 
 
@@ -239,6 +258,10 @@ def _totals(run: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value in (None, "", [], {}):
+        return "\N{EN DASH}"
     if isinstance(value, list):
         return "\n".join(map(str, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from isce2_recipe.products.colours import nice_step
 from isce2_recipe.products.reading import Grid
-from isce2_recipe.products.report.colours import nice_step
-from isce2_recipe.products.report.views import Scene, View
+from isce2_recipe.products.report.scene import Scene
+from isce2_recipe.products.report.views import View
 
 _MARGIN, _HEAD, _BAR = 24, 64, 150
 _INK, _PAPER, _SHEET = (24, 28, 33), (255, 255, 255), (238, 240, 242)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from isce2_recipe.products.report.charts import Series, bars, lines
-from isce2_recipe.products.report.views import Scene
+from isce2_recipe.products.report.scene import Scene
 
 _BINS = 60
+_SHARE = "% of pixels, logarithmic"
 _AREAS = (("land", "land", "a"), ("water", "water", "b"))
 
 
@@ -78,7 +79,7 @@ def _displacement_chart(scene: Scene) -> dict[str, str] | None:
     return {
         "title": "Displacement on land",
         "caption": "Share of the pixels inside connected components.",
-        "svg": bars("histogram", title, [Series("measured", "a", edges, share)], "cm", "% of pixels"),
+        "svg": bars("histogram", title, [Series("measured", "a", edges, share)], "cm", _SHARE),
     }
 
 
@@ -100,7 +101,7 @@ def _coherence_chart(quality: Mapping[str, Any]) -> dict[str, str] | None:
         "title": "Coherence by land and water",
         "caption": "Share of the pixels of each. The table below has the quantiles.",
         "svg": bars(
-            "coherence-h", "Histograms of coherence on land and on water.", series, "coherence", "% of pixels"
+            "coherence-h", "Histograms of coherence on land and on water.", series, "coherence", _SHARE
         ),
     }
 
@@ -118,7 +119,7 @@ def _error_chart(scene: Scene) -> dict[str, str] | None:
     rms = float(np.sqrt(np.mean(error**2)))
     title = f"Histogram of measured less true displacement; its root mean square is {rms:.2f} mm."
     return {
-        "title": "Measured less true",
-        "caption": "On land, inside connected components.",
-        "svg": bars("error-h", title, [Series("error", "c", edges, share)], "mm", "% of pixels"),
+        "title": "Errors",
+        "caption": "Measured less true displacement on land, inside connected components.",
+        "svg": bars("error-h", title, [Series("error", "c", edges, share)], "mm", _SHARE),
     }

@@ -32,7 +32,8 @@ SEQUENTIAL: tuple[Rgb, ...] = (
     (253, 240, 146),
 )
 GREYS: tuple[Rgb, ...] = ((12, 14, 18), (248, 248, 246))
-TERRAIN: tuple[Rgb, ...] = ((38, 78, 66), (96, 133, 84), (186, 178, 116), (161, 118, 78), (236, 230, 224))
+# Ever lighter with height, so that the order survives any colour vision.
+TERRAIN: tuple[Rgb, ...] = ((34, 74, 70), (84, 118, 84), (152, 146, 96), (202, 182, 142), (242, 238, 230))
 # Colours of labels, apart for most kinds of colour vision (after Okabe and Ito, 2008).
 LABELS: tuple[Rgb, ...] = (
     (0, 158, 115),
@@ -44,19 +45,23 @@ LABELS: tuple[Rgb, ...] = (
     (240, 228, 66),
     (120, 94, 60),
 )
-WATER: Rgb = (160, 190, 214)
-UNCONNECTED: Rgb = (150, 146, 140)
+WATER: Rgb = (186, 207, 224)
+UNCONNECTED: Rgb = (92, 90, 88)
 
 
-def _cycle(count: int = 12) -> tuple[Rgb, ...]:
-    """A circle of hues of one lightness and chroma, in OKLab (Ottosson, 2020)."""
+def _cycle(count: int = 24) -> tuple[Rgb, ...]:
+    """A circle of colours from minus to plus half a turn, in OKLab (Ottosson, 2020).
+
+    Light at zero, dark half a turn away, orange on the positive side, blue on the negative: lightness and
+    the axis from blue to yellow are what all kinds of colour vision have.
+    """
     colours = []
-    for angle in np.linspace(0, 2 * math.pi, count + 1):
-        a, b = 0.115 * math.cos(angle), 0.115 * math.sin(angle)
+    for angle in np.linspace(-math.pi, math.pi, count + 1):
+        light, a, b = 0.70 + 0.21 * math.cos(angle), 0.07 * math.sin(angle), 0.125 * math.sin(angle)
         lms = [
-            (0.74 + 0.3963377774 * a + 0.2158037573 * b) ** 3,
-            (0.74 - 0.1055613458 * a - 0.0638541728 * b) ** 3,
-            (0.74 - 0.0894841775 * a - 1.2914855480 * b) ** 3,
+            (light + 0.3963377774 * a + 0.2158037573 * b) ** 3,
+            (light - 0.1055613458 * a - 0.0638541728 * b) ** 3,
+            (light - 0.0894841775 * a - 1.2914855480 * b) ** 3,
         ]
         linear = (
             4.0767416621 * lms[0] - 3.3077115913 * lms[1] + 0.2309699292 * lms[2],
@@ -109,6 +114,37 @@ class Scale:
             picture[seen, channel] = np.round(np.interp(position, stops, levels))
         picture[seen, 3] = 255
         return picture
+
+
+def phase_scale() -> Scale:
+    """For wrapped phase, radians."""
+    ticks = (
+        (-math.pi, "\N{MINUS SIGN}\N{GREEK SMALL LETTER PI}"),
+        (0.0, "0"),
+        (math.pi, "\N{GREEK SMALL LETTER PI}"),
+    )
+    return Scale(CYCLIC, -math.pi, math.pi, "rad", ticks)
+
+
+def grey_scale(decibels: NDArray[np.floating]) -> Scale:
+    """For amplitudes in decibels, from the darkest two percent to the brightest."""
+    seen = decibels[np.isfinite(decibels)]
+    low, high = (float(value) for value in np.percentile(seen, [2, 98])) if seen.size else (0.0, 1.0)
+    return Scale(GREYS, low, high, "dB", nice_ticks(low, high, 4))
+
+
+def signed_scale(reach: float, unit: str) -> Scale:
+    """For values about zero: blue below, red above."""
+    reach = reach or 1.0
+    return Scale(DIVERGING, -reach, reach, unit, nice_ticks(-reach, reach, 4))
+
+
+def decibels(amplitude: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Amplitudes on a logarithmic scale; NaN where there is nothing."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values: NDArray[np.floating] = 20.0 * np.log10(amplitude)
+    values[~np.isfinite(values)] = np.nan
+    return values
 
 
 def nice_step(span: float, count: int) -> float:

@@ -1,0 +1,185 @@
+"""A product on the pictures' grid: layers made small, cut to the data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.products.rasters import opened
+from isce2_recipe.products.reading import Finished, Grid
+
+Float = NDArray[np.float32]
+
+WIDTH = 1100
+HEIGHT = 1000
+# For finding the part with data; and the margin around it, as a share of its size.
+_COARSE, _MARGIN = 500, 0.04
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A product and the truth, where it is known, on the pictures' grid.
+
+    Attributes
+    ----------
+    product : Finished
+        The product.
+    truth : Path or None
+        GeoTIFF of the true displacement, metres, positive away from the satellite.
+    """
+
+    product: Finished
+    truth: Path | None = None
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The part of the product's grid that holds data, with a margin."""
+        whole = self.product.grid
+        step = max(1, whole.cols // _COARSE, whole.rows // _COARSE)
+        with opened(self.product.layers["corr"]) as dataset:
+            shape = (-(-whole.rows // step), -(-whole.cols // step))
+            values = dataset.read(1, out_shape=shape)
+            seen = np.isfinite(values) & (values != dataset.nodata)
+        if not seen.any():
+            return whole
+        margin = round(_MARGIN * max(seen.any(axis=1).sum(), seen.any(axis=0).sum())) + 1
+        top, bottom = _span_of(seen.any(axis=1), margin, step, whole.rows)
+        left, right = _span_of(seen.any(axis=0), margin, step, whole.cols)
+        return whole.part(top, left, bottom - top, right - left)
+
+    @cached_property
+    def _window(self) -> tuple[int, int, int, int]:
+        """First column and row, columns and rows of `grid` in the product's."""
+        whole, part = self.product.grid, self.grid
+        col = round((part.transform[2] - whole.transform[2]) / whole.transform[0])
+        row = round((part.transform[5] - whole.transform[5]) / whole.transform[4])
+        return col, row, part.cols, part.rows
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the pictures."""
+        shrink = max(1.0, self.grid.cols / WIDTH, self.grid.rows / HEIGHT)
+        return max(1, round(self.grid.rows / shrink)), max(1, round(self.grid.cols / shrink))
+
+    @property
+    def centimetres(self) -> float:
+        """Displacement of a radian."""
+        return 100.0 * self.product.wavelength_m / (4.0 * math.pi)
+
+    def small(self, layer: str, *, mean: bool) -> Float:
+        """A layer at the pictures' size, NaN where there is no data."""
+        from rasterio.enums import Resampling
+        from rasterio.windows import Window
+
+        how = Resampling.average if mean else Resampling.nearest
+        with opened(self.product.layers[layer]) as dataset:
+            window = Window(*self._window)
+            read = dataset.read(1, window=window, out_shape=self.shape, resampling=how)
+            values: Float = read.astype(np.float32)
+            if dataset.nodata is not None:
+                values[values == np.float32(dataset.nodata)] = np.nan
+        return values
+
+    @cached_property
+    def displacement_cm(self) -> Float:
+        """Measured, about its median; positive away from the satellite."""
+        values = self.small("unw_phase", mean=False) * np.float32(self.centimetres)
+        return values - np.float32(median(values))
+
+    @cached_property
+    def true_cm(self) -> Float | None:
+        """True, moved by the one constant that an interferogram leaves open."""
+        if self.truth is None:
+            return None
+        values = self._projected(self.truth) * 100.0
+        both = self.connected & np.isfinite(values)
+        if not both.any():
+            return None
+        return (values + np.median(self.displacement_cm[both] - values[both])).astype(np.float32)
+
+    @cached_property
+    def observed(self) -> NDArray[np.bool_]:
+        """Pixels that both passes saw."""
+        seen: NDArray[np.bool_] = np.isfinite(self.small("corr", mean=False))
+        return seen
+
+    @cached_property
+    def water(self) -> NDArray[np.bool_]:
+        """Pixels that both passes saw, on water."""
+        if "water_mask" not in self.product.layers:
+            return np.zeros(self.shape, np.bool_)
+        wet: NDArray[np.bool_] = self.small("water_mask", mean=False) == 0
+        return self.observed & wet
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """Connected components; one for all where the product has none."""
+        if "conncomp" not in self.product.layers:
+            return np.isfinite(self.displacement_cm).astype(np.int64)
+        return np.nan_to_num(self.small("conncomp", mean=False)).astype(np.int64)
+
+    @cached_property
+    def connected(self) -> NDArray[np.bool_]:
+        """Pixels on land with a phase in a component."""
+        return np.isfinite(self.displacement_cm) & (self.labels > 0) & ~self.water
+
+    @cached_property
+    def light(self) -> Float:
+        """How bright the terrain is, lit from the north-west: one on level ground and where it is unknown."""
+        level = np.ones(self.shape, np.float32)
+        if "dem" not in self.product.layers or min(self.shape) < 2:
+            return level
+        heights = self.small("dem", mean=True)
+        pixel_m = self.grid.pixel_m * self.grid.cols / self.shape[1]
+        south, east = np.gradient(heights, pixel_m)
+        slope = (south + east) / np.sqrt(1 + south**2 + east**2)
+        # So that any terrain shows its shapes, plains as well as mountains.
+        steep = _quantile(np.abs(slope), 95) or 1.0
+        return np.where(np.isfinite(slope), 1 + np.clip(slope / steep, -1, 1), level).astype(np.float32)
+
+    def _projected(self, path: Path) -> NDArray[np.float64]:
+        from affine import Affine
+        from rasterio.warp import Resampling, reproject
+
+        grid = self.grid
+        rows, cols = self.shape
+        a, b, west, d, e, north = grid.transform
+        wide, tall = grid.cols / cols, grid.rows / rows
+        transform = Affine(a * wide, b * tall, west, d * wide, e * tall, north)
+        target = np.full(self.shape, np.nan)
+        with opened(path) as dataset:
+            reproject(
+                dataset.read(1).astype(np.float64),
+                target,
+                src_transform=dataset.transform,
+                src_crs=dataset.crs,
+                src_nodata=np.nan,
+                dst_transform=transform,
+                dst_crs=grid.crs,
+                dst_nodata=np.nan,
+                resampling=Resampling.bilinear,
+            )
+        return target
+
+
+def _span_of(seen: NDArray[np.bool_], margin: int, step: int, size: int) -> tuple[int, int]:
+    """First place with data and the one after the last, with a margin, in full pixels."""
+    places = np.flatnonzero(seen)
+    return max(0, (int(places[0]) - margin) * step), min(size, (int(places[-1]) + 1 + margin) * step)
+
+
+def median(values: NDArray[Any]) -> float:
+    """Of the values there are; zero where there are none."""
+    seen = values[np.isfinite(values)]
+    return float(np.median(seen)) if seen.size else 0.0
+
+
+def _quantile(values: NDArray[Any], percent: float) -> float:
+    seen = values[np.isfinite(values)]
+    return float(np.percentile(seen, percent)) if seen.size else 0.0
