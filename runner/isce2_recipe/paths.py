@@ -44,6 +44,11 @@ REPORT = "report.html"
 
 # Of a product, behind its name.
 PRODUCT_RECORD = "_run.json"
+PRODUCT_RECIPE = "_recipe.yml"
+CRATE = "ro-crate-metadata.json"
+
+# Beside what a source delivered.
+INPUTS = "inputs.json"
 
 # Of this package.
 _PACKAGE = Path(__file__).resolve().parent

@@ -1,49 +1,125 @@
-"""A run made again from its product alone."""
+"""A run made again from its product alone; `test_metadata` does it for every workflow."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import zipfile
+from pathlib import Path
 
 import pytest
 
-from isce2_recipe.cli.again import read_record
 from isce2_recipe.errors import InputError
-from support.main_job import run_job
+from isce2_recipe.products.reruns import changed_inputs, different_files, read_origin
+from support.main_job import REFERENCE, SECONDARY, SMALL
+from support.runs import call
+
+OWN = """\
+recipe: 1
+name: own
+summary: A recipe with a part and a template of its own.
+steps:
+  - id: part
+    uses: parts/burst.yml
+outputs:
+  product: "{{ steps.part.product }}"
+"""
+PRODUCT = "S1_136231_IW2_20200604_20200616_VV_INT80_ABCD"
+RECORD = {
+    "isce2_recipe": "0.0.9",
+    "recipe": "tiny",
+    "source": "simulated",
+    "engine": None,
+    "parameters": {},
+    "files": {},
+    "inputs": [],
+}
+TINY = """\
+recipe: 1
+name: tiny
+summary: Checks a pair.
+steps:
+  - id: pair
+    uses: sentinel1.check_pair
+    with: {{reference: [{}], secondary: [{}]}}
+outputs:
+  product: "{{{{ steps.pair.polarization }}}}"
+"""
+
+
+def write_product(folder: Path, text: str = TINY.format(REFERENCE, SECONDARY), **changes: object) -> Path:
+    product = folder / PRODUCT
+    product.mkdir(parents=True)
+    (product / f"{PRODUCT}_run.json").write_text(json.dumps(RECORD | changes))
+    (product / f"{PRODUCT}_recipe.yml").write_text(text)
+    return product
+
+
+def test_a_plan_tells_what_would_be_done_and_that_another_version_made_it(tmp_path):
+    product = write_product(tmp_path)
+    done = call("rerun", product, "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pair" in done.stdout
+    assert f"warning: {PRODUCT} was made by isce2-recipe 0.0.9, this is " in done.stderr
+    assert (tmp_path / f"rerun_{PRODUCT}" / "tiny.yml").is_file()
+
+
+def test_parts_and_templates_of_one_s_own_come_along(tmp_path):
+    part = TINY.format(REFERENCE, SECONDARY).replace("name: tiny", "name: burst")
+    files = {"parts/burst.yml": part, "templates/a.txt.j2": "a"}
+    product = write_product(tmp_path, OWN, recipe="own", files=files)
+    done = call("rerun", product, "--dry-run", "--workdir", "w", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "part/pair" in done.stdout
+    assert (tmp_path / "w" / "templates" / "a.txt.j2").read_text() == "a"
+
+
+@pytest.mark.parametrize("place", ["../evil.yml", "/tmp/evil.yml", "parts/../../evil.yml"])
+def test_nothing_is_written_outside_the_work_directory(tmp_path, place):
+    product = write_product(tmp_path, files={place: "x"})
+    done = call("rerun", product, "--workdir", "w", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "outside its own folder" in done.stderr
+    assert not (tmp_path / "evil.yml").exists()
 
 
 @pytest.mark.slow
-def test_the_archive_alone_makes_the_same_archive(tmp_path):
-    first = run_job(tmp_path / "first", "--grid-pixel", "100", "--bucket-prefix", "somewhere/else")
-    assert first.code == 0, first.said
-    archive = first.product.with_name(f"{first.product.name}.zip")
-    name, record = read_record(archive)
-    assert (name, record) == read_record(first.product)
-    assert record["parameters"]["grid_pixel"] == 100
-    # Where a product is sent to is no part of it.
-    assert not [key for key in record["parameters"] if key.startswith(("bucket", "publish"))]
-    done = subprocess.run(
-        [sys.executable, "-m", "isce2_recipe", "rerun", str(archive), "--workdir", "again"],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        timeout=600,
-    )
+def test_other_inputs_and_what_changed_are_told(tmp_path):
+    words = ("--reference", REFERENCE, "--secondary", SECONDARY, "--engine", "builtin", "--source", SMALL)
+    done = call("run", "insar_tops_burst", *words, "--workdir", "w", cwd=tmp_path, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    again = tmp_path / "again" / "package" / archive.name
-    assert again.read_bytes() == archive.read_bytes()
+    [product] = (path for path in (tmp_path / "w" / "package").iterdir() if path.is_dir())
+    other = ("--source", f"{SMALL},seed=7", "--workdir", "again")
+    done = call("rerun", product, *other, cwd=tmp_path, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"warning: not the product's own inputs: {REFERENCE}.tiff" in done.stderr
+    assert f"the product made again differs from {product} in " in done.stdout
+    assert "_unw_phase.tif" in done.stdout
 
 
 def test_what_is_no_product_is_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
-        read_record(tmp_path / "nothing")
+        read_origin(tmp_path / "nothing")
     with pytest.raises(InputError, match="holds no record"):
-        read_record(tmp_path)
+        read_origin(tmp_path)
     (tmp_path / "x.zip").write_text("no zip")
     with pytest.raises(InputError, match="neither a product's folder nor its zip"):
-        read_record(tmp_path / "x.zip")
+        read_origin(tmp_path / "x.zip")
     (tmp_path / "S1_run.json").write_text(json.dumps({"recipe": "a"}))
-    with pytest.raises(InputError, match=r"S1_run.json in .* cannot be read"):
-        read_record(tmp_path)
+    with pytest.raises(InputError, match=r"S1_run.json or S1_recipe.yml in .* cannot be read"):
+        read_origin(tmp_path)
+
+
+def test_folder_and_archive_tell_the_same(tmp_path):
+    product = write_product(tmp_path / "one")
+    archive = tmp_path / f"{PRODUCT}.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        for path in product.iterdir():
+            opened.write(path, f"{PRODUCT}/{path.name}")
+    assert read_origin(archive) == read_origin(product)
+    assert different_files(archive, product) == []
+    changed = write_product(tmp_path / "two", source="asf")
+    assert different_files(archive, changed) == ["_run.json"]
+    file = {"kind": "dem", "of": "dem.tif", "name": "dem.tif", "size": 1, "sha256": "00"}
+    one = read_origin(write_product(tmp_path / "three", inputs=[file]))
+    other = read_origin(write_product(tmp_path / "four", inputs=[file | {"sha256": "01"}]))
+    assert (changed_inputs(one, other), changed_inputs(one, one)) == (["dem.tif"], [])

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
 from support.runs import call
+from support.stripmap_isce2 import stand_in
 
 pytestmark = pytest.mark.slow
 
-TESTS = Path(__file__).parents[1]
 OLDER, NEWER = "ALPSRP156121200", "ALPSRP162831200"
 NAME = f"{OLDER}x{NEWER}"
-
-
-def stand_in(folder: Path) -> dict[str, str]:
-    """The environment of a machine whose ISCE2 is `support.stripmap_app`."""
-    for name in ("topsApp.py", "stripmapApp.py"):
-        script = folder / name
-        script.write_text(
-            f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(TESTS)!r})\n"
-            "from support.stripmap_app import main\nmain(*sys.argv[1:])\n"
-        )
-        script.chmod(0o755)
-    path = os.pathsep.join([str(folder), os.environ["PATH"]])
-    return {"PATH": path, "ISCE_HOME": "", "CONDA_PREFIX": ""}
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from isce2_recipe.products.facts import Processing
 from isce2_recipe.products.grid_choice import GridChoice
 from isce2_recipe.products.insar import Ingredients
-from isce2_recipe.products.parameter_file import Processing
 from isce2_recipe.products.readme import template_text
 from isce2_recipe.sar.annotation import BurstGeometry, RangePolynomial, Weighting
 from isce2_recipe.types import Looks

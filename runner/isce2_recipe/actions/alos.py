@@ -12,7 +12,9 @@ from isce2_recipe import __version__
 from isce2_recipe.actions.base import Context, Read, action, names_in, nothing
 from isce2_recipe.alos import pairs
 from isce2_recipe.errors import EngineMissing, InputError
-from isce2_recipe.products.package import Product
+from isce2_recipe.inputs import look, write_inputs
+from isce2_recipe.paths import INPUTS
+from isce2_recipe.products.package import Product, went_in
 from isce2_recipe.sources.base import AlosRecord, refuse_antimeridian
 from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.types import AlosName, Bounds, Looks
@@ -117,15 +119,18 @@ class Scene:
         Signal data of HH, and leader.
     polarizations : list of str
         Channels that the scene has.
+    inputs : Path
+        What came, file by file.
     """
 
     folder: Path
     image: Path
     leader: Path
     polarizations: list[str]
+    inputs: Path
 
 
-@action("alos.fetch_scene", version=1, uses=("source",), takes=_scenes)
+@action("alos.fetch_scene", version=2, uses=("source",), takes=_scenes)
 def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> Scene:
     """Fetch a scene and unpack it; of its channels HH is the one to process."""
     from isce2_recipe.alos.archive import unpack
@@ -147,7 +152,8 @@ def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> Scene:
     if str(found.name) != scene:
         raise InputError(f"{archive.name} holds {found.name}, not {scene}", hint="fetch the scene again")
     ctx.log.info("%s: %s %s, %d pulses", scene, found.mode, "+".join(found.polarizations), found.lines)
-    return Scene(folder, found.image, found.leader, list(found.polarizations))
+    inputs = write_inputs(ctx.out / INPUTS, look("scene", [folder], scene))
+    return Scene(folder, found.image, found.leader, list(found.polarizations), inputs)
 
 
 @dataclass(frozen=True)
@@ -219,7 +225,7 @@ def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> lis
     return [__version__, readme_template(templates, read)]
 
 
-@action("alos.package", version=1, uses=("source", "engine"), fingerprint=_texts, takes=nothing)
+@action("alos.package", version=2, uses=("source", "engine"), fingerprint=_texts, takes=nothing)
 def package(
     ctx: Context,
     *,
@@ -232,6 +238,8 @@ def package(
     filter_strength: float = 0.5,
     split_spectrum: bool = True,
     unwrapper: str = "snaphu",
+    granules: list[Path] | None = None,
+    record: dict[str, Any] | None = None,
 ) -> Product:
     """Package what stripmapApp made: its folders, and maps as of other products.
 
@@ -251,6 +259,10 @@ def package(
         Whether the ionosphere was estimated.
     unwrapper : str
         ISCE2's name of the unwrapper.
+    granules : list of Path, optional
+        What the steps that fetched them noted of the scenes' files.
+    record : dict, optional
+        What makes the run again, ``run.record``; the product carries it along.
     """
     from isce2_recipe.alos.scene import read_scene
     from isce2_recipe.products import stripmap
@@ -268,6 +280,8 @@ def package(
         engine=f"{ctx.engine.name} {ctx.engine.version()}",
         source=ctx.source.name,
         readme=stripmap.readme_template(ctx.templates),
+        inputs=went_in(granules, dem=[dem], water_mask=[water_mask]),
+        record=record,
     )
     ctx.log.info("packaging %s", ingredients.name)
     made = stripmap.make_product(ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from isce2_recipe import paths
 from isce2_recipe.actions.base import Context, action, nothing
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.package import Product, texts
+from isce2_recipe.products.package import Product, texts, went_in
 from isce2_recipe.types import Bounds, Looks
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
     return Geocoded(ctx.out)
 
 
-@action("merge.package", version=1, uses=("source",), fingerprint=texts, takes=nothing)
+@action("merge.package", version=2, uses=("source",), fingerprint=texts, takes=nothing)
 def package(
     ctx: Context,
     *,
@@ -239,9 +239,9 @@ def package(
         ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's old name of merged products.
     """
     from isce2_recipe.products import names
+    from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.merged import MergedIngredients, make_merged_product
-    from isce2_recipe.products.parameter_file import Processing
     from isce2_recipe.products.readme import template_text
     from isce2_recipe.sar.burst_grid import burst_slot
 
@@ -272,8 +272,20 @@ def package(
         source=ctx.source.name,
         readme=template_text(ctx.templates),
         grid=choice,
+        inputs=went_in(product=_files(found), dem=[dem], water_mask=[water_mask]),
         record=record,
     )
     made = make_merged_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
     browse = made.directory / f"{name}_unw_phase.png"
     return Product(name, made.directory, made.zip, made.layers, browse)
+
+
+def _files(products: list[BurstProduct]) -> list[Path]:
+    """What is read of burst products."""
+    from isce2_recipe.products.burst_products import RADAR_LAYERS
+
+    return [
+        file
+        for product in products
+        for file in (product.folder / f"{product.name}.txt", *map(product.layer, RADAR_LAYERS))
+    ]

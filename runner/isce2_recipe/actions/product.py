@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from isce2_recipe.actions.base import Context, action, nothing
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.package import Product, texts
+from isce2_recipe.products.package import Product, texts, went_in
 from isce2_recipe.types import Bounds, BurstName, Looks
 
 
-@action("product.insar_tops", version=1, uses=("source", "engine"), fingerprint=texts, takes=nothing)
+@action("product.insar_tops", version=2, uses=("source", "engine"), fingerprint=texts, takes=nothing)
 def insar_tops(
     ctx: Context,
     *,
@@ -30,6 +30,8 @@ def insar_tops(
     unwrapper: str = "snaphu_mcf",
     grid: dict[str, Any] | None = None,
     grid_like: Path | None = None,
+    granules: list[Path] | None = None,
+    orbits: list[Path] | None = None,
     record: dict[str, Any] | None = None,
     parameters: dict[str, Any] | None = None,
     name_style: Literal["auto", "multi_burst", "legacy"] = "auto",
@@ -59,6 +61,10 @@ def insar_tops(
         Which pixels: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see `GridChoice`.
     grid_like : Path, optional
         A raster whose pixels to take instead.
+    granules : list of Path, optional
+        What the steps that fetched them noted of the granules' files.
+    orbits : list of Path, optional
+        Orbit files.
     record : dict, optional
         What makes the run again, ``run.record``; the product carries it along.
     parameters : dict, optional
@@ -74,10 +80,10 @@ def insar_tops(
     InputError
         If a file is missing or does not fit the others.
     """
+    from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.insar import Ingredients, make_product
     from isce2_recipe.products.names import identifier
-    from isce2_recipe.products.parameter_file import Processing
     from isce2_recipe.products.readme import template_text
 
     window = Looks.parse(looks)
@@ -96,6 +102,7 @@ def insar_tops(
         source=ctx.source.name,
         readme=template_text(ctx.templates),
         grid=choice,
+        inputs=went_in(granules, orbits=orbits, dem=[dem], water_mask=[water_mask]),
         record=record,
     )
     id4 = identifier(

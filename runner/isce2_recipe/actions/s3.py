@@ -8,6 +8,7 @@ from typing import Any
 
 from isce2_recipe.actions.base import Context, action
 from isce2_recipe.errors import InputError
+from isce2_recipe.paths import CRATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,8 @@ def _put(ctx: Context, client: Any, path: Path, bucket: str, key: str) -> str:
 
 
 def _files(directory: Path) -> list[Path]:
-    found = sorted(path for path in directory.rglob("*") if path.is_file())
+    # The crate describes the folder as a whole, under a name that all products share: it is in the archive.
+    found = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != CRATE)
     if not found:
         raise InputError(
             f"there is nothing to upload in {directory}", hint="run the step that makes the product"

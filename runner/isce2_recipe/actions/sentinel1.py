@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.actions.base import Context, action, names_in
 from isce2_recipe.errors import InputError
+from isce2_recipe.inputs import look, write_inputs
+from isce2_recipe.paths import INPUTS
 from isce2_recipe.sentinel1 import pairs
 from isce2_recipe.types import Bounds, BurstName
 
@@ -143,13 +145,16 @@ class Safes:
         In order of time.
     ipf_version : str
         Version of ESA's processor that made them.
+    inputs : Path
+        What came of each burst, file by file.
     """
 
     safes: list[Path]
     ipf_version: str
+    inputs: Path
 
 
-@action("sentinel1.fetch_safes", version=1, uses=("source",), takes=_bursts)
+@action("sentinel1.fetch_safes", version=2, uses=("source",), takes=_bursts)
 def fetch_safes(ctx: Context, *, catalog: Path, granules: list[str]) -> Safes:
     """Fetch bursts of one pass and write SAFE folders of them, annotation cut to the bursts."""
     import shutil
@@ -169,6 +174,11 @@ def fetch_safes(ctx: Context, *, catalog: Path, granules: list[str]) -> Safes:
         for name, found, record in zip(names, files, wanted, strict=True)
     }
     safes = [write_safe([inputs[name] for name in group], ctx.out) for group in group_bursts(names)]
+    came = [
+        file
+        for name, found in zip(names, files, strict=True)
+        for file in look("burst", (found.tiff, found.metadata), str(name))
+    ]
     shutil.rmtree(downloads)
     versions = sorted({safe.ipf_version for safe in safes})
     if len(versions) > 1:
@@ -176,7 +186,7 @@ def fetch_safes(ctx: Context, *, catalog: Path, granules: list[str]) -> Safes:
             f"the bursts were made by different versions of ESA's processor: {', '.join(versions)}",
             hint="ISCE2 cannot join them; process them in separate runs",
         )
-    return Safes([safe.path for safe in safes], versions[0])
+    return Safes([safe.path for safe in safes], versions[0], write_inputs(ctx.out / INPUTS, came))
 
 
 def _record_of(records: dict[str, BurstRecord], name: BurstName) -> BurstRecord:

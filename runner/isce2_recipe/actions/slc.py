@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.actions.base import Context, action, names_in, nothing
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.package import Product, texts
+from isce2_recipe.inputs import look, write_inputs
+from isce2_recipe.paths import INPUTS
+from isce2_recipe.products.package import Product, texts, went_in
 from isce2_recipe.sentinel1 import slc_pairs
 from isce2_recipe.sources.base import SlcRecord, refuse_antimeridian
 from isce2_recipe.sources.catalog import read_catalog, write_catalog
@@ -122,12 +124,15 @@ class Safe:
     ----------
     safe : Path
         The folder: manifest, annotation and measurement of the wanted swaths.
+    inputs : Path
+        What it is made of, file by file.
     """
 
     safe: Path
+    inputs: Path
 
 
-@action("slc.fetch", version=1, uses=("source",), takes=_granules)
+@action("slc.fetch", version=2, uses=("source",), takes=_granules)
 def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swaths: list[int]) -> Safe:
     """Fetch an SLC and keep of it the wanted swaths in the wanted polarization."""
     from isce2_recipe.sentinel1.archive import unpack_slc
@@ -154,10 +159,10 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
         lambda done, text: ctx.progress(0.8 + 0.2 * done, text),
     )
     shutil.rmtree(downloads)
-    return Safe(safe)
+    return Safe(safe, write_inputs(ctx.out / INPUTS, look("slc", [safe], granule)))
 
 
-@action("slc.package", version=1, uses=("source", "engine"), fingerprint=texts, takes=nothing)
+@action("slc.package", version=2, uses=("source", "engine"), fingerprint=texts, takes=nothing)
 def package(
     ctx: Context,
     *,
@@ -175,6 +180,8 @@ def package(
     unwrapper: str,
     grid: dict[str, Any] | None = None,
     grid_like: Path | None = None,
+    granules: list[Path] | None = None,
+    orbits: list[Path] | None = None,
     record: dict[str, Any] | None = None,
     name_style: str = "multi_burst",
 ) -> Product:
@@ -194,14 +201,18 @@ def package(
         Which pixels: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see `GridChoice`.
     grid_like : Path, optional
         A raster whose pixels to take instead.
+    granules : list of Path, optional
+        What the steps that fetched them noted of the granules' files.
+    orbits : list of Path, optional
+        Orbit files.
     record : dict, optional
         What makes the run again, ``run.record``; the product carries it along.
     name_style : str
         ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's old name of such products.
     """
+    from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.insar import Ingredients, make_product
-    from isce2_recipe.products.parameter_file import Processing
     from isce2_recipe.products.readme import template_text
     from isce2_recipe.sentinel1.slc_bursts import common_bursts
 
@@ -237,6 +248,7 @@ def package(
         source=ctx.source.name,
         readme=template_text(ctx.templates),
         grid=choice,
+        inputs=went_in(granules, orbits=orbits, dem=[dem], water_mask=[water_mask]),
         record=record,
         radar_layers=False,
     )

@@ -2,39 +2,70 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import click
 
-from isce2_recipe.errors import InputError
-from isce2_recipe.paths import PRODUCT_RECORD
+from isce2_recipe import __version__
+from isce2_recipe.errors import EXIT_OK, InputError
 
 
 @click.command("rerun", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("product", type=click.Path(path_type=Path))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def rerun_command(product: Path, options: tuple[str, ...]) -> int:
-    """Run again what made PRODUCT, a folder or its zip archive.
+    """Run again what made PRODUCT, a folder or its zip archive, and compare what comes of it.
 
     Recipe, parameters, source and engine are those of the product. Further OPTIONS are those of run and
-    decide over the product's, for example --engine isce2 or --looks 10x2.
+    decide over the product's, for example --engine isce2, --looks 10x2 or --source directory:/another/place.
     """
     from isce2_recipe.cli.app import run_command_line
-    from isce2_recipe.recipe.document import dump
+    from isce2_recipe.products.reruns import read_origin
 
-    name, record = read_record(product)
-    workdir = _option(options, "--workdir") or f"rerun_{name}"
-    folder = Path.cwd() / workdir
-    folder.mkdir(parents=True, exist_ok=True)
-    recipe = folder / f"{record['recipe']}.yml"
-    recipe.write_text(dump(record["document"]), encoding="utf-8")
+    origin = read_origin(product)
+    record = origin.record
+    if record["isce2_recipe"] != __version__:
+        made = f"{origin.name} was made by isce2-recipe {record['isce2_recipe']}"
+        click.echo(f"warning: {made}, this is {__version__}", err=True)
+    workdir = _option(options, "--workdir") or f"rerun_{origin.name}"
+    folder = Path.cwd() / Path(workdir).expanduser()
+    recipe = _unpack(folder, {**origin.files, f"{record['recipe']}.yml": origin.recipe}, record["recipe"])
     words = ["run", str(recipe), "--source", record["source"]]
     words += ["--engine", record["engine"]] if record["engine"] else []
     words += [] if _option(options, "--workdir") else ["--workdir", str(folder)]
-    return run_command_line([*words, *options])
+    code = run_command_line([*words, *options])
+    if code == EXIT_OK and "--dry-run" not in options:
+        _compare(product, folder)
+    return code
+
+
+def _unpack(folder: Path, files: dict[str, str], name: str) -> Path:
+    """Write the recipe with all that is its own; nothing leaves the folder."""
+    home = folder.resolve()
+    for place, text in files.items():
+        target = (home / place).resolve()
+        if not target.is_relative_to(home):
+            raise InputError(
+                f"the product's recipe uses {place}, outside its own folder",
+                hint="unpack its _run.json by hand, and put that file where it belongs",
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    return folder / f"{name}.yml"
+
+
+def _compare(product: Path, workdir: Path) -> None:
+    """Say whether inputs and outputs are those of the product."""
+    from isce2_recipe.products.reading import product_of_run
+    from isce2_recipe.products.reruns import changed_inputs, different_files, read_origin
+
+    again = product_of_run(workdir)
+    inputs = changed_inputs(read_origin(product), read_origin(again))
+    if inputs:
+        click.echo(f"warning: not the product's own inputs: {', '.join(inputs)}", err=True)
+    differ = different_files(product, again)
+    what = f"differs from {product} in {', '.join(differ)}" if differ else f"is {product}, byte for byte"
+    click.echo(f"the product made again {what}")
 
 
 def _option(words: tuple[str, ...], name: str) -> str | None:
@@ -45,50 +76,3 @@ def _option(words: tuple[str, ...], name: str) -> str | None:
         if word.startswith(f"{name}="):
             return word.partition("=")[2]
     return None
-
-
-def read_record(product: Path) -> tuple[str, dict[str, Any]]:
-    """A product's name and the record of its run.
-
-    Raises
-    ------
-    InputError
-        If there is no such product, or it carries no record.
-    """
-    text, name = _archived(product) if product.is_file() else _unpacked(product)
-    try:
-        record = json.loads(text)
-        complete = {"recipe", "source", "engine", "document"} <= record.keys()
-    except (ValueError, AttributeError):
-        complete = False
-    if not complete:
-        raise InputError(
-            f"{name}{PRODUCT_RECORD} in {product} cannot be read", hint="take the product's archive"
-        )
-    return name, record
-
-
-def _unpacked(folder: Path) -> tuple[str, str]:
-    found = sorted(folder.glob(f"*{PRODUCT_RECORD}"))
-    if len(found) != 1:
-        raise _no_record(folder)
-    return found[0].read_text(encoding="utf-8"), found[0].name.removesuffix(PRODUCT_RECORD)
-
-
-def _archived(path: Path) -> tuple[str, str]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            found = [name for name in archive.namelist() if name.endswith(PRODUCT_RECORD)]
-            if len(found) != 1:
-                raise _no_record(path)
-            name = found[0].rpartition("/")[2].removesuffix(PRODUCT_RECORD)
-            return archive.read(found[0]).decode(), name
-    except zipfile.BadZipFile:
-        raise InputError(f"{path} is neither a product's folder nor its zip archive") from None
-
-
-def _no_record(path: Path) -> InputError:
-    there = "holds no record of a run" if path.exists() else "does not exist"
-    return InputError(
-        f"{path} {there}", hint=f"give the folder or archive of a product that has a file ...{PRODUCT_RECORD}"
-    )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe.model import Recipe
 
 if TYPE_CHECKING:
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 FACT = "run.record"
 # Actions that look at parameters of others without making anything.
 _NO_PART = ("preflight.",)
+_TEMPLATE = "*.j2"
 
 
 def record(project: Project) -> dict[str, Any]:
@@ -32,7 +36,44 @@ def record(project: Project) -> dict[str, Any]:
         "engine": project.engine.name if engine_used else None,
         "parameters": shown,
         "document": resolved(recipe, shown),
+        "files": own_files(recipe, project.templates),
     }
+
+
+def own_files(recipe: Recipe, templates: Sequence[Path]) -> dict[str, str]:
+    """Texts of the parts and templates that do not come with the package, by their places beside the recipe.
+
+    Parameters
+    ----------
+    templates : sequence of Path
+        Folders of templates, the first found counting; the last are those shipped.
+    """
+    return _own_parts(recipe, "") | _own_templates(templates)
+
+
+def _own_parts(recipe: Recipe, folder: str) -> dict[str, str]:
+    shipped = data_folder("recipes").resolve()
+    found: dict[str, str] = {}
+    for step in recipe.steps:
+        part = step.part
+        if part is None or part.path.resolve().is_relative_to(shipped):
+            continue
+        place = posixpath.normpath(posixpath.join(folder, step.uses))
+        found |= {place: part.document.text} | _own_parts(part, posixpath.dirname(place))
+    return found
+
+
+def _own_templates(templates: Sequence[Path]) -> dict[str, str]:
+    *own, shipped = templates
+    found: dict[str, str] = {}
+    for folder in own:
+        if folder.resolve() == shipped.resolve() or not folder.is_dir():
+            continue
+        # Of the recipe's own folder the files beside it, of folders of templates all.
+        for file in sorted(folder.glob(_TEMPLATE) if folder == own[-1] else folder.rglob(_TEMPLATE)):
+            place = f"templates/{file.relative_to(folder).as_posix()}"
+            found.setdefault(place, file.read_text(encoding="utf-8"))
+    return found
 
 
 def _used(recipe: Recipe, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isce2_recipe import __version__
-from isce2_recipe.paths import MERGED, PRODUCT_RECORD, TOPS_PROC
+from isce2_recipe.inputs import InputFile
+from isce2_recipe.paths import MERGED, TOPS_PROC
 from isce2_recipe.products import parameter_file
 from isce2_recipe.products.archive import write_zip
-from isce2_recipe.products.browse import write_browse, write_overlays
-from isce2_recipe.products.grid import MapGrid
+from isce2_recipe.products.facts import SENTINEL1, Facts, Processing, tags
 from isce2_recipe.products.grid_choice import COMMON, GridChoice, map_grid
 from isce2_recipe.products.layers import LAYERS, LayerSources, layer_sources, write_layers
 from isce2_recipe.products.names import pixel_size_m
-from isce2_recipe.products.parameter_file import Processing
 from isce2_recipe.products.radar import radar_window, write_radar_layers
-from isce2_recipe.products.readme import write_readme
-from isce2_recipe.products.stac import Acquisition, write_item
+from isce2_recipe.products.side_files import write_side_files
 from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.sentinel1.slc_bursts import number_of
 
@@ -51,6 +47,8 @@ class Ingredients:
         Whether a product of one burst carries layers in radar geometry, from which bursts are merged.
     grid : GridChoice
         Pixels of the map.
+    inputs : tuple of InputFile
+        What the source delivered.
     record : mapping, optional
         What makes the run again, as JSON.
     """
@@ -68,6 +66,7 @@ class Ingredients:
     readme: str
     radar_layers: bool = True
     grid: GridChoice = COMMON
+    inputs: tuple[InputFile, ...] = ()
     record: Mapping[str, Any] | None = None
 
 
@@ -90,27 +89,27 @@ class InsarProduct:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What decides over the layers beside their sources.
+    """What decides over a product beside its sources.
 
     Attributes
     ----------
-    processing : Processing
-        How the interferogram was made.
+    facts : Facts
+        What it is of and how it came to be.
     grid : GridChoice
         Pixels of the map.
     bursts : sequence of (number, swath)
         ESA's numbers of what it is made of.
-    acquisition : Acquisition
-        What catalogues are told.
-    record : mapping, optional
-        What makes the run again, as JSON.
+    counted : int or str
+        How many bursts its readers are told of; ``all`` for whole SLCs.
+    readme : str
+        Template of the README.
     """
 
-    processing: Processing
+    facts: Facts
     grid: GridChoice
     bursts: Sequence[tuple[int, int]]
-    acquisition: Acquisition
-    record: Mapping[str, Any] | None = None
+    counted: int | str
+    readme: str
 
 
 def make_product(
@@ -128,20 +127,24 @@ def make_product(
     InputError
         If one of the ingredients is missing or does not fit the others.
     """
-
-    def write_texts(prefix: Path, grid: MapGrid) -> None:
-        radar = _write_radar(prefix, ingredients)
-        _write_parameters(prefix, ingredients, radar)
-        readme = prefix.with_name(f"{name}_README.md.txt")
-        write_readme(readme, ingredients.readme, _readme_values(name, grid, ingredients))
-
     sources = layer_sources(ingredients.folder / MERGED, ingredients.dem, ingredients.water_mask)
-    tags = _tags(name, ingredients)
-    bursts = [(number_of(burst), burst.swath) for burst in ingredients.reference_bursts]
+    bursts = ingredients.reference_bursts
     wanted = Wanted(
-        ingredients.processing, ingredients.grid, bursts, _acquisition(ingredients), ingredients.record
+        _facts(ingredients),
+        ingredients.grid,
+        [(number_of(burst), burst.swath) for burst in bursts],
+        len(bursts) if ingredients.radar_layers else "all",
+        ingredients.readme,
     )
-    return assemble(name, out, sources, wanted, tags, write_texts, threads, progress)
+    return assemble(
+        name,
+        out,
+        sources,
+        wanted,
+        threads=threads,
+        progress=progress,
+        write_more=lambda prefix: _write_radar(prefix, ingredients),
+    )
 
 
 def assemble(
@@ -149,124 +152,88 @@ def assemble(
     out: Path,
     sources: LayerSources,
     wanted: Wanted,
-    tags: Mapping[str, str],
-    write_texts: Callable[[Path, MapGrid], None],
+    *,
     threads: int,
     progress: Callable[[float, str], None],
+    write_more: Callable[[Path], Mapping[str, object]] = lambda _: {},
 ) -> InsarProduct:
     """Layers, texts, pictures and archive of the product ``NAME`` in the folder ``out``.
 
     Parameters
     ----------
-    tags : mapping
-        Metadata that every layer carries.
-    write_texts : callable
-        Writes whatever else belongs into the product, given the path that its files' names begin with and
-        the layers' grid.
+    write_more : callable
+        Writes whatever else belongs into the product, given the path that its files' names begin with, and
+        returns what the parameter file tells of it.
     """
     directory = out / name
     directory.mkdir()
     prefix = directory / name
-    processing = wanted.processing
+    processing = wanted.facts.processing
     grid = map_grid(wanted.grid, pixel_size_m(processing.looks), sources.unwrapped.bounds, wanted.bursts)
     layers = write_layers(
         sources,
         grid,
         prefix,
         mask_water=processing.water_masked,
-        tags=tags,
+        tags=tags(name, wanted.facts),
         threads=threads,
         progress=lambda fraction, text: progress(0.7 * fraction, text),
     )
     progress(0.7, "side files")
-    write_texts(prefix, grid)
-    write_browse(layers["unw_phase"], prefix)
-    write_overlays(layers["amp"], layers["wrapped_phase"], prefix)
-    if wanted.record is not None:
-        _write_record(prefix, wanted.record)
-    write_item(prefix, grid, wanted.acquisition, processing)
+    more = write_more(prefix)
+    shown = {
+        "bursts": wanted.counted,
+        "projection": grid.title,
+        "layers": {layer.name: layer.store for layer in LAYERS},
+    }
+    write_side_files(prefix, grid, wanted.facts, readme=wanted.readme, shown=shown, more=more)
     progress(0.9, "archive")
     return InsarProduct(directory, write_zip(directory), layers)
 
 
-def _write_record(prefix: Path, record: Mapping[str, Any]) -> None:
-    """What ``isce2-recipe rerun`` reads."""
-    told = {"isce2_recipe": __version__, **record}
-    path = prefix.with_name(f"{prefix.name}{PRODUCT_RECORD}")
-    path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def _first(bursts: Sequence[BurstGeometry]) -> BurstGeometry:
+    """The earliest burst of the lowest swath."""
+    return min(bursts, key=lambda burst: (burst.swath, burst.start))
 
 
-def _acquisition(ingredients: Ingredients) -> Acquisition:
-    first = parameter_file.first_burst(ingredients.reference_bursts)
-    other = parameter_file.first_burst(ingredients.secondary_bursts)
-    return Acquisition(
-        platform=first.platform,
+def _facts(ingredients: Ingredients) -> Facts:
+    first, other = _first(ingredients.reference_bursts), _first(ingredients.secondary_bursts)
+    return Facts(
+        mission=SENTINEL1,
+        platform=f"sentinel-{first.platform[1:].lower()}",
+        mode="IW",
         polarization=first.polarization,
+        direction=first.direction.upper(),
         relative_orbit=first.relative_orbit,
-        absolute_orbit=first.absolute_orbit,
-        direction=first.direction,
+        reference_orbit=first.absolute_orbit,
+        secondary_orbit=other.absolute_orbit,
         reference_start=first.start,
         secondary_start=other.start,
+        time_of_day_s=parameter_file.seconds_of_day(first.start),
+        wavelength_m=first.wavelength_m,
         baseline_m=parameter_file.perpendicular_baseline_m(ingredients.folder / TOPS_PROC),
-        mid_range_m=(first.near_range_m + first.far_range_m) / 2,
         heading_deg=first.heading_deg,
+        height_m=parameter_file.SPACECRAFT_HEIGHT_M,
+        earth_radius_m=parameter_file.EARTH_RADIUS_M,
+        near_range_m=first.near_range_m,
+        center_range_m=(first.near_range_m + first.far_range_m) / 2,
+        far_range_m=first.far_range_m,
         reference=ingredients.reference,
         secondary=ingredients.secondary,
+        processing=ingredients.processing,
         engine=ingredients.engine,
         source=ingredients.source,
+        inputs=ingredients.inputs,
+        record=ingredients.record,
     )
 
 
-def _tags(name: str, ingredients: Ingredients) -> dict[str, str]:
-    return {
-        "PRODUCT": name,
-        "SOFTWARE": f"isce2-recipe {__version__}",
-        "ENGINE": ingredients.engine,
-        "INPUTS": ingredients.source,
-        "REFERENCE": " ".join(ingredients.reference),
-        "SECONDARY": " ".join(ingredients.secondary),
-    }
-
-
-def _write_radar(prefix: Path, ingredients: Ingredients) -> parameter_file.RadarWindow | None:
-    """Radar-geometry layers, of single bursts only."""
+def _write_radar(prefix: Path, ingredients: Ingredients) -> Mapping[str, object]:
+    """Radar-geometry layers, of single bursts only, and what the parameter file tells of them."""
     if len(ingredients.reference_bursts) != 1 or not ingredients.radar_layers:
-        return None
+        return {}
     burst = ingredients.reference_bursts[0]
     looks = ingredients.processing.looks
     window = radar_window(ingredients.folder, burst, looks)
     write_radar_layers(ingredients.folder, burst, looks, window, prefix)
-    return window
-
-
-def _write_parameters(
-    prefix: Path, ingredients: Ingredients, radar: parameter_file.RadarWindow | None
-) -> None:
-    pairs = parameter_file.lines(
-        reference=ingredients.reference,
-        secondary=ingredients.secondary,
-        reference_bursts=ingredients.reference_bursts,
-        secondary_bursts=ingredients.secondary_bursts,
-        baseline_m=parameter_file.perpendicular_baseline_m(ingredients.folder / TOPS_PROC),
-        processing=ingredients.processing,
-        radar=radar,
-    )
-    parameter_file.write(prefix.with_name(f"{prefix.name}.txt"), pairs)
-
-
-def _readme_values(name: str, grid: MapGrid, ingredients: Ingredients) -> dict[str, object]:
-    first = parameter_file.first_burst(ingredients.reference_bursts)
-    return {
-        "name": name,
-        "version": __version__,
-        "engine": ingredients.engine,
-        "source": ingredients.source,
-        "reference": ingredients.reference,
-        "secondary": ingredients.secondary,
-        "first": first,
-        "bursts": len(ingredients.reference_bursts) if ingredients.radar_layers else "all",
-        "projection": grid.title,
-        "grid": grid,
-        "processing": ingredients.processing,
-        "layers": {layer.name: layer.store for layer in LAYERS},
-    }
+    return parameter_file.radar_pairs(window)

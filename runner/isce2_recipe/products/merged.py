@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe import __version__
+from isce2_recipe.inputs import InputFile
 from isce2_recipe.paths import MERGED
-from isce2_recipe.products import parameter_file
 from isce2_recipe.products.agreement import WAVELENGTH_M
 from isce2_recipe.products.burst_products import BurstProduct
-from isce2_recipe.products.grid import MapGrid
+from isce2_recipe.products.facts import SENTINEL1, Facts, Processing
 from isce2_recipe.products.grid_choice import COMMON, GridChoice
 from isce2_recipe.products.insar import InsarProduct, Wanted, assemble
-from isce2_recipe.products.layers import LAYERS, layer_sources
-from isce2_recipe.products.parameter_file import Processing
-from isce2_recipe.products.readme import write_readme
-from isce2_recipe.products.stac import Acquisition
+from isce2_recipe.products.layers import layer_sources
 
-_RADAR_KEYS = ("Radar ", "Multilook ")
+_ENGINE = f"builtin {__version__}"
+"""Merging is the builtin engine's, whatever made the products."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +43,8 @@ class MergedIngredients:
         Template of the README.
     grid : GridChoice
         Pixels of the map.
+    inputs : tuple of InputFile
+        What it was made of.
     record : mapping, optional
         What makes the run again, as JSON.
     """
@@ -59,18 +58,8 @@ class MergedIngredients:
     source: str
     readme: str
     grid: GridChoice = COMMON
+    inputs: tuple[InputFile, ...] = ()
     record: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """What the README says of the acquisition."""
-
-    direction: str
-    relative_orbit: int
-    polarization: str
-    wavelength_m: float
-    start: datetime
 
 
 def make_merged_product(
@@ -88,96 +77,47 @@ def make_merged_product(
     InputError
         If one of the ingredients is missing or does not fit the others.
     """
-
-    def write_texts(prefix: Path, grid: MapGrid) -> None:
-        parameter_file.write(prefix.with_name(f"{name}.txt"), merged_lines(ingredients))
-        readme = prefix.with_name(f"{name}_README.md.txt")
-        write_readme(readme, ingredients.readme, _readme_values(name, grid, ingredients))
-
+    products = ingredients.products
     sources = layer_sources(ingredients.folder / MERGED, ingredients.dem, ingredients.water_mask)
-    tags = {
-        "PRODUCT": name,
-        "SOFTWARE": f"isce2-recipe {__version__}",
-        "ENGINE": "merge",
-        "INPUTS": " ".join(product.name for product in ingredients.products),
-        "REFERENCE": " ".join(str(product.reference) for product in ingredients.products),
-        "SECONDARY": " ".join(str(product.secondary) for product in ingredients.products),
-    }
-    bursts = [(product.reference.relative_burst, product.reference.swath) for product in ingredients.products]
-    wanted = Wanted(
-        ingredients.processing, ingredients.grid, bursts, _acquisition(ingredients), ingredients.record
-    )
-    return assemble(name, out, sources, wanted, tags, write_texts, threads, progress)
+    bursts = [(product.reference.relative_burst, product.reference.swath) for product in products]
+    wanted = Wanted(merged_facts(ingredients), ingredients.grid, bursts, len(products), ingredients.readme)
+    return assemble(name, out, sources, wanted, threads=threads, progress=progress)
 
 
-def _acquisition(ingredients: MergedIngredients) -> Acquisition:
-    values = dict(merged_lines(ingredients))
-    first = ingredients.products[0]
-    return Acquisition(
-        platform="",
-        polarization=first.reference.polarization,
-        relative_orbit=ingredients.relative_orbit,
-        absolute_orbit=int(values["Reference Orbit Number"]),
-        direction=values["Reference Pass Direction"],
-        reference_start=min(product.reference.start for product in ingredients.products),
-        secondary_start=min(product.secondary.start for product in ingredients.products),
-        baseline_m=float(values["Baseline"]),
-        mid_range_m=float(values["Slant range center"]),
-        heading_deg=float(values["Heading"]),
-        reference=[str(product.reference) for product in ingredients.products],
-        secondary=[str(product.secondary) for product in ingredients.products],
-        engine="isce2-recipe",
-        source=ingredients.source,
-    )
+def merged_facts(ingredients: MergedIngredients) -> Facts:
+    """Those of the first product but for what merging changed; the far range is that of the whole image.
 
-
-def merged_lines(ingredients: MergedIngredients) -> list[tuple[str, str]]:
-    """Keys and values of the parameter file: those of the first product but for what merging changed.
-
-    The first is the lowest swath's earliest, as everywhere; the far range is that of the whole image.
+    The first is the lowest swath's earliest, as everywhere.
     """
-    products, processing = ingredients.products, ingredients.processing
-    values = dict(products[0].parameters)
+    products = ingredients.products
+    first, told = products[0], products[0].parameters
     near = min(product.near_range_m for product in products)
-    far = max(float(product.parameters.get("Slant range far", "nan")) for product in products)
-    changed = {
-        "Reference Granule": _list([product.reference for product in products]),
-        "Secondary Granule": _list([product.secondary for product in products]),
-        "Slant range near": near,
-        "Slant range center": (near + far) / 2,
-        "Slant range far": far,
-        "INSAR phase filter": "yes" if processing.filter_strength > 0 else "no",
-        "Phase filter parameter": processing.filter_strength,
-        "Unwrapping type": processing.unwrapper,
-        "Water mask": "yes" if processing.water_masked else "no",
-    }
-    kept = {key: text for key, text in values.items() if key and not key.startswith(_RADAR_KEYS)}
-    return [(key, str(changed.get(key, text))) for key, text in kept.items()]
-
-
-def _list(names: Sequence[object]) -> str:
-    return ", ".join(map(str, names))
-
-
-def _readme_values(name: str, grid: MapGrid, ingredients: MergedIngredients) -> dict[str, object]:
-    first = ingredients.products[0]
-    return {
-        "name": name,
-        "version": __version__,
-        "engine": "merge of burst products",
-        "source": ingredients.source,
-        "reference": tuple(str(product.reference) for product in ingredients.products),
-        "secondary": tuple(str(product.secondary) for product in ingredients.products),
-        "first": _Scene(
-            first.parameters.get("Reference Pass Direction", ""),
-            ingredients.relative_orbit,
-            first.reference.polarization,
-            WAVELENGTH_M,
-            first.reference.start,
-        ),
-        "bursts": len(ingredients.products),
-        "projection": grid.title,
-        "grid": grid,
-        "processing": ingredients.processing,
-        "layers": {layer.name: layer.store for layer in LAYERS},
-    }
+    far = max(float(product.parameters["Slant range far"]) for product in products)
+    return Facts(
+        mission=SENTINEL1,
+        platform="",
+        mode="IW",
+        polarization=first.reference.polarization,
+        direction=told["Reference Pass Direction"],
+        relative_orbit=ingredients.relative_orbit,
+        reference_orbit=int(told["Reference Orbit Number"]),
+        secondary_orbit=int(told["Secondary Orbit Number"]),
+        reference_start=first.start,
+        secondary_start=first.secondary.start,
+        time_of_day_s=float(told["UTC time"]),
+        wavelength_m=WAVELENGTH_M,
+        baseline_m=float(told["Baseline"]),
+        heading_deg=float(told["Heading"]),
+        height_m=float(told["Spacecraft height"]),
+        earth_radius_m=float(told["Earth radius at nadir"]),
+        near_range_m=near,
+        center_range_m=(near + far) / 2,
+        far_range_m=far,
+        reference=tuple(str(product.reference) for product in products),
+        secondary=tuple(str(product.secondary) for product in products),
+        processing=ingredients.processing,
+        engine=_ENGINE,
+        source=ingredients.source,
+        inputs=ingredients.inputs,
+        record=ingredients.record,
+    )

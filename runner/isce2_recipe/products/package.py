@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe import __version__
+from isce2_recipe.inputs import InputFile, look, read_inputs
 
 Read = Callable[[Path], str | None]
 
@@ -35,6 +37,21 @@ class Product:
     zip: Path
     layers: dict[str, Path]
     browse: Path
+
+
+def went_in(granules: Sequence[Path] | None = None, **files: Sequence[Path] | None) -> tuple[InputFile, ...]:
+    """All that a product was made of.
+
+    Parameters
+    ----------
+    granules : sequence of Path, optional
+        What was noted of granules when they were fetched.
+    **files : sequence of Path
+        Further files by their kind.
+    """
+    noted = read_inputs(granules or ())
+    more = (look(kind.rstrip("s").replace("_", " "), paths or ()) for kind, paths in files.items())
+    return (*noted, *chain.from_iterable(more))
 
 
 def texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:

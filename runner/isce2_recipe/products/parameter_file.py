@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.sar.annotation import BurstGeometry
-from isce2_recipe.types import Looks
+from isce2_recipe.products.facts import Facts
 
 # What HyP3 writes for every Sentinel-1 product, whatever the orbit; MintPy reads both.
-_SPACECRAFT_HEIGHT_M = 693000.0
-_EARTH_RADIUS_M = 6337286.638938101
+SPACECRAFT_HEIGHT_M = 693000.0
+EARTH_RADIUS_M = 6337286.638938101
 
 # Of the key "Radar sensing stop".
 RADAR_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%f"
 
 _BASELINE = re.compile(r"<IW-(\d)_Bperp_at_midrange_for_first_common_burst>\s*([^<\s]+)\s*<")
-
-
-@dataclass(frozen=True, slots=True)
-class Processing:
-    """How the interferogram was made.
-
-    Attributes
-    ----------
-    looks : Looks
-        Multilooking window.
-    filter_strength : float
-        Exponent of the Goldstein filter, 0 for none.
-    unwrapper : str
-        ISCE2's name of it.
-    water_masked : bool
-        Whether water was left out of the unwrapping.
-    """
-
-    looks: Looks
-    filter_strength: float
-    unwrapper: str
-    water_masked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,47 +74,27 @@ def perpendicular_baseline_m(topsproc: Path) -> float:
     return found[0][1]
 
 
-def lines(
-    *,
-    reference: Sequence[str],
-    secondary: Sequence[str],
-    reference_bursts: Sequence[BurstGeometry],
-    secondary_bursts: Sequence[BurstGeometry],
-    baseline_m: float,
-    processing: Processing,
-    radar: RadarWindow | None = None,
-) -> list[tuple[str, str]]:
-    """Keys and values in order.
+def lines(facts: Facts, more: Mapping[str, object] | None = None) -> list[tuple[str, str]]:
+    """Keys and values in order: HyP3's, and what else there is to say.
 
     Orbit, time, heading and ranges are those of the reference's earliest burst of its lowest swath.
-
-    Parameters
-    ----------
-    reference, secondary : sequence of str
-        Granule names.
-    reference_bursts, secondary_bursts : sequence of BurstGeometry
-        At least one each.
-    radar : RadarWindow, optional
-        Of a single-burst product.
     """
-    first = first_burst(reference_bursts)
-    other = first_burst(secondary_bursts)
-    far = first.far_range_m
+    processing = facts.processing
     pairs = {
-        "Reference Granule": ", ".join(reference),
-        "Secondary Granule": ", ".join(secondary),
-        "Reference Pass Direction": first.direction.upper(),
-        "Reference Orbit Number": first.absolute_orbit,
-        "Secondary Pass Direction": other.direction.upper(),
-        "Secondary Orbit Number": other.absolute_orbit,
-        "Baseline": baseline_m,
-        "UTC time": _seconds_of_day(first),
-        "Heading": first.heading_deg,
-        "Spacecraft height": _SPACECRAFT_HEIGHT_M,
-        "Earth radius at nadir": _EARTH_RADIUS_M,
-        "Slant range near": first.near_range_m,
-        "Slant range center": (first.near_range_m + far) / 2,
-        "Slant range far": far,
+        "Reference Granule": ", ".join(facts.reference),
+        "Secondary Granule": ", ".join(facts.secondary),
+        "Reference Pass Direction": facts.direction,
+        "Reference Orbit Number": facts.reference_orbit,
+        "Secondary Pass Direction": facts.direction,
+        "Secondary Orbit Number": facts.secondary_orbit,
+        "Baseline": facts.baseline_m,
+        "UTC time": facts.time_of_day_s,
+        "Heading": facts.heading_deg,
+        "Spacecraft height": facts.height_m,
+        "Earth radius at nadir": facts.earth_radius_m,
+        "Slant range near": facts.near_range_m,
+        "Slant range center": facts.center_range_m,
+        "Slant range far": facts.far_range_m,
         "Range looks": processing.looks.range,
         "Azimuth looks": processing.looks.azimuth,
         "INSAR phase filter": _yes(processing.filter_strength > 0),
@@ -148,7 +106,8 @@ def lines(
         "Unwrapping type": processing.unwrapper,
         "Speckle filter": "yes",
         "Water mask": _yes(processing.water_masked),
-    } | ({} if radar is None else _radar_pairs(radar))
+        **(more or {}),
+    }
     return [(key, str(value)) for key, value in pairs.items()]
 
 
@@ -157,21 +116,17 @@ def write(path: Path, pairs: Sequence[tuple[str, str]]) -> None:
     path.write_text("".join(f"{key}: {value}\n" for key, value in pairs), encoding="utf-8")
 
 
-def first_burst(bursts: Sequence[BurstGeometry]) -> BurstGeometry:
-    """The earliest burst of the lowest swath."""
-    return min(bursts, key=lambda burst: (burst.swath, burst.start))
-
-
-def _seconds_of_day(burst: BurstGeometry) -> float:
-    midnight = burst.start.replace(hour=0, minute=0, second=0, microsecond=0)
-    return (burst.start - midnight).total_seconds()
+def seconds_of_day(when: datetime) -> float:
+    """Time since midnight."""
+    return (when - when.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
 
 
 def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _radar_pairs(radar: RadarWindow) -> dict[str, object]:
+def radar_pairs(radar: RadarWindow) -> dict[str, object]:
+    """What the parameter file says of them."""
     return {
         "Radar n lines": radar.lines,
         "Radar n samples": radar.samples,

@@ -153,7 +153,7 @@ def open_product(path: Path) -> Finished:
 
 def _folder(path: Path) -> Path:
     if (path / RUN_RECORD).is_file():
-        return _of_run(path)
+        return product_of_run(path)
     if path.suffix == ".zip" and path.with_suffix("").is_dir():
         return path.with_suffix("")
     if path.is_file() and path.suffix != ".zip":
@@ -167,8 +167,14 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _of_run(workdir: Path) -> Path:
-    """Folder of a run's product."""
+def product_of_run(workdir: Path) -> Path:
+    """Folder of a run's product.
+
+    Raises
+    ------
+    InputError
+        If it has none.
+    """
     outputs = json.loads((workdir / RUN_RECORD).read_text(encoding="utf-8")).get("outputs", {})
     product = outputs.get("product")
     if isinstance(product, dict):

@@ -6,12 +6,9 @@ Fields are those of STAC 1.1 (https://github.com/radiantearth/stac-spec) and of 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,11 +16,9 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from isce2_recipe import __version__
-from isce2_recipe.products.agreement import WAVELENGTH_M
-from isce2_recipe.products.grid import MapGrid
-from isce2_recipe.products.layers import LAYERS
-from isce2_recipe.products.parameter_file import Processing
+from isce2_recipe.products.contents import ProductFile, contents
+from isce2_recipe.products.facts import Facts, utc
+from isce2_recipe.products.grid import METRES_A_DEGREE, MapGrid
 from isce2_recipe.products.rasters import opened
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
 
@@ -40,19 +35,11 @@ _VERSIONS = {
     "view": "v1.0.0",
 }
 _EXTENSIONS = [f"https://stac-extensions.github.io/{name}/{v}/schema.json" for name, v in _VERSIONS.items()]
-_GRANULES = "https://cmr.earthdata.nasa.gov/search/granules.umm_json?provider=ASF&readable_granule_name="
 _DEM = "https://doi.org/10.5270/ESA-c5d3d65"  # Copernicus DEM
-_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-_MEDIA = {
-    ".tif": _COG,
-    ".png": "image/png",
-    ".txt": "text/plain",
-    ".json": "application/json",
-    ".kmz": "application/vnd.google-earth.kmz",
-}
 _ROLES = {
     "unw_phase": ["data", "phase", "unwrapped_phase"],
     "wrapped_phase": ["data", "phase"],
+    "wrapped_phase_rdr": ["data", "phase"],
     "corr": ["data", "coherence"],
     "amp": ["data", "amplitude"],
     "conncomp": ["data", "labels"],
@@ -61,54 +48,15 @@ _ROLES = {
     "lv_phi": ["data", "azimuth"],
     "water_mask": ["data", "mask", "water-mask"],
 }
+_PICTURES = (".png", ".kmz")
+_METADATA = (".json", ".txt", ".yml", ".xml", ".vrt")
+# NumPy's names of types where STAC has others.
+_TYPES = {"complex64": "cfloat32", "complex128": "cfloat64"}
 _MULTIHASH_SHA256 = "1220"  # the code of SHA-256 and its length of 32 bytes
 _PREVIEW = 256  # pixels along the longer side from which the footprint is taken
 
 
-@dataclass(frozen=True, slots=True)
-class Acquisition:
-    """What an interferogram was made of.
-
-    Attributes
-    ----------
-    platform : str
-        ``S1A`` to ``S1D``; empty where it is not known.
-    polarization : str
-    relative_orbit, absolute_orbit : int
-        Of the reference.
-    direction : str
-        ASCENDING or DESCENDING.
-    reference_start, secondary_start : datetime
-        UTC of the first bursts.
-    baseline_m : float
-        Perpendicular.
-    mid_range_m : float
-        Slant range in the middle.
-    heading_deg : float
-        Of the flight, clockwise from north.
-    reference, secondary : sequence of str
-        Granule names.
-    engine, source : str
-        What computed, and where the inputs came from.
-    """
-
-    platform: str
-    polarization: str
-    relative_orbit: int
-    absolute_orbit: int
-    direction: str
-    reference_start: datetime
-    secondary_start: datetime
-    baseline_m: float
-    mid_range_m: float
-    heading_deg: float
-    reference: Sequence[str]
-    secondary: Sequence[str]
-    engine: str
-    source: str
-
-
-def write_item(prefix: Path, grid: MapGrid, acquisition: Acquisition, processing: Processing) -> Path:
+def write_item(prefix: Path, grid: MapGrid, facts: Facts) -> Path:
     """Write ``PREFIX.stac.json`` about all files that lie beside it.
 
     Parameters
@@ -120,7 +68,6 @@ def write_item(prefix: Path, grid: MapGrid, acquisition: Acquisition, processing
     """
     path = prefix.with_name(f"{prefix.name}{SUFFIX}")
     preview = _Preview.of(prefix)
-    properties = _properties(acquisition, processing, grid, preview)
     item = {
         "type": "Feature",
         "stac_version": "1.1.0",
@@ -128,9 +75,9 @@ def write_item(prefix: Path, grid: MapGrid, acquisition: Acquisition, processing
         "id": prefix.name,
         "geometry": {"type": "Polygon", "coordinates": [preview.ring]},
         "bbox": preview.bbox,
-        "properties": properties,
-        "links": _links(acquisition),
-        "assets": _assets(prefix, grid),
+        "properties": _properties(facts, grid, preview),
+        "links": _links(facts),
+        "assets": {file.key: _asset(file) for file in contents(prefix, but=(path.name,))},
     }
     path.write_text(json.dumps(item, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
@@ -184,68 +131,56 @@ def _ring(places: NDArray[np.float64], crs: Any) -> list[list[float]]:
     return [*ring, ring[0]]
 
 
-def _properties(
-    acquisition: Acquisition, processing: Processing, grid: MapGrid, preview: _Preview
-) -> dict[str, Any]:
-    first, second = _time(acquisition.reference_start), _time(acquisition.secondary_start)
+def _properties(facts: Facts, grid: MapGrid, preview: _Preview) -> dict[str, Any]:
+    mission, incidence = facts.mission, preview.incidence_deg
     return {
-        "title": "Interferogram of Sentinel-1",
+        "title": f"Interferogram of {mission.name}",
         "datetime": None,
-        "start_datetime": first,
-        "end_datetime": second,
-        **({"platform": f"sentinel-1{acquisition.platform[2:].lower()}"} if acquisition.platform else {}),
-        "constellation": "sentinel-1",
-        "instruments": ["c-sar"],
+        "start_datetime": utc(facts.reference_start),
+        "end_datetime": utc(facts.secondary_start),
+        **({"platform": facts.platform} if facts.platform else {}),
+        "constellation": mission.constellation,
+        "instruments": [mission.instrument],
         "gsd": round(grid.ground_pixel_m, 3),
-        **_sar(acquisition, processing),
-        **_insar(acquisition, preview.incidence_deg),
-        "sat:orbit_state": acquisition.direction.lower(),
-        "sat:relative_orbit": acquisition.relative_orbit,
-        "sat:absolute_orbit": acquisition.absolute_orbit,
-        **({} if preview.incidence_deg is None else {"view:incidence_angle": preview.incidence_deg}),
-        # Sentinel-1 looks to the right of its flight; from the ground it is seen in the opposite direction.
-        "view:azimuth": round((acquisition.heading_deg + 270.0) % 360.0, 3),
+        **_sar(facts),
+        **_insar(facts, incidence),
+        "sat:orbit_state": facts.direction.lower(),
+        **({} if facts.relative_orbit is None else {"sat:relative_orbit": facts.relative_orbit}),
+        "sat:absolute_orbit": facts.reference_orbit,
+        **({} if incidence is None else {"view:incidence_angle": incidence}),
+        # The satellites look to the right of their flight; from the ground they are seen the opposite way.
+        "view:azimuth": round((facts.heading_deg + 270.0) % 360.0, 3),
         **_projection(grid),
-        **_processing(acquisition, processing),
+        **_processing(facts),
     }
 
 
-def _time(when: datetime) -> str:
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _sar(acquisition: Acquisition, processing: Processing) -> dict[str, Any]:
+def _sar(facts: Facts) -> dict[str, Any]:
     return {
-        "sar:instrument_mode": "IW",
-        "sar:frequency_band": "C",
-        "sar:center_frequency": round(SPEED_OF_LIGHT_M_S / WAVELENGTH_M / 1e9, 9),
-        "sar:polarizations": [acquisition.polarization],
+        "sar:instrument_mode": facts.mode,
+        "sar:frequency_band": facts.mission.band,
+        "sar:center_frequency": round(SPEED_OF_LIGHT_M_S / facts.wavelength_m / 1e9, 9),
+        "sar:polarizations": [facts.polarization],
         "sar:product_type": "INSAR",
-        "sar:looks_range": processing.looks.range,
-        "sar:looks_azimuth": processing.looks.azimuth,
+        "sar:looks_range": facts.processing.looks.range,
+        "sar:looks_azimuth": facts.processing.looks.azimuth,
         "sar:observation_direction": "right",
     }
 
 
-def _insar(acquisition: Acquisition, incidence_deg: float | None) -> dict[str, Any]:
-    days = (acquisition.secondary_start - acquisition.reference_start).total_seconds() / 86400.0
+def _insar(facts: Facts, incidence_deg: float | None) -> dict[str, Any]:
     found = {
-        "insar:reference_datetime": _time(acquisition.reference_start),
-        "insar:secondary_datetime": _time(acquisition.secondary_start),
-        "insar:temporal_baseline": round(days, 3),
-        "insar:perpendicular_baseline": round(acquisition.baseline_m, 3),
+        "insar:reference_datetime": utc(facts.reference_start),
+        "insar:secondary_datetime": utc(facts.secondary_start),
+        "insar:temporal_baseline": round(facts.days, 6),
+        "insar:perpendicular_baseline": facts.baseline_m,
         "insar:processing_dem": _DEM,
         "insar:geocoding_dem": _DEM,
     }
-    if incidence_deg is not None and abs(acquisition.baseline_m) > 1e-3:
+    if incidence_deg is not None and abs(facts.baseline_m) > 1e-3:
         # The height that makes one more fringe.
-        height = (
-            WAVELENGTH_M
-            * acquisition.mid_range_m
-            * math.sin(math.radians(incidence_deg))
-            / (2.0 * acquisition.baseline_m)
-        )
-        found["insar:height_of_ambiguity"] = round(height, 3)
+        across_m = facts.center_range_m * math.sin(math.radians(incidence_deg))
+        found["insar:height_of_ambiguity"] = round(facts.wavelength_m * across_m / 2 / facts.baseline_m, 3)
     return found
 
 
@@ -259,8 +194,8 @@ def _projection(grid: MapGrid) -> dict[str, Any]:
     }
 
 
-def _processing(acquisition: Acquisition, processing: Processing) -> dict[str, Any]:
-    name, _, version = acquisition.engine.partition(" ")
+def _processing(facts: Facts) -> dict[str, Any]:
+    processing = facts.processing
     steps = [
         f"{processing.looks} looks",
         f"Goldstein filter {processing.filter_strength:g}",
@@ -268,65 +203,72 @@ def _processing(acquisition: Acquisition, processing: Processing) -> dict[str, A
         *(["water left out before unwrapping"] if processing.water_masked else []),
         "geocoded",
     ]
-    origin = " of simulated data" if acquisition.source == "simulated" else ""
+    origin = " of simulated data" if facts.simulated else ""
     return {
         "processing:level": "L3",
         "processing:lineage": f"Interferogram{origin}: {', '.join(steps)}.",
-        "processing:software": {"isce2-recipe": __version__, name: version or __version__},
+        "processing:software": facts.software,
+        "processing:expression": {"format": "isce2-recipe", "expression": _expression(facts)},
     }
 
 
-def _links(acquisition: Acquisition) -> list[dict[str, str]]:
+def _expression(facts: Facts) -> dict[str, Any]:
+    """What was asked for and what it was made of."""
+    recipe = (facts.record or {}).get("recipe")
+    return {
+        **({} if recipe is None else {"recipe": recipe, "parameters": facts.parameters}),
+        "source": facts.source,
+        "engine": facts.engine,
+        "inputs": [asdict(file) for file in facts.inputs],
+    }
+
+
+def _links(facts: Facts) -> list[dict[str, Any]]:
     return [
         {
             "rel": "derived_from",
-            "href": _GRANULES + quote(name),
+            "href": facts.mission.granules + quote(name + facts.mission.suffix),
             "type": "application/json",
             "title": f"{role} {name}",
         }
-        for role, names in (("reference", acquisition.reference), ("secondary", acquisition.secondary))
+        for role, names in (("reference", facts.reference), ("secondary", facts.secondary))
         for name in names
     ]
 
 
-def _assets(prefix: Path, grid: MapGrid) -> dict[str, Any]:
-    """All files of the product but the item, by what follows the product's name."""
-    stores = {layer.name: layer.store for layer in LAYERS}
-    assets = {}
-    for file in sorted(path for path in prefix.parent.iterdir() if path.is_file()):
-        key = file.name.removeprefix(prefix.name).lstrip("_.")
-        key = key.removesuffix(".tif") or "parameters"
-        asset: dict[str, Any] = {
-            "href": f"./{file.name}",
-            "type": _MEDIA.get(file.suffix, "application/octet-stream"),
-            "roles": _roles(key, file),
-            "file:size": file.stat().st_size,
-            "file:checksum": _MULTIHASH_SHA256 + _sha256(file),
-        }
-        if key in stores:
-            asset |= _raster(stores[key], grid)
-        assets["parameters" if key == "txt" else key] = asset
-    return assets
-
-
-def _roles(key: str, file: Path) -> list[str]:
-    if file.suffix == ".png":
-        return ["thumbnail"] if key.endswith("thumb.png") else ["overview"]
-    if file.suffix == ".kmz":
-        return ["overview"]
-    return _ROLES.get(key, ["data"] if file.suffix == ".tif" else ["metadata"])
-
-
-def _raster(store: Any, grid: MapGrid) -> Mapping[str, Any]:
+def _asset(file: ProductFile) -> dict[str, Any]:
     return {
-        "title": store.description,
-        "data_type": store.dtype,
-        **({} if store.nodata is None else {"nodata": store.nodata}),
-        **({"unit": store.unit} if store.unit else {}),
-        "raster:spatial_resolution": round(grid.ground_pixel_m, 3),
+        "href": f"./{quote(file.href)}",
+        "type": file.media,
+        **({"title": file.title} if file.title else {}),
+        "roles": _roles(file),
+        "file:size": file.size,
+        "file:checksum": _MULTIHASH_SHA256 + file.sha256,
+        **(_raster(file.path) if file.is_layer else {}),
     }
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _roles(file: ProductFile) -> list[str]:
+    if file.path.suffix in _PICTURES:
+        return ["thumbnail"] if file.key.endswith("thumb.png") else ["overview"]
+    return _ROLES.get(file.key, ["metadata"] if file.path.suffix in _METADATA else ["data"])
+
+
+def _raster(path: Path) -> dict[str, Any]:
+    """What a GeoTIFF says of itself; one in radar geometry has no place on the map."""
+    with opened(path) as dataset:
+        kind = dataset.dtypes[0]
+        on_map = dataset.crs is not None
+        return {
+            "data_type": _TYPES.get(kind, kind),
+            **({} if dataset.nodata is None else {"nodata": dataset.nodata}),
+            **({"unit": dataset.units[0]} if dataset.units[0] else {}),
+            "raster:sampling": "area",
+            **({} if on_map else {"proj:code": None, "proj:shape": list(dataset.shape)}),
+            **({"raster:spatial_resolution": _ground_m(dataset)} if on_map else {}),
+        }
+
+
+def _ground_m(dataset: Any) -> float:
+    unit_m = METRES_A_DEGREE if dataset.crs.is_geographic else dataset.crs.linear_units_factor[1]
+    return round(float(dataset.transform.a * unit_m), 3)

@@ -6,17 +6,18 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from isce2_recipe import __version__
 from isce2_recipe.alos.baseline import perpendicular_baseline_m
 from isce2_recipe.alos.scene import AlosScene
 from isce2_recipe.errors import InputError
-from isce2_recipe.products import parameter_file
+from isce2_recipe.inputs import InputFile
 from isce2_recipe.products.archive import write_zip
-from isce2_recipe.products.browse import write_browse, write_overlays
+from isce2_recipe.products.facts import ALOS, Facts, Processing, tags
 from isce2_recipe.products.grid import MapGrid, utm_grid
 from isce2_recipe.products.insar import InsarProduct
-from isce2_recipe.products.layers import LAYERS, Layer, LayerSources, write_layers
+from isce2_recipe.products.layers import LAYERS, LayerSources, write_layers
+from isce2_recipe.products.parameter_file import seconds_of_day
 from isce2_recipe.products.rasters import (
     GeoRaster,
     GeoTiff,
@@ -26,7 +27,8 @@ from isce2_recipe.products.rasters import (
     publish,
     scratch_raster,
 )
-from isce2_recipe.products.readme import read_if_there, template_text, write_readme
+from isce2_recipe.products.readme import read_if_there, template_text
+from isce2_recipe.products.side_files import write_side_files
 from isce2_recipe.types import Looks
 
 _README = "stripmap_README.md.txt.j2"
@@ -70,6 +72,10 @@ class Ingredients:
         What unwrapped; name and version of what computed; where the inputs came from.
     readme : str
         Template of the README.
+    inputs : tuple of InputFile
+        What the source delivered.
+    record : mapping, optional
+        What makes the run again, as JSON.
     """
 
     folder: Path
@@ -84,6 +90,8 @@ class Ingredients:
     engine: str
     source: str
     readme: str
+    inputs: tuple[InputFile, ...] = ()
+    record: Mapping[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -112,29 +120,40 @@ def make_product(
     prefix = directory / name
     sources = layer_sources(ingredients.folder, ingredients.dem, ingredients.water_mask)
     grid = utm_grid(sources.unwrapped.bounds, _PIXEL_M)
-    tags = _tags(ingredients)
+    told = facts(ingredients)
+    marks = tags(name, told)
     layers = write_layers(
         sources,
         grid,
         prefix,
         mask_water=False,
-        tags=tags,
+        tags=marks,
         threads=threads,
         progress=lambda fraction, text: progress(0.4 * fraction, text),
     )
     made = (
-        _write_ionosphere(ingredients.folder, grid, prefix, tags, threads)
+        _write_ionosphere(ingredients.folder, grid, prefix, marks, threads)
         if ingredients.split_spectrum
         else {}
     )
-    progress(0.4, "side files")
-    parameter_file.write(directory / f"{name}.txt", parameters(ingredients))
-    write_browse(layers["unw_phase"], prefix)
-    write_overlays(layers["amp"], layers["wrapped_phase"], prefix)
-    values = _readme_values(grid, ingredients, tuple(made))
-    write_readme(directory / f"{name}_README.md.txt", ingredients.readme, values)
-    progress(0.45, "ISCE2's folders")
+    progress(0.4, "ISCE2's folders")
     _copy_folders(ingredients.folder, directory)
+    progress(0.5, "side files")
+    shown = {
+        "reference": ingredients.reference,
+        "secondary": ingredients.secondary,
+        "split_spectrum": ingredients.split_spectrum,
+        "projection": grid.title,
+        "layers": {layer.name: layer.store for layer in LAYERS}
+        | {layer: _IONOSPHERE[layer][1] for layer in made},
+    }
+    more = {
+        "Radar wavelength (m)": told.wavelength_m,
+        "Beam mode": told.mode,
+        "Polarization": told.polarization,
+        "Split spectrum": "yes" if ingredients.split_spectrum else "no",
+    }
+    write_side_files(prefix, grid, told, readme=ingredients.readme, shown=shown, more=more)
     progress(0.6, "archive")
     return InsarProduct(directory, write_zip(directory), layers | made)
 
@@ -220,70 +239,34 @@ def _copy_folders(folder: Path, directory: Path) -> None:
             shutil.copyfile(file, directory / name / file.name)
 
 
-def parameters(ingredients: Ingredients) -> list[tuple[str, str]]:
-    """Keys and values of the parameter file, in HyP3's order where it has them."""
+def facts(ingredients: Ingredients) -> Facts:
+    """What the product is of and how it came to be."""
     first, other = ingredients.reference, ingredients.secondary
-    midnight = first.start.replace(hour=0, minute=0, second=0, microsecond=0)
-    pairs: dict[str, object] = {
-        "Reference Granule": first.name,
-        "Secondary Granule": other.name,
-        "Reference Pass Direction": first.direction,
-        "Reference Orbit Number": first.name.orbit,
-        "Secondary Pass Direction": other.direction,
-        "Secondary Orbit Number": other.name.orbit,
-        "Baseline": round(perpendicular_baseline_m(first, other), 3),
-        "UTC time": (first.start - midnight).total_seconds(),
-        "Heading": round(first.heading_deg, 6),
-        "Spacecraft height": round(first.height_m, 1),
-        "Earth radius at nadir": round(first.earth_radius_m, 1),
-        "Slant range near": first.near_range_m,
-        "Slant range center": round((first.near_range_m + first.far_range_m) / 2, 3),
-        "Slant range far": round(first.far_range_m, 3),
-        "Range looks": ingredients.looks.range,
-        "Azimuth looks": ingredients.looks.azimuth,
-        "INSAR phase filter": "yes" if ingredients.filter_strength > 0 else "no",
-        "Phase filter parameter": ingredients.filter_strength,
-        "Range bandpass filter": "no",
-        "Azimuth bandpass filter": "no",
-        "DEM source": "GLO_30",
-        "DEM resolution (m)": 30,
-        "Unwrapping type": ingredients.unwrapper,
-        "Speckle filter": "yes",
-        "Water mask": "no",
-        "Radar wavelength (m)": first.wavelength_m,
-        "Beam mode": first.mode,
-        "Polarization": "HH",
-        "Split spectrum": "yes" if ingredients.split_spectrum else "no",
-    }
-    return [(key, str(value)) for key, value in pairs.items()]
-
-
-def _tags(ingredients: Ingredients) -> dict[str, str]:
-    return {
-        "PRODUCT": ingredients.name,
-        "SOFTWARE": f"isce2-recipe {__version__}",
-        "ENGINE": ingredients.engine,
-        "INPUTS": ingredients.source,
-        "REFERENCE": str(ingredients.reference.name),
-        "SECONDARY": str(ingredients.secondary.name),
-    }
-
-
-def _readme_values(grid: MapGrid, ingredients: Ingredients, ionosphere: tuple[str, ...]) -> dict[str, object]:
-    layers: tuple[Layer, ...] = LAYERS
-    return {
-        "name": ingredients.name,
-        "version": __version__,
-        "engine": ingredients.engine,
-        "source": ingredients.source,
-        "reference": ingredients.reference,
-        "secondary": ingredients.secondary,
-        "looks": ingredients.looks,
-        "filter_strength": ingredients.filter_strength,
-        "split_spectrum": ingredients.split_spectrum,
-        "unwrapper": ingredients.unwrapper,
-        "projection": grid.title,
-        "grid": grid,
-        "layers": {layer.name: layer.store for layer in layers}
-        | {name: _IONOSPHERE[name][1] for name in ionosphere},
-    }
+    return Facts(
+        mission=ALOS,
+        platform="alos",
+        mode=first.mode,
+        polarization="HH",
+        direction=first.direction,
+        relative_orbit=None,
+        reference_orbit=first.name.orbit,
+        secondary_orbit=other.name.orbit,
+        reference_start=first.start,
+        secondary_start=other.start,
+        time_of_day_s=seconds_of_day(first.start),
+        wavelength_m=first.wavelength_m,
+        baseline_m=round(perpendicular_baseline_m(first, other), 3),
+        heading_deg=round(first.heading_deg, 6),
+        height_m=round(first.height_m, 1),
+        earth_radius_m=round(first.earth_radius_m, 1),
+        near_range_m=first.near_range_m,
+        center_range_m=round((first.near_range_m + first.far_range_m) / 2, 3),
+        far_range_m=round(first.far_range_m, 3),
+        reference=(str(first.name),),
+        secondary=(str(other.name),),
+        processing=Processing(ingredients.looks, ingredients.filter_strength, ingredients.unwrapper, False),
+        engine=ingredients.engine,
+        source=ingredients.source,
+        inputs=ingredients.inputs,
+        record=ingredients.record,
+    )

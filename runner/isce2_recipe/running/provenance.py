@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 import shlex
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,16 +14,14 @@ from typing import Any
 from isce2_recipe import __version__, memo
 from isce2_recipe.journal.files import json_digest, text_digest
 from isce2_recipe.journal.values import encode
-from isce2_recipe.paths import RESOLVED_RECIPE, RUN_RECORD, data_folder
+from isce2_recipe.paths import RESOLVED_RECIPE, RUN_RECORD
 from isce2_recipe.plan.project import Project
-from isce2_recipe.plan.record import resolved
+from isce2_recipe.plan.record import own_files, resolved
 from isce2_recipe.processes import host_name
 from isce2_recipe.recipe.document import dump
-from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.redact import MASK
 
 _PACKAGES = ("numpy", "scipy", "numba", "rasterio", "snaphu", "jinja2", "pyyaml", "lxml")
-_TEMPLATE = "*.j2"
 
 
 def write(
@@ -37,8 +34,7 @@ def write(
 ) -> None:
     """Write the records of a run into its work directory."""
     _write_resolved(project, redact)
-    _copy_parts(project.recipe, project.workdir)
-    _copy_templates(project)
+    _copy_own_files(project)
     record = run_record(project, steps, outputs, command, seconds)
     _replace(project.workdir / RUN_RECORD, redact(memo.to_text(record)))
 
@@ -146,30 +142,10 @@ def rerun_command(project: Project) -> str:
     return shlex.join(words)
 
 
-def _copy_parts(recipe: Recipe, folder: Path) -> None:
-    """Parts that do not come with the package lie beside the resolved recipe."""
-    shipped = data_folder("recipes").resolve()
-    for step in recipe.steps:
-        part = step.part
-        if part is None or part.path.resolve().is_relative_to(shipped):
-            continue
-        target = folder / step.uses
-        if target.resolve() != part.path.resolve():
+def _copy_own_files(project: Project) -> None:
+    """Parts and templates that do not come with the package lie beside the resolved recipe."""
+    for place, text in own_files(project.recipe, project.templates).items():
+        target = project.workdir / place
+        if not target.is_file() or target.read_text(encoding="utf-8") != text:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _replace(target, part.document.text)
-        _copy_parts(part, target.parent)
-
-
-def _copy_templates(project: Project) -> None:
-    """So do the recipe's own templates."""
-    target = project.workdir / "templates"
-    *own, shipped = project.templates
-    for folder in own:
-        if folder.resolve() in (shipped.resolve(), target.resolve()) or not folder.is_dir():
-            continue
-        files = folder.glob(_TEMPLATE) if folder == own[-1] else folder.rglob(_TEMPLATE)
-        for file in files:
-            copy = target / file.relative_to(folder)
-            if not copy.exists() or copy.read_bytes() != file.read_bytes():
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, copy)
+            _replace(target, text)

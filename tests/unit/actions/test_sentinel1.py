@@ -97,7 +97,7 @@ def test_safes_are_made_of_the_bursts_of_one_pass(context):
     assert len(safes.safes) == 2 and safes.ipf_version == "003.31"
     assert all(len(list(safe.glob("measurement/*.tiff"))) == 1 for safe in safes.safes)
     assert sorted(path.name for path in context.out.iterdir()) == sorted(
-        ["bursts.json", *(safe.name for safe in safes.safes)]
+        ["bursts.json", "inputs.json", *(safe.name for safe in safes.safes)]
     )
 
 

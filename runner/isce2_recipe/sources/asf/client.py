@@ -48,7 +48,7 @@ class Client:
         self._log = log
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "isce2-recipe"
-        cache = open_cache(settings, log)
+        cache = open_cache(settings)
         self._downloader = Downloader(self._open_when_ready, settings, cache, log)
         self._lock = threading.Lock()
         self._logged_in = False

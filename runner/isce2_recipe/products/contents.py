@@ -1,0 +1,104 @@
+"""The files of a product, each with what catalogues are told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from isce2_recipe.inputs import sha256
+
+COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+PLAIN_TIFF = "image/tiff; application=geotiff"
+_RADAR = "_rdr"
+_MEDIA = {
+    ".png": "image/png",
+    ".txt": "text/plain",
+    ".json": "application/json",
+    ".yml": "application/yaml",
+    ".kmz": "application/vnd.google-earth.kmz",
+    ".xml": "application/xml",
+    ".vrt": "application/xml",
+}
+_UNKNOWN = "application/octet-stream"
+_TITLES = {
+    "parameters": "Orbit, baseline and processing parameters, one key: value a line",
+    "README.md.txt": "What was made from what, and how to read it",
+    "run.json": "What makes the run again",
+    "recipe.yml": "The recipe with the values of this run",
+    "stac.json": "STAC item",
+}
+_PICTURES = {".png": "Picture of the unwrapped phase", ".kmz": "Picture for Google Earth"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFile:
+    """A file of a product.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is.
+    href : str
+        Relative to the product's folder.
+    key : str
+        Its name without the product's; a layer's name for a GeoTIFF.
+    media : str
+        Media type.
+    title : str
+        What it holds, for people; empty for files of ISCE2's own.
+    size : int
+        Bytes.
+    sha256 : str
+        Of its content, hexadecimal.
+    """
+
+    path: Path
+    href: str
+    key: str
+    media: str
+    title: str
+    size: int
+    sha256: str
+
+    @property
+    def is_layer(self) -> bool:
+        """Whether it is a GeoTIFF."""
+        return self.path.suffix == ".tif"
+
+
+def contents(prefix: Path, but: Sequence[str] = ()) -> list[ProductFile]:
+    """All files below a product's folder in order of their names, but for some.
+
+    Parameters
+    ----------
+    prefix : Path
+        What the product's files are called up to their suffixes.
+    but : sequence of str
+        Names to leave out.
+    """
+    folder = prefix.parent
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in but)
+    return [_describe(path, path.relative_to(folder).as_posix(), prefix.name) for path in files]
+
+
+def _describe(path: Path, href: str, name: str) -> ProductFile:
+    key = href.removeprefix(name).lstrip("_.").removesuffix(".tif")
+    key = "parameters" if key == "txt" else key
+    return ProductFile(path, href, key, _media(path), _title(path, key), path.stat().st_size, sha256(path))
+
+
+def _media(path: Path) -> str:
+    if path.suffix == ".tif":
+        return PLAIN_TIFF if path.stem.endswith(_RADAR) else COG
+    return _MEDIA.get(path.suffix, _UNKNOWN)
+
+
+def _title(path: Path, key: str) -> str:
+    """A GeoTIFF says itself what it holds."""
+    if path.suffix != ".tif":
+        return _TITLES.get(key, _PICTURES.get(path.suffix, ""))
+    from isce2_recipe.products.rasters import opened
+
+    with opened(path) as dataset:
+        return str(dataset.descriptions[0] or "")

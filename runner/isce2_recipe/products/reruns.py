@@ -1,0 +1,113 @@
+"""A product's run read back from the product alone: its folder or its archive."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.inputs import InputFile, sha256
+from isce2_recipe.paths import PRODUCT_RECIPE, PRODUCT_RECORD
+
+_WANTED = {"isce2_recipe", "recipe", "source", "engine", "parameters"}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What makes a product again.
+
+    Attributes
+    ----------
+    name : str
+        The product's.
+    recipe : str
+        Text of the recipe, with the values of the run.
+    record : mapping
+        ``NAME_run.json``.
+    """
+
+    name: str
+    recipe: str
+    record: Mapping[str, Any]
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Texts of the recipe's own parts and templates, by their places beside it."""
+        return dict(self.record.get("files", {}))
+
+    @property
+    def inputs(self) -> list[InputFile]:
+        """What went into it."""
+        return [InputFile(**entry) for entry in self.record.get("inputs", ())]
+
+
+def read_origin(product: Path) -> Origin:
+    """What a product's folder or archive carries along.
+
+    Raises
+    ------
+    InputError
+        If there is no such product, or it carries no record.
+    """
+    if product.is_file():
+        try:
+            with zipfile.ZipFile(product) as archive:
+                return _read(product, archive.namelist(), lambda name: archive.read(name).decode())
+        except zipfile.BadZipFile:
+            raise InputError(f"{product} is neither a product's folder nor its zip archive") from None
+    names = [path.name for path in product.glob("*")]
+    return _read(product, names, lambda name: (product / name).read_text(encoding="utf-8"))
+
+
+def _read(product: Path, names: list[str], read: Callable[[str], str]) -> Origin:
+    found = [name for name in names if name.endswith(PRODUCT_RECORD)]
+    if len(found) != 1:
+        there = "holds no record of a run" if product.exists() else "does not exist"
+        raise InputError(
+            f"{product} {there}",
+            hint=f"give the folder or archive of a product that has a file ...{PRODUCT_RECORD}",
+        )
+    prefix = found[0].removesuffix(PRODUCT_RECORD)
+    try:
+        record = json.loads(read(found[0]))
+        recipe = read(f"{prefix}{PRODUCT_RECIPE}")
+        complete = record.keys() >= _WANTED
+    except (OSError, KeyError, ValueError, AttributeError):
+        complete = False
+    name = prefix.rpartition("/")[2]
+    if not complete:
+        raise InputError(
+            f"{name}{PRODUCT_RECORD} or {name}{PRODUCT_RECIPE} in {product} cannot be read",
+            hint="take the product's archive",
+        )
+    return Origin(name, recipe, record)
+
+
+def changed_inputs(before: Origin, after: Origin) -> list[str]:
+    """Inputs of the one that the other had not, or had with other content."""
+    known = {(file.of, file.name): file.sha256 for file in after.inputs}
+    return [file.name for file in before.inputs if known.get((file.of, file.name)) != file.sha256]
+
+
+def different_files(one: Path, other: Path) -> list[str]:
+    """Files, without the products' names, that two products have not alike; each a folder or an archive."""
+    first, second = _digests(one), _digests(other)
+    return sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
+
+
+def _digests(product: Path) -> dict[str, str]:
+    if product.is_dir():
+        files = (path for path in product.rglob("*") if path.is_file())
+        name = product.resolve().name
+        return {path.relative_to(product).as_posix().removeprefix(name): sha256(path) for path in files}
+    found = {}
+    with zipfile.ZipFile(product) as archive:
+        for entry in archive.namelist():
+            folder, _, place = entry.partition("/")
+            found[place.removeprefix(folder)] = hashlib.sha256(archive.read(entry)).hexdigest()
+    return found

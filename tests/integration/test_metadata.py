@@ -1,0 +1,93 @@
+"""Products of all workflows: what they say of themselves, and the same made again from them alone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support import crates, metadata
+from support.main_job import NEXT_REFERENCE, NEXT_SECONDARY, REFERENCE, SECONDARY, SMALL, stock_folder
+from support.runs import call
+from support.stripmap_isce2 import stand_in
+
+pytestmark = pytest.mark.slow
+
+OLDER_SLC = "S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85"
+NEWER_SLC = "S1A_IW_SLC__1SDV_20200616T022252_20200616T022319_033036_03D3A3_5D11"
+KEYS = 25  # of HyP3's parameter file, in its order
+
+
+def run(folder: Path, recipe: str, *words: object, env: dict[str, str] | None = None) -> Path:
+    """A product."""
+    done = call("run", recipe, *words, "--workdir", folder / "run", cwd=folder, env=env, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [product] = (path for path in (folder / "run" / "package").iterdir() if path.is_dir())
+    return product
+
+
+def single(folder: Path) -> Path:
+    words = ("--reference", REFERENCE, "--secondary", SECONDARY, "--engine", "builtin")
+    return run(folder, "insar_tops_burst", *words, "--source", SMALL, "--bucket-prefix", "somewhere/else")
+
+
+def several(folder: Path) -> Path:
+    """Two bursts, from a folder, on a grid of one's own."""
+    names = (REFERENCE, NEXT_REFERENCE, SECONDARY, NEXT_SECONDARY)
+    stock = stock_folder(folder / "stock", *names, source="simulated:samples=1200")
+    words = ("--reference", *names[:2], "--secondary", *names[2:], "--grid-pixel", 100, "--apply-water-mask")
+    words += ("--engine", "builtin", "--unwrapper", "snaphu", "--filter-strength", 0.25)
+    return run(folder, "insar_tops_burst", *words, "--source", f"directory:{stock}")
+
+
+def slc(folder: Path) -> Path:
+    words = ("--reference", OLDER_SLC, "--secondary", NEWER_SLC, "--swaths", 2, "--engine", "builtin")
+    return run(folder, "insar_tops", *words, "--source", "simulated:lines=200,samples=1600,bursts=2")
+
+
+def merged(folder: Path) -> Path:
+    pairs = ((REFERENCE, SECONDARY), (NEXT_REFERENCE, NEXT_SECONDARY))
+    for number, (older, newer) in enumerate(pairs):
+        home = folder / f"burst{number}"
+        home.mkdir()
+        words = ("--reference", older, "--secondary", newer, "--engine", "builtin")
+        product = run(home, "insar_tops_burst", *words, "--source", "simulated:samples=1200")
+        shutil.copytree(product, folder / "products" / product.name)
+    words = ("--directory", folder / "products", "--source", "simulated:samples=1200")
+    return run(folder, "merge_tops_bursts", *words)
+
+
+def stripmap(folder: Path) -> Path:
+    words = ("--reference", "ALPSRP156121200", "--secondary", "ALPSRP162831200", "--engine", "isce2")
+    source = "simulated:lines=256,samples=1200"
+    return run(folder, "insar_stripmap", *words, "--source", source, env=stand_in(folder))
+
+
+@pytest.fixture(scope="module", params=[single, several, slc, merged, stripmap], ids=lambda one: one.__name__)
+def product(request, tmp_path_factory) -> Path:
+    make: Callable[[Path], Path] = request.param
+    return make(tmp_path_factory.mktemp(make.__name__))
+
+
+def test_it_says_one_thing_and_the_truth(product):
+    metadata.check(product)
+    keys = list(metadata.Told(product).text)
+    assert keys[:2] == ["Reference Granule", "Secondary Granule"]
+    assert keys[KEYS - 1] == "Water mask"
+
+
+def test_the_crate_is_a_workflow_run(product, tmp_path):
+    assert crates.problems(product, tmp_path) == []
+
+
+def test_the_archive_alone_makes_the_same_archive(product, tmp_path):
+    archive = product.with_name(f"{product.name}.zip")
+    env = stand_in(tmp_path) if product.name.startswith("ALPSRP") else None
+    done = call("rerun", archive, "--workdir", "again", cwd=tmp_path, env=env, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    again = tmp_path / "again" / "package" / archive.name
+    assert again.read_bytes() == archive.read_bytes()
+    assert f"the product made again is {archive}, byte for byte" in done.stdout
+    assert "warning: not" not in done.stderr

@@ -1,0 +1,245 @@
+"""Everything a product says of itself, held against its rasters and against everything else it says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.enums import MaskFlags
+
+from support import stac_rules
+
+LIGHT_M_S = 299792458.0
+SELF = ("ro-crate-metadata.json",)
+
+
+class Told:
+    """What the files of a product say."""
+
+    def __init__(self, product: Path) -> None:
+        name = product.name
+        self.folder, self.name = product, name
+        self.text = dict(
+            line.split(": ", 1) for line in (product / f"{name}.txt").read_text().splitlines() if line
+        )
+        self.readme = (product / f"{name}_README.md.txt").read_text()
+        self.item: dict[str, Any] = json.loads((product / f"{name}.stac.json").read_text())
+        self.run: dict[str, Any] = json.loads((product / f"{name}_run.json").read_text())
+        crate = json.loads((product / "ro-crate-metadata.json").read_text())
+        self.crate: dict[str, dict[str, Any]] = {entity["@id"]: entity for entity in crate["@graph"]}
+        self.layers = sorted(path for path in product.glob(f"{name}_*.tif"))
+        self.tags = self._tags()
+
+    def _tags(self) -> dict[str, str]:
+        """Those that all map layers share."""
+        found = []
+        for path in self.layers:
+            if not path.stem.endswith("_rdr"):
+                with rasterio.open(path) as dataset:
+                    found.append(dataset.tags() | {"AREA_OR_POINT": ""})
+        assert all(tags == found[0] for tags in found)
+        return found[0]
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        return self.item["properties"]
+
+
+def check(product: Path) -> None:
+    """Assert that a product of any workflow says one thing only, and the truth."""
+    told = Told(product)
+    assert list(stac_rules.broken(told.item)) == []
+    for compare in (
+        granules, times, orbits, numbers, processing, software, inputs, parameters, files, layers, places,
+    ):  # fmt: skip
+        compare(told)
+
+
+def granules(told: Told) -> None:
+    for word in ("Reference", "Secondary"):
+        names = told.text[f"{word} Granule"].split(", ")
+        assert told.tags[word.upper()].split() == names
+        titles = [link["title"] for link in told.item["links"]]
+        assert [title.split()[1] for title in titles if title.startswith(word.lower())] == names
+        assert all(name in told.readme for name in names)
+        given = told.run["parameters"].get(word.lower())
+        if given is not None:
+            assert sorted([given] if isinstance(given, str) else given) == sorted(names)
+
+
+def times(told: Told) -> None:
+    properties, tags = told.properties, told.tags
+    for word, end in (("reference", "start"), ("secondary", "end")):
+        when = properties[f"insar:{word}_datetime"]
+        assert when == properties[f"{end}_datetime"] == tags[f"{word.upper()}_TIME"]
+    start, end = (datetime.fromisoformat(properties[f"{one}_datetime"]) for one in ("start", "end"))
+    assert (end - start).total_seconds() / 86400 == pytest.approx(
+        properties["insar:temporal_baseline"], abs=1e-6
+    )
+    assert f"{(end - start).total_seconds() / 86400:.0f} days apart" in told.readme
+    midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+    assert float(told.text["UTC time"]) == pytest.approx((start - midnight).total_seconds(), abs=1e-5)
+    assert told.crate["./"]["datePublished"] == end.date().isoformat()
+    assert "endTime" not in told.crate["#run"]  # the same run gives the same bytes
+
+
+def orbits(told: Told) -> None:
+    properties, text = told.properties, told.text
+    assert properties["sat:absolute_orbit"] == int(text["Reference Orbit Number"])
+    direction = text["Reference Pass Direction"]
+    assert direction == told.tags["PASS_DIRECTION"] == properties["sat:orbit_state"].upper()
+    assert f"Satellite pass: {direction.lower()}" in told.readme
+    assert properties["view:azimuth"] == pytest.approx((float(text["Heading"]) + 270) % 360, abs=1e-3)
+    track = properties.get("sat:relative_orbit")
+    assert track is None or f"track {track}" in told.readme
+    assert told.tags["POLARIZATION"] == properties["sar:polarizations"][0]
+    assert f"polarization {told.tags['POLARIZATION']}" in told.readme
+
+
+def numbers(told: Told) -> None:
+    properties, text, tags = told.properties, told.text, told.tags
+    baseline = float(text["Baseline"])
+    assert baseline == float(tags["PERPENDICULAR_BASELINE_M"]) == properties["insar:perpendicular_baseline"]
+    assert f"baseline of {baseline:.1f} m" in told.readme
+    wavelength = float(tags["WAVELENGTH_M"])
+    assert properties["sar:center_frequency"] * 1e9 * wavelength == pytest.approx(LIGHT_M_S, rel=1e-8)
+    assert f"* {wavelength:.6f} /" in told.readme
+    assert float(text.get("Radar wavelength (m)", wavelength)) == wavelength
+    near, center, far = (float(text[f"Slant range {one}"]) for one in ("near", "center", "far"))
+    assert center == pytest.approx((near + far) / 2, abs=1e-3)
+    across = math.sin(math.radians(properties["view:incidence_angle"])) * center
+    expected = wavelength * across / 2 / baseline
+    assert properties["insar:height_of_ambiguity"] == pytest.approx(expected, abs=1e-3)
+
+
+def processing(told: Told) -> None:
+    properties, text, tags = told.properties, told.text, told.tags
+    looks = f"{text['Range looks']}x{text['Azimuth looks']}"
+    assert looks == tags["LOOKS"] == f"{properties['sar:looks_range']}x{properties['sar:looks_azimuth']}"
+    strength = text["Phase filter parameter"]
+    assert strength == tags["FILTER_STRENGTH"]
+    assert text["INSAR phase filter"] == ("yes" if float(strength) > 0 else "no")
+    unwrapper = text["Unwrapping type"]
+    assert unwrapper == tags["UNWRAPPER"]
+    assert text["Water mask"] == tags["WATER_MASKED"]
+    lineage = properties["processing:lineage"]
+    assert all(word in lineage for word in (f"{looks} looks", f"filter {float(strength):g}", unwrapper))
+    assert ("water left out" in lineage) == (text["Water mask"] == "yes")
+    assert f"strength {strength}" in told.readme
+    assert f"`{unwrapper}`" in told.readme
+
+
+def software(told: Told) -> None:
+    found = told.properties["processing:software"]
+    engine = told.tags["ENGINE"]
+    name, _, version = engine.partition(" ")
+    assert found[name] == version
+    assert told.tags["SOFTWARE"] == f"isce2-recipe {found['isce2-recipe']}"
+    assert found == told.run["software"]
+    assert found["isce2-recipe"] == told.run["isce2_recipe"]
+    crate = [entity for entity in told.crate.values() if entity["@type"] == "SoftwareApplication"]
+    assert {entity["name"]: entity["softwareVersion"] for entity in crate} == found
+    assert f"isce2-recipe {found['isce2-recipe']} with the engine {engine}" in told.readme
+    assert told.tags["INPUTS"] == told.run["source"].partition(":")[0]
+    assert f"the source `{told.tags['INPUTS']}`" in told.readme.replace("\n", " ")
+
+
+def inputs(told: Told) -> None:
+    found = told.run["inputs"]
+    assert found == told.properties["processing:expression"]["expression"]["inputs"]
+    kinds = {entry["kind"] for entry in found}
+    assert {"dem", "water mask"} < kinds
+    assert all(len(entry["sha256"]) == 64 and entry["size"] > 0 for entry in found)
+    named = {entry["of"] for entry in found if entry["kind"] in ("burst", "slc", "scene")}
+    expected = {name for word in ("REFERENCE", "SECONDARY") for name in told.tags[word].split()}
+    assert named == (set() if "product" in kinds else expected)
+    used = [told.crate[one["@id"]] for one in told.crate["#run"]["object"]]
+    crate = {(one["name"], one["sha256"]) for one in used if one["@type"] == "CreativeWork"}
+    assert crate == {(entry["name"], entry["sha256"]) for entry in found}
+
+
+def parameters(told: Told) -> None:
+    given = told.run["parameters"]
+    assert told.properties["processing:expression"]["expression"]["parameters"] == given
+    assert json.loads(told.tags["PARAMETERS"]) == given
+    recipe = told.crate[f"{told.name}_recipe.yml"]
+    formal = [told.crate[one["@id"]] for one in recipe["input"]]
+    assert [one["name"] for one in formal] == list(given)
+    for one in formal:
+        value = told.crate[one["workExample"]["@id"]]
+        assert value["exampleOfWork"] == {"@id": one["@id"]}
+        expected = given[one["name"]]
+        assert value["value"] == expected or json.loads(value["value"]) == expected
+    assert recipe["name"] == told.run["recipe"]
+    assert told.crate["#run"]["instrument"] == {"@id": recipe["@id"]}
+
+
+def files(told: Told) -> None:
+    """Every file is in both catalogues with its checksum, and nothing else is."""
+    there = {
+        path.relative_to(told.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in told.folder.rglob("*")
+        if path.is_file() and path.name not in SELF
+    }
+    crate = {name: entity["sha256"] for name, entity in told.crate.items() if "File" in entity["@type"]}
+    assert crate == there
+    assert {one["@id"] for one in told.crate["./"]["hasPart"]} == there.keys()
+    made = {one["@id"] for one in told.crate["#run"]["result"]}
+    assert made == there.keys() - {f"{told.name}_recipe.yml"}
+    assets = {
+        asset["href"].removeprefix("./"): asset["file:checksum"].removeprefix("1220")
+        for asset in told.item["assets"].values()
+    }
+    assert assets == {name: digest for name, digest in there.items() if name != f"{told.name}.stac.json"}
+    for asset in told.item["assets"].values():
+        assert asset["file:size"] == (told.folder / asset["href"]).stat().st_size
+
+
+def layers(told: Told) -> None:
+    kinds = {"complex64": "cfloat32"}
+    for path in told.layers:
+        key = path.stem.removeprefix(f"{told.name}_")
+        asset = told.item["assets"][key]
+        with rasterio.open(path) as dataset:
+            assert asset["data_type"] == kinds.get(dataset.dtypes[0], dataset.dtypes[0])
+            assert asset.get("nodata") == dataset.nodata
+            assert asset.get("unit") == dataset.units[0]
+            assert asset["title"] == dataset.descriptions[0] == told.crate[path.name]["name"]
+            assert told.crate[f"#output-{key}"]["workExample"] == {"@id": path.name}
+            if dataset.crs is None:
+                assert (asset["proj:code"], asset["proj:shape"]) == (None, list(dataset.shape))
+                continue
+            row = next(line for line in told.readme.splitlines() if f"| `{key}.tif` |" in line)
+            cells = [cell.strip() for cell in row.strip("|").split("|")]
+            masked = MaskFlags.per_dataset in dataset.mask_flag_enums[0]
+            nodata = "none" if dataset.nodata is None else f"{dataset.nodata:g}"
+            nodata = "a mask inside the file" if masked else nodata
+            expected = [dataset.descriptions[0], dataset.units[0] or "-", dataset.dtypes[0], nodata]
+            assert cells[1:] == expected
+
+
+def places(told: Told) -> None:
+    properties = told.properties
+    with rasterio.open(told.folder / f"{told.name}_lv_theta.tif") as dataset:
+        elevation = dataset.read(1)
+        assert properties["proj:code"] == dataset.crs.to_string()
+        assert properties["proj:shape"] == list(dataset.shape)
+        assert properties["proj:transform"] == list(dataset.transform)[:6]
+        assert properties["proj:bbox"] == list(dataset.bounds)
+        assert properties["gsd"] == pytest.approx(dataset.transform.a)
+        assert f"EPSG:{dataset.crs.to_epsg()}" in told.readme
+        rows, cols = np.nonzero(elevation)
+        xs, ys = rasterio.transform.xy(dataset.transform, rows[::97], cols[::97])
+        lons, lats = rasterio.warp.transform(dataset.crs, "EPSG:4326", xs, ys)
+    seen = 90 - math.degrees(elevation[elevation != 0].mean(dtype=np.float64))
+    assert properties["view:incidence_angle"] == pytest.approx(seen, abs=0.05)
+    west, south, east, north = told.item["bbox"]
+    assert west <= min(lons) <= max(lons) <= east
+    assert south <= min(lats) <= max(lats) <= north

@@ -1,0 +1,114 @@
+"""The RO-Crate of a product, and RO-Crate's own validator on it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from isce2_recipe.inputs import look
+from isce2_recipe.products.insar import make_product
+from support import crates
+from support.isce_folder import Ground, ingredients
+
+NAME = "S1_136231_IW2_20200604_20200616_VV_INT80_663F"
+RECORD = {
+    "recipe": "small",
+    "source": "simulated",
+    "engine": "isce2",
+    "parameters": {"looks": "20x4", "mask": False, "strength": 0.5, "bounds": None, "names": ["a", "b"]},
+    "document": {
+        "recipe": 1,
+        "name": "small",
+        "summary": "A small recipe.",
+        "documentation": {"license": "Apache-2.0", "authors": ["Somebody"], "keywords": ["InSAR"]},
+        "parameters": {
+            "looks": {"type": "string", "description": "Looks."},
+            "mask": {"type": "boolean"},
+            "strength": {"type": "number"},
+            "bounds": {"type": ["array", "null"]},
+            "names": {"type": "array"},
+        },
+    },
+    "files": {"parts/own.yml": "recipe: 1\n"},
+}
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("crate")
+    Ground().write(folder)
+    parts = ingredients(folder)
+    parts = replace(parts, record=RECORD, inputs=tuple(look("dem", [parts.dem])))
+    return make_product(NAME, folder, parts, threads=1, progress=lambda *_: None).directory
+
+
+def graph(folder: Path) -> dict[str, dict]:
+    text = (folder / "ro-crate-metadata.json").read_text()
+    return {entity["@id"]: entity for entity in json.loads(text)["@graph"]}
+
+
+def test_the_validator_takes_it(product, tmp_path):
+    assert crates.problems(product, tmp_path) == []
+
+
+@pytest.mark.slow
+def test_what_is_only_advised_and_left_out_is_known(product, tmp_path):
+    """Times and people, which the same run does not share; HyP3's name of the README; a recipe's address."""
+    advised = crates.problems(product, tmp_path, "recommended")
+    known = ("endTime", "agent", "`author`", "`publisher`", "README.md", "have a url", "absolute URI")
+    assert [text for text in advised if not any(word in text for word in known)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spoil", ["mainEntity", "license", "file"])
+def test_the_validator_finds_what_is_wrong(product, tmp_path, spoil):
+    spoilt = tmp_path / "spoilt"
+    spoilt.mkdir()
+    for path in product.iterdir():
+        (spoilt / path.name).hardlink_to(path)
+    path = spoilt / "ro-crate-metadata.json"
+    document = json.loads(path.read_text())
+    path.unlink()
+    if spoil == "file":
+        (spoilt / f"{NAME}_recipe.yml").unlink()
+    for entity in document["@graph"]:
+        entity.pop(spoil, None)
+    path.write_text(json.dumps(document))
+    assert crates.problems(spoilt, tmp_path) != []
+
+
+def test_parameters_keep_their_types(product):
+    values = {name: entity for name, entity in graph(product).items() if name.startswith("#value-")}
+    assert {name.removeprefix("#value-"): entity["value"] for name, entity in values.items()} == {
+        "looks": "20x4",
+        "mask": False,
+        "strength": 0.5,
+        "bounds": "null",
+        "names": '["a", "b"]',
+    }
+    kinds = [graph(product)[f"#parameter-{name}"]["additionalType"] for name in RECORD["parameters"]]
+    assert kinds == ["Text", "Boolean", "Float", "Text", "Text"]
+
+
+def test_inputs_are_named_by_their_content(product):
+    [dem] = (entity for name, entity in graph(product).items() if name.startswith("ni:///sha-256;"))
+    assert (dem["name"], len(dem["sha256"])) == ("dem.tif", 64)
+    assert {"@id": dem["@id"]} in graph(product)["#run"]["object"]
+
+
+def test_the_recipe_and_its_own_files_lie_in_the_product(product):
+    text = (product / f"{NAME}_recipe.yml").read_text()
+    assert text.startswith("recipe: 1\nname: small\n")
+    record = json.loads((product / f"{NAME}_run.json").read_text())
+    assert record["files"] == {"parts/own.yml": "recipe: 1\n"}
+    assert "document" not in record
+
+
+def test_a_product_without_a_record_has_no_crate(tmp_path):
+    Ground().write(tmp_path)
+    made = make_product(NAME, tmp_path, ingredients(tmp_path), threads=1, progress=lambda *_: None)
+    names = {path.name for path in made.directory.iterdir()}
+    assert not names & {"ro-crate-metadata.json", f"{NAME}_run.json", f"{NAME}_recipe.yml"}
