@@ -1,30 +1,31 @@
-"""Overhead of the runner, side by side with doit and Snakemake where they are installed.
+"""Overhead of the runner, side by side with doit and Snakemake, by hyperfine.
 
-Every step is the same for all: it writes one small file. Chains and fans of 20 to 10,000 steps are run for a
-first time, then again with nothing to do. The no-op is the best of a few repetitions.
+Every step is the same for all: it writes one small file. Chains and fans of steps are run for a first time,
+then again with nothing to do: ours as a user repeats a command, which is answered from memory, and once more
+without that memory, when every step is looked at. doit and Snakemake may live in an environment of their own:
 
-    python benchmarks/runner.py                     # 20, 100 and 1,000 steps
-    python benchmarks/runner.py --steps 20 10000 --json runner.json
+    python -m venv peers && peers/bin/pip install doit snakemake
+    python benchmarks/runner.py --peers peers/bin
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
-import resource
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 QUICK = Path(__file__).resolve().parents[1] / "tests/support/quick"
-FIRST_LIMIT = 1000  # steps above which only our own first run is timed: the others take minutes
+OURS = "isce2-recipe"
+RUN = f"{sys.executable} -m isce2_recipe run bench.yml --workdir w --jobs 2"
+MEMO = "w/.isce2-recipe/memo.json"
+MOST = {OURS: 10_000, "doit": 10_000, "snakemake": 1_000}  # steps: Snakemake takes many minutes for more
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def dodo(steps: int, shape: str) -> str:
         "def task_s():\n"
         f"    for i in range({steps}):\n"
         f"        yield {{'name': str(i), 'actions': [f'echo x > out/{{i}}'], 'file_dep': {needs},\n"
-        "               'targets': [f'out/{i}']}\n"
+        "               'targets': [f'out/{i}'], 'uptodate': [True]}\n"
     )
 
 
@@ -64,58 +65,60 @@ def snakefile(steps: int, shape: str) -> str:
     return "\n".join(rules)
 
 
-def timed(command: list[str], folder: Path) -> tuple[float, float]:
+def hyperfine(command: str, folder: Path, runs: int, prepare: str = "") -> tuple[float, float]:
+    """Shortest wall time and mean processor time, seconds."""
     path = os.pathsep.join(filter(None, (str(QUICK), os.environ.get("PYTHONPATH"))))
+    report = folder / "hyperfine.json"
+    words = ["hyperfine", "--shell=none", "--style=none", f"--runs={runs}", f"--export-json={report}"]
+    words += [f"--prepare={prepare}"] if prepare else []
+    words += ["--warmup=1"] if runs > 1 else []
     environment = {**os.environ, "PYTHONPATH": path}
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
-    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    subprocess.run([*words, command], cwd=folder, env=environment, check=True, capture_output=True)
+    found = json.loads(report.read_text())["results"][0]
+    return min(found["times"]), found["user"] + found["system"]
 
 
-def best(repeat: int, run: Callable[[], tuple[float, float]]) -> tuple[float, float]:
-    found = [run() for _ in range(repeat)]
-    return min(wall for wall, _ in found), min(cpu for _, cpu in found)
-
-
-TOOLS: dict[str, tuple[str, Callable[[int, str], str], list[str]]] = {
-    "isce2-recipe": (
-        "bench.yml",
-        recipe,
-        [sys.executable, "-m", "isce2_recipe", "run", "bench.yml", "--workdir", "w", "--jobs", "2"],
-    ),
-    "doit": ("dodo.py", dodo, [sys.executable, "-m", "doit", "-n", "2"]),
-    "snakemake": ("Snakefile", snakefile, [sys.executable, "-m", "snakemake", "-c2", "--quiet", "all"]),
-}
-
-
-def measure(tool: str, steps: int, shape: str, repeat: int) -> list[Result]:
-    name, text, command = TOOLS[tool]
+def measure(tool: str, steps: int, shape: str, runs: int, peers: str) -> list[Result]:
+    name, text, command = {
+        OURS: ("bench.yml", recipe, RUN),
+        "doit": ("dodo.py", dodo, f"{peers}doit -n 2"),
+        "snakemake": ("Snakefile", snakefile, f"{peers}snakemake -c2 --quiet all"),
+    }[tool]
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         (folder / name).write_text(text(steps, shape))
-        first = timed(command, folder)
-        again = best(repeat, lambda: timed(command, folder))
+        found = {
+            "first run": hyperfine(command, folder, 1),
+            "nothing to do": hyperfine(command, folder, runs),
+        }
+        if tool == OURS:
+            found["nothing to do, full look"] = hyperfine(command, folder, runs, f"rm -f {MEMO}")
     finally:
         shutil.rmtree(folder)
-    return [Result(tool, shape, steps, "first run", *first), Result(tool, shape, steps, "no-op", *again)]
+    return [Result(tool, shape, steps, what, *times) for what, times in found.items()]
 
 
-def start_up(repeat: int) -> list[Result]:
-    found = []
-    for words in (["--version"], ["--help"]):
-        command = [sys.executable, "-m", "isce2_recipe", *words]
-        times = best(3 * repeat, lambda command=command: timed(command, Path.cwd()))
-        found.append(Result("isce2-recipe", "", 0, words[0], *times))
-    python = best(3 * repeat, lambda: timed([sys.executable, "-c", "pass"], Path.cwd()))
-    return [Result("python", "", 0, "-c pass", *python), *found]
+def start_up(runs: int, peers: str) -> list[Result]:
+    ours = f"{sys.executable} -m isce2_recipe"
+    commands = {
+        ("python", "-c pass"): f"{sys.executable} -c pass",
+        (OURS, "--version"): f"{ours} --version",
+        (OURS, "--help"): f"{ours} --help",
+        ("doit", "--version"): f"{peers}doit --version",
+    }
+    return [
+        Result(tool, "", 0, what, *hyperfine(command, Path(tempfile.gettempdir()), 3 * runs))
+        for (tool, what), command in commands.items()
+        if shutil.which(shlex.split(command)[0])
+    ]
 
 
-def show(result: Result) -> None:
+def show(result: Result, doit: Result | None) -> None:
     steps = f"{result.shape} of {result.steps:,}" if result.steps else ""
     each = f"{1000 * result.wall_s / result.steps:8.2f} ms/step" if result.steps else ""
+    ratio = f" {result.cpu_s / doit.cpu_s:6.2f} x doit's cpu" if doit is not None else ""
     times = f"{result.wall_s:9.3f} s wall {result.cpu_s:9.3f} s cpu"
-    print(f"{result.tool:<13} {steps:<17} {result.what:<10} {times} {each}", flush=True)
+    print(f"{result.tool:<12} {steps:<15} {result.what:<24} {times} {each}{ratio}", flush=True)
 
 
 def main() -> None:
@@ -123,22 +126,24 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--steps", type=int, nargs="+", default=[20, 100, 1000])
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--tools", nargs="+", choices=list(TOOLS), default=list(TOOLS))
+    parser.add_argument("--runs", type=int, default=5, help="of what has nothing to do")
+    parser.add_argument("--peers", type=Path, help="folder with the commands doit and snakemake")
     parser.add_argument("--json", type=Path, help="write the results to a file")
     options = parser.parse_args()
-    tools = [tool for tool in options.tools if importlib.util.find_spec(tool.replace("isce2-", "isce2_"))]
-    results = start_up(options.repeat)
+    peers = f"{options.peers.absolute()}/" if options.peers else ""
+    results = start_up(options.runs, peers)
     for result in results:
-        show(result)
+        show(result, None)
     for steps in options.steps:
         for shape in ("chain", "fan"):
-            for tool in tools:
-                if tool == "isce2-recipe" or steps <= FIRST_LIMIT:
-                    found = measure(tool, steps, shape, options.repeat)
-                    results += found
-                    for result in found:
-                        show(result)
+            doit: dict[str, Result] = {}
+            for tool in ("doit", OURS, "snakemake"):
+                if steps > MOST[tool] or (tool != OURS and shutil.which(f"{peers}{tool}") is None):
+                    continue
+                for result in measure(tool, steps, shape, options.runs, peers):
+                    doit |= {result.what: result} if tool == "doit" else {}
+                    show(result, doit.get(result.what.partition(",")[0]))
+                    results.append(result)
     if options.json:
         options.json.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
 

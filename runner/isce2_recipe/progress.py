@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ class PlainLines:
         self._say(f"{event['step']}: skipped, {event['reason']}")
 
     def _on_step_retry(self, event: Event) -> None:
-        self._say(f"{event['message']}; trying again in {duration(event['wait'])}")
+        self._say(_retry(event))
 
     def _on_step_failed(self, event: Event) -> None:
         self._say(f"{event['step']}: failed")
@@ -113,9 +114,13 @@ class PlainLines:
             self._say(f"{self._cached} steps were up to date")
 
 
+def _retry(event: Event) -> str:
+    return f"{event['message']}; trying again in {duration(event['wait'])}"
+
+
 @dataclass
 class _Row:
-    """What is known of a step."""
+    """What is known of a step, or of a part that has steps."""
 
     id: str
     summary: str
@@ -126,6 +131,7 @@ class _Row:
     seconds: float = 0.0
     memory: float = 0.0
     pid: int = 0
+    part: bool = False
 
 
 class Tree:
@@ -157,7 +163,11 @@ class Tree:
     def _on_run_started(self, event: Event) -> None:
         from rich.live import Live
 
-        self._rows = {one["step"]: _Row(one["step"], one["summary"]) for one in event["steps"]}
+        for one in event["steps"]:
+            part = one["step"].rpartition("/")[0]
+            if part and part not in self._rows:
+                self._rows[part] = _Row(part, "", part=True)
+            self._rows[one["step"]] = _Row(one["step"], one["summary"])
         self._title = f"{event['recipe']} in {event['workdir']}"
         # No thread of its own: the runner forks.
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="ellipsis")
@@ -179,7 +189,8 @@ class Tree:
         row.fraction, row.text = event["fraction"], event["text"]
 
     def _on_step_retry(self, event: Event) -> None:
-        self._console.print(self._redact(event["message"]), style="yellow", markup=False)
+        self._console.print(self._redact(_retry(event)), style="yellow", markup=False)
+        self._rows[event["step"]].state = "waiting"
 
     def _settled(self, event: Event) -> None:
         row = self._rows[event["step"]]
@@ -203,7 +214,10 @@ class Tree:
             name = "  " * row.id.count("/") + row.id.rpartition("/")[2]
             cells = _MARKS[row.state], name, self._detail(row), self._time(row, now), _memory(row)
             table.add_row(*cells, style=_STYLES.get(row.state, ""))
-        title = Text(f"{self._title}  {duration(now - self._began)}", style="bold", overflow="fold")
+        steps = [row for row in self._rows.values() if not row.part]
+        ended = sum(row.state not in ("waiting", "running") for row in steps)
+        count = f"{ended} of {len(steps)} steps"
+        title = Text(f"{self._title}: {count}, {duration(now - self._began)}", style="bold", overflow="fold")
         return Group(title, table)
 
     def _visible(self) -> list[_Row]:
@@ -213,10 +227,9 @@ class Tree:
         if len(rows) <= room:
             return rows
         lively = [row for row in rows if row.state in ("running", "failed")]
-        rest = [row for row in rows if row.state == "waiting"] + [row for row in rows if row.state == "done"][
-            ::-1
-        ]
-        chosen = {row.id for row in [*lively, *rest][:room]}
+        waiting = [row for row in rows if row.state == "waiting" and not row.part]
+        done = [row for row in rows if row.state == "done"][::-1]
+        chosen = {row.id for row in [*lively, *done[:3], *waiting, *done[3:]][:room]}
         return [row for row in rows if row.id in chosen]
 
     def _detail(self, row: _Row) -> str:
@@ -241,9 +254,17 @@ class Tree:
 
 
 def _memory(row: _Row) -> str:
-    size = _resident(row.pid) if row.state == "running" else row.memory
+    size = max(map(_resident, _family(row.pid))) if row.state == "running" else row.memory
     row.memory = max(row.memory, size)
     return megabytes(row.memory) if row.memory and row.state in ("running", "done", "failed") else ""
+
+
+def _family(pid: int) -> Iterator[int]:
+    """A process and all that it started, as far as the system tells."""
+    yield pid
+    with suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:  # noqa: PTH123
+        for child in file.read().split():
+            yield from _family(int(child))
 
 
 def _resident(pid: int) -> float:

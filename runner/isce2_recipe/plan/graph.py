@@ -84,6 +84,14 @@ class Node:
         """The shared folder it works in."""
         return self.step.folder
 
+    def around(self) -> Iterator[Step]:
+        """The step, and the steps of outer recipes whose parts it belongs to."""
+        yield self.step
+        scope: Scope | None = self.scope
+        while scope is not None and scope.via is not None:
+            yield scope.via
+            scope = scope.outer
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:

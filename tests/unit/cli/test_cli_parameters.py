@@ -195,7 +195,7 @@ def test_describe_and_graph_of_a_shipped_recipe(capsys: pytest.CaptureFixture[st
     assert main(["describe", "insar_tops_burst", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == "insar_tops_burst"
     assert main(["graph", "insar_tops_burst"]) == 0
-    assert "flowchart LR" in capsys.readouterr().out
+    assert "flowchart TD" in capsys.readouterr().out
 
 
 def test_version_and_python_m(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_arrows_leave_out_what_follows_from_others() -> None:
 
 def test_pictures() -> None:
     graph = _graph(FAN)
-    assert drawing.mermaid(graph).startswith("flowchart LR\n")
+    assert drawing.mermaid(graph).startswith("flowchart TD\n")
     assert "s0 --> s1" in drawing.mermaid(graph)
     assert '"a" -> "b";' in drawing.dot(graph)
     root = ElementTree.fromstring(drawing.svg(graph))
@@ -171,6 +171,8 @@ def test_pictures() -> None:
     assert len(boxes) == 4
     corners = {(box.get("x"), box.get("y")) for box in boxes}
     assert len(corners) == 4, "no box lies on another"
+    dashed = [box.get("stroke-dasharray") is not None for box in boxes]
+    assert dashed == [False, False, True, False], "only what has a condition is dashed"
 
 
 def test_dot_is_what_graphviz_reads(tmp_path: Path) -> None:
