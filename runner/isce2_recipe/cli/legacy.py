@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import shlex
@@ -19,6 +20,7 @@ from isce2_recipe.plan.project import DEFAULT_SOURCE
 from isce2_recipe.types import BurstName, SlcName
 
 _NO_LOGIN = "Earthdata credentials must be present as environment variables, or in your netrc."
+_CONTAINERS = ("docker", "podman", "apptainer", "singularity")
 _KEPT = (errors.EXIT_OK, errors.EXIT_USAGE, errors.EXIT_INTERRUPTED)
 
 
@@ -88,8 +90,7 @@ def translate_command(as_yaml: bool, words: tuple[str, ...]) -> None:
 def _translation(words: list[str]) -> Translation:
     if len(words) == 1 and words[0].lower().endswith(".xml"):
         return translate_xml(Path.cwd() / words[0])
-    if "hyp3_isce2" in words:  # python -m hyp3_isce2 ...
-        words = words[words.index("hyp3_isce2") + 1 :]
+    words = _arguments(words)
     if words[:1] and words[0] in WORKFLOWS:
         words = ["++process", *words]
     if not any(word.startswith("++process") for word in words):
@@ -98,3 +99,12 @@ def _translation(words: list[str]) -> Translation:
             hint="for example: isce2-recipe translate -- ++process insar_tops_burst --reference ...",
         )
     return translate(words, _find_burst)
+
+
+def _arguments(words: list[str]) -> list[str]:
+    """What follows the program in a line as people copy it, with ``python -m hyp3_isce2`` or ``docker run``."""
+    if "hyp3_isce2" in words:
+        return words[words.index("hyp3_isce2") + 1 :]
+    if words[0] in _CONTAINERS:
+        return list(itertools.dropwhile(lambda word: not word.startswith("++"), words))
+    return words

@@ -115,6 +115,9 @@ def test_translate_prints_a_line_or_a_parameter_file(tmp_path: Path) -> None:
         f'reference:\n  - "{OLD}"\nsecondary:\n  - "{NEW}"\napply_water_mask: true\n'
         'name_style: "legacy"\n'
     )
+    docker = ["docker", "run", "-it", "--rm", "-e", "EARTHDATA_USERNAME=me", "ghcr.io/x/hyp3-isce2:latest"]
+    copied = call("translate", "--", *docker, *words, cwd=tmp_path, module="isce2_recipe")
+    assert copied.stdout == line.stdout
     wrong = call("translate", "what", cwd=tmp_path, module="isce2_recipe")
     assert wrong.returncode == 2
     assert "neither a command line of hyp3-isce2 nor an XML file" in wrong.stderr

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +17,7 @@ from isce2_recipe.sources.asf import AsfSource, granules
 from isce2_recipe.sources.directory import DirectorySource
 from isce2_recipe.types import AlosName, BurstName, SlcName
 from support import asf_server
-from support.burst_granules import SHARED_DATA
+from support.burst_granules import REAL_SAFE, SHARED_DATA, real_metadata
 
 LOG = logging.getLogger("test")
 ORBITS = sorted(SHARED_DATA.glob("*.EOF"))
@@ -108,6 +110,33 @@ def test_a_sentinel1_frame(server):
     assert (record.platform, record.absolute_orbit, record.relative_orbit) == ("S1B", 29520, 94)
     assert record.start == datetime(2021, 11, 10, 3, 20, 39, tzinfo=UTC)
     assert record.direction in ("ASCENDING", "DESCENDING")
+
+
+def test_a_real_slc_in_a_folder(tmp_path):
+    """What is said of it is what its manifest says, though its annotation is read."""
+    (tmp_path / "slc" / "2020").mkdir(parents=True)
+    (tmp_path / "slc" / "2020" / f"{REAL_SAFE}.zip").symlink_to(SHARED_DATA / f"{REAL_SAFE}.zip")
+    [record] = DirectorySource(tmp_path).find_slcs([SlcName.parse(REAL_SAFE)], LOG)
+    with zipfile.ZipFile(SHARED_DATA / f"{REAL_SAFE}.zip") as archive:
+        [name] = [name for name in archive.namelist() if name.endswith("manifest.safe")]
+        manifest = archive.read(name).decode()
+    times = [re.search(rf"{word}Time>([^<\s]+)", manifest)[1] for word in ("start", "stop")]
+    assert [record.start, record.stop] == [datetime.fromisoformat(f"{time}+00:00") for time in times]
+    assert str(record.relative_orbit) == re.search(r"relativeOrbitNumber[^>]*>(\d+)", manifest)[1]
+    corners = re.search(r"gml:coordinates>([^<\s][^<]+)", manifest)[1].split()
+    assert [f"{latitude:.6f},{longitude:.6f}" for longitude, latitude in record.footprint[:-1]] == corners
+    assert (record.platform, record.absolute_orbit, record.direction) == ("S1A", 32518, "DESCENDING")
+
+
+def test_a_real_burst_in_a_folder_by_its_place(tmp_path):
+    name = "S1_136231_IW2_20200511T135125_VV_7768-BURST"
+    (tmp_path / "bursts").mkdir()
+    real_metadata(tmp_path / "bursts" / f"{name}.xml")
+    folder, slc = DirectorySource(tmp_path), SlcName.parse(REAL_SAFE)
+    assert str(folder.burst_at(slc, 2, "VV", 3, LOG)) == name
+    for swath, polarization, number in ((2, "VV", 4), (1, "VV", 3), (2, "VH", 3)):
+        with pytest.raises(InputError, match=f"lacks burst {number} of IW{swath} {polarization}"):
+            folder.burst_at(slc, swath, polarization, number, LOG)
 
 
 def test_real_orbit_files_are_chosen_by_the_time_they_cover(tmp_path):
