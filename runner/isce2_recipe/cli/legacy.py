@@ -102,7 +102,7 @@ def _translation(words: list[str]) -> Translation:
 
 
 def _arguments(words: list[str]) -> list[str]:
-    """What follows the program in a line as people copy it, with ``python -m hyp3_isce2`` or ``docker run``."""
+    """What follows the program in a line that was copied: ``python -m hyp3_isce2``, ``docker run IMAGE``."""
     if "hyp3_isce2" in words:
         return words[words.index("hyp3_isce2") + 1 :]
     if words[0] in _CONTAINERS:
