@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio.enums import MaskFlags
+from rasterio.warp import transform
 
 from support import stac_rules
 
@@ -237,7 +238,7 @@ def places(told: Told) -> None:
         assert f"EPSG:{dataset.crs.to_epsg()}" in told.readme
         rows, cols = np.nonzero(elevation)
         xs, ys = rasterio.transform.xy(dataset.transform, rows[::97], cols[::97])
-        lons, lats = rasterio.warp.transform(dataset.crs, "EPSG:4326", xs, ys)
+        lons, lats = transform(dataset.crs, "EPSG:4326", xs, ys)
     seen = 90 - math.degrees(elevation[elevation != 0].mean(dtype=np.float64))
     assert properties["view:incidence_angle"] == pytest.approx(seen, abs=0.05)
     west, south, east, north = told.item["bbox"]

@@ -59,6 +59,7 @@ def product(tmp_path):
     folder.mkdir()
     for name in LABELS:
         (folder / name).write_bytes(name.encode())
+    (folder / "ro-crate-metadata.json").write_text("{}")  # all products' name: it stays in the archive
     archive = tmp_path / f"{NAME}.zip"
     (folder / archive.name).rename(archive)
     return folder, archive
