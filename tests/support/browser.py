@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,9 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-MISSING = "needs chromium and chromedriver" if not (CHROMIUM and DRIVER) else ""
+# GitHub's runners have several browsers, and name the folder of the driver that fits Chrome.
+_HOSTED = os.environ.get("CHROMEWEBDRIVER")
+_NAMES = ("google-chrome",) if _HOSTED else ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
+DRIVER = shutil.which("chromedriver", path=_HOSTED)
+_LACKING = [name for name, path in (("chromium", CHROMIUM), ("chromedriver", DRIVER)) if path is None]
+MISSING = (
+    f"needs {' and '.join(_LACKING)}; on Debian: apt install chromium chromium-driver" if _LACKING else ""
+)
 
 # The driver is on this machine, whatever proxy the environment names.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from isce2_recipe.products.colours import Scale
+
 _LARGEST = 78
+_LABEL = 12
+_BAR = 24
 _ROWS = 24
 # Layers by the picture that shows them.
 _VIEWS = {
@@ -29,7 +34,6 @@ _VIEWS = {
 _FACTS = (
     ("Reference Granule", "reference"),
     ("Secondary Granule", "secondary"),
-    ("Baseline", "baseline, m"),
     ("Reference Pass Direction", "pass"),
     ("Unwrapping type", "unwrapper"),
 )
@@ -49,11 +53,15 @@ def show(
 
     forced = {"force_terminal": True, "color_system": "truecolor"} if picture else {}
     console = Console(file=stream, highlight=False, soft_wrap=True, **forced)  # type: ignore[arg-type]
-    wanted = picture if picture is not None else console.is_terminal and console.color_system is not None
+    colourful = console.is_terminal and console.color_system is not None and not console.no_color
+    wanted = colourful if picture is None else picture
     console.print(product.name, style="bold", markup=False)
     if wanted and layer in _VIEWS:
         _draw(console, product, layer)
-    rows = [(label, product.parameters[key]) for key, label in _FACTS if key in product.parameters]
+    parameters = product.parameters
+    rows = [(label, parameters[key]) for key, label in _FACTS if key in parameters]
+    if "Baseline" in parameters:
+        rows.append(("baseline", f"{float(parameters['Baseline']):.1f} m, perpendicular"))
     grid = product.grid
     rows += [
         ("grid", f"{grid.cols} x {grid.rows} pixels of {grid.pixel_m:g} m, {grid.crs}"),
@@ -63,8 +71,13 @@ def show(
         ("quality", summary(dict(quality))),
     ]
     for label, value in rows:
-        if value:
-            console.print(f"{label:>12}  {value}", markup=False)
+        for number, line in enumerate(_lines(value, console.width if console.is_terminal else None)):
+            console.print(f"{'' if number else label:>{_LABEL}}  {line}", markup=False)
+
+
+def _lines(text: str, width: int | None) -> list[str]:
+    """A value in as many lines as the terminal needs; in one where there is none."""
+    return [text] if width is None and text else textwrap.wrap(text, max(20, (width or 0) - _LABEL - 2))
 
 
 def _draw(console: Console, product: Finished, layer: str) -> None:
@@ -75,14 +88,19 @@ def _draw(console: Console, product: Finished, layer: str) -> None:
     for line in _half_blocks(view, min(console.width - 2, _LARGEST)):
         console.print(line)
     if view.scale is not None:
-        console.print(f"{view.title}: {_ends(view)}", style="dim", markup=False)
+        console.print(_bar(view.title, view.scale))
     console.print()
 
 
-def _ends(view: View) -> str:
-    if view.scale is None:
-        return ""
-    return f"{view.scale.low:.3g} to {view.scale.high:.3g} {view.scale.unit}".rstrip()
+def _bar(title: str, scale: Scale) -> Text:
+    """A colour bar between its two ends."""
+    import numpy as np
+    from rich.text import Text
+
+    line = Text(f" {title} {scale.low:.3g} ")
+    for colour in scale.paint(np.linspace(scale.low, scale.high, _BAR)[None])[0].tolist():
+        line.append(*_block(colour, colour))
+    return line.append(f" {scale.high:.3g} {scale.unit}".rstrip())
 
 
 def _half_blocks(view: View, columns: int) -> list[Text]:

@@ -240,20 +240,21 @@ def to_text(found: dict[str, Any]) -> str:
         f"{where}: {grid['cols']} x {grid['rows']} pixels",
         "",
     ]
-    lines.append(f"{'':4} {'layer':<14} {'RMS':>10} {'95 %':>10} {'limit':>8} {'unit':<6} notes")
+    lines.append(f"{'':4} {'layer':<14} {'RMS':>10} {'95 %':>10} {'limit':>8} unit")
     for name, layer in found["layers"].items():
         p95 = f"{layer['p95']:.3g}" if "p95" in layer else ""
         lines.append(
             f"{'same' if layer['same'] else 'DIFF':4} {name:<14} {layer['rms']:>10.3g} {p95:>10} "
-            f"{layer['limit']:>8g} {layer['unit']:<6} {_notes(layer)}".rstrip()
+            f"{layer['limit']:>8g} {layer['unit']}"
         )
+        lines += [f"{'':19} {note}" for note in _notes(layer)]
     for which, names in found["missing"].items():
         lines += [f"DIFF {name:<14} missing from the {which}" for name in names]
     lines += ["", "the same within these limits" if found["same"] else "different"]
     return "\n".join(lines)
 
 
-def _notes(layer: dict[str, Any]) -> str:
+def _notes(layer: dict[str, Any]) -> list[str]:
     notes = []
     if layer.get("constant"):
         notes.append(f"constant {layer['constant']:.3g} taken off")
@@ -263,4 +264,4 @@ def _notes(layer: dict[str, Any]) -> str:
         notes.append(
             f"{layer['only_first']} pixels only in the first, {layer['only_second']} only in the second"
         )
-    return "; ".join(notes)
+    return notes

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 
 import pytest
 
-from isce2_recipe.cli import main
+from isce2_recipe.cli import main, pictures
+from isce2_recipe.products.quality.measuring import measure
+from isce2_recipe.products.reading import open_product
 from support.finished import fields, write_product
 
 
@@ -24,6 +28,37 @@ def test_show_draws_half_blocks(tmp_path, capsys, layer):
     assert main(["show", str(write_product(tmp_path)), "--picture", "--layer", layer]) == 0
     said = capsys.readouterr().out
     assert said.count("▀") > 500 and "\x1b[38;2;" in said
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(80, 3), (200, 1)])
+def test_show_fits_its_terminal(tmp_path, monkeypatch, columns, lines):
+    """Values go on below themselves, and the colour bar tells both ends."""
+    said = on_terminal(tmp_path, monkeypatch, COLUMNS=str(columns))
+    assert "▀" in said
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
+    assert max(map(len, plain.splitlines())) <= columns
+    assert re.search(r"Displacement -\d[\d.]* ▀{24} \d[\d.]* cm", plain)
+    (layers,) = re.findall(r"^ +layers  (\S.*(?:\n {14}\S.*)*)", plain, re.MULTILINE)
+    assert layers.split()[-1] == "wrapped_phase"
+    assert len(layers.splitlines()) <= lines
+
+
+def test_show_without_colours_draws_nothing(tmp_path, monkeypatch):
+    said = on_terminal(tmp_path, monkeypatch, COLUMNS="80", NO_COLOR="1")
+    assert "▀" not in said and "▄" not in said
+    assert "[38;" not in said
+
+
+def on_terminal(tmp_path, monkeypatch, **environment: str) -> str:
+    """What ``show`` prints where Rich sees a terminal of 256 colours."""
+    known = {"TERM": "xterm-256color", "FORCE_COLOR": "1"} | environment
+    for name in ("NO_COLOR", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in known.items():
+        monkeypatch.setenv(name, value)
+    product, stream = open_product(write_product(tmp_path)), io.StringIO()
+    pictures.show(product, measure(product), "unw_phase", stream, None)
+    return stream.getvalue()
 
 
 def test_show_prints_json(tmp_path, capsys):

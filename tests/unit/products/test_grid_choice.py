@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from rasterio.warp import transform_bounds
+from rasterio.warp import transform, transform_bounds
 
 from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.products.grid_choice import GridChoice, map_grid
@@ -53,6 +54,45 @@ def test_common_holds_the_burst_of_any_date():
         box = record.bounds
         inner = transform_bounds("EPSG:4326", grid.crs, box.west, box.south, box.east, box.north)
         assert grid.bounds.contains(Bounds(*inner))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    number=st.integers(1, 375_887),
+    swath=st.sampled_from([1, 2, 3]),
+    day=st.integers(0, 3_900),
+    pixel_m=st.sampled_from([20, 40, 80]),
+)
+def test_common_clips_no_burst_of_any_track_on_any_date(number, swath, day, pixel_m):
+    date = datetime(2015, 1, 1, tzinfo=UTC) + timedelta(days=day)
+    name = BurstName.parse(f"S1_{number:06d}_IW{swath}_{date:%Y%m%d}T120000_VV_0000-BURST")
+    (record,) = open_source("simulated").find_bursts([name], logging.getLogger("test"))
+    assume(record.bounds.east - record.bounds.west < 30)  # does not cross the antimeridian
+    grid = map_grid(GridChoice(), pixel_m, DATA, [(number, swath)])
+    longitudes, latitudes = zip(*record.footprint, strict=True)
+    xs, ys = transform("EPSG:4326", grid.crs, longitudes, latitudes)
+    assert grid.bounds.contains(Bounds(min(xs), min(ys), max(xs), max(ys)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    west=st.floats(-178, 176),
+    south=st.floats(-78, 76),
+    width=st.floats(0.05, 1.5),
+    height=st.floats(0.05, 1.5),
+    crs=st.sampled_from(["utm", "EPSG:4326", "EPSG:3395"]),
+    pixel_m=st.sampled_from([20, 40, 80]),
+)
+def test_a_grid_holds_the_box_that_was_asked_for(west, south, width, height, crs, pixel_m):
+    choice = GridChoice(bounds=Bounds(west, south, west + width, south + height), crs=crs)
+    grid = map_grid(choice, pixel_m, DATA, [BURST])
+    corners = [(x, y) for x in (west, west + width) for y in (south, south + height)]
+    longitudes, latitudes = zip(*corners, strict=True)
+    xs, ys = transform("EPSG:4326", grid.crs, longitudes, latitudes)
+    slack = 1e-9 * max(map(abs, (*xs, *ys)))
+    assert grid.bounds.buffered(slack).contains(Bounds(min(xs), min(ys), max(xs), max(ys)))
+    for edge in (grid.west_m, grid.north_m):
+        assert edge / grid.pixel_m == pytest.approx(round(edge / grid.pixel_m), abs=1e-6)
 
 
 def test_common_is_the_union_of_the_bursts_in_any_order():
