@@ -19,8 +19,9 @@ from isce2_recipe.types import Bounds, BurstName
 if TYPE_CHECKING:
     from isce2_recipe.sources.base import BurstFiles, BurstRecord
 
-# Downloads at a time; sources that compute are left to use all processors for one burst.
-_DOWNLOADS = {"asf": 4}
+# Bursts asked for at a time, as the extractor cuts them side by side; how many are downloaded at a time is a
+# setting. Sources that compute are left to use all processors for one burst.
+_DOWNLOADS = {"asf": 10}
 
 
 @dataclass(frozen=True)

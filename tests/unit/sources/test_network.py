@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -217,6 +218,25 @@ class TestCache:
             path.with_name(f"{path.name}.part.json").write_text("rubbish")
         assert fetch(cached, tmp_path / "d.tif").read_bytes() == TIFF
         assert cached.count(FILE) == 4
+
+    @pytest.mark.parametrize("cache", ["none", "cache"])
+    def test_who_waits_for_the_extractor_keeps_nobody_from_downloading(self, server, tmp_path, cache):
+        server.cache = cache if cache == "none" else str(tmp_path / cache)
+        server.protected["/slow.tif"] = TIFF
+        server.pending["/slow.tif"] = 10**6
+        one = {"ISCE2_RECIPE_ASF_DOWNLOADS": "1", "ISCE2_RECIPE_ASF_EXTRACTION_TIMEOUT_S": "60"}
+        client = AsfSource(server.environment(**one))._client(LOG)
+        client.log_in()
+        waiting = {"target": tmp_path / "slow.tif", "format": formats.TIFF, "progress": silent}
+        thread = threading.Thread(target=client.download, args=(server.url + "/slow.tif",), kwargs=waiting)
+        thread.start()
+        while server.count("/slow.tif") < 3:
+            time.sleep(0.01)
+        path = client.download(server.url + FILE, tmp_path / "a.tif", format=formats.TIFF, progress=silent)
+        assert path.read_bytes() == TIFF and thread.is_alive()
+        server.pending["/slow.tif"] = 0
+        thread.join(10)
+        assert (tmp_path / "slow.tif").read_bytes() == TIFF
 
     @pytest.mark.parametrize("setting", [{"CACHE": "none"}, {"CACHE_GB": "0"}, {"CACHE": "/proc/nowhere"}])
     def test_it_works_without(self, cached, tmp_path, setting):

@@ -49,7 +49,7 @@ class Client:
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "isce2-recipe"
         cache = open_cache(settings)
-        self._downloader = Downloader(self._open_when_ready, settings, cache, log)
+        self._downloader = Downloader(self._open, settings, cache, log)
         self._lock = threading.Lock()
         self._logged_in = False
 
@@ -160,24 +160,6 @@ class Client:
 
         with ThreadPoolExecutor(self._settings.downloads) as pool:
             return list(pool.map(fetch, urls))
-
-    @contextmanager
-    def _open_when_ready(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
-        deadline = time.monotonic() + self._settings.extraction_timeout_s
-        wait_s = self._settings.poll_s
-        while True:
-            with self._open(url, headers) as response:
-                if response.status_code != 202:
-                    yield response
-                    return
-            if time.monotonic() + wait_s > deadline:
-                raise SourceError(
-                    f"{url} was not ready within {self._settings.extraction_timeout_s:g} s",
-                    hint="run the same command again: the extractor goes on working; "
-                    "or raise ISCE2_RECIPE_ASF_EXTRACTION_TIMEOUT_S",
-                )
-            time.sleep(wait_s)
-            wait_s = min(1.5 * wait_s, 20.0 * self._settings.poll_s)
 
     @contextmanager
     def _open(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import requests
 
 _CHUNK_BYTES = 1 << 16
+_NOT_READY = 202
 
 Progress = Callable[[float, str], None]
 
@@ -126,8 +127,7 @@ class Downloader:
             passing: list[TemporaryError] = []
             for url in list(mirrors):
                 try:
-                    with self._slot():
-                        self._receive(url, wanted, partial, progress)
+                    self._receive_when_ready(url, wanted, partial, progress)
                     return
                 except TemporaryError as exc:
                     if exc.from_scratch:
@@ -152,9 +152,27 @@ class Downloader:
             with self._cache.slot(self._settings.downloads):
                 yield
 
-    def _receive(self, url: str, wanted: Wanted, partial: _Partial, progress: Progress) -> None:
-        with self._open(url, {"Accept-Encoding": "identity", **partial.headers(url)}) as response:
+    def _receive_when_ready(self, url: str, wanted: Wanted, partial: _Partial, progress: Progress) -> None:
+        """Ask until the file is made; whoever waits for that keeps nobody else from downloading."""
+        patience_s, wait_s = self._settings.extraction_timeout_s, self._settings.poll_s
+        deadline = time.monotonic() + patience_s
+        while not self._receive(url, wanted, partial, progress):
+            if time.monotonic() + wait_s > deadline:
+                raise SourceError(
+                    f"{url} was not ready within {patience_s:g} s",
+                    hint="run the same command again: the extractor goes on working; "
+                    "or raise ISCE2_RECIPE_ASF_EXTRACTION_TIMEOUT_S",
+                )
+            time.sleep(wait_s)
+            wait_s = min(1.5 * wait_s, 20.0 * self._settings.poll_s)
+
+    def _receive(self, url: str, wanted: Wanted, partial: _Partial, progress: Progress) -> bool:
+        """Whether the file was there; then it is here."""
+        headers = {"Accept-Encoding": "identity", **partial.headers(url)}
+        with self._slot(), self._open(url, headers) as response:
             answer = _Answer(response)
+            if answer.status == _NOT_READY:
+                return False
             if answer.is_nothing_more(partial.size):
                 total: int | None = partial.size
             else:
@@ -164,6 +182,7 @@ class Downloader:
         check_size(partial.size, total, wanted.least_bytes)
         check_sums(partial.path, wanted.md5, partial.promised)
         _raise_if(wanted.format.refuse_end(partial.path))
+        return True
 
     def _write(
         self,
