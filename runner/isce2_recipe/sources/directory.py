@@ -21,6 +21,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,7 +39,7 @@ from isce2_recipe.sources.base import (
     SlcRecord,
 )
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
-from isce2_recipe.sources.directory_files import Found, files, find
+from isce2_recipe.sources.directory_files import Found, everything, files, find
 from isce2_recipe.sources.directory_terrain import describe, mosaic
 from isce2_recipe.sources.tiles import water_mask_tiles
 from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
@@ -228,16 +229,18 @@ class DirectorySource:
         """The folder's calibration files, unpacked where they are in archives."""
         from isce2_recipe.sentinel1.aux_cal import unpack
 
-        place = self.root / "aux_cal"
-        found = sorted(path for path in place.rglob(f"{platform}_AUX_CAL_*.SAFE") if path.is_dir())
+        there = everything(self.root, "aux_cal")
+        folders = {path.name: path for path in there if path.is_dir()}
+        found = [path for name, path in folders.items() if fnmatch(name, f"{platform}_AUX_CAL_*.SAFE")]
         if found:
-            log.info("calibration files in %s", place)
+            log.info("calibration files in %s", found[0].parent)
             return [Path(shutil.copytree(path, folder / path.name)) for path in found]
-        for archive in sorted(place.rglob("*.zip")):
+        for archive in (path for path in there if path.suffix == ".zip"):
             with suppress(InputError):
                 return unpack(archive, platform, folder)
         raise InputError(
-            f"{place} lacks {platform}_AUX_CAL_*.SAFE, which data of version 002.36 of ESA's processor need",
+            f"{self.root / 'aux_cal'} lacks {platform}_AUX_CAL_*.SAFE, which data of version 002.36 of ESA's "
+            "processor need",
             hint=f"download {_AUX_CAL}/{platform}_AUX_CAL_20241128.zip and put it there",
         )
 

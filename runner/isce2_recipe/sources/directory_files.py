@@ -117,11 +117,13 @@ def find(root: Path, kind: str, *names: str) -> Found | None:
 def find_granule(root: Path, kind: str, *names: str) -> Path | None:
     """An archive or a folder with one of some names, below ``root/kind`` or in ``root`` itself."""
     wanted = {name.lower() for name in names}
-    for place in ((root / kind).rglob("*"), root.glob("*")):
-        found = sorted(path for path in place if path.name.lower() in wanted)
-        if found:
-            return min(found, key=lambda path: len(path.parts))
-    return None
+    found = [path for path in everything(root, kind) if path.name.lower() in wanted]
+    return min(found, key=lambda path: len(path.parts), default=None)
+
+
+def everything(root: Path, kind: str) -> list[Path]:
+    """Files and folders of a kind: below ``root/kind``, then in ``root`` itself."""
+    return [*sorted((root / kind).rglob("*")), *sorted(root.glob("*"))]
 
 
 def _below(folder: Path, *, deep: bool) -> Iterator[Path]:

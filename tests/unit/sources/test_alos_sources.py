@@ -142,15 +142,23 @@ def simulated(tmp_path_factory):
 
 
 class TestFolder:
-    @pytest.mark.parametrize("form", ["zip", "folder"])
+    @pytest.mark.parametrize(
+        "form", ["zip", "folder", "zip at the top", "folder of another name", "loose files"]
+    )
     def test_archives_and_folders_say_where_they_lie(self, simulated, tmp_path, form):
         archive, expected = simulated
         (tmp_path / "alos").mkdir()
-        if form == "zip":
-            (tmp_path / "alos" / archive.name).hardlink_to(archive)
+        if form.startswith("zip"):
+            folder = tmp_path if form.endswith("top") else tmp_path / "alos"
+            (folder / archive.name).hardlink_to(archive)
         else:
             with zipfile.ZipFile(archive) as opened:
                 opened.extractall(tmp_path / "alos")
+        if form in ("another name", "loose files"):
+            [unpacked] = (tmp_path / "alos").iterdir()
+            unpacked = unpacked.rename(tmp_path / "alos" / "of 2009")
+            for path in unpacked.iterdir() if form == "loose files" else ():
+                path.rename(tmp_path / "alos" / path.name)
         source = DirectorySource(tmp_path)
         (record,) = source.find_alos([NAME], LOG)
         assert record.start == expected.start

@@ -201,13 +201,16 @@ class TestAuxCal:
         assert (made[0] / "data" / "s1a-aux-cal.xml").read_text() == "<auxiliaryCalibration>20140406"
         assert not list(out.parent.rglob("*evil*"))
 
-    @pytest.mark.parametrize("form", ["zip", "folder"])
+    @pytest.mark.parametrize("form", ["zip", "folder", "zip at the top", "folder at the top"])
     def test_from_a_folder_too(self, root, out, tmp_path, form):
         (root / "aux_cal").mkdir()
         (root / "aux_cal" / "b.zip").write_bytes(bundle())
-        if form == "folder":
+        if form.startswith("folder"):
             aux_cal.unpack(root / "aux_cal" / "b.zip", "S1A", root / "aux_cal" / "deep")
             (root / "aux_cal" / "b.zip").unlink()
+        if form.endswith("top"):
+            for path in [*(root / "aux_cal").glob("*.zip"), *(root / "aux_cal").glob("deep/*")]:
+                path.rename(root / path.name)
         made = DirectorySource(root).fetch_aux_cal("S1A", out, LOG)
         assert [path.name for path in made] == [*self.NAMES]
 
