@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from isce2_recipe.errors import InputError, RecipeError, UsageError
 from isce2_recipe.export.openapi import api_schema
 from isce2_recipe.plan import graph
-from isce2_recipe.plan.graph import Graph
+from isce2_recipe.plan.graph import Graph, Node
 from isce2_recipe.plan.names import Facts, Names
 from isce2_recipe.plan.project import actions_of
 from isce2_recipe.recipe.model import Parameter, Recipe
@@ -229,34 +229,40 @@ class _Asked:
     def memory_mib(self) -> int:
         """The smallest of HyP3's sizes that holds the step that asks for most."""
         steps = self._graph.nodes.values()
-        most = max((self._setting(node, "resources", self._memory) for node in steps), default=0.0)
-        wanted = math.ceil((most + _OWN_BYTES) / _MIB)
+        asked = (_setting(names, node, "resources", _memory) for names in self._names for node in steps)
+        wanted = math.ceil((max(asked, default=0.0) + _OWN_BYTES) / _MIB)
         return next((size for size in _SIZES_MIB if size >= wanted), wanted)
 
     def timeout_s(self) -> int:
-        """The longest that a chain of steps, one after the other, may take."""
+        """The longest that a chain of steps, one after the other, may take; a day where none has a limit."""
+        return math.ceil(max(map(self._chain_s, self._names), default=0.0)) or 86400
+
+    def _chain_s(self, names: Names) -> float:
         ends: dict[str, float] = {}
         for name, node in self._graph.nodes.items():
             before = max((ends[other] for other in self._graph.needs[name]), default=0.0)
-            ends[name] = before + self._setting(node, "timeout", seconds)
-        return math.ceil(max(ends.values(), default=0.0)) or 86400
+            ends[name] = before + _setting(names, node, "timeout", seconds)
+        return max(ends.values(), default=0.0)
 
-    def _setting(self, node: Any, key: str, read: Any) -> float:
-        """The largest value of a step's setting; 0 where there is none or only a run can tell."""
-        written = getattr(node.step, key)
-        if not written:
-            return 0.0
-        found = [0.0]
-        for names in self._names:
-            try:
-                found.append(read(names.setting(node, written, key, {})))
-            except (KeyError, RecipeError):
-                continue
-        return max(found)
 
-    @staticmethod
-    def _memory(asked: Mapping[str, Any]) -> float:
-        return amount(asked.get("memory", 0))
+def _memory(asked: Mapping[str, Any]) -> float:
+    return amount(asked.get("memory", 0))
+
+
+def _setting(names: Names, node: Node, key: str, read: Callable[[Any], float]) -> float:
+    """A step's setting; 0 where there is none, the step is left out, or only a run can tell."""
+    written = getattr(node.step, key)
+    try:
+        return read(names.setting(node, written, key, {})) if written and _wanted(names, node) else 0.0
+    except (KeyError, RecipeError):
+        return 0.0
+
+
+def _wanted(names: Names, node: Node) -> bool:
+    try:
+        return names.wanted(node, {})
+    except KeyError:  # known once a step before it is done
+        return True
 
 
 def _combinations(recipe: Recipe, pairs: int) -> Iterator[dict[str, Any]]:
