@@ -113,6 +113,12 @@ def numbers(told: Told) -> None:
     assert properties["sar:center_frequency"] * 1e9 * wavelength == pytest.approx(LIGHT_M_S, rel=1e-8)
     assert f"* {wavelength:.6f} /" in told.readme
     assert float(text.get("Radar wavelength (m)", wavelength)) == wavelength
+    terrain = properties["insar:processing_dem"]
+    assert terrain == properties["insar:geocoding_dem"]
+    source = told.tags["INPUTS"]
+    expected = ("GLO_30", "https://doi.org/10.5270/ESA-c5d3d65") if source == "asf" else (source, source)
+    assert (text["DEM source"], terrain) == expected
+    assert tags["TERRAIN"] == text["DEM source"]
     near, center, far = (float(text[f"Slant range {one}"]) for one in ("near", "center", "far"))
     assert center == pytest.approx((near + far) / 2, abs=1e-3)
     across = math.sin(math.radians(properties["view:incidence_angle"])) * center

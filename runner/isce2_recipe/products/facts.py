@@ -164,6 +164,11 @@ class Facts:
         return self.source == "simulated"
 
     @property
+    def terrain(self) -> str:
+        """The terrain model in HyP3's words; the source's name where it brings one of its own."""
+        return "GLO_30" if self.source == "asf" else self.source
+
+    @property
     def days(self) -> float:
         """Time from the reference to the secondary."""
         return (self.secondary_start - self.reference_start).total_seconds() / 86400.0
@@ -201,6 +206,7 @@ def tags(name: str, facts: Facts) -> dict[str, str]:
         "POLARIZATION": facts.polarization,
         "PASS_DIRECTION": facts.direction,
         "WAVELENGTH_M": str(facts.wavelength_m),
+        "TERRAIN": facts.terrain,
         "PERPENDICULAR_BASELINE_M": str(facts.baseline_m),
         "LOOKS": str(processing.looks),
         "FILTER_STRENGTH": str(processing.filter_strength),

@@ -101,7 +101,7 @@ def lines(facts: Facts, more: Mapping[str, object] | None = None) -> list[tuple[
         "Phase filter parameter": processing.filter_strength,
         "Range bandpass filter": "no",
         "Azimuth bandpass filter": "no",
-        "DEM source": "GLO_30",
+        "DEM source": facts.terrain,
         "DEM resolution (m)": 30,
         "Unwrapping type": processing.unwrapper,
         "Speckle filter": "yes",

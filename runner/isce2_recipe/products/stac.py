@@ -35,7 +35,7 @@ _VERSIONS = {
     "view": "v1.0.0",
 }
 _EXTENSIONS = [f"https://stac-extensions.github.io/{name}/{v}/schema.json" for name, v in _VERSIONS.items()]
-_DEM = "https://doi.org/10.5270/ESA-c5d3d65"  # Copernicus DEM
+_DEMS = {"GLO_30": "https://doi.org/10.5270/ESA-c5d3d65"}  # Copernicus DEM
 _ROLES = {
     "unw_phase": ["data", "phase", "unwrapped_phase"],
     "wrapped_phase": ["data", "phase"],
@@ -174,8 +174,8 @@ def _insar(facts: Facts, incidence_deg: float | None) -> dict[str, Any]:
         "insar:secondary_datetime": utc(facts.secondary_start),
         "insar:temporal_baseline": round(facts.days, 6),
         "insar:perpendicular_baseline": facts.baseline_m,
-        "insar:processing_dem": _DEM,
-        "insar:geocoding_dem": _DEM,
+        "insar:processing_dem": _DEMS.get(facts.terrain, facts.terrain),
+        "insar:geocoding_dem": _DEMS.get(facts.terrain, facts.terrain),
     }
     if incidence_deg is not None and abs(facts.baseline_m) > 1e-3:
         # The height that makes one more fringe.
