@@ -50,7 +50,7 @@ PRODUCTS = (
     "filt_topophase.flat.geo",
     "los.rdr.geo",
 )
-CONFIG = "../config/topsApp.xml"
+CONFIG = "../topsapp/config/topsApp.xml"
 Array = NDArray[Any]
 
 
@@ -120,6 +120,22 @@ def sampled(path: Path, latitude: Array, longitude: Array, order: int) -> Array:
     return np.asarray(map_coordinates(values, place, order=order, mode="nearest"))
 
 
+def water_mask(inputs: Path) -> Path:
+    return inputs / "terrain/water_mask/water_mask.tif"
+
+
+def geocoded_places(folder: Path) -> tuple[Array, Array]:
+    """Latitude and longitude of every geocoded pixel."""
+    header = isceimage.read_header(folder / "merged/filt_topophase.unw.geo")
+    grid = header.grid
+    assert grid is not None
+    rows, columns = np.indices((header.lines, header.samples))
+    return (
+        grid.first_latitude + rows * grid.delta_latitude,
+        grid.first_longitude + columns * grid.delta_longitude,
+    )
+
+
 class Phase:
     """Flattened interferogram of looked pixels beside the truth."""
 
@@ -130,8 +146,7 @@ class Phase:
             looked(read(folder, f"{k}.rdr.full"), shape, looks) for k in ("lat", "lon")
         )
         self.whole = looked(read(folder, "topophase.flat.full") != 0, shape, looks) == 1
-        mask = next((inputs / "water_mask").glob("*.tif"))
-        self.land = self.whole & (sampled(mask, self.latitude, self.longitude, 1) > 0.999)
+        self.land = self.whole & (sampled(water_mask(inputs), self.latitude, self.longitude, 1) > 0.999)
 
     def against_truth(self, truth: Path) -> dict[str, float]:
         """RMS on land after one constant, and the rise of the best plane across the image."""
@@ -153,16 +168,10 @@ class Phase:
 
 def displacement_error(inputs: Path, folder: Path, truth: Path) -> dict[str, float]:
     """Geocoded unwrapped displacement less the truth, on land inside connected components."""
-    header = isceimage.read_header(folder / "merged/filt_topophase.unw.geo")
-    grid = header.grid
-    assert grid is not None
-    rows, columns = np.indices((header.lines, header.samples))
-    latitude = grid.first_latitude + rows * grid.delta_latitude
-    longitude = grid.first_longitude + columns * grid.delta_longitude
+    latitude, longitude = geocoded_places(folder)
     moved = sampled(truth, latitude, longitude, 1)
-    mask = next((inputs / "water_mask").glob("*.tif"))
     use = read(folder, "filt_topophase.unw.conncomp.geo") > 0
-    use &= sampled(mask, latitude, longitude, 0) == 1
+    use &= sampled(water_mask(inputs), latitude, longitude, 0) == 1
     error = read(folder, "filt_topophase.unw.geo", 2) * WAVELENGTH_M / (4 * np.pi) - moved
     error -= np.median(error[use])
     still = use & (np.abs(moved) < HALO_M)
@@ -180,7 +189,7 @@ def baselines_m(folder: Path) -> list[float]:
     return [float(found) for found in re.findall(r"Bperp_at_midrange_for_\w+?>\s*([-\d.e+]+)", text)]
 
 
-def engines_differ(ours: Path, theirs: Path, land: Array) -> dict[str, float]:
+def engines_differ(inputs: Path, ours: Path, theirs: Path, land: Array) -> dict[str, float]:
     """How the two engines' files differ."""
     product = read(ours, "topophase.flat") * np.conj(read(theirs, "topophase.flat"))
     both = product != 0
@@ -200,18 +209,21 @@ def engines_differ(ours: Path, theirs: Path, land: Array) -> dict[str, float]:
         "Bperp m, worst": float(np.abs(baselines).max()),
         "valid area %": 100 * (valid[0] / valid[1] - 1),
         "geocoded grids equal": same,
-        **unwrapped_differ(ours, theirs),
+        **unwrapped_differ(ours, theirs, water_mask(inputs)),
     }
 
 
-def unwrapped_differ(ours: Path, theirs: Path) -> dict[str, float]:
+def unwrapped_differ(ours: Path, theirs: Path, mask: Path) -> dict[str, float]:
     a, b = (read(folder, "filt_topophase.unw.geo", 2) for folder in (ours, theirs))
     use = (a != 0) & (b != 0)
     difference = (a - b)[use]
     difference -= np.median(difference)
+    other = abs(difference) > 3
+    land = sampled(mask, *geocoded_places(theirs), 0)[use] == 1
     return {
-        "geocoded unwrapped phase RMS rad": rms(difference),
-        "other cycles": int((abs(difference) > 3).sum()),
+        "geocoded unwrapped phase RMS rad where the cycle is the same": rms(difference[~other]),
+        "pixels in another cycle": int(other.sum()),
+        "of them on land": int((other & land).sum()),
     }
 
 
@@ -239,7 +251,7 @@ def total(steps: list[dict[str, Any]], key: str) -> float:
 def show(title: str, found: dict[str, Any]) -> None:
     print(f"\n{title}")
     for name, value in found.items():
-        print(f"  {name:52}{value if isinstance(value, (bool, int)) else format(value, '.4g')}")
+        print(f"  {name:62}{value if isinstance(value, (bool, int)) else format(value, '.4g')}")
 
 
 def speed(ours: list[dict[str, Any]], theirs: list[dict[str, Any]] | None, at_once: dict[str, float]) -> None:
@@ -292,7 +304,7 @@ def main() -> None:
         show("geocoded", displacement_error(folder, folder / "isce2", truth))
         show(
             "builtin against ISCE2",
-            engines_differ(folder / "builtin", folder / "isce2", phase.land & other.whole),
+            engines_differ(folder, folder / "builtin", folder / "isce2", phase.land & other.whole),
         )
     speed(ours, theirs, at_once)
 
