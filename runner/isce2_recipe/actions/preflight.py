@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isce2_recipe.actions.base import Budget, Context, action, nothing
-from isce2_recipe.errors import InputError, SourceError
+from isce2_recipe.errors import InputError, ParameterError, SourceError
 from isce2_recipe.types import Bounds, Finding
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def check(
     records = list(read_catalog(catalog, GranuleRecord).values())
     findings = [
         *_granules(records),
+        *_pairing(records),
         *_from_source(ctx, records, margin),
         *_machine(ctx.budget(), sum(record.bytes or 0 for record in records)),
         *_buckets(bucket, publish_bucket),
@@ -97,6 +98,40 @@ def _granules(records: Sequence[GranuleRecord]) -> Iterable[Finding]:
         )
     else:
         yield Finding("antimeridian", "ok", "not crossed")
+
+
+def _pairing(records: Sequence[GranuleRecord]) -> Iterable[Finding]:
+    """What names tell; of granules that are no pair nothing is said."""
+    try:
+        detail = _pair(records)
+    except ParameterError as exc:
+        yield Finding("pair", "wrong", exc.message, exc.hint or "")
+    else:
+        if detail:
+            yield Finding("pair", "ok", detail)
+
+
+def _pair(records: Sequence[GranuleRecord]) -> str:
+    from isce2_recipe.alos import pairs as scenes
+    from isce2_recipe.sentinel1 import pairs, slc_pairs
+    from isce2_recipe.sources.base import BurstRecord, SlcRecord
+
+    bursts = [record for record in records if isinstance(record, BurstRecord)]
+    sides: dict[tuple[str, int], list[str]] = {}
+    for record in sorted(bursts, key=lambda record: record.start):
+        sides.setdefault((record.platform, record.absolute_orbit), []).append(record.name)
+    if len(sides) == 2:
+        pair = pairs.check_pair(*sides.values())
+        swaths = ", ".join(f"IW{swath}" for swath in pair.swaths)
+        return f"{len(pair.reference)} of {pair.polarization} in {swaths}, the same bursts twice, contiguous"
+    if bursts or len(records) != 2:
+        return ""
+    first, second = sorted(records, key=lambda record: record.start)
+    if isinstance(first, SlcRecord):
+        both = slc_pairs.check_slc_pair(first.name, second.name, "auto", [1])
+        held = set(both.reference.polarizations) & set(both.secondary.polarizations)
+        return f"of one track, both hold {' and '.join(sorted(held))}"
+    return f"of one track and frame, {scenes.check_pair(first.name, second.name).days} days apart"
 
 
 def _from_source(ctx: Context, records: Sequence[GranuleRecord], margin: float) -> list[Finding]:

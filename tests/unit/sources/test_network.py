@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from isce2_recipe.sources.asf import AsfSource, formats
 from isce2_recipe.sources.asf.cache import Cache
 from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
-from isce2_recipe.sources.base import BurstRecord
+from isce2_recipe.sources.base import AlosRecord, BurstRecord, SlcRecord
 from isce2_recipe.sources.catalog import write_catalog
 from support import asf_server
 from support.downloads import FILE, LOG, TIFF, fetch, ranges, silent
@@ -33,6 +33,7 @@ from support.files import tiff
 
 START = datetime(2020, 6, 4, 2, 23, 12, tzinfo=UTC)
 POEORB = "S1A_OPER_AUX_POEORB_OPOD_20210314T184202_V20200603T225942_20200605T005942.EOF"
+LATER = "S1A_OPER_AUX_POEORB_OPOD_20210315T184202_V20200615T225942_20200617T005942.EOF"
 RESORB = "S1A_OPER_AUX_RESORB_OPOD_20200604T055104_V20200604T013000_20200604T044732.EOF"
 
 
@@ -359,6 +360,52 @@ class TestPreflight:
         assert done.summary == (
             "8 checks passed; Earthdata login accepted, from EARTHDATA_USERNAME and EARTHDATA_PASSWORD"
         )
+
+    def test_names_of_a_pair_are_looked_at_too(self, server, tmp_path):
+        server.files[f"/{POEORB}"] = b"<Earth_Explorer_File/>"
+        server.files[f"/{LATER}"] = b"<Earth_Explorer_File/>"
+        server.orbits = {"20200604": f"/{POEORB}", "20200616": f"/{LATER}"}
+        names = ("S1_136231_IW2_20200604T022312_VV_7C85-BURST", "S1_136231_IW2_20200616T022313_VV_5D11-BURST")
+        older, newer = (replace(self.records()[0], name=name) for name in names)
+        newer = replace(
+            newer,
+            absolute_orbit=33036,
+            start=START + timedelta(days=12, seconds=1),
+            stop=START + timedelta(days=12, seconds=4),
+        )
+        done = self.check(server, tmp_path, records=[newer, older])
+        text = done.report.read_text()
+        assert "ok    pair: 1 of VV in IW2, the same bursts twice, contiguous" in text
+        other = replace(newer, name=names[1].replace("136231", "136232"))
+        with pytest.raises(InputError, match="Burst number"):
+            self.check(server, tmp_path, records=[older, other])
+
+    @pytest.mark.parametrize(
+        ("kind", "names", "detail"),
+        [
+            (
+                SlcRecord,
+                (
+                    "S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85",
+                    "S1A_IW_SLC__1SSV_20200616T022252_20200616T022319_033036_03D3A3_5D11",
+                ),
+                "of one track, both hold VV",
+            ),
+            (
+                AlosRecord,
+                ("ALPSRP156121200", "ALPSRP162831200"),
+                "of one track and frame, 46 days apart",
+            ),
+        ],
+    )
+    def test_of_slcs_and_scenes_as_well(self, kind, names, detail):
+        shared = {name.name: getattr(self.records()[0], name.name) for name in fields(kind)}
+        records = [
+            kind(**(shared | {"name": name, "start": START + timedelta(days=12 * number)}))
+            for number, name in enumerate(names)
+        ]
+        assert [(one.state, one.detail) for one in preflight._pairing(records)] == [("ok", detail)]
+        assert list(preflight._pairing(records[:1])) == []
 
     def test_everything_wrong_comes_at_once(self, server, tmp_path):
         del server.files[FILE]
