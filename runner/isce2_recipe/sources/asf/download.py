@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.cache import Cache, Entry
 from isce2_recipe.sources.asf.formats import Format
+from isce2_recipe.sources.asf.partial import Answer, Partial, encoded
 from isce2_recipe.sources.asf.retrying import TemporaryError, again, short
 from isce2_recipe.sources.asf.settings import Settings
-from isce2_recipe.sources.asf.verifying import check_size, check_sums, checksum, promised
+from isce2_recipe.sources.asf.verifying import check_size, check_sums, checksum
 
 if TYPE_CHECKING:
     import requests
@@ -89,7 +89,7 @@ class Downloader:
             except OSError as exc:
                 self._log.warning("the cache cannot be used (%s): going on without", exc)
                 self._cache = None
-        partial = _Partial(wanted.target.with_name(f"{wanted.target.name}.part"))
+        partial = Partial(wanted.target.with_name(f"{wanted.target.name}.part"))
         try:
             self._download(wanted, partial, progress)
             return partial.path.replace(wanted.target)
@@ -99,7 +99,7 @@ class Downloader:
     def _through_cache(self, cache: Cache, wanted: Wanted, progress: Progress) -> Path:
         with cache.entry(wanted.url) as entry:
             if not self._usable(entry, wanted):
-                partial = _Partial(entry.partial)
+                partial = Partial(entry.partial)
                 try:
                     self._download(wanted, partial, progress)
                     entry.keep(partial.path)
@@ -118,7 +118,7 @@ class Downloader:
         self._log.info("%s is in the cache", wanted.target.name)
         return True
 
-    def _download(self, wanted: Wanted, partial: _Partial, progress: Progress) -> None:
+    def _download(self, wanted: Wanted, partial: Partial, progress: Progress) -> None:
         mirrors = self._settings.mirrors_of(wanted.url)
 
         def attempt() -> None:
@@ -152,7 +152,7 @@ class Downloader:
             with self._cache.slot(self._settings.downloads):
                 yield
 
-    def _receive_when_ready(self, url: str, wanted: Wanted, partial: _Partial, progress: Progress) -> None:
+    def _receive_when_ready(self, url: str, wanted: Wanted, partial: Partial, progress: Progress) -> None:
         """Ask until the file is made; whoever waits for that keeps nobody else from downloading."""
         patience_s, wait_s = self._settings.extraction_timeout_s, self._settings.poll_s
         deadline = time.monotonic() + patience_s
@@ -166,11 +166,11 @@ class Downloader:
             time.sleep(wait_s)
             wait_s = min(1.5 * wait_s, 20.0 * self._settings.poll_s)
 
-    def _receive(self, url: str, wanted: Wanted, partial: _Partial, progress: Progress) -> bool:
+    def _receive(self, url: str, wanted: Wanted, partial: Partial, progress: Progress) -> bool:
         """Whether the file was there; then it is here."""
         headers = {"Accept-Encoding": "identity", **partial.headers(url)}
         with self._slot(), self._open(url, headers) as response:
-            answer = _Answer(response)
+            answer = Answer(response)
             if answer.status == _NOT_READY:
                 return False
             if answer.is_nothing_more(partial.size):
@@ -190,7 +190,7 @@ class Downloader:
         start: int,
         total: int | None,
         wanted: Wanted,
-        partial: _Partial,
+        partial: Partial,
         progress: Progress,
     ) -> None:
         import requests
@@ -223,107 +223,11 @@ class Downloader:
 def _pieces(response: requests.Response) -> Iterator[bytes]:
     """What has come, as soon as it comes: a slow server must not be able to hide behind a buffer."""
     read = getattr(response.raw, "read1", None)
-    if read is None or _encoded(response):
+    if read is None or encoded(response):
         yield from response.iter_content(_CHUNK_BYTES >> 4)
         return
     while chunk := read(_CHUNK_BYTES):
         yield chunk
-
-
-def _encoded(response: requests.Response) -> bool:
-    """Whether the server packed the file on the way, unasked."""
-    return response.headers.get("Content-Encoding", "identity").lower() != "identity"
-
-
-class _Answer:
-    """What an answer's headers say of the file."""
-
-    def __init__(self, response: requests.Response) -> None:
-        headers = response.headers
-        packed = _encoded(response)
-        text = headers.get("Content-Length", "")
-        self.status = response.status_code
-        self.length = int(text) if text.isdigit() and not packed else None  # of a packed file it is another's
-        tag = headers.get("ETag", "")
-        self.tag = "" if packed or tag.startswith("W/") else tag
-        self.promised = None if packed else promised(response)
-        span, _, whole = headers.get("Content-Range", "").partition("/")
-        self._first = span.removeprefix("bytes ").partition("-")[0]
-        self._whole = whole
-
-    def is_nothing_more(self, size: int) -> bool:
-        """Whether all had come already; that there is less than had come is another matter.
-
-        Raises
-        ------
-        TemporaryError
-            If the file has become shorter.
-        """
-        if self.status != 416:
-            return False
-        if self._whole == str(size):
-            return True
-        raise TemporaryError("the file has changed at the server", from_scratch=True)
-
-    def goes_on(self, size: int, tag: str) -> bool:
-        """Whether this is the rest of the very file of which so much is there."""
-        return self.status == 206 and self._first == str(size) and self.tag == tag
-
-
-@dataclass(frozen=True, slots=True)
-class _Partial:
-    """What of a file is on disk already, and beside it which version of which server's file that is."""
-
-    path: Path
-
-    @property
-    def _note_path(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.json")
-
-    @property
-    def _note(self) -> Mapping[str, Any]:
-        try:
-            note = json.loads(self._note_path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return note if isinstance(note, dict) else {}
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
-
-    @property
-    def promised(self) -> tuple[str, str] | None:
-        """Algorithm and checksum of the whole file, where the server sent one with its beginning."""
-        found = self._note.get("promised")
-        return (found[0], found[1]) if found else None
-
-    def headers(self, url: str) -> dict[str, str]:
-        """What asks for the rest; nothing where the rest cannot be told to belong to the beginning."""
-        note = self._note
-        if not self.size or not note.get("etag") or note.get("url") != url:
-            return {}
-        return {"Range": f"bytes={self.size}-", "If-Range": note["etag"]}
-
-    def begin(self, url: str, answer: _Answer) -> int:
-        """Get ready for what an answer brings, and say after how many bytes it goes on.
-
-        Raises
-        ------
-        TemporaryError
-            If it is a part of another file.
-        """
-        if answer.goes_on(self.size, self._note.get("etag", "")):
-            return self.size
-        if answer.status == 206:
-            raise TemporaryError("the server sent a part of another file", from_scratch=True)
-        note = {"url": url, "etag": answer.tag, "promised": answer.promised}
-        self._note_path.write_text(json.dumps(note), encoding="utf-8")
-        return 0
-
-    def discard(self) -> None:
-        for path in (self.path, self._note_path):
-            path.unlink(missing_ok=True)
 
 
 def _raise_if(reason: str | None) -> None:
