@@ -11,7 +11,7 @@ import yaml
 
 from isce2_recipe.plan import describing
 from isce2_recipe.recipe import available, load
-from support.runs import call, statuses
+from support.runs import call, events, statuses, write_recipe
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NOTE = "<!-- Made by `isce2-recipe describe {name}`; edit the recipe instead. -->\n\n"
@@ -69,3 +69,42 @@ def test_the_whole_tutorial_runs(tmp_path: Path) -> None:
         assert ran == expected
         template.write_text(template.read_text() + "One line more.\n")
     assert "note.txt.j2" in call("explain", "terrain-run", "note", cwd=tmp_path).stdout
+
+
+def _documented_events() -> dict[str, set[str]]:
+    """Fields of each event, from the table of ``docs/events.md``."""
+    rows = re.findall(r"^\| `([a-z.]+)` \| .*? \| (.*) \|$", (DOCS / "events.md").read_text(), re.MULTILINE)
+    return {name: set(re.findall(r"`([a-z_]+)`", fields)) for name, fields in rows}
+
+
+EVERY_EVENT = """\
+recipe: 1
+name: eventful
+summary: Something of everything.
+parameters:
+  times: {type: integer, default: 1, description: How often to fail.}
+steps:
+  - id: good
+    uses: quick.write
+    with: {text: a}
+    resources: {memory: 900 TB}
+  - id: never
+    uses: quick.write
+    when: "{{ times > 90 }}"
+    with: {text: a}
+  - id: tried
+    uses: quick.fail
+    with: {how: source, times: "{{ times }}"}
+    retry: {count: 1, backoff: 0.05 s}
+"""
+
+
+def test_events_are_those_of_the_documentation(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, EVERY_EVENT)
+    found = []
+    for times in (1, 0, 80):
+        found += events(call("run", recipe, "--workdir", "w", "--times", times, "--json", cwd=tmp_path))
+    documented = _documented_events()
+    assert {event["event"] for event in found} == documented.keys() - {"note"}
+    for event in found:
+        assert event.keys() - {"event", "time"} <= documented[event["event"]], event

@@ -196,7 +196,8 @@ class _Describe:
         try:
             return {"file": name, "content": self._promised(name) or self._setting.prints.content(path)}
         except RecipeToolError as exc:
-            raise InputError(f"{what}: {exc.message}", hint=exc.hint) from exc
+            hint = exc.hint or f"give its whole path, or its path from {self._setting.base}"
+            raise InputError(f"{what}: {exc.message}", hint=hint) from exc
 
     def _promised(self, name: str) -> str | None:
         """Content of a file of a shared folder as of this point of the order, whatever it is now."""

@@ -165,6 +165,22 @@ class Project:
         except (OSError, UnicodeDecodeError) as exc:
             raise InputError(f"cannot read {path}: {exc}") from None
 
+    def anywhere(self, value: Any) -> Any:
+        """A value of the recipe in which files that were read have their whole path."""
+        if isinstance(value, str):
+            path = str(self.base / value)
+            return path if path in self.files else value
+        if isinstance(value, Mapping):
+            return {key: self.anywhere(item) for key, item in value.items()}
+        return [self.anywhere(item) for item in value] if isinstance(value, list) else value
+
+    @property
+    def source_anywhere(self) -> str:
+        """The source as it is written in any folder."""
+        name, colon, rest = self.source_text.partition(":")
+        here = self.base / Path(rest).expanduser()
+        return f"{name}:{here}" if colon and rest and here.is_dir() else self.source_text
+
     def shared(self, folder: str, skipped: set[str]) -> SharedFolder:
         """A shared folder with the steps that work in it this time."""
         steps = tuple(name for name in self.graph.folders[folder] if name not in skipped)

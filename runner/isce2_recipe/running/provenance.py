@@ -123,7 +123,8 @@ def _resolved(project: Project) -> dict[str, Any]:
         for name, value in project.parameters.items()
         if not project.recipe.parameters[name].secret
     }
-    return resolved(project.recipe, values)
+    found: dict[str, Any] = project.anywhere(resolved(project.recipe, values))
+    return found
 
 
 def _head(project: Project) -> str:
@@ -138,7 +139,7 @@ def _head(project: Project) -> str:
 def rerun_command(project: Project) -> str:
     """The line that runs a work directory's recipe again."""
     words = ["isce2-recipe", "run", str(project.workdir / RESOLVED_RECIPE), "--workdir", str(project.workdir)]
-    words += ["--source", project.source_text, "--engine", project.engine_text]
+    words += ["--source", project.source_anywhere, "--engine", project.engine_text]
     return shlex.join(words)
 
 

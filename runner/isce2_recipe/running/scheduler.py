@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import os
 import select
 import time
@@ -31,11 +30,13 @@ from isce2_recipe.running.child import Task
 from isce2_recipe.running.preparing import Lost
 from isce2_recipe.running.resources import Resources, wanted
 from isce2_recipe.running.state import Limits, Report, Selection
+from isce2_recipe.running.turns import Turns
 from isce2_recipe.running.worker import Ending, Worker
 
 Emit = Callable[[dict[str, Any]], None]
 
 _TICK_S = 0.5  # between looks at the clock while nothing happens
+_AHEAD = 64  # steps that have to run and are ready: enough to choose from those that fit beside the others
 
 
 @dataclass
@@ -93,29 +94,7 @@ class Scheduler:
         self._waiting: list[_Waiting] = []
         self._workers: dict[str, tuple[Worker, _Waiting]] = {}
         self._stale: set[str] = set()
-        self._order = {name: index for index, name in enumerate(self._graph.nodes)}
-        self._dependents: dict[str, list[str]] = {name: [] for name in self._graph.nodes}
-        for name, needs in self._graph.needs.items():
-            for other in needs:
-                self._dependents[other].append(name)
-        self._ready: list[int] = []
-        self._names = list(self._graph.nodes)
-        self._missing: dict[str, int] = {}
-        self._count()
-
-    def _count(self) -> None:
-        """Find out anew which steps wait for how many others."""
-        done = self.report.outputs
-        self._missing = {
-            name: sum(other not in done for other in needs)
-            for name, needs in self._graph.needs.items()
-            if name in self._selection.steps and name not in done and name not in self._workers
-        }
-        waiting = {item.node.id for item in self._waiting}
-        self._ready = [
-            self._order[name] for name, count in self._missing.items() if not count and name not in waiting
-        ]
-        heapq.heapify(self._ready)
+        self._turns = Turns(self._graph, selection.steps)
 
     def run(self, wakeup: int) -> Report:
         """Run until all is done, something failed or a signal came.
@@ -159,12 +138,11 @@ class Scheduler:
     # What is to be done with each step.
 
     def _look_at_ready(self) -> None:
-        while self._ready and not self._halted:
-            node = self._graph.nodes[self._names[heapq.heappop(self._ready)]]
+        while not self._halted and len(self._waiting) < _AHEAD and (name := self._turns.take()) is not None:
             try:
-                self._look_at(node)
+                self._look_at(self._graph.nodes[name])
             except RecipeToolError as exc:
-                self._fail(node.id, exc, {})
+                self._fail(name, exc, {})
 
     def _look_at(self, node: Node) -> None:
         if not self._project.names.wanted(node, self.report.outputs):
@@ -175,8 +153,7 @@ class Scheduler:
             self._skipped.add(node.id)
             if node.folder is not None and node.id in self._project.history.done:
                 self._record({"event": "dropped", "step": node.id})
-            facts = {"status": "skipped", "reason": "its condition is false"}
-            self._settle(node.id, skipped_outputs(node), facts)
+            self._settle(node.id, "skipped", skipped_outputs(node), {"reason": "its condition is false"})
             return
         self._skipped.discard(node.id)
         key = self._project.key(node, self.report.outputs, self._skipped)
@@ -186,9 +163,8 @@ class Scheduler:
             return
         done = self._project.history.done[node.id]
         outputs = decode(done.outputs, self._project.workdir)
-        self._settle(
-            node.id, outputs, {"status": "cached", "reason": verdict.reason, "key": key.digest, **done.facts}
-        )
+        facts = {"reason": verdict.reason, "key": key.digest, **done.facts}
+        self._settle(node.id, "cached", outputs, facts)
 
     def _judge(self, node: Node, key: Key) -> Verdict:
         if node.id in self._forced:
@@ -214,17 +190,12 @@ class Scheduler:
     def _resources(self, node: Node) -> Resources:
         return wanted(dict(self._setting(node, node.step.resources, "resources")), self._limits.cpus)
 
-    def _settle(self, step: str, outputs: dict[str, Any], facts: dict[str, Any]) -> None:
+    def _settle(self, step: str, status: str, outputs: dict[str, Any], facts: dict[str, Any]) -> None:
         """Note what became of a step and free those that waited for it."""
         self.report.outputs[step] = outputs
-        self.report.steps[step] = facts
-        self._missing.pop(step, None)
-        self._emit({"event": f"step.{facts['status']}", "step": step, **facts})
-        for name in self._dependents[step]:
-            if name in self._missing:
-                self._missing[name] -= 1
-                if not self._missing[name]:
-                    heapq.heappush(self._ready, self._order[name])
+        self.report.steps[step] = {"status": status, **facts}
+        self._emit({"event": f"step.{status}", "step": step, **facts})
+        self._turns.free(step)
 
     # Starting steps.
 
@@ -268,7 +239,6 @@ class Scheduler:
         if timeout is not None:
             running.deadline = running.started + seconds(timeout)
         self._workers[node.id] = (running, item)
-        self._missing.pop(node.id, None)
         self._emit(
             {
                 "event": "step.started",
@@ -320,7 +290,11 @@ class Scheduler:
             del self.report.outputs[name]
         self._stale |= stale & self._workers.keys()
         self._waiting = [item for item in self._waiting if item.node.id not in stale]
-        self._count()
+        self._count_again()
+
+    def _count_again(self) -> None:
+        taken = {*self._workers, *(item.node.id for item in self._waiting)}
+        self._turns.count(self.report.outputs, taken)
 
     # What comes of running steps.
 
@@ -371,7 +345,7 @@ class Scheduler:
         node = item.node
         if node.id in self._stale:
             self._stale.discard(node.id)
-            self._count()
+            self._count_again()
             return
         try:
             self._check_inputs(item)
@@ -422,7 +396,7 @@ class Scheduler:
         self._forced.pop(node.id, None)
         outputs = decode(done.outputs, self._project.workdir)
         reason = {"reason": item.verdict.reason, "key": item.key.digest}
-        self._settle(node.id, outputs, {"status": "done", **reason, **facts})
+        self._settle(node.id, "done", outputs, {**reason, **facts})
 
     def _failed(self, item: _Waiting, running: Worker, ending: Ending) -> None:
         node = item.node

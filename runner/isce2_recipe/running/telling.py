@@ -58,8 +58,8 @@ def _command(project: Project, engine: str) -> str:
     path = project.recipe.path.resolve()
     shipped = path.is_relative_to(data_folder("recipes").resolve())
     words = ["isce2-recipe", "run", path.stem if shipped else str(project.recipe.path)]
-    words += ["--source", project.source_text, "--engine", engine]
-    for name, value in project.given.items():
+    words += ["--source", project.source_anywhere, "--engine", engine]
+    for name, value in project.anywhere(project.given).items():
         if project.recipe.parameters[name].secret:
             continue
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -274,6 +274,12 @@ def test_completion(tmp_path: Path, words: str, current: str, expected: str) -> 
     assert f"plain,{expected}" in call(cwd=tmp_path, env=env).stdout.splitlines()
 
 
+_TYPED = (
+    ("isce2-recipe run insar_st", "insar_stripmap"),
+    ("isce2-recipe run insar_tops_burst --looks 2", "20x4"),
+    ("isce2-recipe run insar_tops_burst --apply-w", "--apply-water-mask"),
+    ("isce2-recipe lint mine", "mine_of_today.yml"),
+)
 _SHELLS = {
     "bash": (["bash", "--norc", "-i"], "source ./script"),
     "zsh": (["zsh", "-f", "-i"], "autoload -U compinit; compinit -u; source ./script"),
@@ -297,12 +303,7 @@ def test_completion_in_a_real_shell(tmp_path: Path, shell: str) -> None:
     try:
         os.write(terminal, f"{setup}\n".encode())
         _until(terminal, None)
-        for typed, completed in (
-            ("isce2-recipe run insar_st", "insar_stripmap"),
-            ("isce2-recipe run insar_tops_burst --looks 2", "20x4"),
-            ("isce2-recipe run insar_tops_burst --apply-w", "--apply-water-mask"),
-            ("isce2-recipe lint mine", "mine_of_today.yml"),
-        ):
+        for typed, completed in _TYPED:
             os.write(terminal, b"\x15" + typed.encode() + b"\t")
             assert completed in _until(terminal, completed)
     finally:
@@ -318,6 +319,27 @@ def _until(terminal: int, wanted: str | None, seconds: float = 20.0) -> str:
         if select.select([terminal], [], [], 0.2)[0]:
             shown += os.read(terminal, 65536).decode(errors="replace")
     return shown
+
+
+@pytest.mark.slow
+def test_completion_in_fish(tmp_path: Path) -> None:
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    (tmp_path / "script").write_text(call("completion", "fish", cwd=tmp_path).stdout)
+    (tmp_path / "mine_of_today.yml").touch()
+    bin_folder = str(Path(sys.executable).parent)
+    env = {**environment(), "HOME": str(tmp_path), "PATH": f"{bin_folder}:{os.environ['PATH']}"}
+    for typed, completed in _TYPED:
+        ask = f"source ./script; complete -C '{typed}'"
+        done = subprocess.run(
+            ["fish", "--no-config", "-c", ask],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert completed in [line.partition("\t")[0] for line in done.stdout.splitlines()], done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -320,3 +320,33 @@ def test_steps_run_side_by_side_within_their_resources(tmp_path: Path) -> None:
     times = {(event["event"], event["step"]): event["time"] for event in found if "step" in event}
     assert times["step.started", "s1"] < times["step.done", "s0"], "two steps of one thread fit"
     assert times["step.started", "s2"] >= max(times["step.done", "s0"], times["step.done", "s1"])
+
+
+def test_the_resolved_recipe_runs_again_from_any_folder(tmp_path: Path) -> None:
+    (tmp_path / "given.txt").write_text("from here")
+    text = (
+        "recipe: 1\nname: reading\nsummary: Reads a file.\nparameters:\n"
+        "  file: {type: string, description: A file.}\nrequired: [file]\nsteps:\n"
+        "  - id: read\n    uses: quick.join\n    with: {files: ['{{ file }}', given.txt]}\n"
+    )
+    write_recipe(tmp_path, text)
+    words = ("run", "reading.yml", "--file", "given.txt", "--workdir", "w")
+    assert call(*words, cwd=tmp_path).returncode == 0
+    (tmp_path / "elsewhere").mkdir()
+    again = call("run", "../w/resolved.yml", "--workdir", "../w", cwd=tmp_path / "elsewhere")
+    assert again.returncode == 0, again.stderr
+    assert statuses(tmp_path / "w") == {"read": "cached"}
+
+
+def test_steps_run_side_by_side_within_memory(tmp_path: Path) -> None:
+    half = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') * 0.7:.0f}"
+    steps = "".join(
+        f"  - id: s{index}\n    uses: quick.write\n    with: {{text: a, seconds: 0.5}}\n"
+        f"    resources: {{memory: {half if index else 1}}}\n"
+        for index in range(3)
+    )
+    recipe = write_recipe(tmp_path, f"recipe: 1\nname: side\nsummary: Side by side.\nsteps:\n{steps}")
+    found = events(call("run", recipe, "--workdir", "w", "--json", cwd=tmp_path))
+    times = {(event["event"], event["step"]): event["time"] for event in found if "step" in event}
+    assert times["step.started", "s1"] < times["step.done", "s0"], "little fits beside much"
+    assert times["step.started", "s2"] >= times["step.done", "s1"], "much does not fit beside much"
