@@ -38,6 +38,7 @@ def measure(
     folder: Path | None = None,
     truth: Path | None = None,
     other: Path | None = None,
+    parts: list[Path] | None = None,
 ) -> Measured:
     """Measure a product: coverage, coherence, residues, components, burst seams, agreement with a truth.
 
@@ -51,6 +52,8 @@ def measure(
         GeoTIFF of the true displacement: metres, positive where range increased.
     other : Path, optional
         The same product by another engine or version, to be compared with.
+    parts : list of Path, optional
+        Products of single bursts that were merged, by swath and time, which tell of seams.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def measure(
     """
     from isce2_recipe.products.quality import writing
 
-    found = writing.quality(product, folder, truth, other)
+    found = writing.quality(product, folder, truth, other, parts or ())
     path = writing.write(ctx.out, found)
     summary = writing.summary(found)
     ctx.log.info("%s", summary)

@@ -29,7 +29,7 @@ SEQUENTIAL: tuple[Rgb, ...] = (
     (34, 139, 141),
     (88, 183, 112),
     (178, 218, 85),
-    (253, 240, 146),
+    (252, 246, 196),
 )
 GREYS: tuple[Rgb, ...] = ((12, 14, 18), (248, 248, 246))
 # Ever lighter with height, so that the order survives any colour vision.

@@ -5,11 +5,14 @@ import math
 
 import numpy as np
 import pytest
+import rasterio
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.products.burst_products import read_burst_product
 from isce2_recipe.products.quality import limits, measuring, names, writing
-from isce2_recipe.products.quality.seams import seams
+from isce2_recipe.products.quality.seams import seams, seams_of_products
 from isce2_recipe.products.reading import open_product
+from support import burst_product_folders
 from support.finished import COLS, ROWS, fields, write_product, write_truth
 
 SEEN = (ROWS - 4) * (COLS - 4)
@@ -110,6 +113,22 @@ def test_limits_are_kept_or_not(product):
 
 def test_the_light_list_of_limits_is_the_list_of_limits():
     assert tuple(limits.LIMITS) == names.LIMIT_NAMES
+
+
+def test_seams_of_burst_products(tmp_path):
+    """The second burst lies 45.5 looks after the first; both show one field, and its layers a tenth more."""
+    first, second = (burst_product_folders.write_product(tmp_path, number) for number in (136231, 136232))
+    path = second / f"{second.name}_wrapped_phase_rdr.tif"
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write(dataset.read() * np.complex64(np.exp(0.1j)))
+    alone = burst_product_folders.write_product(tmp_path, 136231, swath=1)
+    found = seams_of_products([read_burst_product(folder) for folder in (alone, first, second)], 0.0555)
+    (seam,) = found
+    assert (seam["swath"], seam["bursts"]) == (2, [1, 2])
+    # Of 60 looks, 4 are left out at either end, and half a look more lies between.
+    assert seam["lines"] == 60 - 45 - 8 - 1
+    assert seam["phase_rad"] == pytest.approx(-0.1, abs=2e-3)
+    assert seam["coherence"] > 0.9999
 
 
 def test_no_interferograms_no_seams(tmp_path):

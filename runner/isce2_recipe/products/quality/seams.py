@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.paths import FINE_INTERFEROGRAM
 from isce2_recipe.products.rasters import opened
+
+if TYPE_CHECKING:
+    from isce2_recipe.products.burst_products import BurstProduct
 
 _PROPERTY = r'<property name="{}">\s*<value>([^<]+)</value>'
 _SAMPLES = 4000  # columns that are enough for a mean
@@ -46,25 +50,51 @@ def seams(folder: Path, wavelength_m: float) -> list[dict[str, Any]]:
         second, the same in millimetres of displacement, ``coherence`` of the two interferograms. Empty for
         single bursts, and where there are no such files.
     """
-    found = []
-    for swath in (1, 2, 3):
-        bursts = _bursts(folder / FINE_INTERFEROGRAM, swath)
-        for number, (first, second) in enumerate(pairwise(bursts), 1):
-            seam = _compare(first, second)
-            if seam is None:
-                continue
-            lines, phase, agreement = seam
-            found.append(
-                {
-                    "swath": swath,
-                    "bursts": [number, number + 1],
-                    "lines": lines,
-                    "phase_rad": round(phase, 5),
-                    "displacement_mm": round(1e3 * phase * wavelength_m / (4.0 * math.pi), 4),
-                    "coherence": round(agreement, 4),
-                }
-            )
-    return found
+    return [
+        seam
+        for swath in (1, 2, 3)
+        for seam in _seams(swath, _bursts(folder / FINE_INTERFEROGRAM, swath), wavelength_m)
+    ]
+
+
+def seams_of_products(products: Sequence[BurstProduct], wavelength_m: float) -> list[dict[str, Any]]:
+    """The same of products of single bursts, in their multilooked layers; ``lines`` are looks then.
+
+    Parameters
+    ----------
+    products : sequence of BurstProduct
+        By swath and time, as merged.
+    """
+    swaths = sorted({product.reference.swath for product in products})
+    return [
+        seam
+        for swath in swaths
+        for seam in _seams(
+            swath,
+            [
+                _Burst(product.layer("wrapped_phase_rdr"), product.start, product.window.azimuth_interval_s)
+                for product in products
+                if product.reference.swath == swath
+            ],
+            wavelength_m,
+        )
+    ]
+
+
+def _seams(swath: int, bursts: Sequence[_Burst], wavelength_m: float) -> Iterator[dict[str, Any]]:
+    for number, (first, second) in enumerate(pairwise(bursts), 1):
+        seam = _compare(first, second)
+        if seam is None:
+            continue
+        lines, phase, agreement = seam
+        yield {
+            "swath": swath,
+            "bursts": [number, number + 1],
+            "lines": lines,
+            "phase_rad": round(phase, 5),
+            "displacement_mm": round(1e3 * phase * wavelength_m / (4.0 * math.pi), 4),
+            "coherence": round(agreement, 4),
+        }
 
 
 def _bursts(folder: Path, swath: int) -> list[_Burst]:
@@ -85,18 +115,29 @@ def _bursts(folder: Path, swath: int) -> list[_Burst]:
 
 def _compare(first: _Burst, second: _Burst) -> tuple[int, float, float] | None:
     """Lines in common, phase difference and how well it holds; None where nothing is seen twice."""
-    offset = round((second.start - first.start).total_seconds() / first.interval_s)
-    above, below = _tail(first.path, offset), _head(second.path, offset, first.path)
-    lines = min(len(above), len(below))
+    place = round((second.start - first.start).total_seconds() / first.interval_s, 3)
+    offset = math.floor(place)
+    above = _between(_tail(first.path, offset), place - offset)
+    below = _head(second.path, offset, first.path)
+    lines, samples = (min(sizes) for sizes in zip(above.shape, below.shape, strict=True))
     if lines == 0:
         return None
-    product = above[:lines] * np.conj(below[:lines])
+    product = above[:lines, :samples] * np.conj(below[:lines, :samples])
     seen = np.abs(product) > 0
     if not seen.any():
         return None
     total = complex(product[seen].sum())
     size = float(np.abs(product[seen]).sum())
     return int(seen.any(axis=1).sum()), math.atan2(total.imag, total.real), abs(total) / size
+
+
+def _between(values: NDArray[np.complex128], part: float) -> NDArray[np.complex128]:
+    """Lines that lie a part of a line further down: looks of two bursts need not begin together."""
+    if part == 0 or len(values) < 2:
+        return values
+    moved: NDArray[np.complex128] = (1 - part) * values[:-1] + part * values[1:]
+    moved[(values[:-1] == 0) | (values[1:] == 0)] = 0
+    return moved
 
 
 def _tail(path: Path, offset: int) -> NDArray[np.complex128]:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe.paths import QUALITY
+from isce2_recipe.products.burst_products import read_burst_product
 from isce2_recipe.products.quality.measuring import measure
-from isce2_recipe.products.quality.seams import seams
+from isce2_recipe.products.quality.seams import seams, seams_of_products
 from isce2_recipe.products.reading import Finished, open_product
 
 
 def quality(
-    product: Path, folder: Path | None = None, truth: Path | None = None, other: Path | None = None
+    product: Path,
+    folder: Path | None = None,
+    truth: Path | None = None,
+    other: Path | None = None,
+    parts: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """All there is to measure.
 
@@ -27,6 +33,8 @@ def quality(
         GeoTIFF of the true displacement, metres.
     other : Path, optional
         Another product of the same pair.
+    parts : sequence of Path
+        Products of single bursts that were merged, by swath and time; for seams, in place of ``folder``.
 
     Returns
     -------
@@ -36,6 +44,9 @@ def quality(
     finished = open_product(product)
     found = measure(finished)
     found["seams"] = [] if folder is None else seams(folder, finished.wavelength_m)
+    if parts:
+        bursts = [read_burst_product(part) for part in parts]
+        found["seams"] = seams_of_products(bursts, finished.wavelength_m)
     found["truth"] = None if truth is None else _truth(finished, truth)
     found["other"] = None
     if other is not None:

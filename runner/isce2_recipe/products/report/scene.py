@@ -140,8 +140,8 @@ class Scene:
         south, east = np.gradient(heights, pixel_m)
         slope = (south + east) / np.sqrt(1 + south**2 + east**2)
         # So that any terrain shows its shapes, plains as well as mountains.
-        steep = _quantile(np.abs(slope), 95) or 1.0
-        return np.where(np.isfinite(slope), 1 + np.clip(slope / steep, -1, 1), level).astype(np.float32)
+        steep = _quantile(np.abs(slope), 90) or 1.0
+        return np.where(np.isfinite(slope), 1 + np.tanh(slope / steep), level).astype(np.float32)
 
     def _projected(self, path: Path) -> NDArray[np.float64]:
         from affine import Affine

@@ -16,7 +16,7 @@ from isce2_recipe.products.report.scene import Scene, median
 # Share of the values left out at either end of a colour scale.
 _TAIL_PERCENT = 1.0
 # How much of the terrain's light and shadow shows through flat colours.
-_FAINT, _PLAIN = 0.07, 0.22
+_FAINT, _PLAIN = 0.15, 0.3
 _LISTED = 8
 
 
@@ -181,7 +181,7 @@ def _mask(scene: Scene) -> View:
         (land & (scene.labels == label), colours.LABELS[index % len(colours.LABELS)], f"component {label}")
         for index, label in enumerate(found)
     ]
-    kinds.append((land & (scene.labels == 0), colours.UNCONNECTED, "land, in none"))
+    kinds.append((land & (scene.labels == 0), colours.UNCONNECTED, "land, no component"))
     kinds.append((scene.water, colours.WATER, "water"))
     kinds = [kind for kind in kinds if kind[0].any()]
     picture = np.zeros((*land.shape, 4), np.uint8)
