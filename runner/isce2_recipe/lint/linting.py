@@ -187,7 +187,8 @@ def lint_files(files: Iterable[str], linter: Linter, *, jobs: int = 1) -> list[R
     # Syntax trees are many small objects that all live to the end: looking for garbage only costs time.
     gc.disable()
     while todo:
-        new = {Path(file).resolve(): file for file in todo if Path(file).resolve() not in seen}
+        named = {Path(file).resolve(): file for file in dict.fromkeys(todo)}
+        new = {path: file for path, file in named.items() if path not in seen}
         seen.update(new)
         made = _lint_all(list(new.values()), linter, jobs)
         reports += made

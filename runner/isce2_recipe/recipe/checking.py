@@ -128,6 +128,16 @@ class Scope:
     def __init__(self, recipe: Recipe, actions: Actions) -> None:
         self.recipe = recipe
         self.actions = actions
+        self._outputs: dict[str, Mapping[str, Any] | None] = {}
+
+    @cached_property
+    def _steps(self) -> dict[str, Step]:
+        # Of two steps with one id the first.
+        return {step.id: step for step in reversed(self.recipe.steps)}
+
+    def step(self, name: str) -> Step | None:
+        """The step of that id."""
+        return self._steps.get(name)
 
     @cached_property
     def places(self) -> list[Place]:
@@ -186,13 +196,18 @@ class Scope:
             found[name] = kinds.union([kind, kinds.NONE]) if optional else kind
         return found
 
-    def outputs(self, step: Step) -> dict[str, Any] | None:
+    def outputs(self, step: Step) -> Mapping[str, Any] | None:
         """Types of a step's outputs; None where its action is unknown."""
+        if step.id not in self._outputs:
+            self._outputs[step.id] = self._find_outputs(step)
+        return self._outputs[step.id]
+
+    def _find_outputs(self, step: Step) -> Mapping[str, Any] | None:
         if step.part is not None:
             inner = Scope(step.part, self.actions)
             return {name: inner.safe_type(value) for name, value in step.part.outputs.items()}
         action: ActionLike | None = self.actions.get(step.uses)
-        return None if action is None else dict(action.outputs)
+        return None if action is None else action.outputs
 
     def safe_type(self, value: Any) -> Any:
         """The type of a value; Any where its expressions are wrong."""
@@ -232,7 +247,7 @@ class Scope:
         return lambda chain: Any if chain[0] in hidden else self.type_of(chain)
 
     def _output_type(self, rest: list[str]) -> Any:
-        step = self.recipe.step(rest[0]) if rest else None
+        step = self.step(rest[0]) if rest else None
         outputs = None if step is None else self.outputs(step)
         if outputs is None or len(rest) < 2:
             return Any
@@ -293,7 +308,7 @@ def _wrong_run_fact(reference: Reference) -> Wrong | None:
 def _wrong_name(scope: Scope, place: Place, name: str) -> Wrong:
     if name in scope.recipe.variables:
         return "IR022", f"the variable '{name}' is used before it is defined", "move it up"
-    if scope.recipe.step(name) is not None:
+    if scope.step(name) is not None:
         return "IR021", f"'{name}' is a step", f"read its outputs with steps.{name}.OUTPUT"
     known = [*scope.recipe.parameters, *place.variables]
     return "IR021", f"there is no parameter or variable '{name}'", did_you_mean(name, known)
@@ -319,7 +334,7 @@ def _wrong_output(scope: Scope, place: Place, rest: list[str]) -> Wrong | None:
         )
     if len(rest) < 2:
         return "IR021", "name a step and an output", "as in steps.dem.geotiff"
-    step = scope.recipe.step(rest[0])
+    step = scope.step(rest[0])
     if step is None:
         hint = did_you_mean(rest[0], [one.id for one in scope.recipe.steps])
         return "IR021", f"there is no step '{rest[0]}'", hint
@@ -417,6 +432,8 @@ def _check_input(scope: Scope, step: Step, name: str, value: Any, expected: Any)
     if isinstance(value, Mapping):
         return
     actual = scope.safe_type(value)
+    if kinds.accepts(expected, actual):
+        return
     if step.when is not True or _reads_conditional(scope, value):
         # Whether a value is null is the condition's business.
         actual = kinds.without_none(actual)
@@ -455,13 +472,16 @@ def dependencies(recipe: Recipe) -> dict[str, list[str]]:
 
 
 def _check_cycles(scope: Scope) -> Iterator[Problem]:
+    order = {step.id: step.index for step in scope.recipe.steps}
+    if all(order[one] < order[name] for name, waits in scope.waits.items() for one in waits):
+        return  # as nearly all recipes are written
     from graphlib import CycleError, TopologicalSorter
 
     try:
         TopologicalSorter(scope.waits).prepare()
     except CycleError as exc:
         names = list(reversed(exc.args[1]))
-        step = scope.recipe.step(names[0])
+        step = scope.step(names[0])
         if step is not None:
             what = "waits for itself" if len(names) == 2 else "waits for itself: " + " > ".join(names)
             yield Problem.at(step.mark, "IR022", f"step '{step.id}' {what}")

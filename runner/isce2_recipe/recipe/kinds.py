@@ -53,9 +53,10 @@ def union(members: list[Any]) -> Any:
 
 def members(annotation: Any) -> tuple[Any, ...]:
     """The alternatives of a type, None among them as its class; ``Annotated`` is taken off."""
-    if get_origin(annotation) is Annotated:
+    origin = get_origin(annotation)
+    if origin is Annotated:
         return members(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
+    if origin is Union or origin is types.UnionType:
         return tuple(found for member in get_args(annotation) for found in members(member))
     return (NONE if annotation is None else annotation,)
 
@@ -73,7 +74,7 @@ def accepts(expected: Any, actual: Any) -> bool:
 
 
 def _accepts_one(want: Any, have: Any) -> bool:
-    if want in (Any, object, have) or have is Any:
+    if want is have or want is Any or have is Any or want is object:
         return True
     if get_origin(have) is Literal:
         return _accepts_choices(want, get_args(have))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -90,8 +91,9 @@ def _variable(value: Any, names: Mapping[str, Any]) -> Any:
         return "sample"
 
 
+@lru_cache(maxsize=512)
 def sample(kind: Any) -> Any:
-    """Some value of a type."""
+    """Some value of a type, the same each time: not to be changed."""
     only = next((member for member in kinds.members(kind) if member is not kinds.NONE), kinds.NONE)
     if get_origin(only) is Literal:
         return get_args(only)[0]

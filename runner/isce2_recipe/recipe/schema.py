@@ -181,7 +181,7 @@ def _enum(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violat
     allowed = schema["enum"]
     if not any(_equal(value, choice) for choice in allowed):
         words = [str(choice) for choice in allowed]
-        match = closest(str(value), words)
+        match = closest(value, words) if isinstance(value, str) else None
         hint = f"did you mean '{match}'?" if match is not None else None
         message = f"must be one of {', '.join(words)}, instead got {show(value)}"
         yield Violation(path, "enum", message, hint=hint)
@@ -312,9 +312,11 @@ def _additional(value: Any, schema: Schema, home: str, path: Path) -> Iterator[V
     if not isinstance(value, Mapping):
         return
     known, rest = schema.get("properties", {}), schema["additionalProperties"]
-    patterns = schema.get("patternProperties", ())
+    if rest is True:
+        return
+    patterns = schema.get("patternProperties")
     for name in value:
-        if name in known or rest is True or any(compile_pattern(one).search(name) for one in patterns):
+        if name in known or (patterns and any(compile_pattern(one).search(name) for one in patterns)):
             continue
         if rest is False:
             hint = did_you_mean(str(name), [key for key in known if key not in value] or list(known))
@@ -332,9 +334,11 @@ def _names(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violat
 
 def _any_of(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
     """Of the alternatives the one that comes nearest: of the right type, else all of them in words."""
-    attempts = [list(validate(value, below, home, path)) for below in schema["anyOf"]]
-    if not all(attempts):
-        return
+    attempts: list[list[Violation]] = []
+    for below in schema["anyOf"]:
+        attempts.append(list(validate(value, below, home, path)))
+        if not attempts[-1]:
+            return
     deeper = [found for found in attempts if any(violation.path != path for violation in found)]
     if deeper:
         yield from deeper[0]
