@@ -151,15 +151,15 @@ class Action:
     def inputs(self) -> dict[str, inspect.Parameter]:
         """Keyword-only parameters by name, annotations resolved."""
         return {
-            name: parameter.replace(annotation=self._hints[name])
-            for name, parameter in inspect.signature(self.function).parameters.items()
+            name: parameter
+            for name, parameter in self._signature.parameters.items()
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         }
 
     @cached_property
     def outputs(self) -> dict[str, Any]:
         """Fields of the returned dataclass by name, with their types."""
-        returned = self._hints["return"]
+        returned = self._signature.return_annotation
         if returned is None:
             return {}
         hints: dict[str, Any] = {}
@@ -168,8 +168,8 @@ class Action:
         return {field.name: hints[field.name] for field in fields(returned)}
 
     @cached_property
-    def _hints(self) -> dict[str, Any]:
-        return inspect.get_annotations(self.function, eval_str=True)
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self.function, eval_str=True)
 
     @property
     def summary(self) -> str:

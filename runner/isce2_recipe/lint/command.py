@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -97,8 +96,6 @@ def _lint(
         return f"{baseline} written with {count} findings", EXIT_OK
     if baseline is not None:
         problems = _without_known(Path(baseline), problems, options)
-    # The program ends next: the interpreter need not look for cycles in the syntax trees on its way out.
-    gc.freeze()
     return FORMATS[form](problems, texts), EXIT_INPUT if problems else EXIT_OK
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,8 +183,6 @@ def lint_files(files: Iterable[str], linter: Linter, *, jobs: int = 1) -> list[R
     reports: list[Report] = []
     todo = list(files)
     seen: set[Path] = set()
-    # Syntax trees are many small objects that all live to the end: looking for garbage only costs time.
-    gc.disable()
     while todo:
         named = {Path(file).resolve(): file for file in dict.fromkeys(todo)}
         new = {path: file for path, file in named.items() if path not in seen}
@@ -193,7 +190,6 @@ def lint_files(files: Iterable[str], linter: Linter, *, jobs: int = 1) -> list[R
         made = _lint_all(list(new.values()), linter, jobs)
         reports += made
         todo = [part for report in made for part in report.parts]
-    gc.enable()
     return reports
 
 

@@ -141,8 +141,8 @@ class Rule(NamedTuple):
         The smallest profile that holds it.
     fixable : bool
         Whether ``--fix`` can put it right.
-    title, why : str
-        One line, and the paragraphs `explain` shows.
+    documentation : str
+        What the rule's docstring says.
     check : callable or None
         None for what loading and checking a recipe report by themselves.
     """
@@ -151,9 +151,22 @@ class Rule(NamedTuple):
     severity: Severity
     profile: Profile
     fixable: bool
-    title: str
-    why: str
+    documentation: str
     check: Check | None
+
+    @property
+    def title(self) -> str:
+        """The documentation's first line."""
+        return self._paragraphs[0].strip().rstrip(".")
+
+    @property
+    def why(self) -> str:
+        """The paragraphs below it."""
+        return self._paragraphs[2].strip()
+
+    @property
+    def _paragraphs(self) -> tuple[str, str, str]:
+        return inspect.cleandoc(self.documentation).partition("\n")
 
     @property
     def help_anchor(self) -> str:
@@ -167,8 +180,7 @@ def rule(
     """Make a function a rule; its docstring is what ``--explain`` prints."""
 
     def make(check: Check) -> Rule:
-        title, why = _documentation(inspect.getdoc(check) or "")
-        return Rule(identifier, severity, profile, fixable, title, why, check)
+        return Rule(identifier, severity, profile, fixable, check.__doc__ or "", check)
 
     return make
 
@@ -177,10 +189,4 @@ def reported(
     identifier: str, severity: Severity, profile: Profile, documentation: str, *, fixable: bool = False
 ) -> Rule:
     """A rule that loading or checking a recipe applies by itself."""
-    title, why = _documentation(inspect.cleandoc(documentation))
-    return Rule(identifier, severity, profile, fixable, title, why, None)
-
-
-def _documentation(text: str) -> tuple[str, str]:
-    title, _, why = text.partition("\n")
-    return title.strip().rstrip("."), why.strip()
+    return Rule(identifier, severity, profile, fixable, documentation, None)

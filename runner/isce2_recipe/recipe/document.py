@@ -24,8 +24,8 @@ Nodes = dict[Path, tuple[Node | None, Node]]
 MAX_VALUES = 200_000
 """More values than this in one file is an alias bomb, not a recipe."""
 
-MOST_DIGITS = 4000
-"""A longer row of digits is text; Python itself reads no more than 4300."""
+MOST_DIGITS = 1000
+"""A longer row of digits is text; Python itself writes no more than 4300."""
 
 _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),

@@ -11,7 +11,7 @@ from isce2_recipe.expressions import ExpressionError, evaluate
 from isce2_recipe.problems import Problem, render
 from isce2_recipe.recipe import schema as json_schema
 from isce2_recipe.recipe import units
-from isce2_recipe.recipe.document import parse
+from isce2_recipe.recipe.document import MOST_DIGITS, parse
 from isce2_recipe.recipe.model import Parameter, Recipe
 from isce2_recipe.recipe.schema import Violation
 
@@ -214,7 +214,7 @@ def _integer(text: str, schema: Mapping[str, Any]) -> int:
         if value != int(value):
             raise _UnreadableError(text)
         return int(value)
-    if re.fullmatch(r"\s*[-+]?\d+\s*", text, re.ASCII) is None:
+    if re.fullmatch(r"\s*[-+]?\d+\s*", text, re.ASCII) is None or len(text) > MOST_DIGITS:
         raise _UnreadableError(text)
     return int(text)
 
@@ -222,7 +222,10 @@ def _integer(text: str, schema: Mapping[str, Any]) -> int:
 def _number(text: str, schema: Mapping[str, Any]) -> float | int:
     if "units" in schema:
         return units.parse(text, schema["units"])
-    if re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", text, re.ASCII) is None:
+    if (
+        re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", text, re.ASCII) is None
+        or len(text) > MOST_DIGITS
+    ):
         raise _UnreadableError(text)
     return int(text) if text.strip().lstrip("+-").isdigit() else float(text)
 
