@@ -287,10 +287,18 @@ def _allow(node: nodes.Node, text: str) -> None:
         raise ExpressionError(
             "nothing can be called in an expression; use a filter such as | length", text=text
         )
+    name = node.attr if isinstance(node, nodes.Getattr) else _constant_item(node)
+    if isinstance(name, str) and name.startswith("__"):
+        raise ExpressionError(f"'{name}' is Python's and cannot be read", text=text)
     if isinstance(node, nodes.Filter) and node.name not in _shared().filters:
         raise ExpressionError(f"there is no filter '{node.name}'", text=text)
     if isinstance(node, nodes.Test) and node.name not in _shared().tests:
         raise ExpressionError(f"there is no test '{node.name}'", text=text)
+
+
+def _constant_item(node: nodes.Node) -> Any:
+    is_constant = isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const)
+    return node.arg.value if is_constant else None  # type: ignore[attr-defined]
 
 
 def _walk(node: nodes.Node) -> Iterator[nodes.Node]:

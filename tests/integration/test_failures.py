@@ -117,6 +117,13 @@ def test_what_is_not_to_be_tried_again_is_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_retries_may_be_expressions(tmp_path: Path) -> None:
+    retry = """    retry: {count: "{{ retries }}", backoff: "{{ retries / 20 }} s", on: "{{ [how] }}"}\n"""
+    assert _fail(tmp_path, "source", retry, "--retries", "1").returncode == 3
+    assert (tmp_path / "w/tally.txt").read_text() == "2"
+
+
+@pytest.mark.slow
 def test_retries_end(tmp_path: Path) -> None:
     done = _fail(tmp_path, "source", "    retry: {count: 2, backoff: 0.05 s}\n")
     assert done.returncode == 3

@@ -10,10 +10,10 @@ from typing import Any, Literal, NamedTuple
 from isce2_recipe.actions.base import nothing
 from isce2_recipe.expressions import has_expression
 from isce2_recipe.problems import Mark, Severity
-from isce2_recipe.recipe.checking import Scope
 from isce2_recipe.recipe.document import Document, Path
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.samples import Samples, namespace
+from isce2_recipe.recipe.scope import Scope
 
 Profile = Literal["min", "basic", "sar", "shared"]
 PROFILES: tuple[Profile, ...] = ("min", "basic", "sar", "shared")

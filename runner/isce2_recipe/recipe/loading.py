@@ -405,7 +405,6 @@ def build(document: Document, parts: Mapping[int, Recipe]) -> Recipe:
 
 def _step(document: Document, index: int, part: Recipe | None) -> Step:
     data = document.data["steps"][index]
-    retry = data.get("retry", {})
     return Step(
         id=data["id"],
         uses=data["uses"],
@@ -414,7 +413,7 @@ def _step(document: Document, index: int, part: Recipe | None) -> Step:
         needs=tuple(data.get("needs", ())),
         folder=data.get("folder"),
         timeout=data.get("timeout"),
-        retry=Retry(retry.get("count", 0), retry.get("backoff", 5.0), tuple(retry.get("on", ("source",)))),
+        retry=Retry(**data.get("retry", {})),
         resources=data.get("resources", {}),
         summary=data.get("summary", ""),
         index=index,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,17 +74,17 @@ class Retry:
 
     Attributes
     ----------
-    count : int
-        Attempts after the first.
+    count : int or str
+        Attempts after the first; text is an expression.
     backoff : float or str
         Wait before the first retry (seconds, ``30 s``, an expression); each later wait is twice as long.
-    on : tuple of str
-        Kinds of failure: ``source``, ``engine``, ``timeout``, ``crash``.
+    on : list of str, or str
+        Kinds of failure: ``source``, ``engine``, ``timeout``, ``crash``; text is an expression.
     """
 
-    count: int = 0
+    count: int | str = 0
     backoff: float | str = 5.0
-    on: tuple[str, ...] = ("source",)
+    on: list[str] | str = field(default_factory=lambda: ["source"])
 
 
 @dataclass(frozen=True, slots=True)

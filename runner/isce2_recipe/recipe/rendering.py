@@ -12,10 +12,11 @@ from typing import Any
 from isce2_recipe.expressions import ExpressionError, references
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import isce2_xml, templates
-from isce2_recipe.recipe.checking import Actions, Scope
 from isce2_recipe.recipe.isce2_xml import XmlProblem
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.samples import namespace
+from isce2_recipe.recipe.scope import Actions, Scope
+from isce2_recipe.recipe.settings import check_settings, has_settings
 
 RENDER_ACTION = "template.render"
 
@@ -35,7 +36,7 @@ def is_xml(step: Step) -> bool:
 
 
 def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with the XML a recipe's templates would give for these values of its parameters.
+    """What is wrong with a recipe's settings and templates for these values of its parameters.
 
     Values that only a run knows are stood in for, and properties filled from them are not judged.
 
@@ -49,10 +50,11 @@ def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]
         Values of all parameters, from `resolve_parameters`.
     """
     steps = [step for step in recipe.steps if is_xml(step)]
-    if not steps:
+    if not steps and not has_settings(recipe):
         return []
-    samples = namespace(Scope(recipe, actions), parameters)
-    problems: list[Problem] = []
+    scope = Scope(recipe, actions)
+    samples = namespace(scope, parameters)
+    problems = [*check_settings(scope, samples)]
     for step in steps:
         tried = samples.fill_in(step.with_.get("values", {}))
         if tried is not None:

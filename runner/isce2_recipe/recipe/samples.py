@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hint
 
 from isce2_recipe.expressions import ExpressionError, evaluate, references
 from isce2_recipe.recipe import kinds
-from isce2_recipe.recipe.checking import RUN_FACTS, Scope
 from isce2_recipe.recipe.parameters import normalise
+from isce2_recipe.recipe.scope import RUN_FACTS, Scope
 
 
 class Samples(NamedTuple):
@@ -39,7 +39,9 @@ class Samples(NamedTuple):
         return values, frozenset(name for name in values if is_known(value[name], self.known))
 
 
-def namespace(scope: Scope, parameters: Mapping[str, Any] | None = None) -> Samples:
+def namespace(
+    scope: Scope, parameters: Mapping[str, Any] | None = None, unknown: Collection[str] = ()
+) -> Samples:
     """Values for all names of a recipe.
 
     Parameters
@@ -47,14 +49,17 @@ def namespace(scope: Scope, parameters: Mapping[str, Any] | None = None) -> Samp
     scope : Scope
         The recipe with what its names mean.
     parameters : mapping, optional
-        Values of all parameters; their defaults, or stand-ins, where there are none.
+        Values of parameters; of others the defaults, or stand-ins.
+    unknown : collection of str
+        Parameters whose values only a run knows.
     """
     recipe = scope.recipe
     names: dict[str, Any] = {"run": {**dict.fromkeys(RUN_FACTS, "simulated"), "record": {}}}
     known: set[str] = set()
     for name, parameter in recipe.parameters.items():
-        names[name] = _parameter(parameter.schema) if parameters is None else parameters[name]
-        if parameters is not None or parameter.has_default:
+        given = parameters is not None and name in parameters
+        names[name] = parameters[name] if parameters and given else _parameter(parameter.schema)
+        if given or (parameter.has_default and name not in unknown):
             known.add(name)
     names["steps"] = {step.id: _outputs(scope.outputs(step)) for step in recipe.steps}
     for name, value in recipe.variables.items():

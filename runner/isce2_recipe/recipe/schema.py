@@ -339,9 +339,12 @@ def _any_of(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Viola
         attempts.append(list(validate(value, below, home, path)))
         if not attempts[-1]:
             return
-    deeper = [found for found in attempts if any(violation.path != path for violation in found)]
-    if deeper:
-        yield from deeper[0]
+    right_type = [
+        found for found in attempts if all(one.keyword != "type" or one.path != path for one in found)
+    ]
+    deeper = [found for found in right_type if any(one.path != path for one in found)]
+    if deeper or (len(right_type) == 1 and not isinstance(value, str)):
+        yield from (deeper or right_type)[0]
         return
     words = dict.fromkeys(_alternative(resolve(below, home)[0]) for below in schema["anyOf"])
     yield Violation(path, "anyOf", f"must be {' or '.join(words)}, instead got {show(value)}")

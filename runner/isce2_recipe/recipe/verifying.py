@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from isce2_recipe.errors import ParameterError
-from isce2_recipe.recipe.checking import Actions, check
+from isce2_recipe.recipe.checking import check
 from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.recipe.parameters import resolve_parameters
 from isce2_recipe.recipe.rendering import check_values
+from isce2_recipe.recipe.scope import Actions
 
 
 def verify(recipe: Recipe, actions: Actions, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +40,8 @@ def verify(recipe: Recipe, actions: Actions, given: Mapping[str, Any]) -> dict[s
         if problems:
             raise recipe_error((*problems, *exc.problems), recipe.texts()) from None
         raise
-    problems += check_values(recipe, actions, values)
+    told = {(problem.file, problem.line, problem.column) for problem in problems}
+    problems += [one for one in check_values(recipe, actions, values) if one[:3] not in told]
     if problems:
         raise recipe_error(tuple(problems), recipe.texts())
     return values

@@ -6,7 +6,7 @@ import os
 import select
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.keys import Key, changes
 from isce2_recipe.plan.names import skipped_outputs
 from isce2_recipe.plan.project import Project
+from isce2_recipe.recipe.model import Retry
 from isce2_recipe.recipe.units import seconds
 from isce2_recipe.running import failures, placing, preparing, worker
 from isce2_recipe.running.child import Task
@@ -400,9 +401,9 @@ class Scheduler:
 
     def _failed(self, item: _Waiting, running: Worker, ending: Ending) -> None:
         node = item.node
-        retry = node.step.retry
-        if ending.kind in retry.on and item.attempt <= retry.count and not self._halted:
-            wait = seconds(self._setting(node, retry.backoff, "retry")) * 2 ** (item.attempt - 1)
+        retry = Retry(**self._setting(node, asdict(node.step.retry), "retry"))
+        if ending.kind in retry.on and item.attempt <= int(retry.count) and not self._halted:
+            wait = seconds(retry.backoff) * 2 ** (item.attempt - 1)
             error = failures.of_ending(ending, running, self._project)
             self._emit(
                 {

@@ -161,3 +161,9 @@ def test_any_text_gives_a_document_or_a_problem(text: str) -> None:
     for problem in document.problems:
         assert problem.line >= 1
         assert problem.message
+
+
+def test_numbers_too_long_for_python_are_text() -> None:
+    assert resolve_scalar("1" * 5000) == "1" * 5000
+    assert resolve_scalar("0x" + "f" * 4500) == "0x" + "f" * 4500
+    assert resolve_scalar("9" * 900) == int("9" * 900)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -162,6 +162,61 @@ def test_mutated_recipes_get_jsonschemas_verdict(data: st.DataObject) -> None:
     ours = list(schema.validate(recipe, GRAMMAR, "recipe.schema.json"))
     theirs = list(Draft202012Validator(GRAMMAR).iter_errors(recipe))
     assert bool(ours) == bool(theirs), (ours, theirs)
+
+
+_NAMES = st.sampled_from(["a", "b", "ab", "x"])
+_KINDS = st.sampled_from(["string", "integer", "number", "boolean", "array", "object", "null"])
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 4) | st.sampled_from([0.5, 1.0, 2.5, "", "a", "ab", "b1"]),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(_NAMES, below, max_size=3),
+    max_leaves=6,
+)
+_REGEXES = st.sampled_from(["^a", "b", "^ab$", "[0-9]"])
+_SMALL = st.integers(0, 2)
+
+
+def _schemas(below: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    some = st.lists(below, min_size=1, max_size=2)
+    names = st.lists(_NAMES, max_size=2, unique=True)
+    limits = dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), st.integers(-2, 3))
+    sizes = dict.fromkeys(
+        (
+            "minLength", "maxLength", "minItems", "maxItems", "minContains", "maxContains", "minProperties",
+            "maxProperties",
+        ),
+        _SMALL,
+    )  # fmt: skip
+    inner = dict.fromkeys(("items", "propertyNames", "not", "if", "then", "else", "contains"), below)
+    lists = dict.fromkeys(("allOf", "anyOf", "oneOf", "prefixItems"), some)
+    others = {
+        "type": _KINDS | st.lists(_KINDS, min_size=1, max_size=2, unique=True),
+        "enum": st.lists(_VALUES, min_size=1, max_size=3),
+        "const": _VALUES,
+        "pattern": _REGEXES,
+        "multipleOf": st.sampled_from([1, 2, 0.5]),
+        "uniqueItems": st.booleans(),
+        "properties": st.dictionaries(_NAMES, below, max_size=2),
+        "required": names,
+        "additionalProperties": st.booleans() | below,
+        "patternProperties": st.dictionaries(_REGEXES, below, max_size=2),
+        "dependentRequired": st.dictionaries(_NAMES, names, max_size=1),
+    }
+    return st.fixed_dictionaries({}, optional=limits | sizes | inner | lists | others)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.recursive(_schemas(st.just({})), _schemas, max_leaves=4), _VALUES)
+def test_any_schema_gets_jsonschemas_verdict(below: dict[str, Any], value: Any) -> None:
+    """Every keyword a parameter may use, alone and beside others."""
+    ours = messages(value, below)
+    theirs = [error.message for error in Draft202012Validator(below).iter_errors(value)]
+    assert bool(ours) == bool(theirs), (ours, theirs)
+
+
+@pytest.mark.parametrize("keyword", sorted(set(GRAMMAR["$defs"]["parameter"]["properties"])))
+def test_the_grammar_offers_only_keywords_that_are_judged(keyword: str) -> None:
+    companions = {"then", "else", "minContains", "maxContains"}
+    assert keyword in schema.KEYWORDS | companions
 
 
 def test_references_are_filled_in_and_own_words_win() -> None:

@@ -16,6 +16,7 @@ from isce2_recipe.expressions import (
     whole_expression,
 )
 from isce2_recipe.lint.rule import Edit, Finding, Rule, Subject, reported, rule
+from isce2_recipe.recipe import kinds
 
 SYNTAX = reported(
     "IR020",
@@ -66,7 +67,7 @@ TYPE_MISMATCH = reported(
 def constant_condition(subject: Subject) -> Iterator[Finding]:
     """A condition that is always true or always false.
 
-    Either it reads nothing, or it compares a parameter with a value that is not among its choices.
+    Either it reads nothing, or it compares with a value that is not among the choices, or of another type.
 
         when: "{{ looks == '20x5' }}"     # looks is one of 20x4, 10x2, 5x1
     """
@@ -89,21 +90,30 @@ def _judge_condition(subject: Subject, path: tuple[str | int, ...], text: str) -
     except ExpressionError:
         return
     for node in tree.find_all(nodes.Compare):
-        name, choices = _compared_choices(subject, node)
+        name, kind = _compared(subject, node)
         for operand in node.ops:
-            if not (choices and operand.op in ("eq", "ne") and isinstance(operand.expr, nodes.Const)):
+            if not (operand.op in ("eq", "ne") and isinstance(operand.expr, nodes.Const)):
                 continue
-            if operand.expr.value not in choices:
-                words = ", ".join(str(choice) for choice in choices)
-                yield subject.at(path, f"{name} is never {operand.expr.value!r}", f"it is one of {words}")
+            value = operand.expr.value
+            if not any(_may_equal(value, member) for member in kinds.members(kind)):
+                yield subject.at(path, f"{name} is never {value!r}", f"it is {kinds.words(kind)}")
 
 
-def _compared_choices(subject: Subject, node: nodes.Compare) -> tuple[str, tuple[Any, ...]]:
+def _compared(subject: Subject, node: nodes.Compare) -> tuple[str, Any]:
     chain = field_chain(node.expr)
-    if chain is None or subject.scope is None:
-        return "", ()
-    kind = subject.scope.type_of(chain)
-    return ".".join(chain), get_args(kind) if get_origin(kind) is Literal else ()
+    known = chain is not None and subject.scope is not None
+    return (".".join(chain), subject.scope.type_of(chain)) if known else ("", Any)  # type: ignore[arg-type,union-attr]
+
+
+def _may_equal(value: Any, kind: Any) -> bool:
+    """Whether a value of a type can equal this one: 1 equals 1.0 and true, but no text."""
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if value is None or kind is kinds.NONE:
+        return value is None and kind in (kinds.NONE, Any)
+    if kind is str:
+        return isinstance(value, str)
+    return not (kind in (int, float, bool) and isinstance(value, str))
 
 
 @rule("IR025", "warning", "basic")

@@ -122,7 +122,7 @@ def hidden_failure(subject: Subject) -> Iterator[Finding]:
             yield subject.at(
                 (*path, "on"), "an engine's failure comes back with every attempt", "retry on: [source]"
             )
-        if step.retry.count > 5:
+        if isinstance(step.retry.count, int) and step.retry.count > 5:
             yield subject.at(
                 (*path, "count"), f"{step.retry.count} retries hide a failure", "five are enough"
             )

@@ -1,0 +1,203 @@
+"""What the names of a recipe mean: what reads what, which step waits for which, and of what type all is."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+from isce2_recipe.expressions import ExpressionError, References, references
+from isce2_recipe.recipe import kinds
+from isce2_recipe.recipe.document import Path
+from isce2_recipe.recipe.model import Recipe, Step
+
+RUN_FACTS: dict[str, Any] = {"source": str, "engine": str, "record": dict[str, Any]}
+"""What ``run.`` knows in expressions."""
+
+
+class ActionLike(Protocol):
+    """What the checker wants to know of an action; see `isce2_recipe.actions.base.Action`."""
+
+    @property
+    def inputs(self) -> dict[str, inspect.Parameter]:
+        """Inputs by name."""
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """Types of outputs by name."""
+
+
+Actions = Mapping[str, Any]
+"""Actions by name, each an ActionLike."""
+
+
+class Place(NamedTuple):
+    """A value of the recipe that may hold expressions, and the names it may read.
+
+    Attributes
+    ----------
+    path : tuple
+        Where it is.
+    value : Any
+        As written.
+    variables : tuple of str
+        Variables that are known there.
+    steps : bool
+        Whether it may read outputs of steps.
+    step : Step or None
+        The step it belongs to.
+    """
+
+    path: Path
+    value: Any
+    variables: tuple[str, ...]
+    steps: bool
+    step: Step | None = None
+
+
+class Scope:
+    """A recipe with what its names mean."""
+
+    def __init__(self, recipe: Recipe, actions: Actions) -> None:
+        self.recipe = recipe
+        self.actions = actions
+        self._outputs: dict[str, Mapping[str, Any] | None] = {}
+
+    @cached_property
+    def _steps(self) -> dict[str, Step]:
+        # Of two steps with one id the first.
+        return {step.id: step for step in reversed(self.recipe.steps)}
+
+    def step(self, name: str) -> Step | None:
+        """The step of that id."""
+        return self._steps.get(name)
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """All values that may hold expressions, in the order of evaluation."""
+        known = tuple(self.recipe.variables)
+        found = [
+            Place(("variables", name), value, known[:index], steps=False)
+            for index, (name, value) in enumerate(self.recipe.variables.items())
+        ]
+        for step in self.recipe.steps:
+            data = self.recipe.document.data["steps"][step.index]
+            found += [
+                Place((*step.path, "with", name), value, known, steps=True, step=step)
+                for name, value in step.with_.items()
+            ]
+            found += [
+                Place((*step.path, key), data[key], known, steps=key == "when", step=step)
+                for key in ("when", "timeout", "retry", "resources")
+                if key in data
+            ]
+        found += [
+            Place(("outputs", name), value, known, steps=True) for name, value in self.recipe.outputs.items()
+        ]
+        return found
+
+    @cached_property
+    def reads(self) -> list[tuple[Place, References | ExpressionError]]:
+        """What the expressions of every place read, or what is wrong with one of them."""
+        return [(place, _read(place.value)) for place in self.places]
+
+    @cached_property
+    def waits(self) -> dict[str, list[str]]:
+        """For every step the steps it waits for; see `dependencies`."""
+        order = {step.id: step.index for step in self.recipe.steps}
+        found = {step.id: set(step.needs) for step in self.recipe.steps}
+        for place, read in self.reads:
+            if place.step is not None and place.steps and isinstance(read, References):
+                found[place.step.id] |= read.steps
+        return {
+            name: sorted((one for one in waits if one in order), key=order.__getitem__)
+            for name, waits in found.items()
+        }
+
+    @cached_property
+    def conditional(self) -> frozenset[str]:
+        """Steps that are skipped under some condition."""
+        return frozenset(step.id for step in self.recipe.steps if step.when is not True)
+
+    @cached_property
+    def parameter_types(self) -> dict[str, Any]:
+        """Types of the parameters; what a user need not give may be null."""
+        found: dict[str, Any] = {}
+        for name, parameter in self.recipe.parameters.items():
+            kind = kinds.of_schema(parameter.schema)
+            optional = not (parameter.required or parameter.has_default)
+            found[name] = kinds.union([kind, kinds.NONE]) if optional else kind
+        return found
+
+    def outputs(self, step: Step) -> Mapping[str, Any] | None:
+        """Types of a step's outputs; None where its action is unknown."""
+        if step.id not in self._outputs:
+            self._outputs[step.id] = self._find_outputs(step)
+        return self._outputs[step.id]
+
+    def _find_outputs(self, step: Step) -> Mapping[str, Any] | None:
+        if step.part is not None:
+            inner = Scope(step.part, self.actions)
+            return {name: inner.safe_type(value) for name, value in step.part.outputs.items()}
+        action: ActionLike | None = self.actions.get(step.uses)
+        return None if action is None else action.outputs
+
+    def safe_type(self, value: Any) -> Any:
+        """The type of a value; Any where its expressions are wrong."""
+        try:
+            return kinds.of_value(value, self.type_of)
+        except ExpressionError:
+            return Any
+
+    def type_of(self, chain: tuple[str, ...]) -> Any:
+        """The type of a name with its fields; Any where that is not known."""
+        head, *rest = chain
+        try:
+            if head == "steps":
+                return self._output_type(rest)
+            if head == "run":
+                return RUN_FACTS[rest[0]] if len(rest) == 1 else Any
+            kind = self.parameter_types[head] if head in self.parameter_types else self._variable(head)
+            for name in rest:
+                kind = kinds.field_type(kind, name)
+        except KeyError:
+            return Any
+        return kind
+
+    def _variable(self, name: str) -> Any:
+        names = list(self.recipe.variables)
+        if name not in names:
+            return Any
+        try:
+            return kinds.of_value(self.recipe.variables[name], self._only_above(name))
+        except ExpressionError:
+            return Any
+
+    def _only_above(self, name: str) -> kinds.TypeOf:
+        """Names as a variable sees them: itself and later ones unknown, so that nothing goes in circles."""
+        above = list(self.recipe.variables)[: list(self.recipe.variables).index(name)]
+        hidden = set(self.recipe.variables) - set(above)
+        return lambda chain: Any if chain[0] in hidden else self.type_of(chain)
+
+    def _output_type(self, rest: list[str]) -> Any:
+        step = self.step(rest[0]) if rest else None
+        outputs = None if step is None else self.outputs(step)
+        if outputs is None or len(rest) < 2:
+            return Any
+        kind = outputs[rest[1]]
+        for name in rest[2:]:
+            kind = kinds.field_type(kind, name)
+        return kind
+
+
+def _read(value: Any) -> References | ExpressionError:
+    try:
+        return references(value)
+    except ExpressionError as exc:
+        return exc
+
+
+def dependencies(recipe: Recipe) -> dict[str, list[str]]:
+    """For every step the steps it waits for, by reference or ``needs``, in the recipe's order."""
+    return Scope(recipe, {}).waits

@@ -1,0 +1,84 @@
+"""Timeouts, retries and resources of steps, checked with their expressions evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from isce2_recipe.expressions import ExpressionError, evaluate, has_expression
+from isce2_recipe.problems import Problem
+from isce2_recipe.recipe import schema as json_schema
+from isce2_recipe.recipe.loading import GRAMMAR, label
+from isce2_recipe.recipe.model import Recipe, Step
+from isce2_recipe.recipe.parameters import normalise
+from isce2_recipe.recipe.samples import Samples, is_known, namespace
+from isce2_recipe.recipe.scope import Scope
+
+_KEYS = ("timeout", "retry", "resources")
+
+
+def has_settings(recipe: Recipe) -> bool:
+    """Whether any setting of a recipe or its parts is made by an expression."""
+    return any(
+        next(_written(recipe, step), None) is not None or (step.part is not None and has_settings(step.part))
+        for step in recipe.steps
+    )
+
+
+def _written(recipe: Recipe, step: Step) -> Iterator[tuple[str, Any]]:
+    """A step's settings that hold expressions; the grammar has judged all others."""
+    data = recipe.document.data["steps"][step.index]
+    return ((key, data[key]) for key in _KEYS if key in data and _has_expression(data[key]))
+
+
+def _has_expression(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_expression, value.values()))
+    return isinstance(value, str) and has_expression(value)
+
+
+def check_settings(scope: Scope, samples: Samples) -> Iterator[Problem]:
+    """What the grammar would refuse of the values that a recipe's settings come to, its parts' included.
+
+    Parameters
+    ----------
+    scope : Scope
+        The recipe with what its names mean.
+    samples : Samples
+        Values for its names. What is made from stand-ins is not judged.
+    """
+    for step in scope.recipe.steps:
+        for key, value in _written(scope.recipe, step):
+            if is_known(value, samples.known):
+                yield from _check_one(scope, step, key, value, samples)
+        if step.part is not None:
+            yield from check_settings(*_inside(scope, step, step.part, samples))
+
+
+def _check_one(scope: Scope, step: Step, key: str, value: Any, samples: Samples) -> Iterator[Problem]:
+    document = scope.recipe.document
+    schema = json_schema.load_schema(GRAMMAR)["$defs"]["step"]["properties"][key]
+    try:
+        found = evaluate(value, samples.names)
+    except ExpressionError as exc:
+        yield document.problem((*step.path, key, *exc.path), "IR020", exc.message)
+        return
+    if found is None:  # no timeout
+        return
+    for violation in json_schema.validate(found, schema, GRAMMAR):
+        path = (*step.path, key, *violation.path)
+        words = violation.message.replace(" or an {{ expression }}", "")
+        yield document.problem(path, "IR023", f"{label(path[2:])} {words}", hint=violation.hint)
+
+
+def _inside(scope: Scope, step: Step, part: Recipe, samples: Samples) -> tuple[Scope, Samples]:
+    """A part with what is known of the parameters it is given."""
+    given: dict[str, Any] = {}
+    for name, value in step.with_.items():
+        if name in part.parameters and is_known(value, samples.known):
+            try:
+                given[name] = normalise(evaluate(value, samples.names), part.parameters[name].schema)[0]
+            except ExpressionError:
+                continue
+    inner = Scope(part, scope.actions)
+    return inner, namespace(inner, given, unknown=step.with_.keys())
