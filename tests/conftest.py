@@ -1,4 +1,4 @@
-"""What every test starts from: the builtin engine, on machines with ISCE2 too, and no clock in property tests."""
+"""What every test starts from: the builtin engine, though ISCE2 be there; no clock for property tests."""
 
 from __future__ import annotations
 
