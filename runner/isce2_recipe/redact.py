@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 MASK = "***"
@@ -67,6 +67,18 @@ def known_secrets(environment: Mapping[str, str]) -> frozenset[str]:
     if file:
         found |= netrc_secrets(Path(file))
     return frozenset(found)
+
+
+def texts_of(value: object) -> Iterator[str]:
+    """The texts in a secret value that are long enough to be told from ordinary words."""
+    if isinstance(value, str) and len(value.strip()) >= _SHORTEST:
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from texts_of(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts_of(item)
 
 
 def redactor(secrets: frozenset[str]) -> Callable[[str], str]:

@@ -291,3 +291,28 @@ def test_no_secret_reaches_any_file_of_a_run(tmp_path: Path) -> None:
             assert value not in done.stdout + done.stderr
             assert not any(value.encode() in text for text in written)
     assert "***" in (tmp_path / "w/logs/s0.log").read_text()
+
+
+def test_the_value_of_a_secret_parameter_reaches_no_record(tmp_path: Path) -> None:
+    """Only the step that is given the value could write it down; this one fails with it in its message."""
+    text = (
+        "recipe: 1\nname: confiding\nsummary: Has a secret.\nparameters:\n"
+        "  key: {type: string, secret: true, description: A secret.}\nrequired: [key]\nsteps:\n"
+        "  - id: told\n    uses: quick.join\n    with: {files: ['{{ key }}']}\n"
+    )
+    recipe = write_recipe(tmp_path, text)
+    (tmp_path / "canary-in-a-parameter").write_text("found")
+    words = (recipe, "--workdir", "w", "--key")
+    said = []
+    for verb, key in (
+        ("plan", "canary-in-a-parameter"),
+        ("run", "canary-in-a-parameter"),
+        ("run", "canary-gone"),
+    ):
+        done = call(verb, *words, key, cwd=tmp_path)
+        assert done.returncode == (key == "canary-gone"), done.stderr
+        said.append(done.stdout + done.stderr)
+    explained = call("explain", "w", "told", cwd=tmp_path)
+    written = [path.read_text() for path in (tmp_path / "w").rglob("*") if path.is_file()]
+    assert not [text for text in (*said, explained.stdout, *written) if "canary" in text]
+    assert "***" in (tmp_path / "w/.isce2-recipe/journal.jsonl").read_text()

@@ -86,11 +86,13 @@ def run_legacy_line(words: Sequence[str]) -> int:
 
 
 def _run(words: Sequence[str], translated: Callable[[Sequence[str]], list[str]]) -> int:
+    secrets: set[str] = set()  # filled with the recipe's own, once they are read
+
     def redact(text: str) -> str:
-        return redactor(known_secrets(os.environ))(text)
+        return redactor(known_secrets(os.environ) | secrets)(text)
 
     try:
-        result = commands.main(args=translated(words), prog_name=PROGRAM, standalone_mode=False)
+        result = commands.main(args=translated(words), prog_name=PROGRAM, standalone_mode=False, obj=secrets)
         return result if isinstance(result, int) else errors.EXIT_OK
     except click.exceptions.Exit as exc:
         return exc.exit_code
@@ -123,7 +125,7 @@ def _unforeseen(exc: Exception, words: Sequence[str], redact: Callable[[str], st
     if isinstance(exc, OSError):
         sys.stderr.write(redact(f"error: {exc.strerror}{f': {exc.filename}' if exc.filename else ''}") + "\n")
         return errors.EXIT_STEP_FAILED
-    sys.stderr.write(redact(_bug(exc, words)) + "\n")
+    sys.stderr.write(redact(_bug(exc, words, redact)) + "\n")
     return errors.EXIT_BUG
 
 
@@ -131,12 +133,11 @@ def _message(exc: RecipeToolError) -> str:
     return str(exc) if exc.problems and exc.problems[0].line else f"error: {exc}"
 
 
-def _bug(exc: Exception, words: Sequence[str]) -> str:
+def _bug(exc: Exception, words: Sequence[str], redact: Callable[[str], str]) -> str:
     """Keep the traceback in a file and say where."""
     import tempfile
     import traceback
 
-    redact = redactor(known_secrets(os.environ))
     text = redact(f"{PROGRAM} {__version__}: {shlex.join(words)}\n\n{traceback.format_exc()}")
     folder = Path(getattr(exc, "workdir", "") or tempfile.mkdtemp(prefix="isce2-recipe-"))
     path = folder / "traceback.log"

@@ -14,6 +14,7 @@ from isce2_recipe.errors import InputError, ParameterError, RecipeError, RecipeT
 from isce2_recipe.recipe import available, load
 from isce2_recipe.recipe.document import parse
 from isce2_recipe.recipe.model import Parameter, Recipe
+from isce2_recipe.redact import texts_of
 
 _RECIPE = "isce2_recipe.recipe"
 _NUMBER = re.compile(r"-[\d.]")
@@ -273,6 +274,8 @@ def given(
         value = options.get(f"parameter_{name}")
         if value not in (None, ()):
             found[name] = list(value) if parameter.is_list and len(value) > 1 else _only(value)
+        if parameter.secret:
+            ctx.ensure_object(set).update(texts_of(found.get(name)))
     return found
 
 

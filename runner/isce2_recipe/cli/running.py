@@ -113,12 +113,11 @@ def run_command(ctx: click.Context, /, **options: Any) -> int:
 
     `isce2-recipe run RECIPE --help` lists the recipe's parameters, which are options too.
     """
-    redact = redactor(known_secrets(os.environ))
     project = make_project(ctx, options)
     if options["dry_run"]:
         _show_plan(project, options)
         return errors.EXIT_OK
-    _run(project, options, redact)
+    _run(project, options, redactor(known_secrets(os.environ) | project.secrets))
     return errors.EXIT_OK
 
 
@@ -147,7 +146,7 @@ def _show_plan(project: Project, options: Mapping[str, Any]) -> None:
     from isce2_recipe.cli import plans
 
     text = plans.text(project, options)
-    click.echo(redactor(known_secrets(os.environ))(text))
+    click.echo(redactor(known_secrets(os.environ) | project.secrets)(text))
 
 
 def _display(options: Mapping[str, Any], redact: Callable[[str], str]) -> JsonLines | PlainLines | Tree:

@@ -84,7 +84,7 @@ def _never(step: str, history: History) -> str:
 def _changed(found: tuple[Change, ...], key: Key) -> str:
     """The change that tells most: a value rather than a file, a file rather than what came before."""
     if not found:
-        return "its key changed"
+        return "a secret value has changed"
     ranked = sorted(found, key=lambda change: (change.name.startswith("folder."), _is_content(change)))
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     return f"{_words(ranked[0], key)}{more}"

@@ -84,6 +84,8 @@ class Setting:
         Reads a text that a key depends on.
     contents : callable
         Files of the source's that hold what an action takes.
+    hide : callable
+        Takes secrets out of the parts of a key.
     """
 
     workdir: Path
@@ -94,6 +96,7 @@ class Setting:
     engine: Callable[[], str]
     read: Read
     contents: Callable[[Mapping[str, Sequence[str]] | None], list[Path]]
+    hide: Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def make(
@@ -141,7 +144,7 @@ def make(
         parts["engine"] = setting.engine()
     if folder is not None:
         parts["folder"] = {"name": node.folder, "before": tree_digest(folder)}
-    return Key(json_digest(parts), parts, inputs, tuple(describe.files))
+    return Key(json_digest(parts), setting.hide(parts), inputs, tuple(describe.files))
 
 
 def complete(node: Node, given: Mapping[str, Any], base: Path) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from isce2_recipe.plan.record import record
 from isce2_recipe.processes import boot_id
 from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.recipe.verifying import verify
+from isce2_recipe.redact import redactor, texts_of
 from isce2_recipe.sources.base import FileSource, Source
 
 DEFAULT_SOURCE = "asf"
@@ -149,6 +150,7 @@ class Project:
             lambda: self.engine_label,
             self._read,
             self._contents,
+            self._hide,
         )
 
     def _contents(self, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
@@ -173,6 +175,19 @@ class Project:
         if isinstance(value, Mapping):
             return {key: self.anywhere(item) for key, item in value.items()}
         return [self.anywhere(item) for item in value] if isinstance(value, list) else value
+
+    @cached_property
+    def secrets(self) -> frozenset[str]:
+        """Values of secret parameters."""
+        secret = [name for name, parameter in self.recipe.parameters.items() if parameter.secret]
+        return frozenset(text for name in secret for text in texts_of(self.parameters[name]))
+
+    def _hide(self, parts: dict[str, Any]) -> dict[str, Any]:
+        """The parts of a key as they may be written down."""
+        if not self.secrets:
+            return parts
+        hidden: dict[str, Any] = json.loads(redactor(self.secrets)(json.dumps(parts)))
+        return hidden
 
     @property
     def source_anywhere(self) -> str:

@@ -177,7 +177,7 @@ def _context(project: Project, task: Task, progress: Callable[[float, str], None
         templates=project.templates,
         published=task.published,
         budget=lambda: budget(project),
-        telling=lambda: telling(project, redactor(known_secrets(os.environ))),
+        telling=lambda: telling(project, redactor(known_secrets(os.environ) | project.secrets)),
     )
 
 

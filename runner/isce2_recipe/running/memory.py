@@ -57,6 +57,8 @@ def remember(
 
 
 def _all_watched(project: Project, statuses: dict[str, str], files: tuple[str, ...]) -> _Watched:
+    if project.secrets:  # they may be part of a file's name
+        raise _CannotTell
     yield from _doors(project)
     yield from _recipe(project)
     yield from map(_steady, [*files, *_modules(project), *_packages()])

@@ -141,7 +141,7 @@ def _locked(
             report, stopped_by = _carry_out(project, request, selection, journal, emit, redact)
         finally:
             journal.close()
-            _save_fingerprints(project)
+            _save_fingerprints(project, redact)
         outcome = _outcome(project, report, time.monotonic() - began)
         provenance.write(project, outcome.steps, outcome.outputs, request.command, outcome.seconds, redact)
     if stopped_by:
@@ -299,7 +299,7 @@ def _signals(listener: Callable[[int], None]) -> Iterator[int]:
         os.close(writer)
 
 
-def _save_fingerprints(project: Project) -> None:
+def _save_fingerprints(project: Project, redact: Callable[[str], str]) -> None:
     """Keep what was learnt of files that no step made."""
     prints = project.__dict__.get("prints")
     if prints is None or not prints.learnt:
@@ -310,7 +310,7 @@ def _save_fingerprints(project: Project) -> None:
     kept = {
         name: entry.to_json()
         for name, entry in prints.known().items()
-        if name not in made or name in prints.learnt
+        if (name not in made or name in prints.learnt) and redact(name) == name
     }
     try:
         partial.write_text(json.dumps(kept))
