@@ -177,6 +177,14 @@ class TestCache:
         assert kept == ["f2.tif", "f3.tif"]
         assert all((tmp_path / f"{number}.tif").read_bytes() == TIFF for number in range(4))
 
+    def test_of_a_broken_download_nothing_is_left_over(self, cached, tmp_path):
+        cached.faults[FILE] = ["truncate"]
+        with pytest.raises(SourceError):
+            fetch(cached, tmp_path / "a.tif", ATTEMPTS="1")
+        assert [path.name for path in Path(cached.cache).glob("*.part*")] != []
+        Cache(Path(cached.cache), 0).trim()
+        assert list(Path(cached.cache).glob("*.part*")) == []
+
     def test_what_is_in_use_stays(self, tmp_path):
         cache = Cache(tmp_path / "cache", 0)
         with cache.entry("https://x/a.tif") as entry:

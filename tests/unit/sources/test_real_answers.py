@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -79,6 +82,38 @@ def test_a_burst_by_its_place_in_its_slc(server):
         assert str(network.burst_at(slc, swath, "VV", number, LOG)) == properties["sceneName"]
         with pytest.raises(SourceError, match=rf"does not know burst {number + 1} of IW{swath} VV of {slc}"):
             network.burst_at(slc, swath, "VV", number + 1, LOG)
+
+
+def test_a_command_line_of_the_first_release(server, tmp_path):
+    """From a user's shell to the catalogue and back: SLCs, swath and numbers become names."""
+    older, newer = (each["properties"] for each in load("SLC_BURST_stack.yml")[:6:5])
+    network = source(server, load("SLC_BURST_stack.yml"))
+    assert network.name == "asf"
+    words = [
+        "++process",
+        "insar_tops_burst",
+        "--swath-number",
+        "3",
+        "--range-looks",
+        "10",
+        "--azimuth-looks",
+        "2",
+    ]
+    for side, each in (("reference", older), ("secondary", newer)):
+        words += [f"--{side}-scene", each["url"].split("/")[3]]
+        words += [f"--{side}-burst-number", str(each["burst"]["burstIndex"])]
+    done = subprocess.run(
+        [sys.executable, "-m", "isce2_recipe", "translate", "--", *words],
+        env={**os.environ, **server.environment()},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (
+        f"isce2-recipe run insar_tops_burst --publish . --reference {older['sceneName']} "
+        f"--secondary {newer['sceneName']} --looks 10x2 --name-style legacy\n"
+    )
 
 
 def test_an_alos_scene(server):

@@ -150,7 +150,8 @@ class Cache:
             return False
         try:
             Entry(self._folder / name).forget()
-            path.unlink(missing_ok=True)
+            for gone in (path, path.with_name(f"{path.name}.json")):
+                gone.unlink(missing_ok=True)
             lock.unlink(missing_ok=True)
         finally:
             os.close(descriptor)
