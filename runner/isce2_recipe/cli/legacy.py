@@ -33,8 +33,16 @@ def own_words(words: Sequence[str]) -> list[str]:
     os.environ |= translation.environment
     for note in [*translation.notes, *_missing_login()]:
         click.echo(f"warning: {note}", err=True)
-    sys.argv[1:] = translation.words  # what records and hints name as the command
-    return translation.words
+    words = [*translation.words, *_threads(translation)]
+    sys.argv[1:] = words  # what records and hints name as the command
+    return words
+
+
+def _threads(translation: Translation) -> list[str]:
+    """The number in OMP_NUM_THREADS, which ISCE2 went by where no other was given; HyP3 sets it."""
+    count = os.environ.get("OMP_NUM_THREADS", "")
+    given = "--cpus" in translation.options
+    return ["--cpus", count] if count.isdigit() and int(count) > 0 and not given else []
 
 
 def _source() -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from isce2_recipe.cli.legacy import own_words
 from isce2_recipe.legacy.table import WORKFLOWS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -71,6 +72,26 @@ def test_a_missing_login_is_said_in_the_words_of_old_and_no_netrc_is_written(tmp
     login = {"EARTHDATA_USERNAME": "me", "EARTHDATA_PASSWORD": "s3cret"}
     assert text not in call("--reference", NEW, "--secondary", OLD, cwd=tmp_path, **login).stderr
     assert not (tmp_path / ".netrc").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "words", "threads"),
+    [
+        ("3", [], ["--cpus", "3"]),
+        ("3", ["++omp-num-threads", "2"], ["--cpus", "2"]),
+        ("many", [], []),
+        ("", [], []),
+    ],
+)
+def test_threads_of_the_environment_are_those_of_the_run(
+    monkeypatch: pytest.MonkeyPatch, variable: str, words: list[str], threads: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["hyp3_isce2"])
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    monkeypatch.setenv("ISCE2_RECIPE_SOURCE", "simulated")
+    found = own_words([*words, "--reference", OLD, "--secondary", NEW])
+    assert [found[found.index("--cpus") + k] for k in (0, 1)] == threads if threads else "--cpus" not in found
+    assert sys.argv[1:] == found
 
 
 def test_a_password_on_the_command_line_is_in_no_file_and_no_message(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import time
@@ -158,8 +159,8 @@ class Cache:
         return True
 
 
-def open_cache(settings: Settings) -> Cache | None:
-    """The user's cache; None where it is switched off or cannot be written."""
+def open_cache(settings: Settings, log: logging.Logger) -> Cache | None:
+    """The user's cache; None where it is switched off or, which is said, cannot be written."""
     from platformdirs import user_cache_path
 
     if settings.cache.lower() in ("none", "off") or settings.cache_gb <= 0:
@@ -169,7 +170,8 @@ def open_cache(settings: Settings) -> Cache | None:
     )
     try:
         return Cache(folder.absolute(), settings.cache_gb * 1e9)
-    except OSError:
+    except OSError as exc:
+        log.warning("the cache cannot be used (%s): going on without", exc)
         return None
 
 

@@ -48,7 +48,7 @@ class Client:
         self._log = log
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "isce2-recipe"
-        cache = open_cache(settings)
+        cache = open_cache(settings, log)
         self._downloader = Downloader(self._open, settings, cache, log)
         self._lock = threading.Lock()
         self._logged_in = False
