@@ -155,7 +155,7 @@ WORKFLOWS = {
         (
             Flag(("--reference", "--reference-scene"), "reference", help="older SLC", required=True),
             Flag(("--secondary", "--secondary-scene"), "secondary", help="newer SLC", required=True),
-            Flag(("--polarization",), "polarization", help="VV or HH", default="VV"),
+            Flag(("--polarization",), "polarization", help="VV, VH, HH or HV", default="VV"),
             _LOOKS,
             *_TWO_LOOKS,
             _WATER,

@@ -9,8 +9,6 @@ from isce2_recipe.errors import ParameterError
 from isce2_recipe.sar.annotation import relative_orbit
 from isce2_recipe.types import SlcName
 
-POLARIZATIONS = ("VV", "HH")
-
 
 @dataclass(frozen=True, slots=True)
 class SlcPair:
@@ -28,7 +26,7 @@ def check_slc_pair(reference: str, secondary: str, polarization: str, swaths: Se
     Parameters
     ----------
     polarization : str
-        ``VV``, ``HH``, or ``auto`` for the co-polarized channel of the reference.
+        ``VV``, ``VH``, ``HH`` or ``HV``, or ``auto`` for the co-polarized channel of the reference.
 
     Raises
     ------
@@ -52,8 +50,6 @@ _HINT = "take an older and a newer SLC of one track and place that hold the pola
 
 
 def _channels(pair: tuple[SlcName, SlcName], wanted: str) -> list[str]:
-    if wanted not in POLARIZATIONS:
-        return [f"{wanted} polarization is not currently supported, only VV and HH"]
     return [
         f"{name} has no {wanted}, only {' and '.join(name.polarizations)} (its name says 1S{name.channels})"
         for name in pair

@@ -131,7 +131,9 @@ OPTIONS: dict[str, st.SearchStrategy[Asked]] = {
     "--filter-strength": option(
         "--filter-strength", "filter_strength", st.floats(0, 1).map(lambda value: (repr(value), value))
     ),
-    "--polarization": option("--polarization", "polarization", same(st.sampled_from(["VV", "HH"]))),
+    "--polarization": option(
+        "--polarization", "polarization", same(st.sampled_from(["VV", "VH", "HH", "HV"]))
+    ),
     "--username": st.just((["--username", "me"], {})),
     "--password": st.just((["--password", "s3cret"], {})),
     "--esa-username": st.just((["--esa-username", "me"], {})),

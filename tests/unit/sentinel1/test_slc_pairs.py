@@ -51,7 +51,7 @@ def test_a_polarization_that_a_granule_lacks_is_named():
     assert f"{A} has no HH, only VV and VH (its name says 1SDV)" in said
     assert f"{B} has no HH" in said
     assert f"{B.replace('DV', 'SH')} has no VV, only HH" in complaint(A, B.replace("DV", "SH"), "VV", [1])
-    assert "VH polarization is not currently supported" in complaint(A, B, "VH", [1])
+    assert check_slc_pair(A, B, "VH", [1]).polarization == "VH"
 
 
 def test_tracks_order_and_swaths():
