@@ -230,6 +230,15 @@ Promise.all(images.map(async image => {
   return copy.naturalWidth > 0 && box.width > 50 && box.height > 20;
 })).then(done, error => done(String(error)));
 """
+# Everything that scrolls can be reached by the keyboard, and the first thing it reaches leads past the links.
+KEYBOARD = """
+const wide = [...document.querySelectorAll('*')].filter(one =>
+  one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflowX === 'auto');
+const first = document.querySelector('a[href], [tabindex="0"]');
+first.focus();
+const {left, top} = first.getBoundingClientRect();
+done([wide.filter(one => one.tabIndex < 0).length, first.getAttribute('href'), left >= 0 && top >= 0]);
+"""
 WIDE = "done([document.documentElement.scrollWidth, document.documentElement.clientWidth]);"
 
 
@@ -253,5 +262,6 @@ def test_a_browser_draws_it_all_without_a_word(report):
             session.width(width)
             inside, window = session.run(WIDE)
             assert inside <= window, f"scrolls sideways at {width} pixels"
+            assert session.run(KEYBOARD) == [0, "#main", True]
         assert session.pdf().startswith(b"%PDF")
         assert session.log() == []
