@@ -9,17 +9,14 @@ from typing import Any
 from isce2_recipe.plan.forecast import NETWORK, Forecast, forecast, to_json
 from isce2_recipe.plan.project import Project
 from isce2_recipe.progress import duration
-from isce2_recipe.running.resources import disk_bytes, memory_bytes, words
+from isce2_recipe.running.resources import disk_bytes, memory_bytes, processors, words
+from isce2_recipe.running.state import Limits, Request, select
 
 _MARKS = {"run": "run", "cached": "ok", "skipped": "skip"}
 
 
 def text(project: Project, options: Mapping[str, Any]) -> str:
     """The plan, for people or as JSON."""
-    from isce2_recipe.running.resources import processors
-    from isce2_recipe.running.session import Request, select
-    from isce2_recipe.running.state import Limits
-
     limits = Limits(1, processors(), memory_bytes())
     request = Request(limits, tuple(options["force"]), options["start"], options["until"])
     selection = select(project, request)

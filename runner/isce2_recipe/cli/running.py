@@ -158,9 +158,9 @@ def _display(options: Mapping[str, Any], redact: Callable[[str], str]) -> JsonLi
 
 def _run(project: Project, options: Mapping[str, Any], redact: Callable[[str], str]) -> None:
     from isce2_recipe.running import publishing, session
-    from isce2_recipe.running.state import Limits
+    from isce2_recipe.running.state import Limits, Request
 
-    request = session.Request(
+    request = Request(
         Limits.of_machine(options["jobs"], options["cpus"]),
         tuple(options["force"]),
         options["start"],

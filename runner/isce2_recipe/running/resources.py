@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,20 @@ def _asked(project: Project, node: Node) -> Resources:
         return wanted(project.names.setting(node, node.step.resources, "resources", {}), 1)
     except (KeyError, RecipeToolError):
         return Resources(0, 0.0, 0.0)
+
+
+def shortages(project: Project, steps: Collection[str], memory: float) -> Iterator[str]:
+    """What steps ask for and this machine does not have, as far as it is known before they run."""
+    free = disk_bytes(project.workdir)
+    for name in steps:
+        node = project.graph.nodes[name]
+        if not node.step.resources or name in project.history.done:
+            continue
+        asked = _asked(project, node)
+        if asked.memory > memory:
+            yield f"step {name} asks for {words(asked.memory)} of memory, there are {words(memory)}"
+        if asked.disk > free:
+            yield f"step {name} asks for {words(asked.disk)} of disk, {words(free)} are free"
 
 
 def words(size: float) -> str:

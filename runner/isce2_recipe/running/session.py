@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import json
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,84 +18,17 @@ from isce2_recipe.paths import FINGERPRINTS, SCRATCH
 from isce2_recipe.plan.folders import SharedFolder, bring_back
 from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.project import Project
-from isce2_recipe.running import failures, provenance
+from isce2_recipe.running import failures, provenance, signals
 from isce2_recipe.running.child import marker
-from isce2_recipe.running.resources import disk_bytes, wanted, words
+from isce2_recipe.running.resources import shortages
 from isce2_recipe.running.scheduler import Emit, Scheduler
-from isce2_recipe.running.state import Limits, Report, Selection
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from isce2_recipe.running.state import Outcome, Report, Request, Selection, select
 
 
 class RunInterrupted(RecipeToolError):  # noqa: N818 - as its siblings
     """Someone asked the run to end."""
 
     exit_code = errors.EXIT_INTERRUPTED
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """How to run a project.
-
-    Attributes
-    ----------
-    limits : Limits
-        How much at a time.
-    force : tuple of str
-        Steps to run even if they are up to date.
-    start : str or None
-        Step to run again with all that depends on it.
-    until : str or None
-        Last step to run, with all it needs.
-    command : tuple of str
-        The command line, for the records.
-    """
-
-    limits: Limits
-    force: tuple[str, ...] = ()
-    start: str | None = None
-    until: str | None = None
-    command: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run came to.
-
-    Attributes
-    ----------
-    outputs : dict
-        The recipe's outputs, files absolute.
-    steps : dict
-        Status, reason and facts by step.
-    seconds : float
-        Wall time.
-    """
-
-    outputs: dict[str, Any] = field(default_factory=dict)
-    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
-    seconds: float = 0.0
-
-
-def select(project: Project, request: Request) -> Selection:
-    """The steps a request is about.
-
-    Raises
-    ------
-    RecipeError
-        If it names a step that is not there.
-    """
-    graph = project.graph
-    steps = set(graph.nodes)
-    forced: dict[str, str] = {}
-    if request.until is not None:
-        steps = graph.ancestors(graph.select(request.until))
-    if request.start is not None:
-        again = graph.descendants(graph.select(request.start))
-        forced |= dict.fromkeys(again, f"--from {request.start}")
-    for name in request.force:
-        forced |= dict.fromkeys(graph.select(name), "--force")
-    return Selection(frozenset(steps), {name: why for name, why in forced.items() if name in steps})
 
 
 def run(project: Project, request: Request, emit: Emit, redact: Callable[[str], str]) -> Outcome:
@@ -162,13 +91,13 @@ def _carry_out(
     emit(_run_started(project, selection))
     for said in project.said:
         emit({"event": "note", "message": said})
-    for message in shortages(project, selection, request.limits):
+    for message in shortages(project, selection.steps, request.limits.memory):
         emit({"event": "warning", "message": message})
     _record_begin(journal)
     gc.freeze()  # what was made up to here stays, also in the steps, which share its memory
     gc.enable()
     scheduler = Scheduler(project, journal, selection, request.limits, emit, redact)
-    with _signals(scheduler.stop) as wakeup:
+    with signals.told(scheduler.stop) as wakeup:
         report = scheduler.run(wakeup)
     journal.append({"event": "end", "time": _now(), "steps": _counts(report.steps)})
     _forget_checkpoints(project)
@@ -214,24 +143,6 @@ def _open_doors(project: Project, selection: Selection) -> None:
         _ = project.engine
 
 
-def shortages(project: Project, selection: Selection, limits: Limits) -> Iterator[str]:
-    """What steps ask for and this machine does not have, as far as it is known before they run."""
-    free = disk_bytes(project.workdir)
-    for name in selection.steps:
-        node = project.graph.nodes[name]
-        if not node.step.resources or name in project.history.done:
-            continue
-        try:
-            raw = project.names.setting(node, node.step.resources, "resources", {})
-        except KeyError:  # it depends on a step before
-            continue
-        asked = wanted(dict(raw), limits.cpus)
-        if asked.memory > limits.memory:
-            yield f"step {name} asks for {words(asked.memory)} of memory, there are {words(limits.memory)}"
-        if asked.disk > free:
-            yield f"step {name} asks for {words(asked.disk)} of disk, {words(free)} are free"
-
-
 def _counts(steps: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for facts in steps.values():
@@ -273,30 +184,6 @@ def _roll_back(project: Project, journal: Journal) -> None:
         undone = {"event": "rollback", "step": step}
         journal.append(undone)
         history.add(undone)
-
-
-@contextmanager
-def _signals(listener: Callable[[int], None]) -> Iterator[int]:
-    """A file that signals make readable; the listener is told of those that ask to end."""
-    reader, writer = os.pipe()
-    for descriptor in (reader, writer):
-        os.set_blocking(descriptor, False)
-        fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
-
-    def tell(number: int, _frame: object) -> None:
-        listener(number)
-
-    before = {number: signal.signal(number, tell) for number in _SIGNALS}
-    before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
-    old = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    try:
-        yield reader
-    finally:
-        signal.set_wakeup_fd(old)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(reader)
-        os.close(writer)
 
 
 def _save_fingerprints(project: Project, redact: Callable[[str], str]) -> None:

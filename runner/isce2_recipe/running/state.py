@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.plan.project import Project
 from isce2_recipe.running.resources import memory_bytes, processors
 
 
@@ -57,3 +58,68 @@ class Report:
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     failure: RecipeToolError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How to run a project.
+
+    Attributes
+    ----------
+    limits : Limits
+        How much at a time.
+    force : tuple of str
+        Steps to run even if they are up to date.
+    start : str or None
+        Step to run again with all that depends on it.
+    until : str or None
+        Last step to run, with all it needs.
+    command : tuple of str
+        The command line, for the records.
+    """
+
+    limits: Limits
+    force: tuple[str, ...] = ()
+    start: str | None = None
+    until: str | None = None
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes
+    ----------
+    outputs : dict
+        The recipe's outputs, files absolute.
+    steps : dict
+        Status, reason and facts by step.
+    seconds : float
+        Wall time.
+    """
+
+    outputs: dict[str, Any] = field(default_factory=dict)
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def select(project: Project, request: Request) -> Selection:
+    """The steps a request is about.
+
+    Raises
+    ------
+    RecipeError
+        If it names a step that is not there.
+    """
+    graph = project.graph
+    steps = set(graph.nodes)
+    forced: dict[str, str] = {}
+    if request.until is not None:
+        steps = graph.ancestors(graph.select(request.until))
+    if request.start is not None:
+        again = graph.descendants(graph.select(request.start))
+        forced |= dict.fromkeys(again, f"--from {request.start}")
+    for name in request.force:
+        forced |= dict.fromkeys(graph.select(name), "--force")
+    return Selection(frozenset(steps), {name: why for name, why in forced.items() if name in steps})
