@@ -42,15 +42,30 @@ def _pair(inputs: Mapping[str, Any]) -> Pair:
     return Pair(str(pair.reference), str(pair.secondary), pair.days)
 
 
-@action("alos.check_pair", version=1, uses=("engine",), check=_pair, foresee=_pair, takes=nothing)
-def check_pair(ctx: Context, *, reference: str, secondary: str) -> Pair:
-    """Check that two scenes make a pair, and that the engine can focus raw data."""
+@action("alos.check_pair", version=2, uses=("engine",), check=_pair, foresee=_pair, takes=nothing)
+def check_pair(ctx: Context, *, reference: str, secondary: str, split_spectrum: bool = False) -> Pair:
+    """Check that two scenes make a pair, and that the engine can do what is asked of it.
+
+    Parameters
+    ----------
+    reference, secondary : str
+        Names of two scenes, in any order.
+    split_spectrum : bool
+        Whether the ionosphere is to be estimated, for which ISCE2 needs OpenCV.
+    """
+    from isce2_recipe.engines.isce2 import OPENCV, Isce2Engine
+
     pair = _pair({"reference": reference, "secondary": secondary})
     if ctx.engine.name == "builtin":
         raise EngineMissing(
             "the builtin engine cannot focus ALOS scenes: it runs topsApp only, not stripmapApp",
             hint="install ISCE2 (conda install -c conda-forge isce2) and use --engine isce2, or run this in "
             "the project's container",
+        )
+    if split_spectrum and isinstance(ctx.engine, Isce2Engine) and ctx.engine.lacks("cv2"):
+        raise EngineMissing(
+            "this ISCE2 cannot estimate the ionosphere: its Python has no module cv2 (OpenCV)",
+            hint=f"install it ({OPENCV}), or set split_spectrum=false",
         )
     ctx.log.info("%s and %s, %d days apart", pair.reference, pair.secondary, pair.days)
     return pair

@@ -53,6 +53,8 @@ _SECONDS = {
     "refined_resample": 25.0,
     "sub_band_resample": 50.0,
     "sub_band_interferogram": 25.0,
+    "unwrap_low_band": 12.0,
+    "unwrap_high_band": 12.0,
     "ionosphere": 10.0,
 }
 # Files that steps of topsApp leave when they did their work.
@@ -62,10 +64,14 @@ _PROMISED = {
     "filter": ("merged/filt_topophase.flat", "merged/phsig.cor"),
     "geocode": ("merged/*.geo",),
 }
+OPENCV = "conda-forge: opencv, Debian: python3-opencv"
+"""Packages of the module cv2, which only stripmapApp's step ionosphere imports."""
+
 _EXPLANATIONS = {
     "No space left on device": "free space on that disk, then resume",
     "Cannot open PICKLE/": "the step before has not been run in this folder; start at an earlier one",
     "No module named": "ISCE2's Python or a package it needs is not the one it was installed with",
+    "No module named 'cv2'": f"install OpenCV for ISCE2's Python ({OPENCV})",
     "MemoryError": "give the run more memory",
     # runTopo.py, of a list of bursts that is empty.
     "array is 1-dimensional, but 2 were indexed": (
@@ -212,6 +218,17 @@ class Isce2Engine:
     def version(self) -> str:
         """ISCE2's release, or ``unknown`` for a stand-in."""
         return self._version
+
+    def lacks(self, module: str) -> bool:
+        """Whether ISCE2's Python has no module of that name; a stand-in for ISCE2 is not asked."""
+        if self.installation.home is None:
+            return False
+        found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
+        environment = self.installation.environment(self._environment, 1)
+        return (
+            subprocess.run([self.installation.python, "-c", found], env=environment, check=False).returncode
+            != 0
+        )
 
     def run(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sys
 import xml.etree.ElementTree as ET
 import zipfile
 from dataclasses import replace
@@ -17,6 +18,7 @@ from isce2_recipe.actions.base import Context
 from isce2_recipe.alos.baseline import perpendicular_baseline_m
 from isce2_recipe.alos.scene import read_scene
 from isce2_recipe.engines.builtin import BuiltinEngine
+from isce2_recipe.engines.isce2 import Installation, Isce2Engine
 from isce2_recipe.errors import EngineMissing, InputError, ParameterError
 from isce2_recipe.sources import open_source
 from isce2_recipe.types import AlosName
@@ -88,6 +90,20 @@ def test_the_older_scene_is_the_reference(context, names):
 def test_scenes_that_make_no_pair_are_refused(context, secondary, words):
     with pytest.raises(ParameterError, match=words):
         alos.check_pair.function(context, reference=OLDER, secondary=secondary)
+
+
+def test_an_isce2_without_opencv_is_refused_where_the_ionosphere_is_wanted(context, tmp_path):
+    home = tmp_path / "isce"
+    (home / "components").mkdir(parents=True)
+    (home / "components" / "cv2.py").write_text("raise SystemExit")
+    lacking = Isce2Engine(Installation(tmp_path, home, sys.executable), "2.6.5", {"PYTHONPATH": "/nowhere"})
+    having = replace(context, engine=lacking)
+    alos.check_pair.function(having, reference=OLDER, secondary=NEWER, split_spectrum=True)
+    (home / "components" / "cv2.py").unlink()
+    with pytest.raises(EngineMissing, match="no module cv2") as caught:
+        alos.check_pair.function(having, reference=OLDER, secondary=NEWER, split_spectrum=True)
+    assert "split_spectrum=false" in (caught.value.hint or "")
+    alos.check_pair.function(having, reference=OLDER, secondary=NEWER)
 
 
 def test_the_builtin_engine_is_refused_with_the_remedy(context):

@@ -64,8 +64,8 @@ SCRIPT = f"#!{sys.executable}\n" + textwrap.dedent(
             time.sleep(60)
         if trouble == "kill":
             os.kill(os.getpid(), 9)
-        if trouble == "raise":
-            raise RuntimeError("No space left on device")
+        if trouble.startswith("raise:"):
+            raise RuntimeError(trouble[6:])
         if trouble == "refuse":
             print("ERROR: start=x is not one of the named steps")
             sys.exit(0)
@@ -149,7 +149,7 @@ def test_all_steps_save_their_state(bench):
 
 
 def test_failure_shows_last_lines_and_how_to_go_on(bench):
-    bench.trouble("topo", "raise")
+    bench.trouble("topo", "raise:No space left on device")
     with pytest.raises(EngineFailed) as caught:
         bench.run()
     text = str(caught.value)
@@ -305,6 +305,21 @@ def test_found_through_isce_home_with_its_version(tmp_path):
     engine = Isce2Engine.find({"ISCE_HOME": str(home), "PATH": os.environ["PATH"]})
     assert engine.version() == "2.6.4"
     assert engine.installation.home == home
+
+
+def test_modules_that_isce_s_python_lacks(tmp_path):
+    home = _package(tmp_path)
+    (home / "components" / "opencv_stand_in.py").write_text("")
+    engine = Isce2Engine.find({"ISCE_HOME": str(home), "PATH": os.environ["PATH"]})
+    assert not engine.lacks("opencv_stand_in")
+    assert engine.lacks("a_module_that_is_nowhere")
+
+
+def test_a_missing_opencv_is_explained(bench):
+    bench.trouble("topo", "raise:ModuleNotFoundError: No module named 'cv2'")
+    with pytest.raises(EngineFailed) as caught:
+        bench.run()
+    assert "install OpenCV for ISCE2's Python" in caught.value.hint
 
 
 def test_found_through_conda(tmp_path):
