@@ -14,12 +14,21 @@ Key = tuple[str, str, str]
 
 
 def write(path: Path, problems: Iterable[Problem]) -> int:
-    """Makes the problems the baseline; comes back with how many there are."""
+    """Makes the problems the baseline; comes back with how many there are.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
     entries = [
         dict(zip(("file", "rule", "message"), key, strict=True)) for key in sorted(map(_key, problems))
     ]
     text = json.dumps({"version": 1, "findings": entries}, indent=2, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as exc:
+        raise InputError(f"cannot write '{path}': {exc.strerror}") from None
     return len(entries)
 
 

@@ -29,7 +29,7 @@ def main(
     stdin_filename: str | None = None,
     explain: str | None = None,
 ) -> tuple[str, int]:
-    """The text to print and the exit code: 0 clean, 1 findings, 2 the call makes no sense.
+    """The text to print and the exit code: 0 clean, 1 findings, 2 no sense or no file.
 
     Parameters
     ----------
@@ -55,10 +55,8 @@ def main(
             return _explained(explain), EXIT_OK
         options = Options(cast(Profile, profile), _words(select), _words(ignore))
         return _lint(paths, format, options, fix, baseline, stdin_filename)
-    except UsageError as exc:
+    except (UsageError, InputError) as exc:
         return f"error: {exc}", EXIT_USAGE
-    except InputError as exc:
-        return f"error: {exc}", EXIT_INPUT
 
 
 def _explained(identifier: str) -> str:
@@ -127,7 +125,7 @@ def _fix_file(path: Path, file: str, linter: Linter) -> Report:
         if after != before:
             path.write_bytes(after.encode("utf-8"))
     except UnicodeDecodeError:
-        raise InputError(f"'{path}' is not a text in UTF-8") from None
+        return linter.lint_file(file)
     except OSError as exc:
         raise InputError(f"cannot fix '{path}': {exc.strerror}") from None
     return report

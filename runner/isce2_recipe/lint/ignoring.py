@@ -70,8 +70,8 @@ def _next_line(document: Document, number: int) -> int:
 
 def apply_ignores(
     problems: list[Problem], document: Document, active: Collection[str]
-) -> tuple[list[Problem], list[Problem]]:
-    """Problems that are left, and problems of the ignore comments themselves.
+) -> tuple[list[Problem], list[Problem], list[Mark]]:
+    """Problems that are left, problems of the ignore comments, and the comments nothing needs any more.
 
     Parameters
     ----------
@@ -90,7 +90,9 @@ def apply_ignores(
         used.update(silencing)
         if not silencing:
             kept.append(problem)
-    return kept, [own for one in ignores for own in _own_problems(one, one in used, active)]
+    own = [problem for one in ignores for problem in _own_problems(one, one in used, active)]
+    needed = {one.mark for one in ignores if one in used or one.rule not in active}
+    return kept, own, [mark for mark in dict.fromkeys(one.mark for one in ignores) if mark not in needed]
 
 
 def _own_problems(ignore: Ignore, used: bool, active: Collection[str]) -> Iterator[Problem]:

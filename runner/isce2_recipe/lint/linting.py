@@ -16,6 +16,7 @@ from isce2_recipe.recipe.document import Document
 from isce2_recipe.recipe.loading import SUFFIXES, Reader, Reading, find_part
 
 STDIN = "-"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MANY_FILES = 64
 """From this many files on, starting further processes costs less than it saves."""
 
@@ -88,17 +89,30 @@ class Linter:
         reading = self.reader.read(text, file)
         found = self._found(reading)
         own = [problem for problem, _ in found if problem.rule in self.active and problem.file == file]
-        kept, hygiene = apply_ignores(list(dict.fromkeys(own)), reading.document, self.active)
+        # Where the grammar is wrong most rules are silent: that nothing breaks one means nothing then.
+        judged = self.active if reading.recipe is not None else frozenset[str]()
+        kept, hygiene, unneeded = apply_ignores(list(dict.fromkeys(own)), reading.document, judged)
         kept += [problem for problem in hygiene if problem.rule in self.active]
         wanted = set(kept)
         edits = [edit for problem, edits in found if problem in wanted for edit in edits]
-        edits += [Edit(_span(problem), "") for problem in kept if problem.rule == "IR090"]
+        edits += [Edit(mark, "") for mark in unneeded if "IR090" in self.active]
         problems = tuple(sorted(kept, key=_order))
         return Report(file, text, problems, tuple(edits), tuple(_parts(reading.document)))
 
+    def lint_bytes(self, data: bytes, file: str) -> Report:
+        """The problems of a file's content, which need not be text."""
+        try:
+            text = data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+        except UnicodeDecodeError as exc:
+            line = data[: exc.start].count(b"\n") + 1
+            message = f"'{file}' is not a text in UTF-8"
+            problem = Problem(file, line, 1, line, 2, "IR009", "error", message, "save it in UTF-8")
+            return Report(file, "", (problem,) if problem.rule in self.active else ())
+        return self.lint(text, file)
+
     def lint_file(self, file: str) -> Report:
         """The problems of one file."""
-        return self.lint(_read(Path(file)), file)
+        return self.lint_bytes(read_bytes(Path(file)), file)
 
     def _found(self, reading: Reading) -> list[tuple[Problem, tuple[Edit, ...]]]:
         found = [(problem, _rename(problem)) for problem in reading.problems]
@@ -139,14 +153,17 @@ def collect(paths: Iterable[str]) -> list[str]:
     Raises
     ------
     UsageError
-        If there is nothing at a path.
+        If there is nothing at a path, or no recipe in a folder.
     """
     found: list[str] = []
     for text in paths:
         path = Path(text)
         if path.is_dir():
             files = sorted(one for suffix in SUFFIXES for one in path.rglob(f"*{suffix}"))
-            found += [str(one) for one in files if _is_recipe(one)]
+            recipes = [str(one) for one in files if _is_recipe(one)]
+            if not recipes:
+                raise UsageError(f"there are no recipes in '{text}'", hint="a recipe begins with: recipe: 1")
+            found += recipes
         elif path.is_file():
             found.append(text)
         else:
@@ -156,14 +173,14 @@ def collect(paths: Iterable[str]) -> list[str]:
 
 def _is_recipe(path: Path) -> bool:
     hidden = any(part.startswith(".") and part not in (".", "..") for part in path.parts)
-    return not hidden and any(line.startswith("recipe:") for line in _read(path).splitlines())
+    lines = [] if hidden else read_bytes(path).removeprefix(_BYTE_ORDER_MARK).splitlines()
+    return any(line.startswith(b"recipe:") for line in lines)
 
 
-def _read(path: Path) -> str:
+def read_bytes(path: Path) -> bytes:
+    """What is in a file."""
     try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError(f"'{path}' is not a text in UTF-8") from None
+        return path.read_bytes()
     except OSError as exc:
         raise InputError(f"cannot read '{path}': {exc.strerror}") from None
 

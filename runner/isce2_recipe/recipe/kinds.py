@@ -31,7 +31,7 @@ TypeOf = Callable[[tuple[str, ...]], Any]
 
 def of_schema(schema: Mapping[str, Any]) -> Any:
     """The type of values that a JSON Schema, references filled in, allows."""
-    if "enum" in schema:
+    if "enum" in schema and all(isinstance(choice, str | int | float | None) for choice in schema["enum"]):
         return Literal[tuple(schema["enum"])]
     names = schema.get("type", ())
     names = (names,) if isinstance(names, str) else tuple(names)

@@ -6,7 +6,7 @@ parameter behind it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from isce2_recipe.expressions import ExpressionError, references
@@ -14,7 +14,7 @@ from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import isce2_xml, templates
 from isce2_recipe.recipe.isce2_xml import XmlProblem
 from isce2_recipe.recipe.model import Recipe, Step
-from isce2_recipe.recipe.samples import namespace
+from isce2_recipe.recipe.samples import Samples, inside, namespace
 from isce2_recipe.recipe.scope import Actions, Scope
 from isce2_recipe.recipe.settings import check_settings, has_settings
 
@@ -49,17 +49,31 @@ def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]
     parameters : mapping
         Values of all parameters, from `resolve_parameters`.
     """
-    steps = [step for step in recipe.steps if is_xml(step)]
-    if not steps and not has_settings(recipe):
+    if not _has_values(recipe):
         return []
     scope = Scope(recipe, actions)
-    samples = namespace(scope, parameters)
-    problems = [*check_settings(scope, samples)]
-    for step in steps:
-        tried = samples.fill_in(step.with_.get("values", {}))
+    return list(_check_values(scope, namespace(scope, parameters)))
+
+
+def _has_values(recipe: Recipe) -> bool:
+    """Whether there is anything in a recipe or its parts that hangs on values."""
+    inner = (step.part for step in recipe.steps if step.part is not None)
+    return has_settings(recipe) or any(map(is_xml, recipe.steps)) or any(map(_has_values, inner))
+
+
+def _check_values(scope: Scope, samples: Samples) -> Iterator[Problem]:
+    yield from check_settings(scope, samples)
+    for step in scope.recipe.steps:
+        if samples.skips(step):
+            continue
+        tried = samples.fill_in(step.with_.get("values", {})) if is_xml(step) else None
         if tried is not None:
-            problems += check_rendered(recipe, step, tried[0], known=tried[1])
-    return problems
+            yield from check_rendered(scope.recipe, step, tried[0], known=tried[1])
+        if step.part is not None and _has_values(step.part):
+            where = f"in the part that step '{step.id}' of {scope.recipe.path} uses"
+            for problem in _check_values(*inside(scope, step, step.part, samples)):
+                hint = where if problem.hint is None else f"{problem.hint}, {where}"
+                yield problem._replace(hint=hint)
 
 
 def check_rendered(

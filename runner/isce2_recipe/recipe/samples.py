@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Set
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hint
 
 from isce2_recipe.expressions import ExpressionError, evaluate, references
 from isce2_recipe.recipe import kinds
+from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
 from isce2_recipe.recipe.scope import RUN_FACTS, Scope
 
@@ -37,6 +39,14 @@ class Samples(NamedTuple):
         if not isinstance(values, dict) or not isinstance(value, Mapping):
             return None
         return values, frozenset(name for name in values if is_known(value[name], self.known))
+
+    def skips(self, step: Step) -> bool:
+        """Whether real values alone make a step's condition false."""
+        if not is_known(step.when, self.known):
+            return False
+        with suppress(ExpressionError):
+            return not evaluate(step.when, self.names)
+        return False
 
 
 def namespace(
@@ -67,6 +77,17 @@ def namespace(
         if is_known(value, known):
             known.add(name)
     return Samples(names, frozenset(known))
+
+
+def inside(scope: Scope, step: Step, part: Recipe, samples: Samples) -> tuple[Scope, Samples]:
+    """A part, and values for its names as far as the step that uses it gives them."""
+    given: dict[str, Any] = {}
+    for name, value in step.with_.items():
+        if name in part.parameters and is_known(value, samples.known):
+            with suppress(ExpressionError):
+                given[name] = normalise(evaluate(value, samples.names), part.parameters[name].schema)[0]
+    inner = Scope(part, scope.actions)
+    return inner, namespace(inner, given, unknown=step.with_.keys())
 
 
 def is_known(value: Any, known: Set[str]) -> bool:

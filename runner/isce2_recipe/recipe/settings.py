@@ -10,19 +10,15 @@ from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import schema as json_schema
 from isce2_recipe.recipe.loading import GRAMMAR, label
 from isce2_recipe.recipe.model import Recipe, Step
-from isce2_recipe.recipe.parameters import normalise
-from isce2_recipe.recipe.samples import Samples, is_known, namespace
+from isce2_recipe.recipe.samples import Samples, is_known
 from isce2_recipe.recipe.scope import Scope
 
 _KEYS = ("timeout", "retry", "resources")
 
 
 def has_settings(recipe: Recipe) -> bool:
-    """Whether any setting of a recipe or its parts is made by an expression."""
-    return any(
-        next(_written(recipe, step), None) is not None or (step.part is not None and has_settings(step.part))
-        for step in recipe.steps
-    )
+    """Whether any setting of a recipe is made by an expression."""
+    return any(True for step in recipe.steps for _ in _written(recipe, step))
 
 
 def _written(recipe: Recipe, step: Step) -> Iterator[tuple[str, Any]]:
@@ -38,7 +34,7 @@ def _has_expression(value: Any) -> bool:
 
 
 def check_settings(scope: Scope, samples: Samples) -> Iterator[Problem]:
-    """What the grammar would refuse of the values that a recipe's settings come to, its parts' included.
+    """What the grammar would refuse of the values that a recipe's settings come to.
 
     Parameters
     ----------
@@ -48,11 +44,11 @@ def check_settings(scope: Scope, samples: Samples) -> Iterator[Problem]:
         Values for its names. What is made from stand-ins is not judged.
     """
     for step in scope.recipe.steps:
+        if samples.skips(step):
+            continue
         for key, value in _written(scope.recipe, step):
             if is_known(value, samples.known):
                 yield from _check_one(scope, step, key, value, samples)
-        if step.part is not None:
-            yield from check_settings(*_inside(scope, step, step.part, samples))
 
 
 def _check_one(scope: Scope, step: Step, key: str, value: Any, samples: Samples) -> Iterator[Problem]:
@@ -69,16 +65,3 @@ def _check_one(scope: Scope, step: Step, key: str, value: Any, samples: Samples)
         path = (*step.path, key, *violation.path)
         words = violation.message.replace(" or an {{ expression }}", "")
         yield document.problem(path, "IR023", f"{label(path[2:])} {words}", hint=violation.hint)
-
-
-def _inside(scope: Scope, step: Step, part: Recipe, samples: Samples) -> tuple[Scope, Samples]:
-    """A part with what is known of the parameters it is given."""
-    given: dict[str, Any] = {}
-    for name, value in step.with_.items():
-        if name in part.parameters and is_known(value, samples.known):
-            try:
-                given[name] = normalise(evaluate(value, samples.names), part.parameters[name].schema)[0]
-            except ExpressionError:
-                continue
-    inner = Scope(part, scope.actions)
-    return inner, namespace(inner, given, unknown=step.with_.keys())

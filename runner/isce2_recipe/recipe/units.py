@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from isce2_recipe.errors import ParameterError
@@ -43,6 +44,8 @@ def parse(text: str, unit: str) -> float | int:
         known = ", ".join(name for name in factors if name.isalpha())
         raise ParameterError(f"must be in {known}, instead got '{text}'")
     value = float(match[1]) * (factors[match[2]] if match[2] else 1.0)
+    if not math.isfinite(value):
+        raise ParameterError(f"must be a finite number, instead got '{text}'")
     rounded = round(value, 12)
     return int(rounded) if rounded == int(rounded) and "." not in match[1] else rounded
 

@@ -157,11 +157,34 @@ def test_lint_paths_is_the_same_for_python(folder: Path) -> None:
     assert (problem.rule, problem.line) == ("IR001", 8)
 
 
-def test_a_file_that_is_not_text(folder: Path) -> None:
-    (folder / "binary.yml").write_bytes(b"\xff\xfe\x00recipe: 1")
-    text, code = main(["binary.yml"])
+@pytest.mark.parametrize("fix", [False, True])
+def test_a_file_that_is_not_text_does_not_hide_others(folder: Path, fix: bool) -> None:
+    (folder / "binary.yml").write_bytes(b"recipe: 1\nname: \xff\xfe\n")
+    text, code = main(["binary.yml", "bad.yml"], fix=fix, select=["IR009", "IR002"])
     assert code == 1
-    assert "is not a text in UTF-8" in text
+    assert "binary.yml:2:1: 'binary.yml' is not a text in UTF-8 [IR009]" in text
+    assert "1 error in 2 recipes" in text
+    assert "binary.yml:2:1" in main([str(folder)])[0]
+
+
+def test_a_folder_without_recipes_is_no_success(folder: Path) -> None:
+    (folder / "empty").mkdir()
+    (folder / "empty" / "other.yml").write_text("a: 1\n")
+    text, code = main(["empty"])
+    assert (code, "there are no recipes in 'empty'" in text) == (2, True)
+
+
+def test_a_baseline_that_cannot_be_written_or_read_is_no_finding(folder: Path) -> None:
+    assert main(["good.yml"], baseline="nowhere/known.json")[1] == 2
+    (folder / "known.json").write_text("{}")
+    assert main(["good.yml"], baseline="known.json")[1] == 2
+
+
+def test_ends_of_lines_and_a_byte_order_mark_change_nothing(folder: Path) -> None:
+    text = (folder / "bad.yml").read_bytes()
+    (folder / "bad.yml").write_bytes(b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))
+    for place in ("bad.yml", str(folder)):
+        assert "bad.yml:8:5: unexpected key 'timout'" in main([place])[0]
 
 
 def test_a_part_is_linted_once_with_the_recipes_that_use_it(folder: Path) -> None:

@@ -49,6 +49,21 @@ def test_an_unused_or_unknown_ignore_is_reported(tmp_path: Path) -> None:
     assert rules(tmp_path, "   # recipe: ignore[IR999] why") == ["IR025", "IR091"]
 
 
+def test_fixing_takes_out_a_comment_only_when_nothing_needs_it(tmp_path: Path) -> None:
+    both = "   # recipe: ignore[IR025, IR055] why"
+    assert rules(tmp_path, both) == ["IR090"]
+    assert main([str(tmp_path / "quiet.yml")], fix=True, profile="basic")[1] == 1
+    assert both in (tmp_path / "quiet.yml").read_text()
+    rules(tmp_path, "   # recipe: ignore[IR043, IR055] why")
+    main([str(tmp_path / "quiet.yml")], fix=True, profile="basic")
+    assert "ignore" not in (tmp_path / "quiet.yml").read_text()
+
+
+def test_an_ignore_is_not_called_unused_where_its_rule_could_not_look(tmp_path: Path) -> None:
+    comment = "   # recipe: ignore[IR025] kept for later"
+    assert rules(tmp_path, comment, before="  Wrong: 1\n") == ["IR010"]
+
+
 def test_an_ignore_of_a_rule_not_asked_for_is_left_alone(tmp_path: Path) -> None:
     assert rules(tmp_path, "   # recipe: ignore[IR064] why") == ["IR025"]
 
@@ -102,5 +117,5 @@ def test_an_entry_that_is_not_needed_any_more_is_reported(path: Path) -> None:
 def test_a_file_that_is_no_baseline(path: Path) -> None:
     Path("known.json").write_text("[]")
     text, code = main(["quiet.yml"], baseline="known.json")
-    assert code == 1
+    assert code == 2
     assert "is not a baseline" in text

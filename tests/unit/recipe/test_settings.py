@@ -28,6 +28,31 @@ steps:
     retry: {count: "{{ tries }}", backoff: "{{ hours }} h", on: "{{ kinds }}"}
     resources: {cpus: "{{ tries }}", memory: "{{ size }}", disk: "{{ hours * 2 }} GB"}
 """
+XML = """\
+recipe: 1
+name: xml
+parameters:
+  strength: {type: number, default: 0.5}
+steps:
+  - id: config
+    uses: template.render
+    with: {template: top.xml.j2, to: top.xml, values: {strength: "{{ strength }}"}}
+"""
+TEMPLATE = """\
+<topsApp>
+  <component name="topsinsar">
+    <property name="filter strength">{{ strength }}</property>
+  </component>
+</topsApp>
+"""
+OUTER = """\
+recipe: 1
+name: outer
+parameters:
+  strength: {type: number, default: 0.4}
+steps:
+  - {id: inner, uses: xml.yml, when: "{{ strength > 0 }}", with: {strength: "{{ strength * 2 }}"}}
+"""
 AROUND = """\
 recipe: 1
 name: around
@@ -41,6 +66,9 @@ steps:
 def refused(folder: Path, name: str, **values: Any) -> list[str]:
     (folder / "settings.yml").write_text(TEXT)
     (folder / "around.yml").write_text(AROUND)
+    (folder / "outer.yml").write_text(OUTER)
+    (folder / "xml.yml").write_text(XML)
+    (folder / "top.xml.j2").write_text(TEMPLATE)
     recipe = load(folder / f"{name}.yml", load_registry())
     try:
         verify(recipe, load_registry(), values)
@@ -80,3 +108,21 @@ def test_parts_are_looked_into_with_what_they_are_given(tmp_path: Path) -> None:
     backoff, disk = refused(tmp_path, "around", hours=0)
     assert backoff.startswith("settings.yml:14:44 retry.backoff must be")
     assert disk.startswith("settings.yml:15:66 resources.disk must be")
+
+
+def test_a_templates_error_leads_back_through_the_part(tmp_path: Path) -> None:
+    assert refused(tmp_path, "outer") == []
+    (message,) = refused(tmp_path, "outer", strength=1)
+    assert message == "xml.yml:8:66 property 'filter strength' must be at most 1, instead got '2'"
+    with pytest.raises(RecipeError) as caught:
+        verify(load(tmp_path / "outer.yml"), load_registry(), {"strength": 1})
+    hint = (
+        "line 3 of top.xml, from line 3 of template top.xml.j2, value 'strength' from strength, in the part "
+    )
+    assert (
+        caught.value.problems[0].hint == f"{way}, in the part that step 'inner' of {tmp_path}/outer.yml uses"
+    )
+
+
+def test_what_is_skipped_is_not_judged(tmp_path: Path) -> None:
+    assert refused(tmp_path, "outer", strength=-3) == []

@@ -49,3 +49,8 @@ def test_durations_and_amounts() -> None:
     assert units.seconds("1.5h") == 5400.0
     assert units.amount("4 GB") == 4e9
     assert units.amount(4) == 4.0
+
+
+def test_a_number_without_end_is_none() -> None:
+    with pytest.raises(ParameterError, match="finite"):
+        units.parse("1e400", "m")
