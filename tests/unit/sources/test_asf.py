@@ -79,9 +79,20 @@ class TestSearch:
 
     def test_it_gives_up_with_a_message(self, stocked):
         stocked.faults["/search/granules.umm_json"] = [500] * 20
-        with pytest.raises(SourceError, match="does not answer") as caught:
+        with pytest.raises(SourceError, match=r"answered 500 \(tried 2 times\)") as caught:
             AsfSource(stocked.environment(ISCE2_RECIPE_ASF_ATTEMPTS="2")).find_bursts([FIRST], LOG)
-        assert stocked.url in caught.value.message
+        assert f"could not ask the catalogue at {stocked.url}" in caught.value.message
+
+    def test_an_answer_without_sense_is_one_with_a_message_too(self, stocked):
+        stocked.faults["/search/granules.umm_json"] = ["html"] * 20
+        with pytest.raises(SourceError, match=f"the catalogue at {stocked.url} answered makes no sense"):
+            AsfSource(stocked.environment()).find_bursts([FIRST], LOG)
+
+    def test_a_mirror_answers_at_once(self, stocked):
+        environment = stocked.environment(
+            ISCE2_RECIPE_ASF_CMR_URL=f"http://127.0.0.1:9 {stocked.url}", ISCE2_RECIPE_ASF_RETRY_WAIT_S="60"
+        )
+        assert AsfSource(environment).find_bursts([FIRST], LOG)
 
 
 class TestBursts:

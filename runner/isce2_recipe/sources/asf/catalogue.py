@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from isce2_recipe.errors import SourceError
-from isce2_recipe.sources.asf.retrying import short
+from isce2_recipe.sources.asf.retrying import TemporaryError, again, raise_if_passing, short
 from isce2_recipe.sources.asf.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 _CMR = "https://cmr.earthdata.nasa.gov"
 
 
-def search(settings: Settings, **filters: Any) -> list[Any]:
+def search(settings: Settings, log: logging.Logger, **filters: Any) -> list[Any]:
     """Answers of the catalogue, of ``asf_search``'s type.
 
     Parameters
     ----------
     settings : Settings
+    log : Logger
+        Told of what is tried again.
     **filters
         As ``asf_search.search`` takes them.
 
@@ -38,7 +40,7 @@ def search(settings: Settings, **filters: Any) -> list[Any]:
     # Faults of a search go to our log, not to ASF's error collector.
     asf_search.REPORT_ERRORS = False
     session = asf_search.ASFSession()
-    session.mount(_CMR, _adapter(settings))
+    session.mount(_CMR, _adapter(settings, log))
     trouble = (
         asf_search.exceptions.ASFSearchError,
         requests.RequestException,
@@ -50,37 +52,40 @@ def search(settings: Settings, **filters: Any) -> list[Any]:
         return list(asf_search.search(opts=opts, **filters))
     except trouble as exc:
         raise SourceError(
-            f"ASF's catalogue at {settings.cmr_url} does not answer: {short(exc)}",
-            hint="check the connection and https://status.earthdata.nasa.gov, then run this again",
+            f"what the catalogue at {settings.cmr_url} answered makes no sense: {short(exc)}",
+            hint="look at https://status.earthdata.nasa.gov, then run this again",
         ) from exc
 
 
-def _adapter(settings: Settings) -> requests.adapters.HTTPAdapter:
-    """What carries the search's requests: retries, a time limit, and another server where one is set."""
+def _adapter(settings: Settings, log: logging.Logger) -> requests.adapters.HTTPAdapter:
+    """What carries the search's requests: a time limit, retries, and other servers where they are set."""
     import requests
-    from urllib3.util import Retry
+
+    hosts = settings.mirrors_of(settings.cmr_url)
 
     class Adapter(requests.adapters.HTTPAdapter):
         def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
             kwargs["timeout"] = settings.timeout_s
-            *others, last = settings.mirrors_of(settings.cmr_url)
             asked = request.url.removeprefix(_CMR)
-            for host in others:
-                request.url = host + asked
-                with suppress(requests.RequestException):
-                    answer = super().send(request, *args, **kwargs)
-                    if answer.status_code < 500:
-                        return answer
-            request.url = last + asked
-            return super().send(request, *args, **kwargs)
 
-    retry = Retry(
-        total=settings.attempts - 1,
-        backoff_factor=settings.retry_wait_s / 2.0,
-        status_forcelist=(429, 500, 502, 503, 504),
-        allowed_methods=None,
-    )
-    return Adapter(max_retries=retry)
+            def attempt() -> Any:
+                """Each host once."""
+                passing: list[TemporaryError] = []
+                for host in hosts:
+                    request.url = host + asked
+                    try:
+                        answer = super(Adapter, self).send(request, *args, **kwargs)
+                        raise_if_passing(answer)
+                        return answer
+                    except TemporaryError as exc:
+                        passing.append(exc)
+                    except requests.RequestException as exc:
+                        passing.append(TemporaryError(f"{urlsplit(host).netloc}: {short(exc)}"))
+                raise passing[0]
+
+            return again(f"ask the catalogue at {settings.cmr_url}", attempt, settings, log)
+
+    return Adapter()
 
 
 def attribute(product: Any, name: str) -> str:

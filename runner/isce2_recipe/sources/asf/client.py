@@ -9,11 +9,9 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -23,7 +21,7 @@ from isce2_recipe.sources.asf.cache import open_cache
 from isce2_recipe.sources.asf.credentials import HINT, Credentials
 from isce2_recipe.sources.asf.download import Downloader, Progress, Wanted
 from isce2_recipe.sources.asf.formats import Format, refuse_page
-from isce2_recipe.sources.asf.retrying import TemporaryError, again, short
+from isce2_recipe.sources.asf.retrying import TemporaryError, again, raise_if_passing, short
 from isce2_recipe.sources.asf.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     import requests
 
 _MAX_REDIRECTS = 20
-_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 # A token is shown to hosts of this domain and to the login host, to nobody else.
 _TOKEN_DOMAIN = ".asf.alaska.edu"
 
@@ -217,8 +214,7 @@ class Client:
         query = parse_qs(urlsplit(url).query)
         if "error_msg" in query:
             raise _refusal(query["error_msg"][0], query.get("resolution_url", [""])[0])
-        if status in _RETRIED:
-            raise TemporaryError(f"{urlsplit(url).netloc} answered {status}", wait_s=_retry_after(response))
+        raise_if_passing(response)
         if status == 416:  # an answer to a question for the rest, which the asker understands
             return
         if status == 401 or (self._is_login(url) and status in (400, 403)):
@@ -277,14 +273,3 @@ def _refusal(reason: str, where: str) -> SourceError:
         f"Earthdata Login: {reason}",
         hint=f"accept the end-user licence agreement and authorise ASF's application{page}, then run again",
     )
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds a server asks to wait, if it does: a number or a date."""
-    text = response.headers.get("Retry-After", "")
-    if text.isdigit():
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None

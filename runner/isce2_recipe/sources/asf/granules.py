@@ -60,7 +60,7 @@ def find(
     wanted = [str(name) for name in names]
     log.info("asking %s for %d %s(s)", settings.cmr_url, len(wanted), kind.word)
     host = getattr(settings, kind.host)
-    answers = search(settings, granule_list=wanted, **kind.filters)
+    answers = search(settings, log, granule_list=wanted, **kind.filters)
     found = {record.name: record for record in (kind.read(answer, host) for answer in answers)}
     missing = [name for name in wanted if name not in found]
     if missing:
@@ -84,6 +84,7 @@ def find_burst_of(
     log.info("asking %s for burst %d of IW%d of %s", settings.cmr_url, number, swath, slc)
     answers = search(
         settings,
+        log,
         dataset="SLC-BURST",
         absoluteOrbit=slc.absolute_orbit,
         polarization=polarization,

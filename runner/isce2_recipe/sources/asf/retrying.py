@@ -6,13 +6,19 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.settings import Settings
 
+if TYPE_CHECKING:
+    import requests
+
 # However long a server asks to be left alone, seconds.
 _LONGEST_WAIT_S = 120.0
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 _Result = TypeVar("_Result")
 
@@ -68,6 +74,24 @@ def again(what: str, attempt: Callable[[], _Result], settings: Settings, log: lo
             time.sleep(pause_s)
             wait_s *= 2.0
     raise AssertionError("unreachable")
+
+
+def raise_if_passing(response: requests.Response) -> None:
+    """Raise TemporaryError for a status that may be another next time."""
+    if response.status_code in _PASSING:
+        host = urlsplit(response.url).netloc
+        raise TemporaryError(f"{host} answered {response.status_code}", wait_s=_retry_after(response))
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds a server asks to wait, if it does: a number or a date."""
+    text = response.headers.get("Retry-After", "")
+    if text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
 
 
 def _pause(wait_s: float, asked_s: float | None) -> float:
