@@ -15,6 +15,7 @@ import rasterio
 from rasterio.enums import MaskFlags
 from rasterio.warp import transform
 
+from isce2_recipe.sar.annotation import relative_orbit
 from support import stac_rules
 
 LIGHT_M_S = 299792458.0
@@ -99,6 +100,9 @@ def orbits(told: Told) -> None:
     assert f"Satellite pass: {direction.lower()}" in told.readme
     assert properties["view:azimuth"] == pytest.approx((float(text["Heading"]) + 270) % 360, abs=1e-3)
     track = properties.get("sat:relative_orbit")
+    if properties["constellation"] == "sentinel-1":
+        platform = f"S1{properties['platform'][-1].upper()}"
+        assert relative_orbit(platform, properties["sat:absolute_orbit"]) == track
     assert track is None or f"track {track}" in told.readme
     assert told.tags["POLARIZATION"] == properties["sar:polarizations"][0]
     assert f"polarization {told.tags['POLARIZATION']}" in told.readme

@@ -16,6 +16,7 @@ from isce2_recipe.products.facts import SENTINEL1, Facts, Processing
 from isce2_recipe.products.grid_choice import COMMON, GridChoice
 from isce2_recipe.products.insar import InsarProduct, Wanted, assemble
 from isce2_recipe.products.layers import layer_sources
+from isce2_recipe.sar.annotation import platform_on
 
 _ENGINE = f"builtin {__version__}"
 """Merging is the builtin engine's, whatever made the products."""
@@ -93,9 +94,10 @@ def merged_facts(ingredients: MergedIngredients) -> Facts:
     first, told = products[0], products[0].parameters
     near = min(product.near_range_m for product in products)
     far = max(float(product.parameters["Slant range far"]) for product in products)
+    platform = platform_on(ingredients.relative_orbit, int(told["Reference Orbit Number"]))
     return Facts(
         mission=SENTINEL1,
-        platform="",
+        platform=f"sentinel-{platform[1:].lower()}" if platform else "",
         mode="IW",
         polarization=first.reference.polarization,
         direction=told["Reference Pass Direction"],

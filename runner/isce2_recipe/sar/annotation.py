@@ -141,6 +141,12 @@ def relative_orbit(platform: str, absolute_orbit: int) -> int:
     return (absolute_orbit - offset) % _REPEAT_ORBITS + 1
 
 
+def platform_on(track: int, absolute_orbit: int) -> str:
+    """The satellite, ``S1A`` to ``S1D``, whose orbit of that number is on that track; empty for none."""
+    found = (name for name in _FIRST_ORBIT if relative_orbit(name, absolute_orbit) == track)
+    return next(found, "")
+
+
 def read_annotation(source: Path | bytes, name: str | None = None) -> list[BurstGeometry]:
     """The bursts of one annotation file, in its order.
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.sar.annotation import RangePolynomial, read_annotation, relative_orbit
+from isce2_recipe.sar.annotation import RangePolynomial, platform_on, read_annotation, relative_orbit
 from isce2_recipe.sar.orbit import Orbit
 from isce2_recipe.sar.tops import carrier_at, carrier_phase, carrier_table
 
@@ -82,6 +82,14 @@ def test_what_is_wrong_is_named() -> None:
 def test_missing_annotation_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.xml cannot be read"):
         read_annotation(tmp_path / "none.xml")
+
+
+@pytest.mark.parametrize("platform", ["S1A", "S1B", "S1C", "S1D"])
+@pytest.mark.parametrize("orbit", [8100, 21804, 32861])
+def test_track_and_orbit_tell_the_satellite(platform: str, orbit: int) -> None:
+    assert platform_on(relative_orbit(platform, orbit), orbit) == platform
+    tracks = {relative_orbit(name, orbit) for name in ("S1A", "S1B", "S1C", "S1D")}
+    assert platform_on(next(track for track in range(1, 176) if track not in tracks), orbit) == ""
 
 
 def test_relative_orbits() -> None:
