@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support import crates, metadata
-from support.main_job import NEXT_REFERENCE, NEXT_SECONDARY, REFERENCE, SECONDARY, SMALL, stock_folder
+from support.main_job import NEXT_REFERENCE, NEXT_SECONDARY, REFERENCE, SECONDARY, stock_folder
 from support.runs import call
 from support.stripmap_isce2 import stand_in
 
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 
 OLDER_SLC = "S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85"
 NEWER_SLC = "S1A_IW_SLC__1SDV_20200616T022252_20200616T022319_033036_03D3A3_5D11"
+TINY = "simulated:lines=160,samples=1200"
 KEYS = 25  # of HyP3's parameter file, in its order
 
 
@@ -30,7 +31,7 @@ def run(folder: Path, recipe: str, *words: object, env: dict[str, str] | None = 
 
 def single(folder: Path) -> Path:
     words = ("--reference", REFERENCE, "--secondary", SECONDARY, "--engine", "builtin")
-    return run(folder, "insar_tops_burst", *words, "--source", SMALL, "--bucket-prefix", "somewhere/else")
+    return run(folder, "insar_tops_burst", *words, "--source", TINY, "--bucket-prefix", "somewhere/else")
 
 
 def several(folder: Path) -> Path:

@@ -250,7 +250,7 @@ def places(told: Told) -> None:
         xs, ys = rasterio.transform.xy(dataset.transform, rows[::97], cols[::97])
         lons, lats = transform(dataset.crs, "EPSG:4326", xs, ys)
     seen = 90 - math.degrees(elevation[elevation != 0].mean(dtype=np.float64))
-    assert properties["view:incidence_angle"] == pytest.approx(seen, abs=0.05)
+    assert properties["view:incidence_angle"] == pytest.approx(seen, abs=1e-3)
     west, south, east, north = told.item["bbox"]
     assert west <= min(lons) <= max(lons) <= east
     assert south <= min(lats) <= max(lats) <= north

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ _METADATA = (".json", ".txt", ".yml", ".xml", ".vrt")
 # NumPy's names of types where STAC has others.
 _TYPES = {"complex64": "cfloat32", "complex128": "cfloat64"}
 _MULTIHASH_SHA256 = "1220"  # the code of SHA-256 and its length of 32 bytes
-_PREVIEW = 256  # pixels along the longer side from which the footprint is taken
+_BAND = 512  # rows read at a time
 
 
 def write_item(prefix: Path, grid: MapGrid, facts: Facts) -> Path:
@@ -67,15 +68,15 @@ def write_item(prefix: Path, grid: MapGrid, facts: Facts) -> Path:
         Of its map layers.
     """
     path = prefix.with_name(f"{prefix.name}{SUFFIX}")
-    preview = _Preview.of(prefix)
+    seen = _Seen.of(prefix)
     item = {
         "type": "Feature",
         "stac_version": "1.1.0",
         "stac_extensions": _EXTENSIONS,
         "id": prefix.name,
-        "geometry": {"type": "Polygon", "coordinates": [preview.ring]},
-        "bbox": preview.bbox,
-        "properties": _properties(facts, grid, preview),
+        "geometry": {"type": "Polygon", "coordinates": [seen.ring]},
+        "bbox": seen.bbox,
+        "properties": _properties(facts, grid, seen),
         "links": _links(facts),
         "assets": {file.key: _asset(file) for file in contents(prefix, but=(path.name,))},
     }
@@ -84,7 +85,7 @@ def write_item(prefix: Path, grid: MapGrid, facts: Facts) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class _Preview:
+class _Seen:
     """Where there are data, and how they were seen."""
 
     ring: list[list[float]]
@@ -96,28 +97,40 @@ class _Preview:
         return [min(longitudes), min(latitudes), max(longitudes), max(latitudes)]
 
     @classmethod
-    def of(cls, prefix: Path) -> _Preview:
+    def of(cls, prefix: Path) -> _Seen:
         """From the look angle, which every pixel with data has."""
         with opened(prefix.with_name(f"{prefix.name}_lv_theta.tif")) as dataset:
-            scale = max(1.0, max(dataset.shape) / _PREVIEW)
-            shape = tuple(max(1, math.ceil(size / scale)) for size in dataset.shape)
-            elevation = dataset.read(1, out_shape=shape)
-            rows, cols = np.nonzero(elevation)
-            if rows.size == 0:
-                rows, cols = np.array([0, shape[0] - 1]), np.array([0, shape[1] - 1])
+            ends, count, total = [], 0, 0.0
+            for row, elevation in _bands(dataset):
+                count += int(np.count_nonzero(elevation))
+                total += float(elevation.sum(dtype=np.float64))
+                ends.append(_row_ends(elevation != 0, row))
+            corners = np.concatenate(ends) if count else _corners_of(dataset.shape)
             west, north, pixel = dataset.transform.c, dataset.transform.f, dataset.transform.a
-            step = np.array([dataset.width / shape[1], -dataset.height / shape[0]]) * pixel
-            places = _corners(rows, cols) * step + (west, north)
-            seen = elevation[elevation != 0]
-            incidence = None if seen.size == 0 else round(90.0 - math.degrees(float(seen.mean())), 3)
-            return cls(_ring(places, dataset.crs), incidence)
+            ring = _ring(corners * (pixel, -pixel) + (west, north), dataset.crs)
+            return cls(ring, round(90.0 - math.degrees(total / count), 3) if count else None)
 
 
-def _corners(rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Columns and rows of all four corners of pixels, shape (n, 2)."""
-    return np.concatenate(
-        [np.stack([cols + right, rows + down], axis=1) for right in (0, 1) for down in (0, 1)]
-    ).astype(np.float64)
+def _bands(dataset: Any) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Bands of rows, each with its first row."""
+    from rasterio.windows import Window
+
+    for row in range(0, dataset.height, _BAND):
+        rows = min(_BAND, dataset.height - row)
+        yield row, dataset.read(1, window=Window(0, row, dataset.width, rows))
+
+
+def _row_ends(there: NDArray[np.bool_], row: int) -> NDArray[np.float64]:
+    """Column and row of the outer corners of each row's first and last pixel with data, shape (n, 2)."""
+    rows = np.flatnonzero(there.any(axis=1))
+    first = there[rows].argmax(axis=1)
+    last = there.shape[1] - there[rows, ::-1].argmax(axis=1)
+    places = [np.stack([cols, rows + row + down], axis=1) for cols in (first, last) for down in (0, 1)]
+    return np.concatenate(places).astype(np.float64)
+
+
+def _corners_of(shape: tuple[int, int]) -> NDArray[np.float64]:
+    return np.array([(col, row) for col in (0, shape[1]) for row in (0, shape[0])], np.float64)
 
 
 def _ring(places: NDArray[np.float64], crs: Any) -> list[list[float]]:
@@ -131,8 +144,8 @@ def _ring(places: NDArray[np.float64], crs: Any) -> list[list[float]]:
     return [*ring, ring[0]]
 
 
-def _properties(facts: Facts, grid: MapGrid, preview: _Preview) -> dict[str, Any]:
-    mission, incidence = facts.mission, preview.incidence_deg
+def _properties(facts: Facts, grid: MapGrid, seen: _Seen) -> dict[str, Any]:
+    mission, incidence = facts.mission, seen.incidence_deg
     return {
         "title": f"Interferogram of {mission.name}",
         "datetime": None,
