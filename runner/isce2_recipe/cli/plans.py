@@ -102,9 +102,9 @@ def _time(running: list[Forecast]) -> list[str]:
     if not running:
         return []
     if not timed:
-        return ["time: not known before a first run here"]
+        return ["time: not known before a first run on this machine"]
     rest = f", and {len(running) - len(timed)} steps that never ran here" if len(timed) < len(running) else ""
-    return [f"time: {duration(sum(timed))} by the last run here{rest}"]
+    return [f"time: {duration(sum(timed))} of steps as they took before on this machine{rest}"]
 
 
 def _enough(what: str, asked: float, there: float, phrase: str) -> str:

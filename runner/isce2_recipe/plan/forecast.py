@@ -10,6 +10,7 @@ from typing import Any
 
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.expressions import ExpressionError, plain_chain
+from isce2_recipe.journal import times
 from isce2_recipe.journal.values import decode, encode
 from isce2_recipe.plan import decide, keys
 from isce2_recipe.plan.downloads import downloads
@@ -46,7 +47,7 @@ class Forecast:
     memory, disk : float
         Bytes it asks for; 0 where the recipe says nothing.
     seconds : float or None
-        How long it took the last time.
+        How long it took the last time, here or in another run on this machine.
     shows : dict
         What its action can tell beforehand: ``rendered`` text, ``downloads`` as names with bytes or null.
     """
@@ -76,6 +77,7 @@ class _Planner:
         self._skipped: set[str] = set()
         self._runs: dict[str, None] = {}
         self._matches = matcher(project.workdir, project.prints)
+        self._times = times.known()
 
     def walk(self) -> list[Forecast]:
         """All steps, in order."""
@@ -186,7 +188,9 @@ class _Planner:
 
     def _seconds(self, step: str) -> float | None:
         done = self._project.history.done.get(step)
-        return None if done is None else float(done.facts.get("seconds", 0.0))
+        if done is not None:
+            return float(done.facts.get("seconds", 0.0))
+        return self._times.get(self._project.kind(self._project.graph.nodes[step]))
 
     def _shows(self, node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
         shows: dict[str, Any] = {}

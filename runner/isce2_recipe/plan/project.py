@@ -167,6 +167,13 @@ class Project:
         except (OSError, UnicodeDecodeError) as exc:
             raise InputError(f"cannot read {path}: {exc}") from None
 
+    def kind(self, node: Node) -> str:
+        """What runs of a step on this machine have in common: recipe, step, source and engine it uses."""
+        uses = node.action.uses
+        doors = [self.source_text.partition(":")[0] if "source" in uses else ""]
+        doors += [self.engine.name if "engine" in uses else ""]
+        return " ".join(filter(None, (self.recipe.name, node.id, *doors)))
+
     def anywhere(self, value: Any) -> Any:
         """A value of the recipe in which files that were read have their whole path."""
         if isinstance(value, str):

@@ -12,7 +12,7 @@ from typing import Any
 
 from isce2_recipe import __version__, errors, memo, processes
 from isce2_recipe.errors import RecipeToolError
-from isce2_recipe.journal import checkpoints, lock
+from isce2_recipe.journal import checkpoints, lock, times
 from isce2_recipe.journal.log import Journal
 from isce2_recipe.paths import FINGERPRINTS, SCRATCH
 from isce2_recipe.plan.folders import SharedFolder, bring_back
@@ -73,6 +73,7 @@ def _locked(
             _save_fingerprints(project, redact)
         outcome = _outcome(project, report, time.monotonic() - began)
         provenance.write(project, outcome.steps, outcome.outputs, request.command, outcome.seconds, redact)
+        times.keep(_times(project, outcome))
     if stopped_by:
         raise RunInterrupted(f"interrupted by {signal.Signals(stopped_by).name}; finished steps are kept")
     if report.failure is not None:
@@ -214,6 +215,15 @@ def _forget_checkpoints(project: Project) -> None:
         if entry is not None
     }
     checkpoints.forget_unneeded(project.workdir, needed)
+
+
+def _times(project: Project, outcome: Outcome) -> dict[str, float]:
+    """How long the steps took that were carried out."""
+    return {
+        project.kind(project.graph.nodes[name]): facts["seconds"]
+        for name, facts in outcome.steps.items()
+        if facts["status"] == "done"
+    }
 
 
 def _outcome(project: Project, report: Report, seconds: float) -> Outcome:

@@ -350,3 +350,16 @@ def test_steps_run_side_by_side_within_memory(tmp_path: Path) -> None:
     times = {(event["event"], event["step"]): event["time"] for event in found if "step" in event}
     assert times["step.started", "s1"] < times["step.done", "s0"], "little fits beside much"
     assert times["step.started", "s2"] >= times["step.done", "s1"], "much does not fit beside much"
+
+
+def test_a_plan_knows_the_times_of_other_runs_on_the_machine(tmp_path: Path) -> None:
+    env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    write_recipe(tmp_path)
+    before = call("plan", "diamond.yml", "--workdir", "v", cwd=tmp_path, env=env)
+    assert "time: not known before a first run on this machine" in before.stdout
+    assert (
+        call("run", "diamond.yml", "--pause", "0.3", "--workdir", "w", cwd=tmp_path, env=env).returncode == 0
+    )
+    after = call("plan", "diamond.yml", "--workdir", "v", "--json", cwd=tmp_path, env=env)
+    assert all(step["seconds"] >= 0.3 for step in json.loads(after.stdout)["steps"])
+    assert not (tmp_path / "v").exists()
