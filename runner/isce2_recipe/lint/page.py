@@ -16,8 +16,8 @@ _HEAD = """\
 * `# recipe: ignore[IR012] reason` silences a rule on its line, or, on a line of its own, on the next one.
 * `--fix` puts right in place what is marked *fixable*; comments and layout stay.
 * `--baseline FILE` writes today's findings where the file does not exist, and reports only new ones after.
-* `--format text|github|sarif|json`; exit code 0 for no findings, 1 for findings, 2 for a call without sense, a folder
-  without recipes, or a file that cannot be read.
+* `--format text|github|sarif|json`; exit code 0 for no findings, 1 for findings, 2 for a call without sense,
+  a folder without recipes, or a file that cannot be read.
 * `plan` and `run` refuse a recipe that breaks IR001 to IR010, IR020 to IR023, IR026 or IR030.
 
 In CI, with [pre-commit](https://pre-commit.com) or as a GitHub Action:

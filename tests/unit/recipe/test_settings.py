@@ -116,12 +116,9 @@ def test_a_templates_error_leads_back_through_the_part(tmp_path: Path) -> None:
     assert message == "xml.yml:8:66 property 'filter strength' must be at most 1, instead got '2'"
     with pytest.raises(RecipeError) as caught:
         verify(load(tmp_path / "outer.yml"), load_registry(), {"strength": 1})
-    hint = (
-        "line 3 of top.xml, from line 3 of template top.xml.j2, value 'strength' from strength, in the part "
-    )
-    assert (
-        caught.value.problems[0].hint == f"{way}, in the part that step 'inner' of {tmp_path}/outer.yml uses"
-    )
+    way = "line 3 of top.xml, from line 3 of template top.xml.j2, value 'strength' from strength"
+    where = f"in the part that step 'inner' of {tmp_path}/outer.yml uses"
+    assert caught.value.problems[0].hint == f"{way}, {where}"
 
 
 def test_what_is_skipped_is_not_judged(tmp_path: Path) -> None:
