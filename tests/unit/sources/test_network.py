@@ -313,6 +313,14 @@ class TestOrbits:
             self.fetch(server, tmp_path)
         assert list(tmp_path.iterdir()) == []
 
+    def test_one_that_ends_early_is_fetched_again(self, server, tmp_path):
+        server.files[f"/{POEORB}"] = whole = b"<Earth_Explorer_File>" + bytes(500) + b"</Earth_Explorer_File>"
+        server.faults[f"/{POEORB}"] = ["unsized", 503, "truncate"]
+        assert self.fetch(server, tmp_path, ISCE2_RECIPE_ASF_ATTEMPTS="4").read_bytes() == whole
+        server.faults[f"/{POEORB}"] = [501]
+        with pytest.raises(SourceError, match="answered 501"):
+            self.fetch(server, tmp_path)
+
     def test_a_mirror_has_it(self, server, tmp_path):
         server.files[f"/{POEORB}"] = b"<Earth_Explorer_File/>"
         urls = f"{server.url}/nothing {server.url}/scene"

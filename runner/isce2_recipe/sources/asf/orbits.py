@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.formats import XML
-from isce2_recipe.sources.asf.retrying import TemporaryError, again, short
+from isce2_recipe.sources.asf.retrying import TemporaryError, again, raise_if_passing, short
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.orbit_names import PRECISE, covers, scene_name
 
@@ -93,11 +93,13 @@ def _from_one(url: str, scene: str, folder: Path, settings: Settings) -> Path:
     try:
         found = _within(settings.timeout_s, lambda: service.fetch_for_scene(scene, folder))
     except requests.RequestException as exc:
-        status = exc.response.status_code if exc.response is not None else None
-        reason = f"the orbit service at {url} does not answer: {short(exc)}"
-        if status is not None and status < 500 and status not in (408, 425, 429):
-            raise SourceError(reason, hint="check ISCE2_RECIPE_ASF_ORBIT_URL") from exc
-        raise TemporaryError(reason) from exc
+        if exc.response is None:
+            raise TemporaryError(f"{urlsplit(url).netloc}: {short(exc)}") from exc
+        raise_if_passing(exc.response)
+        raise SourceError(
+            f"the orbit service at {url} answered {exc.response.status_code}",
+            hint="check ISCE2_RECIPE_ASF_ORBIT_URL",
+        ) from exc
     if found.name.endswith(".EOF") and (fault := XML.refuse_end(found)) is not None:
         raise TemporaryError(f"{found.name}: {fault}")
     return found
