@@ -1,0 +1,62 @@
+"""What a product carries along of a recipe's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from isce2_recipe.paths import data_folder
+from isce2_recipe.plan.project import make
+from isce2_recipe.plan.record import own_files, record
+from isce2_recipe.recipe import load
+
+PAIR = """\
+recipe: 1
+name: {name}
+summary: A pair.
+steps:
+  - id: {id}
+    uses: {uses}
+"""
+OUTER = PAIR.format(name="outer", id="part", uses="parts/inner.yml")
+INNER = PAIR.format(name="inner", id="deeper", uses="parts/innermost.yml")
+INNERMOST = """\
+recipe: 1
+name: innermost
+summary: Terrain.
+steps:
+  - id: terrain
+    uses: parts/mask_coherence.yml
+    with: {water_mask: mask.tif, looks: 1x1}
+"""
+
+
+def write(folder: Path, **texts: str) -> None:
+    for name, text in texts.items():
+        path = folder / name.replace("__", "/").replace("_yml", ".yml").replace("_j2", ".j2")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_parts_within_parts_and_the_first_template_of_a_name(tmp_path):
+    home = tmp_path / "recipes"
+    write(home, outer_yml=OUTER, parts__inner_yml=INNER, parts__parts__innermost_yml=INNERMOST)
+    write(home, templates__a_j2="first", b_j2="beside")
+    write(tmp_path, templates__a_j2="second", templates__product__c_j2="own README")
+    project = make(load(home / "outer.yml"), {}, workdir=tmp_path / "w", base=tmp_path, source="simulated")
+    assert own_files(project.recipe, project.templates) == {
+        "parts/inner.yml": INNER,
+        "parts/parts/innermost.yml": INNERMOST,
+        "templates/a.j2": "first",
+        "templates/b.j2": "beside",
+        "templates/product/c.j2": "own README",
+    }
+
+
+def test_shipped_recipes_have_none_and_tell_no_place(tmp_path):
+    bursts = {"reference": ["S1_136231_IW2_20200604T022312_VV_7C85-BURST"]}
+    bursts["secondary"] = ["S1_136231_IW2_20200616T022313_VV_5D11-BURST"]
+    project = make(load("insar_tops_burst"), bursts, workdir=tmp_path, base=tmp_path, source="simulated")
+    told = record(project)
+    assert told["files"] == {}
+    assert str(data_folder("recipes")) not in repr(told)
+    assert str(tmp_path) not in repr(told)
