@@ -59,6 +59,21 @@ def has_earthdata_login() -> bool:
         return False
 
 
+def has_aws_login() -> bool:
+    """Whether there are credentials for AWS, as far as that can be told without asking a server."""
+    variables = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
+    roles = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+    file = os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
+    return any(os.environ.get(name) for name in (*variables, *roles)) or Path(file).expanduser().is_file()
+
+
+def has_login_to_publish() -> bool:
+    """Whether the login is set that products are published with."""
+    from isce2_recipe.products.s3 import PUBLISH_KEYS
+
+    return all(os.environ.get(name) for name in PUBLISH_KEYS)
+
+
 def _program() -> Iterator[Finding]:
     yield Finding("isce2-recipe", "ok", f"{__version__}, {len(available())} recipes")
     yield Finding("Python", "ok", f"{platform.python_version()} at {sys.executable}")

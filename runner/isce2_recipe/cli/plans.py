@@ -114,14 +114,24 @@ def _enough(what: str, asked: float, there: float, phrase: str) -> str:
 
 def _credentials(project: Project, found: list[Forecast]) -> dict[str, bool]:
     """Credentials the run needs, and whether they are there."""
-    actions = project.graph.nodes
-    uses = any(one.status == "run" and "source" in actions[one.id].action.uses for one in found)
-    if not uses or project.source_text.partition(":")[0] != NETWORK:
-        return {}
-    from isce2_recipe.cli.health import has_earthdata_login
+    from isce2_recipe.cli import health
 
-    return {"Earthdata login": has_earthdata_login()}
+    actions = [project.graph.nodes[one.id].action for one in found if one.status == "run"]
+    names = {action.name for action in actions}
+    credentials = {}
+    if project.source_text.partition(":")[0] == NETWORK and any("source" in one.uses for one in actions):
+        credentials["Earthdata login"] = health.has_earthdata_login()
+    if "s3.upload" in names:
+        credentials["AWS login"] = health.has_aws_login()
+    if "s3.publish" in names:
+        credentials["login to publish"] = health.has_login_to_publish()
+    return credentials
 
 
 def _credential_lines(credentials: Mapping[str, bool]) -> list[str]:
-    return [f"credentials: {name} {'found' if there else 'MISSING'}" for name, there in credentials.items()]
+    roles = " in the environment and in ~/.aws; only a role of this machine's could stand in"
+    return [
+        f"credentials: {name} {'found' if there else 'MISSING'}"
+        f"{roles if name == 'AWS login' and not there else ''}"
+        for name, there in credentials.items()
+    ]

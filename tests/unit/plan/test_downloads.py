@@ -43,9 +43,9 @@ def test_names_as_far_as_they_are_known(action: str, inputs: dict[str, object], 
     assert downloads(ACTIONS[action], inputs) == [(name, None) for name in expected]
 
 
-def _plan(tmp_path: Path, *words: str) -> str:
+def _plan(tmp_path: Path, *words: str, **variables: str) -> str:
     pair = ("--reference", OLDER, "--secondary", NEWER)
-    env = {"XDG_CACHE_HOME": str(tmp_path)}  # no run has been on this machine
+    env = {"XDG_CACHE_HOME": str(tmp_path), **variables}  # no run has been on this machine
     done = call("plan", "insar_tops_burst", *pair, *words, cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -65,3 +65,14 @@ def test_other_sources_download_nothing(tmp_path: Path) -> None:
     assert "downloads: none, inputs come from simulated" in said
     assert "download S1" not in said
     assert "credentials" not in said
+
+
+def test_every_login_the_run_needs_is_looked_for(tmp_path: Path) -> None:
+    words = ("--bucket", "mine", "--publish-bucket", "theirs", "--source", "simulated")
+    said = _plan(tmp_path, *words, HOME=str(tmp_path))
+    assert "credentials: AWS login MISSING in the environment and in ~/.aws" in said
+    assert "credentials: login to publish MISSING" in said
+    keys = {"AWS_PROFILE": "me", "PUBLISH_ACCESS_KEY_ID": "a", "PUBLISH_SECRET_ACCESS_KEY": "b"}
+    said = _plan(tmp_path, *words, **keys)
+    assert "credentials: AWS login found" in said
+    assert "credentials: login to publish found" in said
