@@ -24,6 +24,12 @@ from isce2_recipe.types import BurstName, Looks
 MAX_TEXT = 100_000
 """Longest text, in characters, an expression may make."""
 
+MAX_BITS = 4096
+"""Largest whole number, in bits, an expression may make."""
+
+MAX_DEPTH = 100
+"""How deep the parts of an expression may be nested."""
+
 _LOOP_FIELDS = frozenset(("index", "index0", "first", "last", "length"))
 _PATH_FIELDS = frozenset(("name", "stem", "suffix", "parent"))
 _KEPT_FILTERS = (
@@ -148,9 +154,16 @@ class _Environment(SandboxedEnvironment):
         if operator == "%" and isinstance(left, str):
             raise SecurityError("'%' is for numbers")
         result = super().call_binop(context, operator, left, right)
-        if isinstance(result, str | list) and len(result) > MAX_TEXT:
-            raise SecurityError("the result is too long")
-        return result
+        return _checked(result)
+
+
+def _checked(result: Any) -> Any:
+    """The result, unless it is too large to be meant."""
+    if isinstance(result, str | list) and len(result) > MAX_TEXT:
+        raise SecurityError("the result is too long")
+    if isinstance(result, int) and result.bit_length() > MAX_BITS:
+        raise SecurityError("the result is too large")
+    return result
 
 
 def _readable_fields(obj: Any) -> Collection[str]:
@@ -273,10 +286,13 @@ def parse(text: str) -> nodes.Template:
     """
     try:
         tree = _shared().parse(text)
+        for node in _walk(tree, MAX_DEPTH):
+            _allow(node, text)
     except TemplateSyntaxError as exc:
         raise ExpressionError(f"wrong expression: {exc.message}", text=text, line=exc.lineno) from None
-    for node in _walk(tree):
-        _allow(node, text)
+    except (RecursionError, ValueError):
+        message = "the expression is nested too deeply, or a number in it is too long"
+        raise ExpressionError(message, text=text) from None
     return tree
 
 
@@ -301,10 +317,12 @@ def _constant_item(node: nodes.Node) -> Any:
     return node.arg.value if is_constant else None  # type: ignore[attr-defined]
 
 
-def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
+def _walk(node: nodes.Node, depth: int) -> Iterator[nodes.Node]:
+    if depth == 0:
+        raise RecursionError
     for child in node.iter_child_nodes():
         yield child
-        yield from _walk(child)
+        yield from _walk(child, depth - 1)
 
 
 @lru_cache(maxsize=4096)
@@ -363,11 +381,11 @@ def _evaluate_text(text: str, namespace: Mapping[str, Any], path: tuple[str | in
             return _follow(chain, namespace)
         if whole_expression(text) is None:
             parse(text)
-            return _compile_text(text).render(namespace)
+            return _checked(_compile_text(text).render(namespace))
         result = _compile_expression(text.strip()[2:-2].strip("-+"))(namespace)
         if isinstance(result, Undefined):
             raise UndefinedError(str(result._undefined_message))
-        return list(result) if isinstance(result, Iterator) else result
+        return _checked(list(result) if isinstance(result, Iterator) else result)
     except ExpressionError as exc:
         raise ExpressionError(exc.message, text=text, path=path, line=exc.line) from None
     except UndefinedError as exc:

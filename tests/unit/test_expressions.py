@@ -180,3 +180,33 @@ def test_templates_share_the_sandbox_and_escape_xml() -> None:
     assert made.get_template("b.txt.j2").render(x="a & b") == "a & b"
     with pytest.raises(Exception, match="there is no '__class__' here"):
         made.get_template("c.txt.j2").render(x="a")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["(" * 3000 + "1" + ")" * 3000, "1+" * 5000 + "1", "-" * 200 + "1", "1" * 5000, "[" * 500 + "]" * 500],
+)
+def test_what_is_too_deep_or_too_long_is_an_error_of_the_recipe(expression: str) -> None:
+    for look in (references, lambda text: evaluate(text, NAMES)):
+        with pytest.raises(ExpressionError, match="nested too deeply"):
+            look("{{ " + expression + " }}")
+
+
+def test_texts_and_numbers_cannot_grow_without_bound() -> None:
+    names: dict[str, Any] = {"v": "x" * 60_000, "n": 10**900}
+    for expression in ("{{ v ~ v }}", "{{ v }}{{ v }}", "{{ v + v }}", "{{ n * n }}", "{{ 999 ** 999 }}"):
+        with pytest.raises(ExpressionError, match="too l"):
+            evaluate(expression, names)
+    assert evaluate("{{ v }}", names) == names["v"]
+
+
+@pytest.mark.parametrize("name", ["__class__", "__init__", "__globals__", "__subclasses__"])
+def test_pythons_own_names_are_refused_before_anything_is_evaluated(name: str) -> None:
+    for text in (
+        f"{{{{ ''.{name} }}}}",
+        f"{{{{ [n][0].{name} }}}}",
+        f"{{{{ ''['{name}'] }}}}",
+        f"x{{{{ ''.{name} }}}}",
+    ):
+        with pytest.raises(ExpressionError, match="is Python's"):
+            references(text)

@@ -27,6 +27,9 @@ MAX_VALUES = 200_000
 MOST_DIGITS = 1000
 """A longer row of digits is text; Python itself writes no more than 4300."""
 
+MAX_DEPTH = 60
+"""Deeper nesting is no recipe either."""
+
 _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -178,6 +181,9 @@ class _Builder:
             return value
         if id(node) in self.open or self.count > MAX_VALUES:
             self._complain(path, "IR009", "an alias makes the file refer to itself or grow without bound")
+            return None
+        if len(path) > MAX_DEPTH:
+            self._complain(path, "IR009", "lists and mappings are nested too deeply")
             return None
         self.open.add(id(node))
         collection = self._mapping(node, path) if node.id == "mapping" else self._sequence(node, path)

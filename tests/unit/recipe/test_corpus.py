@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from isce2_recipe.lint import Options, lint_paths
 from isce2_recipe.lint.catalogue import by_id
 from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe import load, read, schema
-from isce2_recipe.recipe.document import parse
+from isce2_recipe.recipe.document import dump, parse
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 sys.path.insert(0, str(RECIPES))
@@ -94,6 +97,46 @@ def test_check_jsonschema_gives_the_same_verdict() -> None:
     refused = {error["filename"] for error in (*answer["errors"], *answer["parse_errors"])}
     ours = {str(path) for path in corpus.BAD if _breaks_grammar(path)}
     assert refused == ours
+
+
+def test_check_jsonschema_gives_the_same_verdict_on_mistakes_made_at_random(tmp_path: Path) -> None:
+    """Every shipped recipe with one value, drawn by lot, replaced by another of the recipe's or by a trap."""
+    draw = random.Random(3)
+    for number in range(120):
+        recipe = parse((draw.choice(SHIPPED)).read_text(encoding="utf-8"), "x.yml").data
+        places = list(_places(recipe))
+        holder, key = draw.choice(places)
+        traps = [
+            None,
+            True,
+            1,
+            -1.5,
+            "x",
+            "{{ x }}",
+            "2h",
+            "20:4",
+            "NO",
+            "2020-06-04",
+            [],
+            ["source"],
+            {},
+            {"a": 1},
+        ]
+        other, name = draw.choice(places)
+        holder[key] = copy.deepcopy(draw.choice([*traps, other[name]]))
+        (tmp_path / f"r{number}.yml").write_text(dump(recipe), encoding="utf-8")
+    files = sorted(tmp_path.glob("*.yml"))
+    answer = _check_jsonschema(files)
+    refused = {error["filename"] for error in (*answer["errors"], *answer["parse_errors"])}
+    assert refused == {str(path) for path in files if _breaks_grammar(path)}
+    assert 20 < len(refused) < 100
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        yield value, key
+        yield from _places(item)
 
 
 def _breaks_grammar(path: Path) -> bool:

@@ -167,3 +167,8 @@ def test_numbers_too_long_for_python_are_text() -> None:
     assert resolve_scalar("1" * 5000) == "1" * 5000
     assert resolve_scalar("0x" + "f" * 4500) == "0x" + "f" * 4500
     assert resolve_scalar("9" * 900) == int("9" * 900)
+
+
+def test_what_is_nested_too_deeply_is_no_recipe() -> None:
+    document = parse("a: " + "{a: " * 900 + "1" + "}" * 900, "x.yml")
+    assert [problem.message for problem in document.problems] == ["lists and mappings are nested too deeply"]
