@@ -58,7 +58,12 @@ def write_product(
         "Secondary Granule": str(secondary),
         "Reference Pass Direction": "DESCENDING",
         "Reference Orbit Number": "32861",
+        "Secondary Orbit Number": "33036",
         "Baseline": "98.5",
+        "UTC time": "8592.0",
+        "Heading": "-167.4",
+        "Spacecraft height": "693000.0",
+        "Earth radius at nadir": "6337286.638938101",
         "Slant range near": repr(near),
         "Slant range far": repr(near + SAMPLES * SAMPLE_M),
         "Range looks": str(rl),
@@ -89,10 +94,11 @@ def _write_layers(prefix: Path, begin_s: float, near_m: float) -> None:
     los = np.stack([np.full_like(latitude, 38.0), np.full_like(latitude, -100.0)]).astype(np.float32)
     layers = {"wrapped_phase": wrapped[None], "lat": latitude[None], "lon": longitude[None], "los": los}
     for layer, values in layers.items():
-        _write(prefix.with_name(f"{prefix.name}_{layer}_rdr.tif"), values)
+        write_raster(prefix.with_name(f"{prefix.name}_{layer}_rdr.tif"), values)
 
 
-def _write(path: Path, values: np.ndarray) -> None:
+def write_raster(path: Path, values: np.ndarray) -> None:
+    """A GeoTIFF without a place, of shape (bands, lines, samples)."""
     import rasterio
 
     bands, lines, samples = values.shape

@@ -103,7 +103,7 @@ class Merged:
     samples: int
 
 
-@action("merge.bursts", version=1)
+@action("merge.bursts", version=2)
 def bursts(ctx: Context, *, products: list[Path]) -> Merged:
     """Merge the radar-geometry layers of burst products into ISCE2's folder."""
     from isce2_recipe.engines.builtin.looked_bursts import merge_looked
@@ -125,24 +125,32 @@ def _looked(products: list[BurstProduct]) -> list[LookedBurst]:
 
     start = min(product.start for product in products)
     near = min(product.near_range_m for product in products)
-    return [
-        LookedBurst(
-            interferogram=product.layer("wrapped_phase_rdr"),
-            latitude=product.layer("lat_rdr"),
-            longitude=product.layer("lon_rdr"),
-            line_of_sight=product.layer("los_rdr"),
-            swath=product.reference.swath,
-            line=(product.start - start).total_seconds() / product.window.azimuth_interval_s,
-            sample=(product.near_range_m - near) / product.window.range_spacing_m,
-            lines=product.window.lines,
-            samples=product.window.samples,
-            first_valid_line=product.window.first_valid_line,
-            valid_lines=product.window.valid_lines,
-            first_valid_sample=product.window.first_valid_sample,
-            valid_samples=product.window.valid_samples,
+    found = []
+    for product in products:
+        window, looks = product.window, product.looks
+        line = (product.start - start).total_seconds() / window.azimuth_interval_s
+        sample = (product.near_range_m - near) / window.range_spacing_m
+        sublooks = product.layer("sublooks_rdr")
+        found.append(
+            LookedBurst(
+                interferogram=product.layer("wrapped_phase_rdr"),
+                latitude=product.layer("lat_rdr"),
+                longitude=product.layer("lon_rdr"),
+                line_of_sight=product.layer("los_rdr"),
+                swath=product.reference.swath,
+                # Whole lines and samples before multilooking, as in a run of all bursts together.
+                line=round(line * looks.azimuth) / looks.azimuth,
+                sample=round(sample * looks.range) / looks.range,
+                lines=window.lines,
+                samples=window.samples,
+                first_valid_line=window.first_valid_line,
+                valid_lines=window.valid_lines,
+                first_valid_sample=window.first_valid_sample,
+                valid_samples=window.valid_samples,
+                sublooks=sublooks if sublooks.is_file() else None,
+            )
         )
-        for product in products
-    ]
+    return found
 
 
 @action("merge.filter", version=1)

@@ -6,6 +6,7 @@ good products or took bad ones: passes over midnight, horizontal polarization, g
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -125,6 +126,9 @@ def read_burst_product(folder: Path) -> BurstProduct:
         raise InputError(f"product {folder.name} lacks {', '.join(missing)}", hint=remedy)
     try:
         reference, secondary = (BurstName.parse(name) for name in names)
+        for key in _FACTS:
+            if not math.isfinite(float(parameters[key])):
+                raise ValueError(f"'{key}' is {parameters[key]}")
         return BurstProduct(
             folder,
             reference,
@@ -164,9 +168,13 @@ _SPACINGS = {
     "range_spacing_m": "Multilook range pixel size",
 }
 _STOP = "Radar sensing stop"
+_FACTS = (
+    "Reference Orbit Number", "Secondary Orbit Number", "Baseline", "UTC time", "Heading",
+    "Spacecraft height", "Earth radius at nadir", "Slant range near", "Slant range far",
+)  # fmt: skip
 _KEYS = (
-    "Reference Granule", "Secondary Granule", "Range looks", "Azimuth looks", "Slant range near",
-    *_NUMBERS.values(), *_SPACINGS.values(), _STOP,
+    "Reference Granule", "Secondary Granule", "Reference Pass Direction", "Range looks", "Azimuth looks",
+    *_FACTS, *_NUMBERS.values(), *_SPACINGS.values(), _STOP,
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.parameter_file import RADAR_TIME_FORMAT, RadarWindow
 from isce2_recipe.products.rasters import GeoTiff, opened, publish, without_place
+from isce2_recipe.sar import sublooks
 from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.types import Looks
 
@@ -24,6 +26,9 @@ _STORES = {
     "lat": GeoTiff("float64", None, "degree", "Latitude", labels=True),
     "lon": GeoTiff("float64", None, "degree", "Longitude", labels=True),
     "los": GeoTiff("float32", None, "degree", "Incidence angle; Azimuth angle", labels=True),
+    "sublooks": GeoTiff(
+        "uint8", None, "", "Phase, 64ths of a turn; Amplitude, quarters of a power of two", labels=True
+    ),
 }
 
 
@@ -55,7 +60,7 @@ def radar_window(folder: Path, burst: BurstGeometry, looks: Looks) -> RadarWindo
     burst : BurstGeometry
         The reference.
     """
-    window = _valid_window(folder / "fine_interferogram" / f"IW{burst.swath}.xml", burst)
+    window = _valid_window(folder, burst)
     azimuth = _Span.looked(burst.lines, window["firstvalidline"], window["numberofvalidlines"], looks.azimuth)
     along = _Span.looked(
         burst.samples, window["firstvalidsample"], window["numberofvalidsamples"], looks.range
@@ -76,8 +81,9 @@ def radar_window(folder: Path, burst: BurstGeometry, looks: Looks) -> RadarWindo
     )
 
 
-def _valid_window(path: Path, burst: BurstGeometry) -> dict[str, int]:
-    """The window after resampling, by ISCE2's names; the annotation's where the file does not tell."""
+def _valid_window(folder: Path, burst: BurstGeometry) -> dict[str, int]:
+    """The window after resampling, by ISCE2's names; the annotation's where its file does not tell."""
+    path = folder / "fine_interferogram" / f"IW{burst.swath}.xml"
     names = {
         "firstvalidline": burst.first_valid_line,
         "numberofvalidlines": burst.valid_lines,
@@ -95,9 +101,10 @@ def _valid_window(path: Path, burst: BurstGeometry) -> dict[str, int]:
 def write_radar_layers(
     folder: Path, burst: BurstGeometry, looks: Looks, window: RadarWindow, prefix: Path
 ) -> list[Path]:
-    """Interferogram, latitude, longitude and look angles as ``PREFIX_<layer>_rdr.tif``.
+    """Interferogram, latitude, longitude and look angles as ``PREFIX_<layer>_rdr.tif``, and parts of looks.
 
-    The interferogram is zero outside the valid window; the geometry covers the whole burst.
+    The interferogram is zero outside the valid window; the geometry covers the whole burst. Parts of looks
+    (`isce2_recipe.sar.sublooks`) are there where the interferogram is decorrelated, else zero.
 
     Parameters
     ----------
@@ -116,7 +123,56 @@ def write_radar_layers(
     for name, values in layers.items():
         paths.append(prefix.with_name(f"{prefix.name}_{name}_rdr.tif"))
         _write(paths[-1], values, _STORES[name])
+    fine = folder / "fine_interferogram" / f"IW{burst.swath}" / "burst_01.int.vrt"
+    if sublooks.part_of(looks) != looks and fine.is_file():
+        paths.append(prefix.with_name(f"{prefix.name}_sublooks_rdr.tif"))
+        _write(paths[-1], _parts(fine, looks, window, _valid_window(folder, burst)), _STORES["sublooks"])
     return paths
+
+
+def _parts(path: Path, looks: Looks, window: RadarWindow, valid: Mapping[str, int]) -> NDArray[np.uint8]:
+    """Codes of all parts of the looks that are decorrelated or beside such, half valid ones too."""
+    part = sublooks.part_of(looks)
+    across = looks.range // part.range
+    first, count = valid["firstvalidline"], valid["numberofvalidlines"]
+    left = -(-valid["firstvalidsample"] // part.range)
+    right = (valid["firstvalidsample"] + valid["numberofvalidsamples"]) // part.range
+    codes = np.zeros((2, window.lines * looks.azimuth, window.samples * across), np.uint8)
+    sums, amplitudes = np.zeros((2, window.lines, window.samples), np.float32)
+    for rows, values in _blocks(path, looks, window):
+        lines = slice(rows.start * looks.azimuth, rows.stop * looks.azimuth)
+        parts = values.reshape(len(values), -1, part.range).mean(axis=-1)
+        parts[: max(first - lines.start, 0)] = 0
+        parts[max(first + count - lines.start, 0) :] = 0
+        parts[:, :left], parts[:, right:] = 0, 0
+        codes[:, lines] = sublooks.encode(parts)
+        folded = parts.reshape(-1, looks.azimuth, window.samples, across)
+        sums[rows] = np.abs(folded.sum(axis=(1, 3)))
+        amplitudes[rows] = np.abs(folded).sum(axis=(1, 3))
+    keep = _decorrelated(sums, amplitudes, across * looks.azimuth)
+    codes *= np.repeat(np.repeat(keep, looks.azimuth, axis=0), across, axis=1)
+    return codes
+
+
+def _blocks(path: Path, looks: Looks, window: RadarWindow) -> Iterator[tuple[slice, NDArray[np.complex64]]]:
+    """Some looked lines at a time: which, and the pixels of their whole looks."""
+    from rasterio.windows import Window
+
+    with opened(path) as dataset:
+        for first in range(0, window.lines, _BLOCK_LOOKED_LINES):
+            count = min(_BLOCK_LOOKED_LINES, window.lines - first)
+            lines, samples = count * looks.azimuth, window.samples * looks.range
+            part = Window(0, first * looks.azimuth, samples, lines)
+            yield slice(first, first + count), dataset.read(1, window=part)
+
+
+def _decorrelated(sums: NDArray[Any], amplitudes: NDArray[Any], parts: int) -> NDArray[np.bool_]:
+    """Looks whose parts have phases nearer to any than to one, and those beside them."""
+    from scipy.ndimage import maximum_filter, uniform_filter
+
+    around, most = (uniform_filter(values, 3, mode="constant") for values in (sums, amplitudes))
+    low = (most > 0) & (around < 0.5 * (1.0 + parts**-0.5) * most)
+    return np.asarray(maximum_filter(low, 3))
 
 
 def _interferogram(

@@ -130,3 +130,14 @@ def test_archives_are_to_be_unzipped_first(tmp_path):
     with pytest.raises(InputError, match="holds no burst products") as caught:
         read_burst_products(tmp_path)
     assert "unzip" in caught.value.hint
+
+
+@pytest.mark.parametrize("key", ["Baseline", "Heading", "Reference Orbit Number", "Slant range far"])
+@pytest.mark.parametrize("value", [None, "nan"])
+def test_what_the_merged_product_tells_of_the_pair_must_be_there(tmp_path, key, value):
+    """HyP3's own products had "Baseline: nan" at times."""
+    folder = write_product(tmp_path, changes={key: value})
+    with pytest.raises(InputError, match=folder.name) as caught:
+        read_burst_products(tmp_path)
+    assert key in caught.value.message
+    assert "isce2-recipe run insar_tops_burst" in caught.value.hint

@@ -17,10 +17,11 @@ from rasterio.warp import transform
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.insar import InsarProduct, make_product
 from isce2_recipe.products.parameter_file import perpendicular_baseline_m
-from isce2_recipe.products.radar import radar_window
+from isce2_recipe.products.radar import radar_window, write_radar_layers
 from isce2_recipe.products.readme import template_text
+from isce2_recipe.sar import sublooks
 from isce2_recipe.types import Looks
-from support.isce_folder import Ground, burst, ingredients, write_radar_files
+from support.isce_folder import Ground, burst, ingredients, write_isce, write_radar_files
 
 NAME = "S1_136231_IW2_20200604_20200616_VV_INT80_663F"
 LAYERS = ["unw_phase", "wrapped_phase", "corr", "conncomp", "dem", "lv_theta", "lv_phi", "amp", "water_mask"]
@@ -210,6 +211,34 @@ def test_radar_layers(single):
     np.testing.assert_allclose(read("lon")[0], np.broadcast_to(20 * np.arange(8) + 9.5, (10, 8)))
     np.testing.assert_allclose(read("los")[0], 30 + 0.01 * read("lon")[0], atol=1e-5)
     np.testing.assert_allclose(read("los")[1], -100)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_parts_of_looks_are_kept_where_the_ground_is_decorrelated(tmp_path):
+    looks, geometry = Looks(20, 4), burst(lines=160, samples=800, valid_lines=147, valid_samples=741)
+    write_radar_files(tmp_path, geometry, looks)
+    rng = np.random.default_rng(1)
+    full = np.full((160, 800), 5000.0 + 0j)
+    full[80:] = rng.standard_normal((80, 800)) + 1j * rng.standard_normal((80, 800))
+    write_isce(tmp_path / "fine_interferogram/IW2/burst_01.int", full[None].astype("c8"))
+    window = radar_window(tmp_path, geometry, looks)
+    files = write_radar_layers(tmp_path, geometry, looks, window, tmp_path / "P")
+    assert files[-1].name == "P_sublooks_rdr.tif"
+    with rasterio.open(files[-1]) as dataset:
+        codes = dataset.read()
+    assert codes.shape == (2, 160, 160)
+    assert not codes[:, :72].any(), "nothing of coherent ground but what lies beside the other"
+    first, last = geometry.first_valid_line, geometry.first_valid_line + geometry.valid_lines
+    left, right = -(-geometry.first_valid_sample // 5), (geometry.first_valid_sample + 741) // 5
+    assert first < 80 < last < 160
+    known = np.zeros((160, 160), bool)
+    known[80:last, left:right] = True
+    assert ((codes[1, 80:] > 0) == known[80:]).all()
+    expected = full.reshape(160, 160, 5).mean(-1)
+    off = np.angle(sublooks.decode(codes) * expected.conj())[known]
+    assert np.abs(off).max() < 0.05
+    ratio = np.abs(sublooks.decode(codes))[known] / np.abs(expected[known])
+    assert 0.9 < ratio.min() < ratio.max() < 1.1
 
 
 def test_archive_unpacks_into_a_folder_of_its_name(single, tmp_path):

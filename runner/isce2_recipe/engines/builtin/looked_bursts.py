@@ -1,8 +1,9 @@
 """Multilooked bursts put together in radar geometry.
 
-Each burst brings its own grid of looks. A shift by a fraction of a pixel brings it onto the common one, which
-is that of the earliest line and the nearest sample, as in a run of all bursts together. Seams lie in the
-middle of overlaps, between bursts and between swaths.
+Each burst brings its own grid of looks. A shift by a fraction of a pixel brings it onto the common one, that
+of the earliest line and the nearest sample, as in a run of all bursts together. On decorrelated ground no
+shift can tell what other pixels would have shown; parts of looks do. Where bursts or swaths overlap the later
+one lies on top, as in such a run: speckle of the same place differs from burst to burst.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from isce2_recipe import paths
 from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.isceimage import IsceImage
+from isce2_recipe.sar.sublooks import decode
 
 Float = NDArray[np.float64]
 
@@ -43,6 +44,8 @@ class LookedBurst:
         Size.
     first_valid_line, valid_lines, first_valid_sample, valid_samples : int
         Where the interferogram holds data.
+    sublooks : Path or None
+        Parts of its looks where it is decorrelated, see `isce2_recipe.sar.sublooks`.
     """
 
     interferogram: Path
@@ -58,6 +61,7 @@ class LookedBurst:
     valid_lines: int
     first_valid_sample: int
     valid_samples: int
+    sublooks: Path | None = None
 
     @property
     def down(self) -> Shift:
@@ -119,15 +123,35 @@ class Shift:
         total = sum(w * padded[k : k + self.count] for k, w in enumerate(self.weights) if w != 0.0)
         return np.moveaxis(np.asarray(total), 0, axis)
 
+    def sum_of(self, parts: NDArray[Any], each: int) -> NDArray[Any]:
+        """Sums over the first axis of the parts, ``each`` to a pixel, that lie in pixels of the common grid.
+
+        Of a part that lies there partly, so much is taken.
+        """
+        first = (self.start - self.offset) * each
+        whole = math.floor(first + 1e-3)
+        rest = max(first - whole, 0.0)
+        weights = [1.0 - rest, *[1.0] * (each - 1), *([rest] if rest > 1e-3 else [])]
+        stop = whole + (self.count - 1) * each + 1
+        taken = (w * parts[whole + k : stop + k : each] for k, w in enumerate(weights))
+        return np.asarray(sum(taken))
+
     def coverage(self) -> Float:
         """Weight of the neighbours with data, 0 to about 1, of every pixel."""
         known = np.zeros(self.size)
         known[self.first_valid : self.first_valid + self.valid] = 1.0
         return self.apply(known, 0)
 
-    def span(self) -> tuple[int, int]:
-        """First pixel of the common grid with data, and the one after the last."""
-        (made,) = np.nonzero(self.coverage() >= _ENOUGH)
+    def span(self, *, whole: bool = False) -> tuple[int, int]:
+        """First pixel of the common grid with data, and the one after the last.
+
+        Parameters
+        ----------
+        whole : bool
+            Only where all neighbours have data.
+        """
+        weight = self.coverage()
+        (made,) = np.nonzero(np.abs(weight - 1.0) < 1e-6 if whole else weight >= _ENOUGH)
         return (self.start + int(made[0]), self.start + int(made[-1]) + 1) if made.size else (0, 0)
 
 
@@ -160,8 +184,8 @@ def merge_looked(
         name: isceimage.create(IsceImage(merged / name, lines, samples, *kind), folder)
         for name, kind in _FILES.items()
     }
-    owners = _owners(bursts, lines, samples)
-    reached = _owners(bursts, lines, samples, data_only=False)
+    owners = _owners_of_data(bursts, (lines, samples))
+    reached = _owners((lines, samples), [_reach(one) for one in bursts])
     for number, burst in enumerate(bursts):
         window = _window(burst)
         _copy(layers[paths.INTERFEROGRAM], window, owners == number, _interferogram(burst)[None])
@@ -216,53 +240,58 @@ def _interferogram(burst: LookedBurst) -> NDArray[Any]:
     moved = burst.across.apply(burst.down.apply(values, 0), 1)
     weight = np.outer(burst.down.coverage(), burst.across.coverage())
     divided = np.divide(moved, weight, out=np.zeros_like(moved), where=weight >= _ENOUGH**2)
-    return np.asarray(divided)
+    exact, known = _from_sublooks(burst)
+    return np.where(known, exact, divided)
+
+
+def _from_sublooks(burst: LookedBurst) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """The interferogram on the common grid made of parts of looks, and where all of them are there."""
+    if burst.sublooks is None or (burst.line.is_integer() and burst.sample.is_integer()):
+        nothing = np.zeros((burst.down.count, burst.across.count), np.complex64)
+        return nothing, nothing != 0
+    with isceimage.opened(burst.sublooks) as dataset:
+        codes = dataset.read()
+    azimuth, across = codes.shape[1] // burst.lines, codes.shape[2] // burst.samples
+    parts = decode(codes)
+    both = []
+    for values in (parts, (codes[1] > 0).astype(np.float32)):
+        lines = burst.down.sum_of(values, azimuth)
+        both.append(burst.across.sum_of(lines.T, across).T / (azimuth * across))
+    return both[0], both[1] > 1.0 - 1e-3
 
 
 Box = tuple[int, int, int, int]
 
 
-def _owners(
-    bursts: Sequence[LookedBurst], lines: int, samples: int, *, data_only: bool = True
-) -> NDArray[np.int16]:
-    """Which burst each merged pixel is taken from, -1 for none.
+def _data(burst: LookedBurst) -> Box:
+    """Where the burst's interferogram has data."""
+    return (*burst.down.span(), *burst.across.span())
 
-    Parameters
-    ----------
-    data_only : bool
-        Only where the burst's interferogram has data, else wherever it reaches.
-    """
-    boxes = [_box(burst, data_only) for burst in bursts]
-    owners = np.full((lines, samples), -1, np.int16)
-    # Whole bursts first: where a neighbour ends early, there is data on both sides of the seam.
-    for cut in (boxes, _between_seams(bursts, boxes)):
-        for number, (top, bottom, left, right) in enumerate(cut):
-            owners[top:bottom, left:right] = number
+
+def _inside(burst: LookedBurst) -> Box:
+    """Where it has data all around."""
+    return (*burst.down.span(whole=True), *burst.across.span(whole=True))
+
+
+def _reach(burst: LookedBurst) -> Box:
+    """Where its geometry is known."""
+    down, across = _window(burst)
+    return down.start, down.stop, across.start, across.stop
+
+
+def _owners(shape: tuple[int, int], boxes: Sequence[Box]) -> NDArray[np.int16]:
+    """Which burst each merged pixel is taken from, -1 for none; the last one lies on top."""
+    owners = np.full(shape, -1, np.int16)
+    for number, (top, bottom, left, right) in enumerate(boxes):
+        owners[top:bottom, left:right] = number
     return owners
 
 
-def _box(burst: LookedBurst, data_only: bool) -> Box:
-    if data_only:
-        return (*burst.down.span(), *burst.across.span())
-    down, across = burst.down, burst.across
-    return down.start, down.start + down.count, across.start, across.start + across.count
-
-
-def _between_seams(bursts: Sequence[LookedBurst], boxes: Sequence[Box]) -> list[Box]:
-    """The boxes cut at the middle of what they share with the next burst and with the next swath."""
-    cut = [list(box) for box in boxes]
-    for number in range(len(bursts) - 1):
-        if bursts[number].swath == bursts[number + 1].swath:
-            seam = (boxes[number][1] + boxes[number + 1][0]) // 2
-            cut[number][1] = min(cut[number][1], seam)
-            cut[number + 1][0] = max(cut[number + 1][0], seam)
-    swaths = sorted({burst.swath for burst in bursts})
-    for near, far in pairwise(swaths):
-        inner = [n for n, burst in enumerate(bursts) if burst.swath == near]
-        outer = [n for n, burst in enumerate(bursts) if burst.swath == far]
-        seam = (max(boxes[n][3] for n in inner) + min(boxes[n][2] for n in outer)) // 2
-        for n in inner:
-            cut[n][3] = min(cut[n][3], seam)
-        for n in outer:
-            cut[n][2] = max(cut[n][2], seam)
-    return [(top, max(top, bottom), left, max(left, right)) for top, bottom, left, right in cut]
+def _owners_of_data(bursts: Sequence[LookedBurst], shape: tuple[int, int]) -> NDArray[np.int16]:
+    """The same for data. At its edge a burst's pixels are made of fewer neighbours: another's are better."""
+    owners = _owners(shape, [_data(burst) for burst in bursts])
+    for number, burst in enumerate(bursts):
+        top, bottom, left, right = _inside(burst)
+        owners[top:bottom, left:right] = number
+        owners[_window(burst)][_from_sublooks(burst)[1]] = number
+    return owners

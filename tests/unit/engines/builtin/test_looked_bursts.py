@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 
 import numpy as np
@@ -13,11 +14,15 @@ from isce2_recipe.actions import merge
 from isce2_recipe.actions.base import Context
 from isce2_recipe.engines import open_engine
 from isce2_recipe.engines.builtin import isceimage
+from isce2_recipe.engines.builtin.filtering import filter_interferogram
 from isce2_recipe.engines.builtin.geocoding import MapGrid
 from isce2_recipe.engines.builtin.ground_lookup import locator
 from isce2_recipe.engines.builtin.isceimage import GeoGrid
+from isce2_recipe.engines.builtin.looked_bursts import LookedBurst, merge_looked
+from isce2_recipe.sar import sublooks
 from isce2_recipe.sources import open_source
-from support.burst_product_folders import LINE_S, NEAR_M, SAMPLE_M, phase, place, write_product
+from isce2_recipe.types import Looks
+from support.burst_product_folders import LINE_S, NEAR_M, SAMPLE_M, phase, place, write_product, write_raster
 
 BURSTS = ((136231, 2), (136232, 2), (136231, 3), (136232, 3))
 
@@ -61,8 +66,9 @@ def test_places_are_the_scenes(tmp_path):
     expected = place(*axes(wrapped.shape))
     known = latitude != 0
     assert known[wrapped != 0].all()
-    assert np.abs(latitude - expected[0])[known].max() < 1e-9
-    assert np.abs(longitude - expected[1])[known].max() < 1e-9
+    # Bursts are laid on whole lines, their times are told to a microsecond.
+    assert np.abs(latitude - expected[0])[known].max() < 3e-8
+    assert np.abs(longitude - expected[1])[known].max() < 3e-8
 
 
 @pytest.mark.parametrize("shuffled", [1, 2, 3])
@@ -77,6 +83,91 @@ def test_a_swath_that_ends_early_leaves_its_neighbours_data(tmp_path):
     wrapped, _, _ = merged(tmp_path, BURSTS[:3])
     assert (wrapped[60:98, 4:85] != 0).all()
     assert not wrapped[60:100, 95:].any()
+
+
+LOOKS, BURST, VALID = Looks(20, 4), (240, 1600), slice(14, 227)
+
+
+def speckle(coherence: float, seed: int) -> np.ndarray:
+    """An interferogram of full resolution over noise that two dates share to some part."""
+    rng = np.random.default_rng(seed)
+    one, other = (rng.standard_normal(BURST) + 1j * rng.standard_normal(BURST) for _ in range(2))
+    return one * np.conj(coherence * one + math.sqrt(1 - coherence**2) * other)
+
+
+def looked(values: np.ndarray, looks: Looks = LOOKS) -> np.ndarray:
+    lines, samples = values.shape[0] // looks.azimuth, values.shape[1] // looks.range
+    cut = values[: lines * looks.azimuth, : samples * looks.range]
+    return cut.reshape(lines, looks.azimuth, samples, looks.range).mean((1, 3)).astype(np.complex64)
+
+
+def burst_of(folder, values: np.ndarray, line: int, sample: int, *, parts: bool) -> LookedBurst:
+    """As of a product: whole looks of its valid lines, and a place that does not matter here."""
+    first, stop = -(-VALID.start // LOOKS.azimuth), VALID.stop // LOOKS.azimuth
+    interferogram = looked(values)
+    interferogram[:first], interferogram[stop:] = 0, 0
+    lines, samples = interferogram.shape
+    fine = looked(values, sublooks.part_of(LOOKS))
+    fine[: VALID.start], fine[VALID.stop :] = 0, 0
+    layers = {
+        "interferogram": interferogram[None],
+        "latitude": np.ones((1, lines, samples)),
+        "line_of_sight": np.ones((2, lines, samples)),
+        "sublooks": sublooks.encode(fine),
+    }
+    files = {name: folder / f"{line}_{name}.tif" for name in layers}
+    for name, layer in layers.items():
+        write_raster(files[name], layer)
+    return LookedBurst(
+        **files | {"sublooks": files["sublooks"] if parts else None},
+        longitude=files["latitude"],
+        swath=2,
+        line=line / LOOKS.azimuth,
+        sample=sample / LOOKS.range,
+        lines=lines,
+        samples=samples,
+        first_valid_line=first,
+        valid_lines=stop - first,
+        first_valid_sample=0,
+        valid_samples=samples,
+    )
+
+
+def filtered(folder, interferogram: np.ndarray) -> np.ndarray:
+    image = isceimage.describe(folder / paths.MERGED / paths.INTERFEROGRAM, interferogram, image_type="cpx")
+    image.path.parent.mkdir(parents=True, exist_ok=True)
+    isceimage.write(image, interferogram, folder)
+    filter_interferogram(folder, 0.5)
+    return isceimage.read(folder / paths.MERGED / paths.FILTERED_INTERFEROGRAM, 1)
+
+
+@pytest.mark.parametrize(
+    ("coherence", "later", "parts", "limit_rad"),
+    [
+        (0.05, (182, 0), True, 0.06),
+        (0.05, (182, 800), True, 0.06),
+        (0.05, (181, 807), True, 0.3),  # not a whole number of parts: at worst, on noise as white as this
+        (0.4, (182, 10), False, 0.04),
+        (0.9, (182, 10), False, 0.005),
+    ],
+)
+def test_speckle_too_is_that_of_the_bursts_together(tmp_path, coherence, later, parts, limit_rad):
+    """Looks of a burst begin elsewhere than those of all bursts; each burst sees speckle of its own."""
+    bursts = dict(zip(((0, 0), later), (speckle(coherence, seed) for seed in (1, 2)), strict=True))
+    whole = np.zeros((BURST[0] + later[0], BURST[1] + later[1]), complex)
+    for (line, sample), values in bursts.items():
+        whole[line + VALID.start : line + VALID.stop, sample : sample + BURST[1]] = values[VALID]
+    together = filtered(tmp_path / "together", looked(whole))
+    products = [burst_of(tmp_path, values, *place, parts=parts) for place, values in bursts.items()]
+    merge_looked(products, tmp_path, lambda *_: None)
+    merged = filtered(tmp_path, isceimage.read(tmp_path / paths.MERGED / paths.INTERFEROGRAM, 1).copy())
+    shape = tuple(map(min, merged.shape, together.shape))
+    one, other = (image[: shape[0], : shape[1]] for image in (merged, together))
+    both = (one != 0) & (other != 0)
+    off = np.angle(one * other.conj())[both]
+    assert both.sum() > 0.95 * (other != 0).sum()
+    assert np.sqrt(np.mean(off**2)) < limit_rad
+    assert abs(off.mean()) < 0.01
 
 
 def test_map_nodes_are_found_between_radar_pixels():

@@ -1,0 +1,43 @@
+"""Parts of looks in two bytes each, with which the windows of looks can be moved later.
+
+Where ground is decorrelated, as water is, the phase of a look depends on which pixels are in it; no
+interpolation between looks can tell it for another window. Parts of looks can: one line of a few samples.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.types import Looks
+
+_PHASES = 64
+_STEPS = 4  # of amplitude, to a factor of two
+_ZERO = 64  # code of amplitude one
+_SAMPLES = 5
+
+
+def part_of(looks: Looks) -> Looks:
+    """The part that looks are cut into: one line of at most five samples."""
+    return Looks(next(n for n in range(_SAMPLES, 0, -1) if looks.range % n == 0), 1)
+
+
+def encode(values: NDArray[np.complex64]) -> NDArray[np.uint8]:
+    """Phase in 64 steps and amplitude in quarters of powers of two, shape (2, *shape); 0 for nothing."""
+    amplitude = np.abs(values)
+    there = amplitude > 0
+    power = np.log2(amplitude, out=np.zeros_like(amplitude), where=there)
+    codes = np.zeros((2, *values.shape), np.uint8)
+    codes[0] = np.round(np.angle(values) * (_PHASES / (2 * math.pi))).astype(np.int16) % _PHASES
+    codes[1] = np.where(there, np.clip(np.round(_STEPS * power) + _ZERO, 1, 255), 0)
+    return codes
+
+
+def decode(codes: NDArray[np.uint8]) -> NDArray[np.complex64]:
+    """What `encode` was given, to 6 % of its amplitude and 0.03 rad RMS."""
+    amplitude = np.exp2((np.arange(256) - _ZERO) / _STEPS).astype(np.float32)
+    amplitude[0] = 0.0
+    turns = np.exp(2j * math.pi / _PHASES * np.arange(256)).astype(np.complex64)
+    return np.asarray(amplitude[codes[1]] * turns[codes[0]])
