@@ -35,6 +35,8 @@ def test_two_bursts_of_one_swath_agree_with_the_truth(tmp_path):
     rms_mm, wrong = re.search(r"to ([\d.]+) mm RMS.*, (\d+) of", made.outputs["agreement"]).groups()
     assert float(rms_mm) < 0.6
     assert wrong == "0"
+    assert "of the land unwrapped" in made.outputs["quality"]
+    assert Path(made.outputs["report"]).is_file()
     text = parameters_of(made.product)
     assert (text["Reference Granule"], text["Secondary Granule"]) == (REFERENCE, SECONDARY)
     assert not any(key.startswith("Radar") for key in text)

@@ -20,6 +20,8 @@ from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.types import Looks
 
 _BLOCK_LOOKED_LINES = 64
+# Of the Goldstein filter, in looks: within it bright land decides over the phase of dark water.
+_FILTER_WINDOW = 33
 # How each layer is stored; of more than one band, the descriptions of all.
 _STORES = {
     "wrapped_phase": GeoTiff("complex64", 0.0, "", "Interferogram, unfiltered", labels=True),
@@ -27,7 +29,7 @@ _STORES = {
     "lon": GeoTiff("float64", None, "degree", "Longitude", labels=True),
     "los": GeoTiff("float32", None, "degree", "Incidence angle; Azimuth angle", labels=True),
     "sublooks": GeoTiff(
-        "uint8", None, "", "Phase, 64ths of a turn; Amplitude, quarters of a power of two", labels=True
+        "uint8", None, "", "Phase, 256ths of a turn; Amplitude, sevenths of a power of two", labels=True
     ),
 }
 
@@ -131,7 +133,7 @@ def write_radar_layers(
 
 
 def _parts(path: Path, looks: Looks, window: RadarWindow, valid: Mapping[str, int]) -> NDArray[np.uint8]:
-    """Codes of all parts of the looks that are decorrelated or beside such, half valid ones too."""
+    """Codes of all parts of the looks that are decorrelated or near such, half valid ones too."""
     part = sublooks.part_of(looks)
     across = looks.range // part.range
     first, count = valid["firstvalidline"], valid["numberofvalidlines"]
@@ -167,12 +169,12 @@ def _blocks(path: Path, looks: Looks, window: RadarWindow) -> Iterator[tuple[sli
 
 
 def _decorrelated(sums: NDArray[Any], amplitudes: NDArray[Any], parts: int) -> NDArray[np.bool_]:
-    """Looks whose parts have phases nearer to any than to one, and those beside them."""
+    """Looks whose parts have phases nearer to any than to one, and those within a filter window of such."""
     from scipy.ndimage import maximum_filter, uniform_filter
 
     around, most = (uniform_filter(values, 3, mode="constant") for values in (sums, amplitudes))
     low = (most > 0) & (around < 0.5 * (1.0 + parts**-0.5) * most)
-    return np.asarray(maximum_filter(low, 3))
+    return np.asarray(maximum_filter(low, _FILTER_WINDOW))
 
 
 def _interferogram(

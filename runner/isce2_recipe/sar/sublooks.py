@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from isce2_recipe.types import Looks
 
-_PHASES = 64
-_STEPS = 4  # of amplitude, to a factor of two
-_ZERO = 64  # code of amplitude one
+_PHASES = 256
+_STEPS = 7  # of amplitude, to a factor of two
+_ZERO = 40  # code of amplitude one
 _SAMPLES = 5
 
 
@@ -25,7 +25,7 @@ def part_of(looks: Looks) -> Looks:
 
 
 def encode(values: NDArray[np.complex64]) -> NDArray[np.uint8]:
-    """Phase in 64 steps and amplitude in quarters of powers of two, shape (2, *shape); 0 for nothing."""
+    """Phase in 256 steps and amplitude in sevenths of powers of two, shape (2, *shape); 0 for nothing."""
     amplitude = np.abs(values)
     there = amplitude > 0
     power = np.log2(amplitude, out=np.zeros_like(amplitude), where=there)
@@ -36,7 +36,7 @@ def encode(values: NDArray[np.complex64]) -> NDArray[np.uint8]:
 
 
 def decode(codes: NDArray[np.uint8]) -> NDArray[np.complex64]:
-    """What `encode` was given, to 6 % of its amplitude and 0.03 rad RMS."""
+    """What `encode` was given, to 3 % RMS of its amplitude and 0.007 rad RMS."""
     amplitude = np.exp2((np.arange(256) - _ZERO) / _STEPS).astype(np.float32)
     amplitude[0] = 0.0
     turns = np.exp(2j * math.pi / _PHASES * np.arange(256)).astype(np.complex64)

@@ -219,7 +219,7 @@ def test_parts_of_looks_are_kept_where_the_ground_is_decorrelated(tmp_path):
     write_radar_files(tmp_path, geometry, looks)
     rng = np.random.default_rng(1)
     full = np.full((160, 800), 5000.0 + 0j)
-    full[80:] = rng.standard_normal((80, 800)) + 1j * rng.standard_normal((80, 800))
+    full[80:] = 500 * (rng.standard_normal((80, 800)) + 1j * rng.standard_normal((80, 800)))
     write_isce(tmp_path / "fine_interferogram/IW2/burst_01.int", full[None].astype("c8"))
     window = radar_window(tmp_path, geometry, looks)
     files = write_radar_layers(tmp_path, geometry, looks, window, tmp_path / "P")
@@ -227,7 +227,7 @@ def test_parts_of_looks_are_kept_where_the_ground_is_decorrelated(tmp_path):
     with rasterio.open(files[-1]) as dataset:
         codes = dataset.read()
     assert codes.shape == (2, 160, 160)
-    assert not codes[:, :72].any(), "nothing of coherent ground but what lies beside the other"
+    assert not codes[:, :8].any(), "nothing of coherent ground but what a filter would mix with the other"
     first, last = geometry.first_valid_line, geometry.first_valid_line + geometry.valid_lines
     left, right = -(-geometry.first_valid_sample // 5), (geometry.first_valid_sample + 741) // 5
     assert first < 80 < last < 160
@@ -236,9 +236,9 @@ def test_parts_of_looks_are_kept_where_the_ground_is_decorrelated(tmp_path):
     assert ((codes[1, 80:] > 0) == known[80:]).all()
     expected = full.reshape(160, 160, 5).mean(-1)
     off = np.angle(sublooks.decode(codes) * expected.conj())[known]
-    assert np.abs(off).max() < 0.05
+    assert np.abs(off).max() < 0.013
     ratio = np.abs(sublooks.decode(codes))[known] / np.abs(expected[known])
-    assert 0.9 < ratio.min() < ratio.max() < 1.1
+    assert 0.95 < ratio.min() < ratio.max() < 1.06
 
 
 def test_archive_unpacks_into_a_folder_of_its_name(single, tmp_path):
