@@ -87,9 +87,9 @@ def test_merged_phase_is_that_of_the_bursts_together(scene, tmp_path):
     valid = (one != 0) & (other != 0)
     assert valid.sum() > 0.98 * (other != 0).sum()
     off = np.angle(np.exp(1j * (one.astype(np.float64) - other)))
-    assert np.sqrt(np.mean(off[valid] ** 2)) < 0.1
+    assert (valid & ~land).sum() > 0.03 * valid.sum(), "water is what is hard"
+    assert np.sqrt(np.mean(off[valid] ** 2)) < 0.05
     assert abs(off[valid].mean()) < 0.01
-    # On water the windows of looks see other noise; on land the phases are the same to half a degree.
     assert np.sqrt(np.mean(off[valid & land] ** 2)) < 0.01
     assert without_step(off, valid & land)
     for name in ("lv_theta", "lv_phi"):

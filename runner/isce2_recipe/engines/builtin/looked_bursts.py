@@ -26,6 +26,8 @@ Float = NDArray[np.float64]
 
 # A pixel is made if its neighbours with data have at least this part of the weight: both nearest ones.
 _ENOUGH = 0.9
+# So much of a look's parts are all of them.
+_WHOLE = 1.0 - 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,11 @@ class LookedBurst:
     first_valid_sample: int
     valid_samples: int
     sublooks: Path | None = None
+
+    @property
+    def whole_looks(self) -> bool:
+        """Whether its pixels are those of the common grid."""
+        return self.line.is_integer() and self.sample.is_integer()
 
     @property
     def down(self) -> Shift:
@@ -240,24 +247,24 @@ def _interferogram(burst: LookedBurst) -> NDArray[Any]:
     moved = burst.across.apply(burst.down.apply(values, 0), 1)
     weight = np.outer(burst.down.coverage(), burst.across.coverage())
     divided = np.divide(moved, weight, out=np.zeros_like(moved), where=weight >= _ENOUGH**2)
-    exact, known = _from_sublooks(burst)
-    return np.where(known, exact, divided)
+    exact, share = _from_sublooks(burst)
+    whole = (share > _WHOLE) & (not burst.whole_looks)
+    return np.where(whole | (divided == 0), exact, divided)
 
 
-def _from_sublooks(burst: LookedBurst) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """The interferogram on the common grid made of parts of looks, and where all of them are there."""
-    if burst.sublooks is None or (burst.line.is_integer() and burst.sample.is_integer()):
-        nothing = np.zeros((burst.down.count, burst.across.count), np.complex64)
-        return nothing, nothing != 0
+def _from_sublooks(burst: LookedBurst) -> tuple[NDArray[Any], Float]:
+    """The interferogram on the common grid made of parts of looks, and the share of them that is there."""
+    if burst.sublooks is None:
+        shape = (burst.down.count, burst.across.count)
+        return np.zeros(shape, np.complex64), np.zeros(shape)
     with isceimage.opened(burst.sublooks) as dataset:
         codes = dataset.read()
     azimuth, across = codes.shape[1] // burst.lines, codes.shape[2] // burst.samples
-    parts = decode(codes)
-    both = []
-    for values in (parts, (codes[1] > 0).astype(np.float32)):
-        lines = burst.down.sum_of(values, azimuth)
-        both.append(burst.across.sum_of(lines.T, across).T / (azimuth * across))
-    return both[0], both[1] > 1.0 - 1e-3
+    exact, share = (
+        burst.across.sum_of(burst.down.sum_of(values, azimuth).T, across).T / (azimuth * across)
+        for values in (decode(codes), (codes[1] > 0).astype(np.float64))
+    )
+    return exact, share
 
 
 Box = tuple[int, int, int, int]
@@ -293,5 +300,7 @@ def _owners_of_data(bursts: Sequence[LookedBurst], shape: tuple[int, int]) -> ND
     for number, burst in enumerate(bursts):
         top, bottom, left, right = _inside(burst)
         owners[top:bottom, left:right] = number
-        owners[_window(burst)][_from_sublooks(burst)[1]] = number
+        part, share = owners[_window(burst)], _from_sublooks(burst)[1]
+        # Around all of the image looks are half full, as in a run of all bursts together.
+        part[(share > _WHOLE) | ((part < 0) & (share > 0))] = number
     return owners
