@@ -216,14 +216,15 @@ class Tree:
             table.add_row(*cells, style=_STYLES.get(row.state, ""))
         steps = [row for row in self._rows.values() if not row.part]
         ended = sum(row.state not in ("waiting", "running") for row in steps)
-        count = f"{ended} of {len(steps)} steps"
-        title = Text(f"{self._title}: {count}, {duration(now - self._began)}", style="bold", overflow="fold")
-        return Group(title, table)
+        title = Text(self._title, style="bold", overflow="fold")
+        # Last and short: a ^C that the terminal shows behind it must not begin a new line.
+        count = Text(f"{ended} of {len(steps)} steps, {duration(now - self._began)}", style="bold")
+        return Group(title, table, count)
 
     def _visible(self) -> list[_Row]:
         """All rows, or where the terminal is too low those that matter most."""
         rows = list(self._rows.values())
-        room = max(4, self._console.height - 3)
+        room = max(4, self._console.height - 4)
         if len(rows) <= room:
             return rows
         lively = [row for row in rows if row.state in ("running", "failed")]
