@@ -22,7 +22,8 @@ from urllib3 import HTTPResponse
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
 PROFILE = "workflow-run-crate"
 _SCHEMA_ORG = """
-    about actionStatus additionalType ComputerLanguage contentSize CreateAction CreativeWork Dataset
+    about actionStatus additionalType alternateName ComputerLanguage contentSize CreateAction CreativeWork
+    Dataset
     datePublished description encodingFormat exampleOfWork hasPart identifier instrument keywords license
     mainEntity mentions name object programmingLanguage PropertyValue result SoftwareApplication
     softwareRequirements SoftwareSourceCode softwareVersion url value version workExample

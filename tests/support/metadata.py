@@ -36,6 +36,7 @@ class Told:
         self.run: dict[str, Any] = json.loads((product / f"{name}_run.json").read_text())
         crate = json.loads((product / "ro-crate-metadata.json").read_text())
         self.crate: dict[str, dict[str, Any]] = {entity["@id"]: entity for entity in crate["@graph"]}
+        assert len(self.crate) == len(crate["@graph"])
         self.layers = sorted(path for path in product.glob(f"{name}_*.tif"))
         self.tags = self._tags()
 
@@ -172,7 +173,12 @@ def inputs(told: Told) -> None:
     expected = {name for word in ("REFERENCE", "SECONDARY") for name in told.tags[word].split()}
     assert named == (set() if "product" in kinds else expected)
     used = [told.crate[one["@id"]] for one in told.crate["#run"]["object"]]
-    crate = {(one["name"], one["sha256"]) for one in used if one["@type"] == "CreativeWork"}
+    crate = {
+        (name, one["sha256"])
+        for one in used
+        if one["@type"] == "CreativeWork"
+        for name in (one["name"], *one.get("alternateName", ()))
+    }
     assert crate == {(entry["name"], entry["sha256"]) for entry in found}
 
 

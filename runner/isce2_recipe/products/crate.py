@@ -52,7 +52,7 @@ def write_crate(prefix: Path, facts: Facts) -> Path:
     path = prefix.with_name(CRATE)
     files = contents(prefix, but=(CRATE,))
     graph = [*_root(prefix.name, facts, files), *_workflow(facts, files), *_run(facts, files)]
-    graph += [*_files(files), *map(_input, facts.inputs), *_software(facts)]
+    graph += [*_files(files), *_inputs(facts), *_software(facts)]
     text = json.dumps({"@context": _CONTEXT, "@graph": graph}, indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
     return path
@@ -198,7 +198,7 @@ def _run(facts: Facts, files: list[ProductFile]) -> Iterator[Entity]:
         "name": f"Run of {(facts.record or {})['recipe']}",
         "description": f"Inputs from the source {facts.source}, computed by {facts.engine}.",
         "instrument": {"@id": _file_id(recipe)},
-        "object": _refer(*map(_input_id, facts.inputs), *map(_value_id, facts.parameters)),
+        "object": _refer(*dict.fromkeys(map(_input_id, facts.inputs)), *map(_value_id, facts.parameters)),
         "result": _refer(*map(_file_id, made)),
         "actionStatus": "http://schema.org/CompletedActionStatus",
     }
@@ -236,16 +236,23 @@ def _input_id(file: InputFile) -> str:
     return f"ni:///sha-256;{digest}"
 
 
-def _input(file: InputFile) -> Entity:
-    return {
-        "@id": _input_id(file),
-        "@type": "CreativeWork",
-        "name": file.name,
-        "description": f"{file.kind} {file.of}",
-        "identifier": file.of,
-        "contentSize": str(file.size),
-        "sha256": file.sha256,
-    }
+def _inputs(facts: Facts) -> Iterator[Entity]:
+    """One entity a content: bursts of one SLC come with the same metadata."""
+    alike: dict[str, list[InputFile]] = {}
+    for file in facts.inputs:
+        alike.setdefault(_input_id(file), []).append(file)
+    for name, files in alike.items():
+        first, *others = files
+        yield {
+            "@id": name,
+            "@type": "CreativeWork",
+            "name": first.name,
+            **({"alternateName": [file.name for file in others]} if others else {}),
+            "description": f"{first.kind} {first.of}",
+            "identifier": [file.of for file in files] if others else first.of,
+            "contentSize": str(first.size),
+            "sha256": first.sha256,
+        }
 
 
 def _software_id(name: str, version: str) -> str:

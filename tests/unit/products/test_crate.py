@@ -41,7 +41,9 @@ def product(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("crate")
     Ground().write(folder)
     parts = ingredients(folder)
-    parts = replace(parts, record=RECORD, inputs=tuple(look("dem", [parts.dem])))
+    (folder / "same.tif").hardlink_to(parts.dem)
+    came = look("dem", [parts.dem, folder / "same.tif"])
+    parts = replace(parts, record=RECORD, inputs=tuple(came))
     return make_product(NAME, folder, parts, threads=1, progress=lambda *_: None).directory
 
 
@@ -95,7 +97,7 @@ def test_parameters_keep_their_types(product):
 
 def test_inputs_are_named_by_their_content(product):
     [dem] = (entity for name, entity in graph(product).items() if name.startswith("ni:///sha-256;"))
-    assert (dem["name"], len(dem["sha256"])) == ("dem.tif", 64)
+    assert (dem["name"], dem["alternateName"], len(dem["sha256"])) == ("dem.tif", ["same.tif"], 64)
     assert {"@id": dem["@id"]} in graph(product)["#run"]["object"]
 
 
