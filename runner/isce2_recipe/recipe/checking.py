@@ -7,9 +7,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, get_args
 
-from isce2_recipe.expressions import ExpressionError, Reference, References, has_expression, references
+from isce2_recipe.expressions import (
+    ExpressionError,
+    Reference,
+    References,
+    has_expression,
+    parse,
+    plain_chain,
+    references,
+)
 from isce2_recipe.problems import Problem
-from isce2_recipe.recipe import kinds, loading
+from isce2_recipe.recipe import kinds, loading, operands
+from isce2_recipe.recipe.document import Path
 from isce2_recipe.recipe.loading import SUFFIXES, Reading, recipe_error, sort_problems
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
@@ -90,6 +99,23 @@ def _check_references(scope: Scope, place: Place, found: References | Expression
             rule, message, hint = wrong
             mark = document.find((*place.path, *reference.path), reference.text)
             yield Problem.at(mark, rule, message, hint=hint)
+    for path, text in _calculations(place.value, place.path):
+        for one in operands.mismatches(parse(text), scope.type_of):
+            mark = document.find(path, one.name) if one.name else document.mark(path)
+            yield Problem.at(mark, "IR023", one.message)
+
+
+def _calculations(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Texts in a value whose expressions do more than read a name."""
+    if isinstance(value, str):
+        if has_expression(value) and plain_chain(value) is None:
+            yield path, value
+        return
+    inner = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, item in inner:
+        yield from _calculations(item, (*path, key))
 
 
 def _braces_hint(exc: ExpressionError) -> str | None:

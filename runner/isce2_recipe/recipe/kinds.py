@@ -194,6 +194,20 @@ def _item(node: Any, type_of: TypeOf) -> Any:
     return get_args(inner)[0] if get_origin(inner) is list and not isinstance(node.arg, nodes.Slice) else Any
 
 
+def _number(node: Any, type_of: TypeOf) -> Any:
+    both = [infer(node.left, type_of), infer(node.right, type_of)]
+    if both == [int, int]:
+        return float if isinstance(node, nodes.Div | nodes.Pow) else int
+    return float if all(kind in (int, float) for kind in both) else Any
+
+
+def _sum(node: Any, type_of: TypeOf) -> Any:
+    left, right = infer(node.left, type_of), infer(node.right, type_of)
+    if get_origin(left) is list and get_origin(right) is list:
+        return _list_of([*get_args(left), *get_args(right)])
+    return _number(node, type_of)
+
+
 def _constant_type(result: Any) -> Callable[[Any, TypeOf], Any]:
     return lambda _node, _type_of: result
 
@@ -209,6 +223,8 @@ _INFER: dict[type, Callable[[Any, TypeOf], Any]] = {
     nodes.Test: _constant_type(bool),
     nodes.Concat: _constant_type(str),
     nodes.Dict: _constant_type(dict[str, Any]),
+    nodes.Add: _sum,
+    **dict.fromkeys((nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow), _number),
 }
 
 

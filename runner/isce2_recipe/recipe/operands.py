@@ -1,0 +1,110 @@
+"""Operators and filters in expressions: whether what they are given is of a type they can take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args, get_origin
+
+from jinja2 import nodes
+
+from isce2_recipe.expressions import field_chain
+from isce2_recipe.recipe import kinds
+
+_FAMILIES: dict[Any, str] = {
+    int: "a number", float: "a number", bool: "a number", str: "text", list: "a list", Path: "a file",
+    dict: "a mapping",
+}  # fmt: skip
+_NUMBER = frozenset(("a number",))
+_TEXT = frozenset(("text",))
+_WANTED: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("range_looks", "azimuth_looks", "burst_date", "burst_polarization"), _TEXT),
+    **dict.fromkeys(("basename", "stem"), _TEXT | {"a file"}),
+    **dict.fromkeys(("abs", "round"), _NUMBER),
+    **dict.fromkeys(("length", "count"), _TEXT | {"a list", "a mapping"}),
+    "sum": frozenset(("a list",)),
+    "dictsort": frozenset(("a mapping",)),
+}
+"""What filters take."""
+
+_ORDERED = frozenset(("lt", "lteq", "gt", "gteq"))
+_ARITHMETIC = (nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow)
+
+
+class Mismatch(NamedTuple):
+    """An operand of a type that cannot be meant; `name` is what it is called where that is a name."""
+
+    message: str
+    name: str
+
+
+def mismatches(tree: nodes.Node, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
+    """Every operand in a syntax tree that its operator or filter would refuse, as far as types are known."""
+    for kind, check in _CHECKS.items():
+        for node in tree.find_all(kind):
+            yield from check(node, type_of)
+
+
+def _filter(node: Any, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
+    wanted = _WANTED.get(node.name)
+    if wanted is not None and node.node is not None:
+        yield from _wants(f"'{node.name}'", wanted, node.node, type_of)
+
+
+def _arithmetic(node: Any, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
+    for operand in (node.left, node.right):
+        yield from _wants(f"'{node.operator}'", _NUMBER, operand, type_of)
+
+
+def _wants(what: str, wanted: frozenset[str], node: nodes.Node, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
+    kind = kinds.infer(node, type_of)
+    given = _families(kind)
+    if given and not given & wanted:
+        yield Mismatch(
+            f"{what} takes {' or '.join(sorted(wanted))}, instead got {_words(node, kind)}", _name(node)
+        )
+
+
+def _add(node: Any, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
+    yield from _together("added", node.left, node.right, type_of)
+
+
+def _compare(node: Any, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
+    for operand in node.ops:
+        if operand.op in _ORDERED:
+            yield from _together("compared", node.expr, operand.expr, type_of)
+
+
+def _together(verb: str, left: nodes.Node, right: nodes.Node, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
+    one, other = kinds.infer(left, type_of), kinds.infer(right, type_of)
+    if _families(one) and _families(other) and not _families(one) & _families(other):
+        message = f"{_words(left, one)} and {_words(right, other)} cannot be {verb}"
+        yield Mismatch(message, _name(left) or _name(right))
+
+
+def _words(node: nodes.Node, kind: Any) -> str:
+    return repr(node.value) if isinstance(node, nodes.Const) else kinds.words(kind)
+
+
+def _name(node: nodes.Node) -> str:
+    return ".".join(field_chain(node) or ())
+
+
+def _families(kind: Any) -> frozenset[str]:
+    """What a value of this type may be; nothing where that is not known. Null is the conditions' business."""
+    found: set[str] = set()
+    for member in kinds.members(kind):
+        choices = get_args(member) if get_origin(member) is Literal else ()
+        for one in [type(choice) for choice in choices] or [get_origin(member) or member]:
+            if one is not kinds.NONE and one not in _FAMILIES:
+                return frozenset()
+            found.update([_FAMILIES[one]] if one is not kinds.NONE else [])
+    return frozenset(found)
+
+
+_CHECKS: dict[type[nodes.Node], Callable[[Any, kinds.TypeOf], Iterator[Mismatch]]] = {
+    nodes.Filter: _filter,
+    nodes.Add: _add,
+    nodes.Compare: _compare,
+    **dict.fromkeys(_ARITHMETIC, _arithmetic),
+}
