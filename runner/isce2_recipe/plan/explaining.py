@@ -37,7 +37,10 @@ def explain(workdir: Path, step: str) -> dict[str, Any]:
     last = _last_run(workdir).get("steps", {})
     known = list(dict.fromkeys([*last, *history.done, *history.started]))
     if step not in known:
-        raise InputError(f"there is no step '{step}' in {workdir}", hint=did_you_mean(step, known))
+        found = [name for name in known if name.endswith(f"/{step}")]
+        if len(found) != 1:
+            raise InputError(f"there is no step '{step}' in {workdir}", hint=did_you_mean(step, known))
+        step = found[0]
     done, earlier = history.done.get(step), history.earlier.get(step)
     return {
         "step": step,

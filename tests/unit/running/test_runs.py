@@ -233,6 +233,7 @@ def test_a_plan_knows_of_a_part_all_that_can_be_known(tmp_path: Path) -> None:
     assert steps["inner/join"]["inputs"] == {"files": ["{{ steps.write.path }}", "{{ steps.start.path }}"]}
     assert call("run", "whole.yml", "--workdir", "w", "--until", "write", cwd=tmp_path).returncode == 0
     assert list(statuses(tmp_path / "w")) == ["inner/write"]
+    assert "inner/write: done" in call("explain", "w", "write", cwd=tmp_path).stdout
 
 
 def test_explain_says_what_changed(done: Path) -> None:
