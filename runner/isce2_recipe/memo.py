@@ -25,7 +25,7 @@ from isce2_recipe.processes import boot_id
 _MOST_FOLDERS = 64
 """Work directories looked into where the command line names none."""
 
-_MANY_STEPS = 1000
+_MANY_STEPS = 200
 
 UP_TO_DATE = "nothing it depends on has changed"
 """The reason of a step that does not run."""

@@ -86,6 +86,13 @@ def start_time(pid: int) -> str | None:
     return None if stat is None or stat[0] == "Z" else stat[_START_TIME_FIELD]
 
 
+def ticks() -> str:
+    """The time, as `start_time` tells it: what starts from now on has this or more."""
+    if not _LINUX:
+        return ""
+    return str(int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")))
+
+
 def _stat_fields(pid: int) -> list[str] | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
@@ -119,7 +126,7 @@ def end_orphans(group: int, since: str, marker: str, patience_s: float = 10.0) -
     group : int
         Process group of a step of that run.
     since : str
-        `start_time` of the step's first process: an older process has the number by chance.
+        A time before the step's first process began, from `ticks`: an older process has the number by chance.
     marker : str
         ``NAME=value`` of a variable in the environment of every program the step started.
     patience_s : float

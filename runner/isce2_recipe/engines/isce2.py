@@ -154,18 +154,15 @@ def find_installation(environment: Mapping[str, str]) -> Installation | None:
 
 def places(environment: Mapping[str, str]) -> Iterator[Path]:
     """Everything that decides whether ISCE2 is found, and which version of it."""
+    folders = [Path(folder).absolute() for folder in environment.get("PATH", "").split(os.pathsep)]
+    yield from (folder / name for folder in folders for name in (_TOPS, "python3"))
     if home := environment.get("ISCE_HOME"):
         yield Path(home).absolute() / _APPLICATIONS / _TOPS
-    path = environment.get("PATH", "").split(os.pathsep)
-    for folder in path:
-        yield Path(folder).absolute() / _TOPS
     if conda := environment.get("CONDA_PREFIX"):
         yield Path(conda) / "conda-meta"  # changes with whatever is installed there
         yield from Path(conda).glob("lib/python3.*/site-packages")
-    found = find_installation(environment)
-    if found is not None and found.home is not None:
+    if (found := find_installation(environment)) is not None and found.home is not None:
         yield from (found.home / "__init__.py", found.home / "release_history.py", found.home.parent)
-        yield from (Path(folder).absolute() / "python3" for folder in path)
         yield Path(found.python)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.expressions import references
+from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe.model import Parameter, Recipe, Step
 
 
@@ -53,7 +54,8 @@ def page(recipe: Recipe) -> str:
 
 
 def _usage(recipe: Recipe) -> str:
-    words = [f"isce2-recipe run {recipe.name}"]
+    shipped = recipe.path.resolve().is_relative_to(data_folder("recipes").resolve())
+    words = [f"isce2-recipe run {recipe.name if shipped else recipe.path}"]
     for name in recipe.required:
         words.append(f"--{name.replace('_', '-')} {_example(recipe.parameters[name])}")
     return "```sh\n" + " \\\n  ".join(words) + "\n```"

@@ -284,4 +284,5 @@ def make(
 
 def with_workdir(project: Project, workdir: Path) -> Project:
     """The same project in another work directory."""
-    return replace(project, workdir=workdir.absolute())
+    plain = workdir.resolve() if ".." in workdir.parts else workdir.absolute()
+    return replace(project, workdir=plain)

@@ -279,7 +279,7 @@ def dump(data: Any) -> str:
     """A value as YAML that our reader understands as it was meant."""
     import yaml
 
-    class Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
         """Quotes every text that would be read as something else."""
 
         def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002

@@ -233,9 +233,10 @@ class Scheduler:
         log_path = workdir / LOGS / f"{node.id}.log"
         self._record_start(item)
         task = self._task(item, prepared)
+        since = processes.ticks()
         running = worker.start(self._project, task, self._redact, log_path, again=item.attempt > 1)
-        group = {"event": "pid", "step": node.id, "pid": running.pid}
-        self._journal.append({**group, "since": processes.start_time(running.pid)}, sync=False)
+        group = {"event": "pid", "step": node.id, "pid": running.pid, "since": since}
+        self._journal.append(group, sync=False)
         timeout = self._setting(node, node.step.timeout, "timeout")
         if timeout is not None:
             running.deadline = running.started + seconds(timeout)
