@@ -45,7 +45,7 @@ _IONOSPHERE = {
     ),
     "nondispersive_phase": (
         "ionosphere/nondispersive.bil.unwCor.filt.geo",
-        GeoTiff("float32", 0.0, "radian", "Phase of everything but the ionosphere"),
+        GeoTiff("float32", 0.0, "radian", "Phase of everything but the ionosphere, smoothed"),
     ),
 }
 
