@@ -40,9 +40,8 @@ class Mismatch(NamedTuple):
 
 def mismatches(tree: nodes.Node, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
     """Every operand in a syntax tree that its operator or filter would refuse, as far as types are known."""
-    for kind, check in _CHECKS.items():
-        for node in tree.find_all(kind):
-            yield from check(node, type_of)
+    for node in tree.find_all(_CHECKED):
+        yield from _CHECKS[type(node)](node, type_of)
 
 
 def _filter(node: Any, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
@@ -108,3 +107,4 @@ _CHECKS: dict[type[nodes.Node], Callable[[Any, kinds.TypeOf], Iterator[Mismatch]
     nodes.Compare: _compare,
     **dict.fromkeys(_ARITHMETIC, _arithmetic),
 }
+_CHECKED = tuple(_CHECKS)
