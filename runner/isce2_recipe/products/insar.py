@@ -143,7 +143,7 @@ def make_product(
         wanted,
         threads=threads,
         progress=progress,
-        write_more=lambda prefix: _write_radar(prefix, ingredients),
+        write_more=lambda prefix: _write_radar(prefix, ingredients, tags(name, wanted.facts)),
     )
 
 
@@ -228,12 +228,12 @@ def _facts(ingredients: Ingredients) -> Facts:
     )
 
 
-def _write_radar(prefix: Path, ingredients: Ingredients) -> Mapping[str, object]:
+def _write_radar(prefix: Path, ingredients: Ingredients, marks: Mapping[str, str]) -> Mapping[str, object]:
     """Radar-geometry layers, of single bursts only, and what the parameter file tells of them."""
     if len(ingredients.reference_bursts) != 1 or not ingredients.radar_layers:
         return {}
     burst = ingredients.reference_bursts[0]
     looks = ingredients.processing.looks
     window = radar_window(ingredients.folder, burst, looks)
-    write_radar_layers(ingredients.folder, burst, looks, window, prefix)
+    write_radar_layers(ingredients.folder, burst, looks, window, prefix, marks)
     return parameter_file.radar_pairs(window)

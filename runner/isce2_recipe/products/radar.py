@@ -101,7 +101,12 @@ def _valid_window(folder: Path, burst: BurstGeometry) -> dict[str, int]:
 
 
 def write_radar_layers(
-    folder: Path, burst: BurstGeometry, looks: Looks, window: RadarWindow, prefix: Path
+    folder: Path,
+    burst: BurstGeometry,
+    looks: Looks,
+    window: RadarWindow,
+    prefix: Path,
+    tags: Mapping[str, str],
 ) -> list[Path]:
     """Interferogram, latitude, longitude and look angles as ``PREFIX_<layer>_rdr.tif``, and parts of looks.
 
@@ -112,6 +117,8 @@ def write_radar_layers(
     ----------
     folder : Path
         ISCE2's.
+    tags : mapping
+        Metadata that every layer carries.
     """
     geometry = folder / "geom_reference" / f"IW{burst.swath}"
     shape = (window.lines, window.samples)
@@ -124,11 +131,13 @@ def write_radar_layers(
     paths = []
     for name, values in layers.items():
         paths.append(prefix.with_name(f"{prefix.name}_{name}_rdr.tif"))
-        _write(paths[-1], values, _STORES[name])
+        _write(paths[-1], values, _STORES[name], tags)
     fine = folder / "fine_interferogram" / f"IW{burst.swath}" / "burst_01.int.vrt"
     if sublooks.part_of(looks) != looks and fine.is_file():
         paths.append(prefix.with_name(f"{prefix.name}_sublooks_rdr.tif"))
-        _write(paths[-1], _parts(fine, looks, window, _valid_window(folder, burst)), _STORES["sublooks"])
+        _write(
+            paths[-1], _parts(fine, looks, window, _valid_window(folder, burst)), _STORES["sublooks"], tags
+        )
     return paths
 
 
@@ -208,7 +217,7 @@ def _looked(path: Path, looks: Looks, shape: tuple[int, int]) -> NDArray[np.floa
     return result
 
 
-def _write(path: Path, values: NDArray[Any], store: GeoTiff) -> None:
+def _write(path: Path, values: NDArray[Any], store: GeoTiff, tags: Mapping[str, str]) -> None:
     import rasterio
 
     bands, lines, samples = values.shape
@@ -216,6 +225,7 @@ def _write(path: Path, values: NDArray[Any], store: GeoTiff) -> None:
     scratch = path.with_suffix(".scratch.tif")
     with without_place(), rasterio.open(scratch, "w", driver="GTiff", tiled=True, **profile) as dataset:
         dataset.write(values.astype(store.dtype))
+        dataset.update_tags(**tags)
         for band in range(1, bands + 1):
             dataset.set_band_description(band, store.description.split("; ")[band - 1])
             if store.unit:

@@ -18,6 +18,7 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.products.insar import InsarProduct, make_product
 from isce2_recipe.products.parameter_file import perpendicular_baseline_m
 from isce2_recipe.products.radar import radar_window, write_radar_layers
+from isce2_recipe.products.rasters import without_place
 from isce2_recipe.products.readme import template_text
 from isce2_recipe.sar import sublooks
 from isce2_recipe.types import Looks
@@ -103,8 +104,18 @@ def test_every_tiff_is_cloud_optimised(single):
     paths = sorted(single.directory.glob("*.tif"))
     assert len(paths) == len(LAYERS + RADAR)
     for path in paths:
-        valid, errors, warnings = cog_validate(path, strict=True)
+        valid, errors, warnings = cog_validate(path, strict=True, quiet=True)
         assert valid, (path.name, errors, warnings)
+
+
+def test_every_tiff_says_what_it_is(single):
+    for path in single.directory.glob("*.tif"):
+        with without_place(), rasterio.open(path) as dataset:
+            tags = dataset.tags()
+            assert all(dataset.descriptions), path.name
+        assert (tags["PRODUCT"], tags["ENGINE"]) == (NAME, "isce2 2.6.5")
+        assert tags["SOFTWARE"].startswith("isce2-recipe ")
+        assert tags["REFERENCE"] == "S1_136231_IW2_20200604T022312_VV_7C85-BURST"
 
 
 @pytest.mark.parametrize("layer", ["amp", "wrapped_phase"])
@@ -222,7 +233,7 @@ def test_parts_of_looks_are_kept_where_the_ground_is_decorrelated(tmp_path):
     full[80:] = 500 * (rng.standard_normal((80, 800)) + 1j * rng.standard_normal((80, 800)))
     write_isce(tmp_path / "fine_interferogram/IW2/burst_01.int", full[None].astype("c8"))
     window = radar_window(tmp_path, geometry, looks)
-    files = write_radar_layers(tmp_path, geometry, looks, window, tmp_path / "P")
+    files = write_radar_layers(tmp_path, geometry, looks, window, tmp_path / "P", {})
     assert files[-1].name == "P_sublooks_rdr.tif"
     with rasterio.open(files[-1]) as dataset:
         codes = dataset.read()
