@@ -11,6 +11,7 @@ from isce2_recipe.actions.base import Action
 from isce2_recipe.errors import RecipeError
 from isce2_recipe.expressions import References, references
 from isce2_recipe.recipe.model import Recipe, Step
+from isce2_recipe.recipe.schema import did_you_mean
 
 RESERVED = frozenset(("logs", "parts", "templates"))
 """Names below the work directory that are the runner's own."""
@@ -146,14 +147,12 @@ class Graph:
         found = [key for key in self.nodes if key == name or key.startswith(f"{name}/")]
         found = found or [key for key in self.nodes if key.endswith(f"/{name}")]
         if not found:
-            raise RecipeError(f"recipe {self.recipe.name} has no step '{name}'", hint=_known(self.nodes))
+            known = list(dict.fromkeys([*self.nodes, *(key.partition("/")[0] for key in self.nodes)]))
+            hint = did_you_mean(name, known)
+            raise RecipeError(f"recipe {self.recipe.name} has no step '{name}'", hint=hint)
         if len(found) > 1 and found[0].endswith(f"/{name}"):
             raise RecipeError(f"'{name}' could be {' or '.join(found)}", hint="give the whole name")
         return found
-
-
-def _known(nodes: Mapping[str, Node]) -> str:
-    return "its steps are " + ", ".join(nodes)
 
 
 def build(recipe: Recipe, actions: Mapping[str, Action]) -> Graph:

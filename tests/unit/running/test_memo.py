@@ -89,7 +89,8 @@ class Place:
         paths = os.pathsep.join((str(self.site), str(QUICK)))
         programs = os.pathsep.join((str(self.bin), os.environ["PATH"]))
         hidden = dict.fromkeys(("ISCE_HOME", "CONDA_PREFIX"), "")
-        return {**hidden, "PYTHONPATH": paths, "PATH": programs, "PYTHONDONTWRITEBYTECODE": "1", **self.env}
+        fixed = {"PYTHONDONTWRITEBYTECODE": "1", "ISCE2_RECIPE_ENGINE": "auto"}
+        return {**hidden, "PYTHONPATH": paths, "PATH": programs, **fixed, **self.env}
 
     def words(self) -> list[str]:
         return ["run", "memo.yml", "--params", "given.yml", "--workdir", "w"]
