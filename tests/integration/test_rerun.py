@@ -10,7 +10,7 @@ import pytest
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.reruns import changed_inputs, different_files, read_origin
-from support.main_job import REFERENCE, SECONDARY, SMALL
+from support.main_job import REFERENCE, SECONDARY
 from support.runs import call
 
 OWN = """\
@@ -23,6 +23,7 @@ steps:
 outputs:
   product: "{{ steps.part.product }}"
 """
+TINY_SOURCE = "simulated:lines=160,samples=1200"
 PRODUCT = "S1_136231_IW2_20200604_20200616_VV_INT80_ABCD"
 RECORD = {
     "isce2_recipe": "0.0.9",
@@ -84,11 +85,12 @@ def test_nothing_is_written_outside_the_work_directory(tmp_path, place):
 
 @pytest.mark.slow
 def test_other_inputs_and_what_changed_are_told(tmp_path):
-    words = ("--reference", REFERENCE, "--secondary", SECONDARY, "--engine", "builtin", "--source", SMALL)
+    words = ("--reference", REFERENCE, "--secondary", SECONDARY, "--engine", "builtin")
+    words += ("--source", TINY_SOURCE)
     done = call("run", "insar_tops_burst", *words, "--workdir", "w", cwd=tmp_path, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     [product] = (path for path in (tmp_path / "w" / "package").iterdir() if path.is_dir())
-    other = ("--source", f"{SMALL},seed=7", "--workdir", "again")
+    other = ("--source", f"{TINY_SOURCE},seed=7", "--workdir", "again")
     done = call("rerun", product, *other, cwd=tmp_path, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"warning: not the product's own inputs: {REFERENCE}.tiff" in done.stderr

@@ -177,9 +177,13 @@ def inputs(told: Told) -> None:
         (name, one["sha256"])
         for one in used
         if one["@type"] == "CreativeWork"
-        for name in (one["name"], *one.get("alternateName", ()))
+        for name in (one["name"], *_listed(one.get("alternateName", [])))
     }
     assert crate == {(entry["name"], entry["sha256"]) for entry in found}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def parameters(told: Told) -> None:

@@ -62,8 +62,13 @@ def _recipe_of(files: list[ProductFile]) -> ProductFile:
     return next(file for file in files if file.href.endswith(PRODUCT_RECIPE))
 
 
-def _refer(*names: str) -> list[Entity]:
-    return [{"@id": name} for name in names]
+def _refer(*names: str) -> Any:
+    return _few([{"@id": name} for name in names])
+
+
+def _few(values: list[Any]) -> Any:
+    """A list, or the one that it holds."""
+    return values[0] if len(values) == 1 else values
 
 
 def _root(name: str, facts: Facts, files: list[ProductFile]) -> Iterator[Entity]:
@@ -247,7 +252,7 @@ def _inputs(facts: Facts) -> Iterator[Entity]:
             "@id": name,
             "@type": "CreativeWork",
             "name": first.name,
-            **({"alternateName": [file.name for file in others]} if others else {}),
+            **({"alternateName": _few([file.name for file in others])} if others else {}),
             "description": f"{first.kind} {first.of}",
             "identifier": [file.of for file in files] if others else first.of,
             "contentSize": str(first.size),

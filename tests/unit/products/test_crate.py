@@ -97,7 +97,7 @@ def test_parameters_keep_their_types(product):
 
 def test_inputs_are_named_by_their_content(product):
     [dem] = (entity for name, entity in graph(product).items() if name.startswith("ni:///sha-256;"))
-    assert (dem["name"], dem["alternateName"], len(dem["sha256"])) == ("dem.tif", ["same.tif"], 64)
+    assert (dem["name"], dem["alternateName"], len(dem["sha256"])) == ("dem.tif", "same.tif", 64)
     assert {"@id": dem["@id"]} in graph(product)["#run"]["object"]
 
 
