@@ -92,14 +92,14 @@ def stock_folder(folder: Path, *names: str, source: str = SMALL) -> Path:
         (folder / kind).mkdir(parents=True)
     bounds = records[0].bounds
     for record in records:
-        simulated.fetch_burst(record, folder / "bursts", log, _silent)
+        simulated.fetch_burst(record, folder / "bursts", log, silent)
         simulated.fetch_orbit(record.platform, record.start, record.stop, folder / "orbits", log)
         bounds = bounds.union(record.bounds)
     wide = Bounds(*(round(value, 1) for value in (bounds.west, bounds.south, bounds.east, bounds.north)))
-    simulated.fetch_dem(wide.buffered(0.3), folder / "dem", log, _silent)
-    simulated.fetch_water_mask(wide.buffered(0.3), folder / "water_mask", log, _silent)
+    simulated.fetch_dem(wide.buffered(0.3), folder / "dem", log, silent)
+    simulated.fetch_water_mask(wide.buffered(0.3), folder / "water_mask", log, silent)
     return folder
 
 
-def _silent(fraction: float, text: str) -> None:
-    pass
+def silent(fraction: float, text: str) -> None:
+    """No progress is shown."""
