@@ -201,7 +201,7 @@ def test_long_arrows_go_around_the_steps_between():
     for name in long[1:-1]:
         x, y = drawing.places[name]
         boxes = [place for box, place in drawing.places.items() if "@" not in box and place[1] == y]
-        assert all(abs(x - place[0]) > 82 for place in boxes)  # half of a box's width
+        assert all(abs(x - place[0]) > steps._WIDTH / 2 for place in boxes)
 
 
 @pytest.mark.parametrize(
