@@ -9,7 +9,7 @@ from typing import Any
 from isce2_recipe.products.report.layout import Cells, arrow, lay_out
 from isce2_recipe.products.report.words import duration, size
 
-_WIDTH, _HEIGHT = 164, 58
+_WIDTH, _HEIGHT = 184, 58
 _CELLS = Cells(_WIDTH, _HEIGHT, gap_x=16, gap_y=30, margin=8, bend=26)
 
 Steps = Sequence[Mapping[str, Any]]
