@@ -35,12 +35,15 @@ class Tolerance:
         two), or ``label`` (modulo other names).
     coverage : float
         Largest share of pixels of which only one product has a value.
+    cycles : float
+        Largest share of pixels in another cycle, for a phase modulo a constant.
     """
 
     limit: float
     unit: str
     measure: str
     coverage: float = 0.01
+    cycles: float = 0.001
 
 
 TOLERANCES = {
@@ -159,7 +162,8 @@ def _layer(
     }
     covered = either == 0 or (either - found["pixels"]) / either <= tolerance.coverage
     found |= _MEASURES[tolerance.measure](a[both], b[both]) if both.any() else {"rms": 0.0}
-    return found | {"same": bool(covered and found["rms"] <= tolerance.limit)}
+    cycles = found.get("other_cycles", 0) <= tolerance.cycles * found["pixels"]
+    return found | {"same": bool(covered and cycles and found["rms"] <= tolerance.limit)}
 
 
 def _has(values: Values, tolerance: Tolerance) -> NDArray[np.bool_]:
@@ -186,14 +190,18 @@ def _angle(a: Values, b: Values) -> dict[str, Any]:
 
 
 def _phase(a: Values, b: Values) -> dict[str, Any]:
-    """Modulo the one constant that an interferogram leaves open; other cycles are counted."""
+    """Modulo the one constant that an interferogram leaves open.
+
+    Pixels in another cycle are counted and left out of the spread: a few on noisy water would hide it.
+    """
     difference = a.astype(np.float64) - b
     constant = float(np.median(difference))
     difference -= constant
+    same_cycle = np.abs(difference) <= math.pi
     return {
-        **_spread(difference),
+        **_spread(difference[same_cycle]),
         "constant": _round(constant),
-        "other_cycles": int((np.abs(difference) > math.pi).sum()),
+        "other_cycles": int((~same_cycle).sum()),
     }
 
 

@@ -50,6 +50,14 @@ def test_a_wrong_cycle_is_a_difference_and_is_counted(tmp_path):
     assert "100 pixels in another cycle" in to_text(found)
 
 
+def test_a_few_pixels_in_another_cycle_are_counted_and_do_not_hide_the_rest(tmp_path):
+    phase = fields()["unw_phase"]
+    phase[20, 20:23] += 2 * np.pi
+    found = compared(tmp_path, unw_phase=phase)
+    layer = found["layers"]["unw_phase"]
+    assert found["same"] and layer["other_cycles"] == 3 and layer["rms"] < 1e-6
+
+
 def test_wrapped_phases_either_side_of_pi_are_close(tmp_path):
     first = write_product(tmp_path / "a", wrapped_phase=np.full((60, 90), 3.14))
     second = write_product(tmp_path / "b", wrapped_phase=np.full((60, 90), -3.14))
