@@ -79,6 +79,13 @@ def test_a_failed_run_says_how_to_resume_and_keeps_what_is_done(tmp_path: Path) 
     assert statuses(tmp_path / "w") == {"good": "cached", "bad": "done"}
 
 
+def test_the_line_that_resumes_forces_only_what_is_left(tmp_path: Path) -> None:
+    from_good = _fail(tmp_path, "source", "", "--from", "good")
+    assert from_good.stderr.rstrip().endswith("--workdir w --force bad")
+    assert _fail(tmp_path, "source", "", "--force=good").stderr.rstrip().endswith("--workdir w")
+    assert _fail(tmp_path, "source", "", "--force", "bad").stderr.rstrip().endswith("--force bad")
+
+
 def test_a_timeout_ends_the_step_and_its_children(tmp_path: Path) -> None:
     began = time.monotonic()
     done = _fail(tmp_path, "hang", "    timeout: 0.5 s\n")

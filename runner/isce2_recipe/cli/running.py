@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -158,7 +158,7 @@ def _display(options: Mapping[str, Any], redact: Callable[[str], str]) -> JsonLi
 
 def _run(project: Project, options: Mapping[str, Any], redact: Callable[[str], str]) -> None:
     from isce2_recipe.running import publishing, session
-    from isce2_recipe.running.state import Limits, Request
+    from isce2_recipe.running.state import Limits, Request, select
 
     request = Request(
         Limits.of_machine(options["jobs"], options["cpus"]),
@@ -168,11 +168,19 @@ def _run(project: Project, options: Mapping[str, Any], redact: Callable[[str], s
         ("isce2-recipe", *sys.argv[1:]),
     )
     display = _display(options, redact)
+    done: set[str] = set()
+
+    def tell(event: dict[str, Any]) -> None:
+        if event["event"] == "step.done":
+            done.add(event["step"])
+        display(event)
+
     try:
-        outcome = session.run(project, request, display, redact)
+        outcome = session.run(project, request, tell, redact)
     except RecipeToolError as exc:
         display.close()
-        raise _with_resume(exc) from None
+        forced = list(select(project, request).forced) if done else []
+        raise _with_resume(exc, forced, done) from None
     except Exception as exc:
         display.close()
         exc.workdir = project.workdir  # type: ignore[attr-defined]
@@ -183,12 +191,26 @@ def _run(project: Project, options: Mapping[str, Any], redact: Callable[[str], s
     _report(project, outcome, options, display, redact)
 
 
-def _with_resume(exc: RecipeToolError) -> RecipeToolError:
+def _with_resume(exc: RecipeToolError, forced: Sequence[str], done: Container[str]) -> RecipeToolError:
     """The error with the line that takes the run up again."""
     if exc.exit_code in (errors.EXIT_STEP_FAILED, errors.EXIT_INTERRUPTED):
-        line = f"resume with: {shlex.join(['isce2-recipe', *sys.argv[1:]])}"
+        line = f"resume with: {shlex.join(['isce2-recipe', *_resuming(sys.argv[1:], forced, done)])}"
         exc.hint = line if exc.hint is None else f"{exc.hint}\n{line}"
     return exc
+
+
+def _resuming(words: Sequence[str], forced: Sequence[str], done: Container[str]) -> list[str]:
+    """The words of a run without what was asked to run again and has."""
+    left = [name for name in forced if name not in done]
+    if len(left) == len(forced):
+        return list(words)
+    again = ("--force", "--from")
+    kept = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if before not in again and word.partition("=")[0] not in again
+    ]
+    return kept + [word for name in left for word in ("--force", name)]
 
 
 def _report(
