@@ -56,6 +56,17 @@ def test_a_warning_lets_the_run_go_on(failed):
     assert "topsapp/unwrap: started" not in again.said
 
 
+def test_a_product_is_compared_with_another_one_and_stays_the_same(failed):
+    (product,) = (failed.workdir / "package").glob("S1_*VV_INT80_????")
+    again = run_job(failed.workdir, "--set", f"compare_with={product}")
+    assert again.code == 0, again.said
+    assert "package: started" not in again.said
+    other = json.loads((failed.workdir / "finish" / "quality" / "quality.json").read_text())["other"]
+    assert other["same"] and other["second"] == product.name
+    page = (failed.workdir / "finish" / "report" / "report.html").read_text(encoding="utf-8")
+    assert f"Compared with {product.name}" in page
+
+
 def test_limits_have_names(tmp_path):
     wrong = run_job(tmp_path / "run", "--set", "quality_limits={min_valid: 1}")
     assert wrong.code == 1 and "did you mean 'min_valid_fraction'" in wrong.said

@@ -132,6 +132,7 @@ grids = st.fixed_dictionaries(
         "grid_pixel": st.none() | st.floats(min_value=1, max_value=1e4),
         "grid_crs": st.sampled_from(["utm", "EPSG:3413"]),
         "grid_like": st.none(),
+        "compare_with": st.none(),
         "publish_bucket": st.none() | st.just("other-bucket"),
         "publish_prefix": st.sampled_from(["", "a/b"]),
         "quality_limits": st.dictionaries(
