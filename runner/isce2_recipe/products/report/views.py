@@ -141,7 +141,8 @@ def _wrapped(scene: Scene) -> View:
     return View(
         "wrapped_phase",
         "Wrapped phase",
-        f"Filtered interferogram. One turn of colours is {fringe_cm:.2f} cm along the line of sight.",
+        f"Filtered interferogram. One turn of colours is {fringe_cm:.2f} cm along the line of sight."
+        f"{_water_words(scene)}",
         f"Map of the wrapped phase; fringes are {fringe_cm:.2f} centimetres of displacement each.",
         _over_terrain(scene, picture, 0.0),
         scale,
