@@ -193,6 +193,11 @@ def azimuth_looks(text: str) -> int:
     return Looks.parse(text).azimuth
 
 
+def pixel_size(text: str) -> int:
+    """What looks resolve on the map, metres: 80 for ``20x4``."""
+    return Looks.parse(text).pixel_m
+
+
 def basename(path: str | Path) -> str:
     """The last part of a path."""
     return PurePath(path).name
@@ -224,6 +229,7 @@ FILTERS = {
     "replace": replace,
     "range_looks": range_looks,
     "azimuth_looks": azimuth_looks,
+    "pixel_size": pixel_size,
     "basename": basename,
     "stem": stem,
     "burst_date": burst_date,
@@ -232,9 +238,9 @@ FILTERS = {
 """Filters of our own, beside those of Jinja2 that are kept."""
 
 RETURNS: dict[str, Any] = {
-    "range_looks": int, "azimuth_looks": int, "basename": str, "stem": str, "burst_date": str,
-    "burst_polarization": str, "count": int, "length": int, "int": int, "float": float, "string": str,
-    "join": str, "lower": str, "upper": str, "replace": str, "trim": str,
+    "range_looks": int, "azimuth_looks": int, "pixel_size": int, "basename": str, "stem": str,
+    "burst_date": str, "burst_polarization": str, "count": int, "length": int, "int": int, "float": float,
+    "string": str, "join": str, "lower": str, "upper": str, "replace": str, "trim": str,
 }  # fmt: skip
 """What a filter makes, where it is always the same type."""
 

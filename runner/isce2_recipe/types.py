@@ -56,6 +56,14 @@ class Looks(NamedTuple):
             raise ParameterError(f"looks must be RANGExAZIMUTH such as 20x4, instead got '{text}'")
         return cls(range=int(match[1]), azimuth=int(match[2]))
 
+    @property
+    def pixel_m(self) -> int:
+        """Pixel on the map that a window resolves: 80 m for 20x4 looks, 40 m for 10x2, 20 m for 5x1.
+
+        Sentinel-1 pixels are about 4 m along the ground in range and 14 m in azimuth; this is HyP3's rule.
+        """
+        return max(self.range, 5 * self.azimuth) * 4
+
     def __str__(self) -> str:
         return f"{self.range}x{self.azimuth}"
 

@@ -43,7 +43,7 @@ def clear(ran: Ran, code: int, *words: str) -> None:
         ([SECONDARY], [REFERENCE], ["must be older than secondary", "swap"]),
         ([REFERENCE, NEXT_SECONDARY], [SECONDARY, NEXT_SECONDARY], ["2-minute window", NEXT_SECONDARY]),
         ([REFERENCE], [], ["secondary", "required"]),
-        ([REFERENCE], [SECONDARY, "--looks", "20x5"], ["looks must be one of 20x4, 10x2, 5x1", "'20x5'"]),
+        ([REFERENCE], [SECONDARY, "--looks", "20x50"], ["such as 20x4, 10x2, 5x1", "'20x50'"]),
         ([REFERENCE], [SECONDARY, "--filter-strength", "2"], ["filter_strength"]),
         ([REFERENCE], [SECONDARY, "--set", "lokks=20x4"], ["no parameter 'lokks'", "looks"]),
     ],

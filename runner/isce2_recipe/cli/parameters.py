@@ -167,8 +167,15 @@ class _Words(click.ParamType[str]):
         """What may be written here."""
         from click.shell_completion import CompletionItem
 
-        known = self._parameter.choices or (("true", "false") if "boolean" in self._parameter.types else ())
-        return [CompletionItem(str(value)) for value in known if str(value).startswith(incomplete)]
+        return [CompletionItem(word) for word in self._known() if word.startswith(incomplete)]
+
+    def _known(self) -> list[str]:
+        """All values there are, else examples of what has a usual value."""
+        parameter = self._parameter
+        if "boolean" in parameter.types:
+            return ["true", "false"]
+        known = parameter.choices or (parameter.schema.get("examples", ()) if parameter.has_default else ())
+        return [str(value) for value in known if not isinstance(value, list | dict)]
 
 
 def recipe_of(ctx: click.Context) -> Recipe:

@@ -26,6 +26,7 @@ MOST_PAIRS = 15
 _GIVEN = ("bucket", "bucket_prefix")
 """What HyP3 gives to every job by itself."""
 _RESERVED = "job_id"
+_LOOKS = "looks"
 _UPLOADS = "bucket"
 _LOGIN = ("EARTHDATA_USERNAME", "EARTHDATA_PASSWORD")
 _PUBLISH_LOGIN = ("PUBLISH_ACCESS_KEY_ID", "PUBLISH_SECRET_ACCESS_KEY")
@@ -119,6 +120,14 @@ def _check(recipe: Recipe, deployment: Deployment) -> None:
             f"recipe {recipe.name} cannot do without the secret {', '.join(secret)}, which HyP3 would show",
             hint="read it from the environment instead",
         )
+    looks = recipe.parameters.get(_LOOKS)
+    offered = _choices(looks) if looks else ()
+    if looks and looks.has_default and offered and looks.default not in offered:
+        raise InputError(
+            f"recipe {recipe.name}: HyP3 offers looks of {', '.join(map(str, offered))}, "
+            f"its default is {looks.default}",
+            hint="take one of these, or tell others by the parameter's own examples",
+        )
     if deployment.image != deployment.image.lower():
         raise UsageError(
             f"image '{deployment.image}' has capitals", hint="names of container images are lower-case"
@@ -149,6 +158,9 @@ def _offered(recipe: Recipe, deployment: Deployment) -> list[_Offered]:
 def _offer(parameter: Parameter, deployment: Deployment) -> _Offered:
     schema = api_schema(parameter.schema)
     name = parameter.name
+    if name == _LOOKS and _choices(parameter):
+        schema = {key: value for key, value in schema.items() if key != "pattern"}
+        schema["enum"] = list(_choices(parameter))
     if not parameter.required:
         schema.setdefault("default", None)
         schema |= {"nullable": True} if schema["default"] is None else {}
@@ -161,6 +173,12 @@ def _offer(parameter: Parameter, deployment: Deployment) -> _Offered:
         schema = _list_of_one(schema)
     schema.setdefault("maxItems", deployment.pairs)
     return _Offered(parameter, name, schema)
+
+
+def _choices(parameter: Parameter) -> tuple[Any, ...]:
+    """What a parameter can be; HyP3 sizes jobs by looks, so it offers the usual ones and no others."""
+    usual = parameter.schema.get("examples", ()) if parameter.name == _LOOKS else ()
+    return parameter.choices or (tuple(usual) if len(usual) > 1 else ())
 
 
 def _is_sentinel1(schema: Mapping[str, Any]) -> bool:
@@ -279,8 +297,8 @@ def _values(parameter: Parameter, pairs: int) -> list[Any]:
         return [[_another(str(example[0]), number) for number in range(pairs)]]
     if "boolean" in parameter.types:
         return [True, False]
-    if parameter.choices and not parameter.is_list:
-        return list(parameter.choices)
+    if _choices(parameter) and not parameter.is_list:
+        return list(_choices(parameter))
     return [parameter.default if parameter.has_default else example]
 
 

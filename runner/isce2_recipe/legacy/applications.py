@@ -15,6 +15,7 @@ from isce2_recipe.legacy.translation import Translation
 from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe import Recipe, load, resolve_parameters
 from isce2_recipe.recipe.isce2_xml import facts, read_properties
+from isce2_recipe.recipe.parameters import normalise
 
 Place = tuple[str, str]  # component ("" for the application itself) and property, both folded
 Entries = dict[Place, str]
@@ -215,12 +216,9 @@ def _looks(recipe: Recipe, entries: Entries, known: Entries, notes: list[str]) -
     if "None" in asked:
         return {}
     text = "x".join(asked)
-    choices = recipe.parameters["looks"].choices
-    if choices and text not in choices:
-        default = recipe.parameters["looks"].default
-        notes.append(
-            f"looks {text} in range x azimuth are not among {', '.join(map(str, choices))}: {default} it is"
-        )
+    parameter = recipe.parameters["looks"]
+    for violation in normalise(text, parameter.schema)[1]:
+        notes.append(f"looks {violation.message}: {parameter.default} it is")
         return {}
     return {"looks": text}
 

@@ -14,7 +14,6 @@ from isce2_recipe.products.archive import write_zip
 from isce2_recipe.products.facts import SENTINEL1, Facts, Processing, tags
 from isce2_recipe.products.grid_choice import COMMON, GridChoice, map_grid
 from isce2_recipe.products.layers import LAYERS, LayerSources, layer_sources, write_layers
-from isce2_recipe.products.names import pixel_size_m
 from isce2_recipe.products.radar import radar_window, write_radar_layers
 from isce2_recipe.products.side_files import write_side_files
 from isce2_recipe.sar.annotation import BurstGeometry
@@ -169,7 +168,7 @@ def assemble(
     directory.mkdir()
     prefix = directory / name
     processing = wanted.facts.processing
-    grid = map_grid(wanted.grid, pixel_size_m(processing.looks), sources.unwrapped.bounds, wanted.bursts)
+    grid = map_grid(wanted.grid, processing.looks.pixel_m, sources.unwrapped.bounds, wanted.bursts)
     layers = write_layers(
         sources,
         grid,
@@ -185,6 +184,7 @@ def assemble(
         "bursts": wanted.counted,
         "projection": grid.title,
         "layers": {layer.name: layer.store for layer in LAYERS},
+        "sublooks": prefix.with_name(f"{name}_sublooks_rdr.tif").is_file(),
     }
     write_side_files(prefix, grid, wanted.facts, readme=wanted.readme, shown=shown, more=more)
     progress(0.9, "archive")

@@ -14,15 +14,9 @@ _SWATHS = (1, 2, 3)
 _MULTI_BURST = re.compile(
     r"S1_(\d{3}_\d{6}s1n\d\d-\d{6}s2n\d\d-\d{6}s3n\d\d)_IW_\d{8}_\d{8}_[VH]{2}_(INT\d+)_"
 )
+# MintPy reads two digits; 99 stands for all pixels of 100 m and more.
+_MOST_METRES = 99
 _IDENTIFIER = re.compile(r"_[0-9A-F]{4}$")
-
-
-def pixel_size_m(looks: Looks) -> int:
-    """Pixel size on the map: 80 m for 20x4 looks, 40 m for 10x2, 20 m for 5x1.
-
-    Sentinel-1 pixels are about 4 m along the ground in range and 14 m in azimuth; this is HyP3's rule.
-    """
-    return max(looks.range, 5 * looks.azimuth) * 4
 
 
 def identifier(inputs: Mapping[str, Any]) -> str:
@@ -142,10 +136,11 @@ def published_folder(name: str) -> str:
 
 
 def _pair(reference: Sequence[BurstName], secondary: Sequence[BurstName], looks: Looks, id4: str) -> str:
-    """Dates, polarization, pixel and ID, which end every name."""
+    """Dates, polarization, pixel (99 m where it is larger) and ID, which end every name."""
     first = min(name.start for name in reference)
     last = max(name.start for name in secondary)
-    return f"{first:%Y%m%d}_{last:%Y%m%d}_{reference[0].polarization}_INT{pixel_size_m(looks)}_{id4}"
+    metres = min(looks.pixel_m, _MOST_METRES)
+    return f"{first:%Y%m%d}_{last:%Y%m%d}_{reference[0].polarization}_INT{metres}_{id4}"
 
 
 def _swath_token(bursts: Sequence[BurstName], swath: int) -> str:

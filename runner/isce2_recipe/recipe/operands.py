@@ -18,7 +18,9 @@ _FAMILIES: dict[Any, str] = {
 _NUMBER = frozenset(("a number",))
 _TEXT = frozenset(("text",))
 _WANTED: dict[str, frozenset[str]] = {
-    **dict.fromkeys(("range_looks", "azimuth_looks", "burst_date", "burst_polarization"), _TEXT),
+    **dict.fromkeys(
+        ("range_looks", "azimuth_looks", "pixel_size", "burst_date", "burst_polarization"), _TEXT
+    ),
     **dict.fromkeys(("basename", "stem"), _TEXT | {"a file"}),
     **dict.fromkeys(("abs", "round"), _NUMBER),
     **dict.fromkeys(("length", "count"), _TEXT | {"a list", "a mapping"}),

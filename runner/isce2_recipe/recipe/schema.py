@@ -169,7 +169,10 @@ def _type_words(schema: Schema) -> str:
 def _with_example(schema: Schema) -> str:
     words = f"a {schema['title']}" if schema["title"][0] not in "aeiouA{" else f"an {schema['title']}"
     examples = schema.get("examples")
-    return f"{words} such as {examples[0]}" if examples else words
+    if not examples:
+        return words
+    shown = examples if isinstance(examples[0], str) else examples[:1]
+    return f"{words} such as {', '.join(map(str, shown[:3]))}"
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -233,6 +233,10 @@ BUCKET = "bucket: {type: string, default: a, description: Any.}\n"
     [
         ("margin: {type: number, default: 0, description: Any.}", "no parameter 'bucket'"),
         (BUCKET + "  job_id: {default: 1, description: Any.}", "job_id"),
+        (
+            BUCKET + '  looks: {type: string, default: 12x3, examples: [20x4, 10x2], description: Any.}',
+            "HyP3 offers looks of 20x4, 10x2, its default is 12x3",
+        ),
         (BUCKET + "  key: {type: string, secret: true, description: Any.}\nrequired: [key]", "secret key"),
     ],
 )  # fmt: skip

@@ -71,6 +71,7 @@ def test_burst_lines(words: list[str], expected: dict[str, object]) -> None:
         (["--polarization", "vv"], {}),
         (["--range-looks", "10", "--azimuth-looks", "2"], {"looks": "10x2"}),
         (["--azimuth-looks", "4", "--range-looks", "20"], {}),
+        (["--azimuth-looks", "3", "--range-looks", "12"], {"looks": "12x3"}),
     ],
 )
 def test_lines_of_releases_before_0_4_name_bursts_by_their_place(

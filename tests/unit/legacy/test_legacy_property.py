@@ -117,6 +117,8 @@ TWO_LOOKS = st.sampled_from(
         (["--range-looks", "10", "--azimuth-looks", "2"], {"looks": "10x2"}),
         (["--azimuth-looks=1", "--range-looks=5"], {"looks": "5x1"}),
         (["--azimuth-looks", "4"], {"looks": "20x4"}),
+        (["--azimuth-looks", "7"], {"looks": "20x7"}),
+        (["--range-looks=100", "--azimuth-looks", "40"], {"looks": "100x40"}),
         (["--range-looks", "20", "--azimuth-looks", "None"], {"looks": "20x4"}),
     ]
 )

@@ -96,8 +96,8 @@ def test_topsapp(tmp_path: Path) -> None:
         ),
         (
             '"Range Looks">10',
-            '"Range Looks">7',
-            "looks 7x2 in range x azimuth are not among 20x4, 10x2, 5x1: 20x4 it is",
+            '"Range Looks">101',
+            "such as 20x4, 10x2, 5x1, instead got '101x2': 20x4 it is",
         ),
         (
             '"do ESD">False',
@@ -107,7 +107,7 @@ def test_topsapp(tmp_path: Path) -> None:
     ],
 )
 def test_what_the_recipe_does_otherwise_is_told(tmp_path: Path, old: str, new: str, note: str) -> None:
-    assert note in translate_xml(write(tmp_path, TOPS.replace(old, new))).notes
+    assert any(told.endswith(note) for told in translate_xml(write(tmp_path, TOPS.replace(old, new))).notes)
 
 
 def test_stripmapapp_in_the_words_of_older_releases(tmp_path: Path) -> None:

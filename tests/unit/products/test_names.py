@@ -14,7 +14,6 @@ from isce2_recipe.products.names import (
     legacy_merged_name,
     legacy_slc_name,
     multi_burst_name,
-    pixel_size_m,
 )
 from isce2_recipe.types import Bounds, BurstName, Looks
 
@@ -66,11 +65,23 @@ def test_a_pass_over_midnight_names_its_outermost_dates():
     assert "_20200604_20200617_HH_" in made
 
 
+@given(looks=st.builds(Looks, st.integers(1, 100), st.integers(1, 40)))
+def test_mintpy_reads_names_of_all_looks(looks):
+    made = name(
+        bursts("S1_136231_IW2_20200604T022312_VV_7C85-BURST"),
+        bursts("S1_136231_IW2_20200616T022313_VV_5D11-BURST"),
+        str(looks),
+    )
+    assert re.fullmatch(SINGLE, made)
+    assert f"_INT{min(looks.pixel_m, 99)}_" in made
+
+
 @pytest.mark.parametrize(
-    ("looks", "size"), [("20x4", 80), ("10x2", 40), ("5x1", 20), ("5x4", 80), ("40x2", 160)]
+    ("looks", "size"),
+    [("20x4", 80), ("10x2", 40), ("5x1", 20), ("5x4", 80), ("40x2", 160), ("12x3", 60), ("1x1", 20)],
 )
 def test_pixel_size(looks, size):
-    assert pixel_size_m(Looks.parse(looks)) == size
+    assert Looks.parse(looks).pixel_m == size
 
 
 @given(st.dictionaries(st.text(), st.one_of(st.text(), st.booleans(), st.integers(), st.lists(st.text()))))

@@ -102,10 +102,17 @@ def test_text_is_read_as_the_type_asks(name: str, text: Any, value: Any) -> None
     assert resolve(**{name: text})[name] == value
 
 
+LOOKS = "a range x azimuth window of looks (at most 100x40)"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("looks", "20x5", "looks must be one of 20x4, 10x2, 5x1, instead got '20x5'"),
+        (
+            "looks",
+            "20x41",
+            f"looks must be {LOOKS} such as 20x4, 10x2, 5x1, instead got '20x41'",
+        ),
         ("flag", "maybe", "flag must be true or false, instead got 'maybe'"),
         ("count", "3.5", "count must be a whole number, instead got '3.5'"),
         ("posting", "0.5", "posting must be at least 1 m, instead got 0.5"),
@@ -118,7 +125,7 @@ def test_text_is_read_as_the_type_asks(name: str, text: Any, value: Any) -> None
         (
             "looks",
             ["10x2", "5x1"],
-            'looks must be a range x azimuth looks such as 20x4, instead got ["10x2", "5x1"]',
+            f'looks must be {LOOKS} such as 20x4, 10x2, 5x1, instead got ["10x2", "5x1"]',
         ),
         ("lokos", "10x2", "recipe demo has no parameter 'lokos'"),
         ("count", None, "count must be a whole number, instead got null"),
@@ -136,7 +143,7 @@ def test_what_may_be_left_out_may_be_null() -> None:
 
 def test_all_problems_come_together_with_hints() -> None:
     with pytest.raises(ParameterError) as caught:
-        resolve_parameters(recipe(), {"looks": "20x5", "flga": True, "count": "x"})
+        resolve_parameters(recipe(), {"looks": "20by5", "flga": True, "count": "x"})
     text = str(caught.value)
     assert len(caught.value.problems) == 4
     assert "parameter reference is required" in text

@@ -69,7 +69,7 @@ def constant_condition(subject: Subject) -> Iterator[Finding]:
 
     Either it reads nothing, or it compares with a value that is not among the choices, or of another type.
 
-        when: "{{ looks == '20x5' }}"     # looks is one of 20x4, 10x2, 5x1
+        when: "{{ polarization == 'XX' }}"     # it is one of VV, VH, HH, HV
     """
     for step in subject.steps:
         path = (*step.path, "when")
