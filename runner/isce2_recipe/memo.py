@@ -1,4 +1,4 @@
-"""What a run that found everything up to date looked at, so that the next one can tell in a blink.
+"""What a command that need not be done again looked at, so that the next one can tell in a blink.
 
 Light on purpose: the command line asks here before it imports anything. Nothing is taken on trust that the
 full look at a run would not take on trust as well: within one start of the machine, a file is untouched while
@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,43 @@ Signature = list[int] | None
 
 THERE: list[int] = []
 """The signature of something that may change as long as it is there."""
+
+RACY_NS = 20_000_000
+"""A file changed within this time of being looked at may change again within one tick of the file system's
+clock."""
+
+
+class CannotTellError(Exception):
+    """The file system cannot tell whether something is still what the command saw; never seen outside."""
+
+
+def steady(path: str | Path) -> tuple[str, Signature]:
+    """The absolute path and signature of what nobody touched since this process began, which saw it so.
+
+    Raises
+    ------
+    CannotTellError
+        If it is not there, or was touched since.
+    """
+    found = signature(str(path))
+    if found is None or max(found[1:3]) > BEGAN_NS - RACY_NS:
+        raise CannotTellError
+    return str(Path(path).absolute()), found
+
+
+def code(packages: Iterable[str]) -> Iterator[str]:
+    """Files of all that was imported from some packages, and the folders of installed packages.
+
+    The folders change with whatever is installed, replaced or removed.
+    """
+    wanted = frozenset(packages)
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and name.partition(".")[0] in wanted:
+            yield file
+    for folder in dict.fromkeys(sys.path):
+        if Path(folder).name in ("site-packages", "dist-packages") and Path(folder).is_dir():
+            yield folder
 
 
 def question(words: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -89,6 +126,39 @@ def recall(words: Sequence[str], environment: Mapping[str, str]) -> list[str] | 
             said: list[str] = memo["said"]
             return said
     return None
+
+
+_LINTED = "linted"
+_MOST_LINTED = 200
+"""Commands whose findings are kept; those asked last stay."""
+
+
+def _linted(asked: str) -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("isce2-recipe") / _LINTED / f"{asked}.json"
+
+
+def recall_findings(words: Sequence[str], environment: Mapping[str, str]) -> tuple[str, int] | None:
+    """What linting would print and its exit code, where all is as it was; None where that cannot be told."""
+    try:
+        memo = json.loads(_linted(question(words, environment)).read_bytes())
+        return (memo["said"], memo["code"]) if _untouched(memo["watched"]) else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def write_findings(asked: str, watched: Mapping[str, Signature], said: str, code: int) -> None:
+    """Remember what linting looked at and found."""
+    path = _linted(asked)
+    with suppress(OSError):  # it only saves time
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.{os.getpid()}")
+        partial.write_text(json.dumps({"said": said, "code": code, "watched": watched}), encoding="utf-8")
+        partial.replace(path)
+        kept = sorted(path.parent.iterdir(), key=lambda one: one.stat().st_mtime_ns)
+        for old in kept[:-_MOST_LINTED]:
+            old.unlink(missing_ok=True)
 
 
 def _record(folder: Path, memo: dict[str, Any]) -> bool:

@@ -112,3 +112,13 @@ def write_recipe(folder: Path, text: str = DIAMOND, name: str | None = None) -> 
     path = folder / f"{stem}.yml"
     path.write_text(text)
     return path
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Change a file so that neither its size nor its time of modification tells."""
+    before = path.stat()
+    text = path.read_text()
+    assert old in text
+    assert len(old) == len(new)
+    path.write_text(text.replace(old, new))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))

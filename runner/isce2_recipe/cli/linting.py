@@ -20,14 +20,17 @@ import click
     metavar="FILE",
     help="Known findings, not reported; written where it is missing.",
 )
+@click.option("--cache/--no-cache", default=True, help="Whether to answer from memory while nothing changes.")
 @click.option("--stdin-filename", metavar="NAME", help="What standard input (-) is called.")
 @click.option("--explain", metavar="RULE", help="Explain a rule.")
-def lint_command(profile: str | None, **options: Any) -> int:
+def lint_command(profile: str | None, cache: bool, **options: Any) -> int:
     """Check recipes: grammar, names, types, templates, safety, and what makes sense for radar data."""
+    from isce2_recipe.cli import asked
     from isce2_recipe.lint import command
     from isce2_recipe.lint.rule import DEFAULT_PROFILE
 
-    text, code = command.main(profile=profile or DEFAULT_PROFILE, **options)
+    words = asked if cache else ()
+    text, code = command.main(profile=profile or DEFAULT_PROFILE, words=words, **options)
     if text:
         click.echo(text.rstrip("\n"), err=code == 2)
     return code

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.memo import RACY_NS
 from isce2_recipe.paths import STATE_FOLDER
 
 _BLOCK = 1 << 20  # bytes read at a time
 _DIGEST_SIZE = 20  # bytes of BLAKE2b
-# A file changed within this time of being hashed may change again within one tick of the file system's clock.
-RACY_NS = 20_000_000
 FOLDER = "folder"
 
 

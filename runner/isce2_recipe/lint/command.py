@@ -13,8 +13,10 @@ from isce2_recipe.errors import EXIT_INPUT, EXIT_OK, EXIT_USAGE, InputError, Usa
 from isce2_recipe.lint.catalogue import explain as explain_rule
 from isce2_recipe.lint.formats import FORMATS
 from isce2_recipe.lint.linting import STDIN, Linter, Options, Report, collect, lint_files
+from isce2_recipe.lint.memory import remember
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile
 from isce2_recipe.problems import Problem
+from isce2_recipe.recipe.looked import seen
 from isce2_recipe.recipe.schema import did_you_mean
 
 
@@ -28,6 +30,7 @@ def main(
     baseline: str | None = None,
     stdin_filename: str | None = None,
     explain: str | None = None,
+    words: Sequence[str] = (),
 ) -> tuple[str, int]:
     """The text to print and the exit code: 0 clean, 1 findings, 2 no sense or no file.
 
@@ -49,12 +52,15 @@ def main(
         The name that standard input goes by.
     explain : str, optional
         Id of a rule to explain, or ``all`` for the page of all rules; nothing is linted then.
+    words : sequence of str
+        The command line of which all of this was read; where given, what comes of it is remembered, and
+        `isce2_recipe.memo.recall_findings` knows it while nothing changes.
     """
     try:
         if explain is not None:
             return _explained(explain), EXIT_OK
         options = Options(cast(Profile, profile), _words(select), _words(ignore))
-        return _lint(paths, format, options, fix, baseline, stdin_filename)
+        return _lint(paths, format, options, fix, baseline, stdin_filename, words)
     except (UsageError, InputError) as exc:
         return f"error: {exc}", EXIT_USAGE
 
@@ -78,12 +84,14 @@ def _lint(
     fix: bool,
     baseline: str | None,
     stdin_filename: str | None,
+    words: Sequence[str],
 ) -> tuple[str, int]:
     if form not in FORMATS:
         raise UsageError(f"there is no format '{form}'", hint=did_you_mean(form, list(FORMATS)))
     if not paths:
         raise UsageError("nothing to lint", hint="name recipes, folders of recipes, or - for standard input")
-    linter = Linter(load_registry(), options.active)
+    registry = load_registry()
+    linter = Linter(registry, options.active)
     reports = _reports(paths, linter, fix, stdin_filename)
     problems = [problem for report in reports for problem in report.problems]
     texts = {report.file: report.text for report in reports}
@@ -94,7 +102,13 @@ def _lint(
         return f"{baseline} written with {count} findings", EXIT_OK
     if baseline is not None:
         problems = _without_known(Path(baseline), problems, options)
-    return FORMATS[form](problems, texts), EXIT_INPUT if problems else EXIT_OK
+    text, code = FORMATS[form](problems, texts), EXIT_INPUT if problems else EXIT_OK
+    if words and not (fix or baseline is not None or STDIN in paths):
+        looked = dict(seen())
+        for report in reports:
+            looked |= report.looked
+        remember(words, registry, looked, text, code)
+    return text, code
 
 
 def _without_known(baseline: Path, problems: list[Problem], options: Options) -> list[Problem]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.lint.catalogue import RULES, chosen
 from isce2_recipe.lint.ignoring import apply_ignores
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Edit, Finding, Profile, Rule, Subject
+from isce2_recipe.memo import Signature
 from isce2_recipe.problems import Mark, Problem
 from isce2_recipe.recipe.checking import check_reading, check_scope
 from isce2_recipe.recipe.document import Document
 from isce2_recipe.recipe.loading import SUFFIXES, Reader, Reading, find_part
+from isce2_recipe.recipe.looked import look, seen
 
 STDIN = "-"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -57,6 +61,8 @@ class Report(NamedTuple):
         How to put right those that can be.
     parts : tuple of str
         Files of the parts it uses.
+    looked : mapping
+        What was looked at for it and its like, as it was then.
     """
 
     file: str
@@ -64,6 +70,7 @@ class Report(NamedTuple):
     problems: tuple[Problem, ...]
     edits: tuple[Edit, ...] = ()
     parts: tuple[str, ...] = ()
+    looked: Mapping[str, Signature] = MappingProxyType({})
 
 
 class Linter:
@@ -112,7 +119,8 @@ class Linter:
 
     def lint_file(self, file: str) -> Report:
         """The problems of one file."""
-        return self.lint_bytes(read_bytes(Path(file)), file)
+        report = self.lint_bytes(read_bytes(Path(file)), file)
+        return report._replace(looked=dict(seen()))
 
     def _found(self, reading: Reading) -> list[tuple[Problem, tuple[Edit, ...]]]:
         found = [(problem, _rename(problem)) for problem in reading.problems]
@@ -159,7 +167,7 @@ def collect(paths: Iterable[str]) -> list[str]:
     for text in paths:
         path = Path(text)
         if path.is_dir():
-            files = sorted(one for suffix in SUFFIXES for one in path.rglob(f"*{suffix}"))
+            files = sorted(_yaml_files(path))
             recipes = [str(one) for one in files if _is_recipe(one)]
             if not recipes:
                 raise UsageError(f"there are no recipes in '{text}'", hint="a recipe begins with: recipe: 1")
@@ -171,6 +179,12 @@ def collect(paths: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _yaml_files(folder: Path) -> Iterator[Path]:
+    for place, _, names in os.walk(folder):
+        look(place)
+        yield from (Path(place) / name for name in names if name.endswith(SUFFIXES))
+
+
 def _is_recipe(path: Path) -> bool:
     hidden = any(part.startswith(".") and part not in (".", "..") for part in path.parts)
     lines = [] if hidden else read_bytes(path).removeprefix(_BYTE_ORDER_MARK).splitlines()
@@ -180,7 +194,7 @@ def _is_recipe(path: Path) -> bool:
 def read_bytes(path: Path) -> bytes:
     """What is in a file."""
     try:
-        return path.read_bytes()
+        return look(path).read_bytes()
     except OSError as exc:
         raise InputError(f"cannot read '{path}': {exc.strerror}") from None
 

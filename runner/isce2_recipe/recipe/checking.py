@@ -205,9 +205,12 @@ _SETTINGS: dict[tuple[str, ...], Any] = {
 def _check_settings(scope: Scope, step: Step) -> Iterator[Problem]:
     """Expressions of settings: what they give is of a type the setting may have."""
     document = scope.recipe.document
+    written = document.data["steps"][step.index]
     for keys, expected in _SETTINGS.items():
+        if keys[0] not in written:
+            continue
         path = (*step.path, *keys)
-        value = loading.at(document.data, path) if path in document.nodes else None
+        value = loading.at(document.data, path)
         actual = scope.safe_type(value) if isinstance(value, str) and has_expression(value) else Any
         if not kinds.accepts(expected, actual):
             message = (
@@ -271,9 +274,7 @@ def _check_part(scope: Scope, step: Step, part: Recipe) -> Iterator[Problem]:
                 path = (*step.path, "with", name, *violation.path)
                 yield document.problem(path, "IR023", f"{name} {violation.message}", hint=violation.hint)
         else:
-            yield from _check_input(
-                scope, step, name, value, Scope(part, scope.actions).parameter_types[name]
-            )
+            yield from _check_input(scope, step, name, value, scope.part(part).parameter_types[name])
 
 
 def _is_literal(value: Any) -> bool:

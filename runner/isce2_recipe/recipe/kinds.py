@@ -9,8 +9,9 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from jinja2 import nodes
 
@@ -25,8 +26,24 @@ _WORDS: dict[Any, str] = {
     NONE: "null", dict: "a mapping", list: "a list",
 }  # fmt: skip
 
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
 TypeOf = Callable[[tuple[str, ...]], Any]
 """From a name with its fields to its type; Any where that is not known."""
+
+
+def _remembered(function: FunctionT) -> FunctionT:
+    """The function with its results kept, but for types whose metadata cannot be looked up."""
+    kept = lru_cache(maxsize=4096)(function)
+
+    @wraps(function)
+    def recall(*types: Any) -> Any:
+        try:
+            return kept(*types)
+        except TypeError:
+            return function(*types)
+
+    return cast(FunctionT, recall)
 
 
 def of_schema(schema: Mapping[str, Any]) -> Any:
@@ -51,6 +68,7 @@ def union(members: list[Any]) -> Any:
     return Any if Any in members else Union[tuple(members)]  # noqa: UP007
 
 
+@_remembered
 def members(annotation: Any) -> tuple[Any, ...]:
     """The alternatives of a type, None among them as its class; ``Annotated`` is taken off."""
     origin = get_origin(annotation)
@@ -67,6 +85,7 @@ def without_none(annotation: Any) -> Any:
     return union(kept) if kept else NONE
 
 
+@_remembered
 def accepts(expected: Any, actual: Any) -> bool:
     """Whether every value of type ``actual`` may stand where ``expected`` is wanted, as far as is known."""
     wanted = members(expected)

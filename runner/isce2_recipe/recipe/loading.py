@@ -13,6 +13,7 @@ from isce2_recipe.paths import data_folder
 from isce2_recipe.problems import Problem, render
 from isce2_recipe.recipe import schema as json_schema
 from isce2_recipe.recipe.document import Document, parse
+from isce2_recipe.recipe.looked import look
 from isce2_recipe.recipe.model import Parameter, Recipe, Retry, Step
 from isce2_recipe.recipe.repair import Repaired, repair
 
@@ -99,7 +100,7 @@ def read(path: Path) -> Reading:
 
 def _read_file(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return look(path).read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise InputError(f"'{path}' is not a text in UTF-8") from None
     except OSError as exc:
@@ -194,7 +195,7 @@ def find_part(uses: str, file: str) -> Path | None:
     folders = [beside, data_folder("recipes")]
     if beside.name == "parts":
         folders.insert(1, beside.parent)
-    return next((folder / uses for folder in folders if (folder / uses).is_file()), None)
+    return next((folder / uses for folder in folders if look(folder / uses).is_file()), None)
 
 
 def _part_hint(path: Path | None) -> str:

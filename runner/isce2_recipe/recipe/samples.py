@@ -86,7 +86,7 @@ def inside(scope: Scope, step: Step, part: Recipe, samples: Samples) -> tuple[Sc
         if name in part.parameters and is_known(value, samples.known):
             with suppress(ExpressionError):
                 given[name] = normalise(evaluate(value, samples.names), part.parameters[name].schema)[0]
-    inner = Scope(part, scope.actions)
+    inner = scope.part(part)
     return inner, namespace(inner, given, unknown=step.with_.keys())
 
 

@@ -63,6 +63,7 @@ class Scope:
         self.recipe = recipe
         self.actions = actions
         self._outputs: dict[str, Mapping[str, Any] | None] = {}
+        self._parts: dict[int, Scope] = {}
 
     @cached_property
     def _steps(self) -> dict[str, Step]:
@@ -72,6 +73,13 @@ class Scope:
     def step(self, name: str) -> Step | None:
         """The step of that id."""
         return self._steps.get(name)
+
+    def part(self, recipe: Recipe) -> Scope:
+        """A part that one of the steps uses, with what its names mean."""
+        # By identity: to compare recipes is to compare all that is in them.
+        if id(recipe) not in self._parts:
+            self._parts[id(recipe)] = Scope(recipe, self.actions)
+        return self._parts[id(recipe)]
 
     @cached_property
     def places(self) -> list[Place]:
@@ -138,7 +146,7 @@ class Scope:
 
     def _find_outputs(self, step: Step) -> Mapping[str, Any] | None:
         if step.part is not None:
-            inner = Scope(step.part, self.actions)
+            inner = self.part(step.part)
             return {name: inner.safe_type(value) for name, value in step.part.outputs.items()}
         action: ActionLike | None = self.actions.get(step.uses)
         return None if action is None else action.outputs

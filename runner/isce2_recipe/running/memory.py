@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe import engines, memo
-from isce2_recipe.journal.files import FOLDER, RACY_NS, Entry
-from isce2_recipe.memo import Signature
+from isce2_recipe.journal.files import FOLDER, Entry
+from isce2_recipe.memo import CannotTellError, Signature, steady
 from isce2_recipe.paths import JOURNAL, RESOLVED_RECIPE, RUN_RECORD, data_folder
 from isce2_recipe.plan.folders import SharedFolder
 from isce2_recipe.plan.project import Project
@@ -21,10 +20,6 @@ _STEADY_SOURCES = ("asf", "simulated")
 """Sources whose fingerprint depends on their name and this package only."""
 
 _Watched = Iterator[tuple[str, Signature]]
-
-
-class _CannotTell(Exception):  # noqa: N818 - never seen outside
-    """The file system cannot tell whether something is still what the run saw."""
 
 
 def remember(
@@ -50,7 +45,7 @@ def remember(
         Files named on the command line.
     """
     statuses = {name: str(facts["status"]) for name, facts in steps.items()}
-    with suppress(_CannotTell):
+    with suppress(CannotTellError):
         watched = dict(_all_watched(project, statuses, files))
         asked = memo.question(words, os.environ)
         memo.write(project.workdir, asked, watched, said, ran="done" in statuses.values())
@@ -58,10 +53,10 @@ def remember(
 
 def _all_watched(project: Project, statuses: dict[str, str], files: tuple[str, ...]) -> _Watched:
     if project.secrets:  # they may be part of a file's name
-        raise _CannotTell
+        raise CannotTellError
     yield from _doors(project)
     yield from _recipe(project)
-    yield from map(_steady, [*files, *_modules(project), *_packages()])
+    yield from map(steady, [*files, *memo.code(_makers(project))])
     yield from project.looked_at.items()
     made = dict(_made(project, statuses))
     yield from _outputs(project, made)
@@ -70,21 +65,13 @@ def _all_watched(project: Project, statuses: dict[str, str], files: tuple[str, .
     yield from ((f"{project.workdir}/{name}", memo.THERE) for name in (RUN_RECORD, RESOLVED_RECIPE))
 
 
-def _steady(path: str | Path) -> tuple[str, Signature]:
-    """Something that nobody touched since the run began, which therefore saw it as it is now."""
-    found = memo.signature(str(path))
-    if found is None or max(found[1:3]) > memo.BEGAN_NS - RACY_NS:
-        raise _CannotTell
-    return str(Path(path).absolute()), found
-
-
 def _recipe(project: Project) -> _Watched:
     """The recipe with its parts and schemas, and where others would be found before them."""
     for file, text in project.recipe.texts().items():
-        yield _steady(file)
+        yield steady(file)
         if Path(file).read_text(encoding="utf-8") != text:  # clocks of servers may be wrong
-            raise _CannotTell
-    yield from map(_steady, data_folder("schemas").rglob("*.json"))
+            raise CannotTellError
+    yield from map(steady, data_folder("schemas").rglob("*.json"))
     shadows = {project.base / project.recipe.path.stem, *_shadows(project.recipe)}
     yield from ((str(path), memo.signature(str(path))) for path in shadows)
 
@@ -97,35 +84,24 @@ def _shadows(recipe: Recipe) -> Iterator[Path]:
             yield from _shadows(step.part)
 
 
-def _modules(project: Project) -> Iterator[str]:
-    """Files of the code that decides: this package, and those of actions, source and engine."""
+def _makers(project: Project) -> set[str]:
+    """Packages of the code that decides: this one, and those of actions, source and engine."""
     makers = [action.function for action in project.actions.values()]
     makers += [
         type(door) for door in (project.__dict__.get("source"), project.__dict__.get("engine")) if door
     ]
-    packages = {__name__.partition(".")[0], *(maker.__module__.partition(".")[0] for maker in makers)}
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file and name.partition(".")[0] in packages:
-            yield file
-
-
-def _packages() -> Iterator[str]:
-    """Folders of installed packages: they change with whatever is installed, replaced or removed."""
-    for folder in dict.fromkeys(sys.path):
-        if Path(folder).name in ("site-packages", "dist-packages") and Path(folder).is_dir():
-            yield folder
+    return {__name__.partition(".")[0], *(maker.__module__.partition(".")[0] for maker in makers)}
 
 
 def _doors(project: Project) -> _Watched:
     """Whether source and engine, as far as they are used, are what they were."""
     if "source" in project.__dict__ and project.source_text.partition(":")[0] not in _STEADY_SOURCES:
-        raise _CannotTell
+        raise CannotTellError
     if "engine" not in project.__dict__:
         return
     places = engines.places(project.engine_text, os.environ)
     if places is None:
-        raise _CannotTell
+        raise CannotTellError
     yield from ((str(path), memo.signature(str(path))) for path in places)
 
 
@@ -142,7 +118,7 @@ def _known(project: Project, path: str) -> Signature:
     """What the file system said of a file when its content was last looked at."""
     entry = project.prints.known().get(path)
     if entry is None or not entry.stat[3]:
-        raise _CannotTell
+        raise CannotTellError
     return list(entry.stat)
 
 
@@ -173,4 +149,4 @@ def _outputs(project: Project, made: dict[str, Entry]) -> _Watched:
 def _folder(path: str, entry: Entry) -> Signature:
     """A step's folder, in which there is what the step put there and nothing else."""
     found = memo.signature(path)
-    return found if found == list(entry.stat) else _steady(path)[1]
+    return found if found == list(entry.stat) else steady(path)[1]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.runs import QUICK, call, command, environment, statuses
+from support.runs import QUICK, call, command, edit, environment, statuses
 
 RECIPE = """\
 recipe: 1
@@ -133,16 +133,6 @@ def place(tmp_path: Path) -> Place:
     made = Place(tmp_path)
     time.sleep(0.05)  # what is newer than a run's beginning is not remembered
     return made
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    """Change a file so that neither its size nor its time of modification tells."""
-    before = path.stat()
-    text = path.read_text()
-    assert old in text
-    assert len(old) == len(new)
-    path.write_text(text.replace(old, new))
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def replace(path: Path, old: str, new: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from isce2_recipe.lint.rule import Edit, Finding, Rule, Subject, reported, rule
 from isce2_recipe.problems import Mark
 from isce2_recipe.recipe.loading import GRAMMAR
+from isce2_recipe.recipe.looked import look
 from isce2_recipe.recipe.schema import load_schema
 
 NAMES = reported(
@@ -154,7 +155,7 @@ def outdated_page(subject: Subject) -> Iterator[Finding]:
         return
     folder = Path(subject.document.file).parent.parent
     page = folder / "docs" / "recipes" / f"{subject.recipe.name}.md"
-    if not page.is_file():
+    if not look(page).is_file():
         return
     text = page.read_text(encoding="utf-8", errors="replace")
     for parameter in subject.recipe.parameters.values():

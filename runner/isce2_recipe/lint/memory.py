@@ -1,0 +1,61 @@
+"""Remembers what was found, so that the same command is answered at once while nothing changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from isce2_recipe import memo
+from isce2_recipe.actions.registry import Registry
+from isce2_recipe.memo import CannotTellError, Signature, signature, steady
+from isce2_recipe.paths import data_folder
+
+_MOST = 5000
+"""Files and folders to watch; to look at more of them takes longer than to lint."""
+
+
+def remember(
+    words: Sequence[str],
+    registry: Registry,
+    looked: Mapping[str, Signature],
+    said: str,
+    code: int,
+) -> None:
+    """Let the next command with the same words be answered at once, if that can be done safely.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The command line.
+    registry : Registry
+        The actions known.
+    looked : mapping
+        Every path that was looked at, as it was then.
+    said : str
+        What the command printed.
+    code : int
+        Its exit code.
+    """
+    with suppress(CannotTellError):
+        watched = dict(_watched(registry, looked))
+        if len(watched) <= _MOST:
+            memo.write_findings(memo.question(words, os.environ), watched, said, code)
+
+
+def _watched(registry: Registry, looked: Mapping[str, Signature]) -> Iterator[tuple[str, Signature]]:
+    yield from map(steady, memo.code(_makers(registry)))
+    yield from map(steady, data_folder("schemas").rglob("*.json"))
+    for path, found in looked.items():
+        if found is None and signature(path) is None:
+            yield str(Path(path).absolute()), None
+        elif steady(path)[1] == found:
+            yield steady(path)
+        else:
+            raise CannotTellError
+
+
+def _makers(registry: Registry) -> Iterable[str]:
+    """Packages of the code that decides: this one, and those of actions."""
+    return {module.partition(".")[0] for module in (__name__, *registry.installed.values())}
