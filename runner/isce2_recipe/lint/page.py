@@ -18,9 +18,9 @@ _HEAD = """\
 * `--baseline FILE` writes today's findings where the file does not exist, and reports only new ones after.
 * `--format text|github|sarif|json`; exit code 0 for no findings, 1 for findings, 2 for a call without sense,
   a folder without recipes, or a file that cannot be read.
-* While nothing that was looked at has changed, the same command is answered from memory: recipes, parts, templates and
-  the places where others would be found before them, pages, folders, this package, plug-ins and installed packages
-  are watched, by size, times and inode. `--no-cache` looks again.
+* While nothing that was looked at has changed, the same command is answered from memory: recipes, parts,
+  templates and the places where others would be found before them, pages, folders, this package, plug-ins and
+  installed packages are watched, by size, times and inode. `--no-cache` looks again.
 * `plan` and `run` refuse a recipe that breaks IR001 to IR010, IR020 to IR023, IR026 or IR030.
 
 In CI, with [pre-commit](https://pre-commit.com) or as a GitHub Action:
