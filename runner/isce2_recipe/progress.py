@@ -35,6 +35,11 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
+def partly(progress: Callable[[float, str], None], start: float, end: float) -> Callable[[float, str], None]:
+    """What tells how far a step is, for the part of it that lies between two fractions."""
+    return lambda done, text: progress(start + (end - start) * done, text)
+
+
 class JsonLines:
     """One JSON object a line, as documented in ``docs/events.md``."""
 

@@ -11,7 +11,7 @@ import isce2_recipe
 
 ROOT = Path(isce2_recipe.__file__).parent
 LAYERS = (
-    {"problems", "paths", "redact", "processes", "progress", "inputs"},
+    {"problems", "paths", "redact", "processes", "progress", "copying", "inputs"},
     {"errors", "memo"},
     {"types"},
     {"expressions", "journal"},

@@ -15,6 +15,7 @@ from isce2_recipe.errors import EngineMissing, InputError
 from isce2_recipe.inputs import look, write_inputs
 from isce2_recipe.paths import INPUTS
 from isce2_recipe.products.package import Product, went_in
+from isce2_recipe.progress import partly
 from isce2_recipe.sources.base import AlosRecord, refuse_antimeridian
 from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.types import AlosName, Bounds, Looks
@@ -156,12 +157,8 @@ def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> Scene:
         raise InputError(f"scene {scene} is not in the catalogue", hint="run the search again")
     downloads = ctx.out / "download"
     downloads.mkdir()
-    archive = ctx.source.fetch_alos(
-        records[scene], downloads, ctx.log, lambda done, text: ctx.progress(0.8 * done, text)
-    )
-    folder = unpack(
-        archive, ctx.out / f"{scene}-L1.0", lambda done, text: ctx.progress(0.8 + 0.2 * done, text)
-    )
+    archive = ctx.source.fetch_alos(records[scene], downloads, ctx.log, partly(ctx.progress, 0.0, 0.8))
+    folder = unpack(archive, ctx.out / f"{scene}-L1.0", partly(ctx.progress, 0.8, 1.0))
     shutil.rmtree(downloads)
     found = read_scene(folder)
     if str(found.name) != scene:

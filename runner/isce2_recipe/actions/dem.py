@@ -8,6 +8,7 @@ from pathlib import Path
 
 from isce2_recipe import paths
 from isce2_recipe.actions.base import Context, action
+from isce2_recipe.progress import partly
 from isce2_recipe.types import Bounds
 
 # ISCE2's application runs in a folder beside the steps' folders; its DEM's header names the file from there.
@@ -44,9 +45,7 @@ def fetch(ctx: Context, *, bounds: list[float], margin: float) -> Dem:
     from isce2_recipe.engines.builtin import dem_raster
 
     wanted = Bounds(*bounds).buffered(margin)
-    geotiff = ctx.source.fetch_dem(
-        wanted, ctx.out, ctx.log, lambda done, text: ctx.progress(0.9 * done, text)
-    )
+    geotiff = ctx.source.fetch_dem(wanted, ctx.out, ctx.log, partly(ctx.progress, 0.0, 0.9))
     dem_raster.check(geotiff, wanted)
     ctx.progress(0.9, "ISCE2's raster")
     return _with_isce(ctx, geotiff, paths.DEM_ISCE)

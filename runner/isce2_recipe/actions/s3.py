@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe.actions.base import Context, action
+from isce2_recipe.copying import Copying
 from isce2_recipe.errors import InputError
 from isce2_recipe.paths import CRATE
 
@@ -67,9 +68,9 @@ def upload(
     client = s3.open_client()
     ctx.log.info("login from %s", s3.login_origin())
     keys = []
-    for number, (path, name) in enumerate(files):
-        ctx.progress(number / len(files), name)
-        keys.append(_put(ctx, client, path, bucket, _key(prefix, name)))
+    copying = Copying(sum(path.stat().st_size for path, _ in files), ctx.progress)
+    for path, name in files:
+        keys.append(_put(ctx, client, path, bucket, _key(prefix, name), copying))
     ctx.progress(1.0, f"{len(keys)} files")
     return Uploaded(bucket, keys, None if zip is None else f"s3://{bucket}/{keys[-1]}")
 
@@ -99,7 +100,8 @@ def publish(ctx: Context, *, zip: Path, bucket: str, prefix: str = "") -> Upload
 
     client = s3.open_client(publish=True)
     name = names.published_name(zip.stem) + zip.suffix
-    key = _put(ctx, client, zip, bucket, _key(prefix or names.published_folder(zip.stem), name))
+    key = _key(prefix or names.published_folder(zip.stem), name)
+    _put(ctx, client, zip, bucket, key, Copying(zip.stat().st_size, ctx.progress))
     return Uploaded(bucket, [key], f"s3://{bucket}/{key}")
 
 
@@ -107,11 +109,11 @@ def _key(prefix: str, name: str) -> str:
     return "/".join(part for part in (prefix.strip("/"), name) if part)
 
 
-def _put(ctx: Context, client: Any, path: Path, bucket: str, key: str) -> str:
+def _put(ctx: Context, client: Any, path: Path, bucket: str, key: str, copying: Copying) -> str:
     """The key, once the file is there."""
     from isce2_recipe.products import s3
 
-    s3.upload(client, path, bucket, key)
+    s3.upload(client, path, bucket, key, lambda sent: copying.count(sent, path.name))
     ctx.log.info("uploaded s3://%s/%s as %s", bucket, key, s3.file_type(key))
     return key
 

@@ -13,6 +13,7 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.inputs import look, write_inputs
 from isce2_recipe.paths import INPUTS
 from isce2_recipe.products.package import Product, texts, went_in
+from isce2_recipe.progress import partly
 from isce2_recipe.sentinel1 import slc_pairs
 from isce2_recipe.sources.base import SlcRecord, refuse_antimeridian
 from isce2_recipe.sources.catalog import read_catalog, write_catalog
@@ -148,7 +149,7 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
         swaths,
         downloads,
         ctx.log,
-        lambda done, text: ctx.progress(0.8 * done, text),
+        partly(ctx.progress, 0.0, 0.8),
     )
     safe = unpack_slc(
         found,
@@ -156,7 +157,7 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
         polarization,
         swaths,
         ctx.out,
-        lambda done, text: ctx.progress(0.8 + 0.2 * done, text),
+        partly(ctx.progress, 0.8, 1.0),
     )
     shutil.rmtree(downloads)
     return Safe(safe, write_inputs(ctx.out / INPUTS, look("slc", [safe], granule)))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from isce2_recipe import paths
 from isce2_recipe.actions.base import Context, action
+from isce2_recipe.progress import partly
 from isce2_recipe.types import Bounds, Looks
 
 
@@ -34,9 +35,7 @@ def fetch(ctx: Context, *, dem: Path) -> WaterMask:
         bounds = Bounds(*dataset.bounds)
     target = ctx.out / paths.WATER_MASK
     with TemporaryDirectory(dir=ctx.out, prefix=".tiles-") as scratch:
-        tiles = ctx.source.fetch_water_mask(
-            bounds, Path(scratch), ctx.log, lambda done, text: ctx.progress(0.7 * done, text)
-        )
+        tiles = ctx.source.fetch_water_mask(bounds, Path(scratch), ctx.log, partly(ctx.progress, 0.0, 0.7))
         ctx.progress(0.7, "water mask on the DEM's grid")
         water_mask.on_dem_grid(tiles, dem, target)
     return WaterMask(target)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from isce2_recipe.copying import Copying, link
 from isce2_recipe.errors import InputError
-
-_CHUNK_BYTES = 1 << 22
 
 
 def unpack(archive: Path, folder: Path, progress: Callable[[float, str], None]) -> Path:
@@ -32,18 +30,16 @@ def unpack(archive: Path, folder: Path, progress: Callable[[float, str], None]) 
     folder.mkdir(parents=True, exist_ok=True)
     if archive.is_dir():
         for path in sorted(path for path in archive.iterdir() if path.is_file()):
-            _link(path, folder / path.name)
+            link(path, folder / path.name)
         return folder
     try:
         with zipfile.ZipFile(archive) as opened:
             members = [info for info in opened.infolist() if not info.is_dir()]
-            total = sum(info.file_size for info in members) or 1
-            done = 0
+            copying = Copying(sum(info.file_size for info in members), progress)
             for info in members:
-                progress(done / total, f"unpacking {PurePosixPath(info.filename).name}")
-                with opened.open(info) as source, (folder / _plain(info.filename)).open("wb") as target:
-                    shutil.copyfileobj(source, target, _CHUNK_BYTES)
-                done += info.file_size
+                name = _plain(info.filename)
+                with opened.open(info) as source, (folder / name).open("wb") as target:
+                    copying.copy(source, target, f"unpacking {name}")
     except (zipfile.BadZipFile, EOFError) as exc:
         raise InputError(f"{archive} is not a whole zip archive: {exc}", hint="download it again") from exc
     return folder
@@ -52,10 +48,3 @@ def unpack(archive: Path, folder: Path, progress: Callable[[float, str], None]) 
 def _plain(name: str) -> str:
     """A member's own name: what folders it lies in does not matter, and it cannot lead out of ours."""
     return PurePosixPath(name.replace("\\", "/")).name
-
-
-def _link(path: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(path)
-    except OSError:
-        shutil.copyfile(path, target)

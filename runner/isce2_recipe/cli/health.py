@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, requires, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isce2_recipe import __version__
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.recipe import available
 from isce2_recipe.running.resources import disk_bytes, memory_bytes, processors, words
 
+if TYPE_CHECKING:
+    from isce2_recipe.engines.base import Engine
+
 _GIGABYTE = 1e9
-_DISK_WANTED = 20 * _GIGABYTE  # one burst pair with ISCE2
+_DISK_WANTED = 5 * _GIGABYTE  # one burst pair; what a recipe needs is in its plan
 _MEMORY_WANTED = 4 * _GIGABYTE
 _GROUPS = ("isce2_recipe.actions", "isce2_recipe.sources", "isce2_recipe.engines")
 
@@ -109,9 +113,18 @@ def _engines() -> Iterator[Finding]:
         try:
             engine = open_engine(name)
             yield Finding(f"engine {name}", "ok", engine.version())
+            yield from _opencv(engine)
         except (RecipeToolError, ImportError) as exc:
             message = exc.message if isinstance(exc, RecipeToolError) else str(exc)
             yield Finding(f"engine {name}", state, message, remedy)
+
+
+def _opencv(engine: Engine) -> Iterator[Finding]:
+    from isce2_recipe.engines.isce2 import OPENCV, Isce2Engine
+
+    if isinstance(engine, Isce2Engine) and engine.lacks("cv2"):
+        what = "not in ISCE2's Python, so insar_stripmap cannot estimate the ionosphere"
+        yield Finding("OpenCV", "note", what, f"install it ({OPENCV}), or run with split_spectrum=false")
 
 
 def _credentials() -> Iterator[Finding]:
@@ -134,7 +147,7 @@ def _machine() -> Iterator[Finding]:
     yield Finding("processors", "ok", str(processors()))
     few = "" if memory >= 0.9 * _MEMORY_WANTED else "a burst pair wants 4 GB"
     yield Finding("memory", "note" if few else "ok", words(memory), few)
-    little = "" if disk >= _DISK_WANTED else "a burst pair wants up to 20 GB; use --workdir on another disk"
+    little = "" if disk >= _DISK_WANTED else "a burst pair wants 5 GB; use --workdir on another disk"
     yield Finding("free disk here", "note" if little else "ok", words(disk), little)
 
 

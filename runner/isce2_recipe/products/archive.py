@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+
+from isce2_recipe.copying import Copying
 
 # The earliest time a zip file can hold; a product's archive tells its content, not when it was made.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _COMPRESSED_ALREADY = {".tif", ".png", ".kmz"}
-_CHUNK_BYTES = 1 << 20
 
 
-def write_zip(folder: Path) -> Path:
+def write_zip(folder: Path, progress: Callable[[float, str], None]) -> Path:
     """``FOLDER.zip`` beside the folder, with one root folder of the same name, files in order of path.
 
-    HyP3's clients expect that the archive unpacks into a folder named like itself.
+    HyP3's clients expect that the archive unpacks into a folder named like itself. ``progress`` is told how
+    many of the bytes are in it, and which file's.
     """
     path = folder.with_name(f"{folder.name}.zip")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    copying = Copying(sum(file.stat().st_size for file in files), progress)
     with zipfile.ZipFile(path, "w") as archive:
-        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        for file in files:
             member = entry(f"{folder.name}/{file.relative_to(folder).as_posix()}")
             member.file_size = file.stat().st_size
             with file.open("rb") as source, archive.open(member, "w") as target:
-                shutil.copyfileobj(source, target, _CHUNK_BYTES)
+                copying.copy(source, target, f"archive, {file.name}")
     return path
 
 

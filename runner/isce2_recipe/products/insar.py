@@ -16,6 +16,7 @@ from isce2_recipe.products.grid_choice import COMMON, GridChoice, map_grid
 from isce2_recipe.products.layers import LAYERS, LayerSources, layer_sources, write_layers
 from isce2_recipe.products.radar import radar_window, write_radar_layers
 from isce2_recipe.products.side_files import write_side_files
+from isce2_recipe.progress import partly
 from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.sentinel1.slc_bursts import number_of
 
@@ -176,7 +177,7 @@ def assemble(
         mask_water=processing.water_masked,
         tags=tags(name, wanted.facts),
         threads=threads,
-        progress=lambda fraction, text: progress(0.7 * fraction, text),
+        progress=partly(progress, 0.0, 0.7),
     )
     progress(0.7, "side files")
     more = write_more(prefix)
@@ -187,8 +188,7 @@ def assemble(
         "sublooks": prefix.with_name(f"{name}_sublooks_rdr.tif").is_file(),
     }
     write_side_files(prefix, grid, wanted.facts, readme=wanted.readme, shown=shown, more=more)
-    progress(0.9, "archive")
-    return InsarProduct(directory, write_zip(directory), layers)
+    return InsarProduct(directory, write_zip(directory, partly(progress, 0.9, 1.0)), layers)
 
 
 def _first(bursts: Sequence[BurstGeometry]) -> BurstGeometry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from mimetypes import MimeTypes
 from pathlib import Path
 from typing import Any
@@ -136,8 +136,8 @@ def login_origin(*, publish: bool = False) -> str:
     return "nowhere" if found is None else _ORIGINS.get(found.method, found.method)
 
 
-def upload(client: Any, path: Path, bucket: str, key: str) -> None:
-    """Put one file into a bucket with its content type and its tag.
+def upload(client: Any, path: Path, bucket: str, key: str, sent: Callable[[int], None]) -> None:
+    """Put one file into a bucket with its content type and its tag; ``sent`` is told bytes as they go out.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def upload(client: Any, path: Path, bucket: str, key: str) -> None:
 
     labels = {"ContentType": content_type(path.name), "Tagging": f"file_type={file_type(path.name)}"}
     try:
-        client.upload_file(str(path), bucket, key, ExtraArgs=labels)
+        client.upload_file(str(path), bucket, key, ExtraArgs=labels, Callback=sent)
     except (S3UploadFailedError, ClientError, BotoCoreError) as exc:
         raise _refused(exc, path.name, bucket) from exc
 

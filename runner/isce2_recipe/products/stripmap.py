@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from isce2_recipe.alos.baseline import perpendicular_baseline_m
 from isce2_recipe.alos.scene import AlosScene
+from isce2_recipe.copying import Copying
 from isce2_recipe.errors import InputError
 from isce2_recipe.inputs import InputFile
 from isce2_recipe.products.archive import write_zip
@@ -29,6 +29,7 @@ from isce2_recipe.products.rasters import (
 )
 from isce2_recipe.products.readme import read_if_there, template_text
 from isce2_recipe.products.side_files import write_side_files
+from isce2_recipe.progress import partly
 from isce2_recipe.types import Looks
 
 _README = "stripmap_README.md.txt.j2"
@@ -129,15 +130,14 @@ def make_product(
         mask_water=False,
         tags=marks,
         threads=threads,
-        progress=lambda fraction, text: progress(0.4 * fraction, text),
+        progress=partly(progress, 0.0, 0.4),
     )
     made = (
         _write_ionosphere(ingredients.folder, grid, prefix, marks, threads)
         if ingredients.split_spectrum
         else {}
     )
-    progress(0.4, "ISCE2's folders")
-    _copy_folders(ingredients.folder, directory)
+    _copy_folders(ingredients.folder, directory, partly(progress, 0.4, 0.5))
     progress(0.5, "side files")
     shown = {
         "reference": ingredients.reference,
@@ -154,8 +154,7 @@ def make_product(
         "Split spectrum": "yes" if ingredients.split_spectrum else "no",
     }
     write_side_files(prefix, grid, told, readme=ingredients.readme, shown=shown, more=more)
-    progress(0.6, "archive")
-    return InsarProduct(directory, write_zip(directory), layers | made)
+    return InsarProduct(directory, write_zip(directory, partly(progress, 0.6, 1.0)), layers | made)
 
 
 def layer_sources(folder: Path, dem: Path, water_mask: Path) -> LayerSources:
@@ -229,14 +228,15 @@ def _write_map(
     publish(scratch, path, store)
 
 
-def _copy_folders(folder: Path, directory: Path) -> None:
+def _copy_folders(folder: Path, directory: Path, progress: Callable[[float, str], None]) -> None:
     """ISCE2's folders, files only: sub-bands' own folders stay behind."""
-    for name in _FOLDERS:
-        if not (folder / name).is_dir():
-            continue
-        (directory / name).mkdir()
-        for file in sorted(path for path in (folder / name).iterdir() if path.is_file()):
-            shutil.copyfile(file, directory / name / file.name)
+    files = [path for name in _FOLDERS for path in sorted((folder / name).glob("*")) if path.is_file()]
+    copying = Copying(sum(file.stat().st_size for file in files), progress)
+    for file in files:
+        target = directory / file.relative_to(folder)
+        target.parent.mkdir(exist_ok=True)
+        with file.open("rb") as opened, target.open("wb") as copy:
+            copying.copy(opened, copy, f"ISCE2's {file.name}")
 
 
 def facts(ingredients: Ingredients) -> Facts:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from isce2_recipe.copying import Copying, link
 from isce2_recipe.errors import InputError
 from isce2_recipe.types import SlcName
-
-_CHUNK_BYTES = 1 << 22
 
 
 class SlcArchive:
@@ -71,16 +69,14 @@ class SlcArchive:
             (folder / _safe(name)).parent.mkdir(parents=True, exist_ok=True)
         if self.path.is_dir():
             for name in names:
-                _link(Path(self._members[name]), folder / name)
+                link(Path(self._members[name]), folder / name)
             return
         with self._zip() as archive:
-            sizes = {name: archive.getinfo(self._members[name]).file_size for name in names}
-            done, total = 0, sum(sizes.values()) or 1
+            sizes = [archive.getinfo(self._members[name]).file_size for name in names]
+            copying = Copying(sum(sizes), progress)
             for name in names:
-                progress(done / total, f"unpacking {PurePosixPath(name).name}")
                 with archive.open(self._members[name]) as source, (folder / name).open("wb") as target:
-                    shutil.copyfileobj(source, target, _CHUNK_BYTES)
-                done += sizes[name]
+                    copying.copy(source, target, f"unpacking {PurePosixPath(name).name}")
 
 
 def _safe(name: str) -> str:
@@ -89,14 +85,6 @@ def _safe(name: str) -> str:
     if ".." in parts or name.startswith("/"):
         raise InputError(f"the archive holds a file with the dangerous name '{name}'")
     return name
-
-
-def _link(path: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    try:
-        target.hardlink_to(path)
-    except OSError:
-        shutil.copyfile(path, target)
 
 
 def unpack_slc(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,15 +83,6 @@ def _check_size(path: Path, dataset: Any) -> None:
         raise InputError(
             f"burst measurement {path} is truncated: {present} bytes of at least {needed}", hint=REFETCH
         )
-
-
-def place_measurement(tiff: Path, target: Path) -> None:
-    """Link a measurement to where the SAFE folder wants it; between file systems, copy it."""
-    target.unlink(missing_ok=True)
-    try:
-        target.hardlink_to(tiff)
-    except OSError:
-        shutil.copyfile(tiff, target)
 
 
 def stack_measurements(parts: Sequence[Path], target: Path, lines: int, samples: int) -> Path:

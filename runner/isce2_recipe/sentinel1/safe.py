@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from isce2_recipe.copying import link
 from isce2_recipe.sentinel1.cut import cut_product, set_times, shift_lines, to_bytes
 from isce2_recipe.sentinel1.manifest import cut_manifest
-from isce2_recipe.sentinel1.measurement import check_measurement, place_measurement, stack_measurements
+from isce2_recipe.sentinel1.measurement import check_measurement, stack_measurements
 from isce2_recipe.sentinel1.metadata import BurstMetadata, Element, find_index, read_metadata
 from isce2_recipe.types import BurstName
 
@@ -127,7 +128,7 @@ def _write(swaths: Sequence[_Swath], polarization: str, folder: Path) -> Safe:
         (safe / path).write_bytes(content)
     (safe / "measurement").mkdir(exist_ok=True)
     for path, swath in measurements.items():
-        place_measurement(swath.tiff, safe / path)
+        link(swath.tiff, safe / path)
     return Safe(safe, first.ipf_version)
 
 

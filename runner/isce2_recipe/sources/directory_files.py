@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from isce2_recipe.copying import link
 from isce2_recipe.errors import InputError
 
 
@@ -45,13 +46,10 @@ class Found:
             If the archive is damaged.
         """
         target = folder / (name or self.name)
-        target.unlink(missing_ok=True)
         if self.member:
+            target.unlink(missing_ok=True)
             return self._extract(target)
-        try:
-            target.hardlink_to(self.path)
-        except OSError:
-            shutil.copyfile(self.path, target)
+        link(self.path, target)
         return target
 
     def _extract(self, target: Path) -> Path:

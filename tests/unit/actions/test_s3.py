@@ -65,14 +65,14 @@ def product(tmp_path):
     return folder, archive
 
 
-def context(tmp_path) -> Context:
+def context(tmp_path, progress=lambda fraction, text: None) -> Context:
     return Context(
         workdir=tmp_path,
         out=tmp_path,
         source=None,
         engine=None,
         log=logging.getLogger("test"),
-        progress=lambda fraction, text: None,
+        progress=progress,
         cpus=1,
     )
 
@@ -96,7 +96,10 @@ def test_a_large_file_goes_in_parts_and_keeps_its_labels(bucket, tmp_path):
     folder.mkdir()
     content = bytes(range(256)) * (20 << 12)
     (folder / "large.tif").write_bytes(content)
-    action.upload.function(context(tmp_path), directory=folder, bucket="products")
+    told = []
+    ctx = context(tmp_path, lambda fraction, _: told.append(fraction))
+    action.upload.function(ctx, directory=folder, bucket="products")
+    assert told == sorted(told) and told[-1] == 1.0 and 0.4 < told[len(told) // 2] < 0.6
     found = bucket.get_object(Bucket="products", Key="large.tif")
     assert found["Body"].read() == content
     assert found["ETag"].strip('"').endswith("-3") and found["ContentType"] == "image/tiff"

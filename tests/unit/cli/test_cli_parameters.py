@@ -359,3 +359,25 @@ def test_doctor_says_what_is_there_and_what_to_do(tmp_path: Path) -> None:
     with_login = call("doctor", cwd=tmp_path, env={**env, "EARTHDATA_TOKEN": "canary-token"})
     assert "from EARTHDATA_TOKEN" in with_login.stdout
     assert "canary-token" not in with_login.stdout
+
+
+def test_doctor_says_whether_isce2_can_estimate_the_ionosphere(tmp_path: Path) -> None:
+    components = tmp_path / "isce" / "components"
+    for name in ("applications/topsApp.py", "components/zerodop/topozero.py", "components/osgeo/gdal.py"):
+        (tmp_path / "isce" / name).parent.mkdir(parents=True)
+        (tmp_path / "isce" / name).touch()
+    (tmp_path / "isce" / "__init__.py").write_text("__version__ = '2.6.5'")
+    (components / "isceobj.py").touch()
+    python = tmp_path / "python3"  # without the packages of this one
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    env = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "ISCE_HOME": str(tmp_path / "isce"),
+        "CONDA_PREFIX": "",
+    }
+    found = {one["name"]: one for one in json.loads(call("doctor", "--json", cwd=tmp_path, env=env).stdout)}
+    assert found["engine isce2"]["state"] == "ok"
+    assert found["OpenCV"]["state"] == "note" and "python3-opencv" in found["OpenCV"]["remedy"]
+    (components / "cv2.py").touch()
+    assert "OpenCV" not in call("doctor", cwd=tmp_path, env=env).stdout

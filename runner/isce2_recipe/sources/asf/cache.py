@@ -12,7 +12,6 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from isce2_recipe.copying import link
 from isce2_recipe.sources.asf.settings import Settings
 
 _OWNER_ONLY = 0o700
@@ -74,11 +74,7 @@ class Entry:
 
     def give(self, target: Path) -> Path:
         """The file under another name: a hard link, or between file systems a copy."""
-        target.unlink(missing_ok=True)
-        try:
-            target.hardlink_to(self.path)
-        except OSError:
-            shutil.copyfile(self.path, target)
+        link(self.path, target)
         return target
 
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.errors import SourceError
+from isce2_recipe.progress import partly
 from isce2_recipe.sources.asf.formats import TIFF
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import Progress
@@ -96,7 +97,7 @@ def _fetch_tiles(
     ]
     if not urls:
         raise SourceError(_AT_SEA.format(_box(bounds)), hint="choose bursts that see land")
-    client.download_all(urls, folder, format=TIFF, progress=lambda done, name: progress(0.9 * done, name))
+    client.download_all(urls, folder, format=TIFF, progress=partly(progress, 0.0, 0.9))
 
 
 def fetch_geoid(bounds: Bounds, target: Path, settings: Settings) -> Path:
