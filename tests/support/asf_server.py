@@ -37,6 +37,7 @@ class AsfServer:
     ``truncate``   half the bytes
     ``stall``      half the bytes, then silence
     ``slow``       half the bytes, then very few a second
+    ``drip``       headers without an end, a byte now and then
     ``unsized``    half the bytes, and no length said
     ``longer``     the length that is said is more than is sent
     ``shorter``    less is sent, and said
@@ -212,7 +213,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _search(self, body: str) -> None:
         asked = parse_qs(body)
         found = [item for item in self.state.items if _fits(item["umm"], asked)]
-        self._answer(200, json.dumps({"hits": len(found), "items": found}).encode(), "application/json")
+        answer = json.dumps({"hits": len(found), "items": found}).encode()
+        waiting = self.state.faults.get(self.path, [])
+        if waiting and waiting.pop(0) == "slow":
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self._drip(answer)
+        else:
+            self._answer(200, answer, "application/json")
 
     def _authorize(self) -> None:
         basic = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -264,6 +273,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "reset":
             self.close_connection = True
             self.connection.close()
+        elif fault == "drip":
+            self._drip(b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 10**6)
         elif fault == "html":
             self._answer(200, b"<!DOCTYPE html><html>Earthdata Login</html>", "text/html")
         else:
@@ -322,11 +333,17 @@ class _Handler(BaseHTTPRequestHandler):
         return headers
 
     def _keep_waiting(self, fault: str, rest: bytes) -> None:
+        if fault in ("stall", "slow"):
+            self._drip(rest if fault == "slow" else b"")
+
+    def _drip(self, rest: bytes) -> None:
+        """A byte now and then, as long as patience lasts; then the connection ends."""
+        self.close_connection = True
         deadline = time.monotonic() + self.state.patience_s
-        while fault in ("stall", "slow") and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
             time.sleep(0.05)
             with suppress(OSError):
-                self.wfile.write(rest[:1] if fault == "slow" else b"")
+                self.wfile.write(rest[:1])
             rest = rest[1:]
 
     def _range(self, size: int, tag: str, *, blind: bool) -> tuple[int, int, int]:

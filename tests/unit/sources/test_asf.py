@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -76,6 +77,14 @@ class TestSearch:
     def test_it_asks_again_when_the_catalogue_stumbles(self, stocked):
         stocked.faults["/search/granules.umm_json"] = [503, "reset"]
         assert AsfSource(stocked.environment()).find_bursts([FIRST], LOG)
+
+    @pytest.mark.parametrize("fault", ["drip", "slow"])
+    def test_it_does_not_wait_for_bytes_that_drip(self, stocked, fault):
+        stocked.faults["/search/granules.umm_json"] = [fault]
+        stocked.patience_s = 20.0
+        began = time.monotonic()
+        assert AsfSource(stocked.environment(ISCE2_RECIPE_ASF_TIMEOUT_S="0.5")).find_bursts([FIRST], LOG)
+        assert time.monotonic() - began < 8.0
 
     def test_it_gives_up_with_a_message(self, stocked):
         stocked.faults["/search/granules.umm_json"] = [500] * 20

@@ -55,6 +55,18 @@ class TestTransfers:
         assert ranges(server)[0] is None and ranges(server)[1].startswith("bytes=")
         assert time.monotonic() - began < 1.5
 
+    def test_headers_that_drip_are_not_waited_for(self, server, tmp_path):
+        server.faults[FILE] = ["drip"]
+        server.patience_s = 20.0
+        began = time.monotonic()
+        assert fetch(server, tmp_path / "a.tif", TIMEOUT_S="0.5").read_bytes() == TIFF
+        assert time.monotonic() - began < 5.0
+
+    def test_and_are_told(self, server, tmp_path):
+        server.faults[FILE] = ["drip"] * 9
+        with pytest.raises(SourceError, match=r"Read timed out.*\(tried 3 times\)"):
+            fetch(server, tmp_path / "a.tif", TIMEOUT_S="0.3")
+
     def test_a_damaged_file_is_fetched_again(self, server, tmp_path):
         server.checksums.add(FILE)
         server.faults[FILE] = ["damage"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -58,14 +59,16 @@ def search(settings: Settings, log: logging.Logger, **filters: Any) -> list[Any]
 
 
 def _adapter(settings: Settings, log: logging.Logger) -> requests.adapters.HTTPAdapter:
-    """What carries the search's requests: a time limit, retries, and other servers where they are set."""
+    """What carries the search's requests: time limits, retries, and other servers where they are set."""
     import requests
+
+    from isce2_recipe.sources.asf.patience import PatientAdapter, steadily
 
     hosts = settings.mirrors_of(settings.cmr_url)
 
-    class Adapter(requests.adapters.HTTPAdapter):
+    class Adapter(PatientAdapter):
         def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-            kwargs["timeout"] = settings.timeout_s
+            kwargs |= {"timeout": settings.timeout_s, "stream": True}
             asked = request.url.removeprefix(_CMR)
 
             def attempt() -> Any:
@@ -76,6 +79,7 @@ def _adapter(settings: Settings, log: logging.Logger) -> requests.adapters.HTTPA
                     try:
                         answer = super(Adapter, self).send(request, *args, **kwargs)
                         raise_if_passing(answer)
+                        answer.raw = BytesIO(b"".join(steadily(answer, settings)))
                         return answer
                     except TemporaryError as exc:
                         passing.append(exc)

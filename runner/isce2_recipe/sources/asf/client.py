@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import requests
 
 _MAX_REDIRECTS = 20
+_BEGINNING_BYTES = 1024
 # A token is shown to hosts of this domain and to the login host, to nobody else.
 _TOKEN_DOMAIN = ".asf.alaska.edu"
 
@@ -40,11 +41,15 @@ class Client:
     def __init__(self, settings: Settings, credentials: Credentials, log: logging.Logger) -> None:
         import requests
 
+        from isce2_recipe.sources.asf.patience import PatientAdapter
+
         self._settings = settings
         self._credentials = credentials
         self._log = log
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "isce2-recipe"
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, PatientAdapter())
         cache = open_cache(settings, log)
         self._downloader = Downloader(self._open, settings, cache, log)
         self._lock = threading.Lock()
@@ -98,8 +103,15 @@ class Client:
         return self._read_beginning(last)
 
     def _read_beginning(self, url: str) -> None:
+        from isce2_recipe.sources.asf.patience import steadily
+
+        beginning = b""
         with self._open(url, {}) as response:
-            refuse_page(response, next(response.iter_content(1024), b""))
+            for piece in steadily(response, self._settings):
+                beginning += piece
+                if len(beginning) >= _BEGINNING_BYTES:
+                    break
+            refuse_page(response, beginning[:_BEGINNING_BYTES])
 
     def download(
         self,

@@ -130,9 +130,8 @@ def _cut_geoid(url: str, bounds: Bounds, target: Path, settings: Settings) -> Pa
         "GDAL_HTTP_MAX_RETRY": settings.attempts - 1,
         "GDAL_HTTP_RETRY_DELAY": settings.retry_wait_s,
         "GDAL_HTTP_CONNECTTIMEOUT": settings.timeout_s,
-        # A silent server is left, however slow the rest may be.
         "GDAL_HTTP_LOW_SPEED_TIME": settings.timeout_s,
-        "GDAL_HTTP_LOW_SPEED_LIMIT": 1,
+        "GDAL_HTTP_LOW_SPEED_LIMIT": max(1, round(1e3 * settings.slowest_kb_s)),
         **_trusted(),
     }
     with rasterio.Env(**options), rasterio.open(url) as geoid:

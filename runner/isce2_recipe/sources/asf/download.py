@@ -15,15 +15,14 @@ from urllib.parse import urlsplit
 from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.cache import Cache, Entry
 from isce2_recipe.sources.asf.formats import Format
-from isce2_recipe.sources.asf.partial import Answer, Partial, encoded
-from isce2_recipe.sources.asf.retrying import TemporaryError, again, short
+from isce2_recipe.sources.asf.partial import Answer, Partial
+from isce2_recipe.sources.asf.retrying import TemporaryError, again
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.asf.verifying import check_size, check_sums, checksum
 
 if TYPE_CHECKING:
     import requests
 
-_CHUNK_BYTES = 1 << 16
 _NOT_READY = 202
 
 Progress = Callable[[float, str], None]
@@ -193,41 +192,15 @@ class Downloader:
         partial: Partial,
         progress: Progress,
     ) -> None:
-        import requests
-        import urllib3
+        from isce2_recipe.sources.asf.patience import steadily
 
-        try:
-            with partial.path.open("ab" if start else "wb") as file:
-                for chunk in self._steadily(response):
-                    if file.tell() == 0:
-                        _raise_if(wanted.format.refuse_beginning(response, chunk))
-                    file.write(chunk)
-                    if total:
-                        progress(min(file.tell() / total, 1.0), wanted.target.name)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
-            raise TemporaryError(f"the connection broke ({short(exc)})") from exc
-
-    def _steadily(self, response: requests.Response) -> Iterator[bytes]:
-        """Pieces of an answer, as long as they come fast enough."""
-        began, received = time.monotonic(), 0
-        for chunk in _pieces(response):
-            yield chunk
-            received += len(chunk)
-            seconds = time.monotonic() - began
-            if seconds > self._settings.timeout_s:
-                if received < self._settings.slowest_kb_s * 1e3 * seconds:
-                    raise TemporaryError(f"only {received / 1e3:.0f} kB came in {seconds:.0f} s")
-                began, received = time.monotonic(), 0
-
-
-def _pieces(response: requests.Response) -> Iterator[bytes]:
-    """What has come, as soon as it comes: a slow server must not be able to hide behind a buffer."""
-    read = getattr(response.raw, "read1", None)
-    if read is None or encoded(response):
-        yield from response.iter_content(_CHUNK_BYTES >> 4)
-        return
-    while chunk := read(_CHUNK_BYTES):
-        yield chunk
+        with partial.path.open("ab" if start else "wb") as file:
+            for chunk in steadily(response, self._settings):
+                if file.tell() == 0:
+                    _raise_if(wanted.format.refuse_beginning(response, chunk))
+                file.write(chunk)
+                if total:
+                    progress(min(file.tell() / total, 1.0), wanted.target.name)
 
 
 def _raise_if(reason: str | None) -> None:

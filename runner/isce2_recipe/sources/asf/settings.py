@@ -65,7 +65,7 @@ class Settings:
     retry_wait_s : float
         Wait before the second attempt, seconds; doubled before each further one.
     timeout_s : float
-        Longest silence of a server, seconds.
+        Longest silence of a server, and longest time until an answer's headers are there, seconds.
     extraction_timeout_s : float
         Longest wait for the extractor to cut a burst, seconds.
     poll_s : float
