@@ -207,6 +207,10 @@ def test_a_folder_of_granules_gives_what_the_simulator_gives(finished, tmp_path)
         (["--looks", "12x3"], "S1_136231_IW2_20200604_20200616_VV_INT60_"),
         (["--looks", "20x5"], "S1_136231_IW2_20200604_20200616_VV_INT99_"),
         (
+            ["--reference", SECONDARY, "--secondary", REFERENCE, "--any-order", "true"],
+            "S1_136231_IW2_20200616_20200604_VV_INT80_",
+        ),
+        (
             ["--reference", REFERENCE.replace("VV", "HH"), "--secondary", SECONDARY.replace("VV", "HH")],
             "S1_136231_IW2_20200604_20200616_HH_INT80_",
         ),
@@ -215,7 +219,7 @@ def test_a_folder_of_granules_gives_what_the_simulator_gives(finished, tmp_path)
             "S1_064_000000s1n00-136231s2n02-000000s3n00_IW_20200604_20200616_VV_INT80_",
         ),
     ],
-    ids=["water mask", "10x2", "5x1", "12x3", "20x5", "HH", "two bursts"],
+    ids=["water mask", "10x2", "5x1", "12x3", "20x5", "newer first", "HH", "two bursts"],
 )
 def test_variants_agree_with_the_truth(tmp_path, words, name):
     # Bursts must be long enough to touch each other, or nothing ties their phases together.

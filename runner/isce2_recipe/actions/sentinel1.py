@@ -45,7 +45,9 @@ class Pair:
 
 
 def _pair(inputs: Mapping[str, Any]) -> Pair:
-    pair = pairs.check_pair(inputs["reference"], inputs["secondary"])
+    pair = pairs.check_pair(
+        inputs["reference"], inputs["secondary"], any_order=inputs.get("any_order", False)
+    )
     return Pair(
         [str(name) for name in pair.reference],
         [str(name) for name in pair.secondary],
@@ -55,9 +57,15 @@ def _pair(inputs: Mapping[str, Any]) -> Pair:
 
 
 @action("sentinel1.check_pair", version=1, check=_pair, foresee=_pair)
-def check_pair(ctx: Context, *, reference: list[str], secondary: list[str]) -> Pair:
-    """Check that two lists of burst names make a pair that can be processed."""
-    pair = _pair({"reference": reference, "secondary": secondary})
+def check_pair(ctx: Context, *, reference: list[str], secondary: list[str], any_order: bool = False) -> Pair:
+    """Check that two lists of burst names make a pair that can be processed.
+
+    Parameters
+    ----------
+    any_order : bool
+        Whether the reference may be the newer pass.
+    """
+    pair = _pair({"reference": reference, "secondary": secondary, "any_order": any_order})
     ctx.log.info(
         "%d burst pair(s), %s, swath(s) %s", len(pair.reference), pair.polarization, _words(pair.swaths)
     )

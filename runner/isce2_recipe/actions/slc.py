@@ -45,17 +45,34 @@ class Pair:
 
 def _pair(inputs: Mapping[str, Any]) -> Pair:
     pair = slc_pairs.check_slc_pair(
-        inputs["reference"], inputs["secondary"], inputs["polarization"], inputs["swaths"]
+        inputs["reference"],
+        inputs["secondary"],
+        inputs["polarization"],
+        inputs["swaths"],
+        any_order=inputs.get("any_order", False),
     )
     return Pair(str(pair.reference), str(pair.secondary), pair.polarization, list(pair.swaths))
 
 
 @action("slc.check_pair", version=1, check=_pair, foresee=_pair)
-def check_pair(ctx: Context, *, reference: str, secondary: str, polarization: str, swaths: list[int]) -> Pair:
-    """Check that two SLC names make a pair that can be processed, in a polarization that both have."""
-    pair = _pair(
-        {"reference": reference, "secondary": secondary, "polarization": polarization, "swaths": swaths}
-    )
+def check_pair(
+    ctx: Context,
+    *,
+    reference: str,
+    secondary: str,
+    polarization: str,
+    swaths: list[int],
+    any_order: bool = False,
+) -> Pair:
+    """Check that two SLC names make a pair that can be processed, in a polarization that both have.
+
+    Parameters
+    ----------
+    any_order : bool
+        Whether the reference may be the newer pass.
+    """
+    inputs = {"reference": reference, "secondary": secondary, "polarization": polarization}
+    pair = _pair({**inputs, "swaths": swaths, "any_order": any_order})
     ctx.log.info("%s and %s, %s", pair.reference, pair.secondary, pair.polarization)
     return pair
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -78,6 +79,8 @@ def _pair(workflow: Workflow, values: Values, find_burst: FindBurst) -> tuple[di
         return _bursts_at(places, values, find_burst), []
     found = [(flag, names) for flag, names in values.items() if flag.role == "granules" and names]
     given = {flag.means for flag in _named(values) if flag.role != "granules"}
+    if workflow.any_order:
+        return _order(*(values.get(flag, "") for flag in workflow.flags if flag.means in _SIDES)), []
     if not any(flag.role == "granules" for flag in workflow.flags):
         return {}, []
     if len(found) > 1 or (found and given):
@@ -121,10 +124,17 @@ def _bursts_at(places: Mapping[str, Any], values: Values, find_burst: FindBurst)
     polarization = places.get("--polarization", "VV").upper()
     scenes = [SlcName.parse(places[f"--{side}-scene"]) for side in _SIDES]
     numbers = [places[f"--{side}-burst-number"] for side in _SIDES]
-    return {
-        side: [str(find_burst(scene, swath, polarization, number))]
-        for side, scene, number in zip(_SIDES, scenes, numbers, strict=True)
-    }
+    found = [
+        str(find_burst(scene, swath, polarization, number))
+        for scene, number in zip(scenes, numbers, strict=True)
+    ]
+    return {side: [name] for side, name in zip(_SIDES, found, strict=True)} | _order(*found)
+
+
+def _order(reference: str, secondary: str) -> dict[str, Any]:
+    """What lets a newer reference through, where it is one: these lines did not look at the order."""
+    times = [re.search(r"\d{8}T\d{6}", name) for name in (reference, secondary)]
+    return {"any_order": True} if all(times) and times[0][0] > times[1][0] else {}  # type: ignore[index]
 
 
 def _wrong_count(flag: Flag, count: int) -> str:

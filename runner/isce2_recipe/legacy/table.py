@@ -51,7 +51,15 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A workflow: its recipe, its flags, what it said, and parameters that make its products as they were."""
+    """A workflow: its recipe, its flags, what it said, and parameters that make its products as they were.
+
+    Attributes
+    ----------
+    both, neither : str
+        What it said of bursts given in two ways, or in none.
+    any_order : bool
+        Whether it took a reference newer than its secondary.
+    """
 
     recipe: str
     summary: str
@@ -59,6 +67,7 @@ class Workflow:
     fixed: dict[str, Any] = field(default_factory=dict)
     both: str = ""
     neither: str = ""
+    any_order: bool = False
 
 
 _LOOKS = Flag(
@@ -165,6 +174,7 @@ WORKFLOWS = {
             *_ESA,
         ),
         {"name_style": "legacy"},
+        any_order=True,
     ),
     "insar_stripmap": Workflow(
         "insar_stripmap",

@@ -86,7 +86,7 @@ def _root(name: str, facts: Facts, files: list[ProductFile]) -> Iterator[Entity]
         "@type": "Dataset",
         "name": name,
         "description": _description(facts),
-        "datePublished": facts.secondary_start.date().isoformat(),
+        "datePublished": max(facts.reference_start, facts.secondary_start).date().isoformat(),
         "license": {"@id": _TERMS},
         "conformsTo": _refer(*_PROFILES),
         "mainEntity": {"@id": _file_id(_recipe_of(files))},

@@ -149,8 +149,8 @@ def _properties(facts: Facts, grid: MapGrid, seen: _Seen) -> dict[str, Any]:
     return {
         "title": f"Interferogram of {mission.name}",
         "datetime": None,
-        "start_datetime": utc(facts.reference_start),
-        "end_datetime": utc(facts.secondary_start),
+        "start_datetime": utc(min(facts.reference_start, facts.secondary_start)),
+        "end_datetime": utc(max(facts.reference_start, facts.secondary_start)),
         **({"platform": facts.platform} if facts.platform else {}),
         "constellation": mission.constellation,
         "instruments": [mission.instrument],

@@ -40,8 +40,13 @@ class Pair:
         return tuple(sorted({burst.swath for burst in self.reference}))
 
 
-def check_pair(reference: Sequence[str], secondary: Sequence[str]) -> Pair:
+def check_pair(reference: Sequence[str], secondary: Sequence[str], *, any_order: bool = False) -> Pair:
     """The pair, sorted.
+
+    Parameters
+    ----------
+    any_order : bool
+        Whether the reference may be the newer pass.
 
     Raises
     ------
@@ -51,6 +56,7 @@ def check_pair(reference: Sequence[str], secondary: Sequence[str]) -> Pair:
     problems, sides = _parse_names(reference, secondary)
     if not problems:
         problems = [problem for rule in _RULES for problem in rule(*sides)]
+        problems += _passes(*sides, any_order=any_order)
     if problems:
         raise _error(problems)
     first, second = (tuple(sorted(side, key=lambda burst: burst.identifier)) for side in sides)
@@ -184,14 +190,16 @@ def _one_pass(reference: _Side, secondary: _Side) -> list[_Problem]:
     return problems
 
 
-def _older_first(reference: _Side, secondary: _Side) -> list[_Problem]:
+def _passes(reference: _Side, secondary: _Side, *, any_order: bool) -> list[_Problem]:
     if not reference or not secondary or max(reference).start < min(secondary).start:
+        return []
+    if any_order and min(reference).start > max(secondary).start:
         return []
     return [
         _Problem(
             "Reference scenes must be older than secondary scenes "
             f"({max(reference)} is not older than {min(secondary)})",
-            "swap reference and secondary",
+            "swap reference and secondary, or set any_order to take the newer as reference",
         )
     ]
 
@@ -259,6 +267,5 @@ _RULES: tuple[Callable[[_Side, _Side], list[_Problem]], ...] = (
     _one_polarization,
     _supported_polarization,
     _one_pass,
-    _older_first,
     _contiguous,
 )

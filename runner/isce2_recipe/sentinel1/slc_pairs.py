@@ -20,13 +20,17 @@ class SlcPair:
     swaths: tuple[int, ...]
 
 
-def check_slc_pair(reference: str, secondary: str, polarization: str, swaths: Sequence[int]) -> SlcPair:
+def check_slc_pair(
+    reference: str, secondary: str, polarization: str, swaths: Sequence[int], *, any_order: bool = False
+) -> SlcPair:
     """The pair.
 
     Parameters
     ----------
     polarization : str
         ``VV``, ``VH``, ``HH`` or ``HV``, or ``auto`` for the co-polarized channel of the reference.
+    any_order : bool
+        Whether the reference may be the newer one.
 
     Raises
     ------
@@ -35,7 +39,7 @@ def check_slc_pair(reference: str, secondary: str, polarization: str, swaths: Se
     """
     pair = SlcName.parse(reference), SlcName.parse(secondary)
     wanted = pair[0].polarizations[0] if polarization == "auto" else polarization
-    problems = [*_channels(pair, wanted), *_track(pair), *_order(pair)]
+    problems = [*_channels(pair, wanted), *_track(pair), *_order(pair, any_order)]
     if not swaths:
         problems.append("no swath is wanted; choose some of 1, 2 and 3")
     if len(problems) == 1:
@@ -64,7 +68,7 @@ def _track(pair: tuple[SlcName, SlcName]) -> list[str]:
     return [f"reference and secondary are of different tracks: {first} and {second}"]
 
 
-def _order(pair: tuple[SlcName, SlcName]) -> list[str]:
-    if pair[0].start < pair[1].start:
+def _order(pair: tuple[SlcName, SlcName], any_order: bool) -> list[str]:
+    if pair[0].start < pair[1].start or (any_order and pair[0].start > pair[1].start):
         return []
-    return ["Reference scenes must be older than secondary scenes (swap reference and secondary)"]
+    return ["Reference scenes must be older than secondary scenes (swap them, or set any_order)"]

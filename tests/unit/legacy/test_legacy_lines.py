@@ -64,10 +64,14 @@ def test_burst_lines(words: list[str], expected: dict[str, object]) -> None:
     assert translation.options == ["--publish", "."]
 
 
+TURNED = {"reference": PAIR["secondary"], "secondary": PAIR["reference"], "any_order": True}
+
+
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
         ([], {}),
+        (["--reference-scene", SLC2, "--secondary-scene", SLC], TURNED),
         (["--polarization", "vv"], {}),
         (["--range-looks", "10", "--azimuth-looks", "2"], {"looks": "10x2"}),
         (["--azimuth-looks", "4", "--range-looks", "20"], {}),
@@ -100,6 +104,8 @@ def test_slc_lines(suffix: str) -> None:
         "looks": "10x2"
     }
     assert translate([*words, "--azimuth-looks", "2"]).parameters == base | {"looks": "20x2"}
+    turned = translate(["++process", "insar_tops", f"--reference{suffix}", SLC2, f"--secondary{suffix}", SLC])
+    assert turned.parameters == base | {"reference": SLC2, "secondary": SLC, "any_order": True}
     with pytest.raises(UsageError, match="argument --range-looks: not allowed with argument --looks"):
         translate([*words, "--range-looks", "10", "--looks", "10x2"])
 

@@ -82,12 +82,19 @@ def of_two(names: st.SearchStrategy[str]) -> st.SearchStrategy[Asked]:
     )
 
 
+def turned(asked: Asked) -> Asked:
+    """SLCs are taken in the order in which they are named."""
+    words, expected = asked
+    newer = expected["reference"] > expected["secondary"]
+    return words, expected | ({"any_order": True} if newer else {})
+
+
 STARTS = {
     "insar_tops_burst": (
         names_of_pairs() | names_in_any_order(["--granules"]) | names_in_any_order([]) | places()
     ),
     "insar_tops_multi_burst": names_of_pairs() | names_in_any_order(["--granules"]),
-    "insar_tops": of_two(slcs),
+    "insar_tops": of_two(slcs).map(turned),
     "insar_stripmap": of_two(scenes),
     "merge_tops_bursts": texts.filter(lambda text: not text.startswith("-")).map(
         lambda text: ([text], {"directory": text})

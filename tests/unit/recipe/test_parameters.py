@@ -102,7 +102,7 @@ def test_text_is_read_as_the_type_asks(name: str, text: Any, value: Any) -> None
     assert resolve(**{name: text})[name] == value
 
 
-LOOKS = "a range x azimuth window of looks (at most 100x40)"
+LOOKS = "a range x azimuth window of looks (1x2 to 100x40)"
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,7 @@ LOOKS = "a range x azimuth window of looks (at most 100x40)"
             "20x41",
             f"looks must be {LOOKS} such as 20x4, 10x2, 5x1, instead got '20x41'",
         ),
+        ("looks", "1x1", "such as 20x4, 10x2, 5x1, instead got '1x1'"),
         ("flag", "maybe", "flag must be true or false, instead got 'maybe'"),
         ("count", "3.5", "count must be a whole number, instead got '3.5'"),
         ("posting", "0.5", "posting must be at least 1 m, instead got 0.5"),

@@ -95,6 +95,16 @@ def test_a_pass_over_midnight_is_one_pass():
     assert check_pair([late, early], later).polarization == "HH"
 
 
+def test_a_newer_reference_is_taken_where_it_is_meant():
+    with pytest.raises(ParameterError, match="set any_order"):
+        check_pair([B], [A])
+    pair = check_pair([B], [A], any_order=True)
+    assert (str(pair.reference[0]), str(pair.secondary[0])) == (B, A)
+    assert check_pair([A], [B], any_order=True) == check_pair([A], [B])
+    with pytest.raises(ParameterError, match="must be older"):
+        check_pair([A], [A], any_order=True)
+
+
 def test_several_problems_come_together():
     message = complaint([B, named(136240, days=12, polarization="HH")], [A])
     assert message.startswith("the burst pair has ")

@@ -57,6 +57,9 @@ def test_a_polarization_that_a_granule_lacks_is_named():
 def test_tracks_order_and_swaths():
     assert "different tracks: 64 and 65" in complaint(A, B.replace("033036", "033037"), "VV", [1])
     assert "Reference scenes must be older" in complaint(B, A, "VV", [1])
+    assert str(check_slc_pair(B, A, "VV", [1], any_order=True).reference) == B
+    with pytest.raises(ParameterError, match="must be older"):
+        check_slc_pair(A, A, "VV", [1], any_order=True)
     assert "no swath" in complaint(A, B, "VV", [])
 
 

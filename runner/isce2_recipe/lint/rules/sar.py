@@ -125,16 +125,25 @@ def absent_polarization(subject: Subject) -> Iterator[Finding]:
 
 @rule("IR063", "error", "sar")
 def dates(subject: Subject) -> Iterator[Finding]:
-    """Reference and secondary are of one pass, or the reference is the newer one."""
+    """Reference and secondary are of one pass, or the reference is the newer one.
+
+    `any_order: true` says that a newer reference is meant.
+    """
     for path, reference, secondary in _pairs(subject):
         last, first = max(b.start for b in reference), min(b.start for b in secondary)
         if last.date() == first.date():
             yield subject.at_key(path, f"reference and secondary are both of {first.date()}")
-        elif last > first:
+        elif last > first and not _any_order(subject, path[:-1]):
             hint = "the older date is the reference"
             yield subject.at_key(
                 path, f"the reference, {last.date()}, is newer than the secondary, {first.date()}", hint
             )
+
+
+def _any_order(subject: Subject, path: Path) -> bool:
+    """Whether a step's inputs, or the parameters' defaults, let a newer reference through."""
+    key = (*path, "any_order", "default") if path == ("parameters",) else (*path, "any_order")
+    return any(value is True for other, value in subject.scalars if other == key)
 
 
 @rule("IR064", "warning", "sar")

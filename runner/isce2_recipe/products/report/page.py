@@ -151,8 +151,9 @@ def _facts(scene: Scene, orbits: Sequence[str]) -> list[tuple[str, str]]:
     )
     facts = []
     if reference and secondary:
-        facts.append(("Reference (older)", _day(reference)))
-        facts.append(("Secondary (newer)", _day(secondary)))
+        ages = ("older", "newer") if reference < secondary else ("newer", "older")
+        facts.append((f"Reference ({ages[0]})", _day(reference)))
+        facts.append((f"Secondary ({ages[1]})", _day(secondary)))
         facts.append(("Time between", f"{round((secondary - reference).total_seconds() / 86400)} days"))
     if "Baseline" in parameters:
         facts.append(("Perpendicular baseline", f"{number_text(float(parameters['Baseline']), 1)} m"))

@@ -155,7 +155,7 @@ class SimulatedSource:
         raise SourceError("there are no simulated calibration files", hint="simulated data need none")
 
     def write_truth(self, records: Sequence[Sentinel1Record], dem: Path, folder: Path) -> Path | None:
-        """Displacement from the older to the newer date of the records, on the grid of ``dem``.
+        """Displacement from the first record's date to the other, on the grid of ``dem``.
 
         Raises
         ------
@@ -170,7 +170,7 @@ class SimulatedSource:
         if len(flights) != 2:
             raise ParameterError(f"the truth needs bursts of two passes, instead got {len(flights)}")
         bursts = sorted({number for _, numbers in seen for number in numbers})
-        dates = [lobes(flights[node], bursts, self.options.motion) for node in sorted(flights)]
+        dates = [lobes(flights[node], bursts, self.options.motion) for node in flights]
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "los_displacement.tif"
         write_displacement(path, dem, *dates)
