@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -16,6 +17,7 @@ _START_TIME_FIELD = 19  # of /proc/PID/stat after the command's name; proc(5), f
 _GROUP_FIELD = 2  # proc(5), field 5
 
 
+@cache
 def _prctl() -> Callable[..., int]:
     import ctypes
 
@@ -24,7 +26,7 @@ def _prctl() -> Callable[..., int]:
 
 
 def get_ready() -> None:
-    """Import what children will need, once for all of them."""
+    """Look up what children will need, once for all of them."""
     if _LINUX:
         _prctl()
 
