@@ -76,7 +76,8 @@ class Names:
         KeyError
             If a step it depends on is not done.
         """
-        return evaluate(value, self._seen(scope, done, references(value)))
+        read = references(value)
+        return evaluate(value, self._seen(scope, done, read) if read.all else {})
 
     def _seen(self, scope: Scope, done: Outputs, read: References) -> dict[str, Any]:
         """The names an expression reads."""
