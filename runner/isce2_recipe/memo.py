@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe import __version__
-from isce2_recipe.paths import LOCK, MEMO, RUN_RECORD
+from isce2_recipe.paths import LOCK, MEMO, RUN_RECORD, cache_folder
 from isce2_recipe.processes import boot_id
 
 _MOST_FOLDERS = 64
@@ -134,9 +134,7 @@ _MOST_LINTED = 200
 
 
 def _linted(asked: str) -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("isce2-recipe") / _LINTED / f"{asked}.json"
+    return cache_folder() / _LINTED / f"{asked}.json"
 
 
 def recall_findings(words: Sequence[str], environment: Mapping[str, str]) -> tuple[str, int] | None:
@@ -150,8 +148,8 @@ def recall_findings(words: Sequence[str], environment: Mapping[str, str]) -> tup
 
 def write_findings(asked: str, watched: Mapping[str, Signature], said: str, code: int) -> None:
     """Remember what linting looked at and found."""
-    path = _linted(asked)
     with suppress(OSError):  # it only saves time
+        path = _linted(asked)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}.{os.getpid()}")
         partial.write_text(json.dumps({"said": said, "code": code, "watched": watched}), encoding="utf-8")

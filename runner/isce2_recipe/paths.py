@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from errno import ENOENT
 from pathlib import Path
 
 # Of a run's work directory.
@@ -62,3 +63,19 @@ def data_folder(kind: str) -> Path:
     """
     installed = _PACKAGE / "data" / kind
     return installed if installed.is_dir() else _PACKAGE.parents[1] / kind
+
+
+def cache_folder() -> Path:
+    """Where this user's programs keep what can be made again.
+
+    Raises
+    ------
+    FileNotFoundError
+        If this user has no home.
+    """
+    from platformdirs import user_cache_path
+
+    found = user_cache_path("isce2-recipe")
+    if not found.is_absolute():  # "~" that nothing is known for
+        raise FileNotFoundError(ENOENT, "this user has no home folder", str(found))
+    return found

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from isce2_recipe.paths import cache_folder
+
 _MOST = 2000
 """Steps that are remembered; those that ran last stay."""
 
 
 def _file() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("isce2-recipe") / "times.json"
+    return cache_folder() / "times.json"
 
 
 def known() -> dict[str, float]:
@@ -32,9 +32,9 @@ def keep(times: Mapping[str, float]) -> None:
     if not times or len(times) > _MOST // 10:
         return
     found = {name: seconds for name, seconds in known().items() if name not in times} | dict(times)
-    path = _file()
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
     with suppress(OSError):
+        path = _file()
+        partial = path.with_name(f"{path.name}.{os.getpid()}")
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(json.dumps(dict([*found.items()][-_MOST:])), encoding="utf-8")
         partial.replace(path)

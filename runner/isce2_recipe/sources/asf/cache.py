@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from isce2_recipe.copying import link
+from isce2_recipe.paths import cache_folder
 from isce2_recipe.sources.asf.settings import Settings
 
 _OWNER_ONLY = 0o700
@@ -157,14 +158,10 @@ class Cache:
 
 def open_cache(settings: Settings, log: logging.Logger) -> Cache | None:
     """The user's cache; None where it is switched off or, which is said, cannot be written."""
-    from platformdirs import user_cache_path
-
     if settings.cache.lower() in ("none", "off") or settings.cache_gb <= 0:
         return None
-    folder = (
-        Path(settings.cache).expanduser() if settings.cache else user_cache_path("isce2-recipe") / "downloads"
-    )
     try:
+        folder = Path(settings.cache).expanduser() if settings.cache else cache_folder() / "downloads"
         return Cache(folder.absolute(), settings.cache_gb * 1e9)
     except OSError as exc:
         log.warning("the cache cannot be used (%s): going on without", exc)
