@@ -17,6 +17,7 @@ from isce2_recipe.sources.simulated.options import Options
 from isce2_recipe.sources.simulated.orbit_file import orbit_file
 from isce2_recipe.sources.simulated.orbits import find_pass, make_pass
 from isce2_recipe.types import BurstName
+from support.simulated_names import burst_name
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 STACK = DATA / "SLC_BURST_stack.yml"
@@ -102,25 +103,42 @@ def test_real_names_are_met_within_two_seconds(text, orbit):
     ("date", "platform"), [("20200604", "S1A"), ("20200610", "S1B"), ("20251018", "S1C"), ("20261002", "S1D")]
 )
 def test_all_satellites_fly(date, platform):
-    flight = frame(f"136231_IW2_{date}T022312_VV").flight
+    flight = slice_of(burst_name(136231, 2, datetime.fromisoformat(date)), Options()).flight
     assert (flight.platform, flight.day_shift) == (platform, 0)
     assert relative_orbit(platform, flight.absolute_orbit) == flight.relative_orbit == 64
 
 
 def test_a_day_without_a_pass_gets_one_at_the_tracks_time_of_day():
-    flights = [frame(f"{n}_IW2_20210102T12000{k}_VV").flight for n, k in (("136231", 0), ("136232", 3))]
+    flights = [frame(f"{n}_IW2_20210102T0222{k}_VV").flight for n, k in (("136231", 35), ("136232", 38))]
     assert flights[0] == flights[1]
     assert abs(flights[0].day_shift) >= 1
-    begin = start("136231_IW2_20210102T120000_VV")
+    begin = start("136231_IW2_20210102T022235_VV")
     assert (begin.hour, begin.minute) == (2, 23) or (begin.hour, begin.minute) == (2, 22)
     # The orbit file is asked for by satellite and time alone.
     assert pass_at(flights[0].platform, begin, Options()) == flights[0]
 
 
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("136231_IW2_20200604T100000_VV", "S1_136231_IW2_20200604T022312_VV"),
+        ("136240_IW2_20200604T022312_VV", "S1_136240_IW2_20200604T022337_VV"),
+        ("136231_IW2_20200604T022345_VV", "S1_136231_IW2_20200604T022312_VV"),
+        ("100000_IW1_20200604T235959_HH", "S1_100000_IW1_20200604T223736_HH"),
+    ],
+)
+def test_a_burst_at_another_time_of_day_is_refused_with_its_name(text, right):
+    with pytest.raises(ParameterError, match="is seen at") as caught:
+        frame(text)
+    assert right in str(caught.value.hint)
+
+
 def test_the_orbit_of_any_burst_is_found_again_by_its_time():
     for day in range(24):
-        text = f"136231_IW{day % 3 + 1}_{datetime(2020, 6, 1) + timedelta(days=day):%Y%m%d}T022312_VV"
-        assert pass_at(frame(text).flight.platform, start(text), Options()) == frame(text).flight
+        name = burst_name(136231, day % 3 + 1, datetime(2020, 6, 1) + timedelta(days=day))
+        slc = slice_of(name, Options())
+        begin = slc.start(name.relative_burst, slc.swaths[name.swath - 1])
+        assert pass_at(slc.flight.platform, begin, Options()) == slc.flight
 
 
 def baseline_m(first, second):
@@ -140,7 +158,7 @@ def baseline_m(first, second):
 def test_perpendicular_baselines_are_50_to_150_m(days):
     for k in range(8):
         dates = [datetime(2020, 6, 4) + timedelta(days=6 * k + shift) for shift in (0, days)]
-        flights = [frame(f"136231_IW2_{date:%Y%m%d}T022312_VV").flight for date in dates]
+        flights = [slice_of(burst_name(136231, 2, date), Options()).flight for date in dates]
         assert 50.0 < abs(baseline_m(*flights)) < 152.0
 
 

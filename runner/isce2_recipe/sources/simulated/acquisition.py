@@ -19,6 +19,9 @@ from isce2_recipe.sources.simulated.orbits import Pass, find_pass, shifted_passe
 from isce2_recipe.sources.simulated.swaths import AZIMUTH_INTERVAL_S, SWATHS, Swath
 from isce2_recipe.types import BurstName, SlcName
 
+# A name's time and the model's may differ by this much, seconds: real ones by a second or two up to 2025, by
+# more later, when satellites will have been moved in a way that nobody knows.
+_TIME_TOLERANCE_S = 20.0
 # Bursts of a swath in one SLC: a slice of 25 s.
 SLICE_BURSTS = 9
 
@@ -109,7 +112,7 @@ def slice_of(name: BurstName, options: Options) -> Slice:
     Raises
     ------
     ParameterError
-        If there is no such burst number, or no satellite yet.
+        If there is no such burst number, no satellite yet, or the burst is seen at another time of day.
     """
     burst_slot(name.relative_burst, name.swath)
     number = name.relative_burst // SLICE_BURSTS
@@ -121,8 +124,21 @@ def slice_of(name: BurstName, options: Options) -> Slice:
         flight = find_pass(track, name.start + timedelta(seconds=0.5 - first_line))
     except ParameterError as exc:
         raise ParameterError(f"burst {name}: {exc.message}", hint=exc.hint) from exc
+    _check_time(name, flight.node + timedelta(seconds=start_anx_s(flight, name.relative_burst, swath)))
     cropped = tuple(each.cropped(options.lines, options.samples) for each in SWATHS.values())
     return Slice(flight, number, name.suffix, name.polarization[0] == "H", cropped)
+
+
+def _check_time(name: BurstName, start: datetime) -> None:
+    """Refuse a name whose time is not its burst's; a track is crossed at one time of day, on any day."""
+    if abs((start - name.start).total_seconds() - 0.5) <= _TIME_TOLERANCE_S:
+        return
+    right = name._replace(start=start.replace(microsecond=0))
+    raise ParameterError(
+        f"burst {name} cannot be simulated: burst {name.relative_burst:06d} of IW{name.swath} is seen at "
+        f"{start:%H:%M:%S} UTC, {start:%Y-%m-%d}, not at {name.start:%H:%M:%S}",
+        hint=f"a name of this burst is {right}",
+    )
 
 
 def slice_of_slc(name: SlcName, options: Options) -> Slice:
