@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from yaml import MarkedYAMLError, Node, YAMLError
+from yaml.composer import ComposerError
 from yaml.cyaml import CParser
 
 from isce2_recipe.problems import Mark, Problem
@@ -144,7 +146,7 @@ def parse(text: str, file: str) -> Document:
     try:
         node = _Composer(text).get_single_node()
     except MarkedYAMLError as exc:
-        document.problems.append(_not_yaml(document, exc))
+        document.problems += _syntax_errors(document, exc)
         return document
     except YAMLError as exc:
         document.problems.append(Problem(file, 1, 1, 1, 1, "IR009", "error", f"not YAML: {exc}"))
@@ -246,14 +248,33 @@ def _short_tag(tag: str) -> str:
     return tag.replace("tag:yaml.org,2002:", "!!")
 
 
-def _not_yaml(document: Document, exc: MarkedYAMLError) -> Problem:
-    """A syntax error of libyaml in our words, with the usual suspects named."""
+def _syntax_errors(document: Document, exc: MarkedYAMLError) -> list[Problem]:
+    """All that is not YAML: each part that begins with a key at the left edge is read by itself too.
+
+    An alias may stand for something in another part, so only what breaks YAML's grammar counts there.
+    """
+    begins = [number for number, text in enumerate(document.lines) if _TOP_KEY.match(text)]
+    found = []
+    for first, last in pairwise([0, *begins[1:], len(document.lines)]):
+        try:
+            _Composer("\n" * first + "\n".join(document.lines[first:last]) + "\n").get_single_node()
+        except ComposerError:
+            continue
+        except MarkedYAMLError as error:
+            found.append(_not_yaml(document, error, range(first, last)))
+    return found or [_not_yaml(document, exc, range(len(document.lines)))]
+
+
+def _not_yaml(document: Document, exc: MarkedYAMLError, lines: range) -> Problem:
+    """A syntax error of libyaml in some lines in our words, with the usual suspects named."""
     mark = exc.problem_mark or exc.context_mark
+    if mark and exc.context_mark and mark.line >= lines.stop:
+        mark = exc.context_mark  # What has no end is told where it begins.
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    for number, text in enumerate(document.lines, 1):
+    for index in lines:
         for suspicious, what in _SUSPECTS:
-            if suspicious(text):
-                return Problem(document.file, number, 1, number, len(text) + 1, "IR007", "error", what)
+            if suspicious(text := document.lines[index]):
+                return Problem(document.file, index + 1, 1, index + 1, len(text) + 1, "IR007", "error", what)
     message = " ".join(part for part in (exc.context, exc.problem) if part)
     if "expected a single document" in message:
         message = "one file holds one recipe: a second document begins here"
@@ -263,6 +284,7 @@ def _not_yaml(document: Document, exc: MarkedYAMLError) -> Problem:
     )  # fmt: skip
 
 
+_TOP_KEY = re.compile(r"[A-Za-z_][\w-]*:(\s|$)")
 _SUSPECTS: tuple[tuple[Callable[[str], bool], str], ...] = (
     (
         lambda line: line.startswith(("<<<<<<< ", ">>>>>>> ")) or line == "=======",

@@ -125,7 +125,7 @@ def test_words_are_found_inside_a_value() -> None:
         ("a: 1\nb: 2\na: 3\n", "IR003", (3, 1), "already on line 1"),
         ("a:\n\tb: 1\n", "IR007", (2, 1), "tab"),
         ("<<<<<<< HEAD\na: 1\n=======\n", "IR007", (1, 1), "merge conflict"),
-        ("a: [1\nb: 2", "IR009", (2, 2), "flow sequence"),
+        ("a: [1\nb: 2", "IR009", (1, 4), "flow sequence"),
         ("a: 1\n---\nb: 2\n", "IR009", (2, 1), "one file holds one recipe"),
         ("", "IR004", (1, 1), "empty"),
         ("# only a comment\n", "IR004", (1, 1), "empty"),
