@@ -30,13 +30,16 @@ class Checks:
         All findings, as text.
     summary : str
         One line about them.
+    notes : list of str
+        What is worth knowing though it stops nothing, a sentence each.
     """
 
     report: Path
     summary: str
+    notes: list[str]
 
 
-@action("preflight.check", version=1, uses=("source",), takes=nothing)
+@action("preflight.check", version=2, uses=("source",), takes=nothing)
 def check(
     ctx: Context,
     *,
@@ -77,7 +80,7 @@ def check(
     _refuse([one for one in findings if one.state == "wrong"])
     report = ctx.out / "preflight.txt"
     report.write_text("".join(f"{_line(one)}\n" for one in findings), encoding="utf-8")
-    return Checks(report, _summary(findings))
+    return Checks(report, _summary(findings), [_sentence(one) for one in findings if one.state == "note"])
 
 
 _LEVELS = {"ok": 20, "note": 30, "wrong": 40}  # of the logging module
@@ -195,6 +198,11 @@ def _refuse(wrong: Sequence[Finding]) -> None:
 def _line(one: Finding) -> str:
     remedy = f" ({one.remedy})" if one.remedy else ""
     return f"{one.state:5} {one.name}: {one.detail}{remedy}"
+
+
+def _sentence(one: Finding) -> str:
+    remedy = f" ({one.remedy})" if one.remedy else ""
+    return f"Before the run, {one.name}: {one.detail}{remedy}."
 
 
 def _summary(findings: Sequence[Finding]) -> str:

@@ -37,7 +37,7 @@ def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> lis
     return [__version__, hashlib.sha256(text.encode()).hexdigest()]
 
 
-@action("report.write", version=1, fingerprint=_texts)
+@action("report.write", version=2, fingerprint=_texts)
 def write(
     ctx: Context,
     *,
@@ -46,6 +46,7 @@ def write(
     orbits: list[Path] | None = None,
     truth: Path | None = None,
     limits: dict[str, Any] | None = None,
+    notes: list[str] | None = None,
 ) -> Page:
     """Write ``report.html`` and PNG pictures of a product.
 
@@ -63,6 +64,8 @@ def write(
         GeoTIFF of the true displacement: metres, positive where range increased.
     limits : dict, optional
         Limits of ``quality.check``, to be shown with what became of them.
+    notes : list of str, optional
+        Further warnings, such as those of ``preflight.check``.
 
     Raises
     ------
@@ -78,6 +81,7 @@ def write(
         orbits=tuple(path.name for path in orbits or ()),
         truth=truth,
         limits=limits or {},
+        notes=tuple(notes or ()),
         run=dict(ctx.telling()),
         template=template_text(ctx.templates),
     )

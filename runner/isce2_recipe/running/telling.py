@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -35,7 +36,7 @@ def telling(project: Project, redact: Callable[[str], str]) -> dict[str, Any]:
     told = {
         "recipe": {"name": project.recipe.name, "summary": project.recipe.summary},
         "version": __version__,
-        "packages": package_versions(),
+        "packages": {"Python": platform.python_version(), **package_versions()},
         "parameters": _parameters(project),
         "command": _command(project, project.engine.name if engine_used else project.engine_text),
         "source": project.source_text,

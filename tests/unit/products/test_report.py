@@ -28,6 +28,8 @@ STEPS = [
     {"id": "far", "action": "e.f", "kind": "engine", "summary": "Far", "after": ["pair", "report"]},
 ]
 
+NOTES = ("Before the run, memory: too little & more.",)
+
 
 def run() -> dict:
     facts = [("done", 1.5, 2e8), ("done", 61.0, 1.5e9), ("to do", None, None), ("skipped", None, None)]
@@ -54,7 +56,7 @@ def material(tmp_path_factory) -> Material:
     quality = writing.write(folder, writing.quality(product, truth=truth))
     orbits = ("S1A_OPER_AUX_POEORB_1.EOF", "S1A_OPER_AUX_RESORB_2.EOF")
     text = template.template_text(())
-    return Material(product, quality, orbits, truth, {"max_components": 1}, run(), text)
+    return Material(product, quality, orbits, truth, {"max_components": 1}, NOTES, run(), text)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +103,7 @@ def test_it_says_what_was_asked_for(document):
         "Measured less true",
         "The number of connected components is 2, above max_components 1.",
         "this page",
+        NOTES[0],
     ):
         assert text in said, text
 
@@ -190,7 +193,9 @@ def test_a_product_without_any_data_has_a_page(tmp_path):
     nothing = {name: np.zeros((60, 90)) for name in ("unw_phase", "wrapped_phase", "corr", "conncomp", "amp")}
     product = write_product(tmp_path, **nothing)
     quality = writing.write(tmp_path, writing.quality(product))
-    path, _ = write_report(tmp_path, Material(product, quality, (), None, {}, {}, template.template_text(())))
+    path, _ = write_report(
+        tmp_path, Material(product, quality, (), None, {}, (), {}, template.template_text(()))
+    )
     assert "nothing was unwrapped" in path.read_text(encoding="utf-8")
 
 

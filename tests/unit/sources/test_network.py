@@ -467,6 +467,8 @@ class TestPreflight:
         assert "note  orbit of S1A 2020-06-04: only a restituted one so far" in text
         assert "note  disk: the steps ask for up to 20.0 GB, free are 10.0 GB" in text
         assert "note  memory: a step asks for up to 4.0 GB, this machine has 2.0 GB" in text
+        assert len(done.notes) == text.count("note  ") >= 3
+        assert any(note.startswith("Before the run, disk: the steps ask for up to") for note in done.notes)
 
     def test_open_sea_and_the_antimeridian(self, server, tmp_path):
         server.files |= {f"/{POEORB}": b"<Earth_Explorer_File/>", "/water/s50w035.tif": TIFF}

@@ -44,6 +44,8 @@ class Material:
         GeoTIFF of the true displacement, metres.
     limits : mapping
         Quality limits.
+    notes : tuple of str
+        Further warnings.
     run : mapping
         The run as it tells of itself; empty where nothing is known of it.
     template : str
@@ -55,6 +57,7 @@ class Material:
     orbits: tuple[str, ...]
     truth: Path | None
     limits: Mapping[str, float]
+    notes: tuple[str, ...]
     run: Mapping[str, Any]
     template: str
 
@@ -237,7 +240,7 @@ def _warnings(material: Material, quality: Mapping[str, Any], broken: list[str])
     land = quality["coherence"]["land"]
     if land.get("p50", 1.0) < 0.4:
         found.append(f"The median coherence on land is only {land['p50']:.2f}.")
-    return found
+    return [*found, *material.notes]
 
 
 def _told(run: Mapping[str, Any]) -> dict[str, Any]:
