@@ -42,6 +42,6 @@ def run(ctx: Context, *, unwrapper: str, looks: str) -> Unwrapped:
     from isce2_recipe.engines.builtin import unwrapping
 
     ctx.progress(0.05, unwrapper)
-    unwrapping.unwrap(ctx.out, Looks.parse(looks), unwrapper)
+    unwrapping.unwrap(ctx.out, Looks.parse(looks), unwrapper, log=ctx.log, progress=ctx.progress)
     phase = ctx.out / paths.MERGED / paths.UNWRAPPED
     return Unwrapped(phase, phase.with_name(f"{phase.name}.conncomp"))

@@ -35,6 +35,8 @@ MARKER = "ISCE2_RECIPE_RUN"
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS",
 )  # fmt: skip
+# Left alone GDAL keeps up to a twentieth of the machine's memory in every process.
+_GDAL_CACHE = "128MB"
 _DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _PROGRESS_INTERVAL_S = 0.1
 
@@ -98,7 +100,7 @@ def _child(parent: int, project: Project, task: Task, output: int, messages: int
     status = 1
     try:
         _settle(parent, output, messages)
-        _limit_threads(project, task)
+        _limit(project, task)
         status = _work(project, task, _Sender(messages))
     except BaseException:  # nothing may return into the runner's own code
         traceback.print_exc()
@@ -125,9 +127,10 @@ def _settle(parent: int, output: int, messages: int) -> None:
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
 
 
-def _limit_threads(project: Project, task: Task) -> None:
+def _limit(project: Project, task: Task) -> None:
     for name in _THREAD_VARIABLES:
         os.environ[name] = str(task.cpus)
+    os.environ.setdefault("GDAL_CACHEMAX", _GDAL_CACHE)
     os.environ[MARKER] = str(project.workdir)
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from isce2_recipe import paths
 from isce2_recipe.engines.builtin import isceimage
-from isce2_recipe.engines.builtin.goldstein import goldstein
-from isce2_recipe.engines.builtin.phase_sigma import phase_sigma_correlation
+from isce2_recipe.engines.builtin.goldstein import goldstein_strips
+from isce2_recipe.engines.builtin.isceimage import IsceImage
+from isce2_recipe.engines.builtin.phase_sigma import phase_sigma_strips
 
 
 def filter_interferogram(folder: Path, strength: float, workers: int = 1) -> None:
@@ -28,9 +34,18 @@ def filter_interferogram(folder: Path, strength: float, workers: int = 1) -> Non
         If the interferogram is missing or broken.
     """
     merged = folder / paths.MERGED
-    filtered = goldstein(isceimage.open_band(merged / paths.INTERFEROGRAM), strength, workers)
-    image = isceimage.describe(merged / paths.FILTERED_INTERFEROGRAM, filtered, image_type="cpx")
-    isceimage.write(image, filtered, folder)
-    correlation = phase_sigma_correlation(filtered, workers)
-    image = isceimage.describe(merged / paths.PHASE_SIGMA, correlation, image_type="cor")
-    isceimage.write(image, correlation, folder)
+    source = isceimage.read_header(merged / paths.INTERFEROGRAM)
+    size = source.lines, source.samples
+    filtered = IsceImage(merged / paths.FILTERED_INTERFEROGRAM, *size, data_type="CFLOAT", image_type="cpx")
+    read = partial(isceimage.read_part, source.path)
+    _write(filtered, goldstein_strips(read, *size, strength, workers), folder)
+    correlation = IsceImage(merged / paths.PHASE_SIGMA, *size, image_type="cor")
+    read = partial(isceimage.read_part, filtered.path)
+    _write(correlation, phase_sigma_strips(read, *size, workers), folder)
+
+
+def _write(image: IsceImage, strips: Iterable[NDArray[Any]], folder: Path) -> None:
+    with isceimage.publish(image.path) as unfinished, unfinished.open("wb") as stream:
+        for strip in strips:
+            isceimage.append_lines(stream, image, strip[None])
+    isceimage.write_sidecars(image, folder)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -188,7 +188,7 @@ def geocode(
     outputs = [*(product.output for product in products), crop]
     strip = _strip_maker(products, radar, isceimage.open_array(dem)[0], grid)
     with ExitStack() as stack:
-        streams = [_stream(stack, output.path) for output in outputs]
+        streams = [isceimage.stream(stack, output.path) for output in outputs]
         for done, parts in enumerate(_in_order(strip, _strips(grid), workers), start=1):
             for stream, output, part in zip(streams, outputs, parts, strict=True):
                 isceimage.append_lines(stream, output, part)
@@ -212,12 +212,6 @@ def _product(path: Path, grid: MapGrid) -> _Product:
     )
     pixels = np.asarray(isceimage.open_array(image))
     return _Product(image, pixels, _METHODS.get(image.image_type, complex_default), output)
-
-
-def _stream(stack: ExitStack, path: Path) -> BinaryIO:
-    """A file that becomes ``path`` when the stack ends well."""
-    partial = stack.enter_context(isceimage.publish(path))
-    return stack.enter_context(partial.open("wb"))
 
 
 def _strips(grid: MapGrid) -> list[range]:

@@ -6,6 +6,7 @@ Research Letters 25 (1998), doi:10.1029/1998GL900033.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,18 @@ _ROWS = 8
 
 
 def goldstein(interferogram: NDArray[Any], alpha: float, workers: int = 1) -> NDArray[np.complex64]:
-    """The interferogram with filtered phase and its own magnitude.
+    """The filtered interferogram at once; see `goldstein_strips`."""
+    lines, samples = interferogram.shape
+    strips = goldstein_strips(
+        lambda part: interferogram[part.start : part.stop], lines, samples, alpha, workers
+    )
+    return np.concatenate(list(strips))
+
+
+def goldstein_strips(
+    read: Callable[[range], NDArray[Any]], lines: int, samples: int, alpha: float, workers: int = 1
+) -> Iterator[NDArray[np.complex64]]:
+    """The interferogram with filtered phase and its own magnitude, strip by strip.
 
     Each block's spectrum is multiplied by its modulus to the power ``alpha`` (not smoothed first); blocks
     are put together with a triangular weight. The first block begins at the first pixel and the image
@@ -27,28 +39,27 @@ def goldstein(interferogram: NDArray[Any], alpha: float, workers: int = 1) -> ND
 
     Parameters
     ----------
-    interferogram : ndarray
-        Complex, ``(lines, samples)``, zero where there is no data.
+    read : callable
+        From lines to their pixels: complex, zero where there is no data.
+    lines, samples : int
+        Size of the whole.
     alpha : float
         Filter strength: 0 leaves the phase as it is.
     workers : int
         Threads for the transforms.
     """
-    lines, samples = interferogram.shape
     cols = -(-samples // STEP)
-    filtered = np.empty((lines, samples), np.complex64)
     carried = np.zeros((STEP, (cols + 1) * STEP), np.complex64)
     for first in range(0, lines, _ROWS * STEP):
-        part = interferogram[first : first + _ROWS * STEP + STEP]
+        part = read(range(first, min(first + _ROWS * STEP + STEP, lines)))
         rows = min(_ROWS, -(-(lines - first) // STEP))
         padded = np.zeros(((rows + 1) * STEP, (cols + 1) * STEP), np.complex64)
         padded[: len(part), :samples] = part
         total = _filter_blocks(padded, alpha, workers)
         total[:STEP] += carried
         carried = total[-STEP:]
-        whole = interferogram[first : first + rows * STEP]
-        filtered[first : first + rows * STEP] = _with_magnitude(whole, total[: len(whole), :samples])
-    return filtered
+        whole = part[: rows * STEP]
+        yield _with_magnitude(whole, total[: len(whole), :samples])
 
 
 def _filter_blocks(padded: NDArray[Any], alpha: float, workers: int) -> NDArray[np.complex64]:

@@ -51,6 +51,9 @@ _DOCS = {
     "xmin": "Minimum range value",
 }
 
+# GDAL would keep up to a twentieth of the machine's memory.
+_CACHE_MB = 64
+
 Scheme = Literal["BIP", "BIL", "BSQ"]
 
 
@@ -355,6 +358,12 @@ def publish(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def stream(stack: contextlib.ExitStack, path: Path) -> BinaryIO:
+    """A file to write that becomes ``path`` when the stack ends well."""
+    partial = stack.enter_context(publish(path))
+    return stack.enter_context(partial.open("wb"))
+
+
 def create(image: IsceImage, folder: Path | None = None) -> NDArray[Any]:
     """A new raster on disk, all zero, with headers: a writable memory map ``(bands, lines, samples)``."""
     with image.path.open("wb") as stream:
@@ -378,11 +387,6 @@ def open_array(image: IsceImage, mode: Literal["r", "r+"] = "r") -> NDArray[Any]
         raise InputError(f"{image.path} {found}, its header asks for {image.nbytes} bytes")
     stored = np.memmap(image.path, image.dtype, mode, shape=tuple(image.shape[axis] for axis in order))
     return stored.transpose([order.index(axis) for axis in range(3)])
-
-
-def open_band(path: Path) -> NDArray[Any]:
-    """First band, ``(lines, samples)``, mapped where there is a binary; a virtual raster is read."""
-    return np.asarray(open_array(read_header(path))[0]) if path.is_file() else read(path, 1)
 
 
 def write(image: IsceImage, array: NDArray[Any], folder: Path | None = None) -> None:
@@ -429,6 +433,16 @@ def read(path: Path, band: int | None = None) -> NDArray[Any]:
         picked = bands if band is None else bands[band - 1]
         return np.array(picked, picked.dtype.newbyteorder("="), order="C")
     return _read_virtual(beside(path, "vrt"), band)
+
+
+def read_part(path: Path, lines: range, samples: range | None = None, band: int = 1) -> NDArray[Any]:
+    """Part of one band (from 1) of a raster of any size; by default all samples of the lines."""
+    import rasterio
+
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB), opened(beside(path, "vrt")) as dataset:
+        across = range(dataset.width) if samples is None else samples
+        window = ((lines.start, lines.stop), (across.start, across.stop))
+        return np.asarray(dataset.read(band, window=window))
 
 
 def _read_virtual(vrt: Path, band: int | None) -> NDArray[Any]:

@@ -7,6 +7,7 @@ correlation ``1 / sqrt(2 L var + 1)`` with ``L`` = 3 looks.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,38 +18,55 @@ from numpy.typing import NDArray
 WINDOW = 5
 HALF = WINDOW // 2
 LOOKS = 3
-# Lines worked on at once: bounds the memory and keeps the arrays in cache.
+# Lines worked on at once: keeps the arrays in cache.
 _STRIP = 16
+# Strips read at once: bounds the memory.
+_AT_ONCE = 8
 
 
 def phase_sigma_correlation(interferogram: NDArray[Any], workers: int = 1) -> NDArray[np.float32]:
-    """Correlation 0 to 1 of every pixel, zero where there is no data and in a frame of two to three pixels.
+    """The correlation of a whole interferogram; see `phase_sigma_strips`."""
+    lines, samples = interferogram.shape
+    strips = phase_sigma_strips(lambda part: interferogram[part.start : part.stop], lines, samples, workers)
+    return np.concatenate(list(strips))
+
+
+def phase_sigma_strips(
+    read: Callable[[range], NDArray[Any]], lines: int, samples: int, workers: int = 1
+) -> Iterator[NDArray[np.float32]]:
+    """Correlation 0 to 1, zero where there is no data and in a frame of two to three pixels, strip by strip.
 
     Parameters
     ----------
-    interferogram : ndarray
-        Complex, ``(lines, samples)``, usually filtered, zero where there is no data.
+    read : callable
+        From lines to their pixels: complex, usually filtered, zero where there is no data.
+    lines, samples : int
+        Size of the whole.
     workers : int
         Threads.
     """
-    lines, samples = interferogram.shape
-    correlation = np.zeros((lines, samples), np.float32)
     # ISCE2 leaves the two outermost pixels at the start and the three at the end without a value.
-    end_line, end_sample = lines - HALF - 1, samples - HALF - 1
-    if end_line <= HALF or end_sample <= HALF:
-        return correlation
-
-    def fill(first: int) -> None:
-        last = min(first + _STRIP, end_line)
-        # A line of zeros stands above the image, a sample before it: their slopes are not used.
-        above = max(first - HALF - 1, 0)
-        strip = np.zeros((last - first + 2 * HALF + 1, samples + 1), np.complex64)
-        strip[above - (first - HALF - 1) :, 1:] = interferogram[above : last + HALF]
-        correlation[first:last, HALF:end_sample] = _correlation(strip, first == HALF)
-
+    inner = slice(HALF, samples - HALF - 1)
+    end_line = lines - HALF - 1
+    if end_line <= HALF or inner.stop <= HALF:
+        yield np.zeros((lines, samples), np.float32)
+        return
+    height = _STRIP * _AT_ONCE
+    yield np.zeros((HALF, samples), np.float32)
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(fill, range(HALF, end_line, _STRIP)))
-    return correlation
+        for first in range(HALF, end_line, height):
+            last = min(first + height, end_line)
+            # A line of zeros stands above the image, a sample before it: their slopes are not used.
+            above = max(first - HALF - 1, 0)
+            padded = np.zeros((last - first + 2 * HALF + 1, samples + 1), np.complex64)
+            padded[above - (first - HALF - 1) :, 1:] = read(range(above, last + HALF))
+            starts = range(0, last - first, _STRIP)
+            strips = [padded[start : start + _STRIP + 2 * HALF + 1] for start in starts]
+            tops = [first + start == HALF for start in starts]
+            correlation = np.zeros((last - first, samples), np.float32)
+            correlation[:, inner] = np.concatenate(list(pool.map(_correlation, strips, tops)))
+            yield correlation
+    yield np.zeros((lines - end_line, samples), np.float32)
 
 
 def _correlation(strip: NDArray[Any], top: bool) -> NDArray[Any]:

@@ -32,7 +32,7 @@ def filter_interferogram(job: Job) -> None:
 def unwrap(job: Job) -> None:
     """Unwrap the filtered interferogram, if the XML asks for it."""
     if job.config.do_unwrap:
-        unwrapping.unwrap(job.folder, _looks(job), job.config.unwrapper)
+        unwrapping.unwrap(job.folder, _looks(job), job.config.unwrapper, log=job.log, progress=job.progress)
 
 
 def geocode(job: Job) -> Catalog:

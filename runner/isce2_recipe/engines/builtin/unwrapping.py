@@ -7,9 +7,11 @@ entry-point group ``isce2_recipe.unwrappers``.
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -20,17 +22,29 @@ from numpy.typing import NDArray
 
 from isce2_recipe import paths
 from isce2_recipe.engines.builtin import isceimage
+from isce2_recipe.engines.builtin.isceimage import IsceImage
+from isce2_recipe.engines.builtin.rasters import blocks
+from isce2_recipe.engines.builtin.unwrap_tiles import Tile, assemble, cut, keep, stitch
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, ParameterError
 from isce2_recipe.types import Looks
 
 ENTRY_POINTS = "isce2_recipe.unwrappers"
+# Looks that are unwrapped in one piece: any burst's. SNAPHU takes 365 bytes for each.
+WHOLE_LOOKS = 8_000_000
+# Looks of a tile of a larger image.
+TILE_LOOKS = 2_000_000
 # ISCE2 2.6.5, runUnwrapSnaphu.py: single-look samples are this much finer than the resolution, per axis.
 _SAMPLING = 0.8
 # ISCE2 2.6.5, contrib/Snaphu: components grow up to this cost, the largest of any size are kept.
 _COMPONENT_THRESHOLD = 300
 _COMPONENTS = 20
 
+_LOG = logging.getLogger(__name__)
+
 Result = tuple[NDArray[np.float32], NDArray[np.uint8]]
+
+
+Solution = Callable[[range], Result]
 
 
 class Unwrapper(Protocol):
@@ -183,11 +197,27 @@ def find(name: str) -> Unwrapper:
     raise ParameterError(f"there is no unwrapper '{name}' here", hint=f"choose one of {known}")
 
 
-def unwrap(folder: Path, looks: Looks, unwrapper: str = "snaphu_mcf") -> None:
+def unwrap(
+    folder: Path,
+    looks: Looks,
+    unwrapper: str = "snaphu_mcf",
+    *,
+    whole: int = WHOLE_LOOKS,
+    tile: int = TILE_LOOKS,
+    log: logging.Logger = _LOG,
+    progress: Callable[[float, str], None] = lambda _fraction, _text: None,
+) -> None:
     """Unwrap ``merged/filt_topophase.flat`` with ``merged/phsig.cor`` in an ISCE2 application's folder.
 
     Writes ``filt_topophase.unw`` (amplitude and phase, zero where there is no data) and
     ``filt_topophase.unw.conncomp`` beside them, with their headers.
+
+    Parameters
+    ----------
+    whole : int
+        Images of at most so many looks are unwrapped in one piece, larger ones in tiles.
+    tile : int
+        Looks of a tile at most: bounds the memory.
 
     Raises
     ------
@@ -198,23 +228,103 @@ def unwrap(folder: Path, looks: Looks, unwrapper: str = "snaphu_mcf") -> None:
     """
     solve = find(unwrapper)
     merged = folder / paths.MERGED
-    wrapped = isceimage.read(merged / paths.FILTERED_INTERFEROGRAM, 1)
-    correlation = isceimage.read(merged / paths.PHASE_SIGMA, 1)
-    if wrapped.shape != correlation.shape:
+    image, correlation = (
+        isceimage.read_header(merged / name) for name in (paths.FILTERED_INTERFEROGRAM, paths.PHASE_SIGMA)
+    )
+    shape = image.lines, image.samples
+    if shape != (correlation.lines, correlation.samples):
         raise InputError(
             f"{paths.FILTERED_INTERFEROGRAM} and {paths.PHASE_SIGMA} in {merged} are not of one size: "
-            f"{wrapped.shape} and {correlation.shape}"
+            f"{shape} and {(correlation.lines, correlation.samples)}"
         )
+    pair = _Pair(image.path, correlation.path, looks.range * looks.azimuth / _SAMPLING**2)
     with _scratch(merged) as scratch:
-        phase, components = solve(wrapped, correlation, looks.range * looks.azimuth / _SAMPLING**2, scratch)
-    amplitude = np.abs(wrapped)
-    # Unwrappers may leave NaN where they found no way.
-    bands = np.stack([amplitude, np.where((amplitude > 0) & np.isfinite(phase), phase, 0)])
-    unwrapped = merged / paths.UNWRAPPED
-    image = isceimage.describe(unwrapped, bands, scheme="BIL", image_type="unw")
-    isceimage.write(image, bands, folder)
-    labels = isceimage.describe(isceimage.beside(unwrapped, "conncomp"), components)
-    isceimage.write(labels, components, folder)
+        if image.lines * image.samples <= whole:
+            solution = _in_one_piece(pair, shape, solve, scratch)
+        else:
+            solution = _in_tiles(pair, cut(shape, tile), solve, scratch, log, progress)
+        _write(folder, image, pair, solution)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """What is unwrapped: two rasters."""
+
+    interferogram: Path
+    correlation: Path
+    independent_looks: float
+
+
+def _in_one_piece(pair: _Pair, shape: tuple[int, int], solve: Unwrapper, scratch: Path) -> Solution:
+    everything = range(shape[0]), range(shape[1])
+    phase, labels = _solve(pair, *everything, solve, scratch)
+    return lambda lines: (phase[lines.start : lines.stop], labels[lines.start : lines.stop])
+
+
+def _in_tiles(
+    pair: _Pair,
+    tiles: Sequence[Tile],
+    solve: Unwrapper,
+    scratch: Path,
+    log: logging.Logger,
+    progress: Callable[[float, str], None],
+) -> Solution:
+    log.info("unwrapping in %d tiles", len(tiles))
+    kept = []
+    for number, tile in enumerate(tiles):
+        progress(number / len(tiles), f"tile {number + 1} of {len(tiles)}")
+        folder = scratch / "tile"
+        folder.mkdir()
+        kept.append(keep(tile, scratch / str(number), *_solve(pair, tile.lines, tile.samples, solve, folder)))
+        shutil.rmtree(folder)
+    stitching = stitch(kept, _COMPONENTS)
+    if stitching.broken:
+        log.warning("components disagree in %d places where tiles overlap", stitching.broken)
+    return assemble(kept, stitching)
+
+
+def _solve(pair: _Pair, lines: range, samples: range, solve: Unwrapper, scratch: Path) -> Result:
+    """The unwrapper's solution of a part, NaN where there is no data."""
+    wrapped = isceimage.read_part(pair.interferogram, lines, samples)
+    valid = np.abs(wrapped) > 0
+    if not valid.any():
+        return np.full(valid.shape, np.nan, np.float32), np.zeros(valid.shape, np.uint8)
+    correlation = isceimage.read_part(pair.correlation, lines, samples)
+    phase, labels = solve(wrapped, correlation, pair.independent_looks, scratch)
+    phase = np.where(valid, phase, np.float32(np.nan))
+    return phase, labels
+
+
+def _write(folder: Path, image: IsceImage, pair: _Pair, solution: Solution) -> None:
+    """Write the files of the step, line by line."""
+    unwrapped = replace(
+        image,
+        path=image.path.with_name(paths.UNWRAPPED),
+        bands=2,
+        data_type="FLOAT",
+        scheme="BIL",
+        image_type="unw",
+        byte_order="l",
+    )
+    labels = replace(
+        unwrapped,
+        path=isceimage.beside(unwrapped.path, "conncomp"),
+        bands=1,
+        data_type="BYTE",
+        scheme="BIP",
+        image_type="",
+    )
+    with ExitStack() as stack:
+        of_phase, of_labels = (isceimage.stream(stack, each.path) for each in (unwrapped, labels))
+        for lines in blocks(image.lines):
+            phase, components = solution(lines)
+            amplitude = np.abs(isceimage.read_part(pair.interferogram, lines))
+            # Unwrappers may leave NaN where they found no way.
+            known = np.where(np.isfinite(phase), phase, 0)
+            isceimage.append_lines(of_phase, unwrapped, np.stack([amplitude, known]))
+            isceimage.append_lines(of_labels, labels, components[None])
+    for each in (unwrapped, labels):
+        isceimage.write_sidecars(each, folder)
 
 
 @contextmanager

@@ -18,8 +18,9 @@ LAND, WATER = 1, 0
 # What a source's tiles say; on the way to ours.
 _TILE_WATER = 1
 _UNKNOWN = 255
-# Lines of looks read at once.
+# Lines of looks read at once, and rows of the map.
 _STRIP = 32
+_STRIP_ROWS = 512
 
 
 def on_dem_grid(tiles: Sequence[Path], dem: Path, target: Path) -> None:
@@ -42,36 +43,40 @@ def on_dem_grid(tiles: Sequence[Path], dem: Path, target: Path) -> None:
             "driver": "GTiff", "dtype": "uint8", "count": 1, "crs": grid.crs, "transform": grid.transform,
             "width": grid.width, "height": grid.height, "tiled": True, "compress": "deflate",
         }  # fmt: skip
-    found = np.full((profile["height"], profile["width"]), _UNKNOWN, np.uint8)
-    for tile in tiles:
-        _add_tile(tile, profile, found)
-    if (found == _UNKNOWN).any():
-        row, col = np.argwhere(found == _UNKNOWN)[0]
-        place = profile["transform"]
-        where = f"{place.c + (col + 0.5) * place.a:.4f} E, {place.f + (row + 0.5) * place.e:.4f} N"
-        raise InputError(
-            f"the water mask tiles do not cover the DEM {dem}: nothing at {where}",
-            hint=f"tiles at hand: {', '.join(tile.name for tile in tiles) or 'none'}",
-        )
-    mask = np.where(found == _TILE_WATER, WATER, LAND).astype(np.uint8)
     with isceimage.publish(target) as partial, rasterio.open(partial, "w", **profile) as output:
-        output.write(mask, 1)
+        for first in range(0, output.height, _STRIP_ROWS):
+            last = min(first + _STRIP_ROWS, output.height)
+            found = _from_tiles(tiles, output, range(first, last))
+            if (found == _UNKNOWN).any():
+                row, col = np.argwhere(found == _UNKNOWN)[0]
+                east, north = output.xy(first + row, col)
+                place = f"{east:.4f} E, {north:.4f} N"
+                raise InputError(
+                    f"the water mask tiles do not cover the DEM {dem}: nothing at {place}",
+                    hint=f"tiles at hand: {', '.join(tile.name for tile in tiles) or 'none'}",
+                )
+            mask = np.where(found == _TILE_WATER, np.uint8(WATER), np.uint8(LAND))
+            output.write(mask, 1, window=((first, last), (0, output.width)))
 
 
-def _add_tile(tile: Path, profile: dict[str, Any], found: NDArray[np.uint8]) -> None:
+def _from_tiles(tiles: Sequence[Path], grid: Any, rows: range) -> NDArray[np.uint8]:
+    """What the tiles say of some rows of a grid."""
     import rasterio
     from rasterio.warp import Resampling, reproject
 
-    with isceimage.opened(tile) as dataset:
-        reproject(
-            rasterio.band(dataset, 1),
-            found,
-            dst_transform=profile["transform"],
-            dst_crs=profile["crs"],
-            dst_nodata=_UNKNOWN,
-            init_dest_nodata=False,
-            resampling=Resampling.nearest,
-        )
+    found = np.full((len(rows), grid.width), _UNKNOWN, np.uint8)
+    for tile in tiles:
+        with isceimage.opened(tile) as dataset:
+            reproject(
+                rasterio.band(dataset, 1),
+                found,
+                dst_transform=grid.window_transform(((rows.start, rows.stop), (0, grid.width))),
+                dst_crs=grid.crs,
+                dst_nodata=_UNKNOWN,
+                init_dest_nodata=False,
+                resampling=Resampling.nearest,
+            )
+    return found
 
 
 def in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> NDArray[np.bool_]:

@@ -107,7 +107,10 @@ def _heights(grid: _Grid, seed: int) -> Iterator[tuple[int, NDArray[np.float32]]
 
     firsts = range(0, grid.rows, _STRIP_ROWS)
     with ThreadPoolExecutor(_THREADS) as pool:
-        yield from zip(firsts, pool.map(make, firsts), strict=True)
+        # Not all at once: what is made waits in memory until it is written.
+        for start in range(0, len(firsts), _THREADS):
+            some = firsts[start : start + _THREADS]
+            yield from zip(some, pool.map(make, some), strict=True)
 
 
 def write_water_tiles(folder: Path, bounds: Bounds, seed: int) -> list[Path]:
