@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,25 @@ def run(folder: Path, source: str, **parameters) -> isce2_recipe.RunResult:
 def parameters_of(product: Path) -> dict[str, str]:
     lines = (product / f"{product.name}.txt").read_text().splitlines()
     return dict(line.split(": ", 1) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("settings", "tiled"),
+    [(("looks=20x4", "swaths=[2]"), False), (("looks=20x4",), True), (("looks=5x1",), True)],
+)
+def test_memory_is_bounded_and_large_images_are_left_to_our_tiles(tmp_path, settings, tiled):
+    command = [sys.executable, "-m", "isce2_recipe", "plan", "insar_tops", "--json", "--engine", "builtin"]
+    command += ["--source", "simulated", "--workdir", str(tmp_path / "w")]
+    for setting in (f"reference={REFERENCE}", f"secondary={SECONDARY}", *settings):
+        command += ["--set", setting]
+    planned = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    steps = {step["step"]: step for step in planned["steps"]}
+    assert planned["memory"] <= 4e9
+    assert steps["topsapp/config"]["inputs"]["values"]["do_unwrap"] is not tiled
+    assert steps["topsapp/unwrap_otherwise"]["status"] == ("run" if tiled else "skipped")
+    if tiled:
+        # Eight million looks at most in one piece.
+        assert 2.9e9 < steps["topsapp/unwrap_otherwise"]["memory"] < 3.6e9
 
 
 @pytest.mark.slow
