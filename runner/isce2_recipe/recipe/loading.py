@@ -15,6 +15,7 @@ from isce2_recipe.recipe import schema as json_schema
 from isce2_recipe.recipe.document import Document, parse
 from isce2_recipe.recipe.looked import look
 from isce2_recipe.recipe.model import Parameter, Recipe, Retry, Step
+from isce2_recipe.recipe.patterns import compile_pattern
 from isce2_recipe.recipe.repair import Repaired, repair
 
 GRAMMAR = "recipe.schema.json"
@@ -331,7 +332,7 @@ def _one_parameter(document: Document, path: json_schema.Path, schema: dict[str,
         return
     if isinstance(schema.get("pattern"), str):
         try:
-            json_schema.compile_pattern(schema["pattern"])
+            compile_pattern(schema["pattern"])
         except re.error as exc:
             message = f"pattern is not a regular expression: {exc}"
             yield document.problem((*path, "pattern"), "IR005", message)

@@ -19,7 +19,7 @@ _WORDS = {
     "true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False,
 }  # fmt: skip
 _NONE = frozenset(("none", "null", "~", ""))
-_HOME = "recipe.schema.json"
+_HOME = "types.schema.json"
 
 
 class _UnreadableError(ValueError):

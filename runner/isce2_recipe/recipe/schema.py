@@ -16,6 +16,7 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from isce2_recipe.paths import data_folder
+from isce2_recipe.recipe.patterns import SECONDS, matches
 
 Path = tuple[str | int, ...]
 Schema = Mapping[str, Any]
@@ -195,26 +196,22 @@ def _const(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Viola
         yield Violation(path, "const", f"must be {show(schema['const'])}, instead got {show(value)}")
 
 
-@lru_cache(maxsize=512)
-def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """A JSON Schema pattern as Python's regular expression: ``$`` is the very end, digits are ASCII.
-
-    Raises
-    ------
-    re.error
-        If it is not a regular expression.
-    """
-    return re.compile(re.sub(r"(?<!\\)\$(?=$|\))", r"\\Z", pattern), re.ASCII)
+_TOO_SLOW = f"cannot be compared with its pattern within {SECONDS:g} s: {{}} with {{}}"
+_FASTER = "write the pattern without repetitions inside repetitions, or give a maxLength"
 
 
-def _pattern(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+def _pattern(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
     if not isinstance(value, str):
         return
     try:
-        matches = compile_pattern(schema["pattern"]).search(value) is not None
+        # The grammar's own patterns are known to be quick.
+        found = matches(schema["pattern"], value, trusted=home == "recipe.schema.json")
     except re.error:
         return  # Reported where the pattern is written.
-    if not matches:
+    except TimeoutError:
+        yield Violation(path, "pattern", _TOO_SLOW.format(show(value), schema["pattern"]), hint=_FASTER)
+        return
+    if not found:
         words = _with_example(schema) if "title" in schema else f"text that matches {schema['pattern']}"
         yield Violation(path, "pattern", f"must be {words}, instead got {show(value)}")
 
@@ -311,6 +308,14 @@ def _properties(value: Any, schema: Schema, home: str, path: Path) -> Iterator[V
                 yield from validate(value[name], below, home, (*path, name))
 
 
+def _named_like(pattern: str, name: str) -> bool:
+    """Whether a key is one of those that a pattern means; one that would take too long is not."""
+    try:
+        return matches(pattern, name)
+    except TimeoutError:
+        return False
+
+
 def _additional(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
     if not isinstance(value, Mapping):
         return
@@ -319,7 +324,7 @@ def _additional(value: Any, schema: Schema, home: str, path: Path) -> Iterator[V
         return
     patterns = schema.get("patternProperties")
     for name in value:
-        if name in known or (patterns and any(compile_pattern(one).search(name) for one in patterns)):
+        if name in known or (patterns and any(_named_like(one, name) for one in patterns)):
             continue
         if rest is False:
             hint = did_you_mean(str(name), [key for key in known if key not in value] or list(known))
@@ -378,13 +383,12 @@ _COMBINING: dict[str, tuple[str, ...]] = {
 
 
 def _combined(keyword: str, value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
-    from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 
     rules = {one: schema[one] for one in (keyword, *_COMBINING[keyword]) if one in schema}
     try:
-        Draft202012Validator.check_schema(rules)
-        wrong = list(Draft202012Validator(rules, registry=_registry()).iter_errors(value))
+        _validator().check_schema(rules)
+        wrong = list(_validator()(rules, registry=_registry()).iter_errors(value))
     except SchemaError as exc:
         yield Violation(
             path, str(exc.path[0] if exc.path else exc.validator), f"has a schema that is none: {exc.message}"
@@ -392,6 +396,25 @@ def _combined(keyword: str, value: Any, schema: Schema, _home: str, path: Path) 
         return
     for error in wrong:
         yield Violation((*path, *error.absolute_path), error.validator, f"is not allowed: {error.message}")
+
+
+@lru_cache(maxsize=1)
+def _validator() -> Any:
+    """The class of `jsonschema`, with patterns as everywhere here."""
+    from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema.validators import extend
+
+    def pattern(_: Any, wanted: str, value: Any, schema: Schema) -> Iterator[ValidationError]:
+        for violation in _pattern(value, {**schema, "pattern": wanted}, "", ()):
+            yield ValidationError(violation.message)
+
+    def named_like(validator: Any, wanted: Schema, value: Any, _: Schema) -> Iterator[ValidationError]:
+        for name in value if isinstance(value, Mapping) else ():
+            for one, below in wanted.items():
+                if _named_like(one, name):
+                    yield from validator.descend(value[name], below, path=name, schema_path=one)
+
+    return extend(Draft202012Validator, {"pattern": pattern, "patternProperties": named_like})
 
 
 @lru_cache(maxsize=1)

@@ -94,9 +94,9 @@ NOT_YAML = reported(
     "min",
     """The text is not YAML, or uses more of YAML than a recipe may.
 
-    Tags, several documents in one file, and aliases that grow without bound have no place in a recipe. Each part
-    that begins with a key at the left edge is read by itself too, so that a mistake does not hide those in
-    the parts after it; within a part the first one counts.
+    Tags, several documents in one file, and aliases that grow without bound have no place in a recipe. Each
+    part that begins with a key at the left edge is read by itself too, so that a mistake does not hide those
+    in the parts after it; within a part the first one counts.
     """,
 )
 

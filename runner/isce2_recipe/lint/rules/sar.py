@@ -11,7 +11,8 @@ from isce2_recipe.errors import ParameterError
 from isce2_recipe.lint.rule import Finding, Rule, Subject, rule
 from isce2_recipe.recipe.document import Path
 from isce2_recipe.recipe.loading import at
-from isce2_recipe.recipe.schema import compile_pattern, load_schema
+from isce2_recipe.recipe.patterns import compile_pattern
+from isce2_recipe.recipe.schema import load_schema
 from isce2_recipe.types import BurstName, Looks
 
 _SLC = r"S1([A-D])_IW_SLC__1S(SV|DV|SH|DH)_(\d{8}T\d{6})_"
