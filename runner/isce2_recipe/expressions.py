@@ -43,6 +43,9 @@ _RESERVED = frozenset(
 _WORD = re.compile(r"\{\{|\{%|\{#")
 
 
+_Path = tuple[str | int, ...]
+
+
 class ExpressionError(RecipeError):
     """An expression is wrong or cannot be evaluated.
 
@@ -50,15 +53,24 @@ class ExpressionError(RecipeError):
     ----------
     path : tuple
         Keys and indices that lead from the evaluated value to the text at fault.
-    text : str
-        The text at fault.
+    text, word : str
+        The text at fault, and where there is one the word in it.
+    known : tuple of str
+        What might have been meant instead.
     """
 
-    def __init__(self, message: str, *, text: str, path: tuple[str | int, ...] = (), line: int = 1) -> None:
+    def __init__(
+        self, message: str, *, text: str, path: _Path = (), word: str = "", known: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.text = text
         self.path = path
-        self.line = line
+        self.word = word
+        self.known = known
+
+    def at(self, path: _Path, text: str) -> ExpressionError:
+        """The same of a text at a path."""
+        return ExpressionError(self.message, text=text, path=path, word=self.word, known=self.known)
 
 
 class Reference(NamedTuple):
@@ -295,10 +307,10 @@ def parse(text: str) -> nodes.Template:
         for node in _walk(tree, MAX_DEPTH):
             _allow(node, text)
     except TemplateSyntaxError as exc:
-        raise ExpressionError(f"wrong expression: {exc.message}", text=text, line=exc.lineno) from None
+        raise ExpressionError(f"wrong expression: {exc.message}", text=text) from None
     except (RecursionError, ValueError):
-        message = "the expression is nested too deeply, or a number in it is too long"
-        raise ExpressionError(message, text=text) from None
+        what = "the expression is nested too deeply, or a number in it is too long"
+        raise ExpressionError(what, text=text) from None
     return tree
 
 
@@ -306,16 +318,20 @@ def _allow(node: nodes.Node, text: str) -> None:
     if isinstance(node, nodes.Stmt) and not isinstance(node, nodes.Output):
         raise ExpressionError("statements in {% %} belong in templates; use {{ }} here", text=text)
     if isinstance(node, nodes.Call):
-        raise ExpressionError(
-            "nothing can be called in an expression; use a filter such as | length", text=text
-        )
+        message = "nothing can be called in an expression; use a filter such as | length"
+        raise ExpressionError(message, text=text)
     name = node.attr if isinstance(node, nodes.Getattr) else _constant_item(node)
     if isinstance(name, str) and name.startswith("__"):
         raise ExpressionError(f"'{name}' is Python's and cannot be read", text=text)
-    if isinstance(node, nodes.Filter) and node.name not in _shared().filters:
-        raise ExpressionError(f"there is no filter '{node.name}'", text=text)
-    if isinstance(node, nodes.Test) and node.name not in _shared().tests:
-        raise ExpressionError(f"there is no test '{node.name}'", text=text)
+    if isinstance(node, nodes.Filter):
+        _know(node.name, "filter", _shared().filters, text)
+    if isinstance(node, nodes.Test):
+        _know(node.name, "test", _shared().tests, text)
+
+
+def _know(name: str, what: str, known: Collection[str], text: str) -> None:
+    if name not in known:
+        raise ExpressionError(f"there is no {what} '{name}'", text=text, word=name, known=tuple(known))
 
 
 def _constant_item(node: nodes.Node) -> Any:
@@ -393,7 +409,7 @@ def _evaluate_text(text: str, namespace: Mapping[str, Any], path: tuple[str | in
             raise UndefinedError(str(result._undefined_message))
         return _checked(list(result) if isinstance(result, Iterator) else result)
     except ExpressionError as exc:
-        raise ExpressionError(exc.message, text=text, path=path, line=exc.line) from None
+        raise exc.at(path, text) from None
     except UndefinedError as exc:
         raise ExpressionError(f"cannot evaluate: {exc.message}", text=text, path=path) from None
     except (TemplateError, RecipeToolError, TypeError, ValueError, ArithmeticError, LookupError) as exc:
@@ -439,7 +455,7 @@ def _references(value: Any, path: tuple[str | int, ...]) -> Iterator[Reference]:
             try:
                 names = _names_in(value)
             except ExpressionError as exc:
-                raise ExpressionError(exc.message, text=value, path=path, line=exc.line) from None
+                raise exc.at(path, value) from None
             for parts in names:
                 yield Reference(parts, path)
     elif isinstance(value, Mapping):

@@ -22,7 +22,7 @@ from isce2_recipe.recipe.document import Path
 from isce2_recipe.recipe.loading import SUFFIXES, Reading, recipe_error, sort_problems
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
-from isce2_recipe.recipe.schema import did_you_mean, show
+from isce2_recipe.recipe.schema import closest, did_you_mean, show
 from isce2_recipe.recipe.scope import RUN_FACTS, ActionLike, Actions, Place, Scope
 
 
@@ -91,17 +91,19 @@ def _check_references(scope: Scope, place: Place, found: References | Expression
     document = scope.recipe.document
     if isinstance(found, ExpressionError):
         path = (*place.path, *found.path)
-        yield document.problem(path, "IR020", found.message, hint=_braces_hint(found))
+        mark = document.find_name(path, found.word) if found.word else document.mark(path)
+        hint = did_you_mean(found.word, found.known) if found.known else _braces_hint(found)
+        yield Problem.at(mark, "IR020", found.message, hint=hint)
         return
     for reference in found.all:
         wrong = _wrong_reference(scope, place, reference)
         if wrong is not None:
             rule, message, hint = wrong
-            mark = document.find((*place.path, *reference.path), reference.text)
+            mark = document.find_name((*place.path, *reference.path), reference.text)
             yield Problem.at(mark, rule, message, hint=hint)
     for path, text in _calculations(place.value, place.path):
         for one in operands.mismatches(parse(text), scope.type_of):
-            mark = document.find(path, one.name) if one.name else document.mark(path)
+            mark = document.find_name(path, one.name) if one.name else document.mark(path)
             yield Problem.at(mark, "IR023", one.message)
 
 
@@ -150,7 +152,7 @@ def _wrong_name(scope: Scope, place: Place, name: str) -> Wrong:
         return "IR022", f"the variable '{name}' is used before it is defined", "move it up"
     if scope.step(name) is not None:
         return "IR021", f"'{name}' is a step", f"read its outputs with steps.{name}.OUTPUT"
-    known = [*scope.recipe.parameters, *place.variables]
+    known = [*scope.recipe.parameters, *place.variables, *(["steps"] if place.steps else []), "run"]
     return "IR021", f"there is no parameter or variable '{name}'", did_you_mean(name, known)
 
 
@@ -250,12 +252,15 @@ def _check_step(scope: Scope, step: Step) -> Iterator[Problem]:
 def _check_inputs(scope: Scope, step: Step, known: list[str], required: list[str]) -> Iterator[Problem]:
     """Names in ``with:``: none unknown, none missing."""
     document = scope.recipe.document
+    free = [one for one in known if one not in step.with_]
+    meant = set()
     for name in step.with_:
         if name not in known:
-            hint = did_you_mean(name, [one for one in known if one not in step.with_] or known)
+            meant.add(closest(name, free))
             message = f"{step.uses} has no input '{name}'"
+            hint = did_you_mean(name, free or known)
             yield document.problem((*step.path, "with", name), "IR030", message, key=True, hint=hint)
-    missing = [name for name in required if name not in step.with_]
+    missing = [name for name in required if name not in step.with_ and name not in meant]
     if missing:
         names = ", ".join(f"'{name}'" for name in missing)
         path = (*step.path, "with") if "with" in document.data["steps"][step.index] else (*step.path, "uses")

@@ -7,14 +7,15 @@ number, ``0123`` is 123. Duplicate keys, tags and several documents in one file 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from yaml import MarkedYAMLError, Node, YAMLError
+from yaml import MarkedYAMLError, Node
 from yaml.composer import ComposerError
 from yaml.cyaml import CParser
+from yaml.reader import ReaderError
 
 from isce2_recipe.problems import Mark, Problem
 
@@ -37,6 +38,9 @@ _WORDS = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_TEXT_TAGS = ("!", "tag:yaml.org,2002:str")
+_BRACES = re.compile(r"\{\{|\}\}|(?:(?!\{\{|\}\}).)+")
+_OPENS_OR_CLOSES = {"{{": True, "}}": False}
 _MAYBE_NUMBER = frozenset("0123456789+-.")
 _NUMBER = (
     r"(?P<int>[-+]?[0-9]+)|(?P<based>0o[0-7]+|0x[0-9a-fA-F]+)"
@@ -105,14 +109,36 @@ class Document:
 
     def find(self, path: Path, needle: str) -> Mark:
         """Where ``needle`` is written within the value at ``path``, or the value's place."""
-        mark = self.mark(path)
         word = re.compile(rf"(?<![\w.]){re.escape(needle)}(?!\w)")
-        for number in range(mark.line, min(mark.end_line, len(self.lines)) + 1):
-            begin = mark.column - 1 if number == mark.line else 0
-            found = word.search(self.lines[number - 1], begin)
+        return self._find(path, word, self._written(path))
+
+    def find_name(self, path: Path, name: str) -> Mark:
+        """Where an expression within the value at ``path`` reads a name, or the value's place."""
+        word = re.compile(rf"(?<![\w.'\"]){re.escape(name)}(?!\w)")
+        return self._find(path, word, self._expressions(path))
+
+    def _find(self, path: Path, word: re.Pattern[str], stretches: Iterable[tuple[int, int, int]]) -> Mark:
+        for number, begin, end in stretches:
+            found = word.search(self.lines[number - 1], begin, end)
             if found:
                 return Mark(self.file, number, found.start() + 1, number, found.end() + 1)
-        return mark
+        return self.mark(path)
+
+    def _written(self, path: Path) -> Iterator[tuple[int, int, int]]:
+        """Lines of a value, each with the columns between which it stands there."""
+        mark = self.mark(path)
+        for number in range(mark.line, min(mark.end_line, len(self.lines)) + 1):
+            begin = mark.column - 1 if number == mark.line else 0
+            yield number, begin, len(self.lines[number - 1])
+
+    def _expressions(self, path: Path) -> Iterator[tuple[int, int, int]]:
+        """Of these what stands between braces."""
+        inside = False
+        for number, begin, end in self._written(path):
+            for piece in _BRACES.finditer(self.lines[number - 1], begin, end):
+                if inside:
+                    yield number, *piece.span()
+                inside = _OPENS_OR_CLOSES.get(piece[0], inside)
 
     def problem(self, path: Path, rule: str, message: str, *, key: bool = False, **more: Any) -> Problem:
         """A problem at the value (or its key) at ``path``."""
@@ -148,8 +174,8 @@ def parse(text: str, file: str) -> Document:
     except MarkedYAMLError as exc:
         document.problems += _syntax_errors(document, exc)
         return document
-    except YAMLError as exc:
-        document.problems.append(Problem(file, 1, 1, 1, 1, "IR009", "error", f"not YAML: {exc}"))
+    except ReaderError as exc:
+        document.problems.append(_not_text(document, exc))
         return document
     document.data = None if node is None else _Builder(document).build(node)
     if document.data is None and not document.problems:
@@ -178,7 +204,7 @@ class _Builder:
         if node.tag not in ("?", "!"):
             self._complain(path, "IR009", f"tags such as '{_short_tag(node.tag)}' have no place in a recipe")
         if node.id == "scalar":
-            value = resolve_scalar(node.value) if not node.style and node.tag == "?" else node.value
+            value = node.value if node.style or node.tag in _TEXT_TAGS else resolve_scalar(node.value)
             self.document.scalars.append((path, value))
             return value
         if id(node) in self.open or self.count > MAX_VALUES:
@@ -199,6 +225,8 @@ class _Builder:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             name = self._key(key_node)
+            if name is None:
+                continue
             here = (*path, name)
             if name in result:
                 line = self.document.key_mark(here).line
@@ -214,13 +242,13 @@ class _Builder:
             result[name] = self._value(value_node, here, key_node)
         return result
 
-    def _key(self, node: Node) -> str:
+    def _key(self, node: Node) -> str | None:
         if node.id == "scalar":
             return str(node.value)
         self.document.problems.append(
             Problem.at(self.document._span(node), "IR009", "a key must be a word, not a list or a mapping")
         )
-        return "?"
+        return None
 
     def _complain(self, path: Path, rule: str, message: str) -> None:
         self.document.problems.append(self.document.problem(path, rule, message))
@@ -248,6 +276,16 @@ def _short_tag(tag: str) -> str:
     return tag.replace("tag:yaml.org,2002:", "!!")
 
 
+def _not_text(document: Document, exc: ReaderError) -> Problem:
+    """A character that no YAML may hold; libyaml counts bytes."""
+    before = document.text.encode(errors="surrogatepass")[: exc.position].decode(errors="surrogatepass")
+    *above, line = f"{before}.".splitlines()
+    number, column = len(above) + 1, len(line)
+    what = f"character U+{exc.character:04X} cannot stand in YAML"
+    hint = "take it out, or write it with a backslash in double quotes"
+    return Problem(document.file, number, column, number, column + 1, "IR009", "error", what, hint)
+
+
 def _syntax_errors(document: Document, exc: MarkedYAMLError) -> list[Problem]:
     """All that is not YAML: each part that begins with a key at the left edge is read by itself too.
 
@@ -258,7 +296,7 @@ def _syntax_errors(document: Document, exc: MarkedYAMLError) -> list[Problem]:
     for first, last in pairwise([0, *begins[1:], len(document.lines)]):
         try:
             _Composer("\n" * first + "\n".join(document.lines[first:last]) + "\n").get_single_node()
-        except ComposerError:
+        except (ComposerError, ReaderError):
             continue
         except MarkedYAMLError as error:
             found.append(_not_yaml(document, error, range(first, last)))

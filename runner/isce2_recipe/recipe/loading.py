@@ -218,13 +218,22 @@ def grammar_problems(document: Document) -> Iterator[Problem]:
     if document.data is None:
         return
     broken: set[str | int] = set()
-    for violation in json_schema.validate(document.data, json_schema.load_schema(GRAMMAR), GRAMMAR):
-        yield _grammar_problem(document, violation)
+    violations = list(json_schema.validate(document.data, json_schema.load_schema(GRAMMAR), GRAMMAR))
+    meant = {(one.path[:-1], one.hint) for one in violations if one.keyword == "additionalProperties"}
+    for violation in violations:
+        # A key that is missing because it is misspelt is told once.
+        if violation.keyword != "required" or (violation.path, _meant(violation)) not in meant:
+            yield _grammar_problem(document, violation)
         if violation.path[:1] == ("parameters",):
             broken.update(violation.path[1:2])
     if isinstance(document.data, dict):
         yield from _name_problems(document)
         yield from _parameter_problems(document, broken)
+
+
+def _meant(violation: json_schema.Violation) -> str:
+    """The hint that would go with a misspelt key, of a violation that says a key is missing."""
+    return f"did you mean {violation.message.rpartition(' ')[2]}?"
 
 
 def _grammar_problem(document: Document, violation: json_schema.Violation) -> Problem:

@@ -132,7 +132,7 @@ def test_words_are_found_inside_a_value() -> None:
         ("a: !!python/object:os.system 1\n", "IR009", (1, 4), "tags"),
         ("? [a, b]\n: 1\n", "IR009", (1, 3), "a key must be a word"),
         ("a: &x [*x]\n", "IR009", (1, 4), "refer to itself"),
-        ("a: \x00\n", "IR009", (1, 1), "not YAML"),
+        ("a: 1\nß: \x00\n", "IR009", (2, 4), "U+0000"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(

@@ -158,7 +158,9 @@ def secret_in_sight(subject: Subject) -> Iterator[Finding]:
         except ExpressionError:
             continue
         for name in sorted(shown):
-            yield Finding(subject.document.find(path, name), f"the secret '{name}' would be written down")
+            yield Finding(
+                subject.document.find_name(path, name), f"the secret '{name}' would be written down"
+            )
 
 
 @rule("IR047", "warning", "basic", fixable=True)
