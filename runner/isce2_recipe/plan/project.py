@@ -24,7 +24,9 @@ from isce2_recipe.plan.graph import Graph, Node
 from isce2_recipe.plan.names import Facts, Names, Outputs
 from isce2_recipe.plan.record import record
 from isce2_recipe.processes import boot_id
+from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe
+from isce2_recipe.recipe.nulls import null_inputs
 from isce2_recipe.recipe.verifying import verify
 from isce2_recipe.redact import redactor, texts_of
 from isce2_recipe.sources.base import FileSource, Source
@@ -211,6 +213,9 @@ class Project:
     def key(self, node: Node, done: Outputs, skipped: set[str]) -> keys.Key:
         """The content key of a step, all before it being done."""
         given = self.names.inputs(node, done)
+        problems = tuple(null_inputs(node.scope.recipe, node.step, node.action, given))
+        if problems:
+            raise recipe_error(problems, node.scope.recipe.texts())
         states = {}
         for folder, position in self.graph.reads.get(node.id, {}).items():
             states[folder] = self._state(folder, position, skipped)

@@ -14,6 +14,7 @@ from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import isce2_xml, templates
 from isce2_recipe.recipe.isce2_xml import XmlProblem
 from isce2_recipe.recipe.model import Recipe, Step
+from isce2_recipe.recipe.nulls import check_nulls
 from isce2_recipe.recipe.samples import Samples, inside, namespace
 from isce2_recipe.recipe.scope import Actions, Scope
 from isce2_recipe.recipe.settings import check_settings, has_settings
@@ -36,7 +37,7 @@ def is_xml(step: Step) -> bool:
 
 
 def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with a recipe's settings and templates for these values of its parameters.
+    """What is wrong with a recipe's settings, inputs and templates for these values of its parameters.
 
     Values that only a run knows are stood in for, and properties filled from them are not judged.
 
@@ -58,11 +59,15 @@ def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]
 def _has_values(recipe: Recipe) -> bool:
     """Whether there is anything in a recipe or its parts that hangs on values."""
     inner = (step.part for step in recipe.steps if step.part is not None)
-    return has_settings(recipe) or any(map(is_xml, recipe.steps)) or any(map(_has_values, inner))
+    conditional = any(isinstance(step.when, str) for step in recipe.steps)
+    return (
+        conditional or has_settings(recipe) or any(map(is_xml, recipe.steps)) or any(map(_has_values, inner))
+    )
 
 
 def _check_values(scope: Scope, samples: Samples) -> Iterator[Problem]:
     yield from check_settings(scope, samples)
+    yield from check_nulls(scope, samples)
     for step in scope.recipe.steps:
         if samples.skips(step):
             continue

@@ -364,3 +364,31 @@ def test_a_plan_knows_the_times_of_other_runs_on_the_machine(tmp_path: Path) -> 
     after = call("plan", "diamond.yml", "--workdir", "v", "--json", cwd=tmp_path, env=env)
     assert all(step["seconds"] >= 0.3 for step in json.loads(after.stdout)["steps"])
     assert not (tmp_path / "v").exists()
+
+
+NULL = """\
+recipe: 1
+name: nulls
+summary: A condition that only a run can judge.
+steps:
+  - id: first
+    uses: quick.write
+    with: {text: "no"}
+  - id: perhaps
+    uses: quick.write
+    when: "{{ steps.first.text == 'yes' }}"
+    with: {text: "a"}
+  - id: both
+    uses: quick.join
+    with: {files: ["{{ steps.first.path }}", "{{ steps.perhaps.path }}"]}
+"""
+
+
+def test_null_from_a_skipped_step_is_told_at_its_line_not_as_a_bug(tmp_path: Path) -> None:
+    write_recipe(tmp_path, NULL)
+    result = call("run", "nulls.yml", "--workdir", "w", cwd=tmp_path)
+    assert result.returncode == 1, result.stderr
+    assert "nulls.yml:14:46: files must be a file, instead got null [IR023]" in result.stderr
+    assert "hint: outputs of a skipped step are null: give step 'both' a condition as well" in result.stderr
+    planned = call("plan", "nulls.yml", "--workdir", "w", cwd=tmp_path)
+    assert (planned.returncode, "instead got null" in planned.stderr) == (1, True)

@@ -1,0 +1,75 @@
+"""Inputs that are null, as all outputs of a skipped step are, where an action cannot take that."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from typing import Any, get_args, get_origin
+
+from isce2_recipe.expressions import ExpressionError, evaluate, references
+from isce2_recipe.problems import Problem
+from isce2_recipe.recipe import kinds
+from isce2_recipe.recipe.document import Path
+from isce2_recipe.recipe.model import Recipe, Step
+from isce2_recipe.recipe.samples import Samples
+from isce2_recipe.recipe.scope import ActionLike, Scope
+
+
+def check_nulls(scope: Scope, samples: Samples) -> Iterator[Problem]:
+    """Inputs that are null whatever the steps find, because those they are read of are skipped."""
+    steps = scope.recipe.steps
+    skipped = {step.id: dict.fromkeys(scope.outputs(step) or ()) for step in steps if samples.skips(step)}
+    names = {**samples.names, "steps": skipped}
+    for step in steps if skipped else ():
+        action: ActionLike | None = scope.actions.get(step.uses)
+        wanted = _real(step.when, names, samples.known, skipped)
+        if action is not None and wanted is not ... and wanted:
+            known = {name: _real(value, names, samples.known, skipped) for name, value in step.with_.items()}
+            yield from null_inputs(scope.recipe, step, action, known)
+
+
+def _real(value: Any, names: Mapping[str, Any], known: Container[str], skipped: Container[str]) -> Any:
+    """What a value comes to, as far as it is made from real values and outputs of skipped steps."""
+    if isinstance(value, list):
+        return [_real(item, names, known, skipped) for item in value]
+    try:
+        read = references(value)
+        certain = not read.run and all(name in known for name in read.names)
+        return evaluate(value, names) if certain and all(one in skipped for one in read.steps) else ...
+    except ExpressionError:
+        return ...
+
+
+def null_inputs(
+    recipe: Recipe, step: Step, action: ActionLike, given: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Which of a step's inputs are null, or lists that hold null, where its action wants something.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The step's recipe.
+    step : Step
+        Whose inputs they are.
+    action : ActionLike
+        What it uses.
+    given : mapping
+        What its ``with:`` comes to.
+    """
+    hint = f"outputs of a skipped step are null: give step '{step.id}' a condition as well"
+    for name, value in given.items():
+        if name in action.inputs:
+            for place, wanted in _nulls(value, action.inputs[name].annotation):
+                path = (*step.path, "with", name, *place)
+                message = f"{name} must be {kinds.words(wanted)}, instead got null"
+                yield recipe.document.problem(path, "IR023", message, hint=hint)
+
+
+def _nulls(value: Any, annotation: Any) -> Iterator[tuple[Path, Any]]:
+    """Where a value is null though its type does not allow that, and what is wanted there."""
+    wanted = kinds.members(annotation)
+    if value is None and not {kinds.NONE, Any, object} & set(wanted):
+        yield (), annotation
+    elif isinstance(value, list):
+        lists = [get_args(one)[0] for one in wanted if get_origin(one) is list]
+        for index, item in enumerate(value if len(lists) == 1 else ()):
+            yield from (((index, *place), kind) for place, kind in _nulls(item, lists[0]))
