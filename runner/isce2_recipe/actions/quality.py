@@ -30,7 +30,7 @@ class Measured:
     summary: str
 
 
-@action("quality.measure", version=1)
+@action("quality.measure", version=2)
 def measure(
     ctx: Context,
     *,

@@ -136,7 +136,8 @@ def grey_scale(decibels: NDArray[np.floating]) -> Scale:
 def signed_scale(reach: float, unit: str) -> Scale:
     """For values about zero: blue below, red above."""
     reach = reach or 1.0
-    return Scale(DIVERGING, -reach, reach, unit, nice_ticks(-reach, reach, 4))
+    few = nice_ticks(-reach, reach, 4)
+    return Scale(DIVERGING, -reach, reach, unit, few if len(few) > 1 else nice_ticks(-reach, reach, 8))
 
 
 def decibels(amplitude: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -130,15 +130,15 @@ def make_product(
         mask_water=False,
         tags=marks,
         threads=threads,
-        progress=partly(progress, 0.0, 0.4),
+        progress=partly(progress, 0.0, 0.1),
     )
     made = (
         _write_ionosphere(ingredients.folder, grid, prefix, marks, threads)
         if ingredients.split_spectrum
         else {}
     )
-    _copy_folders(ingredients.folder, directory, partly(progress, 0.4, 0.5))
-    progress(0.5, "side files")
+    _copy_folders(ingredients.folder, directory, partly(progress, 0.1, 0.15))
+    progress(0.15, "side files")
     shown = {
         "reference": ingredients.reference,
         "secondary": ingredients.secondary,
@@ -154,7 +154,7 @@ def make_product(
         "Split spectrum": "yes" if ingredients.split_spectrum else "no",
     }
     write_side_files(prefix, grid, told, readme=ingredients.readme, shown=shown, more=more)
-    return InsarProduct(directory, write_zip(directory, partly(progress, 0.6, 1.0)), layers | made)
+    return InsarProduct(directory, write_zip(directory, partly(progress, 0.2, 1.0)), layers | made)
 
 
 def layer_sources(folder: Path, dem: Path, water_mask: Path) -> LayerSources:

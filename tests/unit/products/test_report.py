@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from lxml import html
 
 from isce2_recipe.products import colours
@@ -19,7 +20,7 @@ from isce2_recipe.products.report.page import Material, write_report
 from isce2_recipe.products.report.scene import Scene
 from isce2_recipe.products.report.views import views
 from support import browser
-from support.finished import CM, write_product, write_truth
+from support.finished import CM, fields, write_product, write_truth
 
 STEPS = [
     {"id": "pair", "action": "a.b", "kind": "", "summary": "<Pair>", "after": []},
@@ -199,6 +200,28 @@ def test_a_product_without_any_data_has_a_page(tmp_path):
     assert "nothing was unwrapped" in path.read_text(encoding="utf-8")
 
 
+def test_a_product_of_alos_scenes_tells_what_their_names_do_not(tmp_path):
+    phase = np.where(fields()["corr"] > 0, 50.0 + np.linspace(-1.0, 3.0, 90), 0.0)
+    product = write_product(tmp_path, "ALPSRP156121200xALPSRP162831200", dispersive_phase=phase)
+    with rasterio.open(next(product.glob("*_unw_phase.tif")), "r+") as dataset:
+        dataset.update_tags(
+            REFERENCE_TIME="2008-12-29T08:16:33.736000Z", SECONDARY_TIME="2009-02-13T08:16:33.750000Z"
+        )
+    quality = writing.write(tmp_path, writing.quality(product))
+    path, pictures = write_report(
+        tmp_path, Material(product, quality, (), None, {}, {}, template.template_text(()))
+    )
+    said = html.fromstring(path.read_text(encoding="utf-8")).text_content()
+    for text in ("29 December 2008, 08:16:33 UTC", "13 February 2009, 08:16:33 UTC", "46 days", "Ionosphere"):
+        assert text in said
+    for text in ("Seams between bursts", "Orbits"):
+        assert text not in said
+    assert "ALPSRP156121200xALPSRP162831200_ionosphere.png" in [one.name for one in pictures]
+    (shown,) = [view for view in views(Scene(open_product(product))) if view.name == "ionosphere"]
+    assert shown.scale.unit == "rad"
+    assert max(abs(shown.scale.low), shown.scale.high) == pytest.approx(2.0, abs=0.15)
+
+
 def test_long_arrows_go_around_the_steps_between():
     drawing = lay_out({step["id"]: step["after"] for step in run()["steps"]}, steps._CELLS)
     (long,) = [chain for chain in drawing.chains if len(chain) > 2]
@@ -217,6 +240,15 @@ def test_ticks_are_round(low, high, texts):
     assert [text for _, text in colours.nice_ticks(low, high)] == texts
 
 
+@pytest.mark.parametrize("exponent", range(-3, 3))
+def test_a_scale_about_zero_names_more_than_zero(exponent):
+    for reach in np.arange(1.0, 10.0, 0.1) * 10.0**exponent:
+        scale = colours.signed_scale(float(reach), "cm")
+        places = [place for place, _ in scale.ticks]
+        assert 3 <= len(places) <= 9
+        assert min(places) == -max(places) >= scale.low
+
+
 def test_degrees_have_their_letters():
     assert maps.degree_text(-12.5, "−12.5", "EW") == "12.5° W"
     assert maps.degree_text(0.0, "0", "NS") == "0°"
@@ -224,7 +256,7 @@ def test_degrees_have_their_letters():
 
 def test_orbits_are_known_by_their_names():
     assert page.orbit_words(["X_POEORB_1", "X_POEORB_2"]) == "2 precise (POEORB)"
-    assert page.orbit_words([]) == "not told"
+    assert page.orbit_words(["X_POEORB_1", "Y"]) == "1 precise (POEORB), 1 of unknown kind"
 
 
 LOADED = """

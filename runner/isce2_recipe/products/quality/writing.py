@@ -43,7 +43,8 @@ def quality(
     """
     finished = open_product(product)
     found = measure(finished)
-    found["seams"] = [] if folder is None else seams(folder, finished.wavelength_m)
+    if folder is not None:
+        found["seams"] = seams(folder, finished.wavelength_m)
     if parts:
         bursts = [read_burst_product(part) for part in parts]
         found["seams"] = seams_of_products(bursts, finished.wavelength_m)

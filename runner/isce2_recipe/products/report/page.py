@@ -149,9 +149,7 @@ def _facts(scene: Scene, orbits: Sequence[str]) -> list[tuple[str, str]]:
     """What identifies the interferogram, as terms and values."""
     product = scene.product
     parameters, tags = product.parameters, product.tags
-    reference, secondary = (
-        _first_time(parameters.get(f"{which} Granule", "")) for which in ("Reference", "Secondary")
-    )
+    reference, secondary = _start(product, "Reference"), _start(product, "Secondary")
     facts = []
     if reference and secondary:
         ages = ("older", "newer") if reference < secondary else ("newer", "older")
@@ -164,7 +162,8 @@ def _facts(scene: Scene, orbits: Sequence[str]) -> list[tuple[str, str]]:
     direction, heading = parameters.get("Reference Pass Direction"), parameters.get("Heading")
     if direction and heading:
         facts.append(("Pass", f"{direction.lower()}, heading {number_text(float(heading), 1)}°"))
-    facts.append(("Orbits", orbit_words(orbits)))
+    if orbits:
+        facts.append(("Orbits", orbit_words(orbits)))
     facts.append(("Wavelength", f"{100 * product.wavelength_m:.3f} cm"))
     grid = product.grid
     facts.append(("Grid", f"{grid.cols} × {grid.rows} pixels of {grid.pixel_m:g} m, {grid.crs}"))
@@ -200,6 +199,13 @@ def _day(moment: datetime) -> str:
     return f"{moment.day} {moment:%B %Y, %H:%M:%S} UTC"
 
 
+def _start(product: Finished, which: str) -> datetime | None:
+    """When a pass began, which not all granules' names tell."""
+    if tagged := product.tags.get(f"{which.upper()}_TIME"):
+        return datetime.fromisoformat(tagged).replace(tzinfo=None)
+    return _first_time(product.parameters.get(f"{which} Granule", ""))
+
+
 def _first_time(granules: str) -> datetime | None:
     found = _TIME.findall(granules)
     return min(datetime.strptime(text, "%Y%m%dT%H%M%S") for text in found) if found else None
@@ -210,7 +216,7 @@ def orbit_words(names: Sequence[str]) -> str:
     kinds = [next((kind for kind in _ORBITS if kind in name), "") for name in names]
     counted = [f"{kinds.count(kind)} {_ORBITS[kind]} ({kind})" for kind in sorted(set(kinds) - {""})]
     unknown = kinds.count("")
-    return ", ".join(counted + ([f"{unknown} of unknown kind"] if unknown else [])) or "not told"
+    return ", ".join(counted + ([f"{unknown} of unknown kind"] if unknown else []))
 
 
 def _corner_rows(product: Finished) -> list[tuple[str, str, str]]:

@@ -51,9 +51,16 @@ class View:
 
 def views(scene: Scene) -> list[View]:
     """The pictures, in the order in which they are shown."""
-    makers = (_displacement, _wrapped, _coherence, _amplitude, _mask, _terrain)
-    needs = ("unw_phase", "wrapped_phase", "corr", "amp", "conncomp", "dem")
-    return [maker(scene) for maker, layer in zip(makers, needs, strict=True) if layer in scene.product.layers]
+    makers = {
+        "unw_phase": _displacement,
+        "wrapped_phase": _wrapped,
+        "corr": _coherence,
+        "amp": _amplitude,
+        "conncomp": _mask,
+        "dem": _terrain,
+        "dispersive_phase": _ionosphere,
+    }
+    return [maker(scene) for layer, maker in makers.items() if layer in scene.product.layers]
 
 
 def truth_views(scene: Scene) -> list[View]:
@@ -171,6 +178,22 @@ def _amplitude(scene: Scene) -> View:
         "How strongly the ground reflects: of the interferogram, in decibels, without calibration.",
         f"Grey map of the radar's amplitude, {_span(decibels, 'decibels')}.",
         scale.paint(decibels),
+        scale,
+    )
+
+
+def _ionosphere(scene: Scene) -> View:
+    values = scene.small("dispersive_phase", mean=False)
+    values -= np.float32(median(values))
+    seen = np.abs(values[np.isfinite(values)])
+    scale = colours.signed_scale(float(seen.max()) if seen.size else 1.0, "rad")
+    return View(
+        "ionosphere",
+        "Ionosphere",
+        "Its phase as two halves of the range spectrum tell it, about its median. It is not taken off the "
+        "other maps.",
+        f"Map of the ionosphere's phase, {_span(values, 'radians')}.",
+        scale.paint(values),
         scale,
     )
 
