@@ -46,8 +46,10 @@ def _workflow(name: str) -> int:
 
 
 def _run(words: list[str]) -> int:
+    from isce2_recipe.cli import prepare_streams
     from isce2_recipe.cli.app import run_legacy_line
 
+    prepare_streams()
     _tell_of_the_original()
     return run_legacy_line(words)
 

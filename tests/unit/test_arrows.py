@@ -13,7 +13,7 @@ ROOT = Path(isce2_recipe.__file__).parent
 LAYERS = (
     {"problems", "paths", "redact", "processes", "progress", "copying", "inputs"},
     {"errors", "memo"},
-    {"types"},
+    {"types", "plugins"},
     {"expressions", "journal"},
     {"recipe"},
     {"sar"},

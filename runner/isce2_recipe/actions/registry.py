@@ -10,6 +10,7 @@ from pathlib import Path
 
 from isce2_recipe.actions.base import Action
 from isce2_recipe.errors import InputError
+from isce2_recipe.plugins import importing
 
 GROUP = "isce2_recipe.actions"
 """Entry-point group: the subject as the name, the module with its actions as the value."""
@@ -68,12 +69,8 @@ class Registry(Mapping[str, Action]):
             return _actions(subject, f"isce2_recipe.actions.{subject}")
         if subject not in self.installed:
             return {}
-        try:
+        with importing(f"the actions '{subject}'", self.installed[subject]):
             return _actions(subject, self.installed[subject])
-        except ImportError as exc:
-            module = self.installed[subject]
-            message = f"the actions '{subject}' of the package behind '{module}' cannot be imported: {exc}"
-            raise InputError(message, hint="install the package again, or remove it") from exc
 
 
 @cache

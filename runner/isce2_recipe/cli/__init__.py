@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : sequence of str, optional
         Without the program's name; by default those of this process.
     """
+    prepare_streams()
     gc.disable()  # until steps run: next to nothing that reading and planning makes is garbage
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words == ["--version"]:  # answered before anything is imported
@@ -30,9 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from isce2_recipe.memo import recall
 
         said = recall(words, os.environ)
-        if said is not None:
-            sys.stdout.write("\n".join([*said, ""]))
-            sys.stdout.flush()
+        if said is not None and _is_told("\n".join([*said, ""])):
             sys.stderr.write("everything was up to date\n")
             return 0
     if arguments is None and words[:1] == ["lint"]:
@@ -42,18 +42,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command_line(words)
 
 
+def prepare_streams() -> None:
+    """Stand in for standard streams that were closed, so that no file takes their place; pass any name on.
+
+    Names of files need not be text: Python stands in for their bytes with what UTF-8 cannot hold.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode))
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="surrogateescape")
+
+
 def _lint(words: Sequence[str]) -> int:
     """Lint, unless nothing has changed since that was last done."""
     from isce2_recipe.memo import recall_findings
 
     known = recall_findings(words, os.environ)
-    if known is not None:
-        said, code = known
-        sys.stdout.write(said.rstrip("\n") + "\n" if said else "")
-        sys.stdout.flush()
-        return code
+    if known is not None and _is_told(known[0].rstrip("\n") + "\n" if known[0] else ""):
+        return known[1]
     asked[:] = words
     return _without_garbage(words)
+
+
+def _is_told(text: str) -> bool:
+    """Print a text; False where that cannot be done, which the full command then deals with."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except (OSError, UnicodeError):
+        return False
+    return True
 
 
 def _without_garbage(words: Sequence[str]) -> int:

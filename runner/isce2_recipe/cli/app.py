@@ -141,7 +141,7 @@ def _bug(exc: Exception, words: Sequence[str], redact: Callable[[str], str]) -> 
     text = redact(f"{PROGRAM} {__version__}: {shlex.join(words)}\n\n{traceback.format_exc()}")
     folder = Path(getattr(exc, "workdir", "") or tempfile.mkdtemp(prefix="isce2-recipe-"))
     path = folder / "traceback.log"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
     return (
         f"error: {type(exc).__name__}: {exc}\n"
         f"hint: this is a bug in isce2-recipe; please report it with the traceback in {path}"

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isce2_recipe import __version__
-from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.errors import InputError, RecipeToolError
+from isce2_recipe.plugins import importing
 from isce2_recipe.recipe import available
 from isce2_recipe.running.resources import disk_bytes, memory_bytes, processors, words
 
@@ -153,6 +154,13 @@ def _machine() -> Iterator[Finding]:
 
 def _plugins() -> Iterator[Finding]:
     for group in _GROUPS:
-        names = sorted(point.name for point in entry_points(group=group))
+        names = []
+        for point in sorted(entry_points(group=group)):
+            try:
+                with importing(f"'{point.name}'", point.value):
+                    point.load()
+                names.append(point.name)
+            except InputError as exc:
+                yield Finding(f"plug-in: {point.name}", "note", exc.message, exc.hint or "")
         if names:
             yield Finding(f"plug-ins: {group.partition('.')[2]}", "ok", ", ".join(names))

@@ -293,7 +293,7 @@ def _only(value: Any) -> Any:
 
 def _read_file(name: str) -> dict[str, Any]:
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        text = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
         hint = "give a YAML file of NAME: VALUE lines, or - to read them from standard input"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from isce2_recipe.engines.base import Engine
 from isce2_recipe.errors import EngineMissing, UsageError
+from isce2_recipe.plugins import importing
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -42,7 +43,10 @@ def open_engine(text: str, say: Callable[[str], None] = lambda _text: None) -> E
         return _isce2()
     if text == "auto":
         return _auto(say)
-    engine: Engine = _plugins()[text].load()()
+    point = _plugins()[text]
+    with importing(f"the engine '{text}'", point.value):
+        make = point.load()
+    engine: Engine = make()
     return engine
 
 

@@ -12,7 +12,7 @@ from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.errors import EXIT_INPUT, EXIT_OK, EXIT_USAGE, InputError, UsageError
 from isce2_recipe.lint.catalogue import explain as explain_rule
 from isce2_recipe.lint.formats import FORMATS
-from isce2_recipe.lint.linting import STDIN, Linter, Options, Report, collect, lint_files
+from isce2_recipe.lint.linting import BYTE_ORDER_MARK, STDIN, Linter, Options, Report, collect, lint_files
 from isce2_recipe.lint.memory import remember
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile
 from isce2_recipe.problems import Problem
@@ -122,7 +122,7 @@ def _reports(paths: Sequence[str], linter: Linter, fix: bool, stdin_filename: st
     if STDIN in paths:
         if len(paths) > 1 or fix:
             raise UsageError("standard input is linted alone and cannot be fixed in place")
-        return [linter.lint(sys.stdin.read(), stdin_filename or "<stdin>")]
+        return [linter.lint_bytes(sys.stdin.buffer.read(), stdin_filename or "<stdin>")]
     files = collect(paths)
     if not fix:
         return lint_files(files, linter, jobs=min(4, os.cpu_count() or 1))
@@ -134,10 +134,12 @@ def _fix_file(path: Path, file: str, linter: Linter) -> Report:
 
     try:
         # Line ends stay what they are: bytes, not text.
-        before = path.read_bytes().decode("utf-8")
+        content = path.read_bytes()
+        mark = BYTE_ORDER_MARK if content.startswith(BYTE_ORDER_MARK) else b""
+        before = content.removeprefix(mark).decode("utf-8")
         after, report = fix_text(before, file, linter)
         if after != before:
-            path.write_bytes(after.encode("utf-8"))
+            path.write_bytes(mark + after.encode("utf-8"))
     except UnicodeDecodeError:
         return linter.lint_file(file)
     except OSError as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -114,7 +115,8 @@ def _result(problem: Problem, index: int) -> dict[str, Any]:
 def _uri(file: str) -> str:
     from urllib.parse import quote
 
-    return quote(file) if not file.startswith("/") else f"file://{quote(file)}"
+    path = quote(os.fsencode(file))
+    return path if not file.startswith("/") else f"file://{path}"
 
 
 FORMATS: dict[str, Callable[[Sequence[Problem], Mapping[str, str]], str]] = {

@@ -20,7 +20,7 @@ from isce2_recipe.recipe.loading import SUFFIXES, Reader, Reading, find_part
 from isce2_recipe.recipe.looked import look, seen
 
 STDIN = "-"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MANY_FILES = 64
 """From this many files on, starting further processes costs less than it saves."""
 
@@ -109,7 +109,7 @@ class Linter:
     def lint_bytes(self, data: bytes, file: str) -> Report:
         """The problems of a file's content, which need not be text."""
         try:
-            text = data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+            text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         except UnicodeDecodeError as exc:
             line = data[: exc.start].count(b"\n") + 1
             message = f"'{file}' is not a text in UTF-8"
@@ -187,7 +187,7 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
 
 def _is_recipe(path: Path) -> bool:
     hidden = any(part.startswith(".") and part not in (".", "..") for part in path.parts)
-    lines = [] if hidden else read_bytes(path).removeprefix(_BYTE_ORDER_MARK).splitlines()
+    lines = [] if hidden else read_bytes(path).removeprefix(BYTE_ORDER_MARK).splitlines()
     return any(line.startswith(b"recipe:") for line in lines)
 
 

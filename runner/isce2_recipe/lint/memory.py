@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from isce2_recipe import memo
+from isce2_recipe import actions, memo
 from isce2_recipe.actions.registry import Registry
 from isce2_recipe.memo import CannotTellError, Signature, signature, steady
 from isce2_recipe.paths import data_folder
@@ -46,6 +47,8 @@ def remember(
 
 def _watched(registry: Registry, looked: Mapping[str, Signature]) -> Iterator[tuple[str, Signature]]:
     yield from map(steady, memo.code(_makers(registry)))
+    # Actions appear with a package in any of these folders, or with a file among ours.
+    yield from map(steady, [*(one for one in sys.path if Path(one).is_dir()), actions.__path__[0]])
     yield from map(steady, data_folder("schemas").rglob("*.json"))
     for path, found in looked.items():
         if found is None and signature(path) is None:

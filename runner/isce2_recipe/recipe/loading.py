@@ -101,7 +101,7 @@ def read(path: Path) -> Reading:
 
 def _read_file(path: Path) -> str:
     try:
-        return look(path).read_text(encoding="utf-8")
+        return look(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"'{path}' is not a text in UTF-8") from None
     except OSError as exc:

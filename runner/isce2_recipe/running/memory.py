@@ -69,7 +69,7 @@ def _recipe(project: Project) -> _Watched:
     """The recipe with its parts and schemas, and where others would be found before them."""
     for file, text in project.recipe.texts().items():
         yield steady(file)
-        if Path(file).read_text(encoding="utf-8") != text:  # clocks of servers may be wrong
+        if Path(file).read_text(encoding="utf-8-sig") != text:  # clocks of servers may be wrong
             raise CannotTellError
     yield from map(steady, data_folder("schemas").rglob("*.json"))
     shadows = {project.base / project.recipe.path.stem, *_shadows(project.recipe)}

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from isce2_recipe.errors import UsageError
+from isce2_recipe.plugins import importing
 from isce2_recipe.sources.base import Source
 
 _PLUGINS = "isce2_recipe.sources"
@@ -61,7 +62,9 @@ def _plugin(name: str, rest: str) -> Source:
 
     plugins = {each.name: each for each in entry_points(group=_PLUGINS)}
     if name in plugins:
-        source: Source = plugins[name].load()(rest)
+        with importing(f"the source '{name}'", plugins[name].value):
+            make = plugins[name].load()
+        source: Source = make(rest)
         return source
     known = [*_KNOWN, *plugins]
     close = difflib.get_close_matches(name, known, 1)

@@ -102,6 +102,22 @@ def test_a_package_that_cannot_be_imported_is_named(other_package: Path) -> None
     assert "dem.fetch" in list(Registry())
 
 
+def test_a_package_that_fails_in_another_way_is_named_too(other_package: Path) -> None:
+    (other_package / "absent_module.py").write_text("raise RuntimeError('out of order')\n")
+    with pytest.raises(InputError, match="'absent_module' cannot be imported: RuntimeError: out of order"):
+        Registry().get("gone.away")
+    assert "dem.fetch" in list(Registry())
+
+
+def test_doctor_tells_which_packages_do_not_work(other_package: Path) -> None:
+    from isce2_recipe.cli.health import examine
+
+    found = {finding.name: finding for finding in examine()}
+    assert "hello" in found["plug-ins: actions"].detail.split(", ")
+    assert "gone" not in found["plug-ins: actions"].detail.split(", ")
+    assert "'absent_module' cannot be imported" in found["plug-in: gone"].detail
+
+
 def test_the_linter_knows_it(other_package: Path) -> None:
     from isce2_recipe.lint import lint_paths
 

@@ -118,7 +118,7 @@ def test_the_sarif_format_has_what_version_2_1_0_asks_for(folder: Path) -> None:
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(BAD))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(BAD.encode())))
     text, code = main(["-"], stdin_filename="elsewhere/bad.yml")
     assert code == 1
     assert text.startswith("elsewhere/bad.yml:8:5: unexpected key 'timout'")

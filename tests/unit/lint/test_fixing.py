@@ -116,3 +116,14 @@ def test_a_fix_keeps_windows_line_ends(path: Path) -> None:
     path.write_bytes(RECIPE.replace("\n", "\r\n").encode())
     main([str(path)], fix=True, select=["IR001"])
     assert path.read_bytes() == RECIPE.replace("timout", "timeout").replace("\n", "\r\n").encode()
+
+
+def test_a_byte_order_mark_stays_at_the_beginning(path: Path) -> None:
+    path.write_bytes(
+        b"\xef\xbb\xbfnmae: fixable\nrecipe: 1\nsummary: Terrain.\nsteps:\n  - {id: dem, uses: x.y}\n"
+    )
+    main([str(path)], fix=True, select=["IR001"])
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfname: fixable\n")
+    main([str(path)], fix=True, select=["IR019"])
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf# yaml-language-server")
+    assert path.read_bytes().count(b"\xef\xbb\xbf") == 1

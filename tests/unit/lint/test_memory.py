@@ -75,6 +75,7 @@ class Place:
             "r/templates/echo.txt.j2": "{{ text }}\n",
             "docs/recipes/kept.md": "text\n",
             "site-packages/told/__init__.py": PLUGIN,
+            "packages/keep": "",
             "site-packages/told-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: told\nVersion: 1\n",
             "site-packages/told-1.dist-info/entry_points.txt": "[isce2_recipe.actions]\ntold = told\n",
         }.items():
@@ -86,7 +87,8 @@ class Place:
 
     @property
     def environment(self) -> dict[str, str]:
-        paths = {"PYTHONPATH": str(self.path("site-packages")), "XDG_CACHE_HOME": str(self.path("cache"))}
+        packages = os.pathsep.join(str(self.path(name)) for name in ("site-packages", "packages"))
+        paths = {"PYTHONPATH": packages, "XDG_CACHE_HOME": str(self.path("cache"))}
         return environment({**paths, "PYTHONDONTWRITEBYTECODE": "1"})
 
     def lint(self, *words: str, program: tuple[str, ...] = ("-m", "isce2_recipe")) -> tuple[str, int, bool]:
@@ -142,6 +144,7 @@ CHANGES: dict[str, Callable[[Place], object]] = {
     "a file that turns into a recipe": lambda at: at.path("r/data.yml").write_text("recipe: 1\n"),
     "its page": lambda at: edit(at.path("docs/recipes/kept.md"), "text", "test"),
     "a plug-in": lambda at: edit(at.path("site-packages/told/__init__.py"), "words: str", "wards: str"),
+    "a package in another folder": lambda at: at.path("packages/new-1.dist-info").mkdir(),
     "an installed package": lambda at: at.path("site-packages/new-1.dist-info").mkdir(),
 }
 

@@ -1,0 +1,112 @@
+"""Standard streams that are closed, full or of another encoding, and names of files that are not text."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.runs import command, environment, write_recipe
+
+BAD = "recipe: 1\nname: bad\nsummary: Größe.\nsteps:\n  - {id: dem, uses: dem.fetch, größe: 1}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "bad.yml").write_text(BAD, encoding="utf-8")
+    return tmp_path
+
+
+def lint(
+    folder: Path, *words: str, redirect: str = "", data: bytes = b"", **variables: str
+) -> tuple[int, bytes, str]:
+    """Exit code, output and messages of linting through a shell."""
+    line = command("lint", *words)
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {redirect}', "sh", *line],
+        cwd=folder,
+        env=environment({"XDG_CACHE_HOME": str(folder.parent / "cache"), **variables}),
+        input=data,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, done.stdout, done.stderr.decode(errors="replace")
+
+
+@pytest.mark.parametrize("redirect", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_stood_in_for_also_where_memory_answers(folder: Path, redirect: str) -> None:
+    for _ in range(3):
+        code, _, said = lint(folder, "bad.yml", redirect=redirect)
+        assert (code, said) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_told_also_where_memory_answers(folder: Path) -> None:
+    for _ in range(3):
+        lint(folder, "bad.yml")
+        code, _, said = lint(folder, "bad.yml", redirect="> /dev/full")
+        assert (code, said) == (3, "error: No space left on device\n")
+
+
+def test_memory_answers_in_other_encodings(folder: Path) -> None:
+    for _ in range(3):
+        lint(folder, "bad.yml")
+        code, said, wrong = lint(folder, "bad.yml", PYTHONIOENCODING="ascii")
+        assert (code, wrong) == (1, "")
+        assert "größe".encode() in said
+
+
+def test_closed_input_is_empty(folder: Path) -> None:
+    code, said, wrong = lint(folder, "-", redirect="<&-")
+    assert (code, wrong) == (1, "")
+    assert b"the file is empty" in said
+
+
+def test_input_that_is_no_text_is_a_finding(folder: Path) -> None:
+    code, said, wrong = lint(folder, "-", data=b"recipe: 1\nname: \xff\n")
+    assert (code, wrong) == (1, "")
+    assert b"<stdin>:2:1: '<stdin>' is not a text in UTF-8 [IR009]" in said
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names of files are text there")
+@pytest.mark.parametrize("form", ["text", "github", "json", "sarif"])
+def test_names_of_files_need_not_be_text(folder: Path, form: str) -> None:
+    name = os.fsdecode(b"b\xff.yml")
+    (folder / name).write_text("recipe: 1\n")
+    code, said, wrong = lint(folder, name, "--format", form, PYTHONIOENCODING="utf-8")
+    assert (code, wrong) == (1, "")
+    assert (b"b%FF.yml" if form == "sarif" else b"b\xff.yml") in said
+    if form == "sarif":
+        json.loads(said)
+
+
+def test_a_run_without_streams_is_a_run(folder: Path) -> None:
+    write_recipe(folder)
+    line = command("run", "diamond.yml", "--workdir", "w")
+    closed = ["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *line]
+    done = subprocess.run(closed, cwd=folder, env=environment(), check=False, timeout=60)
+    assert done.returncode == 0
+    assert json.loads((folder / "w/run.json").read_text())["steps"]["last"]["status"] == "done"
+
+
+def test_parameters_may_begin_with_a_byte_order_mark_and_come_from_nothing(folder: Path) -> None:
+    write_recipe(folder)
+    plan = ("plan", "diamond.yml", "--workdir", "w", "--params", "-")
+    marked = subprocess.run(
+        command(*plan), cwd=folder, env=environment(), input=b"\xef\xbb\xbfpause: 0\r\n", check=False
+    )
+    assert marked.returncode == 0
+    closed = subprocess.run(
+        ["sh", "-c", '"$@" <&-', "sh", *command(*plan)],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (closed.returncode, "is empty" in closed.stderr) == (1, True)
