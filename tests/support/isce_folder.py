@@ -164,12 +164,12 @@ class Ground:
 
 def write_radar_files(isce: Path, geometry: BurstGeometry, looks: Looks) -> None:
     """What a single burst's radar layers are made of: latitude = line, longitude = sample."""
-    fine = isce / "fine_interferogram" / "IW2"
+    fine = isce / "fine_interferogram" / f"IW{geometry.swath}"
     fine.mkdir(parents=True)
     shape = (geometry.lines // looks.azimuth, geometry.samples // looks.range)
     interferogram = np.full((1, *shape), 1 + 1j, "c8")
     write_isce(fine / f"burst_01.{looks.azimuth}alks_{looks.range}rlks.int", interferogram)
-    place = isce / "geom_reference" / "IW2"
+    place = isce / "geom_reference" / f"IW{geometry.swath}"
     place.mkdir(parents=True)
     line, sample = np.meshgrid(np.arange(geometry.lines), np.arange(geometry.samples), indexing="ij")
     write_isce(place / "lat_01.rdr", line[None].astype("f8"))

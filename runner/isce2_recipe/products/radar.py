@@ -133,18 +133,21 @@ def write_radar_layers(
         paths.append(prefix.with_name(f"{prefix.name}_{name}_rdr.tif"))
         _write(paths[-1], values, _STORES[name], tags)
     fine = folder / "fine_interferogram" / f"IW{burst.swath}" / "burst_01.int.vrt"
-    if sublooks.part_of(looks) != looks and fine.is_file():
+    part = sublooks.part_of(looks, burst.swath)
+    if part != looks and fine.is_file():
         paths.append(prefix.with_name(f"{prefix.name}_sublooks_rdr.tif"))
-        _write(
-            paths[-1], _parts(fine, looks, window, _valid_window(folder, burst)), _STORES["sublooks"], tags
-        )
+        parts = _parts(fine, looks, part, window, _valid_window(folder, burst))
+        _write(paths[-1], parts, _STORES["sublooks"], tags)
     return paths
 
 
-def _parts(path: Path, looks: Looks, window: RadarWindow, valid: Mapping[str, int]) -> NDArray[np.uint8]:
+def _parts(
+    path: Path, looks: Looks, part: Looks, window: RadarWindow, valid: Mapping[str, int]
+) -> NDArray[np.uint8]:
     """Codes of all parts of the looks that are decorrelated or near such, half valid ones too."""
-    part = sublooks.part_of(looks)
     across = looks.range // part.range
+    # Decorrelated or not is told by parts of one size in all swaths.
+    judged = looks.range // sublooks.part_of(looks, sublooks.NEAREST_SWATH).range
     first, count = valid["firstvalidline"], valid["numberofvalidlines"]
     left = -(-valid["firstvalidsample"] // part.range)
     right = (valid["firstvalidsample"] + valid["numberofvalidsamples"]) // part.range
@@ -157,10 +160,10 @@ def _parts(path: Path, looks: Looks, window: RadarWindow, valid: Mapping[str, in
         parts[max(first + count - lines.start, 0) :] = 0
         parts[:, :left], parts[:, right:] = 0, 0
         codes[:, lines] = sublooks.encode(parts)
-        folded = parts.reshape(-1, looks.azimuth, window.samples, across)
+        folded = parts.reshape(-1, looks.azimuth, window.samples, judged, across // judged).mean(axis=-1)
         sums[rows] = np.abs(folded.sum(axis=(1, 3)))
         amplitudes[rows] = np.abs(folded).sum(axis=(1, 3))
-    keep = _decorrelated(sums, amplitudes, across * looks.azimuth)
+    keep = _decorrelated(sums, amplitudes, judged * looks.azimuth)
     codes *= np.repeat(np.repeat(keep, looks.azimuth, axis=0), across, axis=1)
     return codes
 

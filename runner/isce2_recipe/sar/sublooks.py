@@ -1,7 +1,8 @@
 """Parts of looks in two bytes each, with which the windows of looks can be moved later.
 
 Where ground is decorrelated, as water is, the phase of a look depends on which pixels are in it; no
-interpolation between looks can tell it for another window. Parts of looks can: one line of a few samples.
+interpolation between looks can tell it for another window. Parts of looks can: one line of a few samples, or
+of one where windows may begin at any sample.
 """
 
 from __future__ import annotations
@@ -17,11 +18,17 @@ _PHASES = 256
 _STEPS = 7  # of amplitude, to a factor of two
 _ZERO = 40  # code of amplitude one
 _SAMPLES = 5
+NEAREST_SWATH = 1
 
 
-def part_of(looks: Looks) -> Looks:
-    """The part that looks are cut into: one line of at most five samples."""
-    return Looks(next(n for n in range(_SAMPLES, 0, -1) if looks.range % n == 0), 1)
+def part_of(looks: Looks, swath: int) -> Looks:
+    """The part that looks are cut into: one line of at most five samples, of one beyond the first swath.
+
+    Merged bursts have the windows of the nearest swath. Those of IW1 begin where its own do; those of IW2 and
+    IW3 are moved by any number of samples, which differs from pass to pass.
+    """
+    most = _SAMPLES if swath == NEAREST_SWATH else 1
+    return Looks(next(n for n in range(most, 0, -1) if looks.range % n == 0), 1)
 
 
 def encode(values: NDArray[np.complex64]) -> NDArray[np.uint8]:

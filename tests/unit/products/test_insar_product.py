@@ -225,27 +225,29 @@ def test_radar_layers(single):
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-def test_parts_of_looks_are_kept_where_the_ground_is_decorrelated(tmp_path):
-    looks, geometry = Looks(20, 4), burst(lines=160, samples=800, valid_lines=147, valid_samples=741)
+@pytest.mark.parametrize(("swath", "each"), [(1, 5), (2, 1)])
+def test_parts_of_looks_are_kept_where_the_ground_is_decorrelated(tmp_path, swath, each):
+    looks = Looks(20, 4)
+    geometry = burst(swath=swath, lines=160, samples=800, valid_lines=147, valid_samples=741)
     write_radar_files(tmp_path, geometry, looks)
     rng = np.random.default_rng(1)
     full = np.full((160, 800), 5000.0 + 0j)
     full[80:] = 500 * (rng.standard_normal((80, 800)) + 1j * rng.standard_normal((80, 800)))
-    write_isce(tmp_path / "fine_interferogram/IW2/burst_01.int", full[None].astype("c8"))
+    write_isce(tmp_path / f"fine_interferogram/IW{swath}/burst_01.int", full[None].astype("c8"))
     window = radar_window(tmp_path, geometry, looks)
     files = write_radar_layers(tmp_path, geometry, looks, window, tmp_path / "P", {})
     assert files[-1].name == "P_sublooks_rdr.tif"
     with rasterio.open(files[-1]) as dataset:
         codes = dataset.read()
-    assert codes.shape == (2, 160, 160)
+    assert codes.shape == (2, 160, 800 // each)
     assert not codes[:, :8].any(), "nothing of coherent ground but what a filter would mix with the other"
     first, last = geometry.first_valid_line, geometry.first_valid_line + geometry.valid_lines
-    left, right = -(-geometry.first_valid_sample // 5), (geometry.first_valid_sample + 741) // 5
+    left, right = -(-geometry.first_valid_sample // each), (geometry.first_valid_sample + 741) // each
     assert first < 80 < last < 160
-    known = np.zeros((160, 160), bool)
+    known = np.zeros((160, 800 // each), bool)
     known[80:last, left:right] = True
     assert ((codes[1, 80:] > 0) == known[80:]).all()
-    expected = full.reshape(160, 160, 5).mean(-1)
+    expected = full.reshape(160, -1, each).mean(-1)
     off = np.angle(sublooks.decode(codes) * expected.conj())[known]
     assert np.abs(off).max() < 0.013
     ratio = np.abs(sublooks.decode(codes))[known] / np.abs(expected[known])

@@ -28,6 +28,7 @@ Float = NDArray[np.float64]
 _ENOUGH = 0.9
 # So much of a look's parts are all of them.
 _WHOLE = 1.0 - 1e-3
+_COLUMNS = 2048  # decoded at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +261,14 @@ def _from_sublooks(burst: LookedBurst) -> tuple[NDArray[Any], Float]:
     with isceimage.opened(burst.sublooks) as dataset:
         codes = dataset.read()
     azimuth, across = codes.shape[1] // burst.lines, codes.shape[2] // burst.samples
-    exact, share = (
-        burst.across.sum_of(burst.down.sum_of(values, azimuth).T, across).T / (azimuth * across)
-        for values in (decode(codes), (codes[1] > 0).astype(np.float64))
-    )
-    return exact, share
+    sums = np.empty((burst.down.count, codes.shape[2]), np.complex64)
+    there = np.empty(sums.shape, np.float32)
+    for first in range(0, codes.shape[2], _COLUMNS):
+        part = slice(first, first + _COLUMNS)
+        sums[:, part] = burst.down.sum_of(decode(codes[:, :, part]), azimuth)
+        there[:, part] = burst.down.sum_of((codes[1, :, part] > 0).astype(np.float32), azimuth)
+    exact, share = (burst.across.sum_of(one.T, across).T / (azimuth * across) for one in (sums, there))
+    return exact, share.astype(np.float64)
 
 
 Box = tuple[int, int, int, int]

@@ -107,7 +107,7 @@ def burst_of(folder, values: np.ndarray, line: int, sample: int, *, parts: bool)
     interferogram = looked(values)
     interferogram[:first], interferogram[stop:] = 0, 0
     lines, samples = interferogram.shape
-    fine = looked(values, sublooks.part_of(LOOKS))
+    fine = looked(values, sublooks.part_of(LOOKS, 2))
     fine[: VALID.start], fine[VALID.stop :] = 0, 0
     layers = {
         "interferogram": interferogram[None],
@@ -146,7 +146,8 @@ def filtered(folder, interferogram: np.ndarray) -> np.ndarray:
     [
         (0.05, (182, 0), True, 0.06),
         (0.05, (182, 800), True, 0.06),
-        (0.05, (181, 807), True, 0.3),  # not a whole number of parts: at worst, on noise as white as this
+        (0.05, (181, 807), True, 0.06),
+        (0.05, (182, 1213), True, 0.06),
         (0.4, (182, 10), False, 0.04),
         (0.9, (182, 10), False, 0.005),
     ],
