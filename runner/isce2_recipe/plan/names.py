@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from isce2_recipe.errors import ParameterError
 from isce2_recipe.expressions import ExpressionError, References, evaluate, references
 from isce2_recipe.plan.graph import Graph, Node, Scope, outputs_read
 from isce2_recipe.problems import Problem
@@ -94,7 +96,8 @@ class Names:
         asked = {name: value for name, value in via.with_.items() if name in wanted}
         with _placed(outer.recipe, (*via.path, "with")):
             given = self.evaluate(asked, outer, done)
-        texts = resolve_parameters(recipe, {name: _plain(value) for name, value in given.items()}, wanted)
+        with _placed(outer.recipe, (*via.path, "with")):
+            texts = resolve_parameters(recipe, {name: _plain(value) for name, value in given.items()}, wanted)
         typed = {name: given[name] if _has_path(given.get(name)) else text for name, text in texts.items()}
         return self._with_variables(recipe, typed, wanted)
 
@@ -166,11 +169,19 @@ class _placed:  # noqa: N801 - reads as a statement
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if not isinstance(error, ExpressionError):
+        if isinstance(error, ExpressionError):
+            problems = [Problem.at(self._recipe.mark(*self._path, *error.path), "IR020", error.message)]
+        elif isinstance(error, ParameterError):
+            problems = [self._of_part(problem) for problem in error.problems]
+        else:
             return
-        mark = self._recipe.mark(*self._path, *error.path)
-        problem = Problem.at(mark, "IR020", error.message)
-        raise recipe_error((problem,), self._recipe.texts()) from None
+        raise recipe_error(tuple(problems), self._recipe.texts()) from None
+
+    def _of_part(self, problem: Problem) -> Problem:
+        """A problem of a part's parameter, where the part is given it."""
+        name = re.match(r"\w*", problem.message)
+        mark = self._recipe.mark(*self._path, name[0] if name else "")
+        return Problem.at(mark, "IR023", problem.message, hint=problem.hint)
 
 
 def _plain(value: Any) -> Any:

@@ -154,7 +154,11 @@ class Reader:
                     document.problem(("steps", index, "uses"), "IR030", what, hint=_part_hint(path))
                 )
                 continue
-            reading = self._part(path)
+            try:
+                reading = self._part(path)
+            except InputError as exc:
+                problems.append(document.problem(("steps", index, "uses"), "IR030", exc.message))
+                continue
             problems += reading.problems
             texts |= reading.texts
             if reading.recipe is not None:

@@ -12,9 +12,9 @@ from typing import Any
 from isce2_recipe.expressions import ExpressionError, references
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import isce2_xml, templates
+from isce2_recipe.recipe.given import check_nulls, check_part_values
 from isce2_recipe.recipe.isce2_xml import XmlProblem
 from isce2_recipe.recipe.model import Recipe, Step
-from isce2_recipe.recipe.nulls import check_nulls
 from isce2_recipe.recipe.samples import Samples, inside, namespace
 from isce2_recipe.recipe.scope import Actions, Scope
 from isce2_recipe.recipe.settings import check_settings, has_settings
@@ -59,7 +59,7 @@ def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]
 def _has_values(recipe: Recipe) -> bool:
     """Whether there is anything in a recipe or its parts that hangs on values."""
     inner = (step.part for step in recipe.steps if step.part is not None)
-    conditional = any(isinstance(step.when, str) for step in recipe.steps)
+    conditional = any(isinstance(step.when, str) or (step.part and step.with_) for step in recipe.steps)
     return (
         conditional or has_settings(recipe) or any(map(is_xml, recipe.steps)) or any(map(_has_values, inner))
     )
@@ -74,6 +74,8 @@ def _check_values(scope: Scope, samples: Samples) -> Iterator[Problem]:
         tried = samples.fill_in(step.with_.get("values", {})) if is_xml(step) else None
         if tried is not None:
             yield from check_rendered(scope.recipe, step, tried[0], known=tried[1])
+        if step.part is not None:
+            yield from check_part_values(scope, step, step.part, samples)
         if step.part is not None and _has_values(step.part):
             where = f"in the part that step '{step.id}' of {scope.recipe.path} uses"
             for problem in _check_values(*inside(scope, step, step.part, samples)):

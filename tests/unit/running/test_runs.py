@@ -392,3 +392,12 @@ def test_null_from_a_skipped_step_is_told_at_its_line_not_as_a_bug(tmp_path: Pat
     assert "hint: outputs of a skipped step are null: give step 'both' a condition as well" in result.stderr
     planned = call("plan", "nulls.yml", "--workdir", "w", cwd=tmp_path)
     assert (planned.returncode, "instead got null" in planned.stderr) == (1, True)
+
+
+def test_what_a_part_may_not_have_is_told_where_it_is_given(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/twice.yml").write_text(PART.replace("words: {type: string", "words: {maxLength: 9"))
+    write_recipe(tmp_path, WHOLE)
+    result = call("run", "whole.yml", "--workdir", "w", cwd=tmp_path)
+    assert result.returncode == 1, result.stderr
+    assert "whole.yml:13:19: words must have at most 9 characters, instead got 14 [IR023]" in result.stderr

@@ -8,6 +8,8 @@ import pytest
 
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.errors import RecipeError
+from isce2_recipe.lint import lint_paths
+from isce2_recipe.lint.linting import Options
 from isce2_recipe.recipe import load, verify
 
 TEXT = """\
@@ -51,3 +53,44 @@ def test_a_step_that_is_skipped_as_well_or_may_be_is_not(tmp_path: Path, conditi
 
 def test_nothing_is_refused_where_the_step_runs(tmp_path: Path) -> None:
     assert refused(tmp_path, TEXT.replace("WHEN", "true"), fetch=True) == []
+
+
+PART = """\
+recipe: 1
+name: part
+parameters:
+  word: {type: string, maxLength: 5}
+  margin: {type: number, minimum: 0}
+required: [word]
+steps:
+  - {id: dem, uses: dem.fetch, with: {bounds: [1, 2, 3, 4], margin: "{{ margin }}"}}
+"""
+WHOLE = """\
+recipe: 1
+name: nulls
+parameters:
+  word: {type: string, default: abc}
+  margin: {type: number}
+variables:
+  twice: "{{ word ~ word }}"
+steps:
+  - {id: one, uses: part.yml, with: {word: "{{ word }}", margin: "{{ margin }}"}}
+  - {id: two, uses: part.yml, with: {word: "{{ twice }}"}}
+"""
+
+
+def test_parts_refuse_values_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "part.yml").write_text(PART.replace('margin: "{{ margin }}"', "margin: 1"))
+    assert refused(tmp_path, WHOLE, word="ab") == []
+    assert refused(tmp_path, WHOLE, word="abcdef", margin=-1) == [
+        (9, 44, "word must have at most 5 characters, instead got 6"),
+        (9, 66, "margin must be at least 0, instead got -1"),
+        (10, 44, "word must have at most 5 characters, instead got 12"),
+    ]
+
+
+def test_a_part_that_cannot_be_read_is_a_finding_among_others(tmp_path: Path) -> None:
+    (tmp_path / "part.yml").write_bytes(b"recipe: \xff\n")
+    (tmp_path / "nulls.yml").write_text(WHOLE.replace("word ~ word", "word ~ world"))
+    found = [(one.rule, one.line) for one in lint_paths([tmp_path / "nulls.yml"], Options("min"))]
+    assert found == [("IR021", 7), ("IR030", 9), ("IR030", 10), ("IR009", 1)]

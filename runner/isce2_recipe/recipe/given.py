@@ -1,4 +1,4 @@
-"""Inputs that are null, as all outputs of a skipped step are, where an action cannot take that."""
+"""What steps and parts are given, judged with real values: null from skipped steps, what parts may not have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import kinds
 from isce2_recipe.recipe.document import Path
 from isce2_recipe.recipe.model import Recipe, Step
-from isce2_recipe.recipe.samples import Samples
+from isce2_recipe.recipe.parameters import normalise
+from isce2_recipe.recipe.samples import Samples, is_known
 from isce2_recipe.recipe.scope import ActionLike, Scope
 
 
@@ -73,3 +74,21 @@ def _nulls(value: Any, annotation: Any) -> Iterator[tuple[Path, Any]]:
         lists = [get_args(one)[0] for one in wanted if get_origin(one) is list]
         for index, item in enumerate(value if len(lists) == 1 else ()):
             yield from (((index, *place), kind) for place, kind in _nulls(item, lists[0]))
+
+
+def check_part_values(scope: Scope, step: Step, part: Recipe, samples: Samples) -> Iterator[Problem]:
+    """What a part is given that its parameters do not allow."""
+    for name, value in step.with_.items():
+        parameter = part.parameters.get(name)
+        if parameter is None or not is_known(value, samples.known):
+            continue
+        try:
+            found = evaluate(value, samples.names)
+        except ExpressionError:
+            continue
+        if found is None and not (parameter.required or parameter.has_default):
+            continue  # what may be left out
+        for violation in normalise(found, parameter.schema)[1]:
+            path = (*step.path, "with", name, *violation.path)
+            message = f"{name} {violation.message}"
+            yield scope.recipe.document.problem(path, "IR023", message, hint=violation.hint)
