@@ -101,13 +101,15 @@ def looked(values: np.ndarray, looks: Looks = LOOKS) -> np.ndarray:
     return cut.reshape(lines, looks.azimuth, samples, looks.range).mean((1, 3)).astype(np.complex64)
 
 
-def burst_of(folder, values: np.ndarray, line: int, sample: int, *, parts: bool) -> LookedBurst:
+def burst_of(
+    folder, values: np.ndarray, line: int, sample: int, *, parts: bool, looks: Looks = LOOKS
+) -> LookedBurst:
     """As of a product: whole looks of its valid lines, and a place that does not matter here."""
-    first, stop = -(-VALID.start // LOOKS.azimuth), VALID.stop // LOOKS.azimuth
-    interferogram = looked(values)
+    first, stop = -(-VALID.start // looks.azimuth), VALID.stop // looks.azimuth
+    interferogram = looked(values, looks)
     interferogram[:first], interferogram[stop:] = 0, 0
     lines, samples = interferogram.shape
-    fine = looked(values, sublooks.part_of(LOOKS, 2))
+    fine = looked(values, sublooks.part_of(looks, 2))
     fine[: VALID.start], fine[VALID.stop :] = 0, 0
     layers = {
         "interferogram": interferogram[None],
@@ -122,8 +124,8 @@ def burst_of(folder, values: np.ndarray, line: int, sample: int, *, parts: bool)
         **files | {"sublooks": files["sublooks"] if parts else None},
         longitude=files["latitude"],
         swath=2,
-        line=line / LOOKS.azimuth,
-        sample=sample / LOOKS.range,
+        line=line / looks.azimuth,
+        sample=sample / looks.range,
         lines=lines,
         samples=samples,
         first_valid_line=first,
@@ -142,24 +144,30 @@ def filtered(folder, interferogram: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("coherence", "later", "parts", "limit_rad"),
+    ("coherence", "later", "parts", "limit_rad", "looks"),
     [
-        (0.05, (182, 0), True, 0.06),
-        (0.05, (182, 800), True, 0.06),
-        (0.05, (181, 807), True, 0.06),
-        (0.05, (182, 1213), True, 0.06),
-        (0.4, (182, 10), False, 0.04),
-        (0.9, (182, 10), False, 0.005),
+        (0.05, (182, 0), True, 0.06, LOOKS),
+        (0.05, (182, 800), True, 0.06, LOOKS),
+        (0.05, (181, 807), True, 0.06, LOOKS),
+        (0.05, (182, 1213), True, 0.06, LOOKS),
+        (0.05, (182, 1213), True, 0.09, Looks(12, 3)),
+        (0.05, (181, 1207), True, 0.06, Looks(20, 5)),
+        (0.05, (182, 1213), True, 0.06, Looks(7, 1)),
+        (0.05, (182, 1213), True, 0.06, Looks(5, 1)),
+        (0.4, (182, 10), False, 0.04, LOOKS),
+        (0.9, (182, 10), False, 0.005, LOOKS),
     ],
 )
-def test_speckle_too_is_that_of_the_bursts_together(tmp_path, coherence, later, parts, limit_rad):
+def test_speckle_too_is_that_of_the_bursts_together(tmp_path, coherence, later, parts, limit_rad, looks):
     """Looks of a burst begin elsewhere than those of all bursts; each burst sees speckle of its own."""
     bursts = dict(zip(((0, 0), later), (speckle(coherence, seed) for seed in (1, 2)), strict=True))
     whole = np.zeros((BURST[0] + later[0], BURST[1] + later[1]), complex)
     for (line, sample), values in bursts.items():
         whole[line + VALID.start : line + VALID.stop, sample : sample + BURST[1]] = values[VALID]
-    together = filtered(tmp_path / "together", looked(whole))
-    products = [burst_of(tmp_path, values, *place, parts=parts) for place, values in bursts.items()]
+    together = filtered(tmp_path / "together", looked(whole, looks))
+    products = [
+        burst_of(tmp_path, values, *place, parts=parts, looks=looks) for place, values in bursts.items()
+    ]
     merge_looked(products, tmp_path, lambda *_: None)
     merged = filtered(tmp_path, isceimage.read(tmp_path / paths.MERGED / paths.INTERFEROGRAM, 1).copy())
     shape = tuple(map(min, merged.shape, together.shape))
