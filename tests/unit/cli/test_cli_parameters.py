@@ -97,7 +97,7 @@ def test_values_from_files(recipe: Path, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--looks", "0x5"], 1, "(1x2 to 100x40) such as 20x4, 10x2, 5x1"),
+        (["--looks", "0x5"], 1, "(at most 100x40, not 1x1) such as 20x4, 10x2, 5x1"),
         (["--names", "B", "--pixel-size", "x"], 1, "pixel_size"),
         (["--set", "lokks=20x4"], 1, "did you mean 'looks'?"),
         (["--set", "looks"], 2, "--set wants NAME=VALUE"),
@@ -191,7 +191,7 @@ def test_describe_and_graph_of_a_shipped_recipe(capsys: pytest.CaptureFixture[st
     assert main(["describe", "insar_tops_burst"]) == 0
     page = capsys.readouterr().out
     assert page.startswith("# insar_tops_burst\n")
-    assert "| `looks` | range x azimuth window of looks (1x2 to 100x40) | `20x4` |" in page
+    assert "| `looks` | range x azimuth window of looks (at most 100x40, not 1x1) | `20x4` |" in page
     assert main(["describe", "insar_tops_burst", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == "insar_tops_burst"
     assert main(["graph", "insar_tops_burst"]) == 0

@@ -102,7 +102,7 @@ def test_text_is_read_as_the_type_asks(name: str, text: Any, value: Any) -> None
     assert resolve(**{name: text})[name] == value
 
 
-LOOKS = "a range x azimuth window of looks (1x2 to 100x40)"
+LOOKS = "a range x azimuth window of looks (at most 100x40, not 1x1)"
 
 
 @pytest.mark.parametrize(
