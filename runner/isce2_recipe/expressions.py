@@ -21,6 +21,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from isce2_recipe.errors import RecipeError, RecipeToolError
 from isce2_recipe.types import BurstName, Looks
 
+FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, RecursionError)  # that Python may raise
 MAX_TEXT = 100_000
 """Longest text, in characters, an expression may make."""
 
@@ -155,8 +156,8 @@ class _Environment(SandboxedEnvironment):
         hint = f"; known are {', '.join(map(str, known))}" if known else ""
         return self.undefined(f"there is no '{name}' here{hint}", obj, name)
 
-    def is_safe_callable(self, obj: Any) -> bool:
-        return obj is range
+    def is_safe_callable(self, _obj: Any) -> bool:
+        return False
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "**" and not (_small(left) and _small(right)):
@@ -274,7 +275,7 @@ def environment(loader: BaseLoader | None = None) -> SandboxedEnvironment:
         lstrip_blocks=True,
     )
     made.filters = {name: made.filters[name] for name in _KEPT_FILTERS} | FILTERS
-    made.globals = {"range": made.globals["range"]}
+    made.globals = {}
     return made
 
 
@@ -412,7 +413,7 @@ def _evaluate_text(text: str, namespace: Mapping[str, Any], path: tuple[str | in
         raise exc.at(path, text) from None
     except UndefinedError as exc:
         raise ExpressionError(f"cannot evaluate: {exc.message}", text=text, path=path) from None
-    except (TemplateError, RecipeToolError, TypeError, ValueError, ArithmeticError, LookupError) as exc:
+    except (TemplateError, RecipeToolError, *FAILURES) as exc:
         raise ExpressionError(f"cannot evaluate: {exc}", text=text, path=path) from None
 
 

@@ -75,7 +75,7 @@ def _render(
 ) -> str:
     from jinja2 import FileSystemLoader, TemplateError, TemplateNotFound
 
-    from isce2_recipe.expressions import environment
+    from isce2_recipe.expressions import FAILURES, environment
 
     made = environment(FileSystemLoader([str(folder) for folder in folders]))
     try:
@@ -84,12 +84,11 @@ def _render(
         )
     except TemplateNotFound as exc:
         raise InputError(f"there is no template '{exc.name}'", hint=_where(folders)) from None
-    except TemplateError as exc:
+    except (TemplateError, *FAILURES) as exc:
         line = getattr(exc, "lineno", None) or _line_of(exc, template)
         place = f"{template}:{line}" if line else template
-        raise RecipeError(
-            f"{place}: {exc.message or exc}", hint="values come from `values:` in the recipe"
-        ) from None
+        hint = "values come from `values:` in the recipe"
+        raise RecipeError(f"{place}: {exc}", hint=hint) from None
 
 
 def _line_of(exc: BaseException, template: str) -> int | None:

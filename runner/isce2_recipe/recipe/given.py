@@ -1,4 +1,4 @@
-"""What steps and parts are given, judged with real values: null from skipped steps, what parts may not have."""
+"""What steps and parts are given, judged with real values: null from skipped steps, and what parts refuse."""
 
 from __future__ import annotations
 

@@ -104,7 +104,8 @@ def check_rendered(
     try:
         rendered = templates.render(template, values, recipe_file=recipe.path)
     except templates.TemplateProblemError as exc:
-        return [_template_problem(recipe, step, exc)] if known is None else []
+        real = known is None or values.keys() <= set(known)
+        return [_template_problem(recipe, step, exc)] if real else []
     application = application_of(rendered.text)
     if application is None:
         found = _well_formed(rendered.text)

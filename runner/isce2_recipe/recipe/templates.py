@@ -26,7 +26,7 @@ from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
 from isce2_recipe.errors import RecipeToolError
-from isce2_recipe.expressions import environment
+from isce2_recipe.expressions import FAILURES, environment
 from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe.looked import look
 
@@ -140,7 +140,9 @@ def render(template: str, values: Mapping[str, Any], *, recipe_file: Path | None
     except TemplateSyntaxError as exc:
         origin = TemplateLine(exc.name or template, exc.lineno)
         raise TemplateProblemError(f"the template cannot be read: {exc.message}", origin) from None
-    except (TemplateError, RecipeToolError, TypeError, ValueError, ArithmeticError, LookupError) as exc:
+    except UnicodeDecodeError:
+        raise _not_text(template) from None
+    except (TemplateError, RecipeToolError, *FAILURES) as exc:
         origin = TemplateLine(template, _line_of(exc, template))
         raise TemplateProblemError(f"the template cannot be filled in: {exc}", origin) from None
     return _unmark(marked, template)
@@ -209,6 +211,14 @@ def facts(template: str, recipe_file: Path | None = None) -> TemplateFacts:
     except TemplateSyntaxError as exc:
         origin = TemplateLine(template, exc.lineno)
         raise TemplateProblemError(f"the template cannot be read: {exc.message}", origin) from None
+    except UnicodeDecodeError:
+        raise _not_text(template) from None
+
+
+def _not_text(template: str) -> TemplateProblemError:
+    return TemplateProblemError(
+        f"the template '{template}' is not a text in UTF-8", TemplateLine(template, 0)
+    )
 
 
 @lru_cache(maxsize=64)
@@ -220,8 +230,7 @@ def _facts(made: Any, source: str, template: str) -> TemplateFacts:
             names.setdefault(name.lineno, []).append(name.name)
     kinds = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
     open_ended = any(parsed.find(kind) is not None for kind in kinds)
-    wanted = frozenset(meta.find_undeclared_variables(parsed)) - {"range"}
-    return TemplateFacts(wanted, open_ended, names)
+    return TemplateFacts(frozenset(meta.find_undeclared_variables(parsed)), open_ended, names)
 
 
 def names_on_line(origin: TemplateLine, recipe_file: Path | None = None) -> list[str]:

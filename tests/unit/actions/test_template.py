@@ -68,3 +68,11 @@ def test_the_text_of_a_template_and_of_all_it_includes_is_part_of_the_key(tmp_pa
     before = template.render.fingerprint({"template": "a.j2"}, ctx.templates, read)
     inner.write_text("two")
     assert template.render.fingerprint({"template": "a.j2"}, ctx.templates, read) != before
+
+
+@pytest.mark.parametrize("text", ["line\n{{ number / 0 }}", "line\n{% for one in number %}{% endfor %}"])
+def test_what_python_raises_is_told_with_the_templates_line(tmp_path: Path, text: str) -> None:
+    ctx = _context(tmp_path)
+    (tmp_path / "templates/a.txt.j2").write_text(text)
+    with pytest.raises(RecipeError, match=r"^a\.txt\.j2:2: "):
+        template.render.function(ctx, template="a.txt.j2", to="a.txt", values={"number": 1})

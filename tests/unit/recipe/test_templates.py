@@ -8,6 +8,8 @@ import pytest
 
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.errors import ParameterError, RecipeError
+from isce2_recipe.lint import lint_paths
+from isce2_recipe.lint.linting import Options
 from isce2_recipe.recipe import isce2_xml, read_text, templates, verify
 from isce2_recipe.recipe.rendering import check_rendered, check_values, is_xml
 
@@ -238,3 +240,34 @@ def test_recipe_values_and_templates_are_verified_in_one_go(recipe_file: Path) -
     with pytest.raises(RecipeError) as caught:
         verify(broken, registry, {"azimuth": "x", "azimut": 3})
     assert [problem.rule for problem in caught.value.problems] == ["IR021", "IR021", "IR005"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "word"),
+    [
+        (b"<a>{{ wide / 0 }}</a>", "IR032", "division by zero"),
+        (b"<a>{% for one in wide %}{% endfor %}</a>", "IR032", "not iterable"),
+        (b'{% include "top.xml.j2" %}', "IR032", "recursion"),
+        (b"<a>\xff</a>", "IR035", "not a text in UTF-8"),
+        (b"<a>{% for one in range(wide) %}{% endfor %}</a>", "IR027", "also needs range"),
+    ],
+)
+def test_templates_that_cannot_be_filled_in_are_told_by_linter_and_plan(
+    recipe_file: Path, text: bytes, rule: str, word: str
+) -> None:
+    (recipe_file.parent / "templates" / "top.xml.j2").write_bytes(text)
+    recipe_file.write_text(RECIPE)
+    found = [one for one in lint_paths([recipe_file], Options("sar")) if one.severity == "error"]
+    assert [(one.rule, word in one.message) for one in found] == [(rule, True)]
+    with pytest.raises(RecipeError, match=r"demo.yml:10:17: .* \[IR035\]"):
+        verify(read_text(RECIPE, str(recipe_file)).recipe, load_registry(), {})
+
+
+def test_a_template_that_fails_with_samples_only_is_not_judged(recipe_file: Path) -> None:
+    (recipe_file.parent / "templates" / "top.xml.j2").write_text("<a>{{ names[5] }}{{ wide / wide }}</a>")
+    text = RECIPE.replace("[reference, secondary]", '"{{ steps.dem.geotiff }}"') + (
+        "  - id: dem\n    uses: dem.fetch\n    with: {bounds: [1, 2, 3, 4], margin: 0.1}\n"
+    )
+    recipe = read_text(text, str(recipe_file)).recipe
+    assert recipe is not None
+    assert check_values(recipe, load_registry(), {"azimuth": 4, "channel": "vv"}) == []

@@ -91,8 +91,19 @@ def isce2_xml_property(subject: Subject) -> Iterator[Finding]:
         if tried is None:
             continue
         for problem in check_rendered(subject.recipe, step, tried[0], known=tried[1]):
+            if problem.rule == "IR035" and _is_told(subject, step):
+                continue
             mark = Mark(problem.file, problem.line, problem.column, problem.end_line, problem.end_column)
             yield Finding(mark, problem.message, problem.hint)
+
+
+def _is_told(subject: Subject, step: Step) -> bool:
+    """Whether other rules say already why a template cannot be filled in."""
+    try:
+        facts = templates.facts(str(step.with_["template"]), subject.recipe.path if subject.recipe else None)
+    except templates.TemplateProblemError:
+        return True
+    return not facts.wanted <= set(step.with_.get("values", {}))
 
 
 @rule("IR034", "warning", "sar")
