@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from isce2_recipe.errors import InputError
@@ -32,8 +32,20 @@ def write(path: Path, problems: Iterable[Problem]) -> int:
     return len(entries)
 
 
-def subtract(path: Path, problems: list[Problem]) -> list[Problem]:
+def subtract(
+    path: Path, problems: list[Problem], files: Container[str], rules: Container[str]
+) -> list[Problem]:
     """The problems that are not in the baseline, and one for every entry that is not needed any more.
+
+    Parameters
+    ----------
+    path : Path
+        The baseline.
+    problems : list of Problem
+        What was found.
+    files, rules : container of str
+        What was linted, and for what: entries of other files that are still there say nothing, nor do those
+        of other rules.
 
     Raises
     ------
@@ -48,7 +60,12 @@ def subtract(path: Path, problems: list[Problem]) -> list[Problem]:
             known[key] -= 1
         else:
             left.append(problem)
-    return left + [_gone(path, key) for key, count in sorted(known.items()) for _ in range(count)]
+    looked = {
+        key: count
+        for key, count in sorted(known.items())
+        if key[1] in rules and (key[0] in files or not Path(key[0]).exists())
+    }
+    return left + [_gone(path, key) for key, count in looked.items() for _ in range(count)]
 
 
 def _gone(path: Path, key: Key) -> Problem:

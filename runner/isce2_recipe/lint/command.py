@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -101,7 +101,7 @@ def _lint(
         count = known_findings.write(Path(baseline), problems)
         return f"{baseline} written with {count} findings", EXIT_OK
     if baseline is not None:
-        problems = _without_known(Path(baseline), problems, options)
+        problems = _without_known(Path(baseline), problems, texts, options)
     text, code = FORMATS[form](problems, texts), EXIT_INPUT if problems else EXIT_OK
     if words and not (fix or baseline is not None or STDIN in paths):
         looked = dict(seen())
@@ -111,10 +111,12 @@ def _lint(
     return text, code
 
 
-def _without_known(baseline: Path, problems: list[Problem], options: Options) -> list[Problem]:
+def _without_known(
+    baseline: Path, problems: list[Problem], files: Container[str], options: Options
+) -> list[Problem]:
     from isce2_recipe.lint import baseline as known_findings
 
-    left = known_findings.subtract(baseline, problems)
+    left = known_findings.subtract(baseline, problems, files, options.active)
     return [problem for problem in left if problem.rule in options.active]
 
 

@@ -119,3 +119,15 @@ def test_a_file_that_is_no_baseline(path: Path) -> None:
     text, code = main(["quiet.yml"], baseline="known.json")
     assert code == 2
     assert "is not a baseline" in text
+
+
+def test_a_baseline_says_nothing_of_files_and_rules_that_are_not_looked_at(path: Path) -> None:
+    other = path.with_name("other.yml")
+    other.write_text(path.read_text().replace("name: quiet", "name: other"))
+    known = main(["quiet.yml", "other.yml"], baseline="known.json")[0]
+    assert known == "known.json written with 2 findings"
+    assert main(["quiet.yml"], baseline="known.json")[1] == 0
+    assert main(["quiet.yml"], baseline="known.json", select=["IR001", "IR092"])[1] == 0
+    other.unlink()
+    text, code = main(["quiet.yml"], baseline="known.json")
+    assert (code, text.count("does not break")) == (1, 1)
