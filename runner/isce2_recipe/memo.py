@@ -116,7 +116,10 @@ def recall(words: Sequence[str], environment: Mapping[str, str]) -> list[str] | 
     """What a run would tell its user, where all is as it was; None where that cannot be told."""
     if not words or words[0] != "run" or "--json" in words:
         return None
-    asked = question(words, environment)
+    try:
+        asked = question(words, environment)
+    except OSError:  # the current folder is gone
+        return None
     for folder in _folders(words, environment):
         try:
             memo = json.loads((folder / MEMO).read_bytes())

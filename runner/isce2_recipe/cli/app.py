@@ -122,6 +122,9 @@ def _unforeseen(exc: Exception, words: Sequence[str], redact: Callable[[str], st
     if isinstance(exc, BrokenPipeError):  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return errors.EXIT_OK
+    if isinstance(exc, FileNotFoundError) and exc.filename is None:  # what asking for the folder raises
+        sys.stderr.write("error: the current folder is not there any more\nhint: go to another folder\n")
+        return errors.EXIT_INPUT
     if isinstance(exc, OSError):
         sys.stderr.write(redact(f"error: {exc.strerror}{f': {exc.filename}' if exc.filename else ''}") + "\n")
         return errors.EXIT_STEP_FAILED

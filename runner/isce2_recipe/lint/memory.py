@@ -39,7 +39,7 @@ def remember(
     code : int
         Its exit code.
     """
-    with suppress(CannotTellError):
+    with suppress(CannotTellError, OSError):
         watched = dict(_watched(registry, looked))
         if len(watched) <= _MOST:
             memo.write_findings(memo.question(words, os.environ), watched, said, code)

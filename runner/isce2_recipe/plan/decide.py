@@ -100,6 +100,8 @@ def _words(change: Change, key: Key) -> str:
     if _is_content(change):
         file = dict(values_with_paths(key.parts)).get(f"{change.name.removesuffix('.content')}.file")
         return f"{file} has changed" if file else f"{change.name.removeprefix('inputs.')} has changed"
+    if change.name.startswith("also."):  # a template, or a text beside it
+        return f"{change.name.removeprefix('also.')} has changed"
     return str(change).removeprefix("inputs.")
 
 

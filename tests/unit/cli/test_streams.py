@@ -110,3 +110,19 @@ def test_parameters_may_begin_with_a_byte_order_mark_and_come_from_nothing(folde
         check=False,
     )
     assert (closed.returncode, "is empty" in closed.stderr) == (1, True)
+
+
+def in_a_folder_that_is_gone(folder: Path, *words: object) -> tuple[int, str]:
+    line = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && "$@"', "sh", *command(*words)]
+    done = subprocess.run(
+        line, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=60
+    )
+    return done.returncode, done.stderr
+
+
+def test_a_current_folder_that_is_gone_is_told_where_it_matters(folder: Path) -> None:
+    write_recipe(folder)
+    assert in_a_folder_that_is_gone(folder, "lint", folder / "bad.yml") == (1, "")
+    code, said = in_a_folder_that_is_gone(folder, "run", folder / "diamond.yml")
+    assert code == 1
+    assert said.startswith("error: the current folder is not there any more\n")

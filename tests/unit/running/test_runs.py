@@ -401,3 +401,16 @@ def test_what_a_part_may_not_have_is_told_where_it_is_given(tmp_path: Path) -> N
     result = call("run", "whole.yml", "--workdir", "w", cwd=tmp_path)
     assert result.returncode == 1, result.stderr
     assert "whole.yml:13:19: words must have at most 9 characters, instead got 14 [IR023]" in result.stderr
+
+
+def test_a_changed_template_is_named_as_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "note.txt.j2").write_text("one\n")
+    write_recipe(
+        tmp_path,
+        "recipe: 1\nname: notes\nsummary: A note.\nsteps:\n  - id: note\n    uses: template.render\n"
+        "    with: {template: note.txt.j2, to: note.txt, values: {}}\n",
+    )
+    assert call("run", "notes.yml", "--workdir", "w", cwd=tmp_path).returncode == 0
+    (tmp_path / "note.txt.j2").write_text("two\n")
+    result = call("run", "notes.yml", "--workdir", "w", cwd=tmp_path)
+    assert "note: started: note.txt.j2 has changed" in result.stderr.splitlines()
