@@ -209,7 +209,7 @@ def test_a_product_of_alos_scenes_tells_what_their_names_do_not(tmp_path):
         )
     quality = writing.write(tmp_path, writing.quality(product))
     path, pictures = write_report(
-        tmp_path, Material(product, quality, (), None, {}, {}, template.template_text(()))
+        tmp_path, Material(product, quality, (), None, {}, (), {}, template.template_text(()))
     )
     said = html.fromstring(path.read_text(encoding="utf-8")).text_content()
     for text in ("29 December 2008, 08:16:33 UTC", "13 February 2009, 08:16:33 UTC", "46 days", "Ionosphere"):
