@@ -12,8 +12,9 @@ import click
 
 from isce2_recipe.errors import InputError, ParameterError, RecipeError, RecipeToolError, UsageError
 from isce2_recipe.recipe import available, load
-from isce2_recipe.recipe.document import parse
+from isce2_recipe.recipe.document import Document, parse
 from isce2_recipe.recipe.model import Parameter, Recipe
+from isce2_recipe.recipe.parameters import Given
 from isce2_recipe.redact import texts_of
 
 _RECIPE = "isce2_recipe.recipe"
@@ -264,7 +265,7 @@ def _show(value: Any) -> str:
 
 def given(
     ctx: click.Context, settings: Sequence[str], files: Sequence[str], options: dict[str, Any]
-) -> dict[str, Any]:
+) -> Given:
     """Parameters the user gave: in files, by --set, by options of their own; the later win.
 
     Raises
@@ -273,14 +274,19 @@ def given(
         If a setting is not NAME=VALUE.
     """
     recipe = recipe_of(ctx)
-    found: dict[str, Any] = {}
+    found, typed = Given(), _read_settings(settings, recipe)
     for file in files:
-        found |= _read_file(file)
-    found |= _read_settings(settings, recipe)
+        document = _read_file(file)
+        found.update(document.data)
+        found.written.update(dict.fromkeys(document.data, document))
     for name, parameter in recipe.parameters.items():
         value = options.get(f"parameter_{name}")
         if value not in (None, ()):
-            found[name] = list(value) if parameter.is_list and len(value) > 1 else _only(value)
+            typed[name] = list(value) if parameter.is_list and len(value) > 1 else _only(value)
+    for name, value in typed.items():
+        found[name] = value
+        found.written.pop(name, None)
+    for name, parameter in recipe.parameters.items():
         if parameter.secret:
             ctx.ensure_object(set).update(texts_of(found.get(name)))
     return found
@@ -291,21 +297,23 @@ def _only(value: Any) -> Any:
     return value[0] if isinstance(value, tuple) else value
 
 
-def _read_file(name: str) -> dict[str, Any]:
+def _read_file(name: str) -> Document:
     try:
         text = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
         hint = "give a YAML file of NAME: VALUE lines, or - to read them from standard input"
         raise InputError(f"cannot read the parameters in '{name}': {why}", hint=hint) from None
-    document = parse(text, name)
+    document = parse(text, "<stdin>" if name == "-" else name)
     if document.problems:
         from isce2_recipe.problems import render
 
-        raise ParameterError(render(document.problems, {name: text}), problems=tuple(document.problems))
+        raise ParameterError(
+            render(document.problems, {document.file: text}), problems=tuple(document.problems)
+        )
     if not isinstance(document.data, dict):
         raise ParameterError(f"'{name}' holds no parameters", hint="write NAME: VALUE, one a line")
-    return document.data
+    return document
 
 
 def _read_settings(settings: Sequence[str], recipe: Recipe) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from isce2_recipe.expressions import ExpressionError, evaluate
 from isce2_recipe.problems import Problem, render
 from isce2_recipe.recipe import schema as json_schema
 from isce2_recipe.recipe import units
-from isce2_recipe.recipe.document import MOST_DIGITS, parse
+from isce2_recipe.recipe.document import MOST_DIGITS, Document, parse
 from isce2_recipe.recipe.model import Parameter, Recipe
 from isce2_recipe.recipe.schema import Violation
 
@@ -20,6 +20,29 @@ _WORDS = {
 }  # fmt: skip
 _NONE = frozenset(("none", "null", "~", ""))
 _HOME = "types.schema.json"
+
+
+class Given(dict[str, Any]):
+    """Parameters as the user gave them.
+
+    Attributes
+    ----------
+    written : dict
+        For each that stands in a file, the file.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: dict[str, Document] = {}
+
+
+def texts(given: Mapping[str, Any]) -> dict[str, str]:
+    """Contents of the files in which parameters stand, for `isce2_recipe.problems.render`."""
+    return {document.file: document.text for document in _written(given).values()}
+
+
+def _written(given: Mapping[str, Any]) -> Mapping[str, Document]:
+    return given.written if isinstance(given, Given) else {}
 
 
 class _UnreadableError(ValueError):
@@ -61,9 +84,10 @@ def resolve_parameters(
             continue
         value = given.get(name, parameter.default)
         values[name], violations = normalise(value, parameter.schema)
-        problems += [_value_problem(name, violation, parameter) for violation in violations]
+        written = _written(given).get(name)
+        problems += [_value_problem(violation, parameter, written) for violation in violations]
     if problems:
-        raise _error(problems)
+        raise _error(problems, texts(given))
     return values
 
 
@@ -94,8 +118,13 @@ def namespace(recipe: Recipe, values: Mapping[str, Any], run: Mapping[str, Any])
     return names
 
 
-def _error(problems: list[Problem]) -> ParameterError:
-    lines = [problem.message + (f"\n  hint: {problem.hint}" if problem.hint else "") for problem in problems]
+def _error(problems: list[Problem], files: Mapping[str, str]) -> ParameterError:
+    lines = [
+        render([problem], files)
+        if problem.line
+        else problem.message + (f"\n  hint: {problem.hint}" if problem.hint else "")
+        for problem in problems
+    ]
     return ParameterError("\n".join(lines), problems=tuple(problems))
 
 
@@ -107,7 +136,11 @@ def _unknown(recipe: Recipe, given: Mapping[str, Any]) -> Iterator[Problem]:
     for name in given:
         if name not in recipe.parameters:
             hint = json_schema.did_you_mean(name, list(recipe.parameters))
-            yield _problem("IR021", f"recipe {recipe.name} has no parameter '{name}'", hint)
+            message = f"recipe {recipe.name} has no parameter '{name}'"
+            if name in _written(given):
+                yield _written(given)[name].problem((name,), "IR021", message, key=True, hint=hint)
+            else:
+                yield _problem("IR021", message, hint)
 
 
 def _example_hint(parameter: Parameter) -> str:
@@ -119,10 +152,14 @@ def _example_hint(parameter: Parameter) -> str:
     return f"set it with --set {parameter.name}=VALUE, for example {text}"
 
 
-def _value_problem(name: str, violation: Violation, parameter: Parameter) -> Problem:
+def _value_problem(violation: Violation, parameter: Parameter, written: Document | None) -> Problem:
+    name = parameter.name
     place = name + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in violation.path)
     message = violation.message if not parameter.secret else violation.message.partition(", instead")[0]
-    return _problem("IR005", f"{place} {message}", violation.hint)
+    if written is None or parameter.secret:  # whose line would show it
+        return _problem("IR005", f"{place} {message}", violation.hint)
+    path = (name, *violation.path)
+    return written.problem(path, "IR005", f"{place} {message}", key=violation.key, hint=violation.hint)
 
 
 def normalise(value: Any, schema: Mapping[str, Any]) -> tuple[Any, list[Violation]]:

@@ -9,7 +9,7 @@ from isce2_recipe.errors import ParameterError
 from isce2_recipe.recipe.checking import check
 from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe
-from isce2_recipe.recipe.parameters import resolve_parameters
+from isce2_recipe.recipe.parameters import resolve_parameters, texts
 from isce2_recipe.recipe.rendering import check_values
 from isce2_recipe.recipe.scope import Actions
 
@@ -38,7 +38,7 @@ def verify(recipe: Recipe, actions: Actions, given: Mapping[str, Any]) -> dict[s
         values = resolve_parameters(recipe, given)
     except ParameterError as exc:
         if problems:
-            raise recipe_error((*problems, *exc.problems), recipe.texts()) from None
+            raise recipe_error((*problems, *exc.problems), {**recipe.texts(), **texts(given)}) from None
         raise
     told = {(problem.file, problem.line, problem.column) for problem in problems}
     problems += [one for one in check_values(recipe, actions, values) if one[:3] not in told]

@@ -381,3 +381,26 @@ def test_doctor_says_whether_isce2_can_estimate_the_ionosphere(tmp_path: Path) -
     assert found["OpenCV"]["state"] == "note" and "python3-opencv" in found["OpenCV"]["remedy"]
     (components / "cv2.py").touch()
     assert "OpenCV" not in call("doctor", cwd=tmp_path, env=env).stdout
+
+
+def test_what_a_file_of_parameters_holds_wrongly_is_told_at_its_line(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (recipe.parent / "p.yml").write_text("names: [b, C]\nlooks: 20by4\nlook: 5x1\nflag: maybe\n")
+    assert main(["plan", str(recipe), "--params", "p.yml", "--flag", "true", "--pixel-size", "x"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(" ")[0] for line in said if line.endswith(("[IR005]", "[IR021]"))] == [
+        "p.yml:3:1:", "p.yml:1:12:", "p.yml:2:8:",
+    ]  # fmt: skip
+    assert "     |            ^" in said
+    assert any(line.startswith("pixel_size must be a number with a unit") for line in said)
+
+
+def test_a_secret_in_a_file_of_parameters_is_not_shown(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = RECIPE.replace("bucket: {", "bucket: {secret: true, maxLength: 3, ")
+    recipe.write_text(text)
+    (recipe.parent / "p.yml").write_text("{bucket: tiny, looks: 20x4}\n")
+    assert main(["plan", str(recipe), "--params", "p.yml"]) == 1
+    assert "tiny" not in capsys.readouterr().err
