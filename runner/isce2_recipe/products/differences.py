@@ -56,6 +56,8 @@ TOLERANCES = {
     "lv_phi": Tolerance(0.001, "rad", "angle"),
     "amp": Tolerance(0.02, "ratio", "ratio"),
     "water_mask": Tolerance(0.001, "share", "label"),
+    "dispersive_phase": Tolerance(0.05, "rad", "phase"),
+    "nondispersive_phase": Tolerance(0.05, "rad", "phase"),
 }
 """For layers by name; those of two engines that agree, with room for rounding."""
 _OTHER = Tolerance(1e-6, "", "value")
@@ -248,16 +250,16 @@ def to_text(found: dict[str, Any]) -> str:
         f"{where}: {grid['cols']} x {grid['rows']} pixels",
         "",
     ]
-    lines.append(f"{'':4} {'layer':<14} {'RMS':>10} {'95 %':>10} {'limit':>8} unit")
+    lines.append(f"{'':4} {'layer':<19} {'RMS':>10} {'95 %':>10} {'limit':>8} unit")
     for name, layer in found["layers"].items():
         p95 = f"{layer['p95']:.3g}" if "p95" in layer else ""
         lines.append(
-            f"{'same' if layer['same'] else 'DIFF':4} {name:<14} {layer['rms']:>10.3g} {p95:>10} "
+            f"{'same' if layer['same'] else 'DIFF':4} {name:<19} {layer['rms']:>10.3g} {p95:>10} "
             f"{layer['limit']:>8g} {layer['unit']}"
         )
-        lines += [f"{'':19} {note}" for note in _notes(layer)]
+        lines += [f"{'':24} {note}" for note in _notes(layer)]
     for which, names in found["missing"].items():
-        lines += [f"DIFF {name:<14} missing from the {which}" for name in names]
+        lines += [f"DIFF {name:<19} missing from the {which}" for name in names]
     lines += ["", "the same within these limits" if found["same"] else "different"]
     return "\n".join(lines)
 

@@ -39,7 +39,7 @@ _FOLDERS = ("interferogram", "geometry", "ionosphere")
 _PIXEL_M = 40.0
 
 # Made where the range spectrum was split: file in ISCE2's folder, and what becomes of it.
-_IONOSPHERE = {
+IONOSPHERE = {
     "dispersive_phase": (
         "ionosphere/dispersive.bil.unwCor.filt.geo",
         GeoTiff("float32", 0.0, "radian", "Phase of the ionosphere"),
@@ -145,7 +145,7 @@ def make_product(
         "split_spectrum": ingredients.split_spectrum,
         "projection": grid.title,
         "layers": {layer.name: layer.store for layer in LAYERS}
-        | {layer: _IONOSPHERE[layer][1] for layer in made},
+        | {layer: IONOSPHERE[layer][1] for layer in made},
     }
     more = {
         "Radar wavelength (m)": told.wavelength_m,
@@ -196,7 +196,7 @@ def _write_ionosphere(
         If ISCE2 left none: it goes on when one of its helpers fails.
     """
     made = {}
-    for name, (file, store) in _IONOSPHERE.items():
+    for name, (file, store) in IONOSPHERE.items():
         if not (folder / f"{file}.vrt").is_file():
             raise InputError(
                 f"{folder} lacks {file}: ISCE2 did not estimate the ionosphere",
