@@ -10,11 +10,9 @@ from typing import Any
 from isce2_recipe.actions.base import Action
 from isce2_recipe.errors import RecipeError
 from isce2_recipe.expressions import References, references
+from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.schema import did_you_mean
-
-RESERVED = frozenset(("logs", "parts", "templates"))
-"""Names below the work directory that are the runner's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +153,17 @@ class Graph:
         return found
 
 
+def _check_folders(nodes: Mapping[str, Node]) -> None:
+    """See that no step's own folder is one that steps share."""
+    shared = {node.folder for node in nodes.values()}
+    for name, node in nodes.items():
+        if node.folder is None and name.partition("/")[0] in shared:
+            recipe = node.scope.recipe
+            message = f"step '{name}' has the name of a shared folder"
+            problem = recipe.document.problem((*node.step.path, "id"), "IR053", message, hint="rename it")
+            raise recipe_error((problem,), recipe.texts())
+
+
 def build(recipe: Recipe, actions: Mapping[str, Action]) -> Graph:
     """The graph of a checked recipe.
 
@@ -168,12 +177,10 @@ def build(recipe: Recipe, actions: Mapping[str, Action]) -> Graph:
     Raises
     ------
     RecipeError
-        If steps wait for each other in a circle, or one has a name that is the runner's own.
+        If steps wait for each other in a circle, or share a folder that has a step's name.
     """
     nodes = {node.id: node for node in _unfold(Scope(recipe), actions)}
-    for name in nodes:
-        if name.partition("/")[0] in RESERVED:
-            raise RecipeError(f"a step cannot be called '{name}'", hint="that name is the runner's own")
+    _check_folders(nodes)
     groups = _groups(nodes)
     needs = {name: _needs(node, groups) - {name} for name, node in nodes.items()}
     order = _sort(nodes, needs)

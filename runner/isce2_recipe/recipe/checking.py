@@ -340,11 +340,16 @@ def _check_cycles(scope: Scope) -> Iterator[Problem]:
         return  # as nearly all recipes are written
     from graphlib import CycleError, TopologicalSorter
 
-    try:
-        TopologicalSorter(scope.waits).prepare()
-    except CycleError as exc:
-        names = list(reversed(exc.args[1]))
+    waits = {name: set(others) for name, others in scope.waits.items()}
+    while True:
+        try:
+            TopologicalSorter(waits).prepare()
+        except CycleError as exc:
+            names = list(reversed(exc.args[1]))
+        else:
+            return
         step = scope.step(names[0])
         if step is not None:
             what = "waits for itself" if len(names) == 2 else "waits for itself: " + " > ".join(names)
             yield Problem.at(step.mark, "IR022", f"step '{step.id}' {what}")
+        waits = {name: others.difference(names) for name, others in waits.items() if name not in names}

@@ -20,6 +20,9 @@ from isce2_recipe.recipe.repair import Repaired, repair
 
 GRAMMAR = "recipe.schema.json"
 SUFFIXES = (".yml", ".yaml")
+RESERVED = frozenset(("logs", "parts", "templates"))
+"""Names below the work directory that are the runner's own."""
+
 _RULES = {"additionalProperties": "IR001", "required": "IR002", "propertyNames": "IR010"}
 _PLAIN_MARKS = {"minItems": "IR004", "minLength": "IR004"}
 
@@ -313,9 +316,22 @@ def _name_problems(document: Document) -> Iterator[Problem]:
         for name in _names(data.get(kind)):
             if name in taken:
                 yield document.problem((kind, name), "IR003", f"the name '{name}' is taken", key=True)
+    yield from _step_name_problems(document, [*enumerate(_list(data.get("steps")))])
+
+
+def _step_name_problems(document: Document, steps: list[tuple[int, Any]]) -> Iterator[Problem]:
+    """Step ids and folders that are taken: by another step or by the runner."""
     first: dict[str, int] = {}
-    for index, step in enumerate(_list(data.get("steps"))):
+    for index, step in steps:
+        if isinstance(step, dict) and isinstance(step.get("folder"), str) and step["folder"] in RESERVED:
+            message = f"steps cannot share '{step['folder']}': that folder is the runner's own"
+            yield document.problem(
+                ("steps", index, "folder"), "IR010", message, hint="call it something else"
+            )
         name = step.get("id") if isinstance(step, dict) else None
+        if isinstance(name, str) and name in RESERVED:
+            message = f"a step cannot be called '{name}': the folder of that name is the runner's own"
+            yield document.problem(("steps", index, "id"), "IR010", message, hint="call it something else")
         if isinstance(name, str) and first.setdefault(name, index) != index:
             line = document.mark(("steps", first[name], "id")).line
             message = f"step id '{name}' is taken by the step on line {line}"

@@ -125,9 +125,9 @@ def test_a_circle_is_refused() -> None:
         _graph(_step("a", "b") + _step("b", "a"))
 
 
-def test_names_of_the_runner_are_refused() -> None:
-    with pytest.raises(RecipeError, match="cannot be called 'logs'"):
-        _graph(_step("logs"))
+def test_names_of_shared_folders_are_refused() -> None:
+    with pytest.raises(RecipeError, match=r"try.yml:6:10: step 'shared' has the name of a shared folder"):
+        _graph(_step("own", more=", folder: shared") + _step("shared"))
 
 
 def test_an_unknown_step_is_refused_by_name() -> None:
