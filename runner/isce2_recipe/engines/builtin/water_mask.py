@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe import paths
 from isce2_recipe.engines.builtin import isceimage
+from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.errors import InputError
 from isce2_recipe.types import Looks
 
@@ -79,8 +81,10 @@ def _from_tiles(tiles: Sequence[Path], grid: Any, rows: range) -> NDArray[np.uin
     return found
 
 
-def in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> NDArray[np.bool_]:
+def in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> Iterator[NDArray[np.bool_]]:
     """Where there is land, on the multilooked radar grid: the mask's nearest pixel to each pixel's middle.
+
+    Strips of lines, so that memory holds the mask and one of them.
 
     Parameters
     ----------
@@ -96,18 +100,16 @@ def in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> NDArray[np.bool
     """
     merged = folder / paths.MERGED
     with isceimage.opened(mask) as dataset:
-        land, transform = dataset.read(1) == LAND, dataset.transform
+        values, transform = dataset.read(1), dataset.transform
     with (
         isceimage.opened(isceimage.beside(merged / paths.LATITUDE_FULL, "vrt")) as latitudes,
         isceimage.opened(isceimage.beside(merged / paths.LONGITUDE_FULL, "vrt")) as longitudes,
     ):
         lines = latitudes.height // looks.azimuth
-        strips = []
         for first in range(0, lines, _STRIP):
             rows = range(first, min(first + _STRIP, lines))
             latitude, longitude = (_looked(axis, rows, looks) for axis in (latitudes, longitudes))
-            strips.append(_lookup(land, transform, latitude, longitude))
-    return np.concatenate(strips)
+            yield _lookup(values, transform, latitude, longitude)
 
 
 def _looked(dataset: Any, rows: range, looks: Looks) -> NDArray[np.float64]:
@@ -120,13 +122,13 @@ def _looked(dataset: Any, rows: range, looks: Looks) -> NDArray[np.float64]:
 
 
 def _lookup(
-    land: NDArray[np.bool_], transform: Any, latitude: NDArray[np.float64], longitude: NDArray[np.float64]
+    mask: NDArray[Any], transform: Any, latitude: NDArray[np.float64], longitude: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     row = np.floor((latitude - transform.f) / transform.e).astype(np.intp)
     col = np.floor((longitude - transform.c) / transform.a).astype(np.intp)
-    inside = (row >= 0) & (row < land.shape[0]) & (col >= 0) & (col < land.shape[1])
+    inside = (row >= 0) & (row < mask.shape[0]) & (col >= 0) & (col < mask.shape[1])
     found = np.zeros(latitude.shape, bool)
-    found[inside] = land[row[inside], col[inside]]
+    found[inside] = mask[row[inside], col[inside]] == LAND
     return found
 
 
@@ -149,33 +151,41 @@ def mask_coherence(folder: Path, mask: Path, looks: Looks) -> float:
     coherence = folder / paths.MERGED / paths.PHASE_SIGMA
     kept = coherence.with_name(paths.PHASE_SIGMA_UNMASKED)
     image = isceimage.read_header(coherence)
-    land = in_radar_geometry(folder, mask, looks)
-    original = isceimage.read(coherence, 1)
-    if land.shape != original.shape:
+    shape = _looked_shape(folder, looks)
+    if shape != (image.lines, image.samples):
         raise InputError(
-            f"{coherence} has {original.shape} pixels, but {looks} looks of {paths.LATITUDE_FULL} make "
-            f"{land.shape}",
+            f"{coherence} has {(image.lines, image.samples)} pixels, but {looks} looks of "
+            f"{paths.LATITUDE_FULL} make {shape}",
             hint="the looks must be those of the interferogram",
         )
-    if _is_masked(original, kept):
-        original = np.fromfile(kept, image.dtype).reshape(original.shape)
-    else:
-        _write_pixels(kept, original)
-    _write_pixels(coherence, original * land)
-    return float(land.mean())
+    isceimage.open_array(image)  # refuses what is cut short
+    if not _is_masked(coherence, kept, image):
+        with isceimage.publish(kept) as partial:
+            shutil.copyfile(coherence, partial)
+    count = 0
+    with isceimage.publish(coherence) as partial, partial.open("wb") as output, kept.open("rb") as original:
+        for land in in_radar_geometry(folder, mask, looks):
+            values = np.fromfile(original, image.dtype, land.size).reshape(land.shape)
+            (values * land).tofile(output)
+            count += int(np.count_nonzero(land))
+    return count / (image.lines * image.samples)
 
 
-def _is_masked(values: NDArray[Any], kept: Path) -> bool:
-    """Whether ``values`` is the kept original with zeros in it, and not something newer."""
-    if not kept.is_file() or kept.stat().st_size != values.nbytes:
+def _looked_shape(folder: Path, looks: Looks) -> tuple[int, int]:
+    with isceimage.opened(isceimage.beside(folder / paths.MERGED / paths.LATITUDE_FULL, "vrt")) as full:
+        return full.height // looks.azimuth, full.width // looks.range
+
+
+def _is_masked(coherence: Path, kept: Path, image: IsceImage) -> bool:
+    """Whether the coherence is the kept original with zeros in it, and not something newer."""
+    if not kept.is_file() or kept.stat().st_size != coherence.stat().st_size:
         return False
-    original = np.fromfile(kept, values.dtype).reshape(values.shape)
-    return bool(((values == original) | (values == 0)).all())
-
-
-def _write_pixels(path: Path, values: NDArray[Any]) -> None:
-    with isceimage.publish(path) as partial:
-        values.tofile(partial)
+    with coherence.open("rb") as one, kept.open("rb") as other:
+        for _ in range(image.lines):
+            values, original = (np.fromfile(file, image.dtype, image.samples) for file in (one, other))
+            if not ((values == original) | (values == 0)).all():
+                return False
+    return True
 
 
 def restore_coherence(folder: Path) -> bool:
