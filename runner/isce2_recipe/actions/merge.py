@@ -183,21 +183,17 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
     dem : Path
         ISCE2 raster, heights above the ellipsoid.
     """
+    import numpy as np
+
     from isce2_recipe.engines.builtin import geocoding, ground_lookup, isceimage
 
     merged = ctx.out / paths.MERGED
     header = isceimage.read_header(dem)
     latitude, longitude = (
-        isceimage.read(merged / name, 1) for name in (paths.LATITUDE_FULL, paths.LONGITUDE_FULL)
+        np.asarray(isceimage.open_array(isceimage.read_header(merged / name))[0])
+        for name in (paths.LATITUDE_FULL, paths.LONGITUDE_FULL)
     )
-    known = latitude != 0
-    box = Bounds(
-        float(longitude[known].min()),
-        float(latitude[known].min()),
-        float(longitude[known].max()),
-        float(latitude[known].max()),
-    )
-    grid = geocoding.map_grid(header, box)
+    grid = geocoding.map_grid(header, ground_lookup.box(latitude, longitude))
     geocoding.geocode(
         [merged / name for name in _GEOCODED],
         ground_lookup.locator(latitude, longitude, grid),

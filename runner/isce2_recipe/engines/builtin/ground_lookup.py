@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from isce2_recipe.engines.builtin.geocoding import Locate, MapGrid
+from isce2_recipe.types import Bounds
 
 Float = NDArray[np.float64]
 
@@ -20,64 +21,106 @@ _TILE = 32
 _ON_EDGE = -1e-9
 
 
+def box(latitude: Float, longitude: Float) -> Bounds:
+    """Of all pixels that have a place; see `locator`."""
+    west, south, east, north = np.inf, np.inf, -np.inf, -np.inf
+    for one, other in zip(latitude, longitude, strict=True):
+        known = one != 0
+        if known.any():
+            west, east = min(west, other[known].min()), max(east, other[known].max())
+            south, north = min(south, one[known].min()), max(north, one[known].max())
+    return Bounds(float(west), float(south), float(east), float(north))
+
+
 def locator(latitude: Float, longitude: Float, grid: MapGrid) -> Locate:
     """A function from rows of a map grid to the radar coordinates of their nodes.
 
     Parameters
     ----------
     latitude, longitude : ndarray
-        Degrees of every radar pixel, ``(lines, samples)``; zero in both where a pixel has no place.
+        Degrees of every radar pixel, ``(lines, samples)``; zero in both where a pixel has no place. They may
+        be mapped files: nothing as large is made of them.
     grid : MapGrid
         The map.
     """
     nodes = grid.nodes
-    row = (latitude - nodes.first_latitude) / nodes.delta_latitude
-    col = (longitude - nodes.first_longitude) / nodes.delta_longitude
-    row[(latitude == 0) & (longitude == 0)] = np.nan
-    limits = _tile_limits(row)
+    axes = np.array(
+        [nodes.first_latitude, nodes.delta_latitude, nodes.first_longitude, nodes.delta_longitude]
+    )
+    limits = _tile_limits(latitude, longitude, axes)
 
     def locate(rows: range) -> tuple[Float, Float]:
         line, sample = np.full((2, len(rows), grid.cols), -1.0)
-        _fill(row, col, limits, _TILE, rows.start, line, sample)
+        _fill(latitude, longitude, axes, limits, _TILE, rows.start, line, sample)
         return line, sample
 
     return locate
 
 
-def _tile_limits(row: Float) -> Float:
+def _tile_limits(latitude: Float, longitude: Float, axes: Float) -> Float:
     """Smallest and largest row of every tile of quadrangles, shape (2, tile lines, tile samples)."""
-    down, across = (max(1, -(-(size - 1) // _TILE)) for size in row.shape)
+    down, across = (max(1, -(-(size - 1) // _TILE)) for size in latitude.shape)
     limits = np.empty((2, down, across))
     for i in range(down):
+        lines = slice(i * _TILE, (i + 1) * _TILE + 1)
+        row = (latitude[lines] - axes[0]) / axes[1]
+        row[(latitude[lines] == 0) & (longitude[lines] == 0)] = np.nan
         for j in range(across):
-            tile = row[i * _TILE : (i + 1) * _TILE + 1, j * _TILE : (j + 1) * _TILE + 1]
+            tile = row[:, j * _TILE : (j + 1) * _TILE + 1]
             known = tile[~np.isnan(tile)]
             limits[:, i, j] = (known.min(), known.max()) if known.size else (np.inf, -np.inf)
     return limits
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill(row: Float, col: Float, limits: Float, tile: int, first: int, line: Float, sample: Float) -> None:
+def _fill(
+    latitude: Float,
+    longitude: Float,
+    axes: Float,
+    limits: Float,
+    tile: int,
+    first: int,
+    line: Float,
+    sample: Float,
+) -> None:
     """Radar coordinates of the map's rows from ``first`` on; what no triangle holds stays as it is."""
+    lines, samples = latitude.shape
     last = first + line.shape[0] - 1
     for a in range(limits.shape[1]):
         for b in range(limits.shape[2]):
             if limits[1, a, b] < first or limits[0, a, b] > last:
                 continue
-            for i in range(a * tile, min((a + 1) * tile, row.shape[0] - 1)):
-                for j in range(b * tile, min((b + 1) * tile, row.shape[1] - 1)):
-                    _triangle(row, col, i, j, 1, first, line, sample)
-                    _triangle(row, col, i + 1, j + 1, -1, first, line, sample)
+            for i in range(a * tile, min((a + 1) * tile, lines - 1)):
+                for j in range(b * tile, min((b + 1) * tile, samples - 1)):
+                    _triangle(latitude, longitude, axes, i, j, 1, first, line, sample)
+                    _triangle(latitude, longitude, axes, i + 1, j + 1, -1, first, line, sample)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _place(latitude: Float, longitude: Float, axes: Float, i: int, j: int) -> tuple[float, float]:
+    """Row and column of the map, NaN where the pixel has no place."""
+    if latitude[i, j] == 0.0 and longitude[i, j] == 0.0:
+        return np.nan, np.nan
+    return (latitude[i, j] - axes[0]) / axes[1], (longitude[i, j] - axes[2]) / axes[3]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _triangle(
-    row: Float, col: Float, i: int, j: int, step: int, first: int, line: Float, sample: Float
+    latitude: Float,
+    longitude: Float,
+    axes: Float,
+    i: int,
+    j: int,
+    step: int,
+    first: int,
+    line: Float,
+    sample: Float,
 ) -> None:
     """Nodes within the triangle of pixel (i, j) and its neighbours ``step`` along and across."""
-    r0, c0 = row[i, j], col[i, j]
-    r1, c1 = row[i, j + step] - r0, col[i, j + step] - c0
-    r2, c2 = row[i + step, j] - r0, col[i + step, j] - c0
+    r0, c0 = _place(latitude, longitude, axes, i, j)
+    r1, c1 = _place(latitude, longitude, axes, i, j + step)
+    r2, c2 = _place(latitude, longitude, axes, i + step, j)
+    r1, c1, r2, c2 = r1 - r0, c1 - c0, r2 - r0, c2 - c0
     area = c1 * r2 - c2 * r1
     if np.isnan(area) or area == 0.0:
         return

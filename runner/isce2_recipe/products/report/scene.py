@@ -144,6 +144,7 @@ class Scene:
         return np.where(np.isfinite(slope), 1 + np.tanh(slope / steep), level).astype(np.float32)
 
     def _projected(self, path: Path) -> NDArray[np.float64]:
+        import rasterio
         from affine import Affine
         from rasterio.warp import Resampling, reproject
 
@@ -155,10 +156,8 @@ class Scene:
         target = np.full(self.shape, np.nan)
         with opened(path) as dataset:
             reproject(
-                dataset.read(1).astype(np.float64),
+                rasterio.band(dataset, 1),
                 target,
-                src_transform=dataset.transform,
-                src_crs=dataset.crs,
                 src_nodata=np.nan,
                 dst_transform=transform,
                 dst_crs=grid.crs,
