@@ -87,8 +87,18 @@ def _render_one(problem: Problem, lines: list[str]) -> str:
 
 def _excerpt(problem: Problem, line: str) -> list[str]:
     """The source line and carets below the stretch; tabs stay tabs so that the carets stay below it."""
-    end = problem.end_column if problem.end_line == problem.line else len(line) + 1
-    width = max(1, min(end, len(line) + 1) - problem.column)
+    begin = problem.column - 1
+    end = problem.end_column - 1 if problem.end_line == problem.line else len(line)
     gutter = f"{problem.line:>4} | "
-    indent = "".join("\t" if char == "\t" else " " for char in line[: problem.column - 1])
-    return [gutter + line, " " * (len(gutter) - 2) + "| " + indent + "^" * width]
+    indent = "".join("\t" if char == "\t" else " " * _cells(char) for char in line[:begin])
+    carets = "^" * max(1, _cells(line[begin:end]))
+    return [gutter + line, " " * (len(gutter) - 2) + "| " + indent + carets]
+
+
+def _cells(text: str) -> int:
+    """How many places a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
