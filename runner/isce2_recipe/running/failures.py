@@ -60,7 +60,7 @@ def _what_happened(ending: Ending, worker: Worker, step: str) -> str:
     last = "".join(f"\n    {line}" for line in worker.tail[-5:])
     said = f"; its last lines were:{last}" if last else ""
     if ending.kind == "timeout":
-        return f"step {step} was stopped after its timeout, {ending.seconds:.0f} s{said}"
+        return f"step {step} was stopped after its timeout, {round(ending.seconds, 1):g} s{said}"
     if ending.kind == "stopped":
         return f"step {step} was stopped"
     if ending.kind == "memory" and ending.status == -signal.SIGKILL:
