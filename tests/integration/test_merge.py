@@ -88,8 +88,9 @@ def test_merged_phase_is_that_of_the_bursts_together(scene, tmp_path):
     assert valid.sum() > 0.98 * (other != 0).sum()
     off = np.angle(np.exp(1j * (one.astype(np.float64) - other)))
     assert (valid & ~land).any(), "water is what is hard"
-    # Windows of another swath's looks begin between parts of looks, which leaves some noise on water.
-    assert np.sqrt(np.mean(off[valid] ** 2)) < 0.08
+    assert np.sqrt(np.mean(off[valid] ** 2)) < 0.05
+    # So that a scene of water alone is within the limit too, and has its seams.
+    assert np.sqrt(np.mean(off[valid & ~land] ** 2)) < 0.1
     assert abs(off[valid].mean()) < 0.01
     assert np.sqrt(np.mean(off[valid & land] ** 2)) < 0.01
     assert without_step(off, valid & land)
