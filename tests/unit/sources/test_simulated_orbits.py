@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,16 +13,21 @@ import yaml
 from isce2_recipe.errors import ParameterError
 from isce2_recipe.sar.annotation import relative_orbit
 from isce2_recipe.sar.orbit import read_orbit
+from isce2_recipe.sources.base import Needs
 from isce2_recipe.sources.simulated.acquisition import pass_at, slice_of
 from isce2_recipe.sources.simulated.options import Options
 from isce2_recipe.sources.simulated.orbit_file import orbit_file
 from isce2_recipe.sources.simulated.orbits import find_pass, make_pass
-from isce2_recipe.types import BurstName
+from isce2_recipe.sources.simulated.source import SimulatedSource
+from isce2_recipe.types import Bounds, BurstName
 from support.simulated_names import burst_name
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 STACK = DATA / "SLC_BURST_stack.yml"
 RESORB = DATA / "S1A_OPER_AUX_RESORB_OPOD_20230823T162050_V20230823T123139_20230823T154909.EOF"
+
+LOG = logging.getLogger(__name__)
+BOX = Bounds(west=-118.0, south=34.0, east=-117.0, north=35.0)
 
 
 def frame(text, options=None):
@@ -127,10 +133,15 @@ def test_a_day_without_a_pass_gets_one_at_the_tracks_time_of_day():
         ("100000_IW1_20200604T235959_HH", "S1_100000_IW1_20200604T223736_HH"),
     ],
 )
-def test_a_burst_at_another_time_of_day_is_refused_with_its_name(text, right):
-    with pytest.raises(ParameterError, match="is seen at") as caught:
-        frame(text)
-    assert right in str(caught.value.hint)
+def test_a_burst_at_another_time_of_day_is_made_at_its_own_and_pointed_out(text, right):
+    name = BurstName.parse(f"S1_{text}_7C85-BURST")
+    source = SimulatedSource()
+    (record,) = source.find_bursts([name], LOG)
+    assert f"{record.start:%Y%m%dT%H%M%S}" in right
+    inputs, note = source.examine(Needs((str(name), f"{right}_7C85-BURST"), (), BOX), LOG)
+    assert (inputs.state, note.state) == ("ok", "note")
+    assert text in note.detail
+    assert right in note.remedy
 
 
 def test_the_orbit_of_any_burst_is_found_again_by_its_time():

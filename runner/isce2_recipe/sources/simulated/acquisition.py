@@ -112,7 +112,7 @@ def slice_of(name: BurstName, options: Options) -> Slice:
     Raises
     ------
     ParameterError
-        If there is no such burst number, no satellite yet, or the burst is seen at another time of day.
+        If there is no such burst number, or no satellite yet.
     """
     burst_slot(name.relative_burst, name.swath)
     number = name.relative_burst // SLICE_BURSTS
@@ -124,21 +124,20 @@ def slice_of(name: BurstName, options: Options) -> Slice:
         flight = find_pass(track, name.start + timedelta(seconds=0.5 - first_line))
     except ParameterError as exc:
         raise ParameterError(f"burst {name}: {exc.message}", hint=exc.hint) from exc
-    _check_time(name, flight.node + timedelta(seconds=start_anx_s(flight, name.relative_burst, swath)))
     cropped = tuple(each.cropped(options.lines, options.samples) for each in SWATHS.values())
     return Slice(flight, number, name.suffix, name.polarization[0] == "H", cropped)
 
 
-def _check_time(name: BurstName, start: datetime) -> None:
-    """Refuse a name whose time is not its burst's; a track is crossed at one time of day, on any day."""
+def other_time(name: BurstName, options: Options) -> BurstName | None:
+    """The right name of a burst whose name tells a time of day at which it is not seen.
+
+    A track is crossed at one time of day, on any day; None where that is the name's.
+    """
+    frame = slice_of(name, options)
+    start = frame.start(name.relative_burst, SWATHS[name.swath])
     if abs((start - name.start).total_seconds() - 0.5) <= _TIME_TOLERANCE_S:
-        return
-    right = name._replace(start=start.replace(microsecond=0))
-    raise ParameterError(
-        f"burst {name} cannot be simulated: burst {name.relative_burst:06d} of IW{name.swath} is seen at "
-        f"{start:%H:%M:%S} UTC, {start:%Y-%m-%d}, not at {name.start:%H:%M:%S}",
-        hint=f"a name of this burst is {right}",
-    )
+        return None
+    return name._replace(start=start.replace(microsecond=0))
 
 
 def slice_of_slc(name: SlcName, options: Options) -> Slice:

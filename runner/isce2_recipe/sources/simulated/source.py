@@ -17,7 +17,7 @@ from isce2_recipe.sources.base import (
     Sentinel1Record,
     SlcRecord,
 )
-from isce2_recipe.sources.simulated.acquisition import Slice, pass_at, slice_of, slice_of_slc
+from isce2_recipe.sources.simulated.acquisition import Slice, other_time, pass_at, slice_of, slice_of_slc
 from isce2_recipe.sources.simulated.options import Options
 from isce2_recipe.sources.simulated.swaths import SWATHS, Swath
 from isce2_recipe.sources.simulated.whole import whole_file
@@ -44,8 +44,15 @@ class SimulatedSource:
         return f"simulated {_VERSION} {self.options}".rstrip()
 
     def examine(self, needs: Needs, log: logging.Logger) -> list[Finding]:  # noqa: ARG002
-        """Nothing can be missing."""
-        return [Finding("inputs", "ok", f"{len(needs.granules)} granules will be simulated here")]
+        """Nothing can be missing; names that tell an impossible time are pointed out."""
+        found = [Finding("inputs", "ok", f"{len(needs.granules)} granules will be simulated here")]
+        for text in needs.granules:
+            name = BurstName.parse(text) if text.endswith("-BURST") else None
+            right = None if name is None else other_time(name, self.options)
+            if right is not None:
+                detail = f"burst {text} is made as it is seen, at {right.start:%H:%M:%S} UTC of a pass"
+                found.append(Finding("time of day", "note", detail, f"its name should be {right}"))
+        return found
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
         """Catalogue records, in the order of ``names``."""
