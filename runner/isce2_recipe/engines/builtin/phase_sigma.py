@@ -125,7 +125,8 @@ def _phase_variance(level: NDArray[Any], centre: NDArray[Any]) -> NDArray[Any]:
     weight = _weight()
     for line in range(WINDOW):
         for sample in range(WINDOW):
-            phase = np.angle(level[line, sample] * centre)
+            # Where there is no data a product is zero of either sign; to add zero leaves the angle 0, not pi.
+            phase = np.angle(level[line, sample] * centre + 0)
             weighted = weight[line] * weight[sample] * phase
             mean += weighted
             square += weighted * phase

@@ -120,6 +120,17 @@ def test_no_data_has_no_coherence():
     assert not phase_sigma_correlation(image[:5]).any()
 
 
+@pytest.mark.parametrize("turn", [0.5, 2.0, 3.0, 3.14, -2.5, -1.0])
+def test_coherence_beside_no_data_does_not_depend_on_where_the_phase_begins(turn):
+    image = (fringes(40, 40, 0.3, -0.2) + 0.1 * complex_noise((40, 40), 5)).astype("c8")
+    image[:, 20:] = 0
+    image[:9] = 0
+    turned = (image * np.exp(1j * turn)).astype("c8")
+    correlation = phase_sigma_correlation(image)
+    assert correlation[12:30, 18:22].min() > 0.8
+    np.testing.assert_allclose(phase_sigma_correlation(turned), correlation, atol=1e-4)
+
+
 def test_files_of_the_step(tmp_path):
     (tmp_path / "merged").mkdir()
     plane = fringes(64, 80, 1 / 32, 0) * np.float32(3)
