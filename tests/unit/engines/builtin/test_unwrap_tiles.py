@@ -227,5 +227,6 @@ def test_memory_does_not_grow_with_the_image(tmp_path, step):
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         peaks.append([int(word) for word in said.splitlines()[-1].split()])
     for before, after in zip(*peaks, strict=True):
-        # 16 bytes a look would be 105 MB in the filter, 365 in SNAPHU 400 MB.
-        assert after < before + 8 * 1024
+        # 16 bytes a look would be 105 MB more in the filter, 365 in SNAPHU 390 MB. What arenas of threads
+        # keep differs by some 10 MB from run to run.
+        assert after < before + 40 * 1024
