@@ -143,6 +143,7 @@ grids = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(chosen=grids)
 def test_values_reach_the_recipe_as_they_were_asked_for(chosen):

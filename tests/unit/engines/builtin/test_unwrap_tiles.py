@@ -216,7 +216,8 @@ print(int(own), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux alone tells a process's own peak")
-@pytest.mark.parametrize("step", ["filter", pytest.param("unwrap", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["filter", "unwrap"])
 def test_memory_does_not_grow_with_the_image(tmp_path, step):
     peaks = []
     few, many = (500, 6000) if step == "filter" else (300, 1200)
