@@ -122,3 +122,17 @@ def edit(path: Path, old: str, new: str) -> None:
     assert len(old) == len(new)
     path.write_text(text.replace(old, new))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+TOLD = {
+    "site-packages/told-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: told\nVersion: 1\n",
+    "site-packages/told-1.dist-info/entry_points.txt": "[isce2_recipe.actions]\ntold = told\n",
+}
+"""What pip writes of an installed package ``told`` with actions."""
+
+
+def write_files(folder: Path, texts: Mapping[str, str]) -> None:
+    """Files by their names below a folder."""
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)

@@ -14,7 +14,7 @@ from isce2_recipe.memo import CannotTellError, Signature, signature, steady
 from isce2_recipe.paths import data_folder
 
 _MOST = 5000
-"""Files and folders to watch; to look at more of them takes longer than to lint."""
+"""Files and folders to watch: what looked at more of them is not remembered."""
 
 
 def remember(
@@ -53,10 +53,11 @@ def _watched(registry: Registry, looked: Mapping[str, Signature]) -> Iterator[tu
     for path, found in looked.items():
         if found is None and signature(path) is None:
             yield str(Path(path).absolute()), None
-        elif steady(path)[1] == found:
-            yield steady(path)
-        else:
+            continue
+        place, now = steady(path)
+        if now != found:
             raise CannotTellError
+        yield place, now
 
 
 def _makers(registry: Registry) -> Iterable[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support.runs import edit, environment
+from support.runs import TOLD, edit, environment, write_files
 
 RECIPE = """\
 recipe: 1
@@ -65,7 +65,7 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name, text in {
+        texts = {
             "r/kept.yml": RECIPE,
             "r/parts/echo.yml": PART,
             "r/data.yml": "not: a recipe\n",
@@ -76,11 +76,9 @@ class Place:
             "docs/recipes/kept.md": "text\n",
             "site-packages/told/__init__.py": PLUGIN,
             "packages/keep": "",
-            "site-packages/told-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: told\nVersion: 1\n",
-            "site-packages/told-1.dist-info/entry_points.txt": "[isce2_recipe.actions]\ntold = told\n",
-        }.items():
-            self.path(name).parent.mkdir(parents=True, exist_ok=True)
-            self.path(name).write_text(text)
+            **TOLD,
+        }
+        write_files(folder, texts)
 
     def path(self, name: str) -> Path:
         return self.folder / name

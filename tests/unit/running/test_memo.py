@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.runs import QUICK, call, command, edit, environment, statuses
+from support.runs import QUICK, TOLD, call, command, edit, environment, statuses, write_files
 
 RECIPE = """\
 recipe: 1
@@ -66,7 +66,7 @@ class Place:
         self.folder, self.workdir = folder, folder / "w"
         self.site, self.bin, self.isce = folder / "site-packages", folder / "bin", folder / "isce"
         self.env: dict[str, str] = {}
-        for name, text in {
+        texts = {
             "memo.yml": RECIPE,
             "parts/echo.yml": PART,
             "templates/note.txt.j2": "{% include 'inner.j2' %} {{ text }}\n",
@@ -76,11 +76,9 @@ class Place:
             "bin/keep": "",
             "site-packages/told/__init__.py": PLUGIN.replace("told_version", "told.told_version"),
             "site-packages/told/told_version.py": "VERSION = 1\n",
-            "site-packages/told-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: told\nVersion: 1\n",
-            "site-packages/told-1.dist-info/entry_points.txt": "[isce2_recipe.actions]\ntold = told\n",
-        }.items():
-            self.path(name).parent.mkdir(parents=True, exist_ok=True)
-            self.path(name).write_text(text)
+            **TOLD,
+        }
+        write_files(folder, texts)
 
     def path(self, name: str) -> Path:
         return self.folder / name
