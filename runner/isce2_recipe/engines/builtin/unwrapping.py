@@ -29,7 +29,7 @@ from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, Paramet
 from isce2_recipe.types import Looks
 
 ENTRY_POINTS = "isce2_recipe.unwrappers"
-# Looks that are unwrapped in one piece: any burst's. SNAPHU takes 365 bytes for each.
+# Looks that are unwrapped in one piece: any burst's at 5x1 or coarser. SNAPHU takes 365 bytes for each.
 WHOLE_LOOKS = 8_000_000
 # Looks of a tile of a larger image.
 TILE_LOOKS = 2_000_000
