@@ -30,10 +30,10 @@ def open_source(text: str) -> Source:
     """
     name, _, rest = text.partition(":")
     if name == "simulated":
-        from isce2_recipe.sources.simulated.options import Options
+        from isce2_recipe.sources.simulated.options import SimulationOptions
         from isce2_recipe.sources.simulated.source import SimulatedSource
 
-        return SimulatedSource(Options.parse(rest))
+        return SimulatedSource(SimulationOptions.parse(rest))
     if name == "directory":
         return _directory(rest)
     if name == "asf":

@@ -13,11 +13,11 @@ import pytest
 from isce2_recipe.alos import ceos
 from isce2_recipe.sar.orbit import Orbit
 from isce2_recipe.sources.simulated.alos.scenes import find_scene, write_scene
-from isce2_recipe.sources.simulated.options import Options
+from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.types import AlosName
 
 NAME = AlosName.parse("ALPSRP156121200")
-OPTIONS = Options(lines=512, samples=1500)
+OPTIONS = SimulationOptions(lines=512, samples=1500)
 FOLDER = "ALPSRP156121200-L1.0"
 
 

@@ -113,7 +113,7 @@ def scene():
 
 @pytest.fixture(scope="module")
 def swath(scene):
-    return raw.swath_of(scene, HEIGHT_M)
+    return raw.echo_geometry(scene, HEIGHT_M)
 
 
 def test_echoes_of_a_point_are_its_closed_form(scene, swath):
@@ -169,7 +169,9 @@ def test_two_passes_show_baseline_terrain_and_motion():
         moved = [ground.displacement(lobes(scene, motion), *point) for point in points]
         seen = [geo2rdr(scene.poly, *point, scene.middle_s) for point in points]
         targets = [(time, slant + d) for (time, slant), d in zip(seen, moved, strict=True)]
-        samples = raw.quantize(raw.echoes(impulse_image(scene, targets), raw.swath_of(scene, HEIGHT_M), 2))
+        samples = raw.quantize(
+            raw.echoes(impulse_image(scene, targets), raw.echo_geometry(scene, HEIGHT_M), 2)
+        )
         pulses = (samples.astype(np.float32) - raw.BIAS).reshape(LINES, SAMPLES, 2)
         compressed = compress(pulses[..., 0] + 1j * pulses[..., 1])
         values = [Focus(scene, compressed, point).value(0.0, 0.0) for point in points]

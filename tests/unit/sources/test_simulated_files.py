@@ -18,7 +18,7 @@ from isce2_recipe.sources import open_source
 from isce2_recipe.sources.simulated import ground
 from isce2_recipe.sources.simulated.acquisition import slice_of
 from isce2_recipe.sources.simulated.metadata_xml import burst_geometry, burst_metadata
-from isce2_recipe.sources.simulated.options import Options
+from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.rasters import tile_name
 from isce2_recipe.types import Bounds, BurstName
 from support.simulated_names import burst_name
@@ -124,7 +124,7 @@ def test_bursts_that_cannot_be_are_refused(name, message):
 
 @pytest.fixture(scope="module")
 def metadata():
-    frame = slice_of(BurstName.parse(REFERENCE), Options())
+    frame = slice_of(BurstName.parse(REFERENCE), SimulationOptions())
     return frame, burst_metadata(frame, 1)
 
 

@@ -15,7 +15,7 @@ from isce2_recipe.sar.annotation import relative_orbit
 from isce2_recipe.sar.orbit import read_orbit
 from isce2_recipe.sources.base import Needs
 from isce2_recipe.sources.simulated.acquisition import pass_at, slice_of
-from isce2_recipe.sources.simulated.options import Options
+from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.orbit_file import orbit_file
 from isce2_recipe.sources.simulated.orbits import find_pass, make_pass
 from isce2_recipe.sources.simulated.source import SimulatedSource
@@ -31,12 +31,12 @@ BOX = Bounds(west=-118.0, south=34.0, east=-117.0, north=35.0)
 
 
 def frame(text, options=None):
-    return slice_of(BurstName.parse(f"S1_{text}_7C85-BURST"), options or Options())
+    return slice_of(BurstName.parse(f"S1_{text}_7C85-BURST"), options or SimulationOptions())
 
 
 def start(text):
     name = BurstName.parse(f"S1_{text}_7C85-BURST")
-    slc = slice_of(name, Options())
+    slc = slice_of(name, SimulationOptions())
     return slc.start(name.relative_burst, slc.swaths[name.swath - 1])
 
 
@@ -109,7 +109,7 @@ def test_real_names_are_met_within_two_seconds(text, orbit):
     ("date", "platform"), [("20200604", "S1A"), ("20200610", "S1B"), ("20251018", "S1C"), ("20261002", "S1D")]
 )
 def test_all_satellites_fly(date, platform):
-    flight = slice_of(burst_name(136231, 2, datetime.fromisoformat(date)), Options()).flight
+    flight = slice_of(burst_name(136231, 2, datetime.fromisoformat(date)), SimulationOptions()).flight
     assert (flight.platform, flight.day_shift) == (platform, 0)
     assert relative_orbit(platform, flight.absolute_orbit) == flight.relative_orbit == 64
 
@@ -121,7 +121,7 @@ def test_a_day_without_a_pass_gets_one_at_the_tracks_time_of_day():
     begin = start("136231_IW2_20210102T022235_VV")
     assert (begin.hour, begin.minute) == (2, 23) or (begin.hour, begin.minute) == (2, 22)
     # The orbit file is asked for by satellite and time alone.
-    assert pass_at(flights[0].platform, begin, Options()) == flights[0]
+    assert pass_at(flights[0].platform, begin, SimulationOptions()) == flights[0]
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_a_burst_at_another_time_of_day_is_made_at_its_own_and_pointed_out(text,
 def test_the_orbit_of_any_burst_is_found_again_by_its_time():
     for day in range(24):
         name = burst_name(136231, day % 3 + 1, datetime(2020, 6, 1) + timedelta(days=day))
-        slc = slice_of(name, Options())
+        slc = slice_of(name, SimulationOptions())
         begin = slc.start(name.relative_burst, slc.swaths[name.swath - 1])
-        assert pass_at(slc.flight.platform, begin, Options()) == slc.flight
+        assert pass_at(slc.flight.platform, begin, SimulationOptions()) == slc.flight
 
 
 def baseline_m(first, second):
@@ -169,7 +169,7 @@ def baseline_m(first, second):
 def test_perpendicular_baselines_are_50_to_150_m(days):
     for k in range(8):
         dates = [datetime(2020, 6, 4) + timedelta(days=6 * k + shift) for shift in (0, days)]
-        flights = [slice_of(burst_name(136231, 2, date), Options()).flight for date in dates]
+        flights = [slice_of(burst_name(136231, 2, date), SimulationOptions()).flight for date in dates]
         assert 50.0 < abs(baseline_m(*flights)) < 152.0
 
 

@@ -14,9 +14,9 @@ from isce2_recipe.sar.burst_grid import (
     burst_slot,
     middle_anx_s,
 )
-from isce2_recipe.sources.simulated.options import Options
-from isce2_recipe.sources.simulated.orbits import Pass, find_pass, shifted_passes
-from isce2_recipe.sources.simulated.swaths import AZIMUTH_INTERVAL_S, SWATHS, Swath
+from isce2_recipe.sources.simulated.options import SimulationOptions
+from isce2_recipe.sources.simulated.orbits import Sentinel1Pass, find_pass, shifted_passes
+from isce2_recipe.sources.simulated.swaths import AZIMUTH_INTERVAL_S, SWATHS, IwSwath
 from isce2_recipe.types import BurstName, SlcName
 
 # A name's time and the model's may differ by this much, seconds: real ones by a second or two up to 2025, by
@@ -32,7 +32,7 @@ class Slice:
 
     Attributes
     ----------
-    flight : Pass
+    flight : Sentinel1Pass
         The orbit it was taken on.
     number : int
         Counts the slices of the cycle; it holds bursts ``number * 9`` to ``number * 9 + 8``.
@@ -40,17 +40,17 @@ class Slice:
         The last four characters of its name, given by the burst's.
     horizontal : bool
         Whether it transmitted H (HH and HV) or V (VV and VH).
-    swaths : tuple of Swath
+    swaths : tuple of IwSwath
         IW1 to IW3 as simulated.
     span : range or None
         Bursts of an SLC that was asked for by name; None for the nine of its number.
     """
 
-    flight: Pass
+    flight: Sentinel1Pass
     number: int
     suffix: str
     horizontal: bool
-    swaths: tuple[Swath, ...]
+    swaths: tuple[IwSwath, ...]
     span: range | None = None
 
     @property
@@ -67,11 +67,11 @@ class Slice:
         """Co-polarized first."""
         return ("HH", "HV") if self.horizontal else ("VV", "VH")
 
-    def start(self, burst: int, swath: Swath) -> datetime:
+    def start(self, burst: int, swath: IwSwath) -> datetime:
         """Zero-Doppler time of a burst's first line, to the microsecond that annotation holds."""
         return self.flight.node + timedelta(seconds=start_anx_s(self.flight, burst, swath))
 
-    def stop(self, burst: int, swath: Swath) -> datetime:
+    def stop(self, burst: int, swath: IwSwath) -> datetime:
         """Zero-Doppler time of a burst's last line."""
         return self.start(burst, swath) + timedelta(seconds=(swath.lines - 1) * AZIMUTH_INTERVAL_S)
 
@@ -100,13 +100,13 @@ class Slice:
         )
 
 
-def start_anx_s(flight: Pass, burst: int, swath: Swath) -> float:
+def start_anx_s(flight: Sentinel1Pass, burst: int, swath: IwSwath) -> float:
     """First line's time since the node, seconds: all bursts of a pass lie on one grid of lines."""
     line = round(middle_anx_s(burst, swath.number, flight.relative_orbit) / AZIMUTH_INTERVAL_S)
     return (line - swath.lines // 2) * AZIMUTH_INTERVAL_S + flight.sync_s
 
 
-def slice_of(name: BurstName, options: Options) -> Slice:
+def slice_of(name: BurstName, options: SimulationOptions) -> Slice:
     """The SLC that a burst is part of.
 
     Raises
@@ -128,19 +128,19 @@ def slice_of(name: BurstName, options: Options) -> Slice:
     return Slice(flight, number, name.suffix, name.polarization[0] == "H", cropped)
 
 
-def other_time(name: BurstName, options: Options) -> BurstName | None:
+def other_time(name: BurstName, options: SimulationOptions) -> BurstName | None:
     """The right name of a burst whose name tells a time of day at which it is not seen.
 
     A track is crossed at one time of day, on any day; None where that is the name's.
     """
-    frame = slice_of(name, options)
-    start = frame.start(name.relative_burst, SWATHS[name.swath])
+    slc = slice_of(name, options)
+    start = slc.start(name.relative_burst, SWATHS[name.swath])
     if abs((start - name.start).total_seconds() - 0.5) <= _TIME_TOLERANCE_S:
         return None
     return name._replace(start=start.replace(microsecond=0))
 
 
-def slice_of_slc(name: SlcName, options: Options) -> Slice:
+def slice_of_slc(name: SlcName, options: SimulationOptions) -> Slice:
     """An SLC by its own name: the bursts of each swath between its first and last line.
 
     Raises
@@ -167,7 +167,7 @@ def slice_of_slc(name: SlcName, options: Options) -> Slice:
     return Slice(flight, first // SLICE_BURSTS, name.suffix, horizontal, cropped, span)
 
 
-def _first_burst(name: SlcName, flight: Pass) -> int:
+def _first_burst(name: SlcName, flight: Sentinel1Pass) -> int:
     """The burst of IW1 that starts nearest to the second in an SLC's name, cropped or not."""
     since = (name.start - flight.node).total_seconds() + 0.5
     whole = SWATHS[1]
@@ -176,7 +176,7 @@ def _first_burst(name: SlcName, flight: Pass) -> int:
     return min(near, key=lambda number: abs(start_anx_s(flight, number, whole) - since))
 
 
-def pass_at(platform: str, start: datetime, options: Options) -> Pass:
+def pass_at(platform: str, start: datetime, options: SimulationOptions) -> Sentinel1Pass:
     """The pass during which a burst started.
 
     Passes that were moved to another day are told from the satellite's own by the time of the burst, which
@@ -194,7 +194,7 @@ def pass_at(platform: str, start: datetime, options: Options) -> Pass:
     return next((flight for flight in candidates if _starts_burst(flight, start, swaths)), candidates[0])
 
 
-def _starts_burst(flight: Pass, start: datetime, swaths: list[Swath]) -> bool:
+def _starts_burst(flight: Sentinel1Pass, start: datetime, swaths: list[IwSwath]) -> bool:
     """Whether some burst of a pass starts at this very time."""
     since = (start - flight.node).total_seconds()
     for swath in swaths:

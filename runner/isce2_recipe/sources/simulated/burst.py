@@ -16,9 +16,9 @@ from isce2_recipe.sources.simulated import echo, ground
 from isce2_recipe.sources.simulated.acquisition import Slice, start_anx_s
 from isce2_recipe.sources.simulated.motion import lobes, pass_polynomial
 from isce2_recipe.sources.simulated.noise import hash_integer
-from isce2_recipe.sources.simulated.options import Options
-from isce2_recipe.sources.simulated.orbits import Pass
-from isce2_recipe.sources.simulated.swaths import AZIMUTH_INTERVAL_S, Swath
+from isce2_recipe.sources.simulated.options import SimulationOptions
+from isce2_recipe.sources.simulated.orbits import Sentinel1Pass
+from isce2_recipe.sources.simulated.swaths import AZIMUTH_INTERVAL_S, IwSwath
 
 Float = NDArray[np.float64]
 Pixels = NDArray[np.int16]
@@ -34,36 +34,36 @@ class BurstImage:
 
     Attributes
     ----------
-    frame : Slice
+    slc : Slice
         Its SLC.
     number : int
         ESA's relative burst number.
-    swath : Swath
+    swath : IwSwath
         Its swath as simulated.
     polarization : str
         VV, VH, HH or HV.
     annotation : BurstGeometry
         What its metadata say; the image follows it to the last digit.
-    options : Options
+    options : SimulationOptions
         How to simulate.
     """
 
-    frame: Slice
+    slc: Slice
     number: int
-    swath: Swath
+    swath: IwSwath
     polarization: str
     annotation: BurstGeometry
-    options: Options
+    options: SimulationOptions
 
     @property
-    def canonical(self) -> Pass:
+    def canonical(self) -> Sentinel1Pass:
         """The acquisition that scatterers are laid out in."""
-        flight = self.frame.flight
-        return Pass("S1A", 1, flight.relative_orbit, flight.node)
+        flight = self.slc.flight
+        return Sentinel1Pass("S1A", 1, flight.relative_orbit, flight.node)
 
     def geometry(self) -> Float:
         """Where the date's pixels lie in the canonical acquisition; see `echo.solve_geometry`."""
-        flight, span = self.frame.flight, self.swath.lines * AZIMUTH_INTERVAL_S
+        flight, span = self.slc.flight, self.swath.lines * AZIMUTH_INTERVAL_S
         # The first line as annotated, in microseconds, not as it was planned.
         start = (self.annotation.start - flight.node).total_seconds()
         canonical_start = start_anx_s(self.canonical, self.number, self.swath)
@@ -90,7 +90,7 @@ class BurstImage:
         """The canonical acquisition's TOPS carrier."""
         start = start_anx_s(self.canonical, self.number, self.swath)
         times = np.arange(start - 60.0, start + 64.0, 10.0)
-        flight = self.frame.flight
+        flight = self.slc.flight
         # Counted from the node that the annotation's times are counted from.
         offset = (self.annotation.start - flight.node).total_seconds() - start
         position, velocity = self.canonical.states(times)
@@ -100,7 +100,7 @@ class BurstImage:
     def keys(self) -> NDArray[np.uint64]:
         """Keys of the scatterers that all dates share, and of those of this date alone."""
         ground_key = (self.options.seed, self.number, self.swath.number, self.polarization)
-        flight = self.frame.flight
+        flight = self.slc.flight
         date_key = (flight.platform, flight.absolute_orbit, flight.day_shift)
         shared = hash_integer("ground", *ground_key, bits=64)
         return np.array([shared, hash_integer("date", *ground_key, *date_key, bits=64)], dtype=np.uint64)

@@ -16,12 +16,12 @@ from isce2_recipe.sources.simulated import ground
 from isce2_recipe.sources.simulated.acquisition import Slice
 from isce2_recipe.sources.simulated.motion import pass_polynomial
 from isce2_recipe.sources.simulated.noise import hash_uniform
-from isce2_recipe.sources.simulated.orbits import Pass
+from isce2_recipe.sources.simulated.orbits import Sentinel1Pass
 from isce2_recipe.sources.simulated.swaths import (
     AZIMUTH_INTERVAL_S,
     RANGE_SAMPLING_HZ,
     WAVELENGTH_M,
-    Swath,
+    IwSwath,
 )
 
 Float = NDArray[np.float64]
@@ -55,7 +55,7 @@ class BurstPolynomials:
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class AntennaAngles:
     """Angles across the swath."""
 
     slant_range_time_s: Float
@@ -64,7 +64,7 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameGeometry:
+class SwathGeometry:
     """What the annotation of one swath of an SLC says of its geometry."""
 
     direction: str
@@ -74,25 +74,25 @@ class FrameGeometry:
     mean_height_m: float
     grid: tuple[GridPoint, ...]
     bursts: tuple[BurstPolynomials, ...]
-    pattern: Pattern
+    pattern: AntennaAngles
 
 
-def frame_geometry(frame: Slice, swath: Swath, seed: int) -> FrameGeometry:
+def swath_geometry(slc: Slice, swath: IwSwath, seed: int) -> SwathGeometry:
     """Geometry of one swath of an SLC over the simulated ground."""
-    starts = [(frame.start(burst, swath) - frame.flight.node).total_seconds() for burst in frame.bursts]
+    starts = [(slc.start(burst, swath) - slc.flight.node).total_seconds() for burst in slc.bursts]
     stop = starts[-1] + (swath.lines - 1) * AZIMUTH_INTERVAL_S
-    poly = pass_polynomial(frame.flight, starts[0], stop)
+    poly = pass_polynomial(slc.flight, starts[0], stop)
     locator = Locator(poly, swath, seed)
     rows = [(start, k * swath.lines) for k, start in enumerate(starts)]
     rows.append((stop, len(starts) * swath.lines - 1))
     pixels = np.linspace(0, swath.samples - 1, _GRID_COLUMNS).astype(int).tolist()
     grid = tuple(locator.point(anx, anx - starts[0], line, pixel) for anx, line in rows for pixel in pixels)
     middle = 0.5 * (starts[0] + stop)
-    position, velocity = frame.flight.states(middle)
+    position, velocity = slc.flight.states(middle)
     centre = locator.point(middle, 0.0, 0, swath.samples // 2)
     heading = heading_deg(position[0], velocity[0])
-    track = frame.flight.relative_orbit
-    return FrameGeometry(
+    track = slc.flight.relative_orbit
+    return SwathGeometry(
         direction=direction(heading),
         heading_deg=heading,
         incidence_deg=centre.incidence_deg,
@@ -103,7 +103,7 @@ def frame_geometry(frame: Slice, swath: Swath, seed: int) -> FrameGeometry:
         grid=grid,
         bursts=tuple(
             _burst_polynomials(track, burst, swath, start)
-            for burst, start in zip(frame.bursts, starts, strict=True)
+            for burst, start in zip(slc.bursts, starts, strict=True)
         ),
         pattern=_pattern(locator, middle, swath),
     )
@@ -120,7 +120,7 @@ def heading_deg(position: Float, velocity: Float) -> float:
 class Locator:
     """Finds the ground seen at a time and a range of a pass."""
 
-    def __init__(self, poly: Float, swath: Swath, seed: int) -> None:
+    def __init__(self, poly: Float, swath: IwSwath, seed: int) -> None:
         self._poly = poly
         self._swath = swath
         self._seed = seed
@@ -156,10 +156,10 @@ class Locator:
         return math.degrees(math.acos(view @ normal)), math.degrees(math.acos(view @ nadir))
 
 
-def _burst_polynomials(track: int, burst: int, swath: Swath, start_anx_s: float) -> BurstPolynomials:
+def _burst_polynomials(track: int, burst: int, swath: IwSwath, start_anx_s: float) -> BurstPolynomials:
     """From the nominal track, so that they are the same on every date."""
     t0 = swath.slant_range_time_s
-    nominal = Pass("S1A", 1, track, datetime(2020, 1, 1))
+    nominal = Sentinel1Pass("S1A", 1, track, datetime(2020, 1, 1))
     # The burst's place to a tenth of a second, without the date's few milliseconds.
     middle = round(start_anx_s, 1) + swath.lines / 2 * AZIMUTH_INTERVAL_S
     poly = pass_polynomial(nominal, middle - 3.0, middle + 3.0)
@@ -179,17 +179,17 @@ def _burst_polynomials(track: int, burst: int, swath: Swath, start_anx_s: float)
     return BurstPolynomials(t0, tuple(fitted.tolist()), tuple(float(f"{value:.6e}") for value in doppler))
 
 
-def _pattern(locator: Locator, anx_s: float, swath: Swath) -> Pattern:
+def _pattern(locator: Locator, anx_s: float, swath: IwSwath) -> AntennaAngles:
     pixels = np.linspace(0, swath.samples - 1, _PATTERN_POINTS)
     angles = np.array([locator.angles(anx_s, *locator.place(anx_s, float(pixel))) for pixel in pixels])
-    return Pattern(swath.slant_range_time_s + pixels / RANGE_SAMPLING_HZ, angles[:, 1], angles[:, 0])
+    return AntennaAngles(swath.slant_range_time_s + pixels / RANGE_SAMPLING_HZ, angles[:, 1], angles[:, 0])
 
 
-def burst_footprint(frame: Slice, burst: int, swath: Swath, seed: int) -> tuple[tuple[float, float], ...]:
+def burst_footprint(slc: Slice, burst: int, swath: IwSwath, seed: int) -> tuple[tuple[float, float], ...]:
     """Closed polygon (longitude, latitude; degrees) around a burst's valid samples."""
-    start = (frame.start(burst, swath) - frame.flight.node).total_seconds()
+    start = (slc.start(burst, swath) - slc.flight.node).total_seconds()
     stop = start + (swath.lines - 1) * AZIMUTH_INTERVAL_S
-    locator = Locator(pass_polynomial(frame.flight, start, stop), swath, seed)
+    locator = Locator(pass_polynomial(slc.flight, start, stop), swath, seed)
     top = start + swath.first_line * AZIMUTH_INTERVAL_S
     bottom = start + swath.last_line * AZIMUTH_INTERVAL_S
     across = np.linspace(swath.first_sample, swath.last_sample, 5).tolist()
@@ -198,7 +198,7 @@ def burst_footprint(frame: Slice, burst: int, swath: Swath, seed: int) -> tuple[
     return tuple((math.degrees(lon), math.degrees(lat)) for lat, lon in corners)
 
 
-def frame_footprint(grids: list[tuple[GridPoint, ...]]) -> list[tuple[float, float]]:
+def slice_footprint(grids: list[tuple[GridPoint, ...]]) -> list[tuple[float, float]]:
     """Corners (latitude, longitude; degrees) of an SLC in the order of ESA's manifest."""
     near, far = grids[0], grids[-1]
     columns = _GRID_COLUMNS
@@ -206,10 +206,10 @@ def frame_footprint(grids: list[tuple[GridPoint, ...]]) -> list[tuple[float, flo
     return [(corner.latitude, corner.longitude) for corner in corners]
 
 
-def flight_direction(frame: Slice, burst: int, swath: Swath) -> str:
+def flight_direction(slc: Slice, burst: int, swath: IwSwath) -> str:
     """``ASCENDING`` or ``DESCENDING`` at a burst's middle."""
-    since = (frame.start(burst, swath) - frame.flight.node).total_seconds()
-    position, velocity = frame.flight.states(since + swath.lines / 2 * AZIMUTH_INTERVAL_S)
+    since = (slc.start(burst, swath) - slc.flight.node).total_seconds()
+    position, velocity = slc.flight.states(since + swath.lines / 2 * AZIMUTH_INTERVAL_S)
     return direction(heading_deg(position[0], velocity[0]))
 
 

@@ -55,13 +55,13 @@ class DataObject:
 
 
 def manifest(
-    frame: Slice, direction: str, footprint: list[tuple[float, float]], objects: list[DataObject]
+    slc: Slice, direction: str, footprint: list[tuple[float, float]], objects: list[DataObject]
 ) -> str:
     """The manifest as one ``xfdu:XFDU`` element.
 
     Parameters
     ----------
-    frame : Slice
+    slc : Slice
         The SLC.
     direction : str
         ``ASCENDING`` or ``DESCENDING``.
@@ -90,7 +90,7 @@ def manifest(
             pdiID="processing",
         ),
     )
-    metadata = element("metadataSection", *_metadata(frame, direction, footprint), *_schemas())
+    metadata = element("metadataSection", *_metadata(slc, direction, footprint), *_schemas())
     data = element("dataObjectSection", *(_data_object(each) for each in objects))
     version = "esa/safe/sentinel-1.0/sentinel-1/sar/level-1/slc/standard/iwdp"
     return f'<xfdu:XFDU {_NAMESPACES} version="{version}">{package}{metadata}{data}</xfdu:XFDU>'
@@ -103,16 +103,16 @@ def _object(identifier: str, info: str, content: str, category: str = "DMD") -> 
     return element("metadataObject", wrap, ID=identifier, classification=kind, category=category)
 
 
-def _metadata(frame: Slice, direction: str, footprint: list[tuple[float, float]]) -> list[str]:
+def _metadata(slc: Slice, direction: str, footprint: list[tuple[float, float]]) -> list[str]:
     corners = " ".join(f"{lat:.6f},{lon:.6f}" for lat, lon in footprint)
     coordinates = element("gml:coordinates", corners)
     print_ = element("safe:footPrint", coordinates, srsName="http://www.opengis.net/gml/srs/epsg.xml#4326")
     return [
-        _object("processing", "Processing", _processing(frame), "PDI"),
-        _object("platform", "Platform Description", _platform(frame)),
-        _object("measurementOrbitReference", "Orbit Reference", _orbit(frame, direction)),
-        _object("generalProductInformation", "General Product Information", _product(frame)),
-        _object("acquisitionPeriod", "Acquisition Period", _period(frame)),
+        _object("processing", "Processing", _processing(slc), "PDI"),
+        _object("platform", "Platform Description", _platform(slc)),
+        _object("measurementOrbitReference", "Orbit Reference", _orbit(slc, direction)),
+        _object("generalProductInformation", "General Product Information", _product(slc)),
+        _object("acquisitionPeriod", "Acquisition Period", _period(slc)),
         _object(
             "measurementFrameSet",
             "Frame Set",
@@ -121,7 +121,7 @@ def _metadata(frame: Slice, direction: str, footprint: list[tuple[float, float]]
     ]
 
 
-def _processing(frame: Slice) -> str:
+def _processing(slc: Slice) -> str:
     software = element("safe:software", name="Sentinel-1 IPF", version=IPF_VERSION)
     facility = element(
         "safe:facility",
@@ -135,23 +135,23 @@ def _processing(frame: Slice) -> str:
         "safe:processing",
         facility,
         name="SLC Post Processing",
-        start=text(frame.last_time),
-        stop=text(frame.last_time),
+        start=text(slc.last_time),
+        stop=text(slc.last_time),
     )
 
 
-def _platform(frame: Slice) -> str:
+def _platform(slc: Slice) -> str:
     mode = element(
         "s1sarl1:instrumentMode",
         element("s1sarl1:mode", "IW"),
-        *(element("s1sarl1:swath", swath.name) for swath in frame.swaths),
+        *(element("s1sarl1:swath", swath.name) for swath in slc.swaths),
     )
     instrument = element(
         "safe:instrument",
         element("safe:familyName", "Synthetic Aperture Radar", abbreviation="SAR"),
         element("safe:extension", mode),
     )
-    platform = frame.flight.platform
+    platform = slc.flight.platform
     return element(
         "safe:platform",
         element("safe:nssdcIdentifier", _NSSDC[platform]),
@@ -161,8 +161,8 @@ def _platform(frame: Slice) -> str:
     )
 
 
-def _orbit(frame: Slice, direction: str) -> str:
-    flight = frame.flight
+def _orbit(slc: Slice, direction: str) -> str:
+    flight = slc.flight
     properties = element(
         "s1:orbitProperties",
         element("s1:pass", direction),
@@ -179,41 +179,41 @@ def _orbit(frame: Slice, direction: str) -> str:
     )
 
 
-def _product(frame: Slice) -> str:
+def _product(slc: Slice) -> str:
     def item(name: str, value: object) -> str:
         return element(f"s1sarl1:{name}", text(value))
 
     return element(
         "s1sarl1:standAloneProductInformation",
         item("instrumentConfigurationID", 7),
-        item("missionDataTakeID", frame.data_take),
-        *(item("transmitterReceiverPolarisation", name) for name in frame.polarizations),
+        item("missionDataTakeID", slc.data_take),
+        *(item("transmitterReceiverPolarisation", name) for name in slc.polarizations),
         item("productClass", "S"),
         item("productClassDescription", "SAR Standard L1 Product"),
         item("productComposition", "Slice"),
         item("productType", "SLC"),
         item("productTimelinessCategory", "Fast-24h"),
         item("sliceProductFlag", True),
-        item("segmentStartTime", frame.first_time),
+        item("segmentStartTime", slc.first_time),
         item("sliceNumber", 1),
         item("totalSlices", 1),
     )
 
 
-def _period(frame: Slice) -> str:
+def _period(slc: Slice) -> str:
     def anx_ms(name: str, seconds: float) -> str:
         return element(f"s1:{name}", f"{seconds * 1e3:.6e}")
 
-    node = frame.flight.node
+    node = slc.flight.node
     anx = element(
         "s1:timeANX",
-        anx_ms("startTimeANX", (frame.first_time - node).total_seconds()),
-        anx_ms("stopTimeANX", (frame.last_time - node).total_seconds()),
+        anx_ms("startTimeANX", (slc.first_time - node).total_seconds()),
+        anx_ms("stopTimeANX", (slc.last_time - node).total_seconds()),
     )
     return element(
         "safe:acquisitionPeriod",
-        element("safe:startTime", text(frame.first_time)),
-        element("safe:stopTime", text(frame.last_time)),
+        element("safe:startTime", text(slc.first_time)),
+        element("safe:stopTime", text(slc.last_time)),
         element("safe:extension", anx),
     )
 

@@ -9,9 +9,9 @@ import numpy as np
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import BurstGeometry, read_annotation
 from isce2_recipe.sources.simulated.acquisition import Slice
-from isce2_recipe.sources.simulated.geometry import frame_footprint, frame_geometry
+from isce2_recipe.sources.simulated.geometry import slice_footprint, swath_geometry
 from isce2_recipe.sources.simulated.manifest_xml import DataObject, manifest
-from isce2_recipe.sources.simulated.product_xml import Image, product_content
+from isce2_recipe.sources.simulated.product_xml import AnnotatedImage, product_content
 from isce2_recipe.sources.simulated.xml import element, fields, listing, numbers
 
 # Pixels between the entries of calibration and noise vectors.
@@ -21,17 +21,17 @@ _BETA_NOUGHT = 237.0
 DECLARATION = "<?xml version='1.0' encoding='UTF-8'?>\n"
 
 
-def burst_metadata(frame: Slice, seed: int) -> bytes:
+def burst_metadata(slc: Slice, seed: int) -> bytes:
     """The metadata file that goes with every burst of an SLC.
 
     In ASF's form: ``burst/manifest`` and, in ``burst/metadata``, ``product``, ``noise``, ``calibration`` and
     ``rfi`` of all swaths and polarizations, each with ``polarisation``, ``swath`` and ``content``.
     """
-    geometries = {swath.number: frame_geometry(frame, swath, seed) for swath in frame.swaths}
+    geometries = {swath.number: swath_geometry(slc, swath, seed) for swath in slc.swaths}
     images = [
-        Image(frame, swath, polarization, geometries[swath.number])
-        for polarization in reversed(frame.polarizations)
-        for swath in frame.swaths
+        AnnotatedImage(slc, swath, polarization, geometries[swath.number])
+        for polarization in reversed(slc.polarizations)
+        for swath in slc.swaths
     ]
     parts: list[str] = []
     objects: list[DataObject] = []
@@ -46,18 +46,18 @@ def burst_metadata(frame: Slice, seed: int) -> bytes:
         size = 108099 + image.lines * image.swath.samples * 4
         path = f"measurement/{image.stem}.tiff"
         objects.append(DataObject(path, "s1Level1MeasurementSchema", None, size))
-    footprint = frame_footprint([geometries[swath.number].grid for swath in frame.swaths])
-    safe = manifest(frame, geometries[2].direction, footprint, objects)
+    footprint = slice_footprint([geometries[swath.number].grid for swath in slc.swaths])
+    safe = manifest(slc, geometries[2].direction, footprint, objects)
     whole = element("burst", element("manifest", safe), element("metadata", *parts))
     return (DECLARATION + whole + "\n").encode()
 
 
-def _part(kind: str, name: str, image: Image, content: str) -> str:
+def _part(kind: str, name: str, image: AnnotatedImage, content: str) -> str:
     labels = fields(polarisation=image.polarization, swath=image.swath.name)
     return f'<{kind} source_filename="{name}">{labels}<content>{content}</content></{kind}>'
 
 
-def _calibration(image: Image) -> str:
+def _calibration(image: AnnotatedImage) -> str:
     pixels = _vector_pixels(image)
     incidence = np.interp(
         pixels, np.linspace(0, image.swath.samples - 1, 60), image.geometry.pattern.incidence_deg
@@ -79,7 +79,7 @@ def _calibration(image: Image) -> str:
     return image.header() + information + listing("calibrationVectorList", vectors)
 
 
-def _noise(image: Image) -> str:
+def _noise(image: AnnotatedImage) -> str:
     pixels = _vector_pixels(image)
     arrays = numbers("pixel", pixels, "%d") + numbers("noiseRangeLut", np.full(pixels.size, 360.0))
     vectors = [
@@ -103,12 +103,12 @@ def _noise(image: Image) -> str:
     return image.header() + ranges + listing("noiseAzimuthVectorList", [azimuth])
 
 
-def _rfi(image: Image) -> str:
+def _rfi(image: AnnotatedImage) -> str:
     lists = listing("rfiDetectionFromNoiseReportList", []) + listing("rfiBurstReportList", [])
     return image.header() + element("rfiMitigationApplied", "None") + lists
 
 
-def _vector_pixels(image: Image) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _vector_pixels(image: AnnotatedImage) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     last = image.swath.samples - 1
     return np.append(np.arange(0, last, _VECTOR_STEP), last)
 

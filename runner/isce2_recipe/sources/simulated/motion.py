@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
 from isce2_recipe.sar.burst_grid import LAST_BURST, middle_anx_s
-from isce2_recipe.sources.simulated.orbits import Pass
+from isce2_recipe.sources.simulated.orbits import Sentinel1Pass
 from isce2_recipe.sources.simulated.swaths import RANGE_SAMPLING_HZ, SWATHS
 
 Float = NDArray[np.float64]
@@ -27,12 +27,12 @@ _PHASE_RAD = 0.7732
 _LINEAR_M_PER_YEAR = 0.3
 
 
-def lobes(flight: Pass, bursts: list[int], motion: str) -> Float:
+def lobes(flight: Sentinel1Pass, bursts: list[int], motion: str) -> Float:
     """Pairs of lobes on a date, for `ground.displacement`.
 
     Parameters
     ----------
-    flight : Pass
+    flight : Sentinel1Pass
         Whose date it is; its track is what the lobes belong to.
     bursts : list of int
         Relative burst numbers around which the lobes are wanted; neighbours are added.
@@ -70,7 +70,7 @@ def _middle(track: int, number: int, swath: int) -> tuple[Float, Float, Float]:
 
     mode = SWATHS[swath]
     middle = middle_anx_s(number, swath, track)
-    nominal = Pass("S1A", 1, track, _EPOCH)
+    nominal = Sentinel1Pass("S1A", 1, track, _EPOCH)
     poly = pass_polynomial(nominal, middle - 5.0, middle + 5.0)
     time = mode.slant_range_time_s + mode.samples / 2 / RANGE_SAMPLING_HZ
     slant_range = time * SPEED_OF_LIGHT_M_S / 2.0
@@ -85,7 +85,7 @@ def _middle(track: int, number: int, swath: int) -> tuple[Float, Float, Float]:
     return centre, right, ahead / np.linalg.norm(ahead)
 
 
-def pass_polynomial(flight: Pass, start_anx_s: float, stop_anx_s: float) -> Float:
+def pass_polynomial(flight: Sentinel1Pass, start_anx_s: float, stop_anx_s: float) -> Float:
     """A pass's orbit for the kernels of `zero_doppler`; times are seconds since the node."""
     from isce2_recipe.sar.orbit import Orbit
 

@@ -11,7 +11,7 @@ MOTIONS = ("dipole", "linear", "none")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SimulationOptions:
     """How to simulate.
 
     Attributes
@@ -39,7 +39,7 @@ class Options:
     coherence: float = 0.92
 
     @classmethod
-    def parse(cls, text: str) -> Options:
+    def parse(cls, text: str) -> SimulationOptions:
         """Options written as ``key=value,key=value``.
 
         Raises

@@ -7,21 +7,21 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from isce2_recipe.sar.burst_grid import ORBIT_S
-from isce2_recipe.sources.simulated.orbits import Pass
+from isce2_recipe.sources.simulated.orbits import Sentinel1Pass
 
 _MISSION = "Sentinel-1"
 # International atomic time minus UTC since 2017 (before, a second less; nobody reads it).
 _TAI_MINUS_UTC_S = 37
 
 
-def orbit_file(flight: Pass, when: datetime) -> tuple[str, str]:
+def orbit_file(flight: Sentinel1Pass, when: datetime) -> tuple[str, str]:
     """Name and content of the precise orbit file of a pass's day.
 
     It holds vectors every 10 s from an hour before the day to an hour after it, as ESA's do.
 
     Parameters
     ----------
-    flight : Pass
+    flight : Sentinel1Pass
         The pass; the orbits before and after it follow the same track.
     when : datetime
         Any time of the day.
@@ -70,7 +70,7 @@ def _header(name: str, platform: str, start: datetime, stop: datetime, created: 
 """
 
 
-def _vectors(flight: Pass, start: datetime, stop: datetime) -> list[str]:
+def _vectors(flight: Sentinel1Pass, start: datetime, stop: datetime) -> list[str]:
     times = [start + timedelta(seconds=10 * k) for k in range(int((stop - start).total_seconds()) // 10 + 1)]
     since = np.array([(time - flight.node).total_seconds() for time in times])
     position, velocity = flight.states(since)

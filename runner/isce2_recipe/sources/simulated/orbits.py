@@ -70,7 +70,7 @@ _SLOTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class Sentinel1Pass:
     """One orbit of one satellite, from ascending node to ascending node.
 
     Attributes
@@ -141,7 +141,7 @@ def _node(slot: _Slot, absolute_orbit: int) -> datetime:
     return _EPOCH + timedelta(seconds=round(mean_s + drift, 6))
 
 
-def find_pass(track: int, node_guess: datetime) -> Pass:
+def find_pass(track: int, node_guess: datetime) -> Sentinel1Pass:
     """The pass of a track that is nearest to a time.
 
     A satellite that flew the track that day, where one did; else the pass of the satellite nearest in its
@@ -171,7 +171,7 @@ def find_pass(track: int, node_guess: datetime) -> Pass:
     return min(found, key=lambda candidate: abs(candidate.day_shift))
 
 
-def _nearest_pass(slot: _Slot, track: int, node_guess: datetime) -> Pass:
+def _nearest_pass(slot: _Slot, track: int, node_guess: datetime) -> Sentinel1Pass:
     count = ((node_guess - _EPOCH).total_seconds() - slot.node_s) / ORBIT_S
     start = round(count)
     # The orbit number that has this track and is nearest to the time; tracks tell orbits modulo 175.
@@ -184,12 +184,14 @@ def _nearest_pass(slot: _Slot, track: int, node_guess: datetime) -> Pass:
     return make_pass(slot.platform, number, track, node + timedelta(days=days), days)
 
 
-def make_pass(platform: str, absolute_orbit: int, track: int, node: datetime, day_shift: int) -> Pass:
+def make_pass(
+    platform: str, absolute_orbit: int, track: int, node: datetime, day_shift: int
+) -> Sentinel1Pass:
     """A pass with the date's own place beside the nominal track and its own start of bursts."""
     radial, cross = _offset(track, node)
     # Real bursts start within a few milliseconds of their place.
     sync = 2e-3 * (2.0 * hash_uniform("sync", platform, absolute_orbit, day_shift) - 1.0)
-    return Pass(platform, absolute_orbit, track, node, day_shift, radial, cross, sync)
+    return Sentinel1Pass(platform, absolute_orbit, track, node, day_shift, radial, cross, sync)
 
 
 # Perpendicular offsets from the nominal track take four values; the sequence (48 days of 6) keeps passes 6,
@@ -212,7 +214,7 @@ def _offset(track: int, node: datetime) -> tuple[float, float]:
     return across * sin - along_view * cos, -across * cos - along_view * sin
 
 
-def shifted_passes(platform: str, when: datetime) -> list[Pass]:
+def shifted_passes(platform: str, when: datetime) -> list[Sentinel1Pass]:
     """All passes that might hold a time: of the satellite itself first, then those moved by whole days."""
     found = []
     for days in sorted(range(-6, 7), key=abs):

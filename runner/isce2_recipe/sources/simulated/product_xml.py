@@ -11,31 +11,31 @@ from datetime import datetime, timedelta
 
 from isce2_recipe.sar.burst_grid import CYCLE_ORBITS, LAST_BURST
 from isce2_recipe.sources.simulated.acquisition import Slice
-from isce2_recipe.sources.simulated.geometry import FrameGeometry, GridPoint
+from isce2_recipe.sources.simulated.geometry import GridPoint, SwathGeometry
 from isce2_recipe.sources.simulated.swaths import (
     AZIMUTH_INTERVAL_S,
     RADAR_FREQUENCY_HZ,
     RANGE_SAMPLING_HZ,
     RANGE_SPACING_M,
-    Swath,
+    IwSwath,
 )
 from isce2_recipe.sources.simulated.xml import element, fields, listing, numbers, text
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class AnnotatedImage:
     """One annotation file's subject."""
 
-    frame: Slice
-    swath: Swath
+    slc: Slice
+    swath: IwSwath
     polarization: str
-    geometry: FrameGeometry
+    geometry: SwathGeometry
     first_byte: int = 108099
 
     @property
     def starts(self) -> list[datetime]:
         """First lines of the bursts."""
-        return [self.frame.start(burst, self.swath) for burst in self.frame.bursts]
+        return [self.slc.start(burst, self.swath) for burst in self.slc.bursts]
 
     @property
     def first_time(self) -> datetime:
@@ -45,7 +45,7 @@ class Image:
     @property
     def last_time(self) -> datetime:
         """Last line of the last burst."""
-        return self.frame.stop(self.frame.bursts[-1], self.swath)
+        return self.slc.stop(self.slc.bursts[-1], self.swath)
 
     @property
     def number(self) -> int:
@@ -55,21 +55,21 @@ class Image:
     @property
     def stem(self) -> str:
         """File name without extension, such as ``s1a-iw2-slc-vv-...-005``."""
-        frame = self.frame
+        slc = self.slc
         return (
-            f"{frame.flight.platform}-{self.swath.name}-slc-{self.polarization}"
+            f"{slc.flight.platform}-{self.swath.name}-slc-{self.polarization}"
             f"-{self.first_time:%Y%m%dT%H%M%S}-{self.last_time:%Y%m%dT%H%M%S}"
-            f"-{frame.flight.absolute_orbit:06d}-{frame.data_take:06x}-{self.number:03d}"
+            f"-{slc.flight.absolute_orbit:06d}-{slc.data_take:06x}-{self.number:03d}"
         ).lower()
 
     @property
     def lines(self) -> int:
         """Lines of the measurement, all bursts one below the other."""
-        return self.swath.lines * len(self.frame.bursts)
+        return self.swath.lines * len(self.slc.bursts)
 
     def header(self) -> str:
         """The ``adsHeader`` that every annotation starts with."""
-        flight = self.frame.flight
+        flight = self.slc.flight
         return element(
             "adsHeader",
             fields(
@@ -81,13 +81,13 @@ class Image:
                 startTime=self.first_time,
                 stopTime=self.last_time,
                 absoluteOrbitNumber=flight.absolute_orbit,
-                missionDataTakeId=self.frame.data_take,
+                missionDataTakeId=self.slc.data_take,
                 imageNumber=f"{self.number:03d}",
             ),
         )
 
 
-def product_content(image: Image) -> str:
+def product_content(image: AnnotatedImage) -> str:
     """Children of the annotation's root."""
     return "".join(
         [
@@ -105,8 +105,8 @@ def product_content(image: Image) -> str:
     )
 
 
-def _general(image: Image) -> str:
-    frame, swath, geometry = image.frame, image.swath, image.geometry
+def _general(image: AnnotatedImage) -> str:
+    slc, swath, geometry = image.slc, image.swath, image.geometry
     information = fields(
         **{"pass": geometry.direction.capitalize()},
         timelinessCategory="Fast-24h",
@@ -124,7 +124,7 @@ def _general(image: Image) -> str:
         "generalAnnotation",
         element("productInformation", information),
         listing("downlinkInformationList", [_downlink(image)]),
-        listing("orbitList", [_vector(frame, time) for time in _vector_times(frame)]),
+        listing("orbitList", [_vector(slc, time) for time in _vector_times(slc)]),
         listing("attitudeList", []),
         listing("rawDataAnalysisList", []),
         listing("replicaInformationList", []),
@@ -134,9 +134,9 @@ def _general(image: Image) -> str:
     )
 
 
-def _downlink(image: Image) -> str:
+def _downlink(image: AnnotatedImage) -> str:
     swath = image.swath
-    values = fields(pri=1.0 / swath.prf_hz, rank=swath.rank, dataTakeId=image.frame.data_take)
+    values = fields(pri=1.0 / swath.prf_hz, rank=swath.rank, dataTakeId=image.slc.data_take)
     decimation = fields(
         decimationFilterBandwidth=swath.range_bandwidth_hz,
         samplingFrequencyAfterDecimation=swath.decimated_hz,
@@ -161,15 +161,15 @@ def _downlink(image: Image) -> str:
     )
 
 
-def _vector_times(frame: Slice) -> list[datetime]:
+def _vector_times(slc: Slice) -> list[datetime]:
     """Every 10 s from about a minute before the slice to a minute after."""
-    first = (frame.first_time - timedelta(seconds=65)).replace(microsecond=0)
-    count = int((frame.last_time - first).total_seconds() + 65) // 10 + 1
+    first = (slc.first_time - timedelta(seconds=65)).replace(microsecond=0)
+    count = int((slc.last_time - first).total_seconds() + 65) // 10 + 1
     return [first + timedelta(seconds=10 * k) for k in range(count)]
 
 
-def _vector(frame: Slice, time: datetime) -> str:
-    position, velocity = frame.flight.states((time - frame.flight.node).total_seconds())
+def _vector(slc: Slice, time: datetime) -> str:
+    position, velocity = slc.flight.states((time - slc.flight.node).total_seconds())
     return element(
         "orbit",
         fields(time=time, frame="Earth Fixed"),
@@ -178,11 +178,11 @@ def _vector(frame: Slice, time: datetime) -> str:
     )
 
 
-def _middle(image: Image, start: datetime) -> datetime:
+def _middle(image: AnnotatedImage, start: datetime) -> datetime:
     return start + timedelta(seconds=image.swath.lines // 2 * AZIMUTH_INTERVAL_S)
 
 
-def _fm_rates(image: Image) -> list[str]:
+def _fm_rates(image: AnnotatedImage) -> list[str]:
     return [
         element(
             "azimuthFmRate",
@@ -193,7 +193,7 @@ def _fm_rates(image: Image) -> list[str]:
     ]
 
 
-def _dc_estimates(image: Image) -> list[str]:
+def _dc_estimates(image: AnnotatedImage) -> list[str]:
     return [
         element(
             "dcEstimate",
@@ -211,13 +211,13 @@ def _dc_estimates(image: Image) -> list[str]:
     ]
 
 
-def _image(image: Image) -> str:
-    swath, frame = image.swath, image.frame
+def _image(image: AnnotatedImage) -> str:
+    swath, slc = image.swath, image.slc
     information = fields(
         productFirstLineUtcTime=image.first_time,
         productLastLineUtcTime=image.last_time,
-        ascendingNodeTime=frame.flight.node,
-        anchorTime=frame.first_time,
+        ascendingNodeTime=slc.flight.node,
+        anchorTime=slc.first_time,
         productComposition="Slice",
         sliceNumber=1,
     )
@@ -238,7 +238,7 @@ def _image(image: Image) -> str:
     return element("imageAnnotation", element("imageInformation", information), _processing(swath))
 
 
-def _processing(swath: Swath) -> str:
+def _processing(swath: IwSwath) -> str:
     def spectrum(bandwidth: float) -> str:
         return fields(
             windowType="Hamming",
@@ -285,7 +285,7 @@ def _processing(swath: Swath) -> str:
     return element("processingInformation", flags, listing("swathProcParamsList", [parameters]), ellipsoid)
 
 
-def _antenna_patterns(image: Image) -> list[str]:
+def _antenna_patterns(image: AnnotatedImage) -> list[str]:
     pattern = image.geometry.pattern
     arrays = (
         numbers("slantRangeTime", pattern.slant_range_time_s, "%.15e")
@@ -301,8 +301,8 @@ def _antenna_patterns(image: Image) -> list[str]:
     ]
 
 
-def _timing(image: Image) -> str:
-    swath, frame = image.swath, image.frame
+def _timing(image: AnnotatedImage) -> str:
+    swath, slc = image.swath, image.slc
     before = ["-1"] * swath.first_line
     after = ["-1"] * (swath.lines - 1 - swath.last_line)
     valid = swath.last_line - swath.first_line + 1
@@ -313,15 +313,15 @@ def _timing(image: Image) -> str:
             "burst",
             fields(
                 azimuthTime=start,
-                azimuthAnxTime=(start - frame.flight.node).total_seconds(),
+                azimuthAnxTime=(start - slc.flight.node).total_seconds(),
                 sensingTime=start + timedelta(seconds=swath.sensing_delay_s),
                 byteOffset=image.first_byte + index * swath.lines * swath.samples * 4,
             ),
             element("firstValidSample", first, count=swath.lines),
             element("lastValidSample", last, count=swath.lines),
-            element("burstId", number, absolute=_absolute_burst(frame, number)),
+            element("burstId", number, absolute=_absolute_burst(slc, number)),
         )
-        for index, (number, start) in enumerate(zip(frame.bursts, image.starts, strict=True))
+        for index, (number, start) in enumerate(zip(slc.bursts, image.starts, strict=True))
     ]
     return element(
         "swathTiming",
@@ -330,17 +330,17 @@ def _timing(image: Image) -> str:
     )
 
 
-def _absolute_burst(frame: Slice, number: int) -> int:
+def _absolute_burst(slc: Slice, number: int) -> int:
     """ESA's absolute burst number: full cycles since the first orbit, and the relative number."""
-    cycles = (frame.flight.absolute_orbit - frame.flight.relative_orbit) // CYCLE_ORBITS
+    cycles = (slc.flight.absolute_orbit - slc.flight.relative_orbit) // CYCLE_ORBITS
     return cycles * LAST_BURST + number
 
 
-def _grid_points(image: Image) -> list[str]:
+def _grid_points(image: AnnotatedImage) -> list[str]:
     return [_grid_point(image, point) for point in image.geometry.grid]
 
 
-def _grid_point(image: Image, point: GridPoint) -> str:
+def _grid_point(image: AnnotatedImage, point: GridPoint) -> str:
     time = image.first_time + timedelta(seconds=point.seconds)
     return element(
         "geolocationGridPoint",

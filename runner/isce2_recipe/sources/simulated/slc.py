@@ -13,38 +13,38 @@ from isce2_recipe.sar.annotation import BurstGeometry, read_annotation
 from isce2_recipe.sources.base import Progress, SlcRecord
 from isce2_recipe.sources.simulated.acquisition import Slice, slice_of_slc
 from isce2_recipe.sources.simulated.burst import BurstImage
-from isce2_recipe.sources.simulated.geometry import burst_footprint, frame_footprint, frame_geometry
+from isce2_recipe.sources.simulated.geometry import burst_footprint, slice_footprint, swath_geometry
 from isce2_recipe.sources.simulated.manifest_xml import DataObject, manifest
 from isce2_recipe.sources.simulated.metadata_xml import DECLARATION, KINDS
-from isce2_recipe.sources.simulated.options import Options
-from isce2_recipe.sources.simulated.product_xml import Image
+from isce2_recipe.sources.simulated.options import SimulationOptions
+from isce2_recipe.sources.simulated.product_xml import AnnotatedImage
 from isce2_recipe.sources.simulated.tiff import header_bytes, write_tiff
 from isce2_recipe.sources.simulated.whole import whole_file
 from isce2_recipe.types import SlcName
 
 
-def slc_record(name: SlcName, options: Options) -> SlcRecord:
+def slc_record(name: SlcName, options: SimulationOptions) -> SlcRecord:
     """What a catalogue would say of an SLC."""
-    frame = slice_of_slc(name, options)
+    slc = slice_of_slc(name, options)
     corners = [
-        burst_footprint(frame, burst, swath, options.seed)
-        for burst in (frame.bursts[0], frame.bursts[-1])
-        for swath in (frame.swaths[0], frame.swaths[-1])
+        burst_footprint(slc, burst, swath, options.seed)
+        for burst in (slc.bursts[0], slc.bursts[-1])
+        for swath in (slc.swaths[0], slc.swaths[-1])
     ]
     longitudes, latitudes = zip(*(place for ring in corners for place in ring), strict=True)
     west, east, south, north = min(longitudes), max(longitudes), min(latitudes), max(latitudes)
-    middle = frame.swaths[1]
-    geometry = frame_geometry(frame, middle, options.seed)
+    middle = slc.swaths[1]
+    geometry = swath_geometry(slc, middle, options.seed)
     return SlcRecord(
         name=str(name),
         platform=name.platform,
-        absolute_orbit=frame.flight.absolute_orbit,
-        relative_orbit=frame.flight.relative_orbit,
+        absolute_orbit=slc.flight.absolute_orbit,
+        relative_orbit=slc.flight.relative_orbit,
         direction=geometry.direction,
-        start=frame.first_time,
-        stop=frame.last_time,
+        start=slc.first_time,
+        stop=slc.last_time,
         footprint=((west, south), (east, south), (east, north), (west, north), (west, south)),
-        bytes=sum(len(frame.bursts) * swath.lines * swath.samples * 4 for swath in frame.swaths),
+        bytes=sum(len(slc.bursts) * swath.lines * swath.samples * 4 for swath in slc.swaths),
     )
 
 
@@ -61,7 +61,7 @@ def write_slc(
     name: SlcName,
     polarization: str,
     swaths: Sequence[int],
-    options: Options,
+    options: SimulationOptions,
     folder: Path,
     progress: Progress,
 ) -> Path:
@@ -70,8 +70,8 @@ def write_slc(
     Memory holds some lines of one burst at a time, however many there are. Every burst is the one that the
     burst granule of its number holds.
     """
-    frame = slice_of_slc(name, options)
-    images = [_image(frame, number, polarization, options) for number in sorted(set(swaths))]
+    slc = slice_of_slc(name, options)
+    images = [_image(slc, number, polarization, options) for number in sorted(set(swaths))]
     safe = folder / f"{name}.SAFE"
     files = [
         _File(
@@ -87,15 +87,15 @@ def write_slc(
     for position, image in enumerate(images):
         share = _share(progress, position, len(images))
         _write_measurement(safe / f"measurement/{image.stem}.tiff", image, files[position], options, share)
-    _write(safe / "manifest.safe", _manifest(frame, images, files))
+    _write(safe / "manifest.safe", _manifest(slc, images, files))
     return safe
 
 
-def _image(frame: Slice, number: int, polarization: str, options: Options) -> Image:
-    swath = frame.swaths[number - 1]
-    lines = swath.lines * len(frame.bursts)
-    geometry = frame_geometry(frame, swath, options.seed)
-    return Image(frame, swath, polarization, geometry, header_bytes(lines, swath.samples))
+def _image(slc: Slice, number: int, polarization: str, options: SimulationOptions) -> AnnotatedImage:
+    swath = slc.swaths[number - 1]
+    lines = swath.lines * len(slc.bursts)
+    geometry = swath_geometry(slc, swath, options.seed)
+    return AnnotatedImage(slc, swath, polarization, geometry, header_bytes(lines, swath.samples))
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -105,7 +105,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _write_measurement(
-    path: Path, image: Image, annotation: _File, options: Options, progress: Progress
+    path: Path, image: AnnotatedImage, annotation: _File, options: SimulationOptions, progress: Progress
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     bursts = read_annotation(annotation.content)
@@ -113,12 +113,12 @@ def _write_measurement(
 
 
 def _blocks(
-    image: Image, annotation: list[BurstGeometry], options: Options, progress: Progress
+    image: AnnotatedImage, annotation: list[BurstGeometry], options: SimulationOptions, progress: Progress
 ) -> Iterator[NDArray[np.int16]]:
     """Lines of all bursts in order."""
-    bursts = image.frame.bursts
+    bursts = image.slc.bursts
     for position, (number, burst) in enumerate(zip(bursts, annotation, strict=True)):
-        made = BurstImage(image.frame, number, image.swath, image.polarization, burst, options)
+        made = BurstImage(image.slc, number, image.swath, image.polarization, burst, options)
         yield from made.blocks(_share(progress, position, len(bursts)))
 
 
@@ -129,11 +129,11 @@ def _share(progress: Progress, position: int, count: int) -> Callable[[float, st
     return report
 
 
-def _manifest(frame: Slice, images: list[Image], files: list[_File]) -> bytes:
+def _manifest(slc: Slice, images: list[AnnotatedImage], files: list[_File]) -> bytes:
     objects = [DataObject(file.path, file.schema, file.content, len(file.content)) for file in files]
     for image in images:
         size = image.first_byte + image.lines * image.swath.samples * 4
         path = f"measurement/{image.stem}.tiff"
         objects.append(DataObject(path, "s1Level1MeasurementSchema", None, size))
-    footprint = frame_footprint([image.geometry.grid for image in images])
-    return (DECLARATION + manifest(frame, images[0].geometry.direction, footprint, objects) + "\n").encode()
+    footprint = slice_footprint([image.geometry.grid for image in images])
+    return (DECLARATION + manifest(slc, images[0].geometry.direction, footprint, objects) + "\n").encode()

@@ -18,8 +18,8 @@ from isce2_recipe.sources.base import (
     SlcRecord,
 )
 from isce2_recipe.sources.simulated.acquisition import Slice, other_time, pass_at, slice_of, slice_of_slc
-from isce2_recipe.sources.simulated.options import Options
-from isce2_recipe.sources.simulated.swaths import SWATHS, Swath
+from isce2_recipe.sources.simulated.options import SimulationOptions
+from isce2_recipe.sources.simulated.swaths import SWATHS, IwSwath
 from isce2_recipe.sources.simulated.whole import whole_file
 from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
 
@@ -36,8 +36,8 @@ class SimulatedSource:
 
     name = "simulated"
 
-    def __init__(self, options: Options | None = None) -> None:
-        self.options = options or Options()
+    def __init__(self, options: SimulationOptions | None = None) -> None:
+        self.options = options or SimulationOptions()
 
     def fingerprint(self) -> str:
         """Version of the simulation and its options."""
@@ -62,19 +62,19 @@ class SimulatedSource:
     def _record(self, name: BurstName) -> BurstRecord:
         from isce2_recipe.sources.simulated.geometry import burst_footprint, flight_direction
 
-        frame = slice_of(name, self.options)
-        swath = _swath(frame, name)
-        footprint = burst_footprint(frame, name.relative_burst, swath, self.options.seed)
+        slc = slice_of(name, self.options)
+        swath = _swath(slc, name)
+        footprint = burst_footprint(slc, name.relative_burst, swath, self.options.seed)
         return BurstRecord(
             name=str(name),
-            platform=frame.flight.platform,
-            slc=frame.name,
-            index=frame.bursts.index(name.relative_burst),
-            absolute_orbit=frame.flight.absolute_orbit,
-            relative_orbit=frame.flight.relative_orbit,
-            direction=flight_direction(frame, name.relative_burst, swath),
-            start=frame.start(name.relative_burst, swath),
-            stop=frame.stop(name.relative_burst, swath),
+            platform=slc.flight.platform,
+            slc=slc.name,
+            index=slc.bursts.index(name.relative_burst),
+            absolute_orbit=slc.flight.absolute_orbit,
+            relative_orbit=slc.flight.relative_orbit,
+            direction=flight_direction(slc, name.relative_burst, swath),
+            start=slc.start(name.relative_burst, swath),
+            stop=slc.stop(name.relative_burst, swath),
             footprint=footprint,
             bytes=swath.lines * swath.samples * 4,
         )
@@ -83,15 +83,15 @@ class SimulatedSource:
         self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger
     ) -> BurstName:
         """The burst at a position, counted from 0, of an SLC's swath."""
-        frame = slice_of_slc(slc, self.options)
-        if not 0 <= number < len(frame.bursts) or polarization not in slc.polarizations:
+        held = slice_of_slc(slc, self.options)
+        if not 0 <= number < len(held.bursts) or polarization not in slc.polarizations:
             raise InputError(
                 f"there is no burst {number} of IW{swath} {polarization} in {slc}",
-                hint=f"it has bursts 0 to {len(frame.bursts) - 1} in {' and '.join(slc.polarizations)}",
+                hint=f"it has bursts 0 to {len(held.bursts) - 1} in {' and '.join(slc.polarizations)}",
             )
-        burst = frame.bursts[number]
+        burst = held.bursts[number]
         log.info("burst %d of IW%d of %s is %d", number, swath, slc, burst)
-        start = frame.start(burst, SWATHS[swath]).replace(microsecond=0)
+        start = held.start(burst, SWATHS[swath]).replace(microsecond=0)
         return BurstName(start, burst, swath, polarization, slc.suffix)
 
     def fetch_burst(
@@ -103,14 +103,14 @@ class SimulatedSource:
         from isce2_recipe.sources.simulated.tiff import write_tiff
 
         name = BurstName.parse(record.name)
-        frame = slice_of(name, self.options)
-        swath = _swath(frame, name)
-        content = burst_metadata(frame, self.options.seed)
+        slc = slice_of(name, self.options)
+        swath = _swath(slc, name)
+        content = burst_metadata(slc, self.options.seed)
         annotation = burst_geometry(content, name.swath, name.polarization, record.index)
-        image = BurstImage(frame, name.relative_burst, swath, name.polarization, annotation, self.options)
+        image = BurstImage(slc, name.relative_burst, swath, name.polarization, annotation, self.options)
         files = BurstFiles(folder / f"{record.name}.tiff", folder / f"{record.name}.xml")
         folder.mkdir(parents=True, exist_ok=True)
-        log.info("simulating burst %s of %s", record.name, frame.name)
+        log.info("simulating burst %s of %s", record.name, slc.name)
         write_tiff(files.tiff, swath.lines, swath.samples, image.blocks(progress))
         _write_whole(files.metadata, content)
         progress(1.0, record.name)
@@ -173,7 +173,7 @@ class SimulatedSource:
         from isce2_recipe.sources.simulated.rasters import write_displacement
 
         seen = [self._seen(record) for record in records]
-        flights = {frame.flight.node: frame.flight for frame, _ in seen}
+        flights = {slc.flight.node: slc.flight for slc, _ in seen}
         if len(flights) != 2:
             raise ParameterError(f"the truth needs bursts of two passes, instead got {len(flights)}")
         bursts = sorted({number for _, numbers in seen for number in numbers})
@@ -186,8 +186,8 @@ class SimulatedSource:
     def _seen(self, record: Sentinel1Record) -> tuple[Slice, list[int]]:
         """A record's SLC and which of its bursts it speaks of."""
         if isinstance(record, SlcRecord):
-            frame = slice_of_slc(SlcName.parse(record.name), self.options)
-            return frame, list(frame.bursts)
+            slc = slice_of_slc(SlcName.parse(record.name), self.options)
+            return slc, list(slc.bursts)
         name = BurstName.parse(record.name)
         return slice_of(name, self.options), [name.relative_burst]
 
@@ -244,8 +244,8 @@ class SimulatedSource:
         return path
 
 
-def _swath(frame: Slice, name: BurstName) -> Swath:
-    return frame.swaths[name.swath - 1]
+def _swath(slc: Slice, name: BurstName) -> IwSwath:
+    return slc.swaths[name.swath - 1]
 
 
 def _write_whole(path: Path, content: bytes) -> None:

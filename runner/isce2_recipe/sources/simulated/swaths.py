@@ -15,7 +15,7 @@ RANGE_SPACING_M = SPEED_OF_LIGHT_M_S / (2.0 * RANGE_SAMPLING_HZ)
 
 
 @dataclass(frozen=True, slots=True)
-class Swath:
+class IwSwath:
     """One IW swath, or a part of it.
 
     Attributes
@@ -58,7 +58,7 @@ class Swath:
         """``IW1`` to ``IW3``."""
         return f"IW{self.number}"
 
-    def cropped(self, lines: int | None, samples: int | None) -> Swath:
+    def cropped(self, lines: int | None, samples: int | None) -> IwSwath:
         """The middle of the swath's bursts: so many lines and samples, or all of them."""
         lines = min(lines or self.lines, self.lines)
         samples = min(samples or self.samples, self.samples)
@@ -78,7 +78,7 @@ class Swath:
 
 
 SWATHS = {
-    1: Swath(
+    1: IwSwath(
         number=1,
         lines=1497,
         samples=21444,
@@ -98,7 +98,7 @@ SWATHS = {
         decimated_hz=6.434523812571429e7,
         sensing_delay_s=1.138857,
     ),
-    2: Swath(
+    2: IwSwath(
         number=2,
         lines=1509,
         samples=25359,
@@ -118,7 +118,7 @@ SWATHS = {
         decimated_hz=5.459595962181818e7,
         sensing_delay_s=1.027840,
     ),
-    3: Swath(
+    3: IwSwath(
         number=3,
         lines=1515,
         samples=24492,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.errors import UsageError
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
-from isce2_recipe.sources.simulated.alos.passes import OFF_NADIR_RAD, Pass, find_pass, middle_s
+from isce2_recipe.sources.simulated.alos.passes import OFF_NADIR_RAD, AlosPass, find_pass, middle_s
 from isce2_recipe.types import AlosName, Bounds
 
 Float = NDArray[np.float64]
@@ -50,7 +50,7 @@ class Acquisition:
     ----------
     name : AlosName
         The scene.
-    flight : Pass
+    flight : AlosPass
         The orbit.
     lines, samples : int
         Pulses, and complex samples of each. Scatterers show fully in the first
@@ -58,7 +58,7 @@ class Acquisition:
     """
 
     name: AlosName
-    flight: Pass
+    flight: AlosPass
     lines: int
     samples: int
 
@@ -109,7 +109,7 @@ class Acquisition:
         """The nominal track for kernels."""
         return self._polynomial(self.flight.nominal)
 
-    def _polynomial(self, flight: Pass) -> Float:
+    def _polynomial(self, flight: AlosPass) -> Float:
         margin = self.margin_lines / PRF_HZ + 1.0
         start, stop = self.nominal_start_s - margin, self.nominal_start_s + self.lines / PRF_HZ + margin
         return flight.orbit_around(start, stop).polynomial(start, stop)

@@ -21,7 +21,7 @@ from isce2_recipe.sources.simulated.alos.acquisition import (
 from isce2_recipe.sources.simulated.alos.motion import lobes
 from isce2_recipe.sources.simulated.burst import cubic_table
 from isce2_recipe.sources.simulated.noise import hash_integer
-from isce2_recipe.sources.simulated.options import Options
+from isce2_recipe.sources.simulated.options import SimulationOptions
 
 Float = NDArray[np.float64]
 Pixels = NDArray[np.int16]
@@ -37,7 +37,7 @@ _BAND = 0.94
 _BETA = 6.0
 
 
-def render_image(scene: Acquisition, options: Options, cpus: int) -> Pixels:
+def render_image(scene: Acquisition, options: SimulationOptions, cpus: int) -> Pixels:
     """A scene's image in zero-Doppler coordinates, with the lines before and after it that echo into it.
 
     Every scatterer at slant range R has the phase ``-4 pi R / wavelength`` and its own.
@@ -46,7 +46,7 @@ def render_image(scene: Acquisition, options: Options, cpus: int) -> Pixels:
     ----------
     scene : Acquisition
         The scene.
-    options : Options
+    options : SimulationOptions
         Seed, motion and coherence.
     cpus : int
         Threads.
@@ -88,7 +88,7 @@ def render_image(scene: Acquisition, options: Options, cpus: int) -> Pixels:
     return image
 
 
-def _solve(scene: Acquisition, options: Options, cpus: int) -> Float:
+def _solve(scene: Acquisition, options: SimulationOptions, cpus: int) -> Float:
     """Where in the nominal acquisition each node of the scene lies, and how bright it is."""
     lines = scene.lines + 2 * scene.margin_lines
     rows = -(-lines // echo.LINE_STEP) + 2 * echo.MARGIN_NODES

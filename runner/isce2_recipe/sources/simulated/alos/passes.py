@@ -57,7 +57,7 @@ _DIFFERENCE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class AlosPass:
     """One revolution of ALOS.
 
     Attributes
@@ -81,7 +81,7 @@ class Pass:
     late_s: float
 
     @property
-    def nominal(self) -> Pass:
+    def nominal(self) -> AlosPass:
         """The pass on the nominal track and in time: what all passes over a place are compared with."""
         return replace(self, offset_m=0.0, late_s=0.0)
 
@@ -126,7 +126,7 @@ class Pass:
         )
 
 
-def find_pass(name: AlosName) -> Pass:
+def find_pass(name: AlosName) -> AlosPass:
     """The pass on which a scene was taken.
 
     Raises
@@ -146,7 +146,7 @@ def find_pass(name: AlosName) -> Pass:
         raise ParameterError(f"{name}: frame {name.frame} does not exist; frames go from 0 to {FRAMES - 1}")
     longitude = (_DATUM_NODE_LONGITUDE_DEG - orbits * _WESTWARD_DEG + 180.0) % 360.0 - 180.0
     late = _LATE_S * ((cycle * 7 + place) % 10) / 10.0
-    return Pass(name.orbit, node, longitude, _OFFSETS_M[cycle % 4], late)
+    return AlosPass(name.orbit, node, longitude, _OFFSETS_M[cycle % 4], late)
 
 
 def middle_s(frame: int) -> float:

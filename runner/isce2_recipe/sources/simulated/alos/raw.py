@@ -50,7 +50,7 @@ _FRACTIONS = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Swath:
+class EchoGeometry:
     """What the echoes' shape depends on.
 
     Attributes
@@ -75,7 +75,7 @@ class Swath:
         return self.speed_m_s.size // 2
 
 
-def swath_of(scene: Acquisition, height_m: float) -> Swath:
+def echo_geometry(scene: Acquisition, height_m: float) -> EchoGeometry:
     """Speeds from the orbit and the ground at a mean height.
 
     ``d^2(r^2)/dt^2 = 2 (V^2 + (S - P) A)`` at zero Doppler, for the satellite's place S, speed V and
@@ -96,10 +96,10 @@ def swath_of(scene: Acquisition, height_m: float) -> Swath:
         arm = position - np.array(geodetic_to_ecef(*place))
         squares.append(velocity @ velocity + arm @ acceleration)
     curve = np.polynomial.Polynomial.fit(bins, squares, 3)
-    return Swath(scene.near_range_m, np.sqrt(curve(np.arange(scene.samples))))
+    return EchoGeometry(scene.near_range_m, np.sqrt(curve(np.arange(scene.samples))))
 
 
-def echoes(image: NDArray[np.int16] | Complex, swath: Swath, cpus: int) -> Complex:
+def echoes(image: NDArray[np.int16] | Complex, swath: EchoGeometry, cpus: int) -> Complex:
     """The echoes of an image, before they are sampled to five bits.
 
     Parameters
@@ -107,7 +107,7 @@ def echoes(image: NDArray[np.int16] | Complex, swath: Swath, cpus: int) -> Compl
     image : ndarray, shape (lines, samples, 2) of int16 or (lines, samples) of complex64
         Zero-Doppler image; line i was taken ``i / PRF_HZ`` after the first, bin j lies
         ``j * RANGE_SPACING_M`` beyond ``swath.near_range_m``.
-    swath : Swath
+    swath : EchoGeometry
         Of as many bins as the image.
     cpus : int
         Threads.
@@ -184,7 +184,7 @@ def _as_complex(pixels: NDArray[np.int16] | Complex) -> Complex:
     return np.ascontiguousarray(pixels).astype(np.float32).view(np.complex64)[..., 0]
 
 
-def _range_filter(doppler_hz: Float, swath: Swath) -> Complex:
+def _range_filter(doppler_hz: Float, swath: EchoGeometry) -> Complex:
     """Across the range spectrum: the pulse, the middle bin's migration and its coupling with Doppler.
 
     Returns

@@ -14,14 +14,14 @@ from isce2_recipe.sources.simulated.alos.acquisition import Acquisition, acquire
 from isce2_recipe.sources.simulated.alos.leader import leader_file
 from isce2_recipe.sources.simulated.alos.signal_file import HEADER, write_signal
 from isce2_recipe.sources.simulated.alos.volume import trailer_file, volume_file, work_report
-from isce2_recipe.sources.simulated.options import Options
+from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.types import AlosName
 
 _CREATED_BY_UNIX = 3
 _THREADS = 2
 
 
-def find_scene(name: AlosName, options: Options) -> Acquisition:
+def find_scene(name: AlosName, options: SimulationOptions) -> Acquisition:
     """The acquisition behind a name, of the size that the options ask for."""
     return acquire(name, options.lines, options.samples)
 
@@ -40,7 +40,7 @@ def scene_record(scene: Acquisition) -> AlosRecord:
 
 
 def write_scene(
-    scene: Acquisition, options: Options, folder: Path, progress: Progress, cpus: int = _THREADS
+    scene: Acquisition, options: SimulationOptions, folder: Path, progress: Progress, cpus: int = _THREADS
 ) -> Path:
     """The scene's archive ``{name}-L1.0.zip``, made in a folder.
 
@@ -48,12 +48,12 @@ def write_scene(
     report.
     """
     from isce2_recipe.sources.simulated.alos.image import render_image
-    from isce2_recipe.sources.simulated.alos.raw import echoes, quantize, swath_of
+    from isce2_recipe.sources.simulated.alos.raw import echo_geometry, echoes, quantize
 
     progress(0.0, f"image of {scene.name}")
     image = render_image(scene, options, cpus)
     progress(0.3, f"echoes of {scene.name}")
-    swath = swath_of(scene, _mean_height(scene, options.seed))
+    swath = echo_geometry(scene, _mean_height(scene, options.seed))
     inside = slice(scene.margin_lines, scene.margin_lines + scene.lines)
     signal = quantize(echoes(image, swath, cpus)[inside])
     del image
