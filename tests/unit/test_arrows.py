@@ -11,7 +11,7 @@ import isce2_recipe
 
 ROOT = Path(isce2_recipe.__file__).parent
 LAYERS = (
-    {"problems", "paths", "redact", "processes", "progress", "copying", "inputs"},
+    {"problems", "paths", "redact", "processes", "progress", "copying", "inputs", "files", "quantities"},
     {"errors", "memo"},
     {"types", "plugins"},
     {"expressions", "journal"},
@@ -37,6 +37,7 @@ HOMES = {
     "rich": ("cli", "progress"),
     "subprocess": ("engines/isce2", "api"),
     "ctypes": ("processes",),
+    "filelock": ("files",),
 }
 """Libraries that only one place may import."""
 

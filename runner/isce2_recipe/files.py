@@ -1,0 +1,137 @@
+"""Files that appear complete or not at all, and locks between processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from errno import ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP, EWOULDBLOCK
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock, MarkerSoftFileLock
+
+_NO_FLOCK = frozenset((ENOSYS, EOPNOTSUPP, ENOTSUP, ENOLCK))
+"""Errors with which file systems such as Lustre and some NFS servers answer that they have no file locks."""
+
+_HOLDER = ".holder"
+"""Ending of the file that names a lock's holder where the file system has no locks."""
+
+
+class LockHeldError(OSError):
+    """Another process holds the lock; the text says which, where that is known."""
+
+
+@contextmanager
+def replace_when_complete(target: Path, *, many_writers: bool = False) -> Iterator[Path]:
+    """Yield a path to write to; it replaces the target when the block ends without an error.
+
+    Parameters
+    ----------
+    target : Path
+        The file to write, in a folder that exists.
+    many_writers : bool
+        Whether several processes may write the same target at the same time. If not, what a killed process
+        left behind is replaced by the next one.
+
+    Yields
+    ------
+    Path
+        A hidden file in the target's folder. It is deleted if the block raises an error.
+    """
+    writer = f".{os.getpid()}" if many_writers else ""
+    partial = target.with_name(f".{target.name}{writer}.part")
+    partial.unlink(missing_ok=True)
+    try:
+        yield partial
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, *, many_writers: bool = False) -> None:
+    """Write a text file (UTF-8) as `replace_when_complete` does."""
+    with replace_when_complete(path, many_writers=many_writers) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any, *, indent: int | None = 1, many_writers: bool = False) -> None:
+    """Write a value as JSON as `replace_when_complete` does."""
+    write_text(path, json.dumps(value, indent=indent, ensure_ascii=False) + "\n", many_writers=many_writers)
+
+
+@contextmanager
+def locked(
+    path: Path, *, blocking: bool = True, warn: Callable[[str], None] = warnings.warn
+) -> Iterator[None]:
+    """Hold a lock file for the time of the block.
+
+    The system releases the lock when its holder dies. Where the file system has no locks, a file next to the
+    lock file names the holder instead; it is removed with the next attempt if its holder died on this host.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file. It and its folder are created if necessary; its content is not changed.
+    blocking : bool
+        Whether to wait while another process holds the lock.
+    warn : callable
+        Called with a message where the file system has no locks, and before waiting for a holder on another
+        host, which may have died.
+
+    Raises
+    ------
+    LockHeldError
+        If another process holds the lock and `blocking` is false.
+    """
+    from filelock import FileLock, Timeout
+
+    lock: BaseFileLock = FileLock(path, fallback_to_soft=False)
+    try:
+        with suppress(Timeout):
+            try:
+                lock.acquire(blocking=False)
+            except OSError as exc:
+                if exc.errno not in _NO_FLOCK:
+                    raise
+                lock = _lock_by_name(path, exc, warn)
+                lock.acquire(blocking=False)
+        if not lock.is_locked:
+            if not blocking:
+                raise LockHeldError(EWOULDBLOCK, _held_by(lock), str(path))
+            if _holder_is_elsewhere(lock):
+                warn(f"waiting: {_held_by(lock)}")
+            lock.acquire()
+        yield
+    finally:
+        lock.release()
+
+
+def _lock_by_name(path: Path, exc: OSError, warn: Callable[[str], None]) -> MarkerSoftFileLock:
+    """Return a lock that is a file with its holder's name."""
+    from filelock import MarkerSoftFileLock
+
+    warn(
+        f"the file system of {path.parent} has no file locks ({exc.strerror}); "
+        f"the file {path.name}{_HOLDER} names the process that uses the folder"
+    )
+    return MarkerSoftFileLock(path.with_name(path.name + _HOLDER))
+
+
+def _held_by(lock: BaseFileLock) -> str:
+    owner = getattr(lock, "owner", None)
+    if owner is None:
+        return "another process holds the lock"
+    return (
+        f"process {owner.pid} on {owner.hostname} holds the lock; "
+        f"if that process has ended, delete {lock.lock_file}"
+    )
+
+
+def _holder_is_elsewhere(lock: BaseFileLock) -> bool:
+    """Return whether nobody on this host can see if the holder is alive."""
+    owner = getattr(lock, "owner", None)
+    return owner is not None and owner.hostname.partition("?")[0] != os.uname().nodename

@@ -1,0 +1,37 @@
+import pytest
+
+from isce2_recipe.quantities import format_bytes, format_duration
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (512, "512 B"),
+        (999.6, "1.0 kB"),
+        (1500, "1.5 kB"),
+        (99_960, "100 kB"),
+        (830e6, "830 MB"),
+        (4.24e9, "4.2 GB"),
+        (999.7e9, "1.0 TB"),
+        (3.21e12, "3.2 TB"),
+        (7654e12, "7654.0 TB"),
+    ],
+)
+def test_bytes_have_decimal_units(size: float, text: str) -> None:
+    assert format_bytes(size) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (1.5, "1.5 s"),
+        (59.97, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (3599.7, "1 h 00 min"),
+        (3840, "1 h 04 min"),
+    ],
+)
+def test_durations_have_two_units(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
