@@ -24,7 +24,7 @@ from pathlib import Path
 QUICK = Path(__file__).resolve().parents[1] / "tests/support/quick"
 OURS = "isce2-recipe"
 RUN = f"{sys.executable} -m isce2_recipe run bench.yml --workdir w --jobs 2"
-MEMO = "w/.isce2-recipe/memo.json"
+NOOP_CACHE = "w/.isce2-recipe/memo.json"
 MOST = {OURS: 10_000, "doit": 10_000, "snakemake": 1_000}  # steps: Snakemake takes many minutes for more
 
 
@@ -92,7 +92,7 @@ def measure(tool: str, steps: int, shape: str, runs: int, peers: str) -> list[Re
             "nothing to do": hyperfine(command, folder, runs),
         }
         if tool == OURS:
-            found["nothing to do, full look"] = hyperfine(command, folder, runs, f"rm -f {MEMO}")
+            found["nothing to do, full look"] = hyperfine(command, folder, runs, f"rm -f {NOOP_CACHE}")
     finally:
         shutil.rmtree(folder)
     return [Result(tool, shape, steps, what, *times) for what, times in found.items()]

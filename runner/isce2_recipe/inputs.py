@@ -40,7 +40,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def look(kind: str, paths: Iterable[Path], of: str = "") -> list[InputFile]:
+def describe_files(kind: str, paths: Iterable[Path], of: str = "") -> list[InputFile]:
     """The files at some paths, those of folders in order of their names.
 
     Parameters

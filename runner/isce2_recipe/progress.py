@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
+from isce2_recipe.quantities import format_bytes, format_duration
+
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.live import Live
@@ -19,20 +21,6 @@ _MARKS = {"waiting": " ", "running": "»", "done": "✓", "cached": "=", "skippe
 _STYLES = {"running": "cyan", "done": "green", "cached": "green dim", "skipped": "dim", "failed": "red bold"}
 _PLAIN_STEP = 0.25  # of a step's way between two plain lines
 _REFRESH_S = 0.2
-
-
-def megabytes(size: float) -> str:
-    """Memory for people."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
-
-
-def duration(seconds: float) -> str:
-    """A time span for people."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
 def partly(progress: Callable[[float, str], None], start: float, end: float) -> Callable[[float, str], None]:
@@ -99,7 +87,8 @@ class PlainLines:
             self._say(f"{event['step']}: {event['fraction']:.0%}{text}")
 
     def _on_step_done(self, event: Event) -> None:
-        self._say(f"{event['step']}: done in {duration(event['seconds'])}, {megabytes(event['memory'])}")
+        facts = f"{format_duration(event['seconds'])}, {format_bytes(event['memory'])}"
+        self._say(f"{event['step']}: done in {facts}")
 
     def _on_step_cached(self, _event: Event) -> None:
         self._cached += 1
@@ -120,7 +109,7 @@ class PlainLines:
 
 
 def _retry(event: Event) -> str:
-    return f"{event['message']}; trying again in {duration(event['wait'])}"
+    return f"{event['message']}; trying again in {format_duration(event['wait'])}"
 
 
 @dataclass
@@ -223,7 +212,7 @@ class Tree:
         ended = sum(row.state not in ("waiting", "running") for row in steps)
         title = Text(self._title, style="bold", overflow="fold")
         # Last and short: a ^C that the terminal shows behind it must not begin a new line.
-        count = Text(f"{ended} of {len(steps)} steps, {duration(now - self._began)}", style="bold")
+        count = Text(f"{ended} of {len(steps)} steps, {format_duration(now - self._began)}", style="bold")
         return Group(title, table, count)
 
     def _visible(self) -> list[_Row]:
@@ -249,7 +238,7 @@ class Tree:
 
     def _time(self, row: _Row, now: float) -> str:
         seconds = now - row.began if row.state == "running" else row.seconds
-        return duration(seconds) if row.state in ("running", "done", "failed") else ""
+        return format_duration(seconds) if row.state in ("running", "done", "failed") else ""
 
     def close(self) -> None:
         """Leave the last state on the screen."""
@@ -262,7 +251,7 @@ class Tree:
 def _memory(row: _Row) -> str:
     size = max(map(_resident, _family(row.pid))) if row.state == "running" else row.memory
     row.memory = max(row.memory, size)
-    return megabytes(row.memory) if row.memory and row.state in ("running", "done", "failed") else ""
+    return format_bytes(row.memory) if row.memory and row.state in ("running", "done", "failed") else ""
 
 
 def _family(pid: int) -> Iterator[int]:

@@ -15,7 +15,7 @@ SLC_NAME_PATTERN = (
 BURST_NAME_PATTERN = r"S1_(\d{6})_IW([123])_(\d{8}T\d{6})_(VV|HH|VH|HV)_([0-9A-F]{4})-BURST"
 
 
-class Finding(NamedTuple):
+class PreflightCheck(NamedTuple):
     """One thing looked at before a run.
 
     Attributes

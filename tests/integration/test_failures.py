@@ -229,7 +229,7 @@ def test_the_second_run_in_a_folder_says_who_holds_it(tmp_path: Path) -> None:
     try:
         second = call("run", "failing.yml", "--how", "hang", "--workdir", "w", cwd=tmp_path)
         assert second.returncode == 3
-        assert f"is held by process {process.pid} on {os.uname().nodename}" in second.stderr
+        assert f"is used by process {process.pid} on {os.uname().nodename}" in second.stderr
     finally:
         process.kill()
         process.communicate()

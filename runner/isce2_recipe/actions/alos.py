@@ -12,7 +12,7 @@ from isce2_recipe import __version__
 from isce2_recipe.actions.base import Context, Read, action, names_in, nothing
 from isce2_recipe.alos import pairs
 from isce2_recipe.errors import EngineMissing, InputError
-from isce2_recipe.inputs import look, write_inputs
+from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
 from isce2_recipe.products.package import Product, went_in
 from isce2_recipe.progress import partly
@@ -164,7 +164,7 @@ def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> Scene:
     if str(found.name) != scene:
         raise InputError(f"{archive.name} holds {found.name}, not {scene}", hint="fetch the scene again")
     ctx.log.info("%s: %s %s, %d pulses", scene, found.mode, "+".join(found.polarizations), found.lines)
-    inputs = write_inputs(ctx.out / INPUTS, look("scene", [folder], scene))
+    inputs = write_inputs(ctx.out / INPUTS, describe_files("scene", [folder], scene))
     return Scene(folder, found.image, found.leader, list(found.polarizations), inputs)
 
 

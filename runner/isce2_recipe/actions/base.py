@@ -65,7 +65,7 @@ class Context:
         Where ``out`` will be found by later steps; None where that is ``out`` itself.
     budget : callable
         What the whole run asks of the machine; never for results.
-    telling : callable
+    summary_of_run : callable
         The run so far as JSON: recipe, parameters, versions, steps with times and memory. For pages that tell
         of a run, never for results: no content key knows of it.
     """
@@ -80,7 +80,7 @@ class Context:
     templates: tuple[Path, ...] = ()
     published: Path | None = None
     budget: Callable[[], Budget] = Budget
-    telling: Callable[[], Mapping[str, Any]] = dict
+    summary_of_run: Callable[[], Mapping[str, Any]] = dict
 
 
 Read = Callable[[Path], str | None]

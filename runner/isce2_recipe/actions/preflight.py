@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from isce2_recipe.actions.base import Budget, Context, action, nothing
 from isce2_recipe.errors import InputError, ParameterError, SourceError
-from isce2_recipe.types import Bounds, Finding
+from isce2_recipe.types import Bounds, PreflightCheck
 
 if TYPE_CHECKING:
     from isce2_recipe.sources.base import GranuleRecord
@@ -86,32 +86,32 @@ def check(
 _LEVELS = {"ok": 20, "note": 30, "wrong": 40}  # of the logging module
 
 
-def _granules(records: Sequence[GranuleRecord]) -> Iterable[Finding]:
+def _granules(records: Sequence[GranuleRecord]) -> Iterable[PreflightCheck]:
     days = sorted({f"{record.start:%Y-%m-%d}" for record in records})
     size = sum(record.bytes or 0 for record in records)
     amount = f", {size / 1e9:.2f} GB" if size else ""
-    yield Finding("granules", "ok", f"{len(records)} found, of {' and '.join(days)}{amount}")
+    yield PreflightCheck("granules", "ok", f"{len(records)} found, of {' and '.join(days)}{amount}")
     crossing = [record.name for record in records if record.crosses_antimeridian]
     if crossing:
-        yield Finding(
+        yield PreflightCheck(
             "antimeridian",
             "wrong",
             f"Products that cross the anti-meridian are not currently supported ({', '.join(crossing)})",
             "choose granules that lie on one side of 180 degrees",
         )
     else:
-        yield Finding("antimeridian", "ok", "not crossed")
+        yield PreflightCheck("antimeridian", "ok", "not crossed")
 
 
-def _pairing(records: Sequence[GranuleRecord]) -> Iterable[Finding]:
+def _pairing(records: Sequence[GranuleRecord]) -> Iterable[PreflightCheck]:
     """What names tell; of granules that are no pair nothing is said."""
     try:
         detail = _pair(records)
     except ParameterError as exc:
-        yield Finding("pair", "wrong", exc.message, exc.hint or "")
+        yield PreflightCheck("pair", "wrong", exc.message, exc.hint or "")
     else:
         if detail:
-            yield Finding("pair", "ok", detail)
+            yield PreflightCheck("pair", "ok", detail)
 
 
 def _pair(records: Sequence[GranuleRecord]) -> str:
@@ -137,7 +137,7 @@ def _pair(records: Sequence[GranuleRecord]) -> str:
     return f"of one track and frame, {scenes.check_pair(first.name, second.name).days} days apart"
 
 
-def _from_source(ctx: Context, records: Sequence[GranuleRecord], margin: float) -> list[Finding]:
+def _from_source(ctx: Context, records: Sequence[GranuleRecord], margin: float) -> list[PreflightCheck]:
     from isce2_recipe.sources.base import Needs, Sentinel1Record, passes
 
     bounds = reduce(Bounds.union, (record.bounds for record in records))
@@ -148,10 +148,10 @@ def _from_source(ctx: Context, records: Sequence[GranuleRecord], margin: float) 
     return [] if examine is None else list(examine(needs, ctx.log))
 
 
-def _machine(budget: Budget, download: int) -> Iterable[Finding]:
+def _machine(budget: Budget, download: int) -> Iterable[PreflightCheck]:
     asked, there = _gb(budget.disk), _gb(budget.disk_there)
     if budget.disk_there < _COPIES * download:
-        yield Finding(
+        yield PreflightCheck(
             "disk",
             "wrong",
             f"the inputs alone take {_gb(_COPIES * download)} while they are made ready, free are {there}",
@@ -159,21 +159,21 @@ def _machine(budget: Budget, download: int) -> Iterable[Finding]:
         )
     elif budget.disk_there < budget.disk:
         remedy = "make room, or put the run on another disk with --workdir"
-        yield Finding("disk", "note", f"the steps ask for up to {asked}, free are {there}", remedy)
+        yield PreflightCheck("disk", "note", f"the steps ask for up to {asked}, free are {there}", remedy)
     else:
-        yield Finding("disk", "ok", "enough is free for what the steps ask for")
+        yield PreflightCheck("disk", "ok", "enough is free for what the steps ask for")
     if budget.memory_there < _ENOUGH * budget.memory:
         detail = f"a step asks for up to {_gb(budget.memory)}, this machine has {_gb(budget.memory_there)}"
-        yield Finding("memory", "note", detail, "take fewer bursts or more looks, or another machine")
+        yield PreflightCheck("memory", "note", detail, "take fewer bursts or more looks, or another machine")
     else:
-        yield Finding("memory", "ok", "enough for what the steps ask for")
+        yield PreflightCheck("memory", "ok", "enough for what the steps ask for")
 
 
 def _gb(size: float) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
 
 
-def _buckets(bucket: str | None, publish_bucket: str | None) -> Iterable[Finding]:
+def _buckets(bucket: str | None, publish_bucket: str | None) -> Iterable[PreflightCheck]:
     if bucket or publish_bucket:
         from isce2_recipe.products import s3
 
@@ -183,7 +183,7 @@ def _buckets(bucket: str | None, publish_bucket: str | None) -> Iterable[Finding
             yield s3.examine(publish_bucket, publish=True)
 
 
-def _refuse(wrong: Sequence[Finding]) -> None:
+def _refuse(wrong: Sequence[PreflightCheck]) -> None:
     if not wrong:
         return
     # A run that only a service stands in the way of may be tried again as it is.
@@ -195,17 +195,17 @@ def _refuse(wrong: Sequence[Finding]) -> None:
     raise kind(message, hint="; ".join(dict.fromkeys(one.remedy for one in wrong if one.remedy)) or None)
 
 
-def _line(one: Finding) -> str:
+def _line(one: PreflightCheck) -> str:
     remedy = f" ({one.remedy})" if one.remedy else ""
     return f"{one.state:5} {one.name}: {one.detail}{remedy}"
 
 
-def _sentence(one: Finding) -> str:
+def _sentence(one: PreflightCheck) -> str:
     remedy = f" ({one.remedy})" if one.remedy else ""
     return f"Before the run, {one.name}: {one.detail}{remedy}."
 
 
-def _summary(findings: Sequence[Finding]) -> str:
+def _summary(findings: Sequence[PreflightCheck]) -> str:
     notes = [one for one in findings if one.state == "note"]
     login = [one.detail for one in findings if one.name == "Earthdata login"]
     texts = [f"{len(findings) - len(notes)} checks passed", *(f"Earthdata login {text}" for text in login)]

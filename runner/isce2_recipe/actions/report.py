@@ -82,7 +82,7 @@ def write(
         truth=truth,
         limits=limits or {},
         notes=tuple(notes or ()),
-        run=dict(ctx.telling()),
+        run=dict(ctx.summary_of_run()),
         template=template_text(ctx.templates),
     )
     html, pictures = write_report(ctx.out, material)

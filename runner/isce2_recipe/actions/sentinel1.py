@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.actions.base import Context, action, names_in
 from isce2_recipe.errors import InputError
-from isce2_recipe.inputs import look, write_inputs
+from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
 from isce2_recipe.sentinel1 import pairs
 from isce2_recipe.types import Bounds, BurstName
@@ -186,7 +186,7 @@ def fetch_safes(ctx: Context, *, catalog: Path, granules: list[str]) -> Safes:
     came = [
         file
         for name, found in zip(names, files, strict=True)
-        for file in look("burst", (found.tiff, found.metadata), str(name))
+        for file in describe_files("burst", (found.tiff, found.metadata), str(name))
     ]
     shutil.rmtree(downloads)
     versions = sorted({safe.ipf_version for safe in safes})

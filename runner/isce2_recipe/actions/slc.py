@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.actions.base import Context, action, names_in, nothing
 from isce2_recipe.errors import InputError
-from isce2_recipe.inputs import look, write_inputs
+from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
 from isce2_recipe.products.package import Product, texts, went_in
 from isce2_recipe.progress import partly
@@ -177,7 +177,7 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
         partly(ctx.progress, 0.8, 1.0),
     )
     shutil.rmtree(downloads)
-    return Safe(safe, write_inputs(ctx.out / INPUTS, look("slc", [safe], granule)))
+    return Safe(safe, write_inputs(ctx.out / INPUTS, describe_files("slc", [safe], granule)))
 
 
 @action("slc.package", version=2, uses=("source", "engine"), fingerprint=texts, takes=nothing)

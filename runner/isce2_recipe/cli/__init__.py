@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"isce2-recipe, version {__version__}\n")
         return 0
     if words[:1] == ["run"]:  # as is a run in which nothing has changed
-        from isce2_recipe.memo import recall
+        from isce2_recipe.noop_cache import recall
 
         said = recall(words, os.environ)
         if said is not None and _is_told("\n".join([*said, ""])):
@@ -58,7 +58,7 @@ def prepare_streams() -> None:
 
 def _lint(words: Sequence[str]) -> int:
     """Lint, unless nothing has changed since that was last done."""
-    from isce2_recipe.memo import recall_findings
+    from isce2_recipe.noop_cache import recall_findings
 
     known = recall_findings(words, os.environ)
     if known is not None and _is_told(known[0].rstrip("\n") + "\n" if known[0] else ""):

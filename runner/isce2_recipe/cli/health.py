@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from isce2_recipe import __version__
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.plugins import importing
+from isce2_recipe.quantities import format_bytes
 from isce2_recipe.recipe import available
-from isce2_recipe.running.resources import disk_bytes, memory_bytes, processors, words
+from isce2_recipe.running.resources import disk_bytes, memory_bytes, processors
 
 if TYPE_CHECKING:
     from isce2_recipe.engines.base import Engine
@@ -27,7 +28,7 @@ _GROUPS = ("isce2_recipe.actions", "isce2_recipe.sources", "isce2_recipe.engines
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthCheck:
     """One thing looked at.
 
     Attributes
@@ -48,7 +49,7 @@ class Finding:
     remedy: str = ""
 
 
-def examine() -> list[Finding]:
+def examine() -> list[HealthCheck]:
     """All findings, in the order they are shown."""
     return [*_program(), *_packages(), *_engines(), *_credentials(), *_machine(), *_plugins()]
 
@@ -79,12 +80,12 @@ def has_login_to_publish() -> bool:
     return all(os.environ.get(name) for name in PUBLISH_KEYS)
 
 
-def _program() -> Iterator[Finding]:
-    yield Finding("isce2-recipe", "ok", f"{__version__}, {len(available())} recipes")
-    yield Finding("Python", "ok", f"{platform.python_version()} at {sys.executable}")
+def _program() -> Iterator[HealthCheck]:
+    yield HealthCheck("isce2-recipe", "ok", f"{__version__}, {len(available())} recipes")
+    yield HealthCheck("Python", "ok", f"{platform.python_version()} at {sys.executable}")
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Iterator[HealthCheck]:
     missing = []
     for line in requires("isce2-recipe") or ():
         if ";" in line:
@@ -95,12 +96,12 @@ def _packages() -> Iterator[Finding]:
         except PackageNotFoundError:
             missing.append(line)
     if missing:
-        yield Finding("packages", "missing", ", ".join(missing), f"pip install '{' '.join(missing)}'")
+        yield HealthCheck("packages", "missing", ", ".join(missing), f"pip install '{' '.join(missing)}'")
     else:
-        yield Finding("packages", "ok", "all there")
+        yield HealthCheck("packages", "ok", "all there")
 
 
-def _engines() -> Iterator[Finding]:
+def _engines() -> Iterator[HealthCheck]:
     from isce2_recipe.engines import open_engine
 
     for name, state, remedy in (
@@ -113,46 +114,46 @@ def _engines() -> Iterator[Finding]:
     ):
         try:
             engine = open_engine(name)
-            yield Finding(f"engine {name}", "ok", engine.version())
+            yield HealthCheck(f"engine {name}", "ok", engine.version())
             yield from _opencv(engine)
         except (RecipeToolError, ImportError) as exc:
             message = exc.message if isinstance(exc, RecipeToolError) else str(exc)
-            yield Finding(f"engine {name}", state, message, remedy)
+            yield HealthCheck(f"engine {name}", state, message, remedy)
 
 
-def _opencv(engine: Engine) -> Iterator[Finding]:
+def _opencv(engine: Engine) -> Iterator[HealthCheck]:
     from isce2_recipe.engines.isce2 import OPENCV, Isce2Engine
 
     if isinstance(engine, Isce2Engine) and engine.lacks("cv2"):
         what = "not in ISCE2's Python, so insar_stripmap cannot estimate the ionosphere"
-        yield Finding("OpenCV", "note", what, f"install it ({OPENCV}), or run with split_spectrum=false")
+        yield HealthCheck("OpenCV", "note", what, f"install it ({OPENCV}), or run with split_spectrum=false")
 
 
-def _credentials() -> Iterator[Finding]:
+def _credentials() -> Iterator[HealthCheck]:
     from isce2_recipe.sources.asf.credentials import HINT, find_credentials
     from isce2_recipe.sources.asf.settings import Settings
 
     try:
         found = find_credentials(os.environ, Settings().login_url)
     except RecipeToolError as exc:
-        yield Finding("Earthdata login", "note", exc.message, exc.hint or HINT)
+        yield HealthCheck("Earthdata login", "note", exc.message, exc.hint or HINT)
         return
     if found.found:
-        yield Finding("Earthdata login", "ok", f"from {found.origin}")
+        yield HealthCheck("Earthdata login", "ok", f"from {found.origin}")
     else:
-        yield Finding("Earthdata login", "note", "none, so --source asf cannot download bursts", HINT)
+        yield HealthCheck("Earthdata login", "note", "none, so --source asf cannot download bursts", HINT)
 
 
-def _machine() -> Iterator[Finding]:
+def _machine() -> Iterator[HealthCheck]:
     memory, disk = memory_bytes(), disk_bytes(Path.cwd())
-    yield Finding("processors", "ok", str(processors()))
+    yield HealthCheck("processors", "ok", str(processors()))
     few = "" if memory >= 0.9 * _MEMORY_WANTED else "a burst pair wants 4 GB"
-    yield Finding("memory", "note" if few else "ok", words(memory), few)
+    yield HealthCheck("memory", "note" if few else "ok", format_bytes(memory), few)
     little = "" if disk >= _DISK_WANTED else "a burst pair wants 5 GB; use --workdir on another disk"
-    yield Finding("free disk here", "note" if little else "ok", words(disk), little)
+    yield HealthCheck("free disk here", "note" if little else "ok", format_bytes(disk), little)
 
 
-def _plugins() -> Iterator[Finding]:
+def _plugins() -> Iterator[HealthCheck]:
     for group in _GROUPS:
         names = []
         for point in sorted(entry_points(group=group)):
@@ -161,6 +162,6 @@ def _plugins() -> Iterator[Finding]:
                     point.load()
                 names.append(point.name)
             except InputError as exc:
-                yield Finding(f"plug-in: {point.name}", "note", exc.message, exc.hint or "")
+                yield HealthCheck(f"plug-in: {point.name}", "note", exc.message, exc.hint or "")
         if names:
-            yield Finding(f"plug-ins: {group.partition('.')[2]}", "ok", ", ".join(names))
+            yield HealthCheck(f"plug-ins: {group.partition('.')[2]}", "ok", ", ".join(names))

@@ -8,8 +8,8 @@ from typing import Any
 
 from isce2_recipe.plan.forecast import NETWORK, Forecast, forecast, to_json
 from isce2_recipe.plan.project import Project
-from isce2_recipe.progress import duration
-from isce2_recipe.running.resources import disk_bytes, memory_bytes, processors, words
+from isce2_recipe.quantities import format_bytes, format_duration
+from isce2_recipe.running.resources import disk_bytes, memory_bytes, processors
 from isce2_recipe.running.state import Limits, Request, select
 
 _MARKS = {"run": "run", "cached": "ok", "skipped": "skip"}
@@ -40,11 +40,11 @@ def _lines(project: Project, found: list[Forecast], credentials: dict[str, bool]
 
 def _needs(one: Forecast) -> str:
     asked = [
-        f"{words(one.memory)} memory" if one.memory else "",
-        f"{words(one.disk)} disk" if one.disk else "",
+        f"{format_bytes(one.memory)} memory" if one.memory else "",
+        f"{format_bytes(one.disk)} disk" if one.disk else "",
     ]
     if one.seconds is not None and one.status == "run":
-        asked.append(f"took {duration(one.seconds)} the last time")
+        asked.append(f"took {format_duration(one.seconds)} the last time")
     said = ", ".join(part for part in asked if part)
     return f" ({said})" if said else ""
 
@@ -52,7 +52,7 @@ def _needs(one: Forecast) -> str:
 def _details(one: Forecast) -> list[str]:
     lines = [f"{name}: {_short(value)}" for name, value in one.inputs.items()]
     for name, size in one.shows.get("downloads", ()):
-        lines.append(f"download {name}, {words(size) if size else 'size not known'}")
+        lines.append(f"download {name}, {format_bytes(size) if size else 'size not known'}")
     if "rendered" in one.shows:
         lines += ["", *(f"| {line}" for line in str(one.shows["rendered"]).splitlines()), ""]
     if "problem" in one.shows:
@@ -90,7 +90,7 @@ def _downloads(project: Project, running: list[Forecast]) -> list[str]:
         return ["downloads: none"]
     known = [size for size in sizes if size]
     said = (
-        f"{words(sum(known))} for the {len(known)} whose size is known"
+        f"{format_bytes(sum(known))} for the {len(known)} whose size is known"
         if known
         else "their size is not known"
     )
@@ -104,12 +104,12 @@ def _time(running: list[Forecast]) -> list[str]:
     if not timed:
         return ["time: not known before a first run on this machine"]
     rest = f", and {len(running) - len(timed)} steps that never ran here" if len(timed) < len(running) else ""
-    return [f"time: {duration(sum(timed))} of steps as they took before on this machine{rest}"]
+    return [f"time: {format_duration(sum(timed))} of steps as they took before on this machine{rest}"]
 
 
 def _enough(what: str, asked: float, there: float, phrase: str) -> str:
     warning = "" if asked <= there else "  NOT ENOUGH"
-    return f"{what}: {words(asked)} ({phrase} {words(there)}){warning}"
+    return f"{what}: {format_bytes(asked)} ({phrase} {format_bytes(there)}){warning}"
 
 
 def _credentials(project: Project, found: list[Forecast]) -> dict[str, bool]:

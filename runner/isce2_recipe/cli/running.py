@@ -20,7 +20,8 @@ from isce2_recipe.journal.values import encode
 from isce2_recipe.paths import RUN_RECORD
 from isce2_recipe.plan import project as projects
 from isce2_recipe.plan.project import DEFAULT_ENGINE, DEFAULT_SOURCE, Project
-from isce2_recipe.progress import JsonLines, PlainLines, Tree, duration
+from isce2_recipe.progress import JsonLines, PlainLines, Tree
+from isce2_recipe.quantities import format_duration
 from isce2_recipe.redact import known_secrets, redactor
 
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d{6})(?=T\d{6}|\D|$)")
@@ -237,17 +238,17 @@ def _report(
     ran = sum(facts["status"] == "done" for facts in outcome.steps.values())
     if not ran:
         click.echo("everything was up to date", err=True)
-    click.echo(f"done in {duration(outcome.seconds)}", err=True)
+    click.echo(f"done in {format_duration(outcome.seconds)}", err=True)
 
 
 def _remember(project: Project, outcome: Any, options: Mapping[str, Any], said: list[str]) -> None:
     """Let the same command be answered at once while nothing changes."""
-    from isce2_recipe.running import memory
+    from isce2_recipe.running import noop_record
 
     partial = options["force"] or options["start"] or options["until"] or options["publish"]
     if partial or "-" in options["params"]:
         return
-    memory.remember(project, outcome.steps, tuple(sys.argv[1:]), said, tuple(options["params"]))
+    noop_record.remember(project, outcome.steps, tuple(sys.argv[1:]), said, tuple(options["params"]))
 
 
 def summary(project: Project, outputs: Mapping[str, Any]) -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from isce2_recipe.files import replace_when_complete
 from isce2_recipe.journal.files import FOLDER, Entry, Manifest, file_digest
 from isce2_recipe.paths import CHECKPOINTS
 
@@ -28,17 +28,12 @@ def keep(workdir: Path, files: Manifest) -> None:
 
 
 def _copy(source: Path, target: Path, size: int) -> None:
-    """A whole copy or none."""
-    partial = target.with_suffix(f".{os.getpid()}")
-    try:
-        if _clone(source, partial) or size <= LARGEST:
-            if not partial.exists():
-                shutil.copyfile(source, partial)
-            shutil.copymode(source, partial)
-            partial.replace(target)
-    except OSError:  # a checkpoint saves time, its lack harms nobody
-        with suppress(OSError):
-            partial.unlink()
+    """Make a complete copy, or none where it would cost too much."""
+    # A checkpoint only saves time: without it more steps run again. A large file is not written at all.
+    with suppress(OSError), replace_when_complete(target, many_writers=True) as partial:
+        if not _clone(source, partial) and size <= LARGEST:
+            shutil.copyfile(source, partial)
+        shutil.copymode(source, partial)
 
 
 def _clone(source: Path, target: Path) -> bool:

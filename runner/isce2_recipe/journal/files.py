@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.memo import RACY_NS
+from isce2_recipe.noop_cache import RACY_NS
 from isce2_recipe.paths import STATE_FOLDER
 
 _BLOCK = 1 << 20  # bytes read at a time

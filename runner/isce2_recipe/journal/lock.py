@@ -1,63 +1,64 @@
-"""One run at a time in a work directory."""
+"""The lock of a work directory: one run at a time."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe import processes
 from isce2_recipe.errors import StepFailed
+from isce2_recipe.files import LockHeldError, locked
 from isce2_recipe.paths import LOCK
 
 
 class WorkdirBusy(StepFailed):
-    """Another run holds the work directory."""
+    """Another run uses the work directory."""
 
 
 @contextmanager
-def hold(workdir: Path, command: str) -> Iterator[dict[str, Any] | None]:
-    """Hold a work directory for the time of a run.
+def hold(
+    workdir: Path, command: str, warn: Callable[[str], None] = warnings.warn
+) -> Iterator[dict[str, Any] | None]:
+    """Hold the lock of a work directory for the time of a run.
 
-    The kernel frees the lock when its holder dies, however it dies; the file tells who that is.
+    The lock file describes its holder. After a clean end it is empty.
 
     Parameters
     ----------
     workdir : Path
         The run's folder.
     command : str
-        What to tell others about this run.
+        The run's command line, which is shown to others who want the folder.
+    warn : callable
+        Called with a warning where the file system has no locks.
 
     Yields
     ------
     dict or None
-        The record of a holder that died without letting go, None after a clean end.
+        The description of the last holder if it was killed.
 
     Raises
     ------
     WorkdirBusy
-        If another run holds it, saying which.
+        If another run holds it.
     """
     path = workdir / LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _busy(workdir, _read(descriptor)) from None
-        previous = _read(descriptor)
+            stack.enter_context(locked(path, blocking=False, warn=warn))
+        except LockHeldError as exc:
+            raise _busy(workdir, _read(path), exc) from None
+        previous = _read(path)
         _refuse_other_host(workdir, previous)
-        _write(descriptor, _holder(command))
+        path.write_text(json.dumps(_holder(command)), encoding="utf-8")
         yield previous
-        os.ftruncate(descriptor, 0)
-    finally:
-        os.close(descriptor)
+        path.write_text("")
 
 
 def _holder(command: str) -> dict[str, Any]:
@@ -72,29 +73,24 @@ def _holder(command: str) -> dict[str, Any]:
     }
 
 
-def _read(descriptor: int) -> dict[str, Any] | None:
-    text = os.pread(descriptor, 1 << 16, 0)
+def _read(path: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
 
 
-def _write(descriptor: int, record: dict[str, Any]) -> None:
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(record).encode(), 0)
-
-
-def _busy(workdir: Path, holder: dict[str, Any] | None) -> WorkdirBusy:
+def _busy(workdir: Path, holder: dict[str, Any] | None, exc: LockHeldError) -> WorkdirBusy:
     if holder is None:
         return WorkdirBusy(
-            f"another run holds {workdir}", hint="wait for it, or give --workdir another folder"
+            f"another run uses {workdir} ({exc.strerror})",
+            hint="wait until it ends, or give --workdir another folder",
         )
     return WorkdirBusy(
-        f"{workdir} is held by process {holder['pid']} on {holder['host']} since {holder['since']}: "
-        f"{holder['command']}",
-        hint="wait for it, end it, or give --workdir another folder",
+        f"{workdir} is used by process {holder['pid']} on {holder['host']} since {holder['since']}: "
+        f"{holder['command']} ({exc.strerror})",
+        hint="wait until that run ends, end it, or give --workdir another folder",
     )
 
 
@@ -104,7 +100,7 @@ def _refuse_other_host(workdir: Path, previous: dict[str, Any] | None) -> None:
     if previous.get("boot") == processes.boot_id() != "":
         return  # the same machine under another name, as in a container
     raise WorkdirBusy(
-        f"{workdir} was left by process {previous['pid']} on {previous['host']} (since {previous['since']}), "
-        "which cannot be seen from here",
-        hint=f"if that run is gone, delete {workdir / LOCK}",
+        f"{workdir} is in use by process {previous['pid']} on {previous['host']} since {previous['since']}; "
+        "from here nobody can see whether that process still runs",
+        hint=f"if that run has ended, delete {workdir / LOCK}",
     )

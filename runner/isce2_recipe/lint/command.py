@@ -54,7 +54,7 @@ def main(
         Id of a rule to explain, or ``all`` for the page of all rules; nothing is linted then.
     words : sequence of str
         The command line of which all of this was read; where given, what comes of it is remembered, and
-        `isce2_recipe.memo.recall_findings` knows it while nothing changes.
+        `isce2_recipe.noop_cache.recall_findings` knows it while nothing changes.
     """
     try:
         if explain is not None:

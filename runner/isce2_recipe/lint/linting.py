@@ -12,7 +12,7 @@ from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.lint.catalogue import RULES, chosen
 from isce2_recipe.lint.ignoring import apply_ignores
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Edit, Finding, Profile, Rule, Subject
-from isce2_recipe.memo import Signature
+from isce2_recipe.noop_cache import Signature
 from isce2_recipe.problems import Mark, Problem
 from isce2_recipe.recipe.checking import check_reading, check_scope
 from isce2_recipe.recipe.document import Document

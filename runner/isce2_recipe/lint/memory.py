@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from isce2_recipe import actions, memo
+from isce2_recipe import actions, noop_cache
 from isce2_recipe.actions.registry import Registry
-from isce2_recipe.memo import CannotTellError, Signature, signature, steady
+from isce2_recipe.noop_cache import CannotTellError, Signature, signature, steady
 from isce2_recipe.paths import data_folder
 
 _MOST = 5000
@@ -42,11 +42,11 @@ def remember(
     with suppress(CannotTellError, OSError):
         watched = dict(_watched(registry, looked))
         if len(watched) <= _MOST:
-            memo.write_findings(memo.question(words, os.environ), watched, said, code)
+            noop_cache.write_findings(noop_cache.question(words, os.environ), watched, said, code)
 
 
 def _watched(registry: Registry, looked: Mapping[str, Signature]) -> Iterator[tuple[str, Signature]]:
-    yield from map(steady, memo.code(_makers(registry)))
+    yield from map(steady, noop_cache.code(_makers(registry)))
     # Actions appear with a package in any of these folders, or with a file among ours.
     yield from map(steady, [*(one for one in sys.path if Path(one).is_dir()), actions.__path__[0]])
     yield from map(steady, data_folder("schemas").rglob("*.json"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from isce2_recipe.journal.files import FOLDER, Entry, signature
 from isce2_recipe.journal.log import Done, History
-from isce2_recipe.memo import UP_TO_DATE
+from isce2_recipe.noop_cache import UP_TO_DATE
 from isce2_recipe.plan.folders import Matches, SharedFolder
 from isce2_recipe.plan.graph import values_with_paths
 from isce2_recipe.plan.keys import Change, Key, changes

@@ -16,7 +16,7 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.journal import log
 from isce2_recipe.journal.files import Entry, Fingerprints
 from isce2_recipe.journal.log import History
-from isce2_recipe.memo import Signature, signature
+from isce2_recipe.noop_cache import Signature, signature
 from isce2_recipe.paths import FINGERPRINTS, data_folder
 from isce2_recipe.plan import graph, keys
 from isce2_recipe.plan.folders import SharedFolder

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe import __version__
-from isce2_recipe.inputs import InputFile, look, read_inputs
+from isce2_recipe.inputs import InputFile, describe_files, read_inputs
 
 Read = Callable[[Path], str | None]
 
@@ -50,7 +50,7 @@ def went_in(granules: Sequence[Path] | None = None, **files: Sequence[Path] | No
         Further files by their kind.
     """
     noted = read_inputs(granules or ())
-    more = (look(kind.rstrip("s").replace("_", " "), paths or ()) for kind, paths in files.items())
+    more = (describe_files(kind.rstrip("s").replace("_", " "), paths or ()) for kind, paths in files.items())
     return (*noted, *chain.from_iterable(more))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from isce2_recipe.errors import InputError, StepFailed
-from isce2_recipe.types import Finding
+from isce2_recipe.types import PreflightCheck
 
 PUBLISH_KEYS = ("PUBLISH_ACCESS_KEY_ID", "PUBLISH_SECRET_ACCESS_KEY")
 """Variables with the login of the bucket that others read from."""
@@ -105,7 +105,7 @@ def _addressing(variables: Mapping[str, str]) -> dict[str, str]:
     return {"addressing_style": "path"} if endpoint and own else {}
 
 
-def examine(bucket: str, *, publish: bool = False) -> Finding:
+def examine(bucket: str, *, publish: bool = False) -> PreflightCheck:
     """Whether a bucket is there and the login is known; writing is not tried."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -113,17 +113,17 @@ def examine(bucket: str, *, publish: bool = False) -> Finding:
     try:
         open_client(publish=publish).head_bucket(Bucket=bucket)
     except InputError as exc:
-        return Finding(name, "wrong", exc.message, exc.hint or "")
+        return PreflightCheck(name, "wrong", exc.message, exc.hint or "")
     except (ClientError, BotoCoreError) as exc:
         status = getattr(exc, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode")
         if status == 404:
-            return Finding(name, "wrong", f"there is no bucket {bucket}", _REMEDIES["NoSuchBucket"])
+            return PreflightCheck(name, "wrong", f"there is no bucket {bucket}", _REMEDIES["NoSuchBucket"])
         if status == 403:
-            return Finding(
+            return PreflightCheck(
                 name, "note", "whether it can be written to is not known: looking at it is not allowed"
             )
-        return Finding(name, "wrong", f"{bucket}: {exc}", _refused(exc, "anything", bucket).hint or "")
-    return Finding(name, "ok", f"there, login from {login_origin(publish=publish)}")
+        return PreflightCheck(name, "wrong", f"{bucket}: {exc}", _refused(exc, "anything", bucket).hint or "")
+    return PreflightCheck(name, "ok", f"there, login from {login_origin(publish=publish)}")
 
 
 def login_origin(*, publish: bool = False) -> str:

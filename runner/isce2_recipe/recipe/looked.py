@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from isce2_recipe.memo import Signature, signature
+from isce2_recipe.noop_cache import Signature, signature
 
 PathT = TypeVar("PathT", str, Path)
 

@@ -27,7 +27,7 @@ from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.project import Project
 from isce2_recipe.redact import known_secrets, redactor
 from isce2_recipe.running.resources import budget
-from isce2_recipe.running.telling import telling
+from isce2_recipe.running.run_summary import summary_of_run
 
 MARKER = "ISCE2_RECIPE_RUN"
 """Variable in the environment of all a step starts: the run's work directory."""
@@ -180,7 +180,7 @@ def _context(project: Project, task: Task, progress: Callable[[float, str], None
         templates=project.templates,
         published=task.published,
         budget=lambda: budget(project),
-        telling=lambda: telling(project, redactor(known_secrets(os.environ) | project.secrets)),
+        summary_of_run=lambda: summary_of_run(project, redactor(known_secrets(os.environ) | project.secrets)),
     )
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from isce2_recipe import errors
 from isce2_recipe.errors import RecipeToolError, StepFailed
-from isce2_recipe.running.resources import disk_bytes, words
+from isce2_recipe.quantities import format_bytes
+from isce2_recipe.running.resources import disk_bytes
 
 if TYPE_CHECKING:
     from isce2_recipe.plan.project import Project
@@ -48,7 +49,7 @@ def _as_sent(ending: Ending, worker: Worker) -> RecipeToolError:
 
 
 def _full(step: str, message: str, project: Project) -> StepFailed:
-    free = words(disk_bytes(project.workdir))
+    free = format_bytes(disk_bytes(project.workdir))
     return StepFailed(
         f"step {step}: the disk is full or a limit on file sizes was reached ({message}; {free} free at "
         f"{project.workdir})",
@@ -75,7 +76,7 @@ def _what_happened(ending: Ending, worker: Worker, step: str) -> str:
 def _remedy(ending: Ending, worker: Worker) -> str:
     log = f"its log is {worker.log_path}"
     if ending.kind == "memory":
-        peak = f", its peak was {words(ending.memory)}" if ending.memory else ""
+        peak = f", its peak was {format_bytes(ending.memory)}" if ending.memory else ""
         return f"free memory or take a larger machine{peak}; {log}"
     if ending.kind == "timeout":
         return f"raise the step's timeout in the recipe; {log}"

@@ -8,10 +8,10 @@ import shlex
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from isce2_recipe import __version__, memo
+from isce2_recipe import __version__, noop_cache
+from isce2_recipe.files import write_text
 from isce2_recipe.journal.files import json_digest, text_digest
 from isce2_recipe.journal.values import encode
 from isce2_recipe.paths import RESOLVED_RECIPE, RUN_RECORD
@@ -36,7 +36,7 @@ def write(
     _write_resolved(project, redact)
     _copy_own_files(project)
     record = run_record(project, steps, outputs, command, seconds)
-    _replace(project.workdir / RUN_RECORD, redact(memo.to_text(record)))
+    write_text(project.workdir / RUN_RECORD, redact(noop_cache.to_text(record)))
 
 
 def _write_resolved(project: Project, redact: Callable[[str], str]) -> None:
@@ -46,13 +46,7 @@ def _write_resolved(project: Project, redact: Callable[[str], str]) -> None:
     with suppress(OSError, UnicodeDecodeError), path.open(encoding="utf-8") as file:
         if file.read(len(head)) == head:
             return
-    _replace(path, head + redact(dump(_resolved(project))))
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_text(path, head + redact(dump(_resolved(project))))
 
 
 def run_record(
@@ -149,4 +143,4 @@ def _copy_own_files(project: Project) -> None:
         target = project.workdir / place
         if not target.is_file() or target.read_text(encoding="utf-8") != text:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _replace(target, text)
+            write_text(target, text)

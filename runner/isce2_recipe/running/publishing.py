@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from isce2_recipe.copying import link
+from isce2_recipe.files import replace_when_complete
 from isce2_recipe.journal.values import files_in
 
 
@@ -34,10 +34,5 @@ def publish(outputs: Mapping[str, Any], folder: Path) -> list[Path]:
 
 def _put(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.part")
-    partial.unlink(missing_ok=True)
-    try:
-        os.link(source, partial)
-    except OSError:  # another file system
-        shutil.copyfile(source, partial)
-    partial.replace(target)
+    with replace_when_complete(target) as partial:
+        link(source, partial)

@@ -14,6 +14,7 @@ from isce2_recipe.actions.base import Budget
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.project import Project
+from isce2_recipe.quantities import format_bytes
 from isce2_recipe.recipe.units import amount
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -88,15 +89,7 @@ def shortages(project: Project, steps: Collection[str], memory: float) -> Iterat
             continue
         asked = _asked(project, node)
         if asked.memory > memory:
-            yield f"step {name} asks for {words(asked.memory)} of memory, there are {words(memory)}"
+            needed, there = format_bytes(asked.memory), format_bytes(memory)
+            yield f"step {name} needs {needed} of memory, this machine has {there}"
         if asked.disk > free:
-            yield f"step {name} asks for {words(asked.disk)} of disk, {words(free)} are free"
-
-
-def words(size: float) -> str:
-    """A number of bytes for people."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
+            yield f"step {name} needs {format_bytes(asked.disk)} of disk, {format_bytes(free)} are free"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gc
-import json
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from isce2_recipe import __version__, errors, memo, processes
+from isce2_recipe import __version__, errors, noop_cache, processes
 from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.files import write_json
 from isce2_recipe.journal import checkpoints, lock, times
 from isce2_recipe.journal.log import Journal
 from isce2_recipe.paths import FINGERPRINTS, SCRATCH
@@ -62,7 +63,7 @@ def _locked(
         project.__dict__.pop("history", None)  # what was read before the lock was held may be old
         project.__dict__.pop("prints", None)
         journal = Journal(project.workdir, redact)
-        memo.forget(project.workdir)
+        noop_cache.forget(project.workdir)
         try:
             _end_leftovers(project, crashed, emit)
             _roll_back(project, journal)
@@ -193,18 +194,14 @@ def _save_fingerprints(project: Project, redact: Callable[[str], str]) -> None:
     if prints is None or not prints.learnt:
         return
     path = project.workdir / FINGERPRINTS
-    partial = path.with_suffix(".part")
     made = {f"{project.workdir}/{name}" for done in project.history.done.values() for name in done.files}
     kept = {
         name: entry.to_json()
         for name, entry in prints.known().items()
         if (name not in made or name in prints.learnt) and redact(name) == name
     }
-    try:
-        partial.write_text(json.dumps(kept))
-        partial.replace(path)
-    except OSError:  # it only saves time
-        partial.unlink(missing_ok=True)
+    with suppress(OSError):  # it only saves time
+        write_json(path, kept, indent=None)
 
 
 def _forget_checkpoints(project: Project) -> None:

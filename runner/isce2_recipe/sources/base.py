@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
+from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
 Progress = Callable[[float, str], None]
 
@@ -170,7 +170,7 @@ class Source(Protocol):
     def fingerprint(self) -> str:
         """Everything about the source that changes what it delivers; part of content keys."""
 
-    def examine(self, needs: Needs, log: logging.Logger) -> list[Finding]:
+    def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:
         """What can be told, without large downloads, of whether it will deliver: everything, good and bad."""
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:

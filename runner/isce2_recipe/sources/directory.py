@@ -42,7 +42,7 @@ from isce2_recipe.sources.demgrid import DemGrid, write_dem
 from isce2_recipe.sources.directory_files import Found, everything, files, find
 from isce2_recipe.sources.directory_terrain import describe, mosaic
 from isce2_recipe.sources.tiles import water_mask_tiles
-from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
+from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
 _SEARCH = "https://search.asf.alaska.edu"
 _WATER_MASK = "https://asf-dem-west.s3.amazonaws.com/WATER_MASK/TILES"
@@ -84,7 +84,7 @@ class DirectorySource:
 
         return candidates(self.root, wanted)
 
-    def examine(self, needs: Needs, log: logging.Logger) -> list[Finding]:
+    def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:
         """Whether orbits, terrain and water mask are there."""
         from isce2_recipe.sources.directory_examine import examine
 

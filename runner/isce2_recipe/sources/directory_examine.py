@@ -9,7 +9,7 @@ from pathlib import Path
 from isce2_recipe.errors import InputError
 from isce2_recipe.sources.directory_files import Found
 from isce2_recipe.sources.directory_terrain import coverage, describe
-from isce2_recipe.types import Bounds, Finding
+from isce2_recipe.types import Bounds, PreflightCheck
 
 
 def examine(
@@ -17,7 +17,7 @@ def examine(
     orbits: Mapping[str, Callable[[], Found]],
     water_mask: Callable[[], list[Found]],
     terrain: Bounds,
-) -> list[Finding]:
+) -> list[PreflightCheck]:
     """All findings, whatever they are."""
     checks: dict[str, Callable[[], str]] = {
         **{name: lambda look=look: look().name for name, look in orbits.items()},  # type: ignore[misc]
@@ -27,11 +27,11 @@ def examine(
     return [_found(name, check) for name, check in checks.items()]
 
 
-def _found(name: str, check: Callable[[], str]) -> Finding:
+def _found(name: str, check: Callable[[], str]) -> PreflightCheck:
     try:
-        return Finding(name, "ok", check())
+        return PreflightCheck(name, "ok", check())
     except InputError as exc:
-        return Finding(name, "wrong", exc.message, exc.hint or "")
+        return PreflightCheck(name, "wrong", exc.message, exc.hint or "")
 
 
 def _terrain(root: Path, wanted: Bounds) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from isce2_recipe.inputs import look
+from isce2_recipe.inputs import describe_files
 from isce2_recipe.products.insar import make_product
 from support import crates
 from support.isce_folder import Ground, ingredients
@@ -42,7 +42,7 @@ def product(tmp_path_factory) -> Path:
     Ground().write(folder)
     parts = ingredients(folder)
     (folder / "same.tif").hardlink_to(parts.dem)
-    came = look("dem", [parts.dem, folder / "same.tif"])
+    came = describe_files("dem", [parts.dem, folder / "same.tif"])
     parts = replace(parts, record=RECORD, inputs=tuple(came))
     return make_product(NAME, folder, parts, threads=1, progress=lambda *_: None).directory
 

@@ -77,7 +77,7 @@ def test_a_run_on_a_terminal_is_a_tree_that_ends_with_all_there_is_to_know(tmp_p
     last = shown[shown.rindex("shown in ") :].splitlines()  # a long folder's name goes on in the next line
     title = next(index for index, line in enumerate(last) if line.startswith("✓ first"))
     rows = [line.rstrip() for line in last[title : title + 6]]
-    assert re.fullmatch(r"✓ first   The first of all +\d+\.\d s +\d+ MB", rows[0])
+    assert re.fullmatch(r"✓ first   The first of all +\d+\.\d s +[\d.]+ MB", rows[0])
     assert rows[1].startswith("- never")
     assert rows[2].split() == ["part"]
     assert rows[3].startswith("✓   write")

@@ -16,15 +16,15 @@ from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import Needs
 from isce2_recipe.sources.orbit_names import PRECISE, scene_name
 from isce2_recipe.sources.tiles import water_mask_tiles
-from isce2_recipe.types import Bounds, Finding
+from isce2_recipe.types import Bounds, PreflightCheck
 
 if TYPE_CHECKING:
     from isce2_recipe.sources.asf.client import Client
 
 
-def examine(needs: Needs, client: Client, settings: Settings, log: logging.Logger) -> list[Finding]:
+def examine(needs: Needs, client: Client, settings: Settings, log: logging.Logger) -> list[PreflightCheck]:
     """All findings, whatever they are."""
-    checks: list[tuple[str, Callable[[], Finding]]] = [
+    checks: list[tuple[str, Callable[[], PreflightCheck]]] = [
         ("Earthdata login", lambda: _login(client)),
         *(
             (
@@ -39,60 +39,64 @@ def examine(needs: Needs, client: Client, settings: Settings, log: logging.Logge
     return [_found(name, check) for name, check in checks]
 
 
-def _found(name: str, check: Callable[[], Finding]) -> Finding:
+def _found(name: str, check: Callable[[], PreflightCheck]) -> PreflightCheck:
     try:
         return check()
     except RecipeToolError as exc:
-        return Finding(name, "wrong", exc.message, exc.hint or "")
+        return PreflightCheck(name, "wrong", exc.message, exc.hint or "")
 
 
-def _login(client: Client) -> Finding:
+def _login(client: Client) -> PreflightCheck:
     client.log_in()
     credentials = client.credentials
     detail = f"accepted, from {credentials.origin}"
     if credentials.expires is not None:
         detail += f", ends {credentials.expires:%Y-%m-%d %H:%M} UTC"
-    return Finding("Earthdata login", "note" if credentials.warning else "ok", detail, credentials.warning)
+    return PreflightCheck(
+        "Earthdata login", "note" if credentials.warning else "ok", detail, credentials.warning
+    )
 
 
 def _orbit_check(
     platform: str, start: datetime, stop: datetime, client: Client, settings: Settings, log: logging.Logger
-) -> Callable[[], Finding]:
-    def check() -> Finding:
+) -> Callable[[], PreflightCheck]:
+    def check() -> PreflightCheck:
         title = f"orbit of {platform} {start:%Y-%m-%d}"
         place = _locate(f"{settings.orbit_url}/{scene_name(platform, start, stop)}", client, settings, log)
         name = urlsplit(place).path.rpartition("/")[2]
         check_name(name, platform, start, stop)
         if PRECISE in name:
-            return Finding(title, "ok", f"precise, {name}")
-        return Finding(
+            return PreflightCheck(title, "ok", f"precise, {name}")
+        return PreflightCheck(
             title, "note", f"only a restituted one so far: {name}", "precise orbits come after 20 days"
         )
 
     return check
 
 
-def _terrain(bounds: Bounds) -> Finding:
+def _terrain(bounds: Bounds) -> PreflightCheck:
     from isce2_recipe.sources.asf.dem import missing_terrain
 
     missing, some = missing_terrain(bounds)
     if not some:
-        return Finding(
+        return PreflightCheck(
             "terrain",
             "wrong",
             f"Copernicus has none at {', '.join(missing)}: open sea",
             "choose bursts that see land",
         )
     if missing:
-        return Finding("terrain", "note", f"Copernicus has none at {', '.join(missing)}: taken as sea level")
-    return Finding("terrain", "ok", "Copernicus GLO-30 covers the scene")
+        return PreflightCheck(
+            "terrain", "note", f"Copernicus has none at {', '.join(missing)}: taken as sea level"
+        )
+    return PreflightCheck("terrain", "ok", "Copernicus GLO-30 covers the scene")
 
 
-def _water_mask(bounds: Bounds, client: Client, settings: Settings, log: logging.Logger) -> Finding:
+def _water_mask(bounds: Bounds, client: Client, settings: Settings, log: logging.Logger) -> PreflightCheck:
     names = water_mask_tiles(bounds)
     for name in names:
         _locate(f"{settings.water_mask_url}/{name}", client, settings, log)
-    return Finding("water mask", "ok", ", ".join(names))
+    return PreflightCheck("water mask", "ok", ", ".join(names))
 
 
 def _locate(url: str, client: Client, settings: Settings, log: logging.Logger) -> str:

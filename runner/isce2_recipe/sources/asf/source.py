@@ -22,7 +22,7 @@ from isce2_recipe.sources.base import (
     Sentinel1Record,
     SlcRecord,
 )
-from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
+from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
 if TYPE_CHECKING:
     from isce2_recipe.sources.asf.client import Client
@@ -53,7 +53,7 @@ class AsfSource:
         """The services' names; what they deliver under one granule name does not change."""
         return "asf 1"
 
-    def examine(self, needs: Needs, log: logging.Logger) -> list[Finding]:
+    def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:
         """Whether the login is accepted and orbits, terrain and water mask are there."""
         from isce2_recipe.sources.asf.examine import examine
 

@@ -21,7 +21,7 @@ from isce2_recipe.sources.simulated.acquisition import Slice, other_time, pass_a
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.swaths import SWATHS, IwSwath
 from isce2_recipe.sources.simulated.whole import whole_file
-from isce2_recipe.types import AlosName, Bounds, BurstName, Finding, SlcName
+from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
 # Raised whenever the same names would give other bytes.
 _VERSION = 1
@@ -43,15 +43,15 @@ class SimulatedSource:
         """Version of the simulation and its options."""
         return f"simulated {_VERSION} {self.options}".rstrip()
 
-    def examine(self, needs: Needs, log: logging.Logger) -> list[Finding]:  # noqa: ARG002
+    def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:  # noqa: ARG002
         """Nothing can be missing; names that tell an impossible time are pointed out."""
-        found = [Finding("inputs", "ok", f"{len(needs.granules)} granules will be simulated here")]
+        found = [PreflightCheck("inputs", "ok", f"{len(needs.granules)} granules will be simulated here")]
         for text in needs.granules:
             name = BurstName.parse(text) if text.endswith("-BURST") else None
             right = None if name is None else other_time(name, self.options)
             if right is not None:
                 detail = f"burst {text} is made as it is seen, at {right.start:%H:%M:%S} UTC of a pass"
-                found.append(Finding("time of day", "note", detail, f"its name should be {right}"))
+                found.append(PreflightCheck("time of day", "note", detail, f"its name should be {right}"))
         return found
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:

@@ -19,7 +19,7 @@ from isce2_recipe.plan.project import Project
 from isce2_recipe.redact import MASK
 
 
-def telling(project: Project, redact: Callable[[str], str]) -> dict[str, Any]:
+def summary_of_run(project: Project, redact: Callable[[str], str]) -> dict[str, Any]:
     """The run so far, as JSON.
 
     Returns

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from isce2_recipe import engines, memo
+from isce2_recipe import engines, noop_cache
 from isce2_recipe.journal.files import FOLDER, Entry
-from isce2_recipe.memo import CannotTellError, Signature, steady
+from isce2_recipe.noop_cache import CannotTellError, Signature, steady
 from isce2_recipe.paths import JOURNAL, RESOLVED_RECIPE, RUN_RECORD, data_folder
 from isce2_recipe.plan.folders import SharedFolder
 from isce2_recipe.plan.project import Project
@@ -47,8 +47,8 @@ def remember(
     statuses = {name: str(facts["status"]) for name, facts in steps.items()}
     with suppress(CannotTellError):
         watched = dict(_all_watched(project, statuses, files))
-        asked = memo.question(words, os.environ)
-        memo.write(project.workdir, asked, watched, said, ran="done" in statuses.values())
+        asked = noop_cache.question(words, os.environ)
+        noop_cache.write(project.workdir, asked, watched, said, ran="done" in statuses.values())
 
 
 def _all_watched(project: Project, statuses: dict[str, str], files: tuple[str, ...]) -> _Watched:
@@ -56,13 +56,13 @@ def _all_watched(project: Project, statuses: dict[str, str], files: tuple[str, .
         raise CannotTellError
     yield from _doors(project)
     yield from _recipe(project)
-    yield from map(steady, [*files, *memo.code(_makers(project))])
+    yield from map(steady, [*files, *noop_cache.code(_makers(project))])
     yield from project.looked_at.items()
     made = dict(_made(project, statuses))
     yield from _outputs(project, made)
     yield from _inputs(project, made)
-    yield f"{project.workdir}/{JOURNAL}", memo.signature(f"{project.workdir}/{JOURNAL}")
-    yield from ((f"{project.workdir}/{name}", memo.THERE) for name in (RUN_RECORD, RESOLVED_RECIPE))
+    yield f"{project.workdir}/{JOURNAL}", noop_cache.signature(f"{project.workdir}/{JOURNAL}")
+    yield from ((f"{project.workdir}/{name}", noop_cache.THERE) for name in (RUN_RECORD, RESOLVED_RECIPE))
 
 
 def _recipe(project: Project) -> _Watched:
@@ -73,7 +73,7 @@ def _recipe(project: Project) -> _Watched:
             raise CannotTellError
     yield from map(steady, data_folder("schemas").rglob("*.json"))
     shadows = {project.base / project.recipe.path.stem, *_shadows(project.recipe)}
-    yield from ((str(path), memo.signature(str(path))) for path in shadows)
+    yield from ((str(path), noop_cache.signature(str(path))) for path in shadows)
 
 
 def _shadows(recipe: Recipe) -> Iterator[Path]:
@@ -102,7 +102,7 @@ def _doors(project: Project) -> _Watched:
     places = engines.places(project.engine_text, os.environ)
     if places is None:
         raise CannotTellError
-    yield from ((str(path), memo.signature(str(path))) for path in places)
+    yield from ((str(path), noop_cache.signature(str(path))) for path in places)
 
 
 def _inputs(project: Project, made: dict[str, Entry]) -> _Watched:
@@ -138,15 +138,15 @@ def _outputs(project: Project, made: dict[str, Entry]) -> _Watched:
     for name, entry in made.items():
         path = f"{project.workdir}/{name}"
         if entry.digest != FOLDER:
-            found = memo.signature(path)
+            found = noop_cache.signature(path)
             yield path, found if found == list(entry.stat) else _known(project, path)
         elif name.partition("/")[0] in project.graph.folders:  # what is added there does not count
-            yield path, memo.THERE
+            yield path, noop_cache.THERE
         else:
             yield path, _folder(path, entry)
 
 
 def _folder(path: str, entry: Entry) -> Signature:
     """A step's folder, in which there is what the step put there and nothing else."""
-    found = memo.signature(path)
+    found = noop_cache.signature(path)
     return found if found == list(entry.stat) else steady(path)[1]
