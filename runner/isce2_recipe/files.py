@@ -59,8 +59,8 @@ def write_text(path: Path, text: str, *, many_writers: bool = False) -> None:
 
 
 def write_json(path: Path, value: Any, *, indent: int | None = 1, many_writers: bool = False) -> None:
-    """Write a value as JSON as `replace_when_complete` does."""
-    write_text(path, json.dumps(value, indent=indent, ensure_ascii=False) + "\n", many_writers=many_writers)
+    """Write a value as JSON (ASCII, so that names of files need not be text) as `replace_when_complete` does."""
+    write_text(path, json.dumps(value, indent=indent) + "\n", many_writers=many_writers)
 
 
 @contextmanager

@@ -304,8 +304,8 @@ def test_a_step_that_asks_for_more_than_there_is_is_warned_of_before_it_runs(tmp
     found = events(call("run", write_recipe(tmp_path, text), "--workdir", "w", "--json", cwd=tmp_path))
     messages = [event["message"] for event in found if event["event"] == "warning"]
     assert [message.partition(",")[0] for message in messages] == [
-        "step much asks for 900.0 TB of memory",
-        "step much asks for 800.0 TB of disk",
+        "step much needs 900.0 TB of memory",
+        "step much needs 800.0 TB of disk",
     ]
     assert found[-1]["event"] == "run.done"
 
