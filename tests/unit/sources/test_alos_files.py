@@ -1,4 +1,4 @@
-"""A simulated ALOS scene, read back field by field as its format's readers do."""
+"""Files of a simulated ALOS scene, read field by field as readers of the format do."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def integer(data, offset):
     return struct.unpack_from(">i", data, offset)[0]
 
 
-def test_archive_is_laid_out_as_asf_delivers(archive):
+def test_archive_has_asfs_layout(archive):
     with zipfile.ZipFile(archive) as opened:
         names = opened.namelist()
         assert opened.testzip() is None
@@ -70,7 +70,7 @@ def test_same_name_gives_the_same_bytes_with_any_number_of_threads(scene, archiv
     assert len(digests) == 1
 
 
-def test_leader_has_the_records_and_lengths_that_readers_count_on(members):
+def test_leader_has_the_records_and_lengths_that_readers_expect(members):
     led = members["LED"]
     assert len(led) == 30900
     starts = (0, 720, 4816, 9496, 17688)
@@ -81,7 +81,7 @@ def test_leader_has_the_records_and_lengths_that_readers_count_on(members):
         assert (number(led, offset, 6), number(led, offset + 6, 6)) == (1, length)
 
 
-def test_leader_tells_pulse_and_place(members, scene):
+def test_leader_has_pulse_and_position(members, scene):
     dss = members["LED"][720:4816]
     assert text(dss, 52, 16) == "1200"
     assert datetime.strptime(text(dss, 68, 32) + "000", "%Y%m%d%H%M%S%f") == pytest.approx(
@@ -102,7 +102,7 @@ def test_leader_tells_pulse_and_place(members, scene):
     assert number(members["LED"][17688:], 64, 4) == 28
 
 
-def test_leader_holds_28_state_vectors_that_are_one_orbit(members, scene):
+def test_leader_has_28_state_vectors_of_one_orbit(members, scene):
     ppd = members["LED"][4816:9496]
     assert [number(ppd, 140 + 4 * k, 4) for k in range(4)] == [28, 2008, 12, 29]
     assert number(ppd, 156, 4) == 364
@@ -117,7 +117,7 @@ def test_leader_holds_28_state_vectors_that_are_one_orbit(members, scene):
     assert velocity == pytest.approx(expected[1][0], abs=1e-5)
 
 
-def test_leader_holds_22_quiet_attitudes(members):
+def test_leader_has_22_attitudes_of_zero(members):
     att = members["LED"][9496:17688]
     assert number(att, 12, 4) == 22
     days = {number(att, 16 + 120 * i, 4) for i in range(22)}
@@ -161,11 +161,11 @@ def test_samples_are_five_bits_around_their_bias(members, scene):
         assert channel.mean() == pytest.approx(15.5, abs=0.05)
         assert channel.std() == pytest.approx(5.0, abs=0.2)
     assert np.mean((i - 15.5) * (q - 15.5)) == pytest.approx(0.0, abs=0.2)
-    # Little is clipped.
+    # Few samples are clipped.
     assert np.mean((img == 0) | (img == 31)) < 0.01
 
 
-def test_volume_directory_points_at_three_files(members, scene):
+def test_volume_directory_lists_three_files(members, scene):
     vol = members["VOL"]
     assert len(vol) == 5 * 360
     assert [integer(vol, 360 * k + 8) for k in range(5)] == [360] * 5

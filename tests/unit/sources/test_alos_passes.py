@@ -1,4 +1,4 @@
-"""When and where ALOS took a scene, against the catalogue's record of a real one."""
+"""Orbits and times of simulated ALOS scenes, compared with the catalogue's record of a real one."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ REFERENCE, SECONDARY = (AlosName.parse(text) for text in ("ALPSRP156121200", "AL
 
 
 @pytest.mark.skipif(not RESPONSE.is_file(), reason="needs the real catalogue record of ../shared/data")
-def test_a_real_scene_is_found_where_and_when_it_was_taken():
+def test_real_scene_has_the_time_and_position_of_its_record():
     record = yaml.safe_load(RESPONSE.read_text())
     facts = record["properties"]
-    # As many pulses as the real file holds: bytes over the length of a pulse's record.
+    # Number of pulses of the real file: its size divided by the length of a pulse's record.
     scene = acquire(AlosName.parse(facts["sceneName"]), facts["bytes"] // 21100, 10304)
     assert scene.flight.path == facts["pathNumber"]
     # The catalogue holds whole seconds.
@@ -49,7 +49,7 @@ def test_ground_track_repeats_after_46_days():
     assert np.linalg.norm(apart) < 0.1
 
 
-def test_the_next_orbit_flies_over_the_neighbouring_track():
+def test_next_orbit_is_46_tracks_away():
     first, second = (passes.find_pass(AlosName(orbit, 1200)) for orbit in (15612, 15613))
     assert (second.node - first.node).total_seconds() == pytest.approx(5923.1, abs=0.01)
     assert (second.path - first.path) % 671 == 46
@@ -65,7 +65,7 @@ def test_orbit_has_the_height_and_shape_of_alos():
     assert latitudes.max() == pytest.approx(81.9, abs=0.2)
 
 
-def test_velocity_is_the_slope_of_position():
+def test_velocity_is_the_derivative_of_position():
     flight = passes.find_pass(SECONDARY)
     times = np.array([900.0, 986.0, 2500.0])
     ahead, behind = flight.states(times + 0.01)[0], flight.states(times - 0.01)[0]
@@ -73,7 +73,7 @@ def test_velocity_is_the_slope_of_position():
 
 
 def test_acceleration_is_gravity_in_a_turning_frame():
-    """Focusing depends on it: an error of a thousandth would be radians at the aperture's ends."""
+    """Focusing depends on it: an error of 0.1 % would give radians of phase at the ends of the aperture."""
     flight = passes.find_pass(REFERENCE).nominal
     time = 986.0
     position, velocity = (values[0] for values in flight.states(time))
@@ -107,7 +107,7 @@ def test_successive_cycles_are_300_m_apart(cycle):
     assert abs(offsets[1] - offsets[0]) == 300.0
 
 
-def test_neighbouring_frames_follow_each_other():
+def test_neighbouring_frames_are_consecutive():
     middles = [passes.middle_s(frame) for frame in range(1180, 1230, 10)]
     assert [b - a for a, b in pairwise(middles)] == pytest.approx([8.22] * 4, abs=0.02)
 

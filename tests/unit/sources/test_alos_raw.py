@@ -1,4 +1,4 @@
-"""Raw signal against its closed form, and focused again by back-projection along the true orbit."""
+"""Raw signal compared with its closed form, and focused by back-projection along the true orbit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REFERENCE, SECONDARY = (AlosName.parse(text) for text in ("ALPSRP156121200", "AL
 
 
 def place_at(scene, line, sample, height=HEIGHT_M):
-    """A ground point (ECEF) whose zero-Doppler coordinates are given."""
+    """Return the ground point (ECEF) with the given zero-Doppler coordinates."""
     level = np.full((1, 1), height, dtype=np.float32)
     time, slant = scene.start_s + line / PRF_HZ, scene.near_range_m + sample * RANGE_SPACING_M
     return geodetic_to_ecef(*rdr2geo(scene.poly, time, slant, level, 0.0, 0.0, -1.0, 1.0))
@@ -42,7 +42,7 @@ def phase_of(slant_range):
 
 
 def impulse_image(scene, targets):
-    """Unit scatterers at fractional lines and samples, each with the phase of its (apparent) range."""
+    """Return an image of unit scatterers at (time, slant range), each with the phase of its slant range."""
     image = np.zeros((scene.lines, scene.samples), dtype=np.complex64)
     taps = np.arange(-24, 25)
     window = np.kaiser(taps.size + 2, 4.0)[1:-1]
@@ -59,7 +59,7 @@ def satellite(scene):
 
 
 def compress(signal):
-    """Range compression with the transmitted pulse."""
+    """Compress the signal in range with the transmitted pulse."""
     time = np.arange(PULSE_SAMPLES) / SAMPLING_HZ
     pulse = np.exp(-1j * math.pi * 28e6 / PULSE_S * (time - PULSE_S / 2.0) ** 2)
     spectrum = np.fft.fft(signal, axis=1) * np.conj(np.fft.fft(pulse, signal.shape[1]))
@@ -67,7 +67,7 @@ def compress(signal):
 
 
 class Focus:
-    """Back-projection of a range-compressed scene onto points near a ground point."""
+    """Focuses a range-compressed scene by back-projection onto points near a ground point."""
 
     def __init__(self, scene, compressed, point):
         self.scene, self.point = scene, np.array(point)
@@ -78,13 +78,13 @@ class Focus:
         eye = scene.flight.states(time)[0][0]
         self.sight = (self.point - eye) / np.linalg.norm(self.point - eye)
         self.slant = slant
-        # Only a window of bins, finely interpolated by zero padding of its spectrum, is needed.
+        # Only a window of bins around the point is needed.
         centre = round((slant - scene.near_range_m) / RANGE_SPACING_M)
         self.first = centre - 24
         self.data = compressed[:, self.first : self.first + 64]
 
     def value(self, range_m, azimuth_m):
-        """The image at a point displaced along the line of sight and along track."""
+        """Return the image at a point displaced along the line of sight and along track."""
         point = self.point + range_m * self.sight + azimuth_m * self.ahead
         distance = np.linalg.norm(self.eyes - point, axis=1)
         at = (distance - self.scene.near_range_m) / RANGE_SPACING_M - self.first
@@ -97,7 +97,7 @@ class Focus:
         return (samples * np.exp(-1j * phase_of(distance[near]))).sum()
 
     def peak(self):
-        """Displacement of the brightest place in range and azimuth, metres."""
+        """Return the displacement of the brightest point in range and azimuth, metres."""
         level = abs(self.value(0.0, 0.0))
         options = {"xatol": 2e-3, "fatol": 1e-6, "initial_simplex": [(0.0, 0.0), (0.3, 0.0), (0.0, 0.3)]}
         found = minimize(
@@ -112,19 +112,19 @@ def scene():
 
 
 @pytest.fixture(scope="module")
-def swath(scene):
+def geometry(scene):
     return raw.echo_geometry(scene, HEIGHT_M)
 
 
-def test_echoes_of_a_point_are_its_closed_form(scene, swath):
-    """Hyperbola from the true orbit, transmitted pulse, antenna: over the aperture that the scene holds."""
+def test_echoes_of_a_point_have_their_closed_form(scene, geometry):
+    """Compare the echoes with the transmitted pulse at the distances from the true orbit."""
     line, sample = LINES // 2, 200
     slant = scene.near_range_m + sample * RANGE_SPACING_M
     image = np.zeros((LINES, SAMPLES), dtype=np.complex64)
     # A third of the Doppler band, so that the hyperbola ends within the scene.
     lines = np.arange(-100, 101)
     image[line + lines, sample] = np.exp(1j * phase_of(slant)) * np.sinc(0.35 * lines) * np.hanning(203)[1:-1]
-    echoes = raw.echoes(image, swath, 2)
+    echoes = raw.echoes(image, geometry, 2)
     distance = np.linalg.norm(satellite(scene) - np.array(place_at(scene, line, sample)), axis=1)
     for pulse in range(line - 1000, line + 1001, 200):
         delay = (
@@ -136,20 +136,20 @@ def test_echoes_of_a_point_are_its_closed_form(scene, swath):
         match = echoes[pulse, inside] * np.exp(-1j * expected)
         coherence = abs(match.sum()) / np.sqrt((abs(match) ** 2).sum() * inside.sum())
         assert np.angle(match.sum()) == pytest.approx(0.0, abs=0.03)
-        # A single sample's spectrum is wider than the pulse's: ripples remain.
+        # The spectrum of a single sample is wider than that of the pulse, so ripples remain.
         assert coherence > 0.98
 
 
 @pytest.mark.parametrize(
     ("line", "sample"), [(1500.0, 60.0), pytest.param(1400.3, 150.6, marks=pytest.mark.slow), (1620.7, 270.2)]
 )
-def test_a_point_focuses_where_it_is_with_its_phase(scene, swath, line, sample):
+def test_point_is_focused_at_its_position_with_its_phase(scene, geometry, line, sample):
     point = place_at(scene, line, sample)
     target = geo2rdr(scene.poly, *point, scene.middle_s)
-    signal = raw.echoes(impulse_image(scene, [target]), swath, 2)
+    signal = raw.echoes(impulse_image(scene, [target]), geometry, 2)
     focus = Focus(scene, compress(signal), point)
     range_m, azimuth_m = focus.peak()
-    # A hundredth of a sample, 5 cm in range and 3 cm in azimuth; 0.02 rad are 0.4 mm.
+    # The tolerances are a hundredth of a sample (5 cm in range, 3 cm in azimuth) and 0.02 rad (0.4 mm).
     assert range_m == pytest.approx(0.0, abs=0.05)
     assert azimuth_m == pytest.approx(0.0, abs=0.04)
     assert np.angle(focus.value(0.0, 0.0)) == pytest.approx(0.0, abs=0.02)
@@ -157,7 +157,7 @@ def test_a_point_focuses_where_it_is_with_its_phase(scene, swath, line, sample):
 
 @pytest.mark.slow
 def test_two_passes_show_baseline_terrain_and_motion():
-    """Interferometric phase of points at several heights, through five-bit samples."""
+    """Check the interferometric phase of points at two heights, from five-bit samples."""
     motion = "dipole"
     pair = [acquire(name, LINES, SAMPLES) for name in (REFERENCE, SECONDARY)]
     points = [
@@ -177,7 +177,7 @@ def test_two_passes_show_baseline_terrain_and_motion():
         values = [Focus(scene, compressed, point).value(0.0, 0.0) for point in points]
         phases.append(np.angle(values))
         ranges.append(moved)
-    # Back-projection takes the geometric phase out: what stays is the motion, +4 pi / lambda * d.
+    # Back-projection removes the geometric phase. The motion remains: +4 pi / lambda * d.
     difference = np.angle(np.exp(1j * (phases[0] - phases[1])))
     expected = 4.0 * math.pi / WAVELENGTH_M * (np.array(ranges[1]) - np.array(ranges[0]))
     assert np.abs(expected).max() > 0.05
@@ -185,18 +185,18 @@ def test_two_passes_show_baseline_terrain_and_motion():
     assert error == pytest.approx([0.0, 0.0], abs=0.03)
 
 
-def test_speed_of_the_hyperbola_is_the_orbits(scene, swath):
-    """Second difference of squared distances, over a second of true orbit."""
+def test_effective_speed_agrees_with_the_orbit(scene, geometry):
+    """Compare it with the second difference of squared distances over a second of the true orbit."""
     for sample in (0, SAMPLES - 1):
         point = np.array(place_at(scene, LINES / 2, sample))
         middle = scene.start_s + LINES / 2 / PRF_HZ
         times = middle + np.array([-0.5, 0.0, 0.5])
         squares = ((scene.flight.states(times)[0] - point) ** 2).sum(axis=1)
         speed = math.sqrt((squares[0] - 2.0 * squares[1] + squares[2]) / 0.5)
-        assert swath.speed_m_s[sample] == pytest.approx(speed, rel=2e-6)
+        assert geometry.speed_m_s[sample] == pytest.approx(speed, rel=2e-6)
 
 
-def test_quantizing_keeps_the_signal_to_a_few_percent():
+def test_quantized_signal_is_coherent_with_the_original():
     rng = np.random.default_rng(1)
     signal = (rng.standard_normal((64, 500)) + 1j * rng.standard_normal((64, 500))).astype(np.complex64)
     pairs = raw.quantize(7e3 * signal).reshape(64, 500, 2) - raw.BIAS
@@ -205,5 +205,5 @@ def test_quantizing_keeps_the_signal_to_a_few_percent():
     assert coherence > 0.995
 
 
-def test_silence_is_quantized_too():
+def test_signal_of_zero_is_quantized_to_the_bias():
     assert set(np.unique(raw.quantize(np.zeros((2, 4), dtype=np.complex64)))) <= {15, 16}

@@ -1,7 +1,7 @@
-"""The simulated burst's image: its carrier, its speckle and its interferometric phase.
+"""The image of a simulated burst: its carrier, its speckle and its interferometric phase.
 
-The interferogram is formed here from the files alone, as a processor would: state vectors of the orbit files,
-heights of the DEM, the annotation's carrier. What is left must be the truth.
+These tests form the interferogram from the files only, as a processor does: with the state vectors of the
+orbit files, the heights of the DEM and the carrier of the annotation. The remaining phase must be the truth.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreference
 
 
 def quiet(fraction, text):
-    """Progress that nobody watches."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def fetch_ground(folder: Path, text: str, *names: str) -> Ground:
 
 
 def offsets(first: Date, second: Date, place: Ground) -> np.ndarray:
-    """The second date's line and sample, the path difference, height and truth at the first date's pixels."""
+    """Return offsets in line and sample, path difference, height and truth at the first date's pixels."""
     lines, samples = np.arange(0, first.burst.lines, 4), np.arange(0, first.burst.samples, 16)
     span = first.burst.lines * first.burst.azimuth_interval_s
     one = first.orbit.polynomial(first.start_s, first.start_s + span)
@@ -126,7 +126,7 @@ def offsets(first: Date, second: Date, place: Ground) -> np.ndarray:
 
 
 def sinc(image: np.ndarray, line: np.ndarray, sample: np.ndarray, half: int = 4) -> np.ndarray:
-    """A base-band image at fractional coordinates."""
+    """Return a base-band image interpolated at fractional coordinates."""
 
     def weight(distance):
         return np.sinc(distance) * np.cos(pi * distance / (2 * half + 1)) ** 2
@@ -142,8 +142,8 @@ def sinc(image: np.ndarray, line: np.ndarray, sample: np.ndarray, half: int = 4)
     return total
 
 
-def looked(values: np.ndarray) -> np.ndarray:
-    """Means of 4 lines by 20 samples."""
+def multilooked(values: np.ndarray) -> np.ndarray:
+    """Return means of 4 lines by 20 samples."""
     rows, cols = values.shape[0] // 4, values.shape[1] // 20
     return values[: rows * 4, : cols * 20].reshape(rows, 4, cols, 20).mean(axis=(1, 3))
 
@@ -165,22 +165,22 @@ def compare(first: Date, second: Date, place: Ground) -> Comparison:
     there = line + d_line, sample + d_sample
     resampled = sinc(base, *there) * np.exp(1j * second.carrier(*there))
     flat = first.pixels * resampled.conj() * np.exp(-4j * pi / first.burst.wavelength_m * path)
-    powers = looked(np.abs(first.pixels) ** 2) * looked(np.abs(resampled) ** 2)
-    summed = looked(flat)
+    powers = multilooked(np.abs(first.pixels) ** 2) * multilooked(np.abs(resampled) ** 2)
+    summed = multilooked(flat)
     inside = np.ones(summed.shape, dtype=bool)
     inside[:4], inside[-4:], inside[:, :6], inside[:, -6:] = False, False, False, False
-    expected = np.exp(4j * pi / first.burst.wavelength_m * looked(moved))
+    expected = np.exp(4j * pi / first.burst.wavelength_m * multilooked(moved))
     return Comparison(
         np.angle(summed * expected.conj())[inside],
         (np.abs(summed) / np.sqrt(powers + 1e-9))[inside],
-        looked(height)[inside],
-        looked(moved)[inside],
+        multilooked(height)[inside],
+        multilooked(moved)[inside],
     )
 
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory):
-    """A crop of the documented pair whose dates differ by thermal noise only."""
+    """Return a crop of the documented pair, with thermal noise as the only decorrelation, and its ground."""
     folder = tmp_path_factory.mktemp("clean")
     text = "simulated:lines=240,samples=2000,coherence=1"
     dates = fetch(folder, text, REFERENCE, SECONDARY)
@@ -188,23 +188,23 @@ def clean(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_flattened_phase_is_the_truth(clean):
+def test_flattened_phase_is_the_truth(clean):
     found = compare(*clean)
     land = found.height > ground.LAKE_LEVEL_M + 0.5
     error = found.phase_error[land]
     assert land.sum() > 2000
     assert np.ptp(found.moved[land]) > 0.1
-    # No constant beyond the orbit file's micrometres, thermal noise of 20 dB in 80 looks.
+    # The orbit file is rounded to micrometres; thermal noise is 20 dB below the signal, in 80 looks.
     assert abs(error.mean()) < 0.005
     assert error.std() < 0.04
-    # No trace of topography or of the motion: less than 1 % of a sign or scale error.
+    # No topographic phase and no motion remain; a wrong sign or scale would be 100 times as large.
     design = np.stack([np.ones(error.size), found.height[land] / 100.0, found.moved[land]], axis=1)
     _, per_100_m, per_m = np.linalg.lstsq(design, error, rcond=None)[0]
     assert abs(per_100_m) < 0.005
     assert abs(per_m) < 0.01 * 4.0 * pi / 0.0555
 
 
-def test_the_spectrum_is_centred_once_the_carrier_is_off(clean):
+def test_spectrum_is_centred_after_the_carrier_is_removed(clean):
     date = clean[0]
     line, sample = np.mgrid[: date.burst.lines, : date.burst.samples].astype(float)
     base = (date.pixels * np.exp(-1j * date.carrier(line, sample)))[8:-8, 20:-20]
@@ -213,7 +213,7 @@ def test_the_spectrum_is_centred_once_the_carrier_is_off(clean):
         frequency = np.fft.fftfreq(spectrum.size)
         centre = np.angle((spectrum * np.exp(2j * pi * frequency)).sum()) / (2.0 * pi)
         assert abs(centre) < 0.02
-        # Hamming-weighted, and nearly nothing outside the processed band.
+        # The processed band is Hamming-weighted and nearly empty outside.
         outside = spectrum[np.abs(frequency) > 0.5 * band + 0.04].mean()
         assert outside < 0.01 * spectrum[np.abs(frequency) < 0.1].mean()
 
@@ -227,7 +227,7 @@ def test_land_is_coherent_and_water_is_not(tmp_path):
     water = found.height < ground.LAKE_LEVEL_M + 0.01
     assert found.coherence[land].mean() == pytest.approx(0.91, abs=0.02)
     assert water.sum() > 300
-    # Coherence of 80 looks is never estimated below 0.1.
+    # The estimate from 80 looks has a bias of about 0.1.
     assert found.coherence[water].mean() < 0.22
     assert found.phase_error[land].std() < 0.075
 
@@ -237,15 +237,15 @@ def test_pixels_are_zero_outside_the_valid_window_and_bright_inside(clean):
     burst, power = date.burst, np.abs(date.pixels) ** 2
     inside = np.zeros(power.shape, dtype=bool)
     lines = slice(burst.first_valid_line, burst.first_valid_line + burst.valid_lines)
-    # `valid_samples` leaves out the last one, as ISCE2 does.
+    # `valid_samples` does not count the last one, as in ISCE2.
     inside[lines, burst.first_valid_sample : burst.first_valid_sample + burst.valid_samples + 1] = True
     assert power[~inside].max() == 0.0
     assert 60.0 < np.sqrt(power[inside].mean()) < 140.0
 
 
 @pytest.mark.slow
-def test_bursts_that_overlap_show_the_same_ground(tmp_path):
-    """Neighbours fit: bright and dark, seen 0.3 s of flight apart, lie at the same place."""
+def test_overlapping_bursts_show_the_same_ground(tmp_path):
+    """Compare the brightness of the overlap in two neighbouring bursts."""
     names = ("S1_136231_IW2_20200604T022312_VV_7C85-BURST", "S1_136232_IW2_20200604T022315_VV_7C85-BURST")
     first, second = fetch(tmp_path, "simulated:samples=3200", *names)
     step = (second.burst.start - first.burst.start).total_seconds() / first.burst.azimuth_interval_s
@@ -279,8 +279,7 @@ for record in source.find_bursts([BurstName.parse(name) for name in names], logg
 
 
 @pytest.mark.slow
-def test_the_same_name_gives_the_same_bytes_in_any_company(tmp_path):
-    """Alone or after another, in another process with other numbers of threads."""
+def test_same_name_gives_same_bytes_in_any_order_and_with_any_number_of_threads(tmp_path):
     both, alone = tmp_path / "both", tmp_path / "alone"
     runs = ((both, (SECONDARY, REFERENCE), "1"), (alone, (REFERENCE,), "2"))
     for folder, names, threads in runs:
@@ -294,22 +293,22 @@ def test_the_same_name_gives_the_same_bytes_in_any_company(tmp_path):
 
 
 @pytest.mark.slow
-def test_polarizations_have_their_own_speckle_and_options_their_own_ground(tmp_path):
+def test_polarizations_and_seeds_have_uncorrelated_speckle(tmp_path):
     text = "simulated:lines=64,samples=512"
     vv, vh, hh = (
         fetch(tmp_path, text, REFERENCE.replace("_VV_", f"_{name}_"))[0].pixels for name in ("VV", "VH", "HH")
     )
     other = fetch(tmp_path, f"{text},seed=3", REFERENCE)[0].pixels
     for pixels in (vh, hh, other):
-        alike = np.abs(np.vdot(vv, pixels)) / np.linalg.norm(vv) / np.linalg.norm(pixels)
-        assert alike < 0.05
+        correlation = np.abs(np.vdot(vv, pixels)) / np.linalg.norm(vv) / np.linalg.norm(pixels)
+        assert correlation < 0.05
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux alone tells a process's own peak")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux reports a peak per process")
 def test_a_full_burst_is_simulated_in_bounded_memory(tmp_path):
     program = PROGRAM.replace('"simulated:lines=128,samples=1000"', '"simulated"')
-    # Not ru_maxrss, which a child inherits from whatever process started it.
+    # ru_maxrss cannot be used: a child inherits it from its parent.
     program += (
         "print(next(x.split()[1] for x in Path('/proc/self/status').open() if x.startswith('VmHWM')))\n"
     )
@@ -321,12 +320,12 @@ def test_a_full_burst_is_simulated_in_bounded_memory(tmp_path):
     with rasterio.open(tiff) as raster:
         assert raster.shape == (1509, 25359)
         assert raster.dtypes == ("complex_int16",)
-        # One strip a line, as in ASF's.
+        # One strip per line, as in ASF's files.
         assert raster.block_shapes == [(1, 25359)]
         assert np.abs(raster.read(1, window=((700, 764), (12000, 12512)))).mean() > 40.0
 
 
-def test_nothing_is_left_behind_when_the_disk_says_no(tmp_path):
+def test_no_partial_file_remains_when_the_disk_is_full(tmp_path):
     from isce2_recipe.sources.simulated.tiff import write_tiff
 
     def blocks():

@@ -29,7 +29,7 @@ SECONDARY = "S1_136231_IW2_20200616T022313_VV_5D11-BURST"
 
 
 def quiet(fraction, text):
-    """Progress that nobody watches."""
+    """Ignore progress."""
 
 
 def find(*names, options=""):
@@ -52,7 +52,7 @@ def find(*names, options=""):
         ("", "known sources: asf, directory, simulated"),
     ],
 )
-def test_sources_that_make_no_sense_are_refused(text, message):
+def test_invalid_source_options_are_refused(text, message):
     with pytest.raises(UsageError) as caught:
         open_source(text)
     assert message in str(caught.value)
@@ -64,7 +64,7 @@ def test_options_are_part_of_the_fingerprint():
     assert open_source("simulated:seed=17").fingerprint() == open_source("simulated").fingerprint()
 
 
-def test_records_tell_what_a_catalogue_tells():
+def test_records_have_the_facts_of_a_catalogue():
     _, records = find(SECONDARY, REFERENCE)
     secondary, reference = records
     assert (reference.name, reference.platform, reference.index) == (REFERENCE, "S1A", 7)
@@ -77,17 +77,17 @@ def test_records_tell_what_a_catalogue_tells():
     assert secondary.slc.endswith("_5D11")
     assert reference.bytes == 1509 * 25359 * 4
     assert reference.footprint[0] == reference.footprint[-1]
-    # Where this burst really lies.
+    # The position of the real burst.
     bounds = reference.bounds
     assert (bounds.west, bounds.south, bounds.east, bounds.north) == pytest.approx(
         (53.18, 27.50, 54.11, 27.84), abs=0.05
     )
 
 
-def test_a_real_bursts_footprint_is_met_within_a_few_kilometres():
+def test_footprint_of_a_real_burst_is_reproduced_within_a_few_kilometres():
     _, (record,) = find("S1_372326_IW3_20180815T151558_VV_6BD3-BURST")
     assert record.slc.startswith("S1B_IW_SLC__1SDV_20180815T1515")
-    # Corners of the catalogue's polygon for this burst.
+    # Corners of the polygon that the catalogue has for this burst.
     for lon, lat in ((-135.2300, 57.0819), (-136.5363, 57.2008), (-136.5937, 56.9963), (-135.2917, 56.8867)):
         kilometres = [
             np.hypot((x - lon) * 111.2 * np.cos(np.radians(lat)), (y - lat) * 111.2)
@@ -97,7 +97,7 @@ def test_a_real_bursts_footprint_is_met_within_a_few_kilometres():
 
 
 @pytest.mark.parametrize("number", [15000, 186000, 243000, 375886])
-def test_bursts_anywhere_on_the_orbit_have_a_place(number):
+def test_bursts_anywhere_on_the_orbit_have_a_footprint(number):
     _, (record,) = find(str(burst_name(number, 3, datetime(2020, 6, 4), "HH")))
     assert -90.0 < record.bounds.south < record.bounds.north < 90.0
     assert 0.1 < record.bounds.north - record.bounds.south < 2.0
@@ -117,7 +117,7 @@ def test_an_area_across_the_antimeridian_is_refused(tmp_path):
         ("S1_136231_IW2_20120604T022312_VV_7C85-BURST", "no Sentinel-1 was in orbit"),
     ],
 )
-def test_bursts_that_cannot_be_are_refused(name, message):
+def test_impossible_bursts_are_refused(name, message):
     with pytest.raises(ParameterError, match=message):
         find(name)
 
@@ -128,7 +128,7 @@ def metadata():
     return frame, burst_metadata(frame, 1)
 
 
-def test_metadata_hold_the_whole_slc_in_asfs_form(metadata):
+def test_metadata_describe_the_whole_slc_in_asfs_form(metadata):
     _, content = metadata
     root = ET.fromstring(content)
     assert root.tag == "burst"
@@ -149,12 +149,12 @@ def test_annotation_agrees_with_the_record(metadata):
     assert (burst.lines, burst.samples, burst.start) == (1509, 25359, record.start)
     assert abs(burst.stop - record.stop) <= timedelta(microseconds=2)
     assert (burst.first_valid_line, burst.first_valid_sample) == (25, 504)
-    # Of a real SLC of this swath: -2196 Hz/s and heading -166.7 at 38 N.
+    # A real SLC of this swath has -2196 Hz/s, and a heading of -166.7 degrees at 38 N.
     assert burst.fm_rate.coefficients[0] == pytest.approx(-2196.0, rel=0.01)
     assert burst.heading_deg == pytest.approx(-167.8, abs=1.0)
 
 
-def test_bursts_of_the_annotation_follow_each_other(metadata):
+def test_bursts_in_the_annotation_are_consecutive(metadata):
     frame, content = metadata
     products = ET.fromstring(content).findall("metadata/product[polarisation='VH']/content")
     assert len(products) == 3
@@ -165,11 +165,11 @@ def test_bursts_of_the_annotation_follow_each_other(metadata):
         gaps = [(b.start - a.start).total_seconds() for a, b in pairwise(bursts)]
         # Bursts start on whole lines, 2 ms apart.
         assert gaps == pytest.approx([2.758273] * 8, abs=2.1e-3)
-        # They overlap on the ground.
+        # Consecutive bursts overlap on the ground.
         assert max(gaps) < bursts[0].valid_lines * bursts[0].azimuth_interval_s
 
 
-def test_the_grid_points_of_the_annotation_are_where_the_radar_sees_them(metadata):
+def test_grid_points_of_the_annotation_are_at_their_slant_ranges(metadata):
     from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
     from isce2_recipe.sar.zero_doppler import geo2rdr
     from isce2_recipe.sources.simulated.motion import pass_polynomial
@@ -188,7 +188,7 @@ def test_the_grid_points_of_the_annotation_are_where_the_radar_sees_them(metadat
         x, y, z = geodetic_to_ecef(lat, lon, height)
         _, slant_range = geo2rdr(poly, x, y, z, start + 10.0)
         expected = float(point.findtext("slantRangeTime")) * 299792458.0 / 2.0
-        # The height was found in four steps.
+        # The simulator finds the height in four iterations.
         assert slant_range == pytest.approx(expected, abs=1.0)
 
 
@@ -248,7 +248,7 @@ def test_the_water_mask_shows_the_dems_lakes(tmp_path):
     lakes = heights[rows, cols].ravel() <= ground.LAKE_LEVEL_M
     assert lakes.any()
     assert not lakes.all()
-    # Half a pixel of shore may differ: the DEM's centres are the mask's corners.
+    # Shores may differ by half a pixel: the centres of the DEM are the corners of the mask.
     assert (water.astype(bool) == lakes).mean() > 0.99
 
 
@@ -264,7 +264,7 @@ def test_tiles_south_and_west_are_named_by_their_lower_left_corner():
 def truth(tmp_path, *names, options=""):
     source, records = find(*names, options=options)
     box = Bounds(53.1, 27.4, 54.2, 27.9)
-    # Ten arc seconds: only the grid matters.
+    # Pixels of ten arc seconds are enough, because only the grid matters.
     shape = round((box.north - box.south) * 360), round((box.east - box.west) * 360)
     transform = from_origin(box.west, box.north, 1 / 360, 1 / 360)
     dem = tmp_path / "dem.tif"
@@ -284,7 +284,7 @@ def test_the_truth_is_two_lobes_of_a_decimetre(tmp_path):
     assert moved.min() == pytest.approx(-0.1, abs=0.002)
     # Nothing moves in most of the scene.
     assert (moved == 0.0).mean() > 0.6
-    # From the first date to the second, whichever is older.
+    # The truth is from the first date to the second, even if the second is older.
     np.testing.assert_array_equal(moved, -truth(tmp_path, SECONDARY, REFERENCE))
 
 

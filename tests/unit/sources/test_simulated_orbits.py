@@ -1,4 +1,4 @@
-"""When and where simulated satellites fly, against real ones."""
+"""Orbits and times of simulated Sentinel-1 satellites, compared with those of real ones."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_166_real_bursts_get_their_satellite_orbit_and_time():
     errors = []
     for item in items:
         values = {each["Name"]: each["Values"][0] for each in item["umm"]["AdditionalAttributes"]}
-        # Before 2018 the catalogue's names differ; the number and the time make the name of today.
+        # Names in the catalogue differ before 2018; number and time give the current form of the name.
         time = datetime.fromisoformat(values["AZIMUTH_TIME"])
         slc = frame(f"372326_IW3_{time:%Y%m%dT%H%M%S}_VV")
         assert slc.flight.absolute_orbit == item["umm"]["OrbitCalculatedSpatialDomains"][0]["OrbitNumber"]
@@ -70,7 +70,7 @@ def test_the_track_follows_real_state_vectors():
     assert np.linalg.norm(velocity - real.velocity_m_s, axis=1).max() < 1.5
 
 
-def test_velocities_are_the_slope_of_positions():
+def test_velocity_is_the_derivative_of_position():
     flight = frame("136231_IW2_20200604T022312_VV").flight
     times = np.array([100.0, 2513.0, 5900.0])
     step = 0.5
@@ -80,7 +80,7 @@ def test_velocities_are_the_slope_of_positions():
 
 
 def test_bursts_of_a_pass_fit_on_one_grid_of_lines():
-    """Names 136231 and 136232 of 2020-06-04 are 3 s apart, the bursts 2.758 s."""
+    """The names of bursts 136231 and 136232 on 2020-06-04 are 3 s apart, the bursts 2.758 s."""
     first, second = start("136231_IW2_20200604T022312_VV"), start("136232_IW2_20200604T022315_VV")
     lines = (second - first).total_seconds() / 2.055556299999998e-3
     assert lines == pytest.approx(round(lines), abs=1e-3)
@@ -98,7 +98,7 @@ def test_bursts_of_a_pass_fit_on_one_grid_of_lines():
         ("093118_IW3_20250730T172125_VV", 60316),
     ],
 )
-def test_real_names_are_met_within_two_seconds(text, orbit):
+def test_times_in_real_names_are_reproduced_within_two_seconds(text, orbit):
     named = BurstName.parse(f"S1_{text}_7C85-BURST").start + timedelta(seconds=0.5)
     assert abs(start(text) - named) < timedelta(seconds=2)
     flight = frame(text).flight
@@ -114,13 +114,13 @@ def test_all_satellites_fly(date, platform):
     assert relative_orbit(platform, flight.absolute_orbit) == flight.relative_orbit == 64
 
 
-def test_a_day_without_a_pass_gets_one_at_the_tracks_time_of_day():
+def test_day_without_a_pass_gets_one_at_the_tracks_time_of_day():
     flights = [frame(f"{n}_IW2_20210102T0222{k}_VV").flight for n, k in (("136231", 35), ("136232", 38))]
     assert flights[0] == flights[1]
     assert abs(flights[0].day_shift) >= 1
     begin = start("136231_IW2_20210102T022235_VV")
     assert (begin.hour, begin.minute) == (2, 23) or (begin.hour, begin.minute) == (2, 22)
-    # The orbit file is asked for by satellite and time alone.
+    # An orbit file is requested by satellite and time only.
     assert pass_at(flights[0].platform, begin, SimulationOptions()) == flights[0]
 
 
@@ -133,7 +133,7 @@ def test_a_day_without_a_pass_gets_one_at_the_tracks_time_of_day():
         ("100000_IW1_20200604T235959_HH", "S1_100000_IW1_20200604T223736_HH"),
     ],
 )
-def test_a_burst_at_another_time_of_day_is_made_at_its_own_and_pointed_out(text, right):
+def test_burst_with_a_wrong_time_of_day_is_simulated_at_the_right_time_with_a_note(text, right):
     name = BurstName.parse(f"S1_{text}_7C85-BURST")
     source = SimulatedSource()
     (record,) = source.find_bursts([name], LOG)
@@ -144,7 +144,7 @@ def test_a_burst_at_another_time_of_day_is_made_at_its_own_and_pointed_out(text,
     assert right in note.remedy
 
 
-def test_the_orbit_of_any_burst_is_found_again_by_its_time():
+def test_pass_of_any_burst_is_found_from_its_time():
     for day in range(24):
         name = burst_name(136231, day % 3 + 1, datetime(2020, 6, 1) + timedelta(days=day))
         slc = slice_of(name, SimulationOptions())
@@ -153,7 +153,7 @@ def test_the_orbit_of_any_burst_is_found_again_by_its_time():
 
 
 def baseline_m(first, second):
-    """Perpendicular baseline at a look angle of 34.5 degrees."""
+    """Return the perpendicular baseline at a look angle of 34.5 degrees."""
     (p,), (v,) = first.states(2512.0)
     (q,), _ = second.states(2512.0)
     down, ahead = -p / np.linalg.norm(p), v / np.linalg.norm(v)
@@ -173,19 +173,19 @@ def test_perpendicular_baselines_are_50_to_150_m(days):
         assert 50.0 < abs(baseline_m(*flights)) < 152.0
 
 
-def test_the_documented_pair_has_a_baseline_that_shows_topography():
+def test_documented_pair_has_a_baseline_of_101_m():
     flights = [
         frame(text).flight for text in ("136231_IW2_20200604T022312_VV", "136231_IW2_20200616T022313_VV")
     ]
     assert abs(baseline_m(*flights)) == pytest.approx(101.0, abs=2.0)
 
 
-def test_before_the_first_satellite_is_refused():
+def test_dates_before_the_first_satellite_are_refused():
     with pytest.raises(ParameterError, match="no Sentinel-1 was in orbit on 2013-05-01"):
         frame("136231_IW2_20130501T022312_VV")
 
 
-def test_the_orbit_file_has_esas_form_and_the_passs_vectors(tmp_path):
+def test_orbit_file_has_esas_form_and_the_state_vectors_of_the_pass(tmp_path):
     flight = frame("136231_IW2_20200604T022312_VV").flight
     begin = start("136231_IW2_20200604T022312_VV")
     name, content = orbit_file(flight, begin)
@@ -195,6 +195,6 @@ def test_the_orbit_file_has_esas_form_and_the_passs_vectors(tmp_path):
     assert np.diff(orbit.time_s) == pytest.approx(10.0)
     seconds = orbit.seconds(begin) + np.array([0.0, 1.5, 3.1])
     position, velocity = flight.states(seconds - orbit.seconds(flight.node))
-    # The file holds micrometres.
+    # The file is rounded to micrometres.
     np.testing.assert_allclose(orbit.at(seconds)[0], position, atol=1e-5)
     np.testing.assert_allclose(orbit.at(seconds)[1], velocity, atol=1e-5)

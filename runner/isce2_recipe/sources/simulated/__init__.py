@@ -1,1 +1,1 @@
-"""Sentinel-1 bursts that never were: real geometry and formats, simulated ground, known motion."""
+"""Simulated Sentinel-1 and ALOS data: real geometry and formats, simulated ground with known motion."""

@@ -1,4 +1,4 @@
-"""Which SLC a burst belongs to, and when each of its bursts starts."""
+"""The SLC that a burst belongs to, and the start time of each of its bursts."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from isce2_recipe.sources.simulated.orbits import Sentinel1Pass, find_pass, shif
 from isce2_recipe.sources.simulated.swaths import AZIMUTH_INTERVAL_S, SWATHS, IwSwath
 from isce2_recipe.types import BurstName, SlcName
 
-# A name's time and the model's may differ by this much, seconds: real ones by a second or two up to 2025, by
-# more later, when satellites will have been moved in a way that nobody knows.
+# Largest accepted difference between the time in a name and the time of the orbit model. Real names up to
+# 2025 differ by one or two seconds. Later names may differ more, because future orbit manoeuvres are unknown.
 _TIME_TOLERANCE_S = 20.0
-# Bursts of a swath in one SLC: a slice of 25 s.
+# Number of bursts of each swath in one SLC, a slice of 25 s.
 SLICE_BURSTS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One SLC: nine bursts of each swath, in both polarizations.
+    """One SLC, usually with nine bursts of each swath, in two polarizations.
 
     Attributes
     ----------
     flight : Sentinel1Pass
-        The orbit it was taken on.
+        Pass on which the SLC was acquired.
     number : int
-        Counts the slices of the cycle; it holds bursts ``number * 9`` to ``number * 9 + 8``.
+        Number of the slice in the repeat cycle. It holds bursts ``number * 9`` to ``number * 9 + 8``.
     suffix : str
-        The last four characters of its name, given by the burst's.
+        Last four characters of the SLC's name, taken from the burst's name.
     horizontal : bool
-        Whether it transmitted H (HH and HV) or V (VV and VH).
+        True if the radar transmitted H (HH and HV), False if it transmitted V (VV and VH).
     swaths : tuple of IwSwath
-        IW1 to IW3 as simulated.
+        IW1 to IW3, cropped as the options ask.
     span : range or None
-        Bursts of an SLC that was asked for by name; None for the nine of its number.
+        Bursts of an SLC that was requested by its own name; None for the nine bursts of ``number``.
     """
 
     flight: Sentinel1Pass
@@ -55,7 +55,7 @@ class Slice:
 
     @property
     def bursts(self) -> range:
-        """ESA's relative burst numbers."""
+        """Relative burst numbers, as ESA counts them."""
         if self.span is not None:
             return self.span
         return range(
@@ -64,25 +64,25 @@ class Slice:
 
     @property
     def polarizations(self) -> tuple[str, str]:
-        """Co-polarized first."""
+        """Names of the two polarizations, co-polarized first."""
         return ("HH", "HV") if self.horizontal else ("VV", "VH")
 
     def start(self, burst: int, swath: IwSwath) -> datetime:
-        """Zero-Doppler time of a burst's first line, to the microsecond that annotation holds."""
+        """Return the zero-Doppler time of a burst's first line, in whole microseconds as annotated."""
         return self.flight.node + timedelta(seconds=start_anx_s(self.flight, burst, swath))
 
     def stop(self, burst: int, swath: IwSwath) -> datetime:
-        """Zero-Doppler time of a burst's last line."""
+        """Return the zero-Doppler time of a burst's last line."""
         return self.start(burst, swath) + timedelta(seconds=(swath.lines - 1) * AZIMUTH_INTERVAL_S)
 
     @property
     def first_time(self) -> datetime:
-        """Time of the first line."""
+        """Time of the first line of all swaths."""
         return min(self.start(self.bursts[0], swath) for swath in self.swaths)
 
     @property
     def last_time(self) -> datetime:
-        """Time of the last line."""
+        """Time of the last line of all swaths."""
         return max(self.stop(self.bursts[-1], swath) for swath in self.swaths)
 
     @property
@@ -101,22 +101,25 @@ class Slice:
 
 
 def start_anx_s(flight: Sentinel1Pass, burst: int, swath: IwSwath) -> float:
-    """First line's time since the node, seconds: all bursts of a pass lie on one grid of lines."""
+    """Return the time of a burst's first line since the ascending node, seconds.
+
+    The lines of all bursts of a pass lie on one regular grid of times.
+    """
     line = round(middle_anx_s(burst, swath.number, flight.relative_orbit) / AZIMUTH_INTERVAL_S)
     return (line - swath.lines // 2) * AZIMUTH_INTERVAL_S + flight.sync_s
 
 
 def slice_of(name: BurstName, options: SimulationOptions) -> Slice:
-    """The SLC that a burst is part of.
+    """Return the SLC that contains a burst.
 
     Raises
     ------
     ParameterError
-        If there is no such burst number, or no satellite yet.
+        If the burst number does not exist, or no satellite was in orbit yet.
     """
     burst_slot(name.relative_burst, name.swath)
     number = name.relative_burst // SLICE_BURSTS
-    # The whole slice counts from the node before its first burst.
+    # Times in a slice count from the node before its first burst.
     track = burst_slot(max(number * SLICE_BURSTS, 1), 1).relative_orbit
     swath = SWATHS[name.swath]
     first_line = middle_anx_s(name.relative_burst, name.swath, track) - swath.lines // 2 * AZIMUTH_INTERVAL_S
@@ -128,10 +131,10 @@ def slice_of(name: BurstName, options: SimulationOptions) -> Slice:
     return Slice(flight, number, name.suffix, name.polarization[0] == "H", cropped)
 
 
-def other_time(name: BurstName, options: SimulationOptions) -> BurstName | None:
-    """The right name of a burst whose name tells a time of day at which it is not seen.
+def corrected_name(name: BurstName, options: SimulationOptions) -> BurstName | None:
+    """Return the right name of a burst whose name has a wrong time of day, None if the time is right.
 
-    A track is crossed at one time of day, on any day; None where that is the name's.
+    The satellites cross a track at the same time of day on every day.
     """
     slc = slice_of(name, options)
     start = slc.start(name.relative_burst, SWATHS[name.swath])
@@ -141,12 +144,12 @@ def other_time(name: BurstName, options: SimulationOptions) -> BurstName | None:
 
 
 def slice_of_slc(name: SlcName, options: SimulationOptions) -> Slice:
-    """An SLC by its own name: the bursts of each swath between its first and last line.
+    """Return the SLC of a name, with the bursts of each swath between its first and last line.
 
     Raises
     ------
     ParameterError
-        If its satellite did not fly its track then.
+        If the satellite did not fly the named orbit's track at that time.
     """
     track = relative_orbit(name.platform, name.absolute_orbit)
     flights = [f for f in shifted_passes(name.platform, name.start) if f.relative_orbit == track]
@@ -168,7 +171,7 @@ def slice_of_slc(name: SlcName, options: SimulationOptions) -> Slice:
 
 
 def _first_burst(name: SlcName, flight: Sentinel1Pass) -> int:
-    """The burst of IW1 that starts nearest to the second in an SLC's name, cropped or not."""
+    """Return the burst of IW1 that starts nearest to the time in an SLC's name; cropping has no effect."""
     since = (name.start - flight.node).total_seconds() + 0.5
     whole = SWATHS[1]
     guess = burst_number(flight.relative_orbit, since + whole.lines // 2 * AZIMUTH_INTERVAL_S)
@@ -177,15 +180,15 @@ def _first_burst(name: SlcName, flight: Sentinel1Pass) -> int:
 
 
 def pass_at(platform: str, start: datetime, options: SimulationOptions) -> Sentinel1Pass:
-    """The pass during which a burst started.
+    """Return the pass during which a burst started.
 
-    Passes that were moved to another day are told from the satellite's own by the time of the burst, which
-    only one of them has on its grid.
+    Several passes may contain the time: one of the satellite itself, and passes moved from other days. Only
+    one of them has a burst that starts exactly at this time.
 
     Raises
     ------
     ParameterError
-        If the satellite did not fly then.
+        If the satellite was not in orbit at that time.
     """
     candidates = shifted_passes(platform, start)
     if not candidates:
@@ -195,7 +198,7 @@ def pass_at(platform: str, start: datetime, options: SimulationOptions) -> Senti
 
 
 def _starts_burst(flight: Sentinel1Pass, start: datetime, swaths: list[IwSwath]) -> bool:
-    """Whether some burst of a pass starts at this very time."""
+    """Return whether a burst of a pass starts at exactly this time."""
     since = (start - flight.node).total_seconds()
     for swath in swaths:
         middle = since + swath.lines // 2 * AZIMUTH_INTERVAL_S

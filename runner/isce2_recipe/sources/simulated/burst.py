@@ -1,4 +1,4 @@
-"""One burst of one date, from its geometry to its pixels."""
+"""The image of one burst on one date, from its geometry to its pixels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from isce2_recipe.sources.simulated.swaths import AZIMUTH_INTERVAL_S, IwSwath
 Float = NDArray[np.float64]
 Pixels = NDArray[np.int16]
 
-# Canonical samples on either side of the burst: more than the range moves between orbits of the tube.
+# Canonical samples on either side of the burst: more than the largest range shift between two orbits.
 _PAD = 160
 _BLOCK_LINES = 128
 
@@ -35,17 +35,17 @@ class BurstImage:
     Attributes
     ----------
     slc : Slice
-        Its SLC.
+        SLC that contains the burst.
     number : int
-        ESA's relative burst number.
+        Relative burst number.
     swath : IwSwath
-        Its swath as simulated.
+        Swath of the burst, cropped as the options ask.
     polarization : str
         VV, VH, HH or HV.
     annotation : BurstGeometry
-        What its metadata say; the image follows it to the last digit.
+        The burst's metadata as read from the annotation; the image follows them to the last digit.
     options : SimulationOptions
-        How to simulate.
+        Settings of the simulation.
     """
 
     slc: Slice
@@ -57,14 +57,14 @@ class BurstImage:
 
     @property
     def canonical(self) -> Sentinel1Pass:
-        """The acquisition that scatterers are laid out in."""
+        """The pass on the nominal track in whose pixel grid the scatterers lie."""
         flight = self.slc.flight
         return Sentinel1Pass("S1A", 1, flight.relative_orbit, flight.node)
 
     def geometry(self) -> Float:
-        """Where the date's pixels lie in the canonical acquisition; see `echo.solve_geometry`."""
+        """Return where the date's pixels lie in the canonical acquisition; see `echo.solve_geometry`."""
         flight, span = self.slc.flight, self.swath.lines * AZIMUTH_INTERVAL_S
-        # The first line as annotated, in microseconds, not as it was planned.
+        # Use the time in the annotation, which is rounded to microseconds.
         start = (self.annotation.start - flight.node).total_seconds()
         canonical_start = start_anx_s(self.canonical, self.number, self.swath)
         rows = -(-self.swath.lines // echo.LINE_STEP) + 2 * echo.MARGIN_NODES
@@ -87,18 +87,18 @@ class BurstImage:
         return grid
 
     def carrier(self) -> Float:
-        """The canonical acquisition's TOPS carrier."""
+        """Return the TOPS carrier of the canonical acquisition."""
         start = start_anx_s(self.canonical, self.number, self.swath)
         times = np.arange(start - 60.0, start + 64.0, 10.0)
         flight = self.slc.flight
-        # Counted from the node that the annotation's times are counted from.
+        # The annotation's times count from the node of the date's own pass.
         offset = (self.annotation.start - flight.node).total_seconds() - start
         position, velocity = self.canonical.states(times)
         orbit = Orbit(flight.node, times + offset, position, velocity)
         return carrier_table(self.annotation, orbit, _PAD, _PAD)
 
     def keys(self) -> NDArray[np.uint64]:
-        """Keys of the scatterers that all dates share, and of those of this date alone."""
+        """Return the noise keys of the scatterers that all dates share and of those of this date alone."""
         ground_key = (self.options.seed, self.number, self.swath.number, self.polarization)
         flight = self.slc.flight
         date_key = (flight.platform, flight.absolute_orbit, flight.day_shift)
@@ -106,7 +106,7 @@ class BurstImage:
         return np.array([shared, hash_integer("date", *ground_key, *date_key, bits=64)], dtype=np.uint64)
 
     def blocks(self, progress: Progress) -> Iterator[Pixels]:
-        """The image in blocks of lines, shape (n, samples, 2), zero outside the valid window."""
+        """Yield the image in blocks of lines, shape (n, samples, 2), zero outside the valid window."""
         grid, carrier, keys = self.geometry(), self.carrier(), self.keys()
         range_table = response_table(self.swath.range_bandwidth_hz / self.annotation.range_sampling_hz)
         azimuth_table = response_table(self.swath.azimuth_bandwidth_hz * AZIMUTH_INTERVAL_S)
@@ -133,7 +133,7 @@ class BurstImage:
             yield block
 
     def _blank(self, block: Pixels, first: int) -> None:
-        """Zero what is outside the valid window."""
+        """Set the pixels outside the valid window to zero."""
         swath = self.swath
         block[:, : swath.first_sample] = 0
         block[:, swath.last_sample + 1 :] = 0
@@ -142,30 +142,30 @@ class BurstImage:
 
 
 def response_table(band: float) -> NDArray[np.float32]:
-    """Impulse response of a Hamming-weighted (0.75) band at fractions of a pixel.
+    """Return the impulse response of a Hamming-weighted (0.75) band at fractions of a pixel.
 
     Parameters
     ----------
     band : float
-        Bandwidth over sampling frequency.
+        Bandwidth divided by sampling frequency.
 
     Returns
     -------
     ndarray, shape (FRACTIONS + 1, TAPS)
-        Rows of unit energy: row ``f`` for a point ``f / FRACTIONS`` after tap ``HALF_TAPS - 1``.
+        Rows of unit energy. Row ``f`` is for a point ``f / FRACTIONS`` after tap ``HALF_TAPS - 1``.
     """
     fraction = np.arange(echo.FRACTIONS + 1)[:, None] / echo.FRACTIONS
     x = fraction - (np.arange(echo.TAPS)[None, :] - echo.HALF_TAPS + 1)
     u = band * x
     response = 0.75 * np.sinc(u) + 0.125 * (np.sinc(u - 1.0) + np.sinc(u + 1.0))
-    # A gentle taper, so that cutting the response off does not leak out of the band.
+    # A smooth taper keeps the energy in the band although the response is cut off.
     response *= np.cos(0.5 * np.pi * np.clip(x / (echo.HALF_TAPS + 0.5), -1.0, 1.0)) ** 2
     response /= np.sqrt((response**2).sum(axis=1, keepdims=True))
     return response.astype(np.float32)
 
 
 def cubic_table() -> Float:
-    """Weights of the cubic between nodes of the geometry grid, for every sample of a cell."""
+    """Return weights of cubic interpolation in the geometry grid, for every sample between two nodes."""
     f = np.arange(echo.SAMPLE_STEP) / echo.SAMPLE_STEP
     g = 1.0 - f
     return np.stack(

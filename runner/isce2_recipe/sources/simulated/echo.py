@@ -1,10 +1,11 @@
-"""A burst's image: what the radar of a date sees of the one field of scatterers on the ground.
+"""Kernels that make the image of a burst or scene from one field of scatterers that all dates share.
 
-Scatterers are white noise on the pixel grid of a canonical acquisition, which flies the nominal track and
-never really happened. For a pixel of a real date the ground point is solved on the date's own orbit, then its
-place in the canonical acquisition; there the noise is interpolated with the sensor's impulse response (so it
-is band-limited), given the canonical TOPS carrier and the difference of path lengths. All dates are made the
-same way, independently, and any two of them show their exact interferometric phase.
+Scatterers are white noise on the pixel grid of a canonical acquisition: a fictitious pass on the nominal
+track. For each pixel of a date, the kernels find the ground point on the date's own orbit, and then the
+position of that point in the canonical acquisition. There the noise is interpolated with the sensor's impulse
+response, which limits its bandwidth, and multiplied by the canonical TOPS carrier and by the phase of the
+path difference. Each date is made independently in this way; any two of them have the exact interferometric
+phase.
 """
 
 from __future__ import annotations
@@ -35,22 +36,22 @@ Pixels = NDArray[np.int16]
 LINE_STEP, SAMPLE_STEP = 4, 16
 # Nodes of the geometry grid before the burst's first line and sample, and after its last.
 MARGIN_NODES = 6
-# Half length of the impulse response, pixels, and fractions of a pixel in its table.
+# Half length of the impulse response in pixels, and number of fractions of a pixel in its table.
 HALF_TAPS = 8
 TAPS = 2 * HALF_TAPS
 FRACTIONS = 256
 _RING = 64
 
-# Rows of a geometry grid: canonical line and sample minus the date's; amplitudes of scatterers that all dates
-# share and of those of this date alone.
+# Rows of a geometry grid: line and sample in the canonical acquisition minus those of the date, amplitude of
+# the scatterers that all dates share, and amplitude of those of this date alone.
 LINE, SAMPLE, SHARED, OWN = 0, 1, 2, 3
 
 _SOLVE_STEPS = 20
-# A millimetre of height is nanometres of path difference between two orbits of the tube.
+# A millimetre of height changes the path difference between two orbits by nanometres.
 _HEIGHT_TOLERANCE_M = 1e-3
 
 _WATER_COHERENCE = 0.08
-# Signal to thermal noise 20 dB: amplitude against land's of one.
+# Amplitude of thermal noise; land has an amplitude of one, so the signal-to-noise ratio is 20 dB.
 _THERMAL = 0.1
 _DN = 90.0
 
@@ -59,10 +60,10 @@ _DN = 90.0
 def _ground_point(
     s: State, axes: State, observed: float, look: float, lobes: Float, seed: int, cache: Float
 ) -> tuple[float, float, float, float, float, Vector, float]:
-    """The ground whose observed range is given: ECEF, height, dry height, normal and look angle.
+    """Return the ground point at an observed range: ECEF, height, dry height, normal and look angle.
 
-    Secant steps in the look angle on the zero-Doppler circle, as in `zero_doppler.solve_look`, while the
-    ground's own displacement is taken from the range.
+    Uses secant steps in the look angle on the zero-Doppler circle, as `zero_doppler.solve_look` does, and
+    subtracts the displacement of the ground from the range.
     """
     s_norm = math.sqrt(s[0] * s[0] + s[1] * s[1] + s[2] * s[2])
     slant = observed
@@ -95,9 +96,9 @@ def _ground_point(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _brightness(incidence: float, rise: float, spacing_m: float) -> float:
-    """Amplitude of sloping ground against level ground.
+    """Return the amplitude of sloping ground relative to level ground.
 
-    ``rise`` is how much higher the ground is than one node of the geometry grid nearer to the radar.
+    ``rise`` is the height above the previous node of the geometry grid, which is nearer to the radar.
     """
     ground = SAMPLE_STEP * spacing_m + rise * math.cos(incidence)
     tilt = math.atan(rise * math.sin(incidence) / max(ground, 1.0))
@@ -120,9 +121,10 @@ def solve_geometry(
     cache: Float,
     out: Float,
 ) -> None:
-    """Fill ``out`` (4, rows, cols), see `LINE` to `OWN`, every `LINE_STEP` lines and `SAMPLE_STEP` samples.
+    """Fill a geometry grid ``out`` (4, rows, cols), a node every `LINE_STEP` lines and `SAMPLE_STEP` samples.
 
-    ``poly`` and ``canonical`` are the two orbits, with the times of the burst's first line on each.
+    `LINE` to `OWN` name its first axis. ``poly`` and ``canonical`` are the orbits of the date and of the
+    canonical acquisition; ``start_s`` and ``canonical_start_s`` are the times of the first line on them.
     """
     first_look = 0.0
     for row in range(out.shape[1]):
@@ -157,10 +159,10 @@ def solve_geometry(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _upsample_row(grid: Float, position: float, weights: Float, nodes: Float, out: Float) -> None:
-    """One line of a grid at every sample: cubic between grid nodes, along and across.
+    """Interpolate one line of a grid at every sample, cubic in both directions.
 
-    ``position`` is in rows of the grid, ``weights`` (`SAMPLE_STEP`, 4) the cubic's, ``nodes`` scratch.
-    ``out`` starts at column `MARGIN_NODES` of the grid.
+    ``position`` is in rows of the grid, ``weights`` (`SAMPLE_STEP`, 4) are those of `burst.cubic_table`, and
+    ``nodes`` is scratch space. ``out`` starts at column `MARGIN_NODES` of the grid.
     """
     row = math.floor(position)
     f = position - row
@@ -181,7 +183,10 @@ def _upsample_row(grid: Float, position: float, weights: Float, nodes: Float, ou
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _white(key: np.uint64, counter: int) -> complex:
-    """White complex noise of unit power at a counter: a sum of two uniform numbers each, from one hash."""
+    """Return white complex noise of unit power for a counter.
+
+    One hash gives four uniform numbers; real and imaginary part are sums of two of them.
+    """
     z = key + np.uint64(counter) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -204,7 +209,10 @@ def _scatter_row(
     own_key: np.uint64,
     out: NDArray[np.complex64],
 ) -> None:
-    """One canonical line of scatterers from sample ``-pad`` on, amplitudes bilinear in the date's grid."""
+    """Fill ``out`` with one canonical line of scatterers, from sample ``-pad`` on.
+
+    Amplitudes are interpolated bilinearly in the date's geometry grid.
+    """
     rows, cols = grid.shape[1], grid.shape[2]
     y = min(max((line - line_shift) / LINE_STEP + MARGIN_NODES, 0.0), rows - 1.001)
     row = int(y)
@@ -231,7 +239,7 @@ def _filter_row(
     table: NDArray[np.float32],
     out: NDArray[np.complex64],
 ) -> None:
-    """Interpolate a canonical line at the date's samples with the range impulse response."""
+    """Interpolate a canonical line at the date's samples with the impulse response in range."""
     for sample in range(out.shape[0]):
         position = sample + shift[sample] + pad
         whole = math.floor(position)
@@ -248,7 +256,7 @@ def _filter_row(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _quantised(value: Any) -> int:
-    """The nearest 16-bit integer."""
+    """Return the nearest 16-bit integer."""
     whole: int = math.floor(min(max(value, -32767.0), 32767.0) + 0.5)
     return whole
 
@@ -267,9 +275,9 @@ def _focus_row(
     turns: float,
     out: Pixels,
 ) -> None:
-    """One line of the image: the azimuth impulse response, the carrier and the path difference.
+    """Make one line of the image: apply the azimuth impulse response, the carrier and the path difference.
 
-    ``turns`` is cycles of phase a sample of range difference, ``out`` has shape (samples, 2).
+    ``turns`` is the number of phase cycles per sample of range difference; ``out`` has shape (samples, 2).
     """
     for sample in range(out.shape[0]):
         at = line + d_line[sample]
@@ -314,20 +322,20 @@ def render(
     keys: NDArray[np.uint64],
     out: Pixels,
 ) -> None:
-    """Fill ``out`` (lines, samples, 2) with a block of the image from ``first_line`` on, not yet windowed.
+    """Fill ``out`` (lines, samples, 2) with the image from ``first_line`` on, invalid edges included.
 
     Parameters
     ----------
     grid : ndarray
         From `solve_geometry`.
     carrier, pad
-        Carrier table with ``pad`` samples on either side; scatterers are laid out as far.
+        Carrier table with ``pad`` more samples on either side, where there are scatterers too.
     range_table, azimuth_table : ndarray, shape (FRACTIONS + 1, TAPS)
         Impulse responses.
     cubic : ndarray, shape (SAMPLE_STEP, 4)
         Weights for interpolating ``grid``.
     keys : ndarray of uint64
-        Of the shared scatterers and of the date's own.
+        Noise keys of the shared scatterers and of those of this date.
     """
     samples = out.shape[1]
     line_shift = grid[LINE, grid.shape[1] // 2, grid.shape[2] // 2]
@@ -336,7 +344,8 @@ def render(
     d_line = np.empty(samples)
     d_sample = np.empty(samples)
     scatterers = np.empty(samples + 2 * pad, dtype=np.complex64)
-    # Canonical lines filtered in range, as many as the azimuth response needs, each at its number modulo.
+    # Canonical lines filtered in range; line n is stored at n modulo _RING, as long as the azimuth response
+    # needs it.
     ring = np.empty((_RING, samples), dtype=np.complex64)
     filled = first_line - 2**30
     for i in range(out.shape[0]):

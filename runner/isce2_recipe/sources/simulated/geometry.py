@@ -1,4 +1,4 @@
-"""Quantities of a swath that annotation holds: grid points on the ground, FM rate, Doppler, angles."""
+"""Geometry in the annotation of a swath: grid points on the ground, FM rate, Doppler centroid, angles."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from isce2_recipe.sources.simulated.swaths import (
 
 Float = NDArray[np.float64]
 
-# Pixels across a swath at which the geolocation grid has points, as in ESA's products.
+# Number of points of the geolocation grid across a swath, as in ESA's products.
 _GRID_COLUMNS = 21
 _PATTERN_POINTS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class GridPoint:
-    """A point of the geolocation grid: radar coordinates and place (degrees, metres)."""
+    """A point of the geolocation grid: radar coordinates, latitude, longitude (degrees), height (metres)."""
 
     seconds: float
     line: int
@@ -56,7 +56,7 @@ class BurstPolynomials:
 
 @dataclass(frozen=True, slots=True)
 class AntennaAngles:
-    """Angles across the swath."""
+    """Elevation and incidence angles across a swath, for the antenna pattern."""
 
     slant_range_time_s: Float
     elevation_deg: Float
@@ -65,7 +65,7 @@ class AntennaAngles:
 
 @dataclass(frozen=True, slots=True)
 class SwathGeometry:
-    """What the annotation of one swath of an SLC says of its geometry."""
+    """Geometry of one swath of an SLC, as its annotation reports it."""
 
     direction: str
     heading_deg: float
@@ -78,7 +78,7 @@ class SwathGeometry:
 
 
 def swath_geometry(slc: Slice, swath: IwSwath, seed: int) -> SwathGeometry:
-    """Geometry of one swath of an SLC over the simulated ground."""
+    """Return the geometry of one swath of an SLC over the simulated ground."""
     starts = [(slc.start(burst, swath) - slc.flight.node).total_seconds() for burst in slc.bursts]
     stop = starts[-1] + (swath.lines - 1) * AZIMUTH_INTERVAL_S
     poly = pass_polynomial(slc.flight, starts[0], stop)
@@ -110,7 +110,7 @@ def swath_geometry(slc: Slice, swath: IwSwath, seed: int) -> SwathGeometry:
 
 
 def heading_deg(position: Float, velocity: Float) -> float:
-    """Direction of flight over the ground, degrees clockwise from north, -180 to 180."""
+    """Return the direction of flight over the ground, degrees clockwise from north, -180 to 180."""
     up = position / np.linalg.norm(position)
     east = np.array([-up[1], up[0], 0.0]) / math.hypot(up[0], up[1])
     north = np.cross(up, east)
@@ -118,7 +118,7 @@ def heading_deg(position: Float, velocity: Float) -> float:
 
 
 class Locator:
-    """Finds the ground seen at a time and a range of a pass."""
+    """Finds the ground point at a time and a slant range of a pass."""
 
     def __init__(self, poly: Float, swath: IwSwath, seed: int) -> None:
         self._poly = poly
@@ -127,7 +127,7 @@ class Locator:
         self._cache = ground.new_cache()
 
     def place(self, anx_s: float, pixel: float) -> tuple[float, float, float]:
-        """Latitude, longitude (radians) and height (m) of the terrain at a pixel."""
+        """Return latitude, longitude (radians) and height (m) of the terrain at a pixel."""
         time = self._swath.slant_range_time_s + pixel / RANGE_SAMPLING_HZ
         surface = np.full((1, 1), 400.0, dtype=np.float32)
         lat = lon = 0.0
@@ -139,7 +139,7 @@ class Locator:
         return lat, lon, float(surface[0, 0])
 
     def point(self, anx_s: float, seconds: float, line: int, pixel: int) -> GridPoint:
-        """A grid point at a pixel; ``seconds`` and ``line`` are only passed on."""
+        """Return the grid point at a pixel; ``seconds`` and ``line`` are copied into it."""
         lat, lon, height = self.place(anx_s, pixel)
         incidence, elevation = self.angles(anx_s, lat, lon, height)
         return GridPoint(
@@ -147,7 +147,7 @@ class Locator:
         )
 
     def angles(self, anx_s: float, lat: float, lon: float, height: float) -> tuple[float, float]:
-        """Incidence at a place and elevation (look) angle at the satellite, degrees."""
+        """Return the incidence angle at a point and the elevation (look) angle at the satellite, degrees."""
         satellite = np.array(state(self._poly, anx_s)[:3])
         view = satellite - np.array(geodetic_to_ecef(lat, lon, height))
         view /= np.linalg.norm(view)
@@ -157,10 +157,10 @@ class Locator:
 
 
 def _burst_polynomials(track: int, burst: int, swath: IwSwath, start_anx_s: float) -> BurstPolynomials:
-    """From the nominal track, so that they are the same on every date."""
+    """Return the polynomials of a burst from the nominal track, so that they are the same on every date."""
     t0 = swath.slant_range_time_s
     nominal = Sentinel1Pass("S1A", 1, track, datetime(2020, 1, 1))
-    # The burst's place to a tenth of a second, without the date's few milliseconds.
+    # Rounding to a tenth of a second removes the offset of a few milliseconds that differs between dates.
     middle = round(start_anx_s, 1) + swath.lines / 2 * AZIMUTH_INTERVAL_S
     poly = pass_polynomial(nominal, middle - 3.0, middle + 3.0)
     position, velocity = (values[0] for values in nominal.states(middle))
@@ -186,7 +186,7 @@ def _pattern(locator: Locator, anx_s: float, swath: IwSwath) -> AntennaAngles:
 
 
 def burst_footprint(slc: Slice, burst: int, swath: IwSwath, seed: int) -> tuple[tuple[float, float], ...]:
-    """Closed polygon (longitude, latitude; degrees) around a burst's valid samples."""
+    """Return a closed polygon (longitude, latitude; degrees) around a burst's valid samples."""
     start = (slc.start(burst, swath) - slc.flight.node).total_seconds()
     stop = start + (swath.lines - 1) * AZIMUTH_INTERVAL_S
     locator = Locator(pass_polynomial(slc.flight, start, stop), swath, seed)
@@ -199,7 +199,7 @@ def burst_footprint(slc: Slice, burst: int, swath: IwSwath, seed: int) -> tuple[
 
 
 def slice_footprint(grids: list[tuple[GridPoint, ...]]) -> list[tuple[float, float]]:
-    """Corners (latitude, longitude; degrees) of an SLC in the order of ESA's manifest."""
+    """Return the corners (latitude, longitude; degrees) of an SLC in the order of ESA's manifest."""
     near, far = grids[0], grids[-1]
     columns = _GRID_COLUMNS
     corners = [near[0], far[columns - 1], far[-1], near[-columns]]
@@ -207,12 +207,12 @@ def slice_footprint(grids: list[tuple[GridPoint, ...]]) -> list[tuple[float, flo
 
 
 def flight_direction(slc: Slice, burst: int, swath: IwSwath) -> str:
-    """``ASCENDING`` or ``DESCENDING`` at a burst's middle."""
+    """Return ``ASCENDING`` or ``DESCENDING``, the flight direction at a burst's middle."""
     since = (slc.start(burst, swath) - slc.flight.node).total_seconds()
     position, velocity = slc.flight.states(since + swath.lines / 2 * AZIMUTH_INTERVAL_S)
     return direction(heading_deg(position[0], velocity[0]))
 
 
 def direction(heading: float) -> str:
-    """Flight direction of a heading in degrees."""
+    """Return ``ASCENDING`` or ``DESCENDING`` for a heading in degrees."""
     return "ASCENDING" if abs(heading) < 90.0 else "DESCENDING"

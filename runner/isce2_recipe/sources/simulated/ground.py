@@ -1,11 +1,11 @@
-"""The simulated ground: terrain, lakes, backscatter and motion, functions of place (and date) alone.
+"""The simulated ground: terrain, lakes, backscatter and motion, as functions of position (and date) only.
 
-Terrain is gradient noise on the sphere of ellipsoid normals, so that nothing happens at the poles or at the
-antimeridian. Noise cells are 14 km to 430 m wide: features from 30 km down to about 900 m, so that a DEM of
-30 m holds the terrain to centimetres. Slopes rarely reach 18 degrees; IW looks down at 30 and more, so
-there is no layover.
+Terrain is gradient noise on the sphere of ellipsoid normals, which has no seam at the antimeridian or at the
+poles. Noise cells are 14 km to 430 m wide. The terrain has features from 30 km down to about 900 m, so a DEM
+of 30 m represents it to centimetres. Slopes rarely reach 18 degrees; IW incidence angles are 30 degrees or
+more, so there is no layover.
 
-A ``cache`` keeps the corner gradients of each octave's last cell; give every thread its own.
+A ``cache`` keeps the corner gradients of the last cell of each octave. Every thread needs its own cache.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Vector = tuple[float, float, float]
 
 EARTH_RADIUS_M = 6.371e6
 
-# Noise cells and height per unit of noise (which is about -0.7 to 0.7), metres.
+# Width of the noise cells, and height per unit of noise (which is about -0.7 to 0.7), metres.
 _CELL_M = (14000.0, 7000.0, 3400.0, 1700.0, 850.0, 430.0)
 _HEIGHT_M = (1000.0, 520.0, 240.0, 95.0, 34.0, 9.0)
 _MEAN_HEIGHT_M = 520.0
 LAKE_LEVEL_M = 240.0
-# Octaves 6 and 7 of a cache: backscatter.
+# Octaves 6 and 7 of a cache are for backscatter.
 _TEXTURE_CELL_M = (5200.0, 1300.0)
 _TEXTURE_STRENGTH = (0.4, 0.22)
 _OCTAVES = 8
@@ -36,19 +36,20 @@ _OCTAVES = 8
 # Amplitude of open water; land is about one.
 _WATER_AMPLITUDE = 0.25
 
-# Radius of the pair of lobes around the middle of a burst, metres; they peak at 0.378 of it, with this value.
+# Radius of the pair of lobes around the middle of a burst, metres. The lobes peak at 0.378 of it, with value
+# _PEAK.
 MOTION_RADIUS_M = 9000.0
 _PEAK = 0.378 * (1.0 - 0.378**2) ** 3
 
 
 def new_cache() -> Float:
-    """A cache for one thread."""
+    """Return an empty cache for one thread."""
     return np.full((_OCTAVES, 27), np.nan)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _mix(value: int) -> int:
-    """A 32-bit finalizer: every bit of the input reaches every bit of the output."""
+    """Return a 32-bit hash in which every bit of the input changes every bit of the output."""
     value &= 0xFFFFFFFF
     value = ((value ^ (value >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
     value = ((value ^ (value >> 15)) * 0x846CA68B) & 0xFFFFFFFF
@@ -57,7 +58,7 @@ def _mix(value: int) -> int:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _load_cell(cell: Float, i: int, j: int, k: int, seed: int) -> None:
-    """Draw the gradients of a cell's eight corners."""
+    """Compute the gradients at a cell's eight corners."""
     cell[0], cell[1], cell[2] = i, j, k
     for corner in range(8):
         x, y, z = i + (corner & 1), j + ((corner >> 1) & 1), k + (corner >> 2)
@@ -68,7 +69,7 @@ def _load_cell(cell: Float, i: int, j: int, k: int, seed: int) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _noise(cell: Float, x: float, y: float, z: float, seed: int) -> float:
-    """Gradient noise at a point in units of cells."""
+    """Return gradient noise at a point given in units of cells."""
     i, j, k = math.floor(x), math.floor(y), math.floor(z)
     if cell[0] != i or cell[1] != j or cell[2] != k:
         _load_cell(cell, int(i), int(j), int(k), seed)
@@ -88,14 +89,14 @@ def _noise(cell: Float, x: float, y: float, z: float, seed: int) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def normal_vector(lat_rad: float, lon_rad: float) -> Vector:
-    """Unit normal of the ellipsoid."""
+    """Return the unit normal of the ellipsoid."""
     cos_lat = math.cos(lat_rad)
     return cos_lat * math.cos(lon_rad), cos_lat * math.sin(lon_rad), math.sin(lat_rad)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def dry_height(cache: Float, n: Vector, seed: int) -> float:
-    """Height of the terrain under lakes and on land, metres above the ellipsoid, at an ellipsoid normal."""
+    """Return the height of land or lake bed at an ellipsoid normal, metres above the ellipsoid."""
     coarse = 0.0
     fine = 0.0
     rough = 0.0
@@ -107,20 +108,20 @@ def dry_height(cache: Float, n: Vector, seed: int) -> float:
             rough += 0.8 * value
         else:
             fine += _HEIGHT_M[octave] * value
-    # Mountains are rough, plains smooth.
+    # Mountains are rough, plains are smooth.
     t = min(max(0.5 + rough, 0.0), 1.0)
     return _MEAN_HEIGHT_M + coarse + (0.4 + 0.8 * t * t * (3.0 - 2.0 * t)) * fine
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def height(cache: Float, n: Vector, seed: int) -> float:
-    """Height of the surface, lakes filled, metres above the ellipsoid."""
+    """Return the height of the surface of land and lakes, metres above the ellipsoid."""
     return max(dry_height(cache, n, seed), LAKE_LEVEL_M)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def reflectivity(cache: Float, n: Vector, seed: int, water: bool) -> float:
-    """Backscattered amplitude of level ground, about one on land."""
+    """Return the backscattered amplitude of level ground, about one on land."""
     if water:
         return _WATER_AMPLITUDE
     exponent = 0.0
@@ -133,10 +134,10 @@ def reflectivity(cache: Float, n: Vector, seed: int, water: bool) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def displacement(lobes: Float, x: float, y: float, z: float) -> float:
-    """Line-of-sight displacement (m, positive away from the radar) of a place on the ellipsoid (ECEF, m).
+    """Return the displacement of an ellipsoid point (ECEF, m), metres away from the radar in line of sight.
 
-    ``lobes`` (n, 6): centre of a pair of lobes, and its axis, whose length is the displacement at the peaks.
-    Within `MOTION_RADIUS_M` of the centre; nothing moves elsewhere.
+    ``lobes`` (n, 6) has the centre of each pair of lobes and its axis, whose length is the displacement at
+    the peaks. Only the ground within `MOTION_RADIUS_M` of a centre moves.
     """
     total = 0.0
     for k in range(lobes.shape[0]):
@@ -150,7 +151,7 @@ def displacement(lobes: Float, x: float, y: float, z: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def height_grid(lat0: float, lon0: float, step: float, out: NDArray[np.float32], seed: int) -> None:
-    """Fill ``out`` (rows, cols) with surface heights; origin and step in radians, rows going south."""
+    """Fill ``out`` (rows, cols) with surface heights; origin and step are in radians, rows run southwards."""
     cache = np.full((_OCTAVES, 27), np.nan)
     for row in range(out.shape[0]):
         lat = lat0 - row * step
@@ -160,7 +161,7 @@ def height_grid(lat0: float, lon0: float, step: float, out: NDArray[np.float32],
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def water_grid(lat0: float, lon0: float, step: float, out: NDArray[np.uint8], seed: int) -> None:
-    """Fill ``out`` (rows, cols) with 1 on lakes and 0 on land; as `height_grid`."""
+    """Fill ``out`` (rows, cols) with 1 on lakes and 0 on land, on the same grid as `height_grid`."""
     cache = np.full((_OCTAVES, 27), np.nan)
     for row in range(out.shape[0]):
         lat = lat0 - row * step
@@ -179,7 +180,7 @@ def displacement_grid(
     secondary: Float,
     out: NDArray[np.float32],
 ) -> None:
-    """Fill ``out`` with how far the ground moved from one date's lobes to another's, metres."""
+    """Fill ``out`` with the displacement from the reference's lobes to the secondary's, metres."""
     for row in range(out.shape[0]):
         for col in range(out.shape[1]):
             x, y, z = geodetic_to_ecef(lat0 - row * lat_step, lon0 + col * lon_step, 0.0)

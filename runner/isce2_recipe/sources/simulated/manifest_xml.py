@@ -1,6 +1,7 @@
 """The SAFE manifest of a simulated SLC.
 
-Form: ESA, *Sentinel-1 Product Specification*, S1-RS-MDA-52-7441, and the manifests of real products.
+The form follows ESA, *Sentinel-1 Product Specification*, S1-RS-MDA-52-7441, and the manifests of real
+products.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from isce2_recipe.sources.simulated.acquisition import Slice
 from isce2_recipe.sources.simulated.xml import element, text
 
-# A processor that needs no antenna pattern correction (only version 002.36 did).
+# A version that needs no antenna pattern correction; only 002.36 does.
 IPF_VERSION = "003.71"
 
 _NAMESPACES = (
@@ -39,7 +40,7 @@ _NSSDC = {"S1A": "2014-016A", "S1B": "2016-025A", "S1C": "2024-235A", "S1D": "20
 
 @dataclass(frozen=True, slots=True)
 class DataObject:
-    """A file of the SAFE folder."""
+    """A file of the SAFE folder, as the manifest lists it."""
 
     path: str
     schema: str
@@ -48,7 +49,7 @@ class DataObject:
 
     @property
     def identifier(self) -> str:
-        """The manifest's identifier of the file."""
+        """Identifier of the file in the manifest."""
         stem = self.path.rpartition("/")[2].rpartition(".")[0]
         prefix = "product" if self.schema == "s1Level1ProductSchema" else ""
         return (prefix + stem).replace("-", "")
@@ -57,18 +58,18 @@ class DataObject:
 def manifest(
     slc: Slice, direction: str, footprint: list[tuple[float, float]], objects: list[DataObject]
 ) -> str:
-    """The manifest as one ``xfdu:XFDU`` element.
+    """Return the manifest as one ``xfdu:XFDU`` element.
 
     Parameters
     ----------
     slc : Slice
-        The SLC.
+        SLC that the manifest describes.
     direction : str
         ``ASCENDING`` or ``DESCENDING``.
     footprint : list of (latitude, longitude)
-        Corners, degrees.
+        Corners of the SLC, degrees.
     objects : list of DataObject
-        The annotation and measurement files.
+        Annotation and measurement files.
     """
     units = "".join(
         element(
@@ -239,7 +240,7 @@ def _schemas() -> list[str]:
 
 def _data_object(each: DataObject) -> str:
     location = element("fileLocation", locatorType="URL", href=f"./{each.path}")
-    # Measurements have no checksum here: no simulated SLC exists as a whole.
+    # Measurements have no checksum: the manifest of a burst granule lists measurements that are never made.
     digest = (
         ""
         if each.content is None

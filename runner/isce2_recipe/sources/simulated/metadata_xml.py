@@ -1,4 +1,4 @@
-"""A burst granule's metadata file: the manifest and all annotation of its SLC in one XML."""
+"""The metadata file of a burst granule: the manifest and all annotation of its SLC in one XML file."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ DECLARATION = "<?xml version='1.0' encoding='UTF-8'?>\n"
 
 
 def burst_metadata(slc: Slice, seed: int) -> bytes:
-    """The metadata file that goes with every burst of an SLC.
+    """Return the metadata file that all bursts of an SLC share, in ASF's form.
 
-    In ASF's form: ``burst/manifest`` and, in ``burst/metadata``, ``product``, ``noise``, ``calibration`` and
-    ``rfi`` of all swaths and polarizations, each with ``polarisation``, ``swath`` and ``content``.
+    It has ``burst/manifest`` and, in ``burst/metadata``, the elements ``product``, ``noise``, ``calibration``
+    and ``rfi`` of all swaths and polarizations, each with ``polarisation``, ``swath`` and ``content``.
     """
     geometries = {swath.number: swath_geometry(slc, swath, seed) for swath in slc.swaths}
     images = [
@@ -122,7 +122,7 @@ KINDS = (
 
 
 def burst_geometry(metadata: bytes, swath: int, polarization: str, index: int) -> BurstGeometry:
-    """What a metadata file says of one burst, read as every user of the file reads it."""
+    """Return the metadata of one burst, read from the file with the reader of real files."""
     for product in ET.fromstring(metadata).iterfind("metadata/product"):
         label = product.findtext("swath"), product.findtext("polarisation")
         content = product.find("content")

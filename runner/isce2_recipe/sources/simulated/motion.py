@@ -1,4 +1,4 @@
-"""How the ground moves: two lobes of opposite sign in the middle of every burst of a track."""
+"""The motion of the ground: two lobes of opposite sign in the middle of every burst of a track."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ Float = NDArray[np.float64]
 
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
-# The lobes' axis turns by the golden angle in 12 days. So the difference of any two dates is again two lobes
-# of opposite sign, whose strength depends on the time between them alone and vanishes for no multiple of 12
-# days.
+# The axis of the lobes turns by the golden angle in 12 days. So the difference between any two dates is again
+# two lobes of opposite sign. Its strength depends only on the time between the dates and is not zero for any
+# multiple of 12 days.
 _TURN_RAD_PER_DAY = math.pi * (3.0 - math.sqrt(5.0)) / 12.0
 _STRENGTH_M = 0.1 / (2.0 * math.sin(6.0 * _TURN_RAD_PER_DAY))
-# The axis on 2020-01-01, chosen so that the documentation's pair shows its lobes side by side.
+# Direction of the axis on 2020-01-01, chosen so that the pair in the documentation shows the lobes side by
+# side.
 _PHASE_RAD = 0.7732
 _LINEAR_M_PER_YEAR = 0.3
 
 
 def lobes(flight: Sentinel1Pass, bursts: list[int], motion: str) -> Float:
-    """Pairs of lobes on a date, for `ground.displacement`.
+    """Return the pairs of lobes on the date of a pass, for `ground.displacement`.
 
     Parameters
     ----------
     flight : Sentinel1Pass
-        Whose date it is; its track is what the lobes belong to.
+        Pass whose date and track determine the lobes.
     bursts : list of int
-        Relative burst numbers around which the lobes are wanted; neighbours are added.
+        Relative burst numbers; lobes of the bursts before and after them are included.
     motion : str
         ``dipole``, ``linear`` or ``none``.
 
@@ -55,7 +56,7 @@ def lobes(flight: Sentinel1Pass, bursts: list[int], motion: str) -> Float:
 
 
 def amplitudes(when: datetime, motion: str) -> tuple[float, float]:
-    """Displacement at the peaks of a pair across track and of one along track, metres."""
+    """Return the across-track and along-track component of the axis of a pair of lobes, metres."""
     days = (when - _EPOCH).total_seconds() / 86400.0
     if motion == "linear":
         return _LINEAR_M_PER_YEAR * days / 365.25, 0.0
@@ -64,7 +65,7 @@ def amplitudes(when: datetime, motion: str) -> tuple[float, float]:
 
 
 def _middle(track: int, number: int, swath: int) -> tuple[Float, Float, Float]:
-    """Middle of a burst on the ellipsoid (ECEF, m) and unit vectors to the right and ahead there."""
+    """Return a burst's middle on the ellipsoid (ECEF, m) and unit vectors to the right and ahead there."""
     from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
     from isce2_recipe.sar.zero_doppler import rdr2geo
 
@@ -86,7 +87,7 @@ def _middle(track: int, number: int, swath: int) -> tuple[Float, Float, Float]:
 
 
 def pass_polynomial(flight: Sentinel1Pass, start_anx_s: float, stop_anx_s: float) -> Float:
-    """A pass's orbit for the kernels of `zero_doppler`; times are seconds since the node."""
+    """Return the orbit of a pass for the kernels of `zero_doppler`; times are seconds since the node."""
     from isce2_recipe.sar.orbit import Orbit
 
     times = np.arange(start_anx_s - 60.0, stop_anx_s + 61.0, 10.0)

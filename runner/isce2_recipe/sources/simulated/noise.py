@@ -1,4 +1,4 @@
-"""Numbers that look random and are a function of a name: no state, no order, no library's generator."""
+"""Pseudo-random numbers that depend only on their arguments, not on a state or the order of calls."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import hashlib
 
 
 def hash_integer(*parts: object, bits: int = 63) -> int:
-    """An integer of so many bits that depends on the parts alone."""
+    """Return an integer of ``bits`` bits that depends only on the parts."""
     text = "\x1f".join(str(part) for part in parts).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> (64 - bits)
 
 
 def hash_uniform(*parts: object) -> float:
-    """A number in [0, 1) that depends on the parts alone."""
+    """Return a number in [0, 1) that depends only on the parts."""
     return hash_integer(*parts, bits=53) / float(1 << 53)

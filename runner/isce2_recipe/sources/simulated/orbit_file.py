@@ -10,26 +10,26 @@ from isce2_recipe.sar.burst_grid import ORBIT_S
 from isce2_recipe.sources.simulated.orbits import Sentinel1Pass
 
 _MISSION = "Sentinel-1"
-# International atomic time minus UTC since 2017 (before, a second less; nobody reads it).
+# International atomic time minus UTC since 2017. It was a second less before, but no reader uses this field.
 _TAI_MINUS_UTC_S = 37
 
 
 def orbit_file(flight: Sentinel1Pass, when: datetime) -> tuple[str, str]:
-    """Name and content of the precise orbit file of a pass's day.
+    """Return name and content of the precise orbit file of a day.
 
-    It holds vectors every 10 s from an hour before the day to an hour after it, as ESA's do.
+    Like ESA's files it has a state vector every 10 s, from an hour before the day to an hour after it.
 
     Parameters
     ----------
     flight : Sentinel1Pass
-        The pass; the orbits before and after it follow the same track.
+        Pass on that day; the orbits before and after it continue its track.
     when : datetime
         Any time of the day.
     """
     day = when.replace(hour=0, minute=0, second=0, microsecond=0)
     start = day - timedelta(seconds=3618)
     stop = day + timedelta(days=1, seconds=3582)
-    # ESA publishes them three weeks later; not now, so that the same name gives the same bytes.
+    # ESA publishes precise orbits three weeks later. A fixed time gives the same bytes for the same name.
     created = (day + timedelta(days=20)).replace(hour=12, minute=7)
     stamps = f"V{start:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}"
     name = f"{flight.platform}_OPER_AUX_POEORB_OPOD_{created:%Y%m%dT%H%M%S}_{stamps}"

@@ -1,6 +1,6 @@
-"""Where the satellites fly: one nominal track for all, and which of them took a burst on a day.
+"""The orbits of the Sentinel-1 satellites: times, orbit numbers, and distances from the nominal track.
 
-The track itself is `nominal_track`; here are the satellites on it, their times and their distance from it.
+All satellites share one nominal track, see `sar.nominal_track`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Float = NDArray[np.float64]
 _DAY_S = 86400.0
 _EPOCH = datetime(2014, 1, 1, tzinfo=UTC)
 
-# Node times drift by seconds in a year, and swing by 3 s with the seasons. Years since 2014 and seconds, from
-# real bursts of 2014 to 2025; between them the model is good to a second.
+# Node times drift by a few seconds a year and vary by 3 s with the seasons. The entries are years since 2014
+# and seconds, fitted to real bursts of 2014 to 2025; in that period the model is accurate to a second.
 _DRIFT_A = (
     (0.78, 3.47),
     (2.0, 11.18),
@@ -41,7 +41,7 @@ _SEASON_S = (-0.30, -2.95)
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A satellite while it kept its place: its orbit ``n`` starts at ``n * ORBIT_S + node_s``."""
+    """A period of regular flight of a satellite: orbit ``n`` starts at ``n * ORBIT_S + node_s``."""
 
     platform: str
     since: datetime
@@ -51,7 +51,7 @@ class _Slot:
 
 
 def _like_s1a(orbits: int, days: int) -> float:
-    """Node constant of a satellite whose orbit ``n`` is S1A's ``n + orbits``, ``days`` later."""
+    """Return ``node_s`` of a satellite whose orbit ``n`` is ``days`` days after S1A's ``n + orbits``."""
     return 8013100.0 + orbits * ORBIT_S + days * _DAY_S
 
 
@@ -59,7 +59,7 @@ def _utc(year: int, month: int, day: int) -> datetime:
     return datetime(year, month, day, tzinfo=UTC)
 
 
-# S1C moved by five days when its count of relative orbits changed (orbit 8019); S1D's follows from its own.
+# S1C was moved by five days when the formula of its relative orbit numbers changed (orbit 8019).
 _SLOTS = (
     _Slot("S1A", _utc(2014, 4, 3), _utc(2100, 1, 1), _like_s1a(0, 0), _DRIFT_A),
     _Slot("S1B", _utc(2016, 4, 25), _utc(2021, 12, 23), 73085600.0, _DRIFT_B),
@@ -82,11 +82,11 @@ class Sentinel1Pass:
     node : datetime
         Time of the ascending node.
     day_shift : int
-        Days by which the pass was moved to a day on which the satellite flew another track.
+        Days by which the pass was moved, to a day on which the satellite flew another track.
     radial_m, cross_m : float
-        Where the satellite is, up and to the left of the nominal track.
+        Distance of the satellite from the nominal track, upwards and to the left.
     sync_s : float
-        How much later than nominal the bursts start.
+        Delay of the start of the bursts relative to the nominal time.
     """
 
     platform: str
@@ -99,7 +99,7 @@ class Sentinel1Pass:
     sync_s: float = 0.0
 
     def states(self, anx_s: ArrayLike) -> tuple[Float, Float]:
-        """Position (m) and velocity (m/s), Earth-fixed, at seconds since the node; shape (n, 3) each."""
+        """Return Earth-fixed position (m) and velocity (m/s), shapes (n, 3), at seconds since the node."""
         times = np.atleast_1d(np.asarray(anx_s, dtype=np.float64))
         return self._position(times), _slope(self._position, times)
 
@@ -116,7 +116,7 @@ class Sentinel1Pass:
 
 
 def _slope(position: Callable[[Float], Float], times: Float, step: float = 2.0) -> Float:
-    """Derivative by eight-point central differences: the rest is below a micrometre a second."""
+    """Return the derivative from eight-point central differences, accurate to a micrometre per second."""
     total = np.zeros((times.size, 3))
     for k, weight in ((1, 4 / 5), (2, -1 / 5), (3, 4 / 105), (4, -1 / 280)):
         total += weight * (position(times + k * step) - position(times - k * step))
@@ -124,7 +124,7 @@ def _slope(position: Callable[[Float], Float], times: Float, step: float = 2.0) 
 
 
 def node_time(platform: str, absolute_orbit: int) -> datetime:
-    """When an orbit of a satellite started, by the model of real node times."""
+    """Return the time at which an orbit of a satellite started, from the model of real node times."""
     for slot in _SLOTS:
         node = _node(slot, absolute_orbit)
         if slot.platform == platform and slot.since <= node < slot.until:
@@ -142,18 +142,18 @@ def _node(slot: _Slot, absolute_orbit: int) -> datetime:
 
 
 def find_pass(track: int, node_guess: datetime) -> Sentinel1Pass:
-    """The pass of a track that is nearest to a time.
+    """Return the pass of a track that is nearest to a time.
 
-    A satellite that flew the track that day, where one did; else the pass of the satellite nearest in its
-    cycle, moved by whole days. (The orbit is Sun-synchronous: a track is crossed at the same time of day on
-    any day.) So all bursts of a pass get the same one, however their names round the seconds.
+    If a satellite flew the track that day, this is its pass. Otherwise it is the nearest pass of any
+    satellite, moved by whole days: the orbit is Sun-synchronous, so a track is crossed at the same time on
+    every day. All bursts of a pass get the same pass, although their names have rounded seconds.
 
     Parameters
     ----------
     track : int
         Relative orbit.
     node_guess : datetime
-        About when the orbit started.
+        Approximate time at which the orbit started.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def find_pass(track: int, node_guess: datetime) -> Sentinel1Pass:
 def _nearest_pass(slot: _Slot, track: int, node_guess: datetime) -> Sentinel1Pass:
     count = ((node_guess - _EPOCH).total_seconds() - slot.node_s) / ORBIT_S
     start = round(count)
-    # The orbit number that has this track and is nearest to the time; tracks tell orbits modulo 175.
+    # The orbit number nearest to the time that has this track. A track repeats every 175 orbits.
     ahead = (track - relative_orbit(slot.platform, max(start, 1))) % CYCLE_ORBITS
     number = start + ahead - (CYCLE_ORBITS if ahead > CYCLE_ORBITS // 2 else 0)
     node = _node(slot, number)
@@ -187,15 +187,15 @@ def _nearest_pass(slot: _Slot, track: int, node_guess: datetime) -> Sentinel1Pas
 def make_pass(
     platform: str, absolute_orbit: int, track: int, node: datetime, day_shift: int
 ) -> Sentinel1Pass:
-    """A pass with the date's own place beside the nominal track and its own start of bursts."""
+    """Return a pass with the offset from the nominal track and the burst start that belong to its date."""
     radial, cross = _offset(track, node)
-    # Real bursts start within a few milliseconds of their place.
+    # Real bursts start within a few milliseconds of the nominal time.
     sync = 2e-3 * (2.0 * hash_uniform("sync", platform, absolute_orbit, day_shift) - 1.0)
     return Sentinel1Pass(platform, absolute_orbit, track, node, day_shift, radial, cross, sync)
 
 
-# Perpendicular offsets from the nominal track take four values; the sequence (48 days of 6) keeps passes 6,
-# 12, 24 and 36 days apart 50 to 150 m from one another.
+# Perpendicular offsets from the nominal track take four values. The sequence (eight entries of 6 days) keeps
+# passes that are 6, 12, 24 and 36 days apart 50 to 150 m from each other.
 _LEVEL_M = 50.4
 _SEQUENCE = (2, 1, 3, 0, 1, 2, 0, 3)
 # Look angle at the middle of IW2, where the baseline is perpendicular.
@@ -203,19 +203,19 @@ _LOOK_RAD = math.radians(34.5)
 
 
 def _offset(track: int, node: datetime) -> tuple[float, float]:
-    """Offsets up and left of the nominal track, metres."""
+    """Return the offsets from the nominal track, upwards and to the left, metres."""
     first = _node(_SLOTS[0], 73 + track - 1)
     days = round((node - first).total_seconds() / _DAY_S)
     level = (_SEQUENCE[days // 6 % 8] + days % 6) % 4
     across = (level - 1.5) * _LEVEL_M
     along_view = 5.0 * (2.0 * hash_uniform("range", track, days) - 1.0)
     sin, cos = math.sin(_LOOK_RAD), math.cos(_LOOK_RAD)
-    # The view goes down and right: (up, left) = (-cos, -sin); perpendicular to it is (sin, -cos).
+    # The radar looks down and to the right: (up, left) = (-cos, -sin). The perpendicular is (sin, -cos).
     return across * sin - along_view * cos, -across * cos - along_view * sin
 
 
 def shifted_passes(platform: str, when: datetime) -> list[Sentinel1Pass]:
-    """All passes that might hold a time: of the satellite itself first, then those moved by whole days."""
+    """Return all passes that may contain a time: the satellite's own, then those moved by whole days."""
     found = []
     for days in sorted(range(-6, 7), key=abs):
         real = when - timedelta(days=days)

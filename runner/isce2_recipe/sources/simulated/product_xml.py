@@ -1,7 +1,7 @@
 """The annotation of one swath and polarization of a simulated SLC.
 
-Form: ESA, *Sentinel-1 Product Specification*, S1-RS-MDA-52-7441. What a simulation has no use for (raw data
-statistics, replicas, attitude) is present where readers need it and empty where the format allows.
+The form follows ESA, *Sentinel-1 Product Specification*, S1-RS-MDA-52-7441. Elements that a simulation has no
+values for (raw data statistics, replicas, attitude) are empty where the format allows it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from isce2_recipe.sources.simulated.xml import element, fields, listing, numbers
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedImage:
-    """One annotation file's subject."""
+    """The image that one annotation file describes: one swath of an SLC in one polarization."""
 
     slc: Slice
     swath: IwSwath
@@ -34,22 +34,22 @@ class AnnotatedImage:
 
     @property
     def starts(self) -> list[datetime]:
-        """First lines of the bursts."""
+        """Times of the first lines of the bursts."""
         return [self.slc.start(burst, self.swath) for burst in self.slc.bursts]
 
     @property
     def first_time(self) -> datetime:
-        """First line of the first burst."""
+        """Time of the first line of the first burst."""
         return self.starts[0]
 
     @property
     def last_time(self) -> datetime:
-        """Last line of the last burst."""
+        """Time of the last line of the last burst."""
         return self.slc.stop(self.slc.bursts[-1], self.swath)
 
     @property
     def number(self) -> int:
-        """Image number: cross-polarized images come first, as in ESA's products."""
+        """Number of the image; cross-polarized images come first, as in ESA's products."""
         return self.swath.number + (3 if self.polarization in ("VV", "HH") else 0)
 
     @property
@@ -64,11 +64,11 @@ class AnnotatedImage:
 
     @property
     def lines(self) -> int:
-        """Lines of the measurement, all bursts one below the other."""
+        """Number of lines of the measurement, in which all bursts are stacked."""
         return self.swath.lines * len(self.slc.bursts)
 
     def header(self) -> str:
-        """The ``adsHeader`` that every annotation starts with."""
+        """Return the ``adsHeader`` element, with which every annotation starts."""
         flight = self.slc.flight
         return element(
             "adsHeader",
@@ -88,7 +88,7 @@ class AnnotatedImage:
 
 
 def product_content(image: AnnotatedImage) -> str:
-    """Children of the annotation's root."""
+    """Return the children of the annotation's root element."""
     return "".join(
         [
             image.header(),
@@ -162,7 +162,7 @@ def _downlink(image: AnnotatedImage) -> str:
 
 
 def _vector_times(slc: Slice) -> list[datetime]:
-    """Every 10 s from about a minute before the slice to a minute after."""
+    """Return times every 10 s, from about a minute before the slice to a minute after it."""
     first = (slc.first_time - timedelta(seconds=65)).replace(microsecond=0)
     count = int((slc.last_time - first).total_seconds() + 65) // 10 + 1
     return [first + timedelta(seconds=10 * k) for k in range(count)]
@@ -331,7 +331,7 @@ def _timing(image: AnnotatedImage) -> str:
 
 
 def _absolute_burst(slc: Slice, number: int) -> int:
-    """ESA's absolute burst number: full cycles since the first orbit, and the relative number."""
+    """Return ESA's absolute burst number: the bursts of all full cycles plus the relative number."""
     cycles = (slc.flight.absolute_orbit - slc.flight.relative_orbit) // CYCLE_ORBITS
     return cycles * LAST_BURST + number
 

@@ -1,4 +1,4 @@
-"""DEM, water mask tiles and the truth: the simulated ground as GeoTIFFs."""
+"""GeoTIFFs of the simulated ground: DEM, water mask tiles and true displacement."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.files import replace_when_complete
 from isce2_recipe.sources.simulated import ground
-from isce2_recipe.sources.simulated.whole import whole_file
 from isce2_recipe.types import Bounds
 
 Float = NDArray[np.float64]
@@ -27,7 +27,7 @@ _THREADS = 2
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """Pixels one arc second wide; origin is the centre of the first, in arc seconds from (0, 0)."""
+    """A grid of pixels one arc second wide; north and west are the first pixel's centre in arc seconds."""
 
     north: int
     west: int
@@ -42,17 +42,17 @@ class _Grid:
         return Affine(step, 0.0, (self.west - 0.5) * step, 0.0, -step, (self.north + 0.5) * step)
 
     def strip(self, first: int) -> _Grid:
-        """Rows ``first`` and following."""
+        """Return the grid of a strip of rows that begins at row ``first``."""
         return _Grid(self.north - first, self.west, min(_STRIP_ROWS, self.rows - first), self.cols)
 
     def origin_rad(self) -> tuple[float, float, float]:
-        """Latitude and longitude of the first pixel's centre and the step, radians."""
+        """Return latitude and longitude of the first pixel's centre and the width of a pixel, radians."""
         second = math.radians(1.0 / _ARCSECONDS)
         return self.north * second, self.west * second, second
 
 
 def check_bounds(bounds: Bounds) -> None:
-    """Refuse boxes that no raster in degrees can hold.
+    """Refuse a box that no raster in degrees can cover.
 
     Raises
     ------
@@ -75,9 +75,9 @@ def _describe(bounds: Bounds) -> str:
 
 
 def write_dem(path: Path, bounds: Bounds, seed: int) -> None:
-    """Heights of the simulated ground: float32, EPSG:4326, metres above the ellipsoid, no gaps.
+    """Write heights of the simulated ground: float32, EPSG:4326, metres above the ellipsoid, no gaps.
 
-    One arc second, pixel centres on whole arc seconds.
+    Pixels are one arc second wide, with centres on whole arc seconds.
     """
     import rasterio
     from rasterio.windows import Window
@@ -86,7 +86,7 @@ def write_dem(path: Path, bounds: Bounds, seed: int) -> None:
     grid = _grid_around(bounds)
     size = {"width": grid.cols, "height": grid.rows}
     profile = {**_profile("float32", grid.transform), "predictor": 3, **size}
-    with whole_file(path) as partial, rasterio.open(partial, "w", **profile) as raster:
+    with replace_when_complete(path) as partial, rasterio.open(partial, "w", **profile) as raster:
         for first, heights in _heights(grid, seed):
             raster.write(heights, 1, window=Window(0, first, *heights.shape[::-1]))
 
@@ -97,7 +97,7 @@ def _profile(dtype: str, transform: Any) -> dict[str, Any]:
 
 
 def _heights(grid: _Grid, seed: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """First row and heights of parts of a DEM, made on threads, in order."""
+    """Yield first row and heights of the strips of a DEM in order, computed on threads."""
 
     def make(first: int) -> NDArray[np.float32]:
         part = grid.strip(first)
@@ -107,16 +107,17 @@ def _heights(grid: _Grid, seed: int) -> Iterator[tuple[int, NDArray[np.float32]]
 
     firsts = range(0, grid.rows, _STRIP_ROWS)
     with ThreadPoolExecutor(_THREADS) as pool:
-        # Not all at once: what is made waits in memory until it is written.
+        # Limit the number of strips in memory: each waits there until it is written.
         for start in range(0, len(firsts), _THREADS):
             some = firsts[start : start + _THREADS]
             yield from zip(some, pool.map(make, some), strict=True)
 
 
 def write_water_tiles(folder: Path, bounds: Bounds, seed: int) -> list[Path]:
-    """Tiles of 5 degrees that cover a box, 1 on water and 0 on land, named by their lower-left corner.
+    """Write 5-degree tiles that cover a box, 1 on water and 0 on land, and return their paths.
 
-    Only the part of a tile that the box touches (and a margin) is filled in; the rest reads as land.
+    Tiles are named by their lower-left corner. Only the part of a tile inside the box and a margin is
+    computed; the rest reads as land.
     """
     check_bounds(bounds)
     paths = []
@@ -129,7 +130,7 @@ def write_water_tiles(folder: Path, bounds: Bounds, seed: int) -> list[Path]:
 
 
 def tile_name(south: int, west: int) -> str:
-    """Name of the tile whose lower-left corner is given, such as ``n25e050.tif``."""
+    """Return the name of the tile with the given lower-left corner, such as ``n25e050.tif``."""
     return f"{'ns'[south < 0]}{abs(south):02d}{'ew'[west < 0]}{abs(west):03d}.tif"
 
 
@@ -166,7 +167,7 @@ def _write_tile(path: Path, bounds: Bounds, south: int, west: int, seed: int) ->
     from rasterio.windows import Window
 
     size = _TILE_DEG * _ARCSECONDS
-    # Tiles hold whole arc seconds: their pixels' edges, not centres, lie on them.
+    # The edges of a tile's pixels lie on whole arc seconds, not their centres.
     top = min(size - 1, max(0, math.floor((south + _TILE_DEG - bounds.north) * _ARCSECONDS)))
     left = min(size - 1, max(0, math.floor((bounds.west - west) * _ARCSECONDS)))
     bottom = min(size, math.ceil((south + _TILE_DEG - bounds.south) * _ARCSECONDS))
@@ -178,19 +179,19 @@ def _write_tile(path: Path, bounds: Bounds, south: int, west: int, seed: int) ->
     transform = from_origin(west, south + _TILE_DEG, 1.0 / _ARCSECONDS, 1.0 / _ARCSECONDS)
     options = {"width": size, "height": size, "tiled": True, "blockxsize": 512, "blockysize": 512}
     profile = {**_profile("uint8", transform), **options, "sparse_ok": True}
-    with whole_file(path) as partial, rasterio.open(partial, "w", **profile) as raster:
+    with replace_when_complete(path) as partial, rasterio.open(partial, "w", **profile) as raster:
         raster.write(water, 1, window=Window(left, top, right - left, bottom - top))
 
 
 def write_displacement(path: Path, dem: Path, reference: Float, secondary: Float) -> None:
-    """Displacement from reference to secondary on the grid of a DEM, float32 metres.
+    """Write the displacement from reference to secondary on the grid of a DEM, float32 metres.
 
     Parameters
     ----------
     path, dem : Path
-        What to write, and the GeoTIFF whose grid it gets.
+        File to write, and GeoTIFF with the grid to use.
     reference, secondary : ndarray, shape (n, 6)
-        The dates' lobes, see `ground.displacement`.
+        Lobes of the two dates, see `ground.displacement`.
     """
     import rasterio
     from rasterio.windows import Window
@@ -204,7 +205,7 @@ def write_displacement(path: Path, dem: Path, reference: Float, secondary: Float
     profile.pop("interleave", None)
     rows, cols = profile["height"], profile["width"]
     lon0 = math.radians(transform.c + 0.5 * transform.a)
-    with whole_file(path) as partial, rasterio.open(partial, "w", **profile) as raster:
+    with replace_when_complete(path) as partial, rasterio.open(partial, "w", **profile) as raster:
         for first in range(0, rows, _STRIP_ROWS):
             out = np.empty((min(_STRIP_ROWS, rows - first), cols), dtype=np.float32)
             lat0 = math.radians(transform.f + (first + 0.5) * transform.e)

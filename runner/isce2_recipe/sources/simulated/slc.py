@@ -1,4 +1,4 @@
-"""Whole SLCs: the bursts of `burst`, one below the other, in a SAFE folder."""
+"""Whole SLCs: a SAFE folder in which the images of `burst` are stacked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe.files import replace_when_complete
 from isce2_recipe.sar.annotation import BurstGeometry, read_annotation
 from isce2_recipe.sources.base import Progress, SlcRecord
 from isce2_recipe.sources.simulated.acquisition import Slice, slice_of_slc
@@ -19,12 +20,11 @@ from isce2_recipe.sources.simulated.metadata_xml import DECLARATION, KINDS
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.product_xml import AnnotatedImage
 from isce2_recipe.sources.simulated.tiff import header_bytes, write_tiff
-from isce2_recipe.sources.simulated.whole import whole_file
 from isce2_recipe.types import SlcName
 
 
 def slc_record(name: SlcName, options: SimulationOptions) -> SlcRecord:
-    """What a catalogue would say of an SLC."""
+    """Return the catalogue record of an SLC."""
     slc = slice_of_slc(name, options)
     corners = [
         burst_footprint(slc, burst, swath, options.seed)
@@ -50,7 +50,7 @@ def slc_record(name: SlcName, options: SimulationOptions) -> SlcRecord:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file of the SAFE folder that is made in memory."""
+    """A small file of the SAFE folder, whose content is in memory."""
 
     path: str
     schema: str
@@ -65,10 +65,10 @@ def write_slc(
     folder: Path,
     progress: Progress,
 ) -> Path:
-    """``NAME.SAFE`` in ``folder``: manifest, annotation and measurement of some swaths.
+    """Write ``NAME.SAFE`` in ``folder`` with manifest, annotation and measurement of the given swaths.
 
-    Memory holds some lines of one burst at a time, however many there are. Every burst is the one that the
-    burst granule of its number holds.
+    Only a block of lines of one burst is in memory at a time. Every burst has the same pixels as the burst
+    granule with its number.
     """
     slc = slice_of_slc(name, options)
     images = [_image(slc, number, polarization, options) for number in sorted(set(swaths))]
@@ -100,7 +100,7 @@ def _image(slc: Slice, number: int, polarization: str, options: SimulationOption
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as partial:
+    with replace_when_complete(path) as partial:
         partial.write_bytes(content)
 
 
@@ -115,7 +115,7 @@ def _write_measurement(
 def _blocks(
     image: AnnotatedImage, annotation: list[BurstGeometry], options: SimulationOptions, progress: Progress
 ) -> Iterator[NDArray[np.int16]]:
-    """Lines of all bursts in order."""
+    """Yield blocks of lines of all bursts in order."""
     bursts = image.slc.bursts
     for position, (number, burst) in enumerate(zip(bursts, annotation, strict=True)):
         made = BurstImage(image.slc, number, image.swath, image.polarization, burst, options)

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from isce2_recipe.errors import InputError, ParameterError, SourceError
+from isce2_recipe.files import replace_when_complete
 from isce2_recipe.sources.base import (
     AlosRecord,
     BurstFiles,
@@ -17,10 +18,9 @@ from isce2_recipe.sources.base import (
     Sentinel1Record,
     SlcRecord,
 )
-from isce2_recipe.sources.simulated.acquisition import Slice, other_time, pass_at, slice_of, slice_of_slc
+from isce2_recipe.sources.simulated.acquisition import Slice, corrected_name, pass_at, slice_of, slice_of_slc
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.swaths import SWATHS, IwSwath
-from isce2_recipe.sources.simulated.whole import whole_file
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
 # Raised whenever the same names would give other bytes.
@@ -48,7 +48,7 @@ class SimulatedSource:
         found = [PreflightCheck("inputs", "ok", f"{len(needs.granules)} granules will be simulated here")]
         for text in needs.granules:
             name = BurstName.parse(text) if text.endswith("-BURST") else None
-            right = None if name is None else other_time(name, self.options)
+            right = None if name is None else corrected_name(name, self.options)
             if right is not None:
                 detail = f"burst {text} is made as it is seen, at {right.start:%H:%M:%S} UTC of a pass"
                 found.append(PreflightCheck("time of day", "note", detail, f"its name should be {right}"))
@@ -249,5 +249,5 @@ def _swath(slc: Slice, name: BurstName) -> IwSwath:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    with whole_file(path) as partial:
+    with replace_when_complete(path) as partial:
         partial.write_bytes(content)

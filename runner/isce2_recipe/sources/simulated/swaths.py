@@ -1,4 +1,4 @@
-"""The instrument: Sentinel-1's three IW swaths, and what of a burst is simulated."""
+"""The instrument: Sentinel-1's three IW swaths, whole or cropped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
 
-# Source of all numbers here: the annotation of S1A_IW_SLC__1SDV_20200511T135117_..._7768.
+# All numbers here are from the annotation of S1A_IW_SLC__1SDV_20200511T135117_..._7768.
 RANGE_SAMPLING_HZ = 6.434523812571428e7
 RADAR_FREQUENCY_HZ = 5.405000454334350e9
 AZIMUTH_INTERVAL_S = 2.055556299999998e-3
@@ -16,22 +16,24 @@ RANGE_SPACING_M = SPEED_OF_LIGHT_M_S / (2.0 * RANGE_SAMPLING_HZ)
 
 @dataclass(frozen=True, slots=True)
 class IwSwath:
-    """One IW swath, or a part of it.
+    """One IW swath, whole or cropped.
 
     Attributes
     ----------
     number : int
         1, 2 or 3.
     lines, samples : int
-        Of one burst.
+        Size of one burst.
     slant_range_time_s : float
         Two-way travel time of sample 0.
     first_line, last_line, first_sample, last_sample : int
-        The valid window, both ends included.
+        Window of valid pixels, first and last included.
     steering_deg_s : float
         Antenna steering rate.
     azimuth_bandwidth_hz, range_bandwidth_hz : float
-        Processed bandwidths (Hamming, 0.75).
+        Processed bandwidths (Hamming window, 0.75).
+    prf_hz, rank, pulse_length_s, pulse_start_hz, pulse_ramp_hz_s, decimated_hz, sensing_delay_s
+        Values that are only copied into the annotation.
     """
 
     number: int
@@ -59,10 +61,10 @@ class IwSwath:
         return f"IW{self.number}"
 
     def cropped(self, lines: int | None, samples: int | None) -> IwSwath:
-        """The middle of the swath's bursts: so many lines and samples, or all of them."""
+        """Return the swath with bursts cropped to the given size around their middle; None keeps all."""
         lines = min(lines or self.lines, self.lines)
         samples = min(samples or self.samples, self.samples)
-        # A burst's middle line is lines // 2; it stays where it is.
+        # The middle line of a burst, lines // 2, stays the same.
         top = self.lines // 2 - lines // 2
         left = (self.samples - samples) // 2
         return replace(

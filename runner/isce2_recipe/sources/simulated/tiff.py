@@ -1,4 +1,4 @@
-"""A complex TIFF as Sentinel-1's measurements are: CInt16, uncompressed, one strip a line."""
+"""Complex TIFF files like Sentinel-1's measurements: CInt16, uncompressed, one strip per line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from isce2_recipe.sources.simulated.whole import whole_file
+from isce2_recipe.files import replace_when_complete
 
 Pixels = NDArray[np.int16]
 
@@ -17,20 +17,20 @@ _SHORT, _LONG = 3, 4
 
 
 def write_tiff(path: Path, lines: int, samples: int, blocks: Iterator[Pixels]) -> None:
-    """Write blocks of lines, shape (n, samples, 2) each, as one image; it appears whole or not at all."""
-    with whole_file(path) as partial, partial.open("wb") as file:
+    """Write blocks of lines, shape (n, samples, 2) each, as one image; a failure leaves no file."""
+    with replace_when_complete(path) as partial, partial.open("wb") as file:
         file.write(_header(lines, samples))
         for block in blocks:
             file.write(np.ascontiguousarray(block, dtype="<i2").data)
 
 
 def header_bytes(lines: int, samples: int) -> int:
-    """Where the pixels begin in a file of `write_tiff`."""
+    """Return the offset of the first pixel in a file of `write_tiff`."""
     return len(_header(lines, samples))
 
 
 def _header(lines: int, samples: int) -> bytes:
-    """Everything before the pixels: the directory and the two tables of strips."""
+    """Return everything before the pixels: the image directory and the two tables of strips."""
     strip = samples * 4
     entries: list[tuple[int, int, int, int]] = [
         (256, _LONG, 1, samples),
@@ -43,7 +43,7 @@ def _header(lines: int, samples: int) -> bytes:
         (278, _LONG, 1, 1),
         (279, _LONG, lines, 0),
         (284, _SHORT, 1, 1),
-        # Complex signed integers.
+        # Sample format: complex signed integers.
         (339, _SHORT, 1, 5),
     ]
     tables = 8 + 2 + 12 * len(entries) + 4

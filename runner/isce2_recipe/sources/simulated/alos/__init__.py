@@ -1,1 +1,1 @@
-"""ALOS-1 PALSAR level 1.0 scenes (CEOS raw signal), made from their names."""
+"""Simulated ALOS-1 PALSAR scenes of level 1.0 (raw signal in CEOS format)."""

@@ -1,4 +1,4 @@
-"""A scene as PALSAR records it: which pulses, from which range on, and where its middle lies."""
+"""The acquisition of a scene: its pulses, its slant ranges and its position on the ground."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from isce2_recipe.types import AlosName, Bounds
 
 Float = NDArray[np.float64]
 
-# Fine beam single polarization (FBS), off-nadir angle 34.3 degrees: JAXA, ALOS/PALSAR Level 1.1/1.5 Product
-# Format Description, and facts of real scenes.
+# Fine beam single polarization (FBS), off-nadir angle 34.3 degrees, from JAXA, ALOS/PALSAR Level 1.1/1.5
+# Product Format Description, and from real scenes.
 FREQUENCY_HZ = 1.27e9
 WAVELENGTH_M = SPEED_OF_LIGHT_M_S / FREQUENCY_HZ
 SAMPLING_HZ = 32.0e6
@@ -29,14 +29,14 @@ ANTENNA_LENGTH_M = 8.9
 RANGE_SPACING_M = SPEED_OF_LIGHT_M_S / (2.0 * SAMPLING_HZ)
 PULSE_SAMPLES = round(PULSE_S * SAMPLING_HZ)
 
-# Frames of the half revolution that flies south.
+# Frames of the descending half of the orbit.
 _DESCENDING_FRAMES = range(1800, 5400)
 
 _EARTH_RADIUS_M = 6.371e6
 
-# A part of a real scene (about 19000 pulses of 10304 samples), enough for stripmapApp to work on.
+# A part of a real scene, which has about 19000 pulses of 10304 samples; stripmapApp can process it.
 LINES, SAMPLES = 12288, 3900
-# Pulses before and after a scene whose targets still echo into it: up to 880 Hz of Doppler.
+# Pulses before and after a scene whose targets still have echoes in it, up to a Doppler frequency of 880 Hz.
 APERTURE_LINES = 3800
 LEAST_LINES, LEAST_SAMPLES = 256, PULSE_SAMPLES + 256
 MOST_LINES, MOST_SAMPLES = 20480, 10304
@@ -44,17 +44,17 @@ MOST_LINES, MOST_SAMPLES = 20480, 10304
 
 @dataclass(frozen=True)
 class Acquisition:
-    """The pulses that a scene holds.
+    """The acquisition of a scene.
 
     Attributes
     ----------
     name : AlosName
-        The scene.
+        Name of the scene.
     flight : AlosPass
-        The orbit.
+        Pass on which the scene was acquired.
     lines, samples : int
-        Pulses, and complex samples of each. Scatterers show fully in the first
-        ``samples - PULSE_SAMPLES`` range bins.
+        Number of pulses, and of complex samples of each. The first ``samples - PULSE_SAMPLES`` range bins
+        have complete echoes.
     """
 
     name: AlosName
@@ -64,9 +64,9 @@ class Acquisition:
 
     @property
     def margin_lines(self) -> int:
-        """Lines of ground before the first pulse, and after the last, that are simulated too.
+        """Number of lines before the first pulse and after the last whose ground is simulated too.
 
-        A whole aperture, or in a small scene half of the scene.
+        This is a whole aperture, or half of the scene if the scene is small.
         """
         from scipy.fft import next_fast_len
 
@@ -75,12 +75,12 @@ class Acquisition:
 
     @cached_property
     def nominal_start_s(self) -> float:
-        """Time of the first pulse on the nominal track, seconds since the node: the same for all passes."""
+        """Time of the first pulse on the nominal track, seconds since the node; the same for all passes."""
         return self.middle_s - 0.5 * self.lines / PRF_HZ
 
     @cached_property
     def start(self) -> datetime:
-        """Time of the first pulse, UTC: a whole millisecond, as the records hold it."""
+        """Time of the first pulse, UTC, in whole milliseconds as in the file's records."""
         wanted = self.flight.node + timedelta(seconds=self.nominal_start_s + self.flight.late_s)
         return wanted.replace(microsecond=wanted.microsecond // 1000 * 1000)
 
@@ -101,12 +101,12 @@ class Acquisition:
 
     @cached_property
     def poly(self) -> Float:
-        """The orbit for kernels; times in seconds since the node."""
+        """Orbit for the kernels of `zero_doppler`; times are seconds since the node."""
         return self._polynomial(self.flight)
 
     @cached_property
     def nominal_poly(self) -> Float:
-        """The nominal track for kernels."""
+        """Nominal track for the kernels of `zero_doppler`."""
         return self._polynomial(self.flight.nominal)
 
     def _polynomial(self, flight: AlosPass) -> Float:
@@ -116,13 +116,13 @@ class Acquisition:
 
     @cached_property
     def near_range_m(self) -> float:
-        """Slant range of the first sample, whole metres, the same on all passes."""
+        """Slant range of the first sample in whole metres; the same for all passes."""
         bins = self.samples - PULSE_SAMPLES
         return float(round(self.middle_range_m - 0.5 * bins * RANGE_SPACING_M))
 
     @cached_property
     def middle_range_m(self) -> float:
-        """Slant range to the ellipsoid at the off-nadir angle, from the nominal track."""
+        """Slant range from the nominal track to the ellipsoid at the off-nadir angle."""
         from isce2_recipe.sar.ellipsoid import WGS84_A_M, WGS84_B_M
         from isce2_recipe.sar.zero_doppler import look_axes
 
@@ -137,12 +137,12 @@ class Acquisition:
 
     @cached_property
     def centre(self) -> tuple[float, float]:
-        """Latitude and longitude of the middle, degrees, the same for all passes."""
+        """Latitude and longitude of the middle, degrees; the same for all passes."""
         return _place(self.nominal_poly, self.middle_s, self.middle_range_m)
 
     @cached_property
     def footprint(self) -> tuple[tuple[float, float], ...]:
-        """Closed polygon of (longitude, latitude), from near start over far start and far end."""
+        """Closed (longitude, latitude) polygon: near and far at the first pulse, far and near at the last."""
         first, last = self.start_s, self.start_s + (self.lines - 1) / PRF_HZ
         near = self.near_range_m
         far = near + (self.samples - PULSE_SAMPLES - 1) * RANGE_SPACING_M
@@ -154,7 +154,7 @@ class Acquisition:
 
     @cached_property
     def nadir(self) -> tuple[float, float]:
-        """Latitude and longitude below the satellite at the middle, degrees."""
+        """Latitude and longitude of the point below the satellite at the middle time, degrees."""
         from isce2_recipe.sar.ellipsoid import ecef_to_geodetic
 
         position, _ = self.flight.states(self.middle_s)
@@ -172,7 +172,7 @@ class Acquisition:
 
     @cached_property
     def incidence_rad(self) -> float:
-        """Incidence angle at the centre, from the ellipsoid's normal."""
+        """Incidence angle at the centre, relative to the ellipsoid's normal."""
         from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
 
         lat, lon = (math.radians(value) for value in self.centre)
@@ -189,7 +189,7 @@ class Acquisition:
 
     @property
     def length_km(self) -> float:
-        """Length on the ground."""
+        """Length of the scene on the ground."""
         return self.lines / PRF_HZ * self.ground_speed_m_s / 1000.0
 
     @property
@@ -205,7 +205,7 @@ class Acquisition:
 
 
 def _place(poly: Float, time_s: float, slant_range_m: float) -> tuple[float, float]:
-    """Latitude and longitude in degrees of a point on the ellipsoid."""
+    """Return latitude and longitude, in degrees, of a point on the ellipsoid."""
     from isce2_recipe.sar.zero_doppler import rdr2geo
 
     sea = np.zeros((1, 1), dtype=np.float32)
@@ -214,19 +214,19 @@ def _place(poly: Float, time_s: float, slant_range_m: float) -> tuple[float, flo
 
 
 def acquire(name: AlosName, lines: int | None, samples: int | None) -> Acquisition:
-    """The acquisition behind a scene's name.
+    """Return the acquisition of a scene.
 
     Parameters
     ----------
     name : AlosName
-        The scene.
+        Name of the scene.
     lines, samples : int or None
-        Pulses, and samples of each, around the middle of the frame; None for the default.
+        Number of pulses, and of samples of each, around the middle of the frame; None for the default.
 
     Raises
     ------
     ParameterError
-        If there is no such scene.
+        If no such scene can exist.
     UsageError
         If the size is out of range.
     """
@@ -238,6 +238,6 @@ def acquire(name: AlosName, lines: int | None, samples: int | None) -> Acquisiti
         if not least <= value <= most:
             raise UsageError(
                 f"simulated: ALOS scenes need {least} to {most} {key}, instead got {key}={value}",
-                hint=f"the pulse itself is {PULSE_SAMPLES} samples long; stripmapApp needs about 9000 lines",
+                hint=f"the pulse has {PULSE_SAMPLES} samples, and stripmapApp needs about 9000 lines",
             )
     return Acquisition(name, find_pass(name), *size)

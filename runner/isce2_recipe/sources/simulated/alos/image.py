@@ -1,7 +1,7 @@
-"""The focused image that a scene's raw signal is made of.
+"""The focused image from which the raw signal of a scene is made.
 
-Made as a Sentinel-1 burst is, without its carrier: one field of scatterers for all passes over a frame, each
-pass with its own exact geometry over the terrain.
+It is made like a Sentinel-1 burst, but without the TOPS carrier: all passes over a frame share one field of
+scatterers, and each pass has its own exact geometry over the terrain.
 """
 
 from __future__ import annotations
@@ -26,35 +26,37 @@ from isce2_recipe.sources.simulated.options import SimulationOptions
 Float = NDArray[np.float64]
 Pixels = NDArray[np.int16]
 
-# Nodes of the geometry grid that one task solves, and lines of the image that one task renders.
+# Rows of the geometry grid that one task computes, and lines of the image that one task renders.
 _GRID_ROWS = 128
 _BLOCK_LINES = 512
-# Samples of scatterers on either side of the image: orbits 600 m apart see a place within 20 samples.
+# Samples of scatterers on either side of the image. Between orbits 600 m apart a point shifts by up to 20
+# samples.
 _PAD = 96
-# Of the sampling rate: nearly all, as the chirp and the antenna limit the raw signal's bands afterwards.
+# Bandwidth as a fraction of the sampling rate. Chirp and antenna limit the bands of the raw signal
+# afterwards.
 _BAND = 0.94
-# Kaiser window of the impulse response.
+# Parameter of the Kaiser window of the impulse response.
 _BETA = 6.0
 
 
 def render_image(scene: Acquisition, options: SimulationOptions, cpus: int) -> Pixels:
-    """A scene's image in zero-Doppler coordinates, with the lines before and after it that echo into it.
+    """Return the image of a scene in zero-Doppler coordinates, with the margins whose echoes reach into it.
 
-    Every scatterer at slant range R has the phase ``-4 pi R / wavelength`` and its own.
+    The phase of a scatterer at slant range R is its own random phase plus ``-4 pi R / wavelength``.
 
     Parameters
     ----------
     scene : Acquisition
-        The scene.
+        Acquisition of the scene.
     options : SimulationOptions
         Seed, motion and coherence.
     cpus : int
-        Threads.
+        Number of threads.
 
     Returns
     -------
     ndarray of int16, shape (lines + 2 * margin_lines, samples, 2)
-        Real and imaginary part; land has about 90 RMS.
+        Real and imaginary part; the RMS on land is about 90.
     """
     lines = scene.lines + 2 * scene.margin_lines
     grid = _solve(scene, options, cpus)
@@ -89,7 +91,7 @@ def render_image(scene: Acquisition, options: SimulationOptions, cpus: int) -> P
 
 
 def _solve(scene: Acquisition, options: SimulationOptions, cpus: int) -> Float:
-    """Where in the nominal acquisition each node of the scene lies, and how bright it is."""
+    """Return the geometry grid of the scene and the nominal acquisition; see `echo.solve_geometry`."""
     lines = scene.lines + 2 * scene.margin_lines
     rows = -(-lines // echo.LINE_STEP) + 2 * echo.MARGIN_NODES
     cols = -(-scene.samples // echo.SAMPLE_STEP) + 2 * echo.MARGIN_NODES
@@ -121,7 +123,7 @@ def _solve(scene: Acquisition, options: SimulationOptions, cpus: int) -> Float:
 
 
 def _impulse_response() -> NDArray[np.float32]:
-    """Rows of taps for fractions 0 to 1 of a pixel: a windowed sinc of unit gain."""
+    """Return rows of taps of a windowed sinc of unit gain, for fractions 0 to 1 of a pixel."""
     fraction = np.arange(echo.FRACTIONS + 1) / echo.FRACTIONS
     tap = np.arange(echo.TAPS) - (echo.HALF_TAPS - 1)
     distance = tap[np.newaxis] - fraction[:, np.newaxis]

@@ -1,4 +1,4 @@
-"""The leader file (``LED-...``): what a processor must know of the scene, its orbit and its pulse."""
+"""The leader file (``LED-...``): scene, orbit, attitude and pulse, as a processor needs them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from isce2_recipe.sources.simulated.alos.raw import BIAS, CHIRP_RATE_HZ_S
 DESCRIPTOR, SUMMARY, POSITION, ATTITUDE, CALIBRATION = 720, 4096, 4680, 8192, 13212
 LENGTH = DESCRIPTOR + SUMMARY + POSITION + ATTITUDE + CALIBRATION
 
-# Readers of the reference processor take exactly so many vectors.
+# ISCE2 reads exactly this number of state vectors.
 VECTORS, VECTOR_STEP_S = 28, 60.0
 _ATTITUDES = 22
 _BEAM = 7
 
 
 def leader_file(scene: Acquisition) -> bytes:
-    """The file's bytes."""
+    """Return the content of the leader file."""
     return b"".join(
         [_descriptor(scene), _summary(scene), _positions(scene), _attitudes(scene), _calibration(scene)]
     )
@@ -51,7 +51,7 @@ def _summary(scene: Acquisition) -> bytes:
 
 
 def _place(scene: Acquisition) -> list[Field]:
-    """Identity, centre and ellipsoid."""
+    """Return the fields of identity, centre and ellipsoid."""
     middle = scene.start + timedelta(seconds=0.5 * (scene.lines - 1) / PRF_HZ)
     lat, lon = scene.centre
     bins = scene.samples - PULSE_SAMPLES
@@ -72,12 +72,12 @@ def _place(scene: Acquisition) -> list[Field]:
 
 
 def _sensor(scene: Acquisition) -> list[Field]:
-    """Satellite, mode and view."""
+    """Return the fields of satellite, mode and viewing geometry."""
     direction = "ASCEND" if scene.ascending else "DESCEND"
     lat, lon = scene.nadir
     return [
         (396, "A16", "ALOS"),
-        # Position 13 tells the mode: 0 is high resolution.
+        # Position 13 is the mode; 0 means high resolution.
         (412, "A32", "ALOS  -L -H0-HH"),
         (444, "A8", f"{scene.name.orbit:05d}"),
         *spread(452, [("F8.3", lat), ("F8.3", lon), ("F8.3", scene.heading_deg), ("F8.3", 90.0)]),
@@ -94,7 +94,7 @@ def _sensor(scene: Acquisition) -> list[Field]:
 
 
 def _pulse() -> list[Field]:
-    """Pulse, sampling and antenna."""
+    """Return the fields of pulse, sampling and antenna."""
     return [
         *spread(534, [("E16.7", 0.0), ("E16.7", -CHIRP_RATE_HZ_S), ("E16.7", 0.0)]),
         (710, "F16.7", SAMPLING_HZ / 1e6),
@@ -109,7 +109,7 @@ def _pulse() -> list[Field]:
 
 
 def _processing(scene: Acquisition) -> list[Field]:
-    """Who made the file, and how."""
+    """Return the fields of facility and processing."""
     return [
         (1046, "A16", "EOC"),
         (1062, "A8", "ALOS"),
@@ -126,7 +126,7 @@ def _processing(scene: Acquisition) -> list[Field]:
 
 
 def _positions(scene: Acquisition) -> bytes:
-    """State vectors on whole minutes around the scene."""
+    """Return the record of state vectors, on whole minutes around the scene."""
     first = scene.start.replace(second=0, microsecond=0) - timedelta(
         seconds=(VECTORS // 2 - 1) * VECTOR_STEP_S
     )
@@ -149,7 +149,7 @@ def _positions(scene: Acquisition) -> bytes:
 
 
 def _attitudes(scene: Acquisition) -> bytes:
-    """The antenna looks where yaw steering points it: no Doppler centroid."""
+    """Return the record of attitudes: all are zero, because the antenna is yaw-steered to zero Doppler."""
     fields: list[Field] = [(12, "I4", _ATTITUDES)]
     for k in range(_ATTITUDES):
         when = scene.start.replace(microsecond=0) + timedelta(seconds=k - _ATTITUDES // 2)

@@ -1,4 +1,4 @@
-"""How the ground of an ALOS scene moves: two lobes of opposite sign around its middle."""
+"""The motion of the ground in an ALOS scene: two lobes of opposite sign around its middle."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Float = NDArray[np.float64]
 
 
 def lobes(scene: Acquisition, motion: str) -> Float:
-    """The pair of lobes on a scene's date, for `ground.displacement`.
+    """Return the pair of lobes on the date of a scene, for `ground.displacement`.
 
     Parameters
     ----------
     scene : Acquisition
-        The scene.
+        Acquisition of the scene.
     motion : str
         ``dipole``, ``linear`` or ``none``.
 
@@ -43,7 +43,7 @@ def lobes(scene: Acquisition, motion: str) -> Float:
 
 
 def _level(vector: Float, up: Float) -> Float:
-    """Unit vector along a vector's horizontal part."""
+    """Return the unit vector along the horizontal part of a vector."""
     flat = vector - (vector @ up) * up
     unit: Float = flat / np.linalg.norm(flat)
     return unit

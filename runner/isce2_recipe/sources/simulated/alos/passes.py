@@ -1,8 +1,8 @@
-"""Where ALOS was: from a scene's name alone to the time, the place and the orbit of its acquisition.
+"""The orbit of ALOS: time, ground track and state vectors of a scene, from its name.
 
-ALOS repeats its ground track after 46 days and 671 orbits. The orbit is the closed form of a frozen, nearly
-circular one under the Earth's oblateness. Its radius was checked against real state vectors of Sentinel-1,
-whose orbit is of the same kind with 5924.57 s a revolution, and scaled by Kepler's third law.
+ALOS repeats its ground track after 46 days and 671 orbits. The model is the closed form of a frozen, nearly
+circular orbit around the oblate Earth. Its radius was checked with real state vectors of Sentinel-1, whose
+orbit is of the same kind with a period of 5924.57 s, and scaled by Kepler's third law.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ OFF_NADIR_RAD = math.radians(34.3)
 _INCLINATION_RAD = math.radians(98.16)
 _MEAN_RADIUS_M = 7074240.0
 _ECCENTRICITY = 1.164e-3
-# J2 / 4 * (equatorial radius / orbit's radius)^2 * sin^2(inclination): the radius swings twice an orbit.
+# J2 / 4 * (equatorial radius / orbit's radius)^2 * sin^2(inclination): the radius oscillates twice per orbit.
 _OBLATENESS = 2.145e-4
-# Makes the argument of latitude zero at the node.
+# Phase at which the argument of latitude is zero, so that the node is at time zero.
 _PHASE_RAD = 0.0023274945
 
 # The real scene ALPSRP111041130 (orbit 11104, path 238, frame 1130; centre 56.8411 N, 135.6799 W, 2008-02-24
-# 07:13:21 to 07:13:29 in ASF's catalogue) fixes the node. Its argument of latitude comes out as 56.501.
+# 07:13:21 to 07:13:29 in ASF's catalogue) determines the node. Its argument of latitude is then 56.501
+# degrees.
 _DATUM_ORBIT = 11104
 _DATUM_NODE = datetime(2008, 2, 24, 6, 57, 56, 456000, tzinfo=UTC)
 _DATUM_NODE_LONGITUDE_DEG = -127.472
@@ -48,17 +49,17 @@ _WESTWARD_DEG = 360.0 * CYCLE_DAYS / CYCLE_ORBITS
 _FIRST_DATA = datetime(2006, 5, 16, tzinfo=UTC)
 _LAST_DATA = datetime(2011, 4, 22, tzinfo=UTC)
 
-# How far the passes of four successive cycles are from the nominal track, perpendicular to the line of sight:
-# neighbours in time are 300 m apart.
+# Distances from the nominal track in four successive cycles, perpendicular to the line of sight. Passes of
+# successive cycles are 300 m apart.
 _OFFSETS_M = (0.0, 300.0, 600.0, 300.0)
-# Passes start up to so many seconds late.
+# Largest delay of a pass, seconds.
 _LATE_S = 0.02
 _DIFFERENCE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class AlosPass:
-    """One revolution of ALOS.
+    """One orbit of ALOS, from ascending node to ascending node.
 
     Attributes
     ----------
@@ -67,11 +68,11 @@ class AlosPass:
     node : datetime
         Time of the ascending node, UTC.
     node_longitude_deg : float
-        Where it crossed the equator.
+        Longitude at which the satellite crossed the equator.
     offset_m : float
         Distance from the nominal track, perpendicular to the line of sight; positive right and up.
     late_s : float
-        How late it recorded.
+        Delay of the recording.
     """
 
     orbit: int
@@ -82,21 +83,21 @@ class AlosPass:
 
     @property
     def nominal(self) -> AlosPass:
-        """The pass on the nominal track and in time: what all passes over a place are compared with."""
+        """The same pass on the nominal track and without delay; it is the common geometry of all passes."""
         return replace(self, offset_m=0.0, late_s=0.0)
 
     @property
     def path(self) -> int:
-        """Reference system for planning: the ground track's number, 1 to 671."""
+        """Number of the ground track in the reference system for planning, 1 to 671."""
         return (CYCLE_DAYS * self.orbit + 84) % CYCLE_ORBITS + 1
 
     def states(self, since_node_s: ArrayLike) -> tuple[Float, Float]:
-        """Position (m) and velocity (m/s), Earth-fixed, shape (n, 3) each, at seconds since the node."""
+        """Return Earth-fixed position (m) and velocity (m/s), shapes (n, 3), at seconds since the node."""
         time = np.atleast_1d(np.asarray(since_node_s, dtype=np.float64))
         return self._position(time), _slope(self._position, time)
 
     def orbit_around(self, start_s: float, stop_s: float) -> Orbit:
-        """State vectors every ten seconds, from a minute and a half before to after an interval."""
+        """Return state vectors every ten seconds, from 90 s before an interval to 90 s after it."""
         times = np.arange(start_s - 90.0, stop_s + 91.0, 10.0)
         return Orbit(self.node, times, *self.states(times))
 
@@ -107,13 +108,13 @@ class AlosPass:
         return track + self.offset_m * (math.cos(OFF_NADIR_RAD) * right + math.sin(OFF_NADIR_RAD) * up)
 
     def _track(self, time: Float) -> Float:
-        """Position on the nominal track."""
+        """Return the position on the nominal track."""
         latitude_argument = _argument(2.0 * math.pi * time / PERIOD_S)
         radius = _MEAN_RADIUS_M * (
             1.0 - _ECCENTRICITY * np.sin(latitude_argument) + _OBLATENESS * np.cos(2.0 * latitude_argument)
         )
         ahead, aside = radius * np.cos(latitude_argument), radius * np.sin(latitude_argument)
-        # The orbit is sun-synchronous: its plane turns once a day in the Earth-fixed frame.
+        # The orbit is Sun-synchronous, so its plane turns once a day in the Earth-fixed frame.
         turn = math.radians(self.node_longitude_deg) - 2.0 * math.pi * time / _DAY_S
         x, y = ahead, aside * math.cos(_INCLINATION_RAD)
         return np.stack(
@@ -127,12 +128,12 @@ class AlosPass:
 
 
 def find_pass(name: AlosName) -> AlosPass:
-    """The pass on which a scene was taken.
+    """Return the pass on which a scene was acquired.
 
     Raises
     ------
     ParameterError
-        If ALOS recorded nothing on that orbit, or there is no such frame.
+        If PALSAR was not recording on that orbit, or the frame does not exist.
     """
     cycle, place = divmod(name.orbit, CYCLE_ORBITS)
     orbits = name.orbit - _DATUM_ORBIT
@@ -150,7 +151,7 @@ def find_pass(name: AlosName) -> AlosPass:
 
 
 def middle_s(frame: int) -> float:
-    """Time of a frame's middle, seconds since the node."""
+    """Return the time of the middle of a frame, seconds since the node."""
     wanted = frame * _FRAME_RAD
     phase = wanted
     for _ in range(8):
@@ -159,14 +160,14 @@ def middle_s(frame: int) -> float:
 
 
 def _argument(phase: Float) -> Float:
-    """Argument of latitude, radians, at a mean one counted from the node."""
+    """Return the argument of latitude, radians, for a mean argument counted from the node."""
     mean = phase + _PHASE_RAD
     swing: Float = mean - 2.0 * _ECCENTRICITY * np.cos(mean) + 0.5 * _OBLATENESS * np.sin(2.0 * mean)
     return swing
 
 
 def _slope(curve: Callable[[Float], Float], time: Float) -> Float:
-    """Time derivative by differences of fourth order, exact to a micrometre a second."""
+    """Return the time derivative from fourth-order differences, accurate to a micrometre per second."""
     d = _DIFFERENCE_S
     near, far = curve(time + d) - curve(time - d), curve(time + 2 * d) - curve(time - 2 * d)
     slope: Float = (8.0 * near - far) / (12.0 * d)

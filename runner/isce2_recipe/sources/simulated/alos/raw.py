@@ -1,11 +1,11 @@
-"""From a focused image back to the echoes that PALSAR recorded: focusing, run backwards.
+"""The raw signal of a focused image: the inverse of focusing.
 
 A scatterer at slant range R and zero-Doppler time t0 returns, at pulse time t and delay u after the first
-sample's, ``exp(-j 4 pi r / wavelength) * exp(j pi K (u' - tau / 2)^2)`` for ``0 <= u' <= tau``, where
+sample, ``exp(-j 4 pi r / wavelength) * exp(j pi K (u' - tau / 2)^2)`` for ``0 <= u' <= tau``. Here
 ``r = sqrt(R^2 + v^2 (t - t0)^2)``, ``u' = u - 2 r / c`` and ``K = -bandwidth / tau``. In the range-Doppler
-domain that is a phase in every range bin, a shift in range, and a filter across the range spectrum which the
-whole swath shares. Echoes from beyond the image's edges are taken from its opposite edges; focusing puts them
-outside of where a focused image has full resolution.
+domain this is a phase in every range bin, a shift in range, and a filter of the range spectrum that all bins
+share. Echoes from beyond an edge of the image are taken from the opposite edge; after focusing they lie
+outside the part of the image that has full resolution.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Bytes = NDArray[np.uint8]
 
 CHIRP_RATE_HZ_S = -BANDWIDTH_HZ / PULSE_S
 
-# Five-bit samples: 0 to 31 with a mean of 15.5. So many steps are one standard deviation.
+# Samples have five bits: 0 to 31 with a mean of 15.5. The standard deviation is _DEVIATION steps.
 BIAS = 15.5
 _LEVELS = 31
 _DEVIATION = 5.0
@@ -51,14 +51,14 @@ _FRACTIONS = 512
 
 @dataclass(frozen=True, slots=True)
 class EchoGeometry:
-    """What the echoes' shape depends on.
+    """Slant range and effective speed of each range bin, which determine the shape of the echoes.
 
     Attributes
     ----------
     near_range_m : float
         Slant range of the first bin.
     speed_m_s : ndarray, shape (samples,)
-        Speed ``v`` of the hyperbola of each range bin.
+        Speed ``v`` in the range hyperbola of each bin.
     """
 
     near_range_m: float
@@ -66,20 +66,20 @@ class EchoGeometry:
 
     @property
     def range_m(self) -> Float:
-        """Slant range of each bin."""
+        """Slant range of each bin, shape (samples,)."""
         return np.arange(self.speed_m_s.size, dtype=np.float64) * RANGE_SPACING_M + self.near_range_m
 
     @property
     def middle(self) -> int:
-        """The bin whose filter all others share."""
+        """Number of the middle bin, whose range filter is used for all bins."""
         return self.speed_m_s.size // 2
 
 
 def echo_geometry(scene: Acquisition, height_m: float) -> EchoGeometry:
-    """Speeds from the orbit and the ground at a mean height.
+    """Return the effective speeds that follow from the orbit and ground at a mean height.
 
-    ``d^2(r^2)/dt^2 = 2 (V^2 + (S - P) A)`` at zero Doppler, for the satellite's place S, speed V and
-    acceleration A and the ground point P; it is twice the hyperbola's ``v^2``.
+    At zero Doppler ``d^2(r^2)/dt^2 = 2 (V^2 + (S - P) A)``, with the satellite's position S, speed V and
+    acceleration A, and the ground point P. This is twice the ``v^2`` of the range hyperbola.
     """
     from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
     from isce2_recipe.sar.zero_doppler import rdr2geo
@@ -99,23 +99,23 @@ def echo_geometry(scene: Acquisition, height_m: float) -> EchoGeometry:
     return EchoGeometry(scene.near_range_m, np.sqrt(curve(np.arange(scene.samples))))
 
 
-def echoes(image: NDArray[np.int16] | Complex, swath: EchoGeometry, cpus: int) -> Complex:
-    """The echoes of an image, before they are sampled to five bits.
+def echoes(image: NDArray[np.int16] | Complex, geometry: EchoGeometry, cpus: int) -> Complex:
+    """Return the echoes of an image, before quantization.
 
     Parameters
     ----------
     image : ndarray, shape (lines, samples, 2) of int16 or (lines, samples) of complex64
-        Zero-Doppler image; line i was taken ``i / PRF_HZ`` after the first, bin j lies
-        ``j * RANGE_SPACING_M`` beyond ``swath.near_range_m``.
-    swath : EchoGeometry
-        Of as many bins as the image.
+        Zero-Doppler image. Line i is ``i / PRF_HZ`` later than the first; bin j is at the slant range
+        ``geometry.near_range_m + j * RANGE_SPACING_M``.
+    geometry : EchoGeometry
+        Slant ranges and speeds of the image's range bins.
     cpus : int
-        Threads.
+        Number of threads.
 
     Returns
     -------
     ndarray of complex64, shape (lines, samples)
-        Line i is the pulse at the time of image line i; sample 0 of each lies at the delay of range bin 0.
+        Line i is the pulse at the time of image line i; sample 0 is at the delay of range bin 0.
     """
     from scipy import fft
 
@@ -127,9 +127,11 @@ def echoes(image: NDArray[np.int16] | Complex, swath: EchoGeometry, cpus: int) -
     table = _shift_table()
     for part in _parts(lines, _ROWS):
         rows = np.empty((doppler[part].size, samples), dtype=np.complex64)
-        _migrate(spectrum[part], doppler[part], swath.range_m, swath.speed_m_s, swath.middle, table, rows)
+        _migrate(
+            spectrum[part], doppler[part], geometry.range_m, geometry.speed_m_s, geometry.middle, table, rows
+        )
         rows = fft.fft(rows, axis=1, workers=cpus, overwrite_x=True)
-        rows *= _range_filter(doppler[part], swath)
+        rows *= _range_filter(doppler[part], geometry)
         spectrum[part] = fft.ifft(rows, axis=1, workers=cpus, overwrite_x=True)
     for part in _parts(samples, _COLUMNS):
         spectrum[:, part] = fft.ifft(spectrum[:, part], axis=0, workers=cpus)
@@ -137,12 +139,12 @@ def echoes(image: NDArray[np.int16] | Complex, swath: EchoGeometry, cpus: int) -
 
 
 def quantize(signal: Complex) -> Bytes:
-    """Samples of five bits, I and Q in turn.
+    """Return five-bit samples, I and Q alternating.
 
     Parameters
     ----------
     signal : ndarray of complex64, shape (lines, samples)
-        Any scale.
+        Signal of any scale.
 
     Returns
     -------
@@ -151,7 +153,7 @@ def quantize(signal: Complex) -> Bytes:
     """
     lines, samples = signal.shape
     power = float(np.mean([np.vdot(row, row).real for row in signal]) / samples)
-    # Three digits, so that rounding in the last bits of the signal changes nothing.
+    # Three digits, so that different rounding in the last bits of the signal does not change the gain.
     gain = float(f"{_DEVIATION * math.sqrt(2.0 / max(power, 1e-30)):.3g}")
     out = np.empty((lines, 2 * samples), dtype=np.uint8)
     for part in _parts(lines, _ROWS):
@@ -161,7 +163,7 @@ def quantize(signal: Complex) -> Bytes:
 
 
 def chirp() -> Complex:
-    """The transmitted pulse, shape (PULSE_SAMPLES,), of unit energy."""
+    """Return the transmitted pulse, shape (PULSE_SAMPLES,), of unit energy."""
     time = np.arange(PULSE_SAMPLES) / SAMPLING_HZ
     phase = math.pi * CHIRP_RATE_HZ_S * (time - PULSE_S / 2.0) ** 2
     pulse: Complex = (np.exp(1j * phase) / math.sqrt(PULSE_SAMPLES)).astype(np.complex64)
@@ -169,7 +171,7 @@ def chirp() -> Complex:
 
 
 def antenna(doppler_hz: Float, speed_m_s: float) -> Float:
-    """Two-way gain of the antenna at a Doppler frequency."""
+    """Return the two-way gain of the antenna at a Doppler frequency."""
     gain: Float = np.sinc(doppler_hz * ANTENNA_LENGTH_M / (2.0 * speed_m_s)) ** 2
     return gain
 
@@ -184,23 +186,23 @@ def _as_complex(pixels: NDArray[np.int16] | Complex) -> Complex:
     return np.ascontiguousarray(pixels).astype(np.float32).view(np.complex64)[..., 0]
 
 
-def _range_filter(doppler_hz: Float, swath: EchoGeometry) -> Complex:
-    """Across the range spectrum: the pulse, the middle bin's migration and its coupling with Doppler.
+def _range_filter(doppler_hz: Float, geometry: EchoGeometry) -> Complex:
+    """Return the filter of the range spectrum: pulse, middle bin's migration and its coupling with Doppler.
 
     Returns
     -------
     ndarray of complex64, shape (dopplers, samples)
     """
-    samples = swath.speed_m_s.size
-    middle = swath.middle
-    slant = float(swath.range_m[middle])
-    speed = float(swath.speed_m_s[middle])
+    samples = geometry.speed_m_s.size
+    middle = geometry.middle
+    slant = float(geometry.range_m[middle])
+    speed = float(geometry.speed_m_s[middle])
     pulse = np.fft.fft(chirp(), samples)
     offset = np.fft.fftfreq(samples, 1.0 / SAMPLING_HZ)
     carrier = FREQUENCY_HZ + offset
     shadow = (SPEED_OF_LIGHT_M_S * doppler_hz / (2.0 * speed))[:, np.newaxis] ** 2
     along = np.sqrt(carrier**2 - shadow) - np.sqrt(FREQUENCY_HZ**2 - shadow) - offset
-    # The spectrum of an upward chirp in azimuth lags its phase history by an eighth of a turn.
+    # The spectrum of an upward chirp in azimuth lags its phase history by an eighth of a cycle.
     phase = (-4.0 * math.pi * slant / SPEED_OF_LIGHT_M_S) * along - math.pi / 4.0
     gain = antenna(doppler_hz, speed)[:, np.newaxis]
     filtered: Complex = (gain * pulse * np.exp(1j * phase)).astype(np.complex64)
@@ -208,7 +210,7 @@ def _range_filter(doppler_hz: Float, swath: EchoGeometry) -> Complex:
 
 
 def _shift_table() -> NDArray[np.float32]:
-    """Rows of taps for fractions 0 to 1 of a sample: a Kaiser-windowed sinc."""
+    """Return rows of taps of a Kaiser-windowed sinc, for fractions 0 to 1 of a sample."""
     half = _TAPS // 2
     fraction = np.arange(_FRACTIONS + 1) / _FRACTIONS
     distance = (np.arange(_TAPS) - (half - 1))[np.newaxis] - fraction[:, np.newaxis]
@@ -228,7 +230,7 @@ def _migrate(
     table: NDArray[np.float32],
     out: Complex,
 ) -> None:
-    """Give each range bin its azimuth phase, and the migration that is its own beyond the middle bin's."""
+    """Apply to each range bin its azimuth phase and the difference of its migration from the middle bin's."""
     samples = range_m.shape[0]
     spacing = range_m[1] - range_m[0]
     for row in prange(spectrum.shape[0]):

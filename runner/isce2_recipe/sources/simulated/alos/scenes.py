@@ -1,4 +1,4 @@
-"""A simulated scene as ASF delivers it, and the truth about a pair of scenes."""
+"""Simulated ALOS scenes in the form in which ASF delivers them, and the truth of a pair of scenes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from isce2_recipe.files import replace_when_complete
 from isce2_recipe.sources.base import AlosRecord, Progress
 from isce2_recipe.sources.simulated import ground
 from isce2_recipe.sources.simulated.alos.acquisition import Acquisition, acquire
@@ -22,12 +23,12 @@ _THREADS = 2
 
 
 def find_scene(name: AlosName, options: SimulationOptions) -> Acquisition:
-    """The acquisition behind a name, of the size that the options ask for."""
+    """Return the acquisition of a scene, of the size that the options ask for."""
     return acquire(name, options.lines, options.samples)
 
 
 def scene_record(scene: Acquisition) -> AlosRecord:
-    """What a catalogue would say of the scene."""
+    """Return the catalogue record of the scene."""
     length = HEADER + 2 * scene.samples
     return AlosRecord(
         name=str(scene.name),
@@ -42,9 +43,9 @@ def scene_record(scene: Acquisition) -> AlosRecord:
 def write_scene(
     scene: Acquisition, options: SimulationOptions, folder: Path, progress: Progress, cpus: int = _THREADS
 ) -> Path:
-    """The scene's archive ``{name}-L1.0.zip``, made in a folder.
+    """Write the scene's archive ``{name}-L1.0.zip`` and return its path.
 
-    It holds one folder ``{name}-L1.0`` with the signal data of HH, leader, trailer, volume directory and work
+    It holds one folder ``{name}-L1.0`` with signal data of HH, leader, trailer, volume directory and work
     report.
     """
     from isce2_recipe.sources.simulated.alos.image import render_image
@@ -53,28 +54,27 @@ def write_scene(
     progress(0.0, f"image of {scene.name}")
     image = render_image(scene, options, cpus)
     progress(0.3, f"echoes of {scene.name}")
-    swath = echo_geometry(scene, _mean_height(scene, options.seed))
+    geometry = echo_geometry(scene, _mean_height(scene, options.seed))
     inside = slice(scene.margin_lines, scene.margin_lines + scene.lines)
-    signal = quantize(echoes(image, swath, cpus)[inside])
+    signal = quantize(echoes(image, geometry, cpus)[inside])
     del image
     progress(0.9, f"archive of {scene.name}")
     target = folder / f"{scene.name}-L1.0.zip"
-    partial = target.with_suffix(".part")
     ending = f"{scene.name}-H1.0__{'A' if scene.ascending else 'D'}"
-    with zipfile.ZipFile(partial, "w") as archive:
+    with replace_when_complete(target) as partial, zipfile.ZipFile(partial, "w") as archive:
         with archive.open(_member(scene, f"IMG-HH-{ending}"), "w", force_zip64=True) as stream:
             write_signal(stream, scene, signal)
         archive.writestr(_member(scene, f"LED-{ending}"), leader_file(scene))
         archive.writestr(_member(scene, f"TRL-{ending}"), trailer_file(scene))
         archive.writestr(_member(scene, f"VOL-{ending}"), volume_file(scene))
         archive.writestr(_member(scene, "workreport"), work_report(scene))
-    return partial.replace(target)
+    return target
 
 
 def write_truth(reference: Acquisition, secondary: Acquisition, motion: str, dem: Path, path: Path) -> None:
-    """How far the ground moved away from the radar from one scene to another of the same frame.
+    """Write the true displacement between two scenes of a frame: float32 metres on the grid of ``dem``.
 
-    Float32 metres on the grid of ``dem``, positive where the range increased.
+    It is positive where the range increased from the reference to the secondary.
     """
     from isce2_recipe.sources.simulated.alos.motion import lobes
     from isce2_recipe.sources.simulated.rasters import write_displacement
@@ -83,7 +83,7 @@ def write_truth(reference: Acquisition, secondary: Acquisition, motion: str, dem
 
 
 def _member(scene: Acquisition, name: str) -> zipfile.ZipInfo:
-    """An entry that carries the acquisition's date, so that the same scene gives the same bytes."""
+    """Return an archive entry with the acquisition's date, so that the same scene gives the same bytes."""
     when = scene.start
     info = zipfile.ZipInfo(f"{scene.name}-L1.0/{name}", when.timetuple()[:6])
     info.create_system = _CREATED_BY_UNIX
@@ -92,7 +92,7 @@ def _member(scene: Acquisition, name: str) -> zipfile.ZipInfo:
 
 
 def _mean_height(scene: Acquisition, seed: int) -> float:
-    """Mean height of the terrain in the scene's box."""
+    """Return the mean height of the terrain in the box around the scene."""
     box = scene.bounds
     cache = ground.new_cache()
     heights = [

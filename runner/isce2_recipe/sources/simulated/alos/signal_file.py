@@ -16,7 +16,7 @@ from isce2_recipe.sources.simulated.alos.passes import OFF_NADIR_RAD
 DESCRIPTOR, HEADER = 720, 412
 _BLOCK_LINES = 1024
 
-# Big-endian fields of a pulse's header and where they lie.
+# Big-endian fields of a pulse's header: type and offset.
 _FIELDS = {
     "sequence": (">i4", 0),
     "code": ("4u1", 4),
@@ -50,7 +50,7 @@ _FIELDS = {
 
 
 def line_type(samples: int) -> np.dtype[np.void]:
-    """A pulse's record: header fields by name, and ``signal`` with I and Q in turn."""
+    """Return the type of a pulse's record: header fields by name, and ``signal`` with I and Q alternating."""
     names = [*_FIELDS, "signal"]
     return np.dtype(
         {
@@ -68,9 +68,9 @@ def write_signal(stream: IO[bytes], scene: Acquisition, signal: NDArray[np.uint8
     Parameters
     ----------
     stream : binary file
-        Where to.
+        File to write to.
     scene : Acquisition
-        The scene.
+        Acquisition of the scene.
     signal : ndarray of uint8, shape (lines, 2 * samples)
         I and Q of each pulse.
     """
@@ -95,7 +95,7 @@ def _descriptor(scene: Acquisition) -> bytes:
 
 
 def _records(scene: Acquisition, first: int, signal: NDArray[np.uint8]) -> bytes:
-    """Pulses from ``first`` on."""
+    """Return the records of the pulses from ``first`` on."""
     count = signal.shape[0]
     records = np.zeros(count, dtype=line_type(scene.samples))
     number = first + np.arange(count)

@@ -1,4 +1,4 @@
-"""The other files of a scene: volume directory, trailer and work report."""
+"""The small files of a scene: volume directory, trailer and work report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRAILER = 720
 
 
 def volume_file(scene: Acquisition) -> bytes:
-    """The volume directory (``VOL-...``): which files there are, and of what records."""
+    """Return the volume directory (``VOL-...``), which lists the files and their records."""
     made = f"{scene.start:%Y%m%d}"
     fields: list[Field] = [
         (12, "A2", "A"),
@@ -81,13 +81,13 @@ def _pointer(
 
 
 def trailer_file(scene: Acquisition) -> bytes:
-    """The trailer (``TRL-...``), without further records."""
+    """Return the trailer (``TRL-...``), which has no further records."""
     fields = descriptor("CEOS-SAR", 3, f"{str(scene.name)[:11]}SART", {})
     return record(TRAILER, (63, 192, 18, 18), fields, sequence=1)
 
 
 def work_report(scene: Acquisition) -> str:
-    """The work report: the scene in words."""
+    """Return the work report, a summary of the scene as text."""
     centre = scene.centre
     lines = {
         "Scs_SceneID": scene.name,
