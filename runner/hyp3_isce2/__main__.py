@@ -1,4 +1,4 @@
-"""``python -m hyp3_isce2 ++process WORKFLOW ++omp-num-threads N ...``."""
+"""Run ``python -m hyp3_isce2 ++process WORKFLOW ++omp-num-threads N ...``."""
 
 import sys
 

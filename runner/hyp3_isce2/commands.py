@@ -1,4 +1,4 @@
-"""The console commands of hyp3-isce2, each under its old name."""
+"""The console commands of hyp3-isce2, each with its old name."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ def main() -> int:
 
 
 def insar_tops_burst() -> int:
-    """Run the workflow of this name and return the exit code."""
+    """Run the workflow of the same name and return the exit code."""
     return _workflow("insar_tops_burst")
 
 
 def topsapp_burst() -> int:
-    """Run ``insar_tops_burst`` by its name in the first release and return the exit code."""
+    """Run ``insar_tops_burst``, which had this name in the first release, and return the exit code."""
     return _workflow("insar_tops_burst")
 
 
 def insar_tops_multi_burst() -> int:
-    """Run the workflow of this name and return the exit code."""
+    """Run the workflow of the same name and return the exit code."""
     return _workflow("insar_tops_multi_burst")
 
 
 def insar_tops() -> int:
-    """Run the workflow of this name and return the exit code."""
+    """Run the workflow of the same name and return the exit code."""
     return _workflow("insar_tops")
 
 
 def insar_stripmap() -> int:
-    """Run the workflow of this name and return the exit code."""
+    """Run the workflow of the same name and return the exit code."""
     return _workflow("insar_stripmap")
 
 
 def merge_tops_bursts() -> int:
-    """Run the workflow of this name and return the exit code."""
+    """Run the workflow of the same name and return the exit code."""
     return _workflow("merge_tops_bursts")
 
 
@@ -45,22 +45,23 @@ def _workflow(name: str) -> int:
     return _run(["++process", name, *sys.argv[1:]])
 
 
-def _run(words: list[str]) -> int:
+def _run(arguments: list[str]) -> int:
     from isce2_recipe.cli import prepare_streams
-    from isce2_recipe.cli.app import run_legacy_line
+    from isce2_recipe.cli.commands import run_legacy_command_line
 
     prepare_streams()
-    _tell_of_the_original()
-    return run_legacy_line(words)
+    _warn_if_hyp3_isce2_is_installed()
+    return run_legacy_command_line(arguments)
 
 
-def _tell_of_the_original() -> None:
-    """Two distributions that own one module: whose files are there depends on the order of installing."""
+def _warn_if_hyp3_isce2_is_installed() -> None:
+    """Warn that two distributions provide this module; the one installed last has overwritten the other."""
     try:
         other = version("hyp3-isce2")
     except PackageNotFoundError:
         return
     sys.stderr.write(
-        f"warning: hyp3-isce2 {other} is installed too; isce2-recipe runs this command in its place "
-        "(pip uninstall hyp3-isce2, then pip install --force-reinstall --no-deps isce2-recipe, leaves one)\n"
+        f"warning: hyp3-isce2 {other} is installed too; this command is run by isce2-recipe "
+        "(to keep only isce2-recipe: pip uninstall hyp3-isce2, then "
+        "pip install --force-reinstall --no-deps isce2-recipe)\n"
     )

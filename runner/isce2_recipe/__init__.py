@@ -10,7 +10,7 @@ __all__ = ["RunResult", "__version__", "run"]
 
 
 def __getattr__(name: str) -> Any:
-    """The Python door, opened when it is used."""
+    """Import the Python interface when it is first used."""
     if name in ("run", "RunResult"):
         from isce2_recipe import api
 

@@ -1,4 +1,4 @@
-"""``python -m isce2_recipe`` is ``isce2-recipe``."""
+"""Run ``python -m isce2_recipe``, which is the same as ``isce2-recipe``."""
 
 import sys
 

@@ -90,5 +90,5 @@ def test_the_archive_alone_makes_the_same_archive(product, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     again = tmp_path / "again" / "package" / archive.name
     assert again.read_bytes() == archive.read_bytes()
-    assert f"the product made again is {archive}, byte for byte" in done.stdout
+    assert f"the new product is {archive}, byte for byte" in done.stdout
     assert "warning: not" not in done.stderr

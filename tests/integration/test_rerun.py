@@ -93,8 +93,8 @@ def test_other_inputs_and_what_changed_are_told(tmp_path):
     other = ("--source", f"{TINY_SOURCE},seed=7", "--workdir", "again")
     done = call("rerun", product, *other, cwd=tmp_path, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"warning: not the product's own inputs: {REFERENCE}.tiff" in done.stderr
-    assert f"the product made again differs from {product} in " in done.stdout
+    assert f"warning: these inputs differ from the product's inputs: {REFERENCE}.tiff" in done.stderr
+    assert f"the new product differs from {product} in " in done.stdout
     assert "_unw_phase.tif" in done.stdout
 
 

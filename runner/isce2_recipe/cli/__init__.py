@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
     if arguments is None and words[:1] == ["lint"]:
         return _lint(words)
-    from isce2_recipe.cli.app import run_command_line
+    from isce2_recipe.cli.commands import run_command_line
 
     return run_command_line(words)
 
@@ -80,7 +80,7 @@ def _is_told(text: str) -> bool:
 def _without_garbage(words: Sequence[str]) -> int:
     """Run a short command that is alone in its process: all it makes lives to the end, none is garbage."""
     gc.disable()
-    from isce2_recipe.cli.app import run_command_line
+    from isce2_recipe.cli.commands import run_command_line
 
     code = run_command_line(words)
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Command lines of hyp3-isce2: run as they are, or shown as ours; and XML of ISCE2's applications."""
+"""``translate``, and the execution of hyp3-isce2 command lines."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ import click
 from isce2_recipe import errors
 from isce2_recipe.errors import UsageError
 from isce2_recipe.legacy import Translation, translate, translate_xml
-from isce2_recipe.legacy.table import WORKFLOWS
+from isce2_recipe.legacy.workflows import WORKFLOWS
 from isce2_recipe.plan.project import DEFAULT_SOURCE
 from isce2_recipe.types import BurstName, SlcName
 
 _NO_LOGIN = "Earthdata credentials must be present as environment variables, or in your netrc."
 _CONTAINERS = ("docker", "podman", "apptainer", "singularity")
-_KEPT = (errors.EXIT_OK, errors.EXIT_USAGE, errors.EXIT_INTERRUPTED)
+_SHARED_EXIT_CODES = (errors.EXIT_OK, errors.EXIT_USAGE, errors.EXIT_INTERRUPTED)
 
 
-def own_words(words: Sequence[str]) -> list[str]:
-    """An old command line as ours, ready to run; what its user should know goes to standard error."""
-    translation = translate(words, _find_burst)
+def translated_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments of isce2-recipe for a hyp3-isce2 command line; print notes to standard error."""
+    translation = translate(arguments, _find_burst)
     if translation.help:
         click.echo(translation.help, nl=False)
         raise click.exceptions.Exit(errors.EXIT_OK)
     os.environ |= translation.environment
     for note in [*translation.notes, *_missing_login()]:
         click.echo(f"warning: {note}", err=True)
-    words = [*translation.words, *_threads(translation)]
-    sys.argv[1:] = words  # what records and hints name as the command
-    return words
+    translated = [*translation.arguments, *_threads(translation)]
+    sys.argv[1:] = translated  # run records and hints show this command
+    return translated
 
 
 def _threads(translation: Translation) -> list[str]:
-    """The number in OMP_NUM_THREADS, which ISCE2 went by where no other was given; HyP3 sets it."""
+    """Return ``--cpus`` with OMP_NUM_THREADS, which HyP3 sets, unless the command line has the number."""
     count = os.environ.get("OMP_NUM_THREADS", "")
-    given = "--cpus" in translation.options
-    return ["--cpus", count] if count.isdigit() and int(count) > 0 and not given else []
+    if "--cpus" in translation.options or not count.isdigit() or int(count) == 0:
+        return []
+    return ["--cpus", count]
 
 
 def _source() -> str:
@@ -50,14 +51,15 @@ def _source() -> str:
 
 
 def _find_burst(slc: SlcName, swath: int, polarization: str, number: int) -> BurstName:
-    """The burst at a place in an SLC, as the source of the run knows it."""
+    """Find the burst at a position in an SLC with the run's source."""
     from isce2_recipe.sources import open_source
     from isce2_recipe.sources.base import BurstCounter
 
     source = open_source(_source())
     if not isinstance(source, BurstCounter):
         raise UsageError(
-            f"the source {source.name} knows bursts by name only", hint="give --reference and --secondary"
+            f"the source {source.name} cannot find a burst by its position in an SLC",
+            hint="give the names of the bursts with --reference and --secondary",
         )
     return source.burst_at(slc, swath, polarization, number, logging.getLogger(__name__))
 
@@ -65,52 +67,56 @@ def _find_burst(slc: SlcName, swath: int, polarization: str, number: int) -> Bur
 def _missing_login() -> list[str]:
     if _source() != DEFAULT_SOURCE:
         return []
-    from isce2_recipe.cli.health import has_earthdata_login
+    from isce2_recipe.cli.doctor import has_earthdata_login
 
     return [] if has_earthdata_login() else [_NO_LOGIN]
 
 
 def exit_code(code: int) -> int:
-    """Exit codes as hyp3-isce2 had them: 0, 1 and for command lines that make no sense 2."""
-    return code if code in _KEPT else errors.EXIT_INPUT
+    """Return hyp3-isce2's exit code: 2 for an invalid command line, 1 for all other errors."""
+    return code if code in _SHARED_EXIT_CODES else errors.EXIT_INPUT
 
 
 @click.command("translate", context_settings={"ignore_unknown_options": True})
-@click.option("--yaml", "as_yaml", is_flag=True, help="Print a parameter file.")
-@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- WORDS... | FILE.xml")
+@click.option("--yaml", "as_yaml", is_flag=True, help="Print a parameter file instead of a command.")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND... | FILE.xml")
 def translate_command(as_yaml: bool, words: tuple[str, ...]) -> None:
-    """Show what a command line of hyp3-isce2, or an XML of ISCE2's topsApp or stripmapApp, is here.
+    """Translate a hyp3-isce2 command or an ISCE2 XML file.
+
+    The result is an isce2-recipe command that does the same. XML files of topsApp and stripmapApp can be
+    translated.
 
     \b
-    isce2-recipe translate -- ++process insar_tops_burst --reference ... --secondary ...
-    isce2-recipe translate --yaml topsApp.xml > parameters.yml
+    Examples:
+      isce2-recipe translate -- ++process insar_tops_burst --reference ...
+      isce2-recipe translate --yaml topsApp.xml > parameters.yml
     """  # noqa: D301
-    translation = _translation(list(words))
+    translation = _translate(list(words))
     if translation.help:
         click.echo(translation.help, nl=False)
         return
     for note in translation.notes:
         click.echo(f"note: {note}", err=True)
-    line = shlex.join(["isce2-recipe", *translation.words])
-    click.echo(translation.yaml if as_yaml else line)
+    command = shlex.join(["isce2-recipe", *translation.arguments])
+    click.echo(translation.yaml if as_yaml else command)
 
 
-def _translation(words: list[str]) -> Translation:
+def _translate(words: list[str]) -> Translation:
     if len(words) == 1 and words[0].lower().endswith(".xml"):
         return translate_xml(Path.cwd() / words[0])
-    words = _arguments(words)
-    if words[:1] and words[0] in WORKFLOWS:
-        words = ["++process", *words]
-    if not any(word.startswith("++process") for word in words):
+    arguments = _without_program(words)
+    if arguments[:1] and arguments[0] in WORKFLOWS:
+        arguments = ["++process", *arguments]
+    if not any(argument.startswith("++process") for argument in arguments):
         raise UsageError(
-            "this is neither a command line of hyp3-isce2 nor an XML file",
+            "this is neither a hyp3-isce2 command nor an XML file",
             hint="for example: isce2-recipe translate -- ++process insar_tops_burst --reference ...",
         )
-    return translate(words, _find_burst)
+    return translate(arguments, _find_burst)
 
 
-def _arguments(words: list[str]) -> list[str]:
-    """What follows the program in a line that was copied: ``python -m hyp3_isce2``, ``docker run IMAGE``."""
+def _without_program(words: list[str]) -> list[str]:
+    """Return the arguments after ``python -m hyp3_isce2`` or ``docker run ... IMAGE`` in a copied command."""
     if "hyp3_isce2" in words:
         return words[words.index("hyp3_isce2") + 1 :]
     if words[0] in _CONTAINERS:

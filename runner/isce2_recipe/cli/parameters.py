@@ -1,4 +1,4 @@
-"""Every parameter of a recipe as an option of its own."""
+"""The parameters of a recipe as options of ``run`` and ``plan``."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from isce2_recipe.recipe.parameters import Given
 from isce2_recipe.redact import texts_of
 
 _RECIPE = "isce2_recipe.recipe"
-_NUMBER = re.compile(r"-[\d.]")
+_NEGATIVE_NUMBER = re.compile(r"-[\d.]")
 
 
 class RecipeCommand(click.Command):
-    """A command whose first word is a recipe, and whose further options are that recipe's parameters."""
+    """A command that takes a recipe, and whose further options are the parameters of that recipe."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Load the recipe first: its parameters are options."""
-        word = self._recipe_word(ctx, args)
-        if word is not None:
+        """Load the recipe first, because its parameters are options."""
+        name = self._recipe_argument(ctx, args)
+        if name is not None:
             try:
-                ctx.meta[_RECIPE] = _load(word)
+                ctx.meta[_RECIPE] = _load(name)
             except RecipeToolError:
                 if not ctx.resilient_parsing:
                     raise
@@ -37,24 +37,24 @@ class RecipeCommand(click.Command):
         lists = set() if recipe is None else _list_spellings(recipe)
         return super().parse_args(ctx, _repeat_options(args, lists))
 
-    def _recipe_word(self, ctx: click.Context, args: Sequence[str]) -> str | None:
-        """The first word that is neither an option nor an option's value."""
+    def _recipe_argument(self, ctx: click.Context, args: Sequence[str]) -> str | None:
+        """Return the first argument that is neither an option nor the value of an option."""
         takes_value: dict[str, bool] = {}
         for option in super().get_params(ctx):
             if isinstance(option, click.Option):
                 takes_value |= dict.fromkeys(option.opts, not option.is_flag)
         skip = False
-        for word in args:
+        for arg in args:
             if skip:
                 skip = False
-            elif word.startswith("-") and word != "-":
-                skip = takes_value.get(word, False)
+            elif arg.startswith("-") and arg != "-":
+                skip = takes_value.get(arg, False)
             else:
-                return word
+                return arg
         return None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """The command's own options and the recipe's."""
+        """Return the options of the command and the parameters of the recipe."""
         own = super().get_params(ctx)
         recipe: Recipe | None = ctx.meta.get(_RECIPE)
         if recipe is None:
@@ -64,7 +64,7 @@ class RecipeCommand(click.Command):
         return [*own[:1], *(option for option in extra if option is not None), *own[1:]]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Parameters of the recipe and options of the command, in two sections."""
+        """Write the parameters of the recipe and the options of the command, in two sections."""
         sections: dict[str, list[tuple[str, str]]] = {"Parameters": [], "Options": []}
         for option in self.get_params(ctx):
             record = option.get_help_record(ctx) if isinstance(option, click.Option) else None
@@ -76,7 +76,7 @@ class RecipeCommand(click.Command):
                     formatter.write_dl(records)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """What the command does, and what the recipe."""
+        """Write what the command does and the summary of the recipe."""
         super().format_help_text(ctx, formatter)
         recipe: Recipe | None = ctx.meta.get(_RECIPE)
         if recipe is not None:
@@ -85,27 +85,27 @@ class RecipeCommand(click.Command):
                 formatter.write_text(f"{recipe.name}: {recipe.summary}")
 
 
-def _load(word: str) -> Recipe:
-    """The recipe; where its grammar is wrong, all else that is wrong with it is told as well.
+def _load(name: str) -> Recipe:
+    """Load the recipe; if it is not valid, raise an error with all problems, not only those of the schema.
 
-    What is wrong beyond the grammar comes together with what is wrong with the values, once they are read.
+    Other problems of a valid recipe are reported later, together with the problems of the parameter values.
     """
     try:
-        return load(word)
+        return load(name)
     except RecipeError:
         from isce2_recipe.actions.registry import load_registry
 
-        return load(word, load_registry())
+        return load(name, load_registry())
 
 
 class ParameterOption(click.Option):
-    """A recipe's parameter."""
+    """An option that sets a parameter of the recipe."""
 
     parameter: Parameter
 
 
 class RecipeType(click.ParamType[str]):
-    """A recipe's file, or a shipped recipe's name."""
+    """The path of a recipe, or the name of a shipped recipe."""
 
     name = "recipe"
 
@@ -115,16 +115,16 @@ class RecipeType(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[click.shell_completion.CompletionItem]:
-        """What may be written here."""
+        """Return the completions of an incomplete argument."""
         from click.shell_completion import CompletionItem
 
         names = [CompletionItem(name) for name in available() if name.startswith(incomplete)]
-        # Files first: bash forgets what came before them.
+        # The files come first: bash drops completions that precede them.
         return [CompletionItem(incomplete, type="file"), *names]
 
 
 class StepType(click.ParamType[str]):
-    """A step of the recipe, or a part with all its steps."""
+    """The name of a step of the recipe, or of a part with all its steps."""
 
     name = "step"
 
@@ -134,7 +134,7 @@ class StepType(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[click.shell_completion.CompletionItem]:
-        """The steps the recipe has."""
+        """Return the steps of the recipe that complete an argument."""
         from click.shell_completion import CompletionItem
 
         recipe: Recipe | None = ctx.meta.get(_RECIPE)
@@ -144,7 +144,7 @@ class StepType(click.ParamType[str]):
 
 
 def _steps_of(recipe: Recipe, prefix: str = "") -> Iterator[tuple[str, str | None]]:
-    """Names and summaries of all steps, those in parts with and without the part's name."""
+    """Yield the names and summaries of all steps; steps of parts come with and without the part's name."""
     for step in recipe.steps:
         yield prefix + step.id, step.summary
         if step.part is not None:
@@ -152,8 +152,8 @@ def _steps_of(recipe: Recipe, prefix: str = "") -> Iterator[tuple[str, str | Non
             yield from _steps_of(step.part)
 
 
-class _Words(click.ParamType[str]):
-    """A parameter's value; the recipe's own reader checks it, the shell learns the choices here."""
+class _ParameterType(click.ParamType[str]):
+    """The value of a parameter as text, which is checked when the parameters are resolved."""
 
     def __init__(self, parameter: Parameter) -> None:
         self._parameter = parameter
@@ -165,13 +165,13 @@ class _Words(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[click.shell_completion.CompletionItem]:
-        """What may be written here."""
+        """Return the completions of an incomplete argument."""
         from click.shell_completion import CompletionItem
 
-        return [CompletionItem(word) for word in self._known() if word.startswith(incomplete)]
+        return [CompletionItem(text) for text in self._suggestions() if text.startswith(incomplete)]
 
-    def _known(self) -> list[str]:
-        """All values there are, else examples of what has a usual value."""
+    def _suggestions(self) -> list[str]:
+        """Return all possible values; if they are not a fixed set, the examples of an optional parameter."""
         parameter = self._parameter
         if "boolean" in parameter.types:
             return ["true", "false"]
@@ -180,7 +180,7 @@ class _Words(click.ParamType[str]):
 
 
 def recipe_of(ctx: click.Context) -> Recipe:
-    """The recipe a command is about."""
+    """Return the recipe that the command line names."""
     found: Recipe = ctx.meta[_RECIPE]
     return found
 
@@ -191,40 +191,40 @@ def _list_spellings(recipe: Recipe) -> set[str]:
 
 
 def spellings(name: str) -> list[str]:
-    """How a parameter is written as an option: with hyphens, and as in the recipe."""
+    """Return the option names of a parameter: with hyphens, and as in the recipe."""
     return list(dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}")))
 
 
 def _repeat_options(args: Sequence[str], lists: set[str]) -> list[str]:
-    """``--reference A B`` as ``--reference=A --reference=B``."""
+    """Return the arguments with ``--reference=A --reference=B`` in place of ``--reference A B``."""
     result: list[str] = []
     current: str | None = None
-    for word in args:
-        if word.startswith("-") and word != "-" and not _NUMBER.match(word):
-            current = word if word in lists else None
-            result.append(word)
+    for arg in args:
+        if arg.startswith("-") and arg != "-" and not _NEGATIVE_NUMBER.match(arg):
+            current = arg if arg in lists else None
+            result.append(arg)
         elif current is not None:
             if result[-1] == current:
                 result.pop()
-            result.append(f"{current}={word}")
+            result.append(f"{current}={arg}")
         else:
-            result.append(word)
+            result.append(arg)
     return result
 
 
 def _option(parameter: Parameter, taken: set[str]) -> ParameterOption | None:
-    """The option for a parameter; None where the command has one of that name and only --set is left."""
+    """Return the option of a parameter; None if the command has an option of that name (use --set then)."""
     names = [name for name in spellings(parameter.name) if name not in taken]
     if not names:
         return None
-    alone: dict[str, Any] = {"flag_value": "true"} if "boolean" in parameter.types else {}
+    flag: dict[str, Any] = {"flag_value": "true"} if "boolean" in parameter.types else {}
     option = ParameterOption(
         [*names, f"parameter_{parameter.name}"],
-        type=_Words(parameter),
+        type=_ParameterType(parameter),
         multiple=parameter.is_list,
         default=None,
         is_flag=False,
-        **alone,
+        **flag,
         metavar=_metavar(parameter),
         help=_help(parameter),
     )
@@ -238,9 +238,9 @@ def _metavar(parameter: Parameter) -> str:
     elif "boolean" in parameter.types:
         text = "[true|false]"
     else:
-        words = [name for name in parameter.types if name not in ("null", "array")]
-        below = parameter.schema.get("items", {}).get("type", "text") if parameter.is_list else "text"
-        kind = words[0] if words else str(below)
+        types = [name for name in parameter.types if name not in ("null", "array")]
+        item = parameter.schema.get("items", {}).get("type", "text") if parameter.is_list else "text"
+        kind = types[0] if types else str(item)
         text = {"string": "TEXT", "integer": "INTEGER", "number": "NUMBER", "object": "YAML"}.get(
             kind, "TEXT"
         )
@@ -253,25 +253,25 @@ def _help(parameter: Parameter) -> str:
     if parameter.required and not parameter.has_default:
         return f"{text}  [required]"
     if parameter.has_default and not parameter.secret:
-        return f"{text}  [default: {_show(parameter.default)}]"
+        return f"{text}  [default: {_default_text(parameter.default)}]"
     return text
 
 
-def _show(value: Any) -> str:
+def _default_text(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "none"}[value]
     return ",".join(map(str, value)) if isinstance(value, list) else str(value) or "empty"
 
 
-def given(
+def given_parameters(
     ctx: click.Context, settings: Sequence[str], files: Sequence[str], options: dict[str, Any]
 ) -> Given:
-    """Parameters the user gave: in files, by --set, by options of their own; the later win.
+    """Return the parameters from files, from --set and from the recipe's options; later ones replace earlier.
 
     Raises
     ------
     UsageError
-        If a setting is not NAME=VALUE.
+        If the value of --set is not NAME=VALUE.
     """
     recipe = recipe_of(ctx)
     found, typed = Given(), _read_settings(settings, recipe)
@@ -293,7 +293,7 @@ def given(
 
 
 def _only(value: Any) -> Any:
-    """The one word of a list, which may hold the whole list; any other value as it is."""
+    """Return the only item of a list, whose text may hold the whole list; return other values unchanged."""
     return value[0] if isinstance(value, tuple) else value
 
 
@@ -301,9 +301,9 @@ def _read_file(name: str) -> Document:
     try:
         text = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
-        why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        hint = "give a YAML file of NAME: VALUE lines, or - to read them from standard input"
-        raise InputError(f"cannot read the parameters in '{name}': {why}", hint=hint) from None
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        hint = "give a YAML file with lines NAME: VALUE, or - to read them from standard input"
+        raise InputError(f"cannot read the parameters in '{name}': {reason}", hint=hint) from None
     document = parse(text, "<stdin>" if name == "-" else name)
     if document.problems:
         from isce2_recipe.problems import render
@@ -312,7 +312,7 @@ def _read_file(name: str) -> Document:
             render(document.problems, {document.file: text}), problems=tuple(document.problems)
         )
     if not isinstance(document.data, dict):
-        raise ParameterError(f"'{name}' holds no parameters", hint="write NAME: VALUE, one a line")
+        raise ParameterError(f"'{name}' contains no parameters", hint="write lines NAME: VALUE")
     return document
 
 
@@ -321,7 +321,7 @@ def _read_settings(settings: Sequence[str], recipe: Recipe) -> dict[str, Any]:
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or not name:
-            raise UsageError(f"--set wants NAME=VALUE, instead got '{setting}'")
+            raise UsageError(f"--set must be NAME=VALUE, instead got '{setting}'")
         name = name.strip().replace("-", "_") if name.strip() not in recipe.parameters else name.strip()
         parameter = recipe.parameters.get(name)
         if parameter is not None and parameter.is_list and name in found:

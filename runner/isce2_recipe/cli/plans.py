@@ -114,17 +114,17 @@ def _enough(what: str, asked: float, there: float, phrase: str) -> str:
 
 def _credentials(project: Project, found: list[Forecast]) -> dict[str, bool]:
     """Credentials the run needs, and whether they are there."""
-    from isce2_recipe.cli import health
+    from isce2_recipe.cli import doctor
 
     actions = [project.graph.nodes[one.id].action for one in found if one.status == "run"]
     names = {action.name for action in actions}
     credentials = {}
     if project.source_text.partition(":")[0] == NETWORK and any("source" in one.uses for one in actions):
-        credentials["Earthdata login"] = health.has_earthdata_login()
+        credentials["Earthdata login"] = doctor.has_earthdata_login()
     if "s3.upload" in names:
-        credentials["AWS login"] = health.has_aws_login()
+        credentials["AWS login"] = doctor.has_aws_login()
     if "s3.publish" in names:
-        credentials["login to publish"] = health.has_login_to_publish()
+        credentials["login to publish"] = doctor.has_login_to_publish()
     return credentials
 
 

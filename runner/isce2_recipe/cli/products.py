@@ -1,4 +1,4 @@
-"""``show`` and ``compare``."""
+"""The commands about products: ``show`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from isce2_recipe import errors
 
 @click.command("show")
 @click.argument("product", type=click.Path(path_type=Path))
+@click.option("--layer", metavar="LAYER", default="unw_phase", show_default=True, help="Layer to draw.")
 @click.option(
-    "--layer", metavar="LAYER", default="unw_phase", show_default=True, help="Layer of the picture."
+    "--picture/--no-picture",
+    default=None,
+    help="Whether to draw the layer.  [default: on a terminal with colours]",
 )
-@click.option("--picture/--no-picture", default=None, help="By default on a terminal with colours only.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_command(product: Path, layer: str, picture: bool | None, as_json: bool) -> None:
-    """Summarise a product: its folder, its zip with the folder beside it, or a run's folder."""
-    from isce2_recipe.cli import pictures
+    """Summarise a product, with a picture.
+
+    PRODUCT is the folder of a product, its zip archive next to that folder, or the work directory of a run.
+    """
+    from isce2_recipe.cli import product_summary
     from isce2_recipe.products.quality.measuring import measure
     from isce2_recipe.products.reading import open_product
 
@@ -34,7 +39,7 @@ def show_command(product: Path, layer: str, picture: bool | None, as_json: bool)
         facts = {"name": found.name, "folder": str(found.folder), "parameters": found.parameters}
         click.echo(json.dumps({**facts, "layers": sorted(found.layers), "quality": quality}, indent=1))
         return
-    pictures.show(found, quality, layer, sys.stdout, picture)
+    product_summary.show(found, quality, layer, sys.stdout, picture)
 
 
 @click.command("compare")
@@ -45,13 +50,14 @@ def show_command(product: Path, layer: str, picture: bool | None, as_json: bool)
     "tolerances",
     multiple=True,
     metavar="LAYER=LIMIT",
-    help="Largest RMS difference of a layer, in the unit that is printed.",
+    help="Largest accepted RMS difference of a layer, in the unit that is printed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare_command(first: Path, second: Path, tolerances: tuple[str, ...], as_json: bool) -> int:
-    """Compare two products layer by layer, modulo constants of phase and names of components.
+    """Compare two products layer by layer.
 
-    Exit code 0 where they are the same within the tolerances, 1 where they differ.
+    A constant phase offset and other numbers of the same connected components count as no difference. The
+    exit code is 0 if all layers agree within their tolerances, and 1 if not.
     """
     from isce2_recipe.products import differences
     from isce2_recipe.products.reading import open_product
@@ -70,5 +76,5 @@ def _limit(text: str) -> tuple[str, float]:
         return name, float(value)
     except ValueError:
         raise errors.UsageError(
-            f"'{text}' is no tolerance", hint="write LAYER=LIMIT, such as unw_phase=0.1"
+            f"'{text}' is not a tolerance", hint="write LAYER=LIMIT, for example unw_phase=0.1"
         ) from None

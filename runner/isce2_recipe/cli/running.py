@@ -13,7 +13,7 @@ from typing import IO, Any
 import click
 
 from isce2_recipe import engines, errors
-from isce2_recipe.cli.parameters import RecipeCommand, RecipeType, StepType, given, recipe_of
+from isce2_recipe.cli.parameters import RecipeCommand, RecipeType, StepType, given_parameters, recipe_of
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.journal.files import json_digest
 from isce2_recipe.journal.values import encode
@@ -127,7 +127,7 @@ def make_project(ctx: click.Context, options: Mapping[str, Any]) -> Project:
     engines.check_name(options["engine"])
     base = Path.cwd()
     recipe = recipe_of(ctx)
-    chosen = given(ctx, options["settings"], options["params"], dict(options))
+    chosen = given_parameters(ctx, options["settings"], options["params"], dict(options))
     placeholder = projects.make(
         recipe, chosen, workdir=base, base=base, source=options["source"], engine=options["engine"]
     )

@@ -1,4 +1,4 @@
-"""A translation: a recipe with its parameters, as words and as a parameter file."""
+"""The result of a translation: a recipe and its parameters, as arguments and as a parameter file."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """An old command line or an ISCE2 XML in our words.
+    """A recipe and its parameters that do what an old command line or an ISCE2 XML file does.
 
     Attributes
     ----------
     recipe : str
-        The recipe that does the same.
+        Name of the recipe.
     parameters : dict
-        Its parameters where they differ from the recipe's defaults, typed.
+        Typed values of the parameters that differ from the recipe's defaults.
     options : list of str
-        Further words of ``isce2-recipe run``.
+        Further options of ``isce2-recipe run``.
     notes : list of str
-        What its user should know.
+        Messages for the user, such as deprecations and differences.
     environment : dict
-        Variables to set, some of them secret.
+        Environment variables to set; they may hold secrets.
     help : str
-        What to print instead of running anything.
+        Text to print instead of running anything, if the command line asks for help.
     """
 
     recipe: str = ""
@@ -35,18 +35,18 @@ class Translation:
     help: str = ""
 
     @property
-    def words(self) -> list[str]:
-        """Arguments of ``isce2-recipe``."""
-        words = ["run", self.recipe, *self.options]
+    def arguments(self) -> list[str]:
+        """Arguments of ``isce2-recipe`` that run the recipe."""
+        arguments = ["run", self.recipe, *self.options]
         for name, value in self.parameters.items():
-            words += _option(f"--{name.replace('_', '-')}", value)
-        return words
+            arguments += _option(f"--{name.replace('_', '-')}", value)
+        return arguments
 
     @property
     def yaml(self) -> str:
-        """A parameter file, in which the first line says how to use it."""
-        line = " ".join(["isce2-recipe run", self.recipe, *self.options, "--params FILE"])
-        lines = [f"# {line}"]
+        """Text of a parameter file; its first line shows the command that uses it."""
+        command = " ".join(["isce2-recipe run", self.recipe, *self.options, "--params FILE"])
+        lines = [f"# {command}"]
         for name, value in self.parameters.items():
             if isinstance(value, list):
                 lines += [f"{name}:", *(f"  - {json.dumps(item)}" for item in value)]
@@ -56,7 +56,7 @@ class Translation:
 
 
 def _option(name: str, value: Any) -> list[str]:
-    """A parameter as words; one that could be taken for an option stays in one piece."""
+    """Return a parameter as arguments; as ``NAME=VALUE`` if the value could be read as an option."""
     if isinstance(value, list):
         return [name, *map(str, value)]
     text = str(value).lower() if isinstance(value, bool) else str(value)

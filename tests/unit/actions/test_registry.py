@@ -110,9 +110,9 @@ def test_a_package_that_fails_in_another_way_is_named_too(other_package: Path) -
 
 
 def test_doctor_tells_which_packages_do_not_work(other_package: Path) -> None:
-    from isce2_recipe.cli.health import examine
+    from isce2_recipe.cli.doctor import check_installation
 
-    found = {finding.name: finding for finding in examine()}
+    found = {finding.name: finding for finding in check_installation()}
     assert "hello" in found["plug-ins: actions"].detail.split(", ")
     assert "gone" not in found["plug-ins: actions"].detail.split(", ")
     assert "'absent_module' cannot be imported" in found["plug-in: gone"].detail

@@ -1,4 +1,4 @@
-"""Parameters as options, and the light path of the command line."""
+"""The command line: parameters as options, help, completion, and commands that start fast."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_values_from_files(recipe: Path, capsys: pytest.CaptureFixture[str]) -> 
         (["--looks", "0x5"], 1, "(at most 100x40, not 1x1) such as 20x4, 10x2, 5x1"),
         (["--names", "B", "--pixel-size", "x"], 1, "pixel_size"),
         (["--set", "lokks=20x4"], 1, "did you mean 'looks'?"),
-        (["--set", "looks"], 2, "--set wants NAME=VALUE"),
+        (["--set", "looks"], 2, "--set must be NAME=VALUE"),
         (["--lokks", "20x4"], 2, "--looks"),
         (["--params", "none.yml"], 1, "cannot read the parameters in 'none.yml': No such file"),
         (["--until", "nothing"], 1, "no step 'nothing'"),
@@ -108,14 +108,14 @@ def test_values_from_files(recipe: Path, capsys: pytest.CaptureFixture[str]) -> 
         (["--engine", "none"], 2, "there is no engine 'none'"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_exit_code(
+def test_mistakes_are_reported_with_their_exit_code(
     recipe: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
 ) -> None:
     assert main(["plan", str(recipe), *words]) == code
     assert said in capsys.readouterr().err
 
 
-def test_all_that_is_wrong_with_recipe_values_and_templates_comes_in_one_go(
+def test_all_mistakes_of_recipe_values_and_templates_are_reported_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -241,7 +241,7 @@ def test_light_commands_import_nothing_heavy(tmp_path: Path, words: list[str]) -
     assert done.returncode == 0, done.stderr
 
 
-def test_the_environment_names_source_engine_and_folder(tmp_path: Path) -> None:
+def test_environment_variables_set_source_engine_and_work_directory(tmp_path: Path) -> None:
     write_recipe(tmp_path, RECIPE)
     env = {
         "ISCE2_RECIPE_SOURCE": "simulated",
@@ -312,7 +312,7 @@ def test_completion_in_a_real_shell(tmp_path: Path, shell: str) -> None:
 
 
 def _until(terminal: int, wanted: str | None, seconds: float = 20.0) -> str:
-    """What a terminal shows until something is there, or until it is silent."""
+    """Return the output of a terminal until it contains a text, or until there is no more output."""
     shown = ""
     deadline = time.monotonic() + (seconds if wanted else 3.0)
     while time.monotonic() < deadline and (wanted is None or wanted not in shown):
@@ -348,7 +348,7 @@ def test_completion_scripts(capsys: pytest.CaptureFixture[str], shell: str) -> N
     assert "_ISCE2_RECIPE_COMPLETE" in capsys.readouterr().out
 
 
-def test_doctor_says_what_is_there_and_what_to_do(tmp_path: Path) -> None:
+def test_doctor_reports_what_is_installed_and_suggests_fixes(tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path), "PATH": "/nonexistent", "CONDA_PREFIX": "", "ISCE_HOME": ""}
     done = call("doctor", "--json", cwd=tmp_path, env=env)
     found = {one["name"]: one for one in json.loads(done.stdout)}
@@ -361,14 +361,14 @@ def test_doctor_says_what_is_there_and_what_to_do(tmp_path: Path) -> None:
     assert "canary-token" not in with_login.stdout
 
 
-def test_doctor_says_whether_isce2_can_estimate_the_ionosphere(tmp_path: Path) -> None:
+def test_doctor_reports_whether_isce2_can_estimate_the_ionosphere(tmp_path: Path) -> None:
     components = tmp_path / "isce" / "components"
     for name in ("applications/topsApp.py", "components/zerodop/topozero.py", "components/osgeo/gdal.py"):
         (tmp_path / "isce" / name).parent.mkdir(parents=True)
         (tmp_path / "isce" / name).touch()
     (tmp_path / "isce" / "__init__.py").write_text("__version__ = '2.6.5'")
     (components / "isceobj.py").touch()
-    python = tmp_path / "python3"  # without the packages of this one
+    python = tmp_path / "python3"  # without the packages of the Python that runs the tests
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     python.chmod(0o755)
     env = {
@@ -383,7 +383,7 @@ def test_doctor_says_whether_isce2_can_estimate_the_ionosphere(tmp_path: Path) -
     assert "OpenCV" not in call("doctor", cwd=tmp_path, env=env).stdout
 
 
-def test_what_a_file_of_parameters_holds_wrongly_is_told_at_its_line(
+def test_mistakes_in_a_parameter_file_are_reported_with_their_lines(
     recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (recipe.parent / "p.yml").write_text("names: [b, C]\nlooks: 20by4\nlook: 5x1\nflag: maybe\n")
@@ -396,9 +396,7 @@ def test_what_a_file_of_parameters_holds_wrongly_is_told_at_its_line(
     assert any(line.startswith("pixel_size must be a number with a unit") for line in said)
 
 
-def test_a_secret_in_a_file_of_parameters_is_not_shown(
-    recipe: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_secret_in_a_parameter_file_is_not_shown(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = RECIPE.replace("bucket: {", "bucket: {secret: true, maxLength: 3, ")
     recipe.write_text(text)
     (recipe.parent / "p.yml").write_text("{bucket: tiny, looks: 20x4}\n")

@@ -1,4 +1,4 @@
-"""``show`` and ``compare`` as a user runs them."""
+"""The commands ``show`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import re
 
 import pytest
 
-from isce2_recipe.cli import main, pictures
+from isce2_recipe.cli import main, product_summary
 from isce2_recipe.products.quality.measuring import measure
 from isce2_recipe.products.reading import open_product
 from support.finished import fields, write_product
 
 
-def test_show_tells_what_a_product_is(tmp_path, capsys):
+def test_show_summarises_a_product(tmp_path, capsys):
     product = write_product(tmp_path)
     assert main(["show", str(product)]) == 0
     said = capsys.readouterr().out
     assert product.name in said and "90 x 60 pixels of 80 m, EPSG:32639" in said
     assert "100.0 % of the land unwrapped" in said
-    assert "\x1b" not in said  # no picture and no colours where there is no terminal
+    assert "\x1b" not in said  # no picture and no colours without a terminal
 
 
 @pytest.mark.parametrize("layer", ["unw_phase", "wrapped_phase", "corr", "amp", "conncomp", "dem"])
@@ -31,8 +31,8 @@ def test_show_draws_half_blocks(tmp_path, capsys, layer):
 
 
 @pytest.mark.parametrize(("columns", "lines"), [(80, 3), (200, 1)])
-def test_show_fits_its_terminal(tmp_path, monkeypatch, columns, lines):
-    """Values go on below themselves, and the colour bar tells both ends."""
+def test_show_fits_the_terminal(tmp_path, monkeypatch, columns, lines):
+    """Long values are wrapped, and the colour bar has both end values."""
     said = on_terminal(tmp_path, monkeypatch, COLUMNS=str(columns))
     assert "▀" in said
     plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
@@ -50,14 +50,14 @@ def test_show_without_colours_draws_nothing(tmp_path, monkeypatch):
 
 
 def on_terminal(tmp_path, monkeypatch, **environment: str) -> str:
-    """What ``show`` prints where Rich sees a terminal of 256 colours."""
+    """Return what ``show`` prints on a terminal with 256 colours."""
     known = {"TERM": "xterm-256color", "FORCE_COLOR": "1"} | environment
     for name in ("NO_COLOR", "COLORTERM"):
         monkeypatch.delenv(name, raising=False)
     for name, value in known.items():
         monkeypatch.setenv(name, value)
     product, stream = open_product(write_product(tmp_path)), io.StringIO()
-    pictures.show(product, measure(product), "unw_phase", stream, None)
+    product_summary.show(product, measure(product), "unw_phase", stream, None)
     return stream.getvalue()
 
 
@@ -68,12 +68,12 @@ def test_show_prints_json(tmp_path, capsys):
     assert found["parameters"]["Range looks"] == "20"
 
 
-def test_show_knows_its_layers(tmp_path, capsys):
+def test_show_refuses_unknown_layers(tmp_path, capsys):
     assert main(["show", str(write_product(tmp_path)), "--layer", "phase"]) == 2
     assert "its layers are amp, conncomp" in capsys.readouterr().err
 
 
-def test_compare_ends_with_0_or_1(tmp_path, capsys):
+def test_compare_returns_0_or_1(tmp_path, capsys):
     first = write_product(tmp_path / "a")
     second = write_product(tmp_path / "b", corr=fields()["corr"] * 1.1)
     assert main(["compare", str(first), str(first)]) == 0
@@ -86,7 +86,7 @@ def test_compare_ends_with_0_or_1(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["layers"]["corr"]["same"] is False
 
 
-def test_compare_refuses_what_it_cannot_do(tmp_path, capsys):
+def test_compare_refuses_missing_products_and_invalid_tolerances(tmp_path, capsys):
     product = str(write_product(tmp_path))
     assert main(["compare", product, str(tmp_path / "nowhere")]) == 1
     assert "there is no product" in capsys.readouterr().err

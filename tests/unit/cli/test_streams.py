@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or of another encoding, and names of files that are not text."""
+"""Standard streams that are closed, full or in another encoding, and file names that are not text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 def lint(
     folder: Path, *words: str, redirect: str = "", data: bytes = b"", **variables: str
 ) -> tuple[int, bytes, str]:
-    """Exit code, output and messages of linting through a shell."""
+    """Run lint through a shell and return the exit code, the output and the messages."""
     line = command("lint", *words)
     done = subprocess.run(
         ["sh", "-c", f'"$@" {redirect}', "sh", *line],
@@ -39,21 +39,21 @@ def lint(
 
 
 @pytest.mark.parametrize("redirect", [">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_stood_in_for_also_where_memory_answers(folder: Path, redirect: str) -> None:
+def test_closed_streams_are_replaced(folder: Path, redirect: str) -> None:
     for _ in range(3):
         code, _, said = lint(folder, "bad.yml", redirect=redirect)
         assert (code, said) == (1, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_a_full_disk_is_told_also_where_memory_answers(folder: Path) -> None:
+def test_a_full_disk_is_reported(folder: Path) -> None:
     for _ in range(3):
         lint(folder, "bad.yml")
         code, _, said = lint(folder, "bad.yml", redirect="> /dev/full")
         assert (code, said) == (3, "error: No space left on device\n")
 
 
-def test_memory_answers_in_other_encodings(folder: Path) -> None:
+def test_output_in_other_encodings(folder: Path) -> None:
     for _ in range(3):
         lint(folder, "bad.yml")
         code, said, wrong = lint(folder, "bad.yml", PYTHONIOENCODING="ascii")
@@ -67,7 +67,7 @@ def test_closed_input_is_empty(folder: Path) -> None:
     assert b"the file is empty" in said
 
 
-def test_input_that_is_no_text_is_a_finding(folder: Path) -> None:
+def test_input_that_is_not_text_is_a_problem(folder: Path) -> None:
     code, said, wrong = lint(folder, "-", data=b"recipe: 1\nname: \xff\n")
     assert (code, wrong) == (1, "")
     assert b"<stdin>:2:1: '<stdin>' is not a text in UTF-8 [IR009]" in said
@@ -75,7 +75,7 @@ def test_input_that_is_no_text_is_a_finding(folder: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="names of files are text there")
 @pytest.mark.parametrize("form", ["text", "github", "json", "sarif"])
-def test_names_of_files_need_not_be_text(folder: Path, form: str) -> None:
+def test_file_names_need_not_be_text(folder: Path, form: str) -> None:
     name = os.fsdecode(b"b\xff.yml")
     (folder / name).write_text("recipe: 1\n")
     code, said, wrong = lint(folder, name, "--format", form, PYTHONIOENCODING="utf-8")
@@ -85,7 +85,7 @@ def test_names_of_files_need_not_be_text(folder: Path, form: str) -> None:
         json.loads(said)
 
 
-def test_a_run_without_streams_is_a_run(folder: Path) -> None:
+def test_a_run_needs_no_streams(folder: Path) -> None:
     write_recipe(folder)
     line = command("run", "diamond.yml", "--workdir", "w")
     closed = ["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *line]
@@ -94,7 +94,7 @@ def test_a_run_without_streams_is_a_run(folder: Path) -> None:
     assert json.loads((folder / "w/run.json").read_text())["steps"]["last"]["status"] == "done"
 
 
-def test_parameters_may_begin_with_a_byte_order_mark_and_come_from_nothing(folder: Path) -> None:
+def test_parameters_may_begin_with_a_byte_order_mark_and_be_empty(folder: Path) -> None:
     write_recipe(folder)
     plan = ("plan", "diamond.yml", "--workdir", "w", "--params", "-")
     marked = subprocess.run(
@@ -112,7 +112,7 @@ def test_parameters_may_begin_with_a_byte_order_mark_and_come_from_nothing(folde
     assert (closed.returncode, "is empty" in closed.stderr) == (1, True)
 
 
-def in_a_folder_that_is_gone(folder: Path, *words: object) -> tuple[int, str]:
+def call_in_a_removed_folder(folder: Path, *words: object) -> tuple[int, str]:
     line = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && "$@"', "sh", *command(*words)]
     done = subprocess.run(
         line, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=60
@@ -120,9 +120,9 @@ def in_a_folder_that_is_gone(folder: Path, *words: object) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_a_current_folder_that_is_gone_is_told_where_it_matters(folder: Path) -> None:
+def test_a_removed_current_folder_is_reported_where_it_matters(folder: Path) -> None:
     write_recipe(folder)
-    assert in_a_folder_that_is_gone(folder, "lint", folder / "bad.yml") == (1, "")
-    code, said = in_a_folder_that_is_gone(folder, "run", folder / "diamond.yml")
+    assert call_in_a_removed_folder(folder, "lint", folder / "bad.yml") == (1, "")
+    code, said = call_in_a_removed_folder(folder, "run", folder / "diamond.yml")
     assert code == 1
-    assert said.startswith("error: the current folder is not there any more\n")
+    assert said.startswith("error: the current folder no longer exists\n")

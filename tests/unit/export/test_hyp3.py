@@ -1,4 +1,4 @@
-"""Job specifications for HyP3: held against HyP3's own rules, and run as HyP3 would run them."""
+"""Job specifications for HyP3: checked with HyP3's own rules, and planned as HyP3 would run them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def spec_of(recipe: str, **options: Any) -> dict[str, Any]:
     return spec
 
 
-def words_of(recipe: str, values: dict[str, Any]) -> list[str]:
+def arguments_of(recipe: str, values: dict[str, Any]) -> list[str]:
     spec = spec_of(recipe)
     [step] = spec["steps"]
     return hyp3_rules.arguments(step, spec, values)
@@ -53,12 +53,12 @@ def exported(capsys):
     return export
 
 
-def test_every_shipped_recipe_is_tried():
+def test_every_shipped_recipe_is_tested():
     assert JOBS.keys() == set(available())
 
 
 @pytest.mark.parametrize("recipe", available())
-def test_what_is_printed_obeys_hyp3(recipe, exported):
+def test_the_printed_specification_follows_hyp3s_rules(recipe, exported):
     specs = exported(recipe, "--image", "ghcr.io/someone/isce2-recipe:0.1.0")
     assert list(hyp3_rules.broken(specs)) == []
     [(job_type, spec)] = specs.items()
@@ -90,7 +90,7 @@ def test_what_is_printed_obeys_hyp3(recipe, exported):
     ],
     ids=str,
 )
-def test_the_rules_find_what_breaks_them(change):
+def test_the_rules_find_invalid_specifications(change):
     spec = spec_of("insar_tops_burst")
     if "steps" in change:
         [step], [wrong] = spec["steps"], change["steps"]
@@ -100,20 +100,20 @@ def test_the_rules_find_what_breaks_them(change):
 
 
 @pytest.mark.parametrize("recipe", available())
-def test_the_command_plans_what_the_job_asks_for(recipe, tmp_path, monkeypatch, capsys):
+def test_the_jobs_command_can_be_planned(recipe, tmp_path, monkeypatch, capsys):
     values = dict(JOBS[recipe])
     if recipe == "merge_tops_bursts":
         for number in (136231, 136232):
             write_product(tmp_path / "products", number)
         values = {"directory": "products"}
     monkeypatch.chdir(tmp_path)
-    words = words_of(recipe, values)
+    words = arguments_of(recipe, values)
     assert main([*words, "--source", "simulated", "--dry-run"]) == 0, capsys.readouterr().err
     assert "a-bucket" in " ".join(words)
 
 
-def test_what_hyp3_asks_cmr_for_is_sentinel_1_alone():
-    # Any other name is not found, and the job refused.
+def test_hyp3_searches_cmr_for_sentinel_1_granules_only():
+    # HyP3 does not find other granules in CMR and refuses the job.
     for recipe, values in JOBS.items():
         names = hyp3_rules.looked_up(values)
         assert all(name.startswith("S1") for name in names)
@@ -146,29 +146,31 @@ grids = st.fixed_dictionaries(
 @pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(chosen=grids)
-def test_values_reach_the_recipe_as_they_were_asked_for(chosen):
-    from isce2_recipe.cli.app import commands
-    from isce2_recipe.cli.parameters import given as given_by
+def test_values_reach_the_recipe_unchanged(chosen):
+    from isce2_recipe.cli.commands import commands
+    from isce2_recipe.cli.parameters import given_parameters
 
     recipe = load("insar_tops_burst")
     values = JOBS["insar_tops_burst"] | chosen
-    words = words_of("insar_tops_burst", values)
+    words = arguments_of("insar_tops_burst", values)
     command = commands.get_command(None, "run")
     context = command.make_context("run", words[1:])
     options = context.params
-    found = resolve_parameters(recipe, given_by(context, options["settings"], options["params"], options))
+    found = resolve_parameters(
+        recipe, given_parameters(context, options["settings"], options["params"], options)
+    )
     uploads = {"bucket": "a-bucket", "bucket_prefix": "0a1b-2c3d"}
     assert found == resolve_parameters(recipe, values | uploads)
     assert options["cpus"] == 1
 
 
-def test_memory_and_time_are_what_the_steps_ask_for(tmp_path):
+def test_memory_and_timeout_come_from_the_steps(tmp_path):
     path = write_recipe(
         tmp_path,
         """\
 recipe: 1
-name: asking
-summary: Steps that ask for more, the more they are given.
+name: demanding
+summary: Steps whose resources depend on their inputs.
 parameters:
   reference: {$ref: types.schema.json#/$defs/burst_names, description: Bursts.}
   looks: {$ref: types.schema.json#/$defs/looks, default: 20x4, description: Looks.}
@@ -190,16 +192,16 @@ steps:
     timeout: 90 min
 """,
     )
-    [step] = job_spec(load(str(path)), Deployment(pairs=4))["ASKING"]["steps"]
-    assert step["memory"] == 15500  # 12 GB and the runner's half a GiB, on an instance of 16 GB
+    [step] = job_spec(load(str(path)), Deployment(pairs=4))["DEMANDING"]["steps"]
+    assert step["memory"] == 15500  # 12 GB and 0.5 GiB for the runner, on an instance of 16 GB
     assert step["timeout"] == 2 * 3600
-    [step] = job_spec(load(str(path)), Deployment(pairs=15))["ASKING"]["steps"]
+    [step] = job_spec(load(str(path)), Deployment(pairs=15))["DEMANDING"]["steps"]
     assert step["memory"] == 63500
-    [step] = job_spec(load(str(path)), Deployment(memory_mib=1000, timeout_s=60))["ASKING"]["steps"]
+    [step] = job_spec(load(str(path)), Deployment(memory_mib=1000, timeout_s=60))["DEMANDING"]["steps"]
     assert (step["memory"], step["timeout"]) == (1000, 60)
 
 
-def test_a_recipe_of_one_s_own(tmp_path, exported, capsys, monkeypatch):
+def test_a_recipe_of_the_user(tmp_path, exported, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = Path(load("insar_tops_burst").path).read_text().replace("name: insar_tops_burst", "name: my-own")
     Path("my-own.yml").write_text(text)
@@ -210,7 +212,7 @@ def test_a_recipe_of_one_s_own(tmp_path, exported, capsys, monkeypatch):
     assert "check_multi_burst_max_length" not in spec["validators"]
     assert spec["cost_profiles"]["DEFAULT"] == {"cost": 2.0}
     assert main(["export", "hyp3", "my-own.yml"]) == 0
-    assert "the image must have the recipe at my-own.yml" in capsys.readouterr().err
+    assert "the image must contain the recipe at my-own.yml" in capsys.readouterr().err
 
 
 BARE = """\
@@ -241,7 +243,7 @@ BUCKET = "bucket: {type: string, default: a, description: Any.}\n"
         (BUCKET + "  key: {type: string, secret: true, description: Any.}\nrequired: [key]", "secret key"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_a_job_is_refused(tmp_path, parameters, message):
+def test_recipes_that_cannot_be_jobs_are_refused(tmp_path, parameters, message):
     path = write_recipe(tmp_path, BARE.format(parameters))
     with pytest.raises(InputError, match=message):
         job_spec(load(str(path)), Deployment())

@@ -1,4 +1,4 @@
-"""JSON Schema as OpenAPI 3.0: valid there, and of the same mind about values."""
+"""JSON Schema converted to OpenAPI 3.0: it is valid, and accepts the same values."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ VALUES = [
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS)
-def test_all_of_the_shipped_recipes_are_valid_openapi(parameter):
+def test_the_schemas_of_the_shipped_recipes_are_valid_openapi(parameter):
     schema = api_schema(parameter.schema)
     OAS30Validator.check_schema(schema)
     assert schema["description"]
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS)
-def test_the_interface_takes_what_the_recipe_takes(parameter):
-    judge = OAS30Validator(api_schema(parameter.schema))
+def test_the_interface_accepts_what_the_recipe_accepts(parameter):
+    validator = OAS30Validator(api_schema(parameter.schema))
     for value in [*VALUES, *parameter.schema.get("examples", ())]:
         read, wrong = normalise(value, parameter.schema)
         if read is value or (type(read), read) == (
             type(value),
             value,
-        ):  # not one that only text reading mends
-            assert judge.is_valid(value) == (not wrong), value
+        ):  # not a text that is converted to another type
+            assert validator.is_valid(value) == (not wrong), value
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,6 @@ def test_the_interface_takes_what_the_recipe_takes(parameter):
         ),
     ],
 )
-def test_words_that_differ(schema, expected):
+def test_converted_keywords(schema, expected):
     assert api_schema(schema) == expected
     OAS30Validator.check_schema(expected)

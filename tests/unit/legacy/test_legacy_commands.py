@@ -1,4 +1,4 @@
-"""The old commands in processes of their own."""
+"""The commands of hyp3-isce2, run in child processes, and ``isce2-recipe translate``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from isce2_recipe.cli.legacy import own_words
-from isce2_recipe.legacy.table import WORKFLOWS
+from isce2_recipe.cli.legacy import translated_arguments
+from isce2_recipe.legacy.workflows import WORKFLOWS
 
 ROOT = Path(__file__).resolve().parents[3]
 OLD = "S1_136231_IW2_20200604T022312_VV_7C85-BURST"
@@ -42,10 +42,11 @@ def test_every_workflow_is_a_command() -> None:
     for name in WORKFLOWS:
         assert scripts[name] == f"hyp3_isce2.commands:{name}"
         assert callable(getattr(import_module("hyp3_isce2.commands"), name))
-    assert scripts["topsapp_burst"] == "hyp3_isce2.commands:topsapp_burst"  # its name in release 0.1
+    # The name of insar_tops_burst in release 0.1.
+    assert scripts["topsapp_burst"] == "hyp3_isce2.commands:topsapp_burst"
 
 
-def test_help_of_a_workflow_and_of_all(tmp_path: Path) -> None:
+def test_help_of_one_and_of_all_workflows(tmp_path: Path) -> None:
     one = call("++process", "merge_tops_bursts", "--help", cwd=tmp_path)
     assert (one.returncode, one.stderr) == (0, "")
     assert one.stdout.startswith("usage: merge_tops_bursts ")
@@ -61,12 +62,14 @@ def test_help_of_a_workflow_and_of_all(tmp_path: Path) -> None:
         (["++process", "merge_tops_bursts", "nowhere"], 1, "nowhere"),
     ],
 )
-def test_exit_codes_are_those_of_old(tmp_path: Path, words: list[str], code: int, message: str) -> None:
+def test_exit_codes_are_those_of_hyp3_isce2(
+    tmp_path: Path, words: list[str], code: int, message: str
+) -> None:
     done = call(*words, cwd=tmp_path, ISCE2_RECIPE_SOURCE="simulated")
     assert (done.returncode, message in done.stderr) == (code, True), done.stderr
 
 
-def test_a_missing_login_is_said_in_the_words_of_old_and_no_netrc_is_written(tmp_path: Path) -> None:
+def test_a_missing_login_gives_hyp3_isce2s_warning_and_writes_no_netrc(tmp_path: Path) -> None:
     text = "warning: Earthdata credentials must be present as environment variables, or in your netrc."
     assert text in call("--reference", NEW, "--secondary", OLD, cwd=tmp_path).stderr
     login = {"EARTHDATA_USERNAME": "me", "EARTHDATA_PASSWORD": "s3cret"}
@@ -83,13 +86,13 @@ def test_a_missing_login_is_said_in_the_words_of_old_and_no_netrc_is_written(tmp
         ("", [], []),
     ],
 )
-def test_threads_of_the_environment_are_those_of_the_run(
+def test_omp_num_threads_sets_the_threads_of_the_run(
     monkeypatch: pytest.MonkeyPatch, variable: str, words: list[str], threads: list[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["hyp3_isce2"])
     monkeypatch.setenv("OMP_NUM_THREADS", variable)
     monkeypatch.setenv("ISCE2_RECIPE_SOURCE", "simulated")
-    found = own_words([*words, "--reference", OLD, "--secondary", NEW])
+    found = translated_arguments([*words, "--reference", OLD, "--secondary", NEW])
     assert [found[found.index("--cpus") + k] for k in (0, 1)] == threads if threads else "--cpus" not in found
     assert sys.argv[1:] == found
 
@@ -97,13 +100,13 @@ def test_threads_of_the_environment_are_those_of_the_run(
 def test_a_password_on_the_command_line_is_in_no_file_and_no_message(tmp_path: Path) -> None:
     login = ["--username", "me", "--password", "s3cret-s3cret"]
     done = call("--reference", NEW, "--secondary", OLD, *login, cwd=tmp_path)
-    assert "--password can be seen by others; set" in done.stderr
+    assert "other users of this computer can see --username and --password; set" in done.stderr
     assert "s3cret-s3cret" not in done.stdout + done.stderr
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in files if b"s3cret-s3cret" in path.read_bytes()]
 
 
-def test_the_original_beside_it_is_named(tmp_path: Path) -> None:
+def test_an_installed_hyp3_isce2_gives_a_warning(tmp_path: Path) -> None:
     info = tmp_path / "site" / "hyp3_isce2-4.1.3.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hyp3-isce2\nVersion: 4.1.3\n")
@@ -112,7 +115,7 @@ def test_the_original_beside_it_is_named(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
-def test_translate_prints_a_line_or_a_parameter_file(tmp_path: Path) -> None:
+def test_translate_prints_a_command_or_a_parameter_file(tmp_path: Path) -> None:
     words = [
         "++process",
         "insar_tops_burst",
@@ -141,7 +144,7 @@ def test_translate_prints_a_line_or_a_parameter_file(tmp_path: Path) -> None:
     assert copied.stdout == line.stdout
     wrong = call("translate", "what", cwd=tmp_path, module="isce2_recipe")
     assert wrong.returncode == 2
-    assert "neither a command line of hyp3-isce2 nor an XML file" in wrong.stderr
+    assert "neither a hyp3-isce2 command nor an XML file" in wrong.stderr
 
 
 @pytest.mark.parametrize(
@@ -159,8 +162,10 @@ def test_translate_prints_a_line_or_a_parameter_file(tmp_path: Path) -> None:
         ([], "isce2-recipe"),
     ],
 )
-def test_the_image_serves_both_forms_of_arguments(tmp_path: Path, words: list[str], program: str) -> None:
-    """The entry point itself, with a conda that does what conda does to PATH."""
+def test_the_container_image_accepts_both_forms_of_arguments(
+    tmp_path: Path, words: list[str], program: str
+) -> None:
+    """Run the real entry point with a replacement for conda that changes PATH as conda does."""
     commands = tmp_path / "envs" / "isce2-recipe" / "bin"
     commands.mkdir(parents=True)
     for name in ("python", "isce2-recipe"):

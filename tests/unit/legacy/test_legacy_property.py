@@ -1,4 +1,4 @@
-"""A line, its translation and the translation's parameter file ask for the same run."""
+"""Property: a hyp3-isce2 command line, its translation and its parameter file define the same run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from isce2_recipe.cli.running import make_project, run_command
-from isce2_recipe.legacy.table import WORKFLOWS
+from isce2_recipe.legacy.workflows import WORKFLOWS
 from isce2_recipe.plan.project import Project
 from isce2_recipe.recipe import Recipe, load
 from isce2_recipe.types import SlcName
-from support.old_lines import find_burst, translate
+from support.legacy_command_lines import find_burst, translate
 
 FLAGS = {name: {flag.spellings[0] for flag in workflow.flags} for name, workflow in WORKFLOWS.items()}
 SLC = "S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85"
@@ -32,12 +32,12 @@ slcs = st.builds(
 )
 scenes = st.integers(0, 999999999).map(lambda number: f"ALPSRP{number:09d}")
 texts = st.text("abcXYZ019-_./ ='\"$é", min_size=1, max_size=12).filter(lambda text: text.strip() == text)
-Asked = tuple[list[str], dict[str, Any]]
+Arguments = tuple[list[str], dict[str, Any]]
 
 
 @st.composite
-def names_of_pairs(draw: st.DrawFn) -> Asked:
-    """Bursts as HyP3, people and older releases wrote them."""
+def names_of_pairs(draw: st.DrawFn) -> Arguments:
+    """Draw bursts in the forms that HyP3, users and older releases write."""
     older = draw(st.lists(bursts, min_size=1, max_size=3, unique=True))
     newer = draw(st.lists(bursts, min_size=1, max_size=3, unique=True))
     if draw(st.booleans()):
@@ -48,8 +48,8 @@ def names_of_pairs(draw: st.DrawFn) -> Asked:
 
 
 @st.composite
-def places(draw: st.DrawFn) -> Asked:
-    """Bursts as releases before 0.4 asked for them; the polarization's small letters were good too."""
+def places(draw: st.DrawFn) -> Arguments:
+    """Draw bursts by their positions, as in releases before 0.4; the polarization may be lower-case."""
     number, swath = draw(st.integers(0, 8)), draw(st.integers(1, 3))
     polarization = draw(st.sampled_from(["VV", "vv", None]))
     words = [
@@ -62,14 +62,14 @@ def places(draw: st.DrawFn) -> Asked:
 
 
 @st.composite
-def names_in_any_order(draw: st.DrawFn, flag: list[str]) -> Asked:
+def names_in_any_order(draw: st.DrawFn, flag: list[str]) -> Arguments:
     first, second = draw(st.lists(bursts, min_size=2, max_size=2, unique_by=lambda name: name[14:29]))
     older, newer = sorted((first, second), key=lambda name: name[14:29])
     words = [*flag, *draw(st.sampled_from([[first, second], [f"{first} {second}"]]))]
     return words, {"reference": [older], "secondary": [newer]}
 
 
-def of_two(names: st.SearchStrategy[str]) -> st.SearchStrategy[Asked]:
+def of_two(names: st.SearchStrategy[str]) -> st.SearchStrategy[Arguments]:
     suffixes = st.sampled_from(["", "-scene"])
     return st.builds(
         lambda one, two, suffix: (
@@ -82,9 +82,9 @@ def of_two(names: st.SearchStrategy[str]) -> st.SearchStrategy[Asked]:
     )
 
 
-def turned(asked: Asked) -> Asked:
-    """SLCs are taken in the order in which they are named."""
-    words, expected = asked
+def with_any_order(given_arguments: Arguments) -> Arguments:
+    """Add the parameter ``any_order`` if the reference is newer: SLCs keep their order."""
+    words, expected = given_arguments
     newer = expected["reference"] > expected["secondary"]
     return words, expected | ({"any_order": True} if newer else {})
 
@@ -94,7 +94,7 @@ STARTS = {
         names_of_pairs() | names_in_any_order(["--granules"]) | names_in_any_order([]) | places()
     ),
     "insar_tops_multi_burst": names_of_pairs() | names_in_any_order(["--granules"]),
-    "insar_tops": of_two(slcs).map(turned),
+    "insar_tops": of_two(slcs).map(with_any_order),
     "insar_stripmap": of_two(scenes),
     "merge_tops_bursts": texts.filter(lambda text: not text.startswith("-")).map(
         lambda text: ([text], {"directory": text})
@@ -102,8 +102,10 @@ STARTS = {
 }
 
 
-def option(name: str, parameter: str, values: st.SearchStrategy[tuple[str, Any]]) -> st.SearchStrategy[Asked]:
-    """A flag as two words or one; values that are not given leave the predecessor's default."""
+def option(
+    name: str, parameter: str, values: st.SearchStrategy[tuple[str, Any]]
+) -> st.SearchStrategy[Arguments]:
+    """Draw a flag as one or two arguments; None as expected value leaves hyp3-isce2's default."""
     return st.builds(
         lambda pair, joined: (
             [f"{name}={pair[0]}"] if joined or pair[0].startswith("-") else [name, pair[0]],
@@ -129,7 +131,7 @@ TWO_LOOKS = st.sampled_from(
         (["--range-looks", "20", "--azimuth-looks", "None"], {"looks": "20x4"}),
     ]
 )
-OPTIONS: dict[str, st.SearchStrategy[Asked]] = {
+OPTIONS: dict[str, st.SearchStrategy[Arguments]] = {
     "--apply-water-mask": option(
         "--apply-water-mask",
         "apply_water_mask",
@@ -151,8 +153,8 @@ OPTIONS: dict[str, st.SearchStrategy[Asked]] = {
 
 
 @st.composite
-def uploads(draw: st.DrawFn, kind: str) -> Asked:
-    """A bucket, perhaps with its prefix; a prefix alone means nothing."""
+def uploads(draw: st.DrawFn, kind: str) -> Arguments:
+    """Draw a bucket with or without its prefix; a prefix without a bucket has no effect."""
     bucket, prefix = (
         draw(st.none() | st.from_regex("[a-z][a-z0-9]{2,9}", fullmatch=True)),
         draw(st.none() | texts),
@@ -167,8 +169,8 @@ def uploads(draw: st.DrawFn, kind: str) -> Asked:
 
 
 @st.composite
-def lines(draw: st.DrawFn, name: str) -> Asked:
-    """A line of a workflow and what its recipe should be given."""
+def lines(draw: st.DrawFn, name: str) -> Arguments:
+    """Draw a command line of a workflow and the parameters that its recipe should get."""
     recipe = recipe_of(name)
     defaults = {
         flag.means: flag.default
@@ -194,21 +196,21 @@ def lines(draw: st.DrawFn, name: str) -> Asked:
 
 @cache
 def recipe_of(name: str) -> Recipe:
-    """The recipe of a workflow."""
+    """Return the recipe of a workflow."""
     return load(WORKFLOWS[name].recipe)
 
 
 def project_of(words: list[str]) -> Project:
-    """What ``isce2-recipe run ...`` would run."""
+    """Return the project that ``isce2-recipe run ...`` would run."""
     context = run_command.make_context("run", words[2:])
     return make_project(context, context.params)
 
 
 def check(data: st.DataObject, name: str, folder: Path) -> None:
-    """The line, its translation and the parameter file mean the same, and what the line's words say."""
+    """Check that a line, its translation and its parameter file give the same, expected parameters."""
     line, expected = data.draw(lines(name))
     translation = translate(line)
-    by_words = project_of(shlex.split(shlex.join(["isce2-recipe", *translation.words])))
+    by_words = project_of(shlex.split(shlex.join(["isce2-recipe", *translation.arguments])))
     file = folder / "parameters.yml"
     file.write_text(translation.yaml, encoding="utf-8")
     by_file = project_of(["isce2-recipe", "run", translation.recipe, "--params", str(file)])
@@ -225,7 +227,7 @@ OPTIONS_OF_TESTS: dict[str, Any] = {"deadline": None, "suppress_health_check": l
 @pytest.mark.parametrize("name", list(WORKFLOWS))
 @settings(max_examples=10, **OPTIONS_OF_TESTS)
 @given(data=st.data())
-def test_translating_and_running_is_running(name: str, data: st.DataObject, tmp_path: Path) -> None:
+def test_the_translation_defines_the_same_run(name: str, data: st.DataObject, tmp_path: Path) -> None:
     check(data, name, tmp_path)
 
 
@@ -233,15 +235,17 @@ def test_translating_and_running_is_running(name: str, data: st.DataObject, tmp_
 @pytest.mark.parametrize("name", list(WORKFLOWS))
 @settings(max_examples=60, **OPTIONS_OF_TESTS)
 @given(data=st.data())
-def test_translating_and_running_is_running_very_often(
+def test_the_translation_defines_the_same_run_with_many_examples(
     name: str, data: st.DataObject, tmp_path: Path
 ) -> None:
     check(data, name, tmp_path)
 
 
-def test_every_flag_is_tried() -> None:
-    tried = {*OPTIONS, "--reference", "--secondary", "--granules", "granules", "directory", "--looks"}
-    tried |= {"--bucket", "--bucket-prefix", "--publish-bucket", "--publish-prefix"}
-    tried |= {"--range-looks", "--azimuth-looks", "--swath-number"}
-    tried |= {f"--{side}-{what}" for side in ("reference", "secondary") for what in ("scene", "burst-number")}
-    assert {flag.spellings[0] for one in WORKFLOWS.values() for flag in one.flags} <= tried
+def test_every_flag_is_tested() -> None:
+    tested = {*OPTIONS, "--reference", "--secondary", "--granules", "granules", "directory", "--looks"}
+    tested |= {"--bucket", "--bucket-prefix", "--publish-bucket", "--publish-prefix"}
+    tested |= {"--range-looks", "--azimuth-looks", "--swath-number"}
+    tested |= {
+        f"--{side}-{what}" for side in ("reference", "secondary") for what in ("scene", "burst-number")
+    }
+    assert {flag.spellings[0] for one in WORKFLOWS.values() for flag in one.flags} <= tested

@@ -1,3 +1,5 @@
+"""Translation of the XML files of topsApp and stripmapApp."""
+
 from __future__ import annotations
 
 import logging
@@ -76,41 +78,46 @@ def test_topsapp(tmp_path: Path) -> None:
         "looks": "10x2",
         "filter_strength": 0.4,
     }
-    assert [note[:40] for note in translation.notes] == [
-        "property 'esdcoherencethreshold' by defa",
-        "terrain and orbits come from the run's s",
+    assert [note[:44] for note in translation.notes] == [
+        "the property 'esdcoherencethreshold' is 0.85",
+        "terrain and orbits come from the run's sourc",
     ]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "note"),
     [
-        ('"do ESD">False', '"do ESD">True', "property 'doesd' is True: the recipe has False"),
-        ('"do ESD">False', '"height">1', "property 'doesd' by default is True: the recipe has False"),
+        ('"do ESD">False', '"do ESD">True', "the property 'doesd' is True: the recipe uses False"),
+        ('"do ESD">False', '"height">1', "the property 'doesd' is True by default: the recipe uses False"),
         ("snaphu_mcf", "icu", "property 'unwrappername' is icu: the recipe unwraps with SNAPHU"),
-        ('"do unwrap">True', '"do unwrap">False', "property 'dounwrap' is False: the recipe unwraps"),
+        (
+            '"do unwrap">True',
+            '"do unwrap">False',
+            "the property 'dounwrap' is False: the recipe always unwraps",
+        ),
         (
             "20200604T022318",
             "20200604T022254",
-            f"{SHORT} looks cut from bursts: name these, with the recipe insar_tops_burst",
+            f"{SHORT} is so short that it was probably made from bursts: give the names of these "
+            "bursts to the recipe insar_tops_burst",
         ),
         (
             '"Range Looks">10',
             '"Range Looks">101',
-            "such as 20x4, 10x2, 5x1, instead got '101x2': 20x4 it is",
+            "such as 20x4, 10x2, 5x1, instead got '101x2': the recipe's default 20x4 is used",
         ),
         (
             '"do ESD">False',
             '"geocode bounding box">[1, 2, 3, 4]',
-            "property 'geocodeboundingbox' is [1, 2, 3, 4]: the recipe has nothing of the kind",
+            "the property 'geocodeboundingbox' is [1, 2, 3, 4]: the recipe ignores it",
         ),
     ],
 )
-def test_what_the_recipe_does_otherwise_is_told(tmp_path: Path, old: str, new: str, note: str) -> None:
-    assert any(told.endswith(note) for told in translate_xml(write(tmp_path, TOPS.replace(old, new))).notes)
+def test_the_notes_list_the_differences(tmp_path: Path, old: str, new: str, note: str) -> None:
+    assert any(found.endswith(note) for found in translate_xml(write(tmp_path, TOPS.replace(old, new))).notes)
 
 
-def test_stripmapapp_in_the_words_of_older_releases(tmp_path: Path) -> None:
+def test_stripmapapp_with_the_names_of_older_releases(tmp_path: Path) -> None:
     translation = translate_xml(write(tmp_path, STRIPMAP))
     assert translation.recipe == "insar_stripmap"
     assert translation.parameters == {
@@ -121,27 +128,27 @@ def test_stripmapapp_in_the_words_of_older_releases(tmp_path: Path) -> None:
         "dispersive_coherence": 0.5,
     }
     [note] = [note for note in translation.notes if "regionofinterest" in note]
-    assert note == "property 'regionofinterest' is [1.0, 2.0, 3.0, 4.0]: the recipe has nothing of the kind"
+    assert note == "the property 'regionofinterest' is [1.0, 2.0, 3.0, 4.0]: the recipe ignores it"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("<insarApp/>", "configures neither topsApp nor stripmapApp"),
-        ("<topsApp>", "is no XML"),
-        (TOPS.replace(OLD, "reference"), "names no granule of the reference"),
-        (TOPS.replace(f"/data/{OLD}.SAFE'", f"{OLD}', '{NEW}'"), "joins 2 granules to the reference"),
+        ("<topsApp>", "is not XML"),
+        (TOPS.replace(OLD, "reference"), "names no reference granule"),
+        (TOPS.replace(f"/data/{OLD}.SAFE'", f"{OLD}', '{NEW}'"), "has 2 granules in the reference"),
         (TOPS.replace("0.4", "strong"), "property 'filterstrength' cannot be 'strong'"),
         (TOPS.replace("secondary.xml", "missing.xml"), "cannot read .*missing.xml: No such file"),
     ],
 )
-def test_what_cannot_be_translated(tmp_path: Path, text: str, message: str) -> None:
+def test_xml_that_cannot_be_translated(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         translate_xml(write(tmp_path, text))
 
 
 def rendered(folder: Path, app: str, **values: object) -> Path:
-    """A configuration as a run of ours writes it."""
+    """Write an application's XML file as a run of a recipe does."""
     context = Context(
         workdir=folder,
         out=folder,
@@ -158,7 +165,7 @@ def rendered(folder: Path, app: str, **values: object) -> Path:
     return made.path
 
 
-def test_what_we_write_ourselves_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_xml_written_by_a_recipe_gives_its_parameters_back(tmp_path: Path) -> None:
     tops = rendered(
         tmp_path,
         "topsApp",
@@ -208,4 +215,4 @@ def test_what_we_write_ourselves_comes_back_as_it_was(tmp_path: Path) -> None:
         "filter_strength": 0.3,
         "dispersive_coherence": 0.7,
     }
-    assert [note[:17] for note in translation.notes] == ["property 'regiono", "terrain and orbit"]
+    assert [note[:17] for note in translation.notes] == ["the property 'reg", "terrain and orbit"]

@@ -1,19 +1,19 @@
-"""``list``, ``describe``, ``graph``, ``explain`` and ``diff``."""
+"""The commands about recipes: ``list``, ``describe``, ``graph`` and ``new``."""
 
 from __future__ import annotations
 
 import json
-import os
+import re
 from pathlib import Path
-from typing import Any
 
 import click
 
-from isce2_recipe import errors
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.cli.parameters import RecipeType
+from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.recipe import available, check, load, recipe_error
-from isce2_recipe.redact import known_secrets, redactor
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
 @click.command("list")
@@ -35,13 +35,20 @@ def list_command(as_json: bool) -> None:
 @click.command("describe")
 @click.argument("recipe", type=RecipeType())
 @click.option(
-    "--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "json"]),
+    default="markdown",
+    show_default=True,
+    help="Format of the documentation.",
 )
 @click.option(
-    "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder to write NAME.md to."
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the page to NAME.md in this folder instead of printing it.",
 )
 def describe_command(recipe: str, form: str, output: Path | None) -> None:
-    """Explain a recipe: parameters, steps, outputs."""
+    """Print the documentation of a recipe: its parameters, steps and outputs."""
     from isce2_recipe.plan import describing
 
     found = load(recipe)
@@ -62,11 +69,16 @@ def describe_command(recipe: str, form: str, output: Path | None) -> None:
     "--format",
     "form",
     type=click.Choice(["mermaid", "dot", "svg"]),
-    help="By default as --output ends, or mermaid.",
+    help="Format of the drawing. By default the ending of --output decides, else mermaid.",
 )
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write instead of printing.",
+)
 def graph_command(recipe: str, form: str | None, output: Path | None) -> None:
-    """Draw a recipe's steps."""
+    """Draw the steps of a recipe and the dependencies between them."""
     from isce2_recipe.plan import drawing, graph
 
     found = load(recipe)
@@ -83,31 +95,23 @@ def graph_command(recipe: str, form: str | None, output: Path | None) -> None:
         output.write_text(text, encoding="utf-8")
 
 
-@click.command("explain")
-@click.argument("workdir", type=click.Path(path_type=Path))
-@click.argument("step")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def explain_command(workdir: Path, step: str, as_json: bool) -> None:
-    """Say why a step ran or did not."""
-    from isce2_recipe.plan import explaining
+@click.command("new")
+@click.argument("name")
+@click.option("--from", "source", type=RecipeType(), metavar="RECIPE", help="Copy this recipe.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+def new_command(name: str, source: str | None, force: bool) -> None:
+    """Write a new recipe NAME.yml into the current folder.
 
-    found = explaining.explain(workdir, step)
-    _print(json.dumps(found, indent=1, ensure_ascii=False) if as_json else explaining.to_text(found))
+    The recipe is a small commented example, or with --from a copy of another recipe.
+    """
+    from isce2_recipe.cli.new_recipe import recipe_text
 
-
-@click.command("diff")
-@click.argument("first", type=click.Path(path_type=Path))
-@click.argument("second", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def diff_command(first: Path, second: Path, as_json: bool) -> int:
-    """Compare two runs: recipe, parameters, versions, outputs. Exit code 1 where outputs differ."""
-    from isce2_recipe.plan import comparing
-
-    found: dict[str, Any] = comparing.compare(first, second)
-    text = json.dumps(found, indent=1, ensure_ascii=False) if as_json else comparing.to_text(found)
-    _print(text or "no difference")
-    return errors.EXIT_INPUT if found["files"] else errors.EXIT_OK
-
-
-def _print(text: str) -> None:
-    click.echo(redactor(known_secrets(os.environ))(text))
+    path = Path(name if name.endswith(".yml") else f"{name}.yml")
+    if _NAME.fullmatch(path.stem) is None:
+        raise UsageError(
+            f"'{path.stem}' is not a valid recipe name", hint="use lower-case letters, digits, _ and -"
+        )
+    if path.exists() and not force:
+        raise InputError(f"{path} already exists", hint="choose another name, or add --force")
+    path.write_text(recipe_text(path.stem, source), encoding="utf-8")
+    click.echo(f"{path} written; check it with: isce2-recipe lint {path}")

@@ -1,4 +1,4 @@
-"""Old command lines translated as the commands do it, with bursts that the simulated source knows."""
+"""Translation of hyp3-isce2 command lines with the bursts of the simulated source."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from isce2_recipe.types import BurstName, SlcName
 
 
 def find_burst(slc: SlcName, swath: int, polarization: str, number: int) -> BurstName:
-    """The burst at a place, of the simulated source."""
+    """Find the burst at a position in an SLC with the simulated source."""
     source = open_source("simulated")
     return source.burst_at(slc, swath, polarization, number, logging.getLogger("test"))
 
 
-def translate(words: Sequence[str]) -> Translation:
-    """An old command line as one of ours."""
-    return legacy.translate(words, find_burst)
+def translate(arguments: Sequence[str]) -> Translation:
+    """Translate a hyp3-isce2 command line."""
+    return legacy.translate(arguments, find_burst)

@@ -1,17 +1,20 @@
-"""What is installed here, what is missing, and what to do about it."""
+"""``doctor``: check the installation, and the checks for credentials that other commands use."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isce2_recipe import __version__
+import click
+
+from isce2_recipe import __version__, errors
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.plugins import importing
 from isce2_recipe.quantities import format_bytes
@@ -22,25 +25,26 @@ if TYPE_CHECKING:
     from isce2_recipe.engines.base import Engine
 
 _GIGABYTE = 1e9
-_DISK_WANTED = 5 * _GIGABYTE  # one burst pair; what a recipe needs is in its plan
-_MEMORY_WANTED = 4 * _GIGABYTE
+# Needed for one burst pair; `isce2-recipe plan` shows what a recipe needs.
+_DISK_NEEDED = 5 * _GIGABYTE
+_MEMORY_NEEDED = 4 * _GIGABYTE
 _GROUPS = ("isce2_recipe.actions", "isce2_recipe.sources", "isce2_recipe.engines")
 
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """One thing looked at.
+    """The result of one check of the installation.
 
     Attributes
     ----------
     name : str
-        What it is.
+        Subject of the check.
     state : str
-        ``ok``, ``missing`` (fatal) or ``note`` (something is not there that not everybody needs).
+        ``ok``, ``missing`` (recipes cannot run) or ``note`` (something is missing that only some users need).
     detail : str
-        What was found.
+        What the check found.
     remedy : str
-        What to do, where something is to be done.
+        What the user can do; empty if nothing is to be done.
     """
 
     name: str
@@ -49,13 +53,33 @@ class HealthCheck:
     remedy: str = ""
 
 
-def examine() -> list[HealthCheck]:
-    """All findings, in the order they are shown."""
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor_command(as_json: bool) -> int:
+    """Check the installation and suggest fixes.
+
+    The exit code is 1 if something is missing without which no recipe can run, else 0.
+    """
+    checks = check_installation()
+    if as_json:
+        click.echo(json.dumps([asdict(check) for check in checks], indent=1))
+    else:
+        width = max(len(check.name) for check in checks)
+        for check in checks:
+            click.echo(f"{check.state:>7}  {check.name:<{width}}  {check.detail}")
+            if check.remedy:
+                click.echo(f"{'':>7}  {'':<{width}}  -> {check.remedy}")
+    broken = any(check.state == "missing" for check in checks)
+    return errors.EXIT_INPUT if broken else errors.EXIT_OK
+
+
+def check_installation() -> list[HealthCheck]:
+    """Return the results of all checks, in the order in which they are printed."""
     return [*_program(), *_packages(), *_engines(), *_credentials(), *_machine(), *_plugins()]
 
 
 def has_earthdata_login() -> bool:
-    """Whether there are credentials for NASA's Earthdata Login."""
+    """Return whether there are credentials for NASA's Earthdata Login."""
     from isce2_recipe.sources.asf.credentials import find_credentials
     from isce2_recipe.sources.asf.settings import Settings
 
@@ -66,7 +90,7 @@ def has_earthdata_login() -> bool:
 
 
 def has_aws_login() -> bool:
-    """Whether there are credentials for AWS, as far as that can be told without asking a server."""
+    """Return whether there are credentials for AWS, as far as this is known without a request to a server."""
     variables = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
     roles = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
     file = os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
@@ -74,7 +98,7 @@ def has_aws_login() -> bool:
 
 
 def has_login_to_publish() -> bool:
-    """Whether the login is set that products are published with."""
+    """Return whether the environment has the login of the bucket for published products."""
     from isce2_recipe.products.s3 import PUBLISH_KEYS
 
     return all(os.environ.get(name) for name in PUBLISH_KEYS)
@@ -98,7 +122,7 @@ def _packages() -> Iterator[HealthCheck]:
     if missing:
         yield HealthCheck("packages", "missing", ", ".join(missing), f"pip install '{' '.join(missing)}'")
     else:
-        yield HealthCheck("packages", "ok", "all there")
+        yield HealthCheck("packages", "ok", "all installed")
 
 
 def _engines() -> Iterator[HealthCheck]:
@@ -108,9 +132,9 @@ def _engines() -> Iterator[HealthCheck]:
         (
             "isce2",
             "note",
-            "conda install -c conda-forge isce2, or set ISCE_HOME; the builtin engine needs neither",
+            "conda install -c conda-forge isce2, or set ISCE_HOME; the builtin engine works without it",
         ),
-        ("builtin", "missing", "install isce2-recipe again"),
+        ("builtin", "missing", "reinstall isce2-recipe"),
     ):
         try:
             engine = open_engine(name)
@@ -125,8 +149,12 @@ def _opencv(engine: Engine) -> Iterator[HealthCheck]:
     from isce2_recipe.engines.isce2 import OPENCV, Isce2Engine
 
     if isinstance(engine, Isce2Engine) and engine.lacks("cv2"):
-        what = "not in ISCE2's Python, so insar_stripmap cannot estimate the ionosphere"
-        yield HealthCheck("OpenCV", "note", what, f"install it ({OPENCV}), or run with split_spectrum=false")
+        yield HealthCheck(
+            "OpenCV",
+            "note",
+            "not installed in ISCE2's Python, so insar_stripmap cannot estimate the ionosphere",
+            f"install it ({OPENCV}), or run with split_spectrum=false",
+        )
 
 
 def _credentials() -> Iterator[HealthCheck]:
@@ -141,16 +169,18 @@ def _credentials() -> Iterator[HealthCheck]:
     if found.found:
         yield HealthCheck("Earthdata login", "ok", f"from {found.origin}")
     else:
-        yield HealthCheck("Earthdata login", "note", "none, so --source asf cannot download bursts", HINT)
+        yield HealthCheck(
+            "Earthdata login", "note", "none found, so --source asf cannot download bursts", HINT
+        )
 
 
 def _machine() -> Iterator[HealthCheck]:
     memory, disk = memory_bytes(), disk_bytes(Path.cwd())
     yield HealthCheck("processors", "ok", str(processors()))
-    few = "" if memory >= 0.9 * _MEMORY_WANTED else "a burst pair wants 4 GB"
-    yield HealthCheck("memory", "note" if few else "ok", format_bytes(memory), few)
-    little = "" if disk >= _DISK_WANTED else "a burst pair wants 5 GB; use --workdir on another disk"
-    yield HealthCheck("free disk here", "note" if little else "ok", format_bytes(disk), little)
+    more_memory = "" if memory >= 0.9 * _MEMORY_NEEDED else "a burst pair needs 4 GB"
+    yield HealthCheck("memory", "note" if more_memory else "ok", format_bytes(memory), more_memory)
+    more_disk = "" if disk >= _DISK_NEEDED else "a burst pair needs 5 GB; use --workdir on another disk"
+    yield HealthCheck("free disk space", "note" if more_disk else "ok", format_bytes(disk), more_disk)
 
 
 def _plugins() -> Iterator[HealthCheck]:

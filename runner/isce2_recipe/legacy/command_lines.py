@@ -1,4 +1,4 @@
-"""The command lines of hyp3-isce2 (``++process WORKFLOW ++omp-num-threads N ...``) as ours."""
+"""Translation of hyp3-isce2 command lines (``++process WORKFLOW ++omp-num-threads N ...``)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from isce2_recipe.errors import UsageError
-from isce2_recipe.legacy.parsing import HelpWantedError, Values, parse, parse_process
-from isce2_recipe.legacy.table import WORKFLOWS, Flag, Workflow
+from isce2_recipe.legacy.argument_parser import HelpRequestedError, Values, parse, parse_process
 from isce2_recipe.legacy.translation import Translation
+from isce2_recipe.legacy.workflows import WORKFLOWS, Flag, Workflow
 from isce2_recipe.recipe import Recipe, available, load
 from isce2_recipe.types import BurstName, SlcName
 
 FindBurst = Callable[[SlcName, int, str, int], BurstName]
-"""An SLC, a swath, a polarization and a position counted from 0."""
+"""Finds the burst of an SLC, a swath, a polarization and a number counted from 0."""
 
-_TIME = slice(14, 29)  # of a burst name: its date and time
+_TIME = slice(14, 29)  # date and time in a burst name
 _DEPRECATED = "{} is deprecated. Please use --reference and --secondary."
 _SIDES = ("reference", "secondary")
 _PLACES = (
@@ -26,38 +26,40 @@ _PLACES = (
     "--reference-burst-number",
     "--secondary-burst-number",
 )
-_HERE = ["--publish", "."]  # products appear in the current folder
+_PUBLISH_HERE = ["--publish", "."]  # the product goes into the current folder
 
 
-def translate(words: Sequence[str], find_burst: FindBurst) -> Translation:
-    """An old command line as one of ours that does the same.
+def translate(arguments: Sequence[str], find_burst: FindBurst) -> Translation:
+    """Return the recipe and parameters that do what a hyp3-isce2 command line does.
 
     Parameters
     ----------
-    words : sequence of str
-        From ``++process`` on; without it the predecessor's default workflow is meant.
+    arguments : sequence of str
+        The arguments from ``++process`` on; without it they are for hyp3-isce2's default workflow.
     find_burst : callable
-        The burst of an SLC, swath, polarization and number; asked for lines of releases before 0.4 only.
+        Finds the burst of an SLC, swath, polarization and number. Only command lines of releases before
+        0.4 need it.
 
     Raises
     ------
     UsageError
-        If it is none, or asks for something that is not there; with the predecessor's words where it had any.
+        If the command line is invalid or asks for something that is not supported; with hyp3-isce2's
+        message where it had one.
     """
     try:
-        name, threads, rest = parse_process(words)
+        name, threads, rest = parse_process(arguments)
         workflow = WORKFLOWS[name]
         values = parse(name, rest)
-    except HelpWantedError as wanted:
-        return Translation(help=str(wanted))
+    except HelpRequestedError as requested:
+        return Translation(help=str(requested))
     recipe = _recipe(name, workflow)
-    pair, notes = _pair(workflow, values, find_burst)
-    parameters = {**pair, **_parameters(workflow, values), **_looks(values), **_uploads(values)}
-    own = ["--cpus", str(threads)] if threads else []
+    pair, notes = _pair_parameters(workflow, values, find_burst)
+    parameters = {**pair, **_plain_parameters(workflow, values), **_looks(values), **_uploads(values)}
+    cpus = ["--cpus", str(threads)] if threads else []
     return Translation(
         workflow.recipe,
-        _different(recipe, parameters, values),
-        [*_HERE, *own],
+        _without_defaults(recipe, parameters, values),
+        [*_PUBLISH_HERE, *cpus],
         [*notes, *_notes(values)],
         {flag.means: value for flag, value in values.items() if flag.role == "login" and value},
     )
@@ -67,38 +69,40 @@ def _recipe(name: str, workflow: Workflow) -> Recipe:
     if workflow.recipe not in available():
         raise UsageError(
             f"the workflow {name} is not part of this version",
-            hint="isce2-recipe list shows the recipes there are",
+            hint="isce2-recipe list shows the available recipes",
         )
     return load(workflow.recipe)
 
 
-def _pair(workflow: Workflow, values: Values, find_burst: FindBurst) -> tuple[dict[str, Any], list[str]]:
-    """The bursts, if they are not given as the recipe wants them; and what to say of that."""
+def _pair_parameters(
+    workflow: Workflow, values: Values, find_burst: FindBurst
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the granule parameters that need translation, and the notes about them."""
     places = {flag.spellings[0]: value for flag, value in values.items() if flag.role == "place"}
     if places:
         return _bursts_at(places, values, find_burst), []
     found = [(flag, names) for flag, names in values.items() if flag.role == "granules" and names]
-    given = {flag.means for flag in _named(values) if flag.role != "granules"}
+    sides = {flag.means for flag in _granule_flags(values) if flag.role != "granules"}
     if workflow.any_order:
-        return _order(*(values.get(flag, "") for flag in workflow.flags if flag.means in _SIDES)), []
+        return _any_order(*(values.get(flag, "") for flag in workflow.flags if flag.means in _SIDES)), []
     if not any(flag.role == "granules" for flag in workflow.flags):
         return {}, []
-    if len(found) > 1 or (found and given):
+    if len(found) > 1 or (found and sides):
         raise UsageError(workflow.both)
     if not found:
-        if len(given) < 2:
+        if len(sides) < 2:
             raise UsageError(workflow.neither)
         return {}, []
     [(flag, names)] = found
     if len(names) != 2:
-        raise UsageError(_wrong_count(flag, len(names)))
+        raise UsageError(_count_message(flag, len(names)))
     older, newer = sorted(names, key=lambda name: name[_TIME])
     what = "The positional argument for granules" if flag.positional else "--granules"
     return {"reference": [older], "secondary": [newer]}, [_DEPRECATED.format(what)]
 
 
-def _named(values: Values) -> list[Flag]:
-    """Flags that name granules."""
+def _granule_flags(values: Values) -> list[Flag]:
+    """Return the given flags that name granules."""
     return [
         flag
         for flag, names in values.items()
@@ -107,15 +111,15 @@ def _named(values: Values) -> list[Flag]:
 
 
 def _bursts_at(places: Mapping[str, Any], values: Values, find_burst: FindBurst) -> dict[str, Any]:
-    """Bursts by their places in two SLCs."""
-    named = _named(values)
+    """Return the granule parameters of bursts that are given by their positions in two SLCs."""
+    named = _granule_flags(values)
     if named:
         raise UsageError(f"argument {next(iter(places))}: not allowed with argument {named[0].spellings[0]}")
-    wanted = [
+    required = [
         "--swath-number",
         *(f"--{side}-{what}" for what in ("scene", "burst-number") for side in _SIDES),
     ]
-    missing = [name for name in wanted if name not in places]
+    missing = [name for name in required if name not in places]
     if missing:
         raise UsageError(f"the following arguments are required: {', '.join(missing)}")
     swath = places["--swath-number"]
@@ -128,23 +132,23 @@ def _bursts_at(places: Mapping[str, Any], values: Values, find_burst: FindBurst)
         str(find_burst(scene, swath, polarization, number))
         for scene, number in zip(scenes, numbers, strict=True)
     ]
-    return {side: [name] for side, name in zip(_SIDES, found, strict=True)} | _order(*found)
+    return {side: [name] for side, name in zip(_SIDES, found, strict=True)} | _any_order(*found)
 
 
-def _order(reference: str, secondary: str) -> dict[str, Any]:
-    """What lets a newer reference through, where it is one: these lines did not look at the order."""
+def _any_order(reference: str, secondary: str) -> dict[str, Any]:
+    """Return ``any_order`` if the reference is the newer one: hyp3-isce2 accepted both orders here."""
     times = [re.search(r"\d{8}T\d{6}", name) for name in (reference, secondary)]
     return {"any_order": True} if all(times) and times[0][0] > times[1][0] else {}  # type: ignore[index]
 
 
-def _wrong_count(flag: Flag, count: int) -> str:
+def _count_message(flag: Flag, count: int) -> str:
     if not flag.positional:
         return "--granules must specify exactly two granules"
     return "No more than two granules may be provided." if count > 2 else "two granules are needed"
 
 
-def _parameters(workflow: Workflow, values: Values) -> dict[str, Any]:
-    """Values given, else the predecessor's defaults, and what makes products as they were."""
+def _plain_parameters(workflow: Workflow, values: Values) -> dict[str, Any]:
+    """Return the given values or hyp3-isce2's defaults, and the parameters that reproduce its products."""
     found: dict[str, Any] = {}
     for flag in workflow.flags:
         value = values.get(flag, flag.default)
@@ -154,7 +158,7 @@ def _parameters(workflow: Workflow, values: Values) -> dict[str, Any]:
 
 
 def _looks(values: Values) -> dict[str, Any]:
-    """Looks that are given as two numbers."""
+    """Return the parameter ``looks`` if it is given as two numbers."""
     numbers = {flag.spellings[0]: value for flag, value in values.items() if flag.role == "looks"}
     if not numbers:
         return {}
@@ -164,14 +168,14 @@ def _looks(values: Values) -> dict[str, Any]:
 
 
 def _uploads(values: Values) -> dict[str, Any]:
-    """Buckets and, where there is a bucket, its prefix."""
+    """Return the buckets, and the prefixes of the buckets that are given."""
     given = {flag: value for flag, value in values.items() if flag.role == "upload" and value}
     buckets = {"", *(flag.means for flag in given)}
     return {flag.means: value for flag, value in given.items() if flag.needs in buckets}
 
 
-def _different(recipe: Recipe, parameters: Mapping[str, Any], values: Values) -> dict[str, Any]:
-    """Those that are not the recipe's own defaults anyway."""
+def _without_defaults(recipe: Recipe, parameters: Mapping[str, Any], values: Values) -> dict[str, Any]:
+    """Return the parameters that differ from the recipe's defaults."""
     chosen: dict[str, Any] = {}
     for name, value in parameters.items():
         parameter = recipe.parameters.get(name)
@@ -182,7 +186,7 @@ def _different(recipe: Recipe, parameters: Mapping[str, Any], values: Values) ->
             flags = [flag.spellings[0] for flag in values if flag.means == name]
             raise UsageError(
                 f"argument {flags[0]}: the recipe {recipe.name} has no parameter '{name}' in this version",
-                hint="leave it out; the product is put into the current folder",
+                hint=f"remove {flags[0]}; the product goes into the current folder",
             )
     return chosen
 
@@ -194,5 +198,5 @@ def _notes(values: Values) -> list[str]:
     if logins:
         names = " and ".join(flag.spellings[0] for flag in logins)
         variables = " and ".join(flag.means for flag in logins)
-        notes.append(f"{names} can be seen by others; set {variables} instead.")
+        notes.append(f"other users of this computer can see {names}; set {variables} instead.")
     return notes

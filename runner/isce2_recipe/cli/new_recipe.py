@@ -1,4 +1,4 @@
-"""The text of a new recipe."""
+"""The text of a new recipe: a commented example, or a copy of another recipe."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ _NAME = re.compile(r"^name:.*$", re.MULTILINE)
 _NEW = Template("""\
 # yaml-language-server: $$schema=$schema
 #
-# A recipe says what to do, in steps. Check it with `isce2-recipe lint $name.yml`, see what it would do with
+# A recipe is a list of steps. Check it with `isce2-recipe lint $name.yml`, show what it would do with
 # `isce2-recipe plan $name.yml`, and run it with `isce2-recipe run $name.yml`.
 recipe: 1
 name: $name
-summary: Terrain and water around a pair of Sentinel-1 bursts.
+summary: Terrain and water mask around a pair of Sentinel-1 bursts.
 
 documentation:
   description: |
-    What the recipe is for, in a few sentences. It is shown by `isce2-recipe describe $name.yml`.
+    Describe in a few sentences what the recipe is for; `isce2-recipe describe $name.yml` prints this text.
   references: ["https://github.com/isce-framework/isce2"]
   authors: ["Your name"]
   license: CC0-1.0
 
-# What a user may set. Each is a JSON Schema; shared types are in types.schema.json.
+# Values that a user may set. Each parameter is a JSON Schema; types.schema.json has shared types.
 parameters:
   reference:
     $$ref: types.schema.json#/$$defs/burst_names
-    description: Older bursts, one or many, of one pass.
+    description: Names of the older bursts, all of one pass.
   secondary:
     $$ref: types.schema.json#/$$defs/burst_names
-    description: Newer bursts of the same ground.
+    description: Names of the newer bursts, with the same burst IDs.
   margin:
     type: number
     units: deg
     minimum: 0
     maximum: 2
     default: 0.1
-    description: How much ground beyond the bursts to fetch.
+    description: Margin around the bursts to fetch.
 required: [reference, secondary]
 
-# Steps run in the order their references ask for. `uses` names an action, `with` gives its inputs; outputs of
-# other steps are written {{ steps.ID.OUTPUT }}.
+# `uses` names the action of a step, and `with` gives its inputs. {{ steps.ID.OUTPUT }} is an output of
+# another step; that step runs first.
 steps:
   - id: pair
     summary: Check that the bursts make a pair
@@ -56,7 +56,7 @@ steps:
       secondary: "{{ secondary }}"
 
   - id: scenes
-    summary: Look the bursts up in the catalogue
+    summary: Find the bursts in the catalogue
     uses: sentinel1.find_bursts
     with:
       reference: "{{ steps.pair.reference }}"
@@ -81,7 +81,7 @@ steps:
     timeout: 1h
     retry: {count: 2, backoff: 60 s}
 
-# What the recipe returns: printed at the end, and steps.ID.NAME where it is used as a part.
+# Results of the recipe: the run prints them, and recipes that use this one as a part read steps.ID.NAME.
 outputs:
   dem: "{{ steps.dem.geotiff }}"
   water_mask: "{{ steps.water_mask.mask }}"
@@ -89,7 +89,7 @@ outputs:
 
 
 def recipe_text(name: str, source: str | None) -> str:
-    """A new recipe: a commented example, or a copy of another recipe under its new name."""
+    """Return the text of a new recipe: a commented example, or a copy of another recipe with the new name."""
     if source is None:
         return _NEW.substitute(name=name, schema=_SCHEMA)
     recipe: Recipe = load(source)

@@ -1,4 +1,4 @@
-"""A product on a terminal: its numbers, and a picture of half blocks where there are colours."""
+"""The summary of a product on a terminal: its facts, and a picture of half-block characters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LARGEST = 78
 _LABEL = 12
 _BAR = 24
 _ROWS = 24
-# Layers by the picture that shows them.
+# The view of the report that shows a layer.
 _VIEWS = {
     "unw_phase": "displacement",
     "wrapped_phase": "wrapped_phase",
@@ -42,21 +42,21 @@ _FACTS = (
 def show(
     product: Finished, quality: Mapping[str, Any], layer: str, stream: IO[str], picture: bool | None
 ) -> None:
-    """Print a product's summary.
+    """Print the summary of a product.
 
     Parameters
     ----------
     picture : bool or None
-        Whether to draw; None where the terminal shall decide.
+        Whether to draw the layer; None to draw it if the terminal has colours.
     """
     from rich.console import Console
 
     forced = {"force_terminal": True, "color_system": "truecolor"} if picture else {}
     console = Console(file=stream, highlight=False, soft_wrap=True, **forced)  # type: ignore[arg-type]
-    colourful = console.is_terminal and console.color_system is not None and not console.no_color
-    wanted = colourful if picture is None else picture
+    has_colours = console.is_terminal and console.color_system is not None and not console.no_color
+    drawn = has_colours if picture is None else picture
     console.print(product.name, style="bold", markup=False)
-    if wanted and layer in _VIEWS:
+    if drawn and layer in _VIEWS:
         _draw(console, product, layer)
     parameters = product.parameters
     rows = [(label, parameters[key]) for key, label in _FACTS if key in parameters]
@@ -71,12 +71,12 @@ def show(
         ("quality", summary(dict(quality))),
     ]
     for label, value in rows:
-        for number, line in enumerate(_lines(value, console.width if console.is_terminal else None)):
+        for number, line in enumerate(_wrap(value, console.width if console.is_terminal else None)):
             console.print(f"{'' if number else label:>{_LABEL}}  {line}", markup=False)
 
 
-def _lines(text: str, width: int | None) -> list[str]:
-    """A value in as many lines as the terminal needs; in one where there is none."""
+def _wrap(text: str, width: int | None) -> list[str]:
+    """Wrap a value to the width of the terminal; return it in one line if there is no terminal."""
     return [text] if width is None and text else textwrap.wrap(text, max(20, (width or 0) - _LABEL - 2))
 
 
@@ -88,12 +88,12 @@ def _draw(console: Console, product: Finished, layer: str) -> None:
     for line in _half_blocks(view, min(console.width - 2, _LARGEST)):
         console.print(line)
     if view.scale is not None:
-        console.print(_bar(view.title, view.scale))
+        console.print(_colour_bar(view.title, view.scale))
     console.print()
 
 
-def _bar(title: str, scale: Scale) -> Text:
-    """A colour bar between its two ends."""
+def _colour_bar(title: str, scale: Scale) -> Text:
+    """Return a colour bar with its lowest and highest value."""
     import numpy as np
     from rich.text import Text
 
@@ -104,7 +104,7 @@ def _bar(title: str, scale: Scale) -> Text:
 
 
 def _half_blocks(view: View, columns: int) -> list[Text]:
-    """Lines in which every character is two pixels, one above the other."""
+    """Return the picture as lines of text, in which every character is two pixels, one above the other."""
     import numpy as np
     from PIL import Image
     from rich.text import Text
@@ -123,7 +123,7 @@ def _half_blocks(view: View, columns: int) -> list[Text]:
 
 
 def _block(upper: list[int], lower: list[int]) -> tuple[str, str]:
-    """A character and its colours; what is more than half transparent shows the terminal."""
+    """Return a character and its style; pixels that are more than half transparent have no colour."""
     above, below = (f"rgb({c[0]},{c[1]},{c[2]})" if c[3] > 127 else "" for c in (upper, lower))
     if above and below:
         return "▀", f"{above} on {below}"

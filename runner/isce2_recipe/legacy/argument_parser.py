@@ -1,4 +1,4 @@
-"""Old command lines as values of the table's flags, read as they were read before."""
+"""Parser of hyp3-isce2 command lines: it accepts and rejects what hyp3-isce2's own parsers did."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, NoReturn
 
 from isce2_recipe import __version__
 from isce2_recipe.errors import UsageError
-from isce2_recipe.legacy.table import DEFAULT, WORKFLOWS, Flag, Workflow
+from isce2_recipe.legacy.workflows import DEFAULT, WORKFLOWS, Flag, Workflow
 
 Values = dict[Flag, Any]
-_NONE = "None"  # what HyP3 passes for null
+_NONE = "None"  # HyP3 passes null as this text
 
 
-class HelpWantedError(Exception):
-    """Not a fault: somebody asked for help or the version, which is the argument."""
+class HelpRequestedError(Exception):
+    """The command line asks for help or the version; the argument is the text to print."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says nothing itself."""
+    """A parser that raises errors instead of printing them."""
 
     def error(self, message: str) -> NoReturn:
         char = self.prefix_chars[0] * 2
@@ -28,26 +28,28 @@ class _Parser(argparse.ArgumentParser):
 
 class _Help(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        raise HelpWantedError(parser.format_help())
+        raise HelpRequestedError(parser.format_help())
 
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        raise HelpWantedError(f"{parser.prog} (isce2-recipe {__version__})\n")
+        raise HelpRequestedError(f"{parser.prog} (isce2-recipe {__version__})\n")
 
 
-def parse_process(words: Sequence[str]) -> tuple[str, int | None, list[str]]:
-    """The workflow, the number of threads if one is given, and the workflow's own words."""
+def parse_process(arguments: Sequence[str]) -> tuple[str, int | None, list[str]]:
+    """Return the workflow, the number of threads if one is given, and the workflow's own arguments."""
     parser = _Parser("python -m hyp3_isce2", prefix_chars="+", add_help=False)
     parser.add_argument("+h", "++help", action=_Help, nargs=0, help="show this help")
     parser.add_argument(
         "++process", choices=list(WORKFLOWS), default=DEFAULT, help=f"workflow, by default {DEFAULT}"
     )
     parser.add_argument("++omp-num-threads", type=_threads, metavar="N", help="threads to use")
-    found, rest = parser.parse_known_args(list(words))
-    for word in rest:
-        if word.startswith("++"):
-            raise UsageError(f"there is no option '{word}'", hint="known are ++process and ++omp-num-threads")
+    found, rest = parser.parse_known_args(list(arguments))
+    for argument in rest:
+        if argument.startswith("++"):
+            raise UsageError(
+                f"there is no option '{argument}'", hint="the options are ++process and ++omp-num-threads"
+            )
     return found.process, found.omp_num_threads, rest
 
 
@@ -63,13 +65,13 @@ def _threads(text: str) -> int | None:
 _threads.__name__ = "int"  # argparse names the type in its message
 
 
-def parse(name: str, words: Sequence[str]) -> Values:
-    """Values of the flags that are given; ``None`` as text counts as not given."""
+def parse(name: str, arguments: Sequence[str]) -> Values:
+    """Return the values of the flags that are given; a flag with the text ``None`` counts as not given."""
     workflow = WORKFLOWS[name]
     parser = _parser(name, workflow)
-    found = vars(parser.parse_args(list(words)))
+    found = vars(parser.parse_args(list(arguments)))
     values = {flag: found[f"flag{number}"] for number, flag in enumerate(workflow.flags)}
-    return {flag: _flat(flag, value) for flag, value in values.items() if value not in (None, [])}
+    return {flag: _flatten(flag, value) for flag, value in values.items() if value not in (None, [])}
 
 
 def _parser(name: str, workflow: Workflow) -> _Parser:
@@ -82,7 +84,7 @@ def _parser(name: str, workflow: Workflow) -> _Parser:
             "metavar": _metavar(flag),
             "help": _help(flag),
         }
-        if flag.kind == "words":
+        if flag.kind == "list":
             options["nargs"] = "*" if flag.positional else "+"
         if flag.positional:
             parser.add_argument(f"flag{number}", **options)
@@ -103,9 +105,9 @@ def _help(flag: Flag) -> str:
 
 
 def _reader(flag: Flag) -> Callable[[str], Any]:
-    """How argparse reads a value; its name stands in argparse's message."""
+    """Return the function that reads a value; argparse prints its name in messages."""
     kinds: dict[str, Callable[[str], Any]] = {"number": float, "integer": int, "true": _is_true}
-    if flag.kind == "words":
+    if flag.kind == "list":
         return str.split
 
     def read(text: str) -> Any:
@@ -124,7 +126,7 @@ def _is_true(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _flat(flag: Flag, value: Any) -> Any:
-    if flag.kind != "words":
+def _flatten(flag: Flag, value: Any) -> Any:
+    if flag.kind != "list":
         return value
-    return [word for words in value for word in words if word != _NONE]
+    return [item for items in value for item in items if item != _NONE]

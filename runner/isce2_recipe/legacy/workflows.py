@@ -1,4 +1,4 @@
-"""The workflows of hyp3-isce2 and the flags of all its releases, each with what it means to a recipe."""
+"""The workflows of hyp3-isce2, and the flags of all its releases with the recipe parameters they set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Role = Literal["parameter", "granules", "looks", "place", "upload", "login", "unused"]
-Kind = Literal["text", "words", "number", "integer", "true"]
+Kind = Literal["text", "list", "number", "integer", "true"]
 
 DEFAULT = "insar_tops_burst"
 
@@ -18,19 +18,20 @@ class Flag:
     Attributes
     ----------
     spellings : tuple of str
-        As in the releases; one without hyphens is positional.
+        Names as in the releases; a flag without hyphens is positional.
     means : str
-        The recipe's parameter; for a login the variable it sets.
+        The recipe's parameter that it sets; for a login, the environment variable.
     kind : str
-        How its value is read: ``true`` is true only for the word, in any case.
+        How its value is read. For ``true``, the text "true" in any case is true, all other text is false.
     help : str
-        For ``--help``.
+        Text for ``--help``.
     default : Any
-        The predecessor's.
+        Default of hyp3-isce2.
     role : str
-        ``place`` flags together say where in an SLC a burst is, ``unused`` ones are accepted without effect.
+        Use of the flag. The ``place`` flags together give the position of a burst in an SLC; ``unused``
+        flags are accepted without effect.
     needs : str
-        Another parameter without which this one means nothing.
+        Another parameter; without it, this flag is ignored.
     """
 
     spellings: tuple[str, ...]
@@ -45,20 +46,20 @@ class Flag:
 
     @property
     def positional(self) -> bool:
-        """Whether it has no name on the command line."""
+        """Whether the flag has no name on the command line."""
         return not self.spellings[0].startswith("-")
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A workflow: its recipe, its flags, what it said, and parameters that make its products as they were.
+    """A workflow: its recipe, flags and messages, and the parameters that reproduce its products.
 
     Attributes
     ----------
     both, neither : str
-        What it said of bursts given in two ways, or in none.
+        hyp3-isce2's messages for bursts that are given in two ways, or not at all.
     any_order : bool
-        Whether it took a reference newer than its secondary.
+        Whether it accepted a reference newer than its secondary.
     """
 
     recipe: str
@@ -74,7 +75,7 @@ _LOOKS = Flag(
     ("--looks",), "looks", help="looks in range x azimuth", default="20x4", choices=("20x4", "10x2", "5x1")
 )
 _WATER = Flag(
-    ("--apply-water-mask",), "apply_water_mask", "true", "True to leave water out before unwrapping", False
+    ("--apply-water-mask",), "apply_water_mask", "true", "True to mask water before unwrapping", False
 )
 _BUCKETS = (
     Flag(("--bucket",), "bucket", help="S3 bucket to upload the product to", role="upload"),
@@ -84,13 +85,13 @@ _PUBLISH = (
     Flag(
         ("--publish-bucket",),
         "publish_bucket",
-        help="bucket to publish in, its login in PUBLISH_ACCESS_KEY_ID and PUBLISH_SECRET_ACCESS_KEY",
+        help="second S3 bucket; PUBLISH_ACCESS_KEY_ID and PUBLISH_SECRET_ACCESS_KEY hold its login",
         role="upload",
     ),
     Flag(
         ("--publish-prefix",),
         "publish_prefix",
-        help="folder in the other bucket, by default that of the bursts' stack",
+        help="folder in the second bucket; by default the folder of the bursts' stack",
         role="upload",
         needs="publish_bucket",
     ),
@@ -99,37 +100,49 @@ _LOGIN = (
     Flag(
         ("--username",),
         "EARTHDATA_USERNAME",
-        help="Earthdata user; better set EARTHDATA_USERNAME",
+        help="Earthdata user; prefer the variable EARTHDATA_USERNAME",
         role="login",
     ),
     Flag(
         ("--password",),
         "EARTHDATA_PASSWORD",
-        help="Earthdata password, which others can see here; better set EARTHDATA_PASSWORD",
+        help="Earthdata password; prefer the variable EARTHDATA_PASSWORD, which other users cannot see",
         role="login",
     ),
 )
 _ESA = tuple(
-    Flag((name,), role="unused", help="orbits need no login any more")
+    Flag((name,), role="unused", help="orbits no longer need a login")
     for name in ("--esa-username", "--esa-password")
 )
-# Releases before 0.4 had these in place of burst names.
+# Releases before 0.4 had these flags instead of burst names.
 _PLACES = (
-    Flag(("--reference-scene",), "reference", help="older SLC, to take a burst of", role="place"),
-    Flag(("--secondary-scene",), "secondary", help="newer SLC, to take a burst of", role="place"),
+    Flag(("--reference-scene",), "reference", help="older SLC that holds the burst", role="place"),
+    Flag(("--secondary-scene",), "secondary", help="newer SLC that holds the burst", role="place"),
     Flag(("--swath-number",), kind="integer", help="swath of both bursts, 1 to 3", role="place"),
-    Flag(("--polarization",), help="of both bursts", default="VV", role="place"),
-    Flag(("--reference-burst-number",), "reference", "integer", "counted from 0", role="place"),
-    Flag(("--secondary-burst-number",), "secondary", "integer", "counted from 0", role="place"),
+    Flag(("--polarization",), help="polarization of both bursts", default="VV", role="place"),
+    Flag(
+        ("--reference-burst-number",),
+        "reference",
+        "integer",
+        "number of the older burst, from 0",
+        role="place",
+    ),
+    Flag(
+        ("--secondary-burst-number",),
+        "secondary",
+        "integer",
+        "number of the newer burst, from 0",
+        role="place",
+    ),
 )
 _TWO_LOOKS = (
     Flag(("--range-looks",), "looks", "integer", "looks in range", 20, role="looks"),
     Flag(("--azimuth-looks",), "looks", "integer", "looks in azimuth", 4, role="looks"),
 )
 _PAIR = (
-    Flag(("--reference",), "reference", "words", "names of the older bursts"),
-    Flag(("--secondary",), "secondary", "words", "names of the newer bursts, as many"),
-    Flag(("--granules",), "", "words", "two bursts in any order (deprecated)", role="granules"),
+    Flag(("--reference",), "reference", "list", "names of the older bursts"),
+    Flag(("--secondary",), "secondary", "list", "names of the newer bursts, of the same burst IDs"),
+    Flag(("--granules",), "", "list", "two bursts in any order (deprecated)", role="granules"),
 )
 _BURSTS = (*_PAIR, _LOOKS, _WATER, *_BUCKETS, *_PUBLISH, *_LOGIN, *_ESA)
 _NOT_BOTH = "Provide either --reference and --secondary, or the positional granules argument, not both."
@@ -141,7 +154,7 @@ WORKFLOWS = {
         "insar_tops_burst",
         "Interferogram from one or more pairs of Sentinel-1 bursts.",
         (
-            Flag(("granules",), "", "words", "two bursts in any order (deprecated)", role="granules"),
+            Flag(("granules",), "", "list", "two bursts in any order (deprecated)", role="granules"),
             *_BURSTS,
             *_PLACES,
             *_TWO_LOOKS,

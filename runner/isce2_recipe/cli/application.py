@@ -1,0 +1,84 @@
+"""``app``: run an ISCE2 application."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from isce2_recipe.errors import InputError, UsageError
+from isce2_recipe.progress import PlainLines
+from isce2_recipe.redact import known_secrets, redactor
+
+
+@click.command("app")
+@click.argument("app", metavar="topsApp|stripmapApp")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--start", metavar="STEP", help="First step; by default the application's first.")
+@click.option("--end", metavar="STEP", help="Last step; by default the application's last.")
+@click.option("--dostep", metavar="STEP", help="Run only this step.")
+@click.option("--steps", is_flag=True, help="Accepted as by ISCE2's own applications, without effect.")
+@click.option(
+    "--engine",
+    envvar="ISCE2_RECIPE_ENGINE",
+    default="auto",
+    show_default=True,
+    metavar="ENGINE",
+    help="Engine that runs the application: auto, isce2 or builtin.",
+)
+@click.option(
+    "--cpus", type=click.IntRange(1), metavar="N", help="Number of threads; by default one per processor."
+)
+def app_command(
+    app: str,
+    config: Path,
+    start: str | None,
+    end: str | None,
+    dostep: str | None,
+    steps: bool,  # noqa: ARG001 - users of ISCE2 give it
+    engine: str,
+    cpus: int | None,
+) -> None:
+    """Run an ISCE2 application in the current folder.
+
+    CONFIG is the XML file of the application. The command writes the same files as topsApp.py and
+    stripmapApp.py.
+    """
+    from isce2_recipe.engines import open_engine
+    from isce2_recipe.running.resources import processors
+
+    if dostep and (start or end):
+        raise UsageError("--dostep cannot be combined with --start or --end")
+    folder = Path.cwd()
+    if not config.is_file():
+        raise InputError(f"there is no file '{config}'", hint=f"give the XML file that configures {app}")
+    redact = redactor(known_secrets(os.environ))
+    lines = PlainLines(sys.stdout, redact)
+    count = cpus or processors()
+    os.environ |= {"OMP_NUM_THREADS": str(count), "NUMBA_NUM_THREADS": str(count)}
+    chosen = open_engine(engine, lambda text: click.echo(text, err=True))
+    chosen.run(
+        app.removesuffix(".py"),
+        folder / config,
+        folder=folder,
+        start=dostep or start,
+        end=dostep or end,
+        log=_logger(),
+        progress=lambda fraction, text: lines(
+            {"event": "step.progress", "step": app, "fraction": fraction, "text": text}
+        ),
+        cpus=count,
+    )
+
+
+def _logger() -> logging.Logger:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger("isce2_recipe.app")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    return logger

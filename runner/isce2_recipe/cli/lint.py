@@ -1,0 +1,61 @@
+"""``lint``: check recipes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from isce2_recipe.lint.rule import DEFAULT_PROFILE
+
+
+@click.command("lint")
+@click.argument("paths", nargs=-1, type=click.Path(allow_dash=True), metavar="PATH...")
+@click.option(
+    "--format",
+    "format",
+    default="text",
+    show_default=True,
+    metavar="text|github|sarif|json",
+    help="Format of the report.",
+)
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="RULES",
+    help="Check only these rules: ids, or beginnings of ids, separated by commas.",
+)
+@click.option("--ignore", multiple=True, metavar="RULES", help="Do not check these rules.")
+@click.option(
+    "--profile",
+    default=DEFAULT_PROFILE,
+    show_default=True,
+    metavar="min|basic|sar|shared",
+    help="Set of rules to check.",
+)
+@click.option("--fix", is_flag=True, help="Fix in the files what can be fixed safely.")
+@click.option(
+    "--baseline",
+    type=click.Path(),
+    metavar="FILE",
+    help="File of known problems that are not reported. It is written if it does not exist.",
+)
+@click.option(
+    "--cache/--no-cache", default=True, help="Whether to use the cached result while no file has changed."
+)
+@click.option("--stdin-filename", metavar="NAME", help="File name of standard input (-) in the report.")
+@click.option("--explain", metavar="RULE", help="Explain a rule and exit.")
+def lint_command(cache: bool, **options: Any) -> int:
+    """Check recipes for mistakes, without running anything.
+
+    PATH is a recipe, a folder, or - for standard input. The rules check the grammar, names, types, templates,
+    safety and the values of radar parameters. The exit code is 0 without problems, and 1 with problems.
+    """
+    from isce2_recipe.cli import asked
+    from isce2_recipe.lint import command
+
+    words = asked if cache else ()
+    text, code = command.main(words=words, **options)
+    if text:
+        click.echo(text.rstrip("\n"), err=code == 2)
+    return code
