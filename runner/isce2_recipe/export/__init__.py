@@ -1,1 +1,1 @@
-"""Recipes in the words of other services."""
+"""Conversion of recipes for other services."""

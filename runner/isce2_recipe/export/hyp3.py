@@ -1,4 +1,4 @@
-"""A recipe as a job type of HyP3: the job specification that HyP3's deployments are made from."""
+"""Conversion of a recipe to a job specification, from which a HyP3 deployment gets a job type."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ from isce2_recipe.recipe.units import amount, seconds
 
 IMAGE = "ghcr.io/isce2-recipe/isce2-recipe"
 MOST_PAIRS = 15
-"""Pairs that HyP3's own check ``check_multi_burst_max_length`` lets through."""
+"""Largest number of pairs that HyP3's check ``check_multi_burst_max_length`` accepts."""
 
-_GIVEN = ("bucket", "bucket_prefix")
-"""What HyP3 gives to every job by itself."""
+_SET_BY_HYP3 = ("bucket", "bucket_prefix")
+"""Parameters that HyP3 sets itself for every job."""
 _RESERVED = "job_id"
 _LOOKS = "looks"
 _UPLOADS = "bucket"
 _LOGIN = ("EARTHDATA_USERNAME", "EARTHDATA_PASSWORD")
 _PUBLISH_LOGIN = ("PUBLISH_ACCESS_KEY_ID", "PUBLISH_SECRET_ACCESS_KEY")
-# Memory, MiB, that jobs can have on HyP3's instances of 8, 16, 32, 64 and 128 GB.
+# Memory available to a job on HyP3's instances of 8, 16, 32, 64 and 128 GB, MiB.
 _SIZES_MIB = (7500, 15500, 31500, 63500, 127500)
 _MIB = 2.0**20
-# The runner's own, beside its steps.
-_OWN_BYTES = 512 * _MIB
-# HyP3's interface looks these parameters up in CMR, as lists of Sentinel-1 granules.
-_LOOKED_UP = ("granules", "reference", "secondary")
+_RUNNER_BYTES = 512 * _MIB  # memory of the runner itself, in addition to its steps
+# HyP3 searches the values of these parameters in CMR, as lists of Sentinel-1 granules.
+_SEARCHED_IN_CMR = ("granules", "reference", "secondary")
 _BURST_CHECKS = (
     "check_multi_burst_max_length", "check_multi_burst_pairs", "check_dem_coverage", "check_not_antimeridian",
 )  # fmt: skip
@@ -46,26 +45,26 @@ _MOST_COMBINATIONS = 256
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What a recipe does not say of a job.
+    """The properties of a job type that the recipe does not determine.
 
     Attributes
     ----------
     job_type : str
-        Name of the job type; empty for the recipe's, in capitals.
+        Name of the job type; empty for the recipe's name in capitals.
     image : str
-        Container, with or without a tag; without one HyP3 takes its deployment's.
+        Container image, with or without a tag; without one HyP3 uses the tag of its deployment.
     recipe : str
-        What the container's command line calls the recipe; empty for its name.
+        Name or path of the recipe in the container; empty for its name.
     compute_environment : str
-        One of the deployment's, or ``Default``.
+        Compute environment of the deployment, or ``Default``.
     cost : float
-        Credits.
+        Cost of a job, credits.
     pairs : int
-        The most granules a side.
+        Largest number of pairs of a job.
     vcpus : int
-        Processors, and threads.
+        Number of processors and threads.
     memory_mib, timeout_s : int, optional
-        In place of what the recipe asks for.
+        Memory and longest duration of a job, instead of those from the recipe's steps.
     """
 
     job_type: str = ""
@@ -80,22 +79,22 @@ class Deployment:
 
 
 def job_spec(recipe: Recipe, deployment: Deployment) -> dict[str, Any]:
-    """The specification, by its job type, to be written as YAML.
+    """Return the job specification, with the name of the job type as its only key.
 
     Raises
     ------
     InputError
-        If the recipe cannot be a job: it delivers nothing to S3, or asks for what HyP3 keeps to itself.
+        If the recipe cannot be a job: it uploads nothing to S3, or uses a parameter name that HyP3 reserves.
     UsageError
-        If the deployment cannot be.
+        If the deployment is invalid.
     """
     _check(recipe, deployment)
     offered = _offered(recipe, deployment)
     built = graph.build(recipe, actions_of(recipe))
     return {
         deployment.job_type or re.sub(r"\W", "_", recipe.name).upper(): {
-            "required_parameters": [one.called for one in offered if one.parameter.required],
-            "parameters": {one.called: {"api_schema": one.schema} for one in offered},
+            "required_parameters": [one.hyp3_name for one in offered if one.parameter.required],
+            "parameters": {one.hyp3_name: {"api_schema": one.schema} for one in offered},
             "cost_profiles": {profile: {"cost": float(deployment.cost)} for profile in ("EDC", "DEFAULT")},
             "validators": _validators(offered, deployment),
             "steps": [_step(recipe, built, offered, deployment)],
@@ -106,52 +105,54 @@ def job_spec(recipe: Recipe, deployment: Deployment) -> dict[str, Any]:
 def _check(recipe: Recipe, deployment: Deployment) -> None:
     if _UPLOADS not in recipe.parameters:
         raise InputError(
-            f"recipe {recipe.name} has no parameter '{_UPLOADS}': HyP3 takes products from S3",
-            hint="give it the parameters bucket and bucket_prefix and a step that uses s3.upload, as the "
-            "shipped recipes have",
+            f"the recipe {recipe.name} has no parameter '{_UPLOADS}', but HyP3 reads products from S3",
+            hint="add the parameters bucket and bucket_prefix and a step that uses s3.upload, as in the "
+            "shipped recipes",
         )
     if _RESERVED in recipe.parameters:
         raise InputError(
-            f"recipe {recipe.name}: HyP3 keeps the name '{_RESERVED}' to itself", hint="rename it"
+            f"the recipe {recipe.name} has a parameter '{_RESERVED}', a name that HyP3 reserves",
+            hint="rename the parameter",
         )
     secret = [one.name for one in recipe.parameters.values() if one.secret and one.required]
     if secret:
         raise InputError(
-            f"recipe {recipe.name} cannot do without the secret {', '.join(secret)}, which HyP3 would show",
-            hint="read it from the environment instead",
+            f"the recipe {recipe.name} requires the secret {', '.join(secret)}, which HyP3 would show",
+            hint="read the secret from the environment instead",
         )
     looks = recipe.parameters.get(_LOOKS)
     offered = _choices(looks) if looks else ()
     if looks and looks.has_default and offered and looks.default not in offered:
         raise InputError(
-            f"recipe {recipe.name}: HyP3 offers looks of {', '.join(map(str, offered))}, "
-            f"its default is {looks.default}",
-            hint="take one of these, or tell others by the parameter's own examples",
+            f"the recipe {recipe.name} has the default looks {looks.default}, but HyP3 would offer only "
+            f"{', '.join(map(str, offered))}",
+            hint="change the default, or list other looks as examples of the parameter",
         )
     if deployment.image != deployment.image.lower():
         raise UsageError(
-            f"image '{deployment.image}' has capitals", hint="names of container images are lower-case"
+            f"the image name '{deployment.image}' has capital letters",
+            hint="names of container images are lower-case",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Offered:
-    """A parameter as HyP3's interface offers it."""
+    """A parameter of the recipe as HyP3's interface offers it."""
 
     parameter: Parameter
-    called: str
+    hyp3_name: str
     schema: dict[str, Any]
 
     @property
     def checked_in_cmr(self) -> bool:
-        return self.called in _LOOKED_UP
+        return self.hyp3_name in _SEARCHED_IN_CMR
 
 
 def _offered(recipe: Recipe, deployment: Deployment) -> list[_Offered]:
     return [
         _offer(parameter, deployment)
         for parameter in recipe.parameters.values()
-        if parameter.name not in _GIVEN and not parameter.secret
+        if parameter.name not in _SET_BY_HYP3 and not parameter.secret
     ]
 
 
@@ -164,10 +165,10 @@ def _offer(parameter: Parameter, deployment: Deployment) -> _Offered:
     if not parameter.required:
         schema.setdefault("default", None)
         schema |= {"nullable": True} if schema["default"] is None else {}
-    if name not in _LOOKED_UP:
+    if name not in _SEARCHED_IN_CMR:
         return _Offered(parameter, name, schema)
     if not _is_sentinel1(schema):
-        # Looked up in CMR it would be refused: HyP3 searches Sentinel-1 there and nothing else.
+        # HyP3 would refuse the granule: it searches CMR for Sentinel-1 granules only.
         return _Offered(parameter, f"{name}_scene", schema)
     if schema.get("type") != "array":
         schema = _list_of_one(schema)
@@ -176,9 +177,9 @@ def _offer(parameter: Parameter, deployment: Deployment) -> _Offered:
 
 
 def _choices(parameter: Parameter) -> tuple[Any, ...]:
-    """What a parameter can be; HyP3 sizes jobs by looks, so it offers the usual ones and no others."""
-    usual = parameter.schema.get("examples", ()) if parameter.name == _LOOKS else ()
-    return parameter.choices or (tuple(usual) if len(usual) > 1 else ())
+    """Return the choices of a parameter; of looks the examples, because a job's memory depends on looks."""
+    examples = parameter.schema.get("examples", ()) if parameter.name == _LOOKS else ()
+    return parameter.choices or (tuple(examples) if len(examples) > 1 else ())
 
 
 def _is_sentinel1(schema: Mapping[str, Any]) -> bool:
@@ -187,13 +188,13 @@ def _is_sentinel1(schema: Mapping[str, Any]) -> bool:
 
 
 def _list_of_one(schema: dict[str, Any]) -> dict[str, Any]:
-    """HyP3 takes granules as lists; a list of one reaches the command line as that one."""
+    """Return the schema of a list of one: HyP3 expects lists of granules, and passes one granule as text."""
     example = {"example": [schema["example"]]} if "example" in schema else {}
     return {"type": "array", "minItems": 1, "maxItems": 1, **example, "items": schema}
 
 
 def _validators(offered: list[_Offered], deployment: Deployment) -> list[str]:
-    """Those of HyP3's checks that fit."""
+    """Return the names of HyP3's checks that apply to the granules."""
     found = [one.schema for one in offered if one.checked_in_cmr]
     if not found:
         return []
@@ -204,16 +205,16 @@ def _validators(offered: list[_Offered], deployment: Deployment) -> list[str]:
 
 def _step(recipe: Recipe, built: Graph, offered: list[_Offered], deployment: Deployment) -> dict[str, Any]:
     image, tag = _image(deployment.image)
-    asked = _Asked(recipe, built, deployment)
+    requirements = _Requirements(recipe, built, deployment)
     return {
         "name": "",
         "image": image,
         **tag,
         "command": _command(recipe, offered, deployment),
-        "timeout": deployment.timeout_s or asked.timeout_s(),
+        "timeout": deployment.timeout_s or requirements.timeout_s(),
         "compute_environment": deployment.compute_environment,
         "vcpu": deployment.vcpus,
-        "memory": deployment.memory_mib or asked.memory_mib(),
+        "memory": deployment.memory_mib or requirements.memory_mib(),
         "secrets": [
             *(_LOGIN if any("source" in node.action.uses for node in built.nodes.values()) else ()),
             *(_PUBLISH_LOGIN if "publish_bucket" in recipe.parameters else ()),
@@ -222,22 +223,22 @@ def _step(recipe: Recipe, built: Graph, offered: list[_Offered], deployment: Dep
 
 
 def _image(text: str) -> tuple[str, dict[str, str]]:
-    """Name and tag; a colon before the last slash belongs to a port."""
+    """Split an image into name and tag; a colon before the last slash belongs to a port."""
     name, colon, tag = text.rpartition(":")
     return (name, {"image_tag": tag}) if colon and "/" not in tag else (text, {})
 
 
 def _command(recipe: Recipe, offered: list[_Offered], deployment: Deployment) -> list[str]:
-    """The image's arguments; HyP3 puts values where ``Ref::`` stands."""
-    given = [(name, name) for name in _GIVEN if name in recipe.parameters]
-    words = ["run", deployment.recipe or recipe.name, "--cpus", str(deployment.vcpus)]
-    for name, called in (*given, *((one.parameter.name, one.called) for one in offered)):
-        words += [f"--{name.replace('_', '-')}", f"Ref::{called}"]
-    return words
+    """Return the arguments of the container; HyP3 replaces ``Ref::NAME`` by the value of the parameter."""
+    set_by_hyp3 = [(name, name) for name in _SET_BY_HYP3 if name in recipe.parameters]
+    arguments = ["run", deployment.recipe or recipe.name, "--cpus", str(deployment.vcpus)]
+    for name, hyp3_name in (*set_by_hyp3, *((one.parameter.name, one.hyp3_name) for one in offered)):
+        arguments += [f"--{name.replace('_', '-')}", f"Ref::{hyp3_name}"]
+    return arguments
 
 
-class _Asked:
-    """What a recipe's steps ask for, at the most that parameters of the interface can make them ask for."""
+class _Requirements:
+    """The largest memory and duration of a recipe's steps over all values that HyP3's interface accepts."""
 
     def __init__(self, recipe: Recipe, built: Graph, deployment: Deployment) -> None:
         self._graph = built
@@ -245,14 +246,14 @@ class _Asked:
         self._names = [Names(built, values, facts) for values in _combinations(recipe, deployment.pairs)]
 
     def memory_mib(self) -> int:
-        """The smallest of HyP3's sizes that holds the step that asks for most."""
+        """Return the smallest of HyP3's sizes that fits the step with the largest memory."""
         steps = self._graph.nodes.values()
-        asked = (_setting(names, node, "resources", _memory) for names in self._names for node in steps)
-        wanted = math.ceil((max(asked, default=0.0) + _OWN_BYTES) / _MIB)
-        return next((size for size in _SIZES_MIB if size >= wanted), wanted)
+        sizes = (_setting(names, node, "resources", _memory) for names in self._names for node in steps)
+        required = math.ceil((max(sizes, default=0.0) + _RUNNER_BYTES) / _MIB)
+        return next((size for size in _SIZES_MIB if size >= required), required)
 
     def timeout_s(self) -> int:
-        """The longest that a chain of steps, one after the other, may take; a day where none has a limit."""
+        """Return the sum of timeouts along the longest chain of dependent steps; a day if no step has one."""
         return math.ceil(max(map(self._chain_s, self._names), default=0.0)) or 86400
 
     def _chain_s(self, names: Names) -> float:
@@ -263,38 +264,38 @@ class _Asked:
         return max(ends.values(), default=0.0)
 
 
-def _memory(asked: Mapping[str, Any]) -> float:
-    return amount(asked.get("memory", 0))
+def _memory(resources: Mapping[str, Any]) -> float:
+    return amount(resources.get("memory", 0))
 
 
 def _setting(names: Names, node: Node, key: str, read: Callable[[Any], float]) -> float:
-    """A step's setting; 0 where there is none, the step is left out, or only a run can tell."""
+    """Return a setting of a step; 0 if it is not set, unknown before the run, or the step is skipped."""
     written = getattr(node.step, key)
     try:
-        return read(names.setting(node, written, key, {})) if written and _wanted(names, node) else 0.0
+        return read(names.setting(node, written, key, {})) if written and _may_run(names, node) else 0.0
     except (KeyError, RecipeError):
         return 0.0
 
 
-def _wanted(names: Names, node: Node) -> bool:
+def _may_run(names: Names, node: Node) -> bool:
     try:
         return names.wanted(node, {})
-    except KeyError:  # known once a step before it is done
+    except KeyError:  # the condition depends on the output of another step
         return True
 
 
 def _combinations(recipe: Recipe, pairs: int) -> Iterator[dict[str, Any]]:
-    """Values for all parameters: every choice there is, and lists as long as they may be."""
-    ways = {name: _values(parameter, pairs) for name, parameter in recipe.parameters.items()}
-    for values in itertools.islice(itertools.product(*ways.values()), _MOST_COMBINATIONS):
-        chosen = dict(zip(ways, values, strict=True))
+    """Yield parameter values: all combinations of choices, with lists of the largest length."""
+    values_by_name = {name: _values(parameter, pairs) for name, parameter in recipe.parameters.items()}
+    for values in itertools.islice(itertools.product(*values_by_name.values()), _MOST_COMBINATIONS):
+        chosen = dict(zip(values_by_name, values, strict=True))
         yield resolve_parameters(recipe, {k: v for k, v in chosen.items() if v is not None})
 
 
 def _values(parameter: Parameter, pairs: int) -> list[Any]:
     example = next(iter(parameter.schema.get("examples", ())), None)
-    if parameter.name in _LOOKED_UP and parameter.is_list and isinstance(example, list) and example:
-        return [[_another(str(example[0]), number) for number in range(pairs)]]
+    if parameter.name in _SEARCHED_IN_CMR and parameter.is_list and isinstance(example, list) and example:
+        return [[_numbered(str(example[0]), number) for number in range(pairs)]]
     if "boolean" in parameter.types:
         return [True, False]
     if _choices(parameter) and not parameter.is_list:
@@ -302,8 +303,8 @@ def _values(parameter: Parameter, pairs: int) -> list[Any]:
     return [parameter.default if parameter.has_default else example]
 
 
-def _another(name: str, number: int) -> str:
-    """A granule's name like another one's; a burst's number counts up."""
+def _numbered(name: str, number: int) -> str:
+    """Return a granule name with the burst number increased by a number."""
     digits = re.search(r"\d{6}", name)
     if digits is None:
         return name

@@ -1,11 +1,11 @@
-"""A parameter's JSON Schema as OpenAPI 3.0 writes it, for services whose interface is described so."""
+"""Conversion of a parameter's JSON Schema to OpenAPI 3.0, for services with an OpenAPI interface."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-_SAME = frozenset(
+_UNCHANGED = frozenset(
     (
         "description", "default", "enum", "format", "pattern", "minLength", "maxLength", "minimum", "maximum",
         "multipleOf", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
@@ -15,19 +15,19 @@ _COMBINED = frozenset(("allOf", "anyOf", "oneOf"))
 
 
 def api_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema in OpenAPI 3.0's dialect.
+    """Return a schema in OpenAPI 3.0's dialect of JSON Schema.
 
-    What that cannot say (``if``, ``contains``, ``prefixItems``, ...) is left out: the recipe itself checks
-    every value once more. A unit goes into the description, since values are numbers in that unit.
+    Keywords that OpenAPI does not have (``if``, ``contains``, ``prefixItems``, ...) are omitted; the recipe
+    checks all values again. The unit is added to the description, because values are numbers in that unit.
 
     Parameters
     ----------
     schema : mapping
-        JSON Schema 2020-12, its references filled in.
+        JSON Schema 2020-12 without references.
     """
     found: dict[str, Any] = {}
     for key, value in schema.items():
-        if key in _SAME:
+        if key in _UNCHANGED:
             found[key] = value
         elif key in _COMBINED:
             found[key] = [api_schema(one) for one in value]
@@ -43,7 +43,7 @@ def api_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _type(value: Any) -> dict[str, Any]:
-    """One type, of which null is a property; several are alternatives."""
+    """Convert ``type``: null becomes ``nullable``, several types become alternatives."""
     types = [value] if isinstance(value, str) else [one for one in value if one != "null"]
     null = {"nullable": True} if "null" in value and not isinstance(value, str) else {}
     if len(types) == 1:
@@ -55,7 +55,7 @@ def _properties(value: Mapping[str, Any]) -> dict[str, Any]:
     return {"properties": {name: api_schema(one) for name, one in value.items()}}
 
 
-def _rest(value: Any) -> dict[str, Any]:
+def _additional_properties(value: Any) -> dict[str, Any]:
     return {"additionalProperties": value if isinstance(value, bool) else api_schema(value)}
 
 
@@ -69,5 +69,5 @@ _CONVERTED = {
     "not": lambda value: {"not": api_schema(value)},
     "properties": _properties,
     "required": lambda value: {"required": list(value)},
-    "additionalProperties": _rest,
+    "additionalProperties": _additional_properties,
 }

@@ -238,7 +238,7 @@ BUCKET = "bucket: {type: string, default: a, description: Any.}\n"
         (BUCKET + "  job_id: {default: 1, description: Any.}", "job_id"),
         (
             BUCKET + '  looks: {type: string, default: 12x3, examples: [20x4, 10x2], description: Any.}',
-            "HyP3 offers looks of 20x4, 10x2, its default is 12x3",
+            "default looks 12x3, but HyP3 would offer only 20x4, 10x2",
         ),
         (BUCKET + "  key: {type: string, secret: true, description: Any.}\nrequired: [key]", "secret key"),
     ],
@@ -250,7 +250,7 @@ def test_recipes_that_cannot_be_jobs_are_refused(tmp_path, parameters, message):
 
 
 def test_an_image_with_capitals_is_refused():
-    with pytest.raises(UsageError, match="capitals"):
+    with pytest.raises(UsageError, match="capital letters"):
         spec_of("insar_tops_burst", image="ghcr.io/Me/isce2-recipe")
     assert (
         spec_of("insar_tops_burst", image="localhost:5000/me/x")["steps"][0]["image"] == "localhost:5000/me/x"
