@@ -59,7 +59,7 @@ def write_text(path: Path, text: str, *, many_writers: bool = False) -> None:
 
 
 def write_json(path: Path, value: Any, *, indent: int | None = 1, many_writers: bool = False) -> None:
-    """Write a value as JSON (ASCII, so that names of files need not be text) as `replace_when_complete` does."""
+    """Write a value as ASCII JSON, so that any file name can be written, as `replace_when_complete` does."""
     write_text(path, json.dumps(value, indent=indent) + "\n", many_writers=many_writers)
 
 
