@@ -1,4 +1,4 @@
-"""One finding about a text: where it is, which rule it breaks, and what to do. And how it is shown."""
+"""Diagnostics as values: what is wrong with a text, where, and what was expected. Text is made last."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+"""From the gravest to the mildest."""
+
+_MOST_NAMES = 12
+"""How many known names a hint lists."""
 
 
 class Mark(NamedTuple):
@@ -18,85 +23,189 @@ class Mark(NamedTuple):
     end_column: int
 
 
-class Problem(NamedTuple):
-    """A finding of the loader, the checker or the linter.
+def whole_file(file: str) -> Mark:
+    """Return the mark of a file as a whole; an empty name means no file at all."""
+    return Mark(file, 0, 0, 0, 0)
+
+
+class Edit(NamedTuple):
+    """A stretch of text and its replacement."""
+
+    mark: Mark
+    text: str
+
+
+class Suggestion(NamedTuple):
+    """What may have been meant by a name that does not exist.
 
     Attributes
     ----------
-    file : str
-        As the user named it.
-    line, column, end_line, end_column : int
-        Counted from 1, the end column exclusive. Line 0 means the file as a whole, or no file at all.
-    rule : str
-        ``IR001`` and so on.
-    severity : str
-        ``error``, ``warning`` or ``info``. Only errors stop a plan or a run.
-    message : str
-        What is wrong, naming the thing.
-    hint : str or None
-        What to do about it.
+    closest : str or None
+        The existing name most like it, where one is similar enough.
+    known : tuple of str
+        All names that exist.
     """
 
-    file: str
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-    rule: str
-    severity: Severity
-    message: str
-    hint: str | None = None
-
-    @classmethod
-    def at(
-        cls, mark: Mark, rule: str, message: str, *, hint: str | None = None, severity: Severity = "error"
-    ) -> Problem:
-        """A problem at a place in a text."""
-        return cls(*mark, rule, severity, message, hint)
+    closest: str | None
+    known: tuple[str, ...] = ()
 
     @property
-    def place(self) -> str:
+    def text(self) -> str:
+        """The closest name as a question, or else a list of the names that exist."""
+        if self.closest is not None:
+            return f"did you mean '{self.closest}'?"
+        more = len(self.known) - _MOST_NAMES
+        names = ", ".join(self.known[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        return f"known are {names}" if names else "there are none"
+
+
+class Problem(NamedTuple):
+    """A diagnostic of the loader, the checker or the linter, as data.
+
+    Attributes
+    ----------
+    place : Mark
+        Line 0 means the file as a whole, or no file at all.
+    what : str
+        What is wrong, as a statement; where something was expected, the name of the value that is wrong.
+    advice : str or None
+        What to do about it.
+    rule : str
+        ``IR001`` and so on; empty only inside a lint rule, whose id the linter fills in.
+    severity : str
+        Only errors stop a plan or a run.
+    expected, found : str
+        What should be there, and what is there instead; empty where the statement says it all.
+    suggestion : Suggestion or None
+        What may have been meant.
+    names : tuple of str
+        The names at fault: what does not exist, or what is missing.
+    lacks : bool
+        Whether something is missing rather than wrong.
+    secret : bool
+        Whether the value is secret: what was found is not shown then, nor what it resembles.
+    edits : tuple of Edit
+        How ``lint --fix`` repairs it; only where that cannot change what the recipe means.
+    """
+
+    place: Mark
+    what: str
+    advice: str | None = None
+    rule: str = ""
+    severity: Severity = "error"
+    expected: str = ""
+    found: str = ""
+    suggestion: Suggestion | None = None
+    names: tuple[str, ...] = ()
+    lacks: bool = False
+    secret: bool = False
+    edits: tuple[Edit, ...] = ()
+
+    @property
+    def message(self) -> str:
+        """What is wrong, as text."""
+        return statement(self.what, self.expected, "" if self.secret else self.found)
+
+    @property
+    def hint(self) -> str | None:
+        """What to do, as text."""
+        if self.advice is not None or self.suggestion is None or self.secret:
+            return self.advice
+        return self.suggestion.text
+
+    @property
+    def file(self) -> str:
+        """The file, as the user named it."""
+        return self.place.file
+
+    @property
+    def line(self) -> int:
+        """The line on which it begins, from 1."""
+        return self.place.line
+
+    @property
+    def column(self) -> int:
+        """The column at which it begins, from 1."""
+        return self.place.column
+
+    @property
+    def position(self) -> str:
         """``file:line:column``, or as much of it as is known."""
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
+def statement(what: str, expected: str, found: str) -> str:
+    """Return what is wrong as one sentence.
+
+    Parameters
+    ----------
+    what : str
+        A statement, or the name of a value where something was expected of it.
+    expected, found : str
+        What should be there, and what is there instead; each may be empty.
+    """
+    if expected:
+        what = f"{what} must be {expected}"
+    return f"{what}{', instead got ' if expected else ': '}{found}" if found else what
+
+
+def suggest(name: str, known: Iterable[str]) -> Suggestion:
+    """Return what may have been meant by a name that does not exist."""
+    names = tuple(known)
+    return Suggestion(closest(name, names), names)
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name most like ``name``, or None where none is similar enough."""
+    from difflib import get_close_matches
+
+    folded = {one.lower().replace("-", "_"): one for one in known}
+    found = get_close_matches(name.lower().replace("-", "_"), folded, 1, 0.6)
+    return folded[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint that names the closest known name, or else all of them."""
+    return suggest(name, known).text
+
+
 def render(problems: Iterable[Problem], texts: Mapping[str, str]) -> str:
-    """The problems as text: place, message, rule, the source line, a caret below it, and the hint.
+    """Return problems as text: place, message, rule, source line, a caret below it, and hint.
 
     Parameters
     ----------
     problems : iterable of Problem
-        In the order they shall appear.
+        In the order in which they are printed.
     texts : mapping
-        Contents of the files by the names the problems use; without a file's text its lines are left out.
+        Contents of the files by the names the problems use; lines of other files are not shown.
     """
     lines = {name: text.splitlines() for name, text in texts.items()}
     return "\n".join(_render_one(problem, lines.get(problem.file, [])) for problem in problems)
 
 
 def _render_one(problem: Problem, lines: list[str]) -> str:
-    word = "" if problem.severity == "error" else f"{problem.severity}: "
-    head = f"{problem.place}: " if problem.place else ""
-    parts = [f"{head}{word}{problem.message} [{problem.rule}]"]
-    if 0 < problem.line <= len(lines):
-        parts += _excerpt(problem, lines[problem.line - 1])
+    severity = "" if problem.severity == "error" else f"{problem.severity}: "
+    head = f"{problem.position}: " if problem.position else ""
+    parts = [f"{head}{severity}{problem.message} [{problem.rule}]"]
+    if 0 < problem.line <= len(lines) and not problem.secret:
+        parts += _excerpt(problem.place, lines[problem.line - 1])
     if problem.hint:
         parts.append(f"  hint: {problem.hint}")
     return "\n".join(parts)
 
 
-def _excerpt(problem: Problem, line: str) -> list[str]:
-    """The source line and carets below the stretch; tabs stay tabs so that the carets stay below it."""
-    begin = problem.column - 1
-    end = problem.end_column - 1 if problem.end_line == problem.line else len(line)
-    gutter = f"{problem.line:>4} | "
+def _excerpt(place: Mark, line: str) -> list[str]:
+    """Return the source line and carets below the stretch; tabs stay tabs so that carets line up."""
+    begin = place.column - 1
+    end = place.end_column - 1 if place.end_line == place.line else len(line)
+    gutter = f"{place.line:>4} | "
     indent = "".join("\t" if char == "\t" else " " * _cells(char) for char in line[:begin])
     carets = "^" * max(1, _cells(line[begin:end]))
     return [gutter + line, " " * (len(gutter) - 2) + "| " + indent + carets]
 
 
 def _cells(text: str) -> int:
-    """How many places a text takes on a terminal."""
+    """Return how many columns of a terminal a text takes."""
     if text.isascii():
         return len(text)
     from unicodedata import combining, east_asian_width

@@ -53,7 +53,7 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            from isce2_recipe.recipe.schema import did_you_mean
+            from isce2_recipe.problems import did_you_mean
 
             raise click.UsageError(
                 f"there is no command '{args[0]}'; {did_you_mean(args[0], list(_COMMANDS))}"

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable
 from pathlib import Path
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.problems import Problem
+from isce2_recipe.problems import Problem, whole_file
 
 Key = tuple[str, str, str]
 
@@ -69,8 +69,9 @@ def subtract(
 
 
 def _gone(path: Path, key: Key) -> Problem:
-    message = f"{key[0]} does not break {key[1]} any more: {key[2]}"
-    return Problem(str(path), 0, 0, 0, 0, "IR092", "warning", message, "write the baseline again")
+    what = f"{key[0]} does not break {key[1]} any more: {key[2]}"
+    place = whole_file(str(path))
+    return Problem(place, what, "write the baseline again", rule="IR092", severity="warning")
 
 
 def _key(problem: Problem) -> Key:

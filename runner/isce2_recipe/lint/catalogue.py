@@ -8,7 +8,7 @@ from functools import cache
 from isce2_recipe.errors import UsageError
 from isce2_recipe.lint.rule import PROFILES, Profile, Rule, reported
 from isce2_recipe.lint.rules import documentation, expressions, grammar, running, safety, sar, templates
-from isce2_recipe.recipe.schema import did_you_mean
+from isce2_recipe.problems import did_you_mean
 
 UNUSED_IGNORE = reported(
     "IR090",

@@ -15,9 +15,8 @@ from isce2_recipe.lint.formats import FORMATS
 from isce2_recipe.lint.linting import BYTE_ORDER_MARK, STDIN, Linter, Options, Report, collect, lint_files
 from isce2_recipe.lint.memory import remember
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile
-from isce2_recipe.problems import Problem
+from isce2_recipe.problems import Problem, did_you_mean
 from isce2_recipe.recipe.looked import seen
-from isce2_recipe.recipe.schema import did_you_mean
 
 
 def main(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from isce2_recipe.lint.linting import Linter, Report
-from isce2_recipe.lint.rule import Edit
+from isce2_recipe.problems import Edit
 
 MAX_ROUNDS = 5
 """A fix may make room for another; after this many rounds enough is enough."""

@@ -33,8 +33,25 @@ def _plural(name: str, number: int) -> str:
 
 
 def to_json(problems: Sequence[Problem], _texts: Mapping[str, str]) -> str:
-    """A list of objects with the fields of `Problem`."""
-    return json.dumps([problem._asdict() for problem in problems], indent=2, ensure_ascii=False)
+    """Return a list of objects: place, rule, severity, message, hint and, where known, their parts."""
+    return json.dumps([_as_object(problem) for problem in problems], indent=2, ensure_ascii=False)
+
+
+def _as_object(problem: Problem) -> dict[str, Any]:
+    found = {
+        **problem.place._asdict(),
+        "rule": problem.rule,
+        "severity": problem.severity,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
+    if problem.expected:
+        found["expected"] = problem.expected
+    if problem.found and not problem.secret:
+        found["found"] = problem.found
+    if problem.suggestion is not None and problem.suggestion.closest and not problem.secret:
+        found["suggestion"] = problem.suggestion.closest
+    return found
 
 
 def to_github(problems: Sequence[Problem], _texts: Mapping[str, str]) -> str:
@@ -47,8 +64,8 @@ def _annotation(problem: Problem) -> str:
         "file": problem.file,
         "line": problem.line,
         "col": problem.column,
-        "endLine": problem.end_line,
-        "endColumn": problem.end_column if problem.end_line == problem.line else 0,
+        "endLine": problem.place.end_line,
+        "endColumn": problem.place.end_column if problem.place.end_line == problem.line else 0,
         "title": problem.rule,
     }
     head = ",".join(f"{key}={_escape(str(value), ',:')}" for key, value in fields.items() if value)
@@ -99,8 +116,8 @@ def _result(problem: Problem, index: int) -> dict[str, Any]:
         place["region"] = {
             "startLine": problem.line,
             "startColumn": problem.column,
-            "endLine": problem.end_line,
-            "endColumn": problem.end_column,
+            "endLine": problem.place.end_line,
+            "endColumn": problem.place.end_column,
         }
     message = problem.message if problem.hint is None else f"{problem.message} ({problem.hint})"
     return {

@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from isce2_recipe.lint.catalogue import by_id
-from isce2_recipe.problems import Mark, Problem
+from isce2_recipe.problems import Mark, Problem, suggest
 from isce2_recipe.recipe.document import Document
-from isce2_recipe.recipe.schema import did_you_mean
 
 _COMMENT = r"(?:^|(?<=\s))#\s*recipe:\s*ignore\[([^\]]*)\]\s*(.*)$"
 
@@ -97,10 +96,11 @@ def apply_ignores(
 
 def _own_problems(ignore: Ignore, used: bool, active: Collection[str]) -> Iterator[Problem]:
     if ignore.rule not in by_id():
-        hint = did_you_mean(ignore.rule, list(by_id()))
-        yield Problem.at(ignore.mark, "IR091", f"there is no rule '{ignore.rule}'", hint=hint)
+        what = f"there is no rule '{ignore.rule}'"
+        yield Problem(ignore.mark, what, rule="IR091", suggestion=suggest(ignore.rule, by_id()))
     elif not used and ignore.rule in active:
-        message = f"nothing breaks {ignore.rule} here, the comment is not needed"
-        yield Problem.at(ignore.mark, "IR090", message, hint="take it out", severity="warning")
+        what = f"nothing breaks {ignore.rule} here, the comment is not needed"
+        yield Problem(ignore.mark, what, "remove it", rule="IR090", severity="warning")
     if not ignore.reason:
-        yield Problem.at(ignore.mark, "IR093", f"{ignore.rule} is ignored without a reason", severity="info")
+        what = f"{ignore.rule} is ignored without a reason"
+        yield Problem(ignore.mark, what, rule="IR093", severity="info")

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.lint.catalogue import RULES, chosen
 from isce2_recipe.lint.ignoring import apply_ignores
-from isce2_recipe.lint.rule import DEFAULT_PROFILE, Edit, Finding, Profile, Rule, Subject
+from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile, Subject
 from isce2_recipe.noop_cache import Signature
-from isce2_recipe.problems import Mark, Problem
+from isce2_recipe.problems import Edit, Mark, Problem
 from isce2_recipe.recipe.checking import check_reading, check_scope
 from isce2_recipe.recipe.document import Document
 from isce2_recipe.recipe.loading import SUFFIXES, Reader, Reading, find_part
@@ -95,13 +95,12 @@ class Linter:
         """The problems of one text, its ignore comments applied."""
         reading = self.reader.read(text, file)
         found = self._found(reading)
-        own = [problem for problem, _ in found if problem.rule in self.active and problem.file == file]
+        own = [problem for problem in found if problem.rule in self.active and problem.file == file]
         # Where the grammar is wrong most rules are silent: that nothing breaks one means nothing then.
         judged = self.active if reading.recipe is not None else frozenset[str]()
         kept, hygiene, unneeded = apply_ignores(list(dict.fromkeys(own)), reading.document, judged)
         kept += [problem for problem in hygiene if problem.rule in self.active]
-        wanted = set(kept)
-        edits = [edit for problem, edits in found if problem in wanted for edit in edits]
+        edits = [edit for problem in kept for edit in problem.edits]
         edits += [Edit(mark, "") for mark in unneeded if "IR090" in self.active]
         problems = tuple(sorted(kept, key=_order))
         return Report(file, text, problems, tuple(edits), tuple(_parts(reading.document)))
@@ -112,8 +111,8 @@ class Linter:
             text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         except UnicodeDecodeError as exc:
             line = data[: exc.start].count(b"\n") + 1
-            message = f"'{file}' is not a text in UTF-8"
-            problem = Problem(file, line, 1, line, 2, "IR009", "error", message, "save it in UTF-8")
+            what = f"'{file}' is not a text in UTF-8"
+            problem = Problem(Mark(file, line, 1, line, 2), what, "save it in UTF-8", "IR009")
             return Report(file, "", (problem,) if problem.rule in self.active else ())
         return self.lint(text, file)
 
@@ -122,37 +121,21 @@ class Linter:
         report = self.lint_bytes(read_bytes(Path(file)), file)
         return report._replace(looked=dict(seen()))
 
-    def _found(self, reading: Reading) -> list[tuple[Problem, tuple[Edit, ...]]]:
-        found = [(problem, _rename(problem)) for problem in reading.problems]
+    def _found(self, reading: Reading) -> list[Problem]:
+        found = list(reading.problems)
         subject = Subject(reading.document, reading.recipe, self.actions)
         if subject.scope is not None:
-            found += [(problem, ()) for problem in check_scope(subject.scope)]
+            found += check_scope(subject.scope)
         else:
-            found += [(problem, ()) for problem in check_reading(reading, self.actions, parts=False)]
+            found += check_reading(reading, self.actions, parts=False)
         for rule in RULES:
-            if rule.check is not None and rule.id in self.active:
-                found += [(_problem(rule, one), one.edits) for one in rule.check(subject)]
+            if rule.id in self.active:
+                found += rule.problems(subject)
         return found
 
 
 def _order(problem: Problem) -> tuple[str, int, int, str]:
     return problem.file, problem.line, problem.column, problem.rule
-
-
-def _span(problem: Problem) -> Mark:
-    return Mark(problem.file, problem.line, problem.column, problem.end_line, problem.end_column)
-
-
-def _problem(rule: Rule, finding: Finding) -> Problem:
-    severity = finding.severity or rule.severity
-    return Problem.at(finding.mark, rule.id, finding.message, hint=finding.hint, severity=severity)
-
-
-def _rename(problem: Problem) -> tuple[Edit, ...]:
-    """An unexpected key with one close relative is renamed to it."""
-    if problem.rule != "IR001" or problem.hint is None or not problem.hint.startswith("did you mean '"):
-        return ()
-    return (Edit(_span(problem), problem.hint.split("'")[1]),)
 
 
 def collect(paths: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a lint rule is: a small function that yields findings, documented by its own docstring."""
+"""What a lint rule is: a small function that yields problems, documented by its own docstring."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from isce2_recipe.actions.base import nothing
 from isce2_recipe.expressions import has_expression
-from isce2_recipe.problems import Mark, Severity
+from isce2_recipe.problems import SEVERITIES, Problem, Severity
 from isce2_recipe.recipe.document import Document, Path
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.samples import Samples, namespace
@@ -23,39 +23,8 @@ safe, what radar people know, and what a recipe owes to others who use it."""
 DEFAULT_PROFILE: Profile = "sar"
 
 
-class Edit(NamedTuple):
-    """A stretch of text and what to write instead."""
-
-    mark: Mark
-    text: str
-
-
-class Finding(NamedTuple):
-    """What a rule found.
-
-    Attributes
-    ----------
-    mark : Mark
-        Where.
-    message : str
-        What is wrong.
-    hint : str or None
-        What to do.
-    edits : tuple of Edit
-        What ``--fix`` does about it; only where that cannot change what the recipe means.
-    severity : str or None
-        Where it differs from the rule's own.
-    """
-
-    mark: Mark
-    message: str
-    hint: str | None = None
-    edits: tuple[Edit, ...] = ()
-    severity: Severity | None = None
-
-
 class Subject:
-    """What rules look at: a document and, where its grammar is right, the recipe in it.
+    """What rules check: a document and, where its grammar is right, the recipe in it.
 
     Attributes
     ----------
@@ -116,16 +85,16 @@ class Subject:
         action = self.action(step)
         return action is not None and capability in action.uses and action.takes is not nothing
 
-    def at(self, path: Path, message: str, hint: str | None = None, **more: Any) -> Finding:
-        """A finding at a value."""
-        return Finding(self.document.mark(path), message, hint, **more)
+    def at(self, path: Path, what: str, advice: str | None = None, **fields: Any) -> Problem:
+        """Return a problem at a value; ``fields`` are those of `Problem`. The linter adds the rule's id."""
+        return Problem(self.document.mark(path), what, advice, **fields)
 
-    def at_key(self, path: Path, message: str, hint: str | None = None, **more: Any) -> Finding:
-        """A finding at a value's key."""
-        return Finding(self.document.key_mark(path), message, hint, **more)
+    def at_key(self, path: Path, what: str, advice: str | None = None, **fields: Any) -> Problem:
+        """Return a problem at a value's key."""
+        return Problem(self.document.key_mark(path), what, advice, **fields)
 
 
-Check = Callable[[Subject], Iterator[Finding]]
+Check = Callable[[Subject], Iterator[Problem]]
 
 
 class Rule(NamedTuple):
@@ -136,13 +105,13 @@ class Rule(NamedTuple):
     id : str
         Stable: it never changes its meaning.
     severity : str
-        Of its findings.
+        The gravest that its problems may have.
     profile : str
         The smallest profile that holds it.
     fixable : bool
-        Whether ``--fix`` can put it right.
+        Whether ``--fix`` can repair it.
     documentation : str
-        What the rule's docstring says.
+        The rule's docstring.
     check : callable or None
         None for what loading and checking a recipe report by themselves.
     """
@@ -153,6 +122,12 @@ class Rule(NamedTuple):
     fixable: bool
     documentation: str
     check: Check | None
+
+    def problems(self, subject: Subject) -> Iterator[Problem]:
+        """Yield the rule's problems of a recipe, with its id and no graver than itself."""
+        for problem in self.check(subject) if self.check is not None else ():
+            severity = max(problem.severity, self.severity, key=SEVERITIES.index)
+            yield problem._replace(rule=self.id, severity=severity)
 
     @property
     def title(self) -> str:

@@ -11,7 +11,7 @@ from isce2_recipe.journal import log
 from isce2_recipe.journal.log import Done, History
 from isce2_recipe.paths import JOURNAL, RUN_RECORD
 from isce2_recipe.plan.keys import changes
-from isce2_recipe.recipe.schema import did_you_mean
+from isce2_recipe.problems import did_you_mean
 
 
 def explain(workdir: Path, step: str) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import Any
 from isce2_recipe.actions.base import Action
 from isce2_recipe.errors import RecipeError
 from isce2_recipe.expressions import References, references
+from isce2_recipe.problems import did_you_mean
 from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe, Step
-from isce2_recipe.recipe.schema import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def _check_folders(nodes: Mapping[str, Node]) -> None:
         if node.folder is None and name.partition("/")[0] in shared:
             recipe = node.scope.recipe
             message = f"step '{name}' has the name of a shared folder"
-            problem = recipe.document.problem((*node.step.path, "id"), "IR053", message, hint="rename it")
+            problem = recipe.document.problem((*node.step.path, "id"), "IR053", message, advice="rename it")
             raise recipe_error((problem,), recipe.texts())
 
 

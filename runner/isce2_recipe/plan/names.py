@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -170,7 +169,8 @@ class _placed:  # noqa: N801 - reads as a statement
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, ExpressionError):
-            problems = [Problem.at(self._recipe.mark(*self._path, *error.path), "IR020", error.message)]
+            mark = self._recipe.mark(*self._path, *error.path)
+            problems = [Problem(mark, error.message, rule="IR020")]
         elif isinstance(error, ParameterError):
             problems = [self._of_part(problem) for problem in error.problems]
         else:
@@ -178,10 +178,8 @@ class _placed:  # noqa: N801 - reads as a statement
         raise recipe_error(tuple(problems), self._recipe.texts()) from None
 
     def _of_part(self, problem: Problem) -> Problem:
-        """A problem of a part's parameter, where the part is given it."""
-        name = re.match(r"\w*", problem.message)
-        mark = self._recipe.mark(*self._path, name[0] if name else "")
-        return Problem.at(mark, "IR023", problem.message, hint=problem.hint)
+        """Return a problem of a part's parameter, placed where the step sets the parameter."""
+        return problem._replace(place=self._recipe.mark(*self._path, *problem.names[:1]), rule="IR023")
 
 
 def _plain(value: Any) -> Any:

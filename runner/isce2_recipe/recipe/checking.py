@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from isce2_recipe.expressions import (
     ExpressionError,
@@ -16,13 +16,13 @@ from isce2_recipe.expressions import (
     plain_chain,
     references,
 )
-from isce2_recipe.problems import Problem
+from isce2_recipe.problems import Problem, Suggestion, closest, suggest, whole_file
 from isce2_recipe.recipe import kinds, loading, operands
-from isce2_recipe.recipe.document import Path
+from isce2_recipe.recipe.document import Document, Path, at
 from isce2_recipe.recipe.loading import SUFFIXES, Reading, recipe_error, sort_problems
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
-from isce2_recipe.recipe.schema import closest, did_you_mean, show
+from isce2_recipe.recipe.schema import show
 from isce2_recipe.recipe.scope import RUN_FACTS, ActionLike, Actions, Place, Scope
 
 
@@ -92,19 +92,20 @@ def _check_references(scope: Scope, place: Place, found: References | Expression
     if isinstance(found, ExpressionError):
         path = (*place.path, *found.path)
         mark = document.find_name(path, found.word) if found.word else document.mark(path)
-        hint = did_you_mean(found.word, found.known) if found.known else _braces_hint(found)
-        yield Problem.at(mark, "IR020", found.message, hint=hint)
+        if found.known:
+            suggestion = suggest(found.word, found.known)
+            yield Problem(mark, found.message, rule="IR020", suggestion=suggestion, names=(found.word,))
+        else:
+            yield Problem(mark, found.message, _braces_advice(found), "IR020")
         return
     for reference in found.all:
         wrong = _wrong_reference(scope, place, reference)
         if wrong is not None:
-            rule, message, hint = wrong
-            mark = document.find_name((*place.path, *reference.path), reference.text)
-            yield Problem.at(mark, rule, message, hint=hint)
+            yield wrong._replace(place=document.find_name((*place.path, *reference.path), reference.text))
     for path, text in _calculations(place.value, place.path):
         for one in operands.mismatches(parse(text), scope.type_of):
             mark = document.find_name(path, one.name) if one.name else document.mark(path)
-            yield Problem.at(mark, "IR023", one.message)
+            yield Problem(mark, one.what, rule="IR023", expected=one.expected, found=one.found)
 
 
 def _calculations(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
@@ -120,16 +121,21 @@ def _calculations(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
         yield from _calculations(item, (*path, key))
 
 
-def _braces_hint(exc: ExpressionError) -> str | None:
+def _braces_advice(exc: ExpressionError) -> str | None:
     if exc.text.count("{{") != exc.text.count("}}"):
         return "an expression is written between {{ and }}"
     return None
 
 
-Wrong = tuple[str, str, str | None]
+_SOMEWHERE = whole_file("")
 
 
-def _wrong_reference(scope: Scope, place: Place, reference: Reference) -> Wrong | None:
+def _unknown(what: str, *names: str, rule: str = "IR021", **fields: Any) -> Problem:
+    """Return the problem of a name that cannot be read; its place is filled in by the caller."""
+    return Problem(_SOMEWHERE, what, rule=rule, names=names, **fields)
+
+
+def _wrong_reference(scope: Scope, place: Place, reference: Reference) -> Problem | None:
     head, *rest = reference.parts
     if head == "steps":
         return _wrong_output(scope, place, rest)
@@ -140,60 +146,61 @@ def _wrong_reference(scope: Scope, place: Place, reference: Reference) -> Wrong 
     return _wrong_name(scope, place, head)
 
 
-def _wrong_run_fact(reference: Reference) -> Wrong | None:
+def _wrong_run_fact(reference: Reference) -> Problem | None:
     rest = reference.parts[1:]
     if len(rest) == 1 and rest[0] in RUN_FACTS:
         return None
-    return "IR021", f"there is no '{reference.text}'", did_you_mean(rest[0] if rest else "", list(RUN_FACTS))
+    suggestion = suggest(rest[0] if rest else "", RUN_FACTS)
+    return _unknown(f"there is no '{reference.text}'", reference.text, suggestion=suggestion)
 
 
-def _wrong_name(scope: Scope, place: Place, name: str) -> Wrong:
+def _wrong_name(scope: Scope, place: Place, name: str) -> Problem:
     if name in scope.recipe.variables:
-        return "IR022", f"the variable '{name}' is used before it is defined", "move it up"
+        what = f"the variable '{name}' is used before it is defined"
+        return _unknown(what, name, rule="IR022", advice="move it up")
     if scope.step(name) is not None:
-        return "IR021", f"'{name}' is a step", f"read its outputs with steps.{name}.OUTPUT"
+        return _unknown(f"'{name}' is a step", name, advice=f"read its outputs with steps.{name}.OUTPUT")
     known = [*scope.recipe.parameters, *place.variables, *(["steps"] if place.steps else []), "run"]
-    return "IR021", f"there is no parameter or variable '{name}'", did_you_mean(name, known)
+    what = f"there is no parameter or variable '{name}'"
+    return _unknown(what, name, suggestion=suggest(name, known))
 
 
-def _wrong_field(scope: Scope, reference: Reference) -> Wrong | None:
+def _wrong_field(scope: Scope, reference: Reference) -> Problem | None:
     head, *rest = reference.parts
     kind = scope.type_of((head,))
     for index, name in enumerate(rest):
         try:
             kind = kinds.field_type(kind, name)
         except KeyError:
-            return "IR021", f"{'.'.join(reference.parts[: index + 1])} has no field '{name}'", None
+            return _unknown(f"{'.'.join(reference.parts[: index + 1])} has no field '{name}'", name)
     return None
 
 
-def _wrong_output(scope: Scope, place: Place, rest: list[str]) -> Wrong | None:
+def _wrong_output(scope: Scope, place: Place, rest: list[str]) -> Problem | None:
     if not place.steps:
-        return (
-            "IR022",
-            f"no step has run when {place.path[-1]} is evaluated",
-            "steps can be read in with, when, outputs",
-        )
+        what = f"no step has run when {place.path[-1]} is evaluated"
+        return _unknown(what, rule="IR022", advice="steps can be read in with, when, outputs")
     if len(rest) < 2:
-        return "IR021", "name a step and an output", "as in steps.dem.geotiff"
+        return _unknown("name a step and an output", advice="as in steps.dem.geotiff")
     step = scope.step(rest[0])
     if step is None:
-        hint = did_you_mean(rest[0], [one.id for one in scope.recipe.steps])
-        return "IR021", f"there is no step '{rest[0]}'", hint
+        suggestion = suggest(rest[0], [one.id for one in scope.recipe.steps])
+        return _unknown(f"there is no step '{rest[0]}'", rest[0], suggestion=suggestion)
     outputs = scope.outputs(step)
     if outputs is None:
         return None
     if rest[1] not in outputs:
-        return "IR021", f"step '{step.id}' has no output '{rest[1]}'", did_you_mean(rest[1], list(outputs))
+        what = f"step '{step.id}' has no output '{rest[1]}'"
+        return _unknown(what, step.id, rest[1], suggestion=suggest(rest[1], outputs))
     return _wrong_output_field(outputs[rest[1]], rest)
 
 
-def _wrong_output_field(kind: Any, rest: list[str]) -> Wrong | None:
+def _wrong_output_field(kind: Any, rest: list[str]) -> Problem | None:
     for index, name in enumerate(rest[2:], 2):
         try:
             kind = kinds.field_type(kind, name)
         except KeyError:
-            return "IR021", f"steps.{'.'.join(rest[:index])} has no field '{name}'", None
+            return _unknown(f"steps.{'.'.join(rest[:index])} has no field '{name}'", name)
     return None
 
 
@@ -212,13 +219,17 @@ def _check_settings(scope: Scope, step: Step) -> Iterator[Problem]:
         if keys[0] not in written:
             continue
         path = (*step.path, *keys)
-        value = loading.at(document.data, path)
+        value = at(document.data, path)
         actual = scope.safe_type(value) if isinstance(value, str) and has_expression(value) else Any
         if not kinds.accepts(expected, actual):
-            message = (
-                f"{keys[-1]} must be {kinds.words(expected)}, but {_source(value)} is {kinds.words(actual)}"
-            )
-            yield document.problem(path, "IR023", message)
+            yield _wrong_type(document, path, keys[-1], value, expected, actual)
+
+
+def _wrong_type(document: Document, path: Path, name: str, value: Any, expected: Any, actual: Any) -> Problem:
+    """Return the problem of a value whose expression gives another type than is wanted."""
+    source = str(value).strip().removeprefix("{{").removesuffix("}}").strip()
+    found = kinds.words(actual) + (f" from {source}" if isinstance(value, str) else "")
+    return document.problem(path, "IR023", name, expected=kinds.words(expected), found=found)
 
 
 def _check_step(scope: Scope, step: Step) -> Iterator[Problem]:
@@ -227,10 +238,9 @@ def _check_step(scope: Scope, step: Step) -> Iterator[Problem]:
     ids = [one.id for one in scope.recipe.steps] if step.needs else []
     for index, name in enumerate(step.needs):
         if name not in ids:
-            hint = did_you_mean(name, ids)
-            yield document.problem(
-                (*step.path, "needs", index), "IR021", f"there is no step '{name}'", hint=hint
-            )
+            path = (*step.path, "needs", index)
+            what = f"there is no step '{name}'"
+            yield document.problem(path, "IR021", what, suggestion=suggest(name, ids), names=(name,))
     if step.part is not None:
         yield from _check_part(scope, step, step.part)
         return
@@ -239,8 +249,10 @@ def _check_step(scope: Scope, step: Step) -> Iterator[Problem]:
         return
     action: ActionLike | None = scope.actions.get(step.uses)
     if action is None:
-        hint = did_you_mean(step.uses, list(scope.actions))
-        yield document.problem((*step.path, "uses"), "IR030", f"there is no action '{step.uses}'", hint=hint)
+        what = f"there is no action '{step.uses}'"
+        suggestion = suggest(step.uses, scope.actions)
+        path = (*step.path, "uses")
+        yield document.problem(path, "IR030", what, suggestion=suggestion, names=(step.uses,))
         return
     required = [name for name, given in action.inputs.items() if given.default is inspect.Parameter.empty]
     yield from _check_inputs(scope, step, list(action.inputs), required)
@@ -257,14 +269,16 @@ def _check_inputs(scope: Scope, step: Step, known: list[str], required: list[str
     for name in step.with_:
         if name not in known:
             meant.add(closest(name, free))
-            message = f"{step.uses} has no input '{name}'"
-            hint = did_you_mean(name, free or known)
-            yield document.problem((*step.path, "with", name), "IR030", message, key=True, hint=hint)
-    missing = [name for name in required if name not in step.with_ and name not in meant]
+            what = f"{step.uses} has no input '{name}'"
+            suggestion = suggest(name, free or known)
+            path = (*step.path, "with", name)
+            yield document.problem(path, "IR030", what, key=True, suggestion=suggestion, names=(name,))
+    missing = tuple(name for name in required if name not in step.with_ and name not in meant)
     if missing:
-        names = ", ".join(f"'{name}'" for name in missing)
-        path = (*step.path, "with") if "with" in document.data["steps"][step.index] else (*step.path, "uses")
-        yield document.problem(path, "IR030", f"{step.uses} is missing {names}", key=path[-1] == "with")
+        what = f"{step.uses} is missing {', '.join(map(repr, missing))}"
+        last = "with" if "with" in document.data["steps"][step.index] else "uses"
+        path = (*step.path, last)
+        yield document.problem(path, "IR030", what, key=last == "with", names=missing, lacks=True)
 
 
 def _check_part(scope: Scope, step: Step, part: Recipe) -> Iterator[Problem]:
@@ -276,8 +290,8 @@ def _check_part(scope: Scope, step: Step, part: Recipe) -> Iterator[Problem]:
             continue
         if _is_literal(value):
             for violation in normalise(value, parameter.schema)[1]:
-                path = (*step.path, "with", name, *violation.path)
-                yield document.problem(path, "IR023", f"{name} {violation.message}", hint=violation.hint)
+                mark = document.mark((*step.path, "with", name, *violation.path))
+                yield violation.problem(mark, "IR023", name, secret=parameter.secret)
         else:
             yield from _check_input(scope, step, name, value, scope.part(part).parameter_types[name])
 
@@ -294,8 +308,10 @@ def _check_input(scope: Scope, step: Step, name: str, value: Any, expected: Any)
     path = (*step.path, "with", name)
     if _is_literal(value):
         if not kinds.fits(value, expected):
-            message = f"{name} must be {kinds.words(expected)}, instead got {show(value)}"
-            yield document.problem(path, "IR023", message, hint=_choice_hint(value, expected))
+            yield document.problem(
+                path, "IR023", name, expected=kinds.words(expected), found=show(value),
+                suggestion=_choice_meant(value, expected),
+            )  # fmt: skip
         return
     if isinstance(value, Mapping):
         return
@@ -306,24 +322,13 @@ def _check_input(scope: Scope, step: Step, name: str, value: Any, expected: Any)
         # Whether a value is null is the condition's business.
         actual = kinds.without_none(actual)
     if not kinds.accepts(expected, actual):
-        found = f"{_source(value)} is {kinds.words(actual)}"
-        message = f"{name} must be {kinds.words(expected)}, but {found}"
-        yield document.problem(path, "IR023", message)
+        yield _wrong_type(document, path, name, value, expected, actual)
 
 
-def _choice_hint(value: Any, expected: Any) -> str | None:
-    choices = [str(choice) for member in kinds.members(expected) for choice in get_args(member)]
-    return (
-        did_you_mean(value, choices)
-        if isinstance(value, str) and choices and "type" not in choices[0]
-        else None
-    )
-
-
-def _source(value: Any) -> str:
-    return (
-        str(value).strip().removeprefix("{{").removesuffix("}}").strip() if isinstance(value, str) else "it"
-    )
+def _choice_meant(value: Any, expected: Any) -> Suggestion | None:
+    literals = [member for member in kinds.members(expected) if get_origin(member) is Literal]
+    choices = [str(choice) for member in literals for choice in get_args(member)]
+    return suggest(value, choices) if isinstance(value, str) and choices else None
 
 
 def _reads_conditional(scope: Scope, value: Any) -> bool:
@@ -350,6 +355,7 @@ def _check_cycles(scope: Scope) -> Iterator[Problem]:
             return
         step = scope.step(names[0])
         if step is not None:
-            what = "waits for itself" if len(names) == 2 else "waits for itself: " + " > ".join(names)
-            yield Problem.at(step.mark, "IR022", f"step '{step.id}' {what}")
+            circle = "" if len(names) == 2 else ": " + " > ".join(names)
+            what = f"step '{step.id}' waits for itself{circle}"
+            yield Problem(step.mark, what, rule="IR022", names=tuple(names))
         waits = {name: others.difference(names) for name, others in waits.items() if name not in names}

@@ -49,6 +49,24 @@ _NUMBER = (
 )
 
 
+def at(data: Any, path: Path) -> Any:
+    """Return the value that keys and indices lead to; None where there is none."""
+    for part in path:
+        try:
+            data = data[part]
+        except (LookupError, TypeError):
+            return None
+    return data
+
+
+def label(path: Path) -> str:
+    """Return what a value is called in messages: ``steps[2].timeout``."""
+    if not path:
+        return "the recipe"
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.lstrip(".")
+
+
 class Document:
     """A YAML file taken apart.
 
@@ -140,9 +158,9 @@ class Document:
                     yield number, *piece.span()
                 inside = _OPENS_OR_CLOSES.get(piece[0], inside)
 
-    def problem(self, path: Path, rule: str, message: str, *, key: bool = False, **more: Any) -> Problem:
-        """A problem at the value (or its key) at ``path``."""
-        return Problem.at(self.key_mark(path) if key else self.mark(path), rule, message, **more)
+    def problem(self, path: Path, rule: str, what: str, *, key: bool = False, **fields: Any) -> Problem:
+        """Return a problem at the value (or its key) at ``path``; ``fields`` are those of `Problem`."""
+        return Problem(self.key_mark(path) if key else self.mark(path), what, rule=rule, **fields)
 
     def _span(self, node: Node) -> Mark:
         start, end = node.start_mark, node.end_mark
@@ -179,10 +197,9 @@ def parse(text: str, file: str) -> Document:
         return document
     document.data = None if node is None else _Builder(document).build(node)
     if document.data is None and not document.problems:
+        start = Mark(file, 1, 1, 1, 1)
         document.problems.append(
-            Problem(
-                file, 1, 1, 1, 1, "IR004", "error", "the file is empty", "a recipe begins with: recipe: 1"
-            )
+            Problem(start, "the file is empty", "a recipe begins with: recipe: 1", rule="IR004")
         )
     return document
 
@@ -230,13 +247,9 @@ class _Builder:
             here = (*path, name)
             if name in result:
                 line = self.document.key_mark(here).line
+                what = f"duplicate key '{name}', already on line {line}"
                 self.document.problems.append(
-                    Problem.at(
-                        self.document._span(key_node),
-                        "IR003",
-                        f"duplicate key '{name}', already on line {line}",
-                        hint="keep one of them",
-                    )
+                    Problem(self.document._span(key_node), what, "keep one of them", rule="IR003")
                 )
                 continue
             result[name] = self._value(value_node, here, key_node)
@@ -245,13 +258,12 @@ class _Builder:
     def _key(self, node: Node) -> str | None:
         if node.id == "scalar":
             return str(node.value)
-        self.document.problems.append(
-            Problem.at(self.document._span(node), "IR009", "a key must be a word, not a list or a mapping")
-        )
+        what = "a key must be a name, not a list or a mapping"
+        self.document.problems.append(Problem(self.document._span(node), what, rule="IR009"))
         return None
 
-    def _complain(self, path: Path, rule: str, message: str) -> None:
-        self.document.problems.append(self.document.problem(path, rule, message))
+    def _complain(self, path: Path, rule: str, what: str) -> None:
+        self.document.problems.append(self.document.problem(path, rule, what))
 
 
 def resolve_scalar(text: str) -> Any:
@@ -282,8 +294,8 @@ def _not_text(document: Document, exc: ReaderError) -> Problem:
     *above, line = f"{before}.".splitlines()
     number, column = len(above) + 1, len(line)
     what = f"character U+{exc.character:04X} cannot stand in YAML"
-    hint = "take it out, or write it with a backslash in double quotes"
-    return Problem(document.file, number, column, number, column + 1, "IR009", "error", what, hint)
+    advice = "take it out, or write it with a backslash in double quotes"
+    return Problem(Mark(document.file, number, column, number, column + 1), what, advice, rule="IR009")
 
 
 def _syntax_errors(document: Document, exc: MarkedYAMLError) -> list[Problem]:
@@ -312,14 +324,15 @@ def _not_yaml(document: Document, exc: MarkedYAMLError, lines: range) -> Problem
     for index in lines:
         for suspicious, what in _SUSPECTS:
             if suspicious(text := document.lines[index]):
-                return Problem(document.file, index + 1, 1, index + 1, len(text) + 1, "IR007", "error", what)
-    message = " ".join(part for part in (exc.context, exc.problem) if part)
-    if "expected a single document" in message:
-        message = "one file holds one recipe: a second document begins here"
-    return Problem(
-        document.file, line, column, line, column + 1, "IR009", "error", f"not YAML: {message}",
-        "check indentation, quotes and brackets on this line and the one above",
-    )  # fmt: skip
+                return Problem(
+                    Mark(document.file, index + 1, 1, index + 1, len(text) + 1), what, rule="IR007"
+                )
+    found = " ".join(part for part in (exc.context, exc.problem) if part)
+    if exc.context == "expected a single document in the stream":
+        found = "one file holds one recipe, and a second document begins here"
+    advice = "check indentation, quotes and brackets on this line and the one above"
+    place = Mark(document.file, line, column, line, column + 1)
+    return Problem(place, "not YAML", advice, rule="IR009", found=found)
 
 
 _TOP_KEY = re.compile(r"[A-Za-z_][\w-]*:(\s|$)")

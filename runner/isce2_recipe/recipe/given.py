@@ -56,13 +56,15 @@ def null_inputs(
     given : mapping
         What its ``with:`` comes to.
     """
-    hint = f"outputs of a skipped step are null: give step '{step.id}' a condition as well"
+    advice = f"outputs of a skipped step are null: give step '{step.id}' a condition as well"
     for name, value in given.items():
         if name in action.inputs:
             for place, wanted in _nulls(value, action.inputs[name].annotation):
                 path = (*step.path, "with", name, *place)
-                message = f"{name} must be {kinds.words(wanted)}, instead got null"
-                yield recipe.document.problem(path, "IR023", message, hint=hint)
+                expected = kinds.words(wanted)
+                yield recipe.document.problem(
+                    path, "IR023", name, advice=advice, expected=expected, found="null"
+                )
 
 
 def _nulls(value: Any, annotation: Any) -> Iterator[tuple[Path, Any]]:
@@ -89,6 +91,5 @@ def check_part_values(scope: Scope, step: Step, part: Recipe, samples: Samples) 
         if found is None and not (parameter.required or parameter.has_default):
             continue  # what may be left out
         for violation in normalise(found, parameter.schema)[1]:
-            path = (*step.path, "with", name, *violation.path)
-            message = f"{name} {violation.message}"
-            yield scope.recipe.document.problem(path, "IR023", message, hint=violation.hint)
+            mark = scope.recipe.document.mark((*step.path, "with", name, *violation.path))
+            yield violation.problem(mark, "IR023", name, secret=parameter.secret)

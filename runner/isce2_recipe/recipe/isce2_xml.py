@@ -11,19 +11,39 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from xml.parsers import expat
 
-from isce2_recipe.recipe.schema import closest, load_schema
+from isce2_recipe.problems import Suggestion, suggest
+from isce2_recipe.recipe.schema import load_schema
 
 APPLICATIONS = ("topsApp", "stripmapApp")
 _ROOTS = {"topsapp": "topsApp", "topsinsar": "topsApp", "stripmapapp": "stripmapApp", "insar": "stripmapApp"}
 
 
 class XmlProblem(NamedTuple):
-    """What is wrong on a line of an ISCE2 XML; `property` is empty where no property is at fault."""
+    """What is wrong on a line of an ISCE2 XML; the parts of a `Problem` that has no place in a recipe yet.
+
+    Attributes
+    ----------
+    line : int
+        The line, from 1.
+    what : str
+        What is wrong; where something was expected, the value that is wrong.
+    property : str
+        The property at fault; empty where none is.
+    certain : bool
+        Whether it is wrong whatever the property's value is.
+    expected, found : str
+        What ISCE2 accepts, and what is there instead.
+    suggestion : Suggestion or None
+        The property that may have been meant.
+    """
 
     line: int
-    message: str
+    what: str
     property: str = ""
-    hint: str | None = None
+    certain: bool = True
+    expected: str = ""
+    found: str = ""
+    suggestion: Suggestion | None = None
 
 
 class Property(NamedTuple):
@@ -70,13 +90,14 @@ def check(text: str, application: str) -> list[XmlProblem]:
     try:
         properties = read_properties(text)
     except expat.ExpatError as exc:
-        return [XmlProblem(exc.lineno, f"not well-formed XML: {expat.errors.messages[exc.code]}")]
+        return [not_well_formed(exc)]
     found: list[XmlProblem] = []
     seen: dict[tuple[tuple[str, ...], str], int] = {}
     for item in properties:
         place = (item.components, _fold(item.name))
         if place in seen:
-            found.append(XmlProblem(item.line, f"property '{item.name}' is set twice", item.name))
+            what = f"property '{item.name}' is set twice"
+            found.append(XmlProblem(item.line, what, item.name, certain=False))
         seen.setdefault(place, item.line)
         found += _check_property(item, application)
     return found
@@ -91,20 +112,24 @@ def _check_property(item: Property, application: str) -> Iterator[XmlProblem]:
     entry = known.get(_fold(item.name))
     if entry is None:
         names = [one["name"] for one in known.values()]
-        match = closest(item.name, names)
         where = f"the {component} of " if component else ""
-        version = facts(application)["version"]
-        hint = f"did you mean '{match}'?" if match else None
-        message = f"property '{item.name}' is unknown to {where}{application} {version}"
-        yield XmlProblem(item.line, message, item.name, hint)
+        what = f"property '{item.name}' is unknown to {where}{application} {facts(application)['version']}"
+        suggestion = suggest(item.name, names)
+        yield XmlProblem(item.line, what, item.name, suggestion=suggestion if suggestion.closest else None)
         return
-    wrong = wrong_value(item.text, entry)
-    if wrong is not None:
-        yield XmlProblem(item.line, f"property '{item.name}' {wrong}, instead got '{item.text}'", item.name)
+    expected = wanted(item.text, entry)
+    if expected is not None:
+        what, found = f"property '{item.name}'", f"'{item.text}'"
+        yield XmlProblem(item.line, what, item.name, certain=False, expected=expected, found=found)
 
 
-def wrong_value(text: str, entry: Mapping[str, Any]) -> str | None:
-    """Why a property's text cannot be what ISCE2 wants; None where it can."""
+def not_well_formed(exc: expat.ExpatError) -> XmlProblem:
+    """Return the problem of a text that is not XML."""
+    return XmlProblem(exc.lineno, "not well-formed XML", found=expat.errors.messages[exc.code])
+
+
+def wanted(text: str, entry: Mapping[str, Any]) -> str | None:
+    """Return what ISCE2 accepts in place of a property's text; None where it accepts the text."""
     if entry.get("list"):
         return _wrong_list(text, entry)
     return _wrong_one(text.strip(), entry)
@@ -115,11 +140,11 @@ def _wrong_list(text: str, entry: Mapping[str, Any]) -> str | None:
     try:
         items = [str(item) for item in _items(stripped)]
     except (ValueError, SyntaxError):
-        return "must be a list such as [1, 2]"
+        return "a list such as [1, 2]"
     if "length" in entry and items and len(items) != entry["length"]:
-        return f"must have {entry['length']} numbers"
+        return f"a list of {entry['length']} numbers"
     if entry.get("length") == 4 and len(items) == 4 and not _is_snwe(items):
-        return "must be south, north, west, east"
+        return "south, north, west, east"
     wrong = [_wrong_one(item, entry) for item in items]
     return next((reason for reason in wrong if reason is not None), None)
 
@@ -147,12 +172,12 @@ def _is_snwe(items: list[str]) -> bool:
 def _wrong_one(text: str, entry: Mapping[str, Any]) -> str | None:
     kind = entry["type"]
     if kind == "boolean":
-        return None if text.lower() in ("true", "false", "1", "0", "yes", "no") else "must be True or False"
+        return None if text.lower() in ("true", "false", "1", "0", "yes", "no") else "True or False"
     if kind in ("integer", "number"):
         return _wrong_number(text, entry)
     choices = entry.get("choices")
     if choices and text.lower() not in [choice.lower() for choice in choices]:
-        return f"must be one of {', '.join(choices)}"
+        return f"one of {', '.join(choices)}"
     return None
 
 
@@ -160,11 +185,11 @@ def _wrong_number(text: str, entry: Mapping[str, Any]) -> str | None:
     try:
         value = int(text) if entry["type"] == "integer" else float(text)
     except ValueError:
-        return "must be a whole number" if entry["type"] == "integer" else "must be a number"
+        return "a whole number" if entry["type"] == "integer" else "a number"
     if value < entry.get("minimum", value):
-        return f"must be at least {entry['minimum']}"
+        return f"at least {entry['minimum']}"
     if value > entry.get("maximum", value):
-        return f"must be at most {entry['maximum']}"
+        return f"at most {entry['maximum']}"
     return None
 
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from isce2_recipe.errors import InputError, RecipeError
 from isce2_recipe.paths import data_folder
-from isce2_recipe.problems import Problem, render
+from isce2_recipe.problems import Edit, Problem, closest, render, suggest
 from isce2_recipe.recipe import schema as json_schema
-from isce2_recipe.recipe.document import Document, parse
+from isce2_recipe.recipe.document import Document, at, label, parse
 from isce2_recipe.recipe.looked import look
 from isce2_recipe.recipe.model import Parameter, Recipe, Retry, Step
 from isce2_recipe.recipe.patterns import compile_pattern
@@ -80,7 +80,7 @@ def find(name: str) -> Path:
 
 
 def _hint(name: str, shipped: Mapping[str, Path]) -> str:
-    match = json_schema.closest(name, shipped)
+    match = closest(name, shipped)
     if match is not None:
         return f"did you mean '{match}'?"
     return "shipped recipes are " + ", ".join(shipped) if shipped else "give the path of a recipe's file"
@@ -154,7 +154,7 @@ class Reader:
             if path is None or path.resolve() in self.open:
                 what = f"there is no part '{step['uses']}'" if path is None else "a part cannot use itself"
                 problems.append(
-                    document.problem(("steps", index, "uses"), "IR030", what, hint=_part_hint(path))
+                    document.problem(("steps", index, "uses"), "IR030", what, advice=_part_hint(path))
                 )
                 continue
             try:
@@ -226,10 +226,15 @@ def grammar_problems(document: Document) -> Iterator[Problem]:
         return
     broken: set[str | int] = set()
     violations = list(json_schema.validate(document.data, json_schema.load_schema(GRAMMAR), GRAMMAR))
-    meant = {(one.path[:-1], one.hint) for one in violations if one.keyword == "additionalProperties"}
+    meant = {
+        (one.path[:-1], one.suggestion.closest)
+        for one in violations
+        if one.keyword == "additionalProperties" and one.suggestion is not None
+    }
     for violation in violations:
-        # A key that is missing because it is misspelt is told once.
-        if violation.keyword != "required" or (violation.path, _meant(violation)) not in meant:
+        # A key that is missing because it is misspelt is reported once.
+        misspelt = violation.keyword == "required" and (violation.path, violation.names[0]) in meant
+        if not misspelt:
             yield _grammar_problem(document, violation)
         if violation.path[:1] == ("parameters",):
             broken.update(violation.path[1:2])
@@ -238,29 +243,35 @@ def grammar_problems(document: Document) -> Iterator[Problem]:
         yield from _parameter_problems(document, broken)
 
 
-def _meant(violation: json_schema.Violation) -> str:
-    """The hint that would go with a misspelt key, of a violation that says a key is missing."""
-    return f"did you mean {violation.message.rpartition(' ')[2]}?"
-
-
 def _grammar_problem(document: Document, violation: json_schema.Violation) -> Problem:
     path = violation.path
     rule = _rule(document, violation)
     if rule == "IR008":
-        hint = "this version reads recipe: 1"
-        return document.problem(path, rule, f"recipe {violation.message}", hint=hint)
+        violation = violation._replace(advice="this version reads recipe: 1")
+        return violation.problem(document.mark(path), rule, "recipe")
     if violation.keyword == "additionalProperties":
-        message = f"unexpected key '{path[-1]}' in {label(path[:-1])}"
-    elif violation.keyword == "propertyNames":
-        message = f"'{path[-1]}' {violation.message.partition(', instead')[0]}"
-    elif rule == "IR004" and at(document.data, path) is None:
+        return _unexpected_key(document, violation)
+    if violation.keyword == "propertyNames":
+        return violation._replace(found="").problem(document.key_mark(path), rule, f"'{path[-1]}'")
+    if rule == "IR004" and at(document.data, path) is None:
         return document.problem(
-            path, rule, f"{label(path)} is empty", key=True, hint="fill it in or leave it out"
+            path, rule, f"{label(path)} is empty", key=True, advice="fill it in or leave it out"
         )
-    else:
-        message = f"{label(path)} {violation.message}"
     at_key = violation.key or violation.keyword in ("required", "minItems")
-    return document.problem(path, rule, message, key=at_key, hint=violation.hint)
+    place = document.key_mark(path) if at_key else document.mark(path)
+    return violation.problem(place, rule, label(path))
+
+
+def _unexpected_key(document: Document, violation: json_schema.Violation) -> Problem:
+    """Return the problem of a key that does not exist; `lint --fix` renames it to the one meant."""
+    *parent, name = violation.path
+    place = document.key_mark(violation.path)
+    meant = violation.suggestion.closest if violation.suggestion is not None else None
+    edits = () if meant is None else (Edit(place, meant),)
+    what = f"unexpected key '{name}' in {label(tuple(parent))}"
+    return Problem(
+        place, what, rule="IR001", suggestion=violation.suggestion, names=violation.names, edits=edits
+    )
 
 
 def _rule(document: Document, violation: json_schema.Violation) -> str:
@@ -280,33 +291,15 @@ def _is_blank(document: Document, path: json_schema.Path) -> bool:
     return at(document.data, path) is None and document.source(path) == ""
 
 
-def at(data: Any, path: json_schema.Path) -> Any:
-    """The value that keys and indices lead to; None where there is none."""
-    for part in path:
-        try:
-            data = data[part]
-        except (LookupError, TypeError):
-            return None
-    return data
-
-
-def label(path: json_schema.Path) -> str:
-    """What a value is called in messages: ``steps[2].timeout``."""
-    if not path:
-        return "the recipe"
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.lstrip(".")
-
-
 def _name_problems(document: Document) -> Iterator[Problem]:
     """Names that are taken twice or that name nothing."""
     data = document.data
     parameters = _names(data.get("parameters"))
     for index, name in enumerate(_list(data.get("required"))):
         if isinstance(name, str) and name not in parameters:
-            hint = json_schema.did_you_mean(name, parameters)
+            what = f"required names no parameter: '{name}'"
             yield document.problem(
-                ("required", index), "IR021", f"required names no parameter: '{name}'", hint=hint
+                ("required", index), "IR021", what, suggestion=suggest(name, parameters), names=(name,)
             )
     for kind, taken in (
         ("variables", parameters),
@@ -324,18 +317,16 @@ def _step_name_problems(document: Document, steps: list[tuple[int, Any]]) -> Ite
     first: dict[str, int] = {}
     for index, step in steps:
         if isinstance(step, dict) and isinstance(step.get("folder"), str) and step["folder"] in RESERVED:
-            message = f"steps cannot share '{step['folder']}': that folder is the runner's own"
-            yield document.problem(
-                ("steps", index, "folder"), "IR010", message, hint="call it something else"
-            )
+            what = f"steps cannot share '{step['folder']}': that folder is the runner's own"
+            yield document.problem(("steps", index, "folder"), "IR010", what, advice="choose another name")
         name = step.get("id") if isinstance(step, dict) else None
         if isinstance(name, str) and name in RESERVED:
-            message = f"a step cannot be called '{name}': the folder of that name is the runner's own"
-            yield document.problem(("steps", index, "id"), "IR010", message, hint="call it something else")
+            what = f"a step cannot be called '{name}': the folder of that name is the runner's own"
+            yield document.problem(("steps", index, "id"), "IR010", what, advice="choose another name")
         if isinstance(name, str) and first.setdefault(name, index) != index:
             line = document.mark(("steps", first[name], "id")).line
-            message = f"step id '{name}' is taken by the step on line {line}"
-            yield document.problem(("steps", index, "id"), "IR010", message)
+            what = f"step id '{name}' is taken by the step on line {line}"
+            yield document.problem(("steps", index, "id"), "IR010", what)
 
 
 def _names(value: Any) -> list[str]:
@@ -363,24 +354,22 @@ def _one_parameter(document: Document, path: json_schema.Path, schema: dict[str,
         try:
             compile_pattern(schema["pattern"])
         except re.error as exc:
-            message = f"pattern is not a regular expression: {exc}"
-            yield document.problem((*path, "pattern"), "IR005", message)
+            what = "pattern is not a regular expression"
+            yield document.problem((*path, "pattern"), "IR005", what, found=str(exc))
     for place, value in _sample_values(schema):
         from isce2_recipe.recipe.parameters import normalise
 
         for violation in normalise(value, full)[1]:
-            words = f"{label((*path, *place))} breaks the parameter's own schema: {violation.message}"
-            here = (*path, *place, *violation.path)
-            yield document.problem(here, "IR026", words, hint=violation.hint)
+            mark = document.mark((*path, *place, *violation.path))
+            name = f"{label((*path, *place))} breaks the parameter's own schema: it"
+            yield violation.problem(mark, "IR026", name)
 
 
 def _unknown_type(document: Document, path: json_schema.Path, schema: dict[str, Any]) -> Problem:
     name = str(schema.get("$ref", "")).rpartition("/")[2]
     known = list(json_schema.load_schema("types.schema.json")["$defs"])
-    hint = json_schema.did_you_mean(name, known)
-    return document.problem(
-        (*path, "$ref"), "IR005", f"there is no type '{name}' in types.schema.json", hint=hint
-    )
+    what = f"there is no type '{name}' in types.schema.json"
+    return document.problem((*path, "$ref"), "IR005", what, suggestion=suggest(name, known), names=(name,))
 
 
 def _sample_values(schema: dict[str, Any]) -> Iterator[tuple[json_schema.Path, Any]]:

@@ -34,10 +34,22 @@ _ARITHMETIC = (nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes
 
 
 class Mismatch(NamedTuple):
-    """An operand of a type that cannot be meant; `name` is what it is called where that is a name."""
+    """An operand of a type that its operator or filter refuses.
 
-    message: str
+    Attributes
+    ----------
+    what : str
+        What is wrong, or which operand, where one of `expected` types is wanted.
+    name : str
+        What the operand is called, where that is a name.
+    expected, found : str
+        Types in words.
+    """
+
+    what: str
     name: str
+    expected: str = ""
+    found: str = ""
 
 
 def mismatches(tree: nodes.Node, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
@@ -49,21 +61,19 @@ def mismatches(tree: nodes.Node, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
 def _filter(node: Any, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
     wanted = _WANTED.get(node.name)
     if wanted is not None and node.node is not None:
-        yield from _wants(f"'{node.name}'", wanted, node.node, type_of)
+        yield from _wants(f"the input of '{node.name}'", wanted, node.node, type_of)
 
 
 def _arithmetic(node: Any, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
     for operand in (node.left, node.right):
-        yield from _wants(f"'{node.operator}'", _NUMBER, operand, type_of)
+        yield from _wants(f"each side of '{node.operator}'", _NUMBER, operand, type_of)
 
 
 def _wants(what: str, wanted: frozenset[str], node: nodes.Node, type_of: kinds.TypeOf) -> Iterator[Mismatch]:
     kind = kinds.infer(node, type_of)
     given = _families(kind)
     if given and not given & wanted:
-        yield Mismatch(
-            f"{what} takes {' or '.join(sorted(wanted))}, instead got {_words(node, kind)}", _name(node)
-        )
+        yield Mismatch(what, _name(node), " or ".join(sorted(wanted)), _words(node, kind))
 
 
 def _add(node: Any, type_of: kinds.TypeOf) -> Iterator[Mismatch]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from isce2_recipe.errors import ParameterError, RecipeError
 from isce2_recipe.expressions import ExpressionError, evaluate
-from isce2_recipe.problems import Problem, render
+from isce2_recipe.problems import Problem, render, suggest, whole_file
 from isce2_recipe.recipe import schema as json_schema
 from isce2_recipe.recipe import units
-from isce2_recipe.recipe.document import MOST_DIGITS, Document, parse
+from isce2_recipe.recipe.document import MOST_DIGITS, Document, label, parse
 from isce2_recipe.recipe.model import Parameter, Recipe
 from isce2_recipe.recipe.schema import Violation
 
@@ -80,7 +80,9 @@ def resolve_parameters(
             # What may be left out may also be given as null.
             values[name] = None
             if parameter.required:
-                problems.append(_problem("IR002", f"parameter {name} is required", _example_hint(parameter)))
+                what = f"parameter {name} is required"
+                advice = _example_hint(parameter)
+                problems.append(Problem(_NOWHERE, what, advice, "IR002", names=(name,), lacks=True))
             continue
         value = given.get(name, parameter.default)
         values[name], violations = normalise(value, parameter.schema)
@@ -128,19 +130,17 @@ def _error(problems: list[Problem], files: Mapping[str, str]) -> ParameterError:
     return ParameterError("\n".join(lines), problems=tuple(problems))
 
 
-def _problem(rule: str, message: str, hint: str | None) -> Problem:
-    return Problem("", 0, 0, 0, 0, rule, "error", message, hint)
+_NOWHERE = whole_file("")
 
 
 def _unknown(recipe: Recipe, given: Mapping[str, Any]) -> Iterator[Problem]:
     for name in given:
         if name not in recipe.parameters:
-            hint = json_schema.did_you_mean(name, list(recipe.parameters))
-            message = f"recipe {recipe.name} has no parameter '{name}'"
-            if name in _written(given):
-                yield _written(given)[name].problem((name,), "IR021", message, key=True, hint=hint)
-            else:
-                yield _problem("IR021", message, hint)
+            written = _written(given).get(name)
+            place = _NOWHERE if written is None else written.key_mark((name,))
+            what = f"recipe {recipe.name} has no parameter '{name}'"
+            suggestion = suggest(name, recipe.parameters)
+            yield Problem(place, what, rule="IR021", suggestion=suggestion, names=(name,))
 
 
 def _example_hint(parameter: Parameter) -> str:
@@ -153,13 +153,12 @@ def _example_hint(parameter: Parameter) -> str:
 
 
 def _value_problem(violation: Violation, parameter: Parameter, written: Document | None) -> Problem:
-    name = parameter.name
-    place = name + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in violation.path)
-    message = violation.message if not parameter.secret else violation.message.partition(", instead")[0]
-    if written is None or parameter.secret:  # whose line would show it
-        return _problem("IR005", f"{place} {message}", violation.hint)
-    path = (name, *violation.path)
-    return written.problem(path, "IR005", f"{place} {message}", key=violation.key, hint=violation.hint)
+    path = (parameter.name, *violation.path)
+    mark = _NOWHERE
+    if written is not None:
+        mark = written.key_mark(path) if violation.key else written.mark(path)
+    violation = violation._replace(names=(parameter.name,))
+    return violation.problem(mark, "IR005", label(path), secret=parameter.secret)
 
 
 def normalise(value: Any, schema: Mapping[str, Any]) -> tuple[Any, list[Violation]]:
@@ -176,8 +175,8 @@ def normalise(value: Any, schema: Mapping[str, Any]) -> tuple[Any, list[Violatio
         read = _read(value, schema)
     except _UnreadableError:
         read = value
-    except ParameterError as exc:
-        return value, [Violation((), "units", exc.message)]
+    except units.QuantityError as exc:
+        return value, [Violation((), "units", expected=exc.expected, found=exc.found)]
     return read, list(json_schema.validate(read, schema, _HOME))
 
 

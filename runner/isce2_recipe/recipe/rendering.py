@@ -79,8 +79,8 @@ def _check_values(scope: Scope, samples: Samples) -> Iterator[Problem]:
         if step.part is not None and _has_values(step.part):
             where = f"in the part that step '{step.id}' of {scope.recipe.path} uses"
             for problem in _check_values(*inside(scope, step, step.part, samples)):
-                hint = where if problem.hint is None else f"{problem.hint}, {where}"
-                yield problem._replace(hint=hint)
+                advice = where if problem.hint is None else f"{problem.hint}, {where}"
+                yield problem._replace(advice=advice)
 
 
 def check_rendered(
@@ -124,7 +124,7 @@ def _well_formed(text: str) -> list[XmlProblem]:
     try:
         isce2_xml.read_properties(text)
     except expat.ExpatError as exc:
-        return [XmlProblem(exc.lineno, f"not well-formed XML: {expat.errors.messages[exc.code]}")]
+        return [isce2_xml.not_well_formed(exc)]
     return []
 
 
@@ -132,7 +132,7 @@ def _is_certain(
     recipe: Recipe, rendered: templates.Rendered, problem: XmlProblem, known: Collection[str]
 ) -> bool:
     """Whether a problem does not hang on a value that is only a sample."""
-    if "is unknown to" in problem.message or not problem.property:
+    if problem.certain:
         return True
     names = templates.names_on_line(_origin(rendered, problem.line), recipe.path)
     return all(name in known for name in names)
@@ -152,8 +152,10 @@ def _problem(recipe: Recipe, step: Step, rendered: templates.Rendered, found: Xm
     way = f"line {found.line} of {target}, from line {origin.line} of template {origin.template}"
     if names:
         way += f", value '{names[0]}'{_parameters(values[names[0]])}"
-    hint = way if found.hint is None else f"{found.hint} ({way})"
-    return recipe.document.problem(path, "IR032", found.message, hint=hint)
+    advice = way if found.suggestion is None else f"{found.suggestion.text} ({way})"
+    return recipe.document.problem(
+        path, "IR032", found.what, advice=advice, expected=found.expected, found=found.found
+    )
 
 
 def _parameters(value: Any) -> str:
@@ -166,4 +168,4 @@ def _parameters(value: Any) -> str:
 
 def _template_problem(recipe: Recipe, step: Step, exc: templates.TemplateProblemError) -> Problem:
     where = f"line {exc.origin.line} of template {exc.origin.template}" if exc.origin.line else None
-    return recipe.document.problem((*step.path, "with", "template"), "IR035", exc.message, hint=where)
+    return recipe.document.problem((*step.path, "with", "template"), "IR035", exc.message, advice=where)

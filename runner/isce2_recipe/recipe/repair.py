@@ -32,12 +32,12 @@ class Repaired(NamedTuple):
 
     def trusts(self, problem: Problem) -> bool:
         """Whether a problem of the repaired recipe is one of the original as well."""
-        if UNKNOWN_ACTION in problem.message or any(f"'{name}'" in problem.message for name in self.names):
+        if not self.names.isdisjoint(problem.names) or UNKNOWN_ACTION in problem.names:
             return False
         places = [("steps", index, key) for index in self.steps for key in ("uses", "with")]
         lines = {self.document.mark(path).line for path in places}
         lines |= {self.document.key_mark(path).line for path in places}
-        return not (" is missing " in problem.message and problem.line in lines)
+        return not (problem.lacks and problem.line in lines)
 
 
 def repair(document: Document, violations: Iterable[Violation]) -> Repaired | None:

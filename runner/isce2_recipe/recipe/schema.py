@@ -16,6 +16,7 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from isce2_recipe.paths import data_folder
+from isce2_recipe.problems import Mark, Problem, Suggestion, closest, statement, suggest
 from isce2_recipe.recipe.patterns import SECONDS, matches
 
 Path = tuple[str | int, ...]
@@ -23,27 +24,50 @@ Schema = Mapping[str, Any]
 
 
 class Violation(NamedTuple):
-    """One way in which a value breaks its schema.
+    """One way in which a value breaks its schema; the parts of a `Problem` that has no place yet.
 
     Attributes
     ----------
     path : tuple
-        Keys and indices that lead to the offending value.
+        Keys and indices that lead to the value at fault.
     keyword : str
         The schema keyword it breaks.
-    message : str
-        What was expected and what was found, to be read after the value's name.
+    what : str
+        What is wrong, to be read after the value's name; empty where something was expected.
+    expected, found : str
+        What the schema allows, and what is there instead.
     key : bool
         Whether the key at ``path`` is at fault rather than its value.
-    hint : str or None
+    advice : str or None
         What to do.
+    suggestion : Suggestion or None
+        What may have been meant.
+    names : tuple of str
+        The keys at fault or missing.
     """
 
     path: Path
     keyword: str
-    message: str
+    what: str = ""
+    expected: str = ""
+    found: str = ""
     key: bool = False
-    hint: str | None = None
+    advice: str | None = None
+    suggestion: Suggestion | None = None
+    names: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        """What is wrong, as text to be read after the value's name."""
+        return statement(self.what, self.expected, self.found).strip()
+
+    def problem(self, place: Mark, rule: str, name: str, **fields: Any) -> Problem:
+        """Return the violation as a problem at a place; ``name`` is what the value is called there."""
+        what = f"{name} {self.what}" if self.what else name
+        return Problem(
+            place, what, self.advice, rule, expected=self.expected, found=self.found,
+            suggestion=self.suggestion, names=self.names, **fields,
+        )  # fmt: skip
 
 
 @lru_cache
@@ -88,7 +112,7 @@ def validate(value: Any, schema: Schema, home: str, path: Path = ()) -> Iterator
         bare = schema.keys() <= _ONLY_TOLD
         schema, home = _referenced(schema["$ref"], home) if bare else resolve(schema, home)
     if "type" in schema and not _has_type(value, schema["type"]):
-        yield Violation(path, "type", f"must be {_type_words(schema)}, instead got {show(value)}")
+        yield Violation(path, "type", expected=_type_words(schema), found=show(value))
         return
     for keyword in schema:
         check = _CHECKS.get(keyword)
@@ -108,25 +132,6 @@ def show(value: Any) -> str:
         except (TypeError, ValueError):
             text = str(value)
     return text if len(text) <= 80 else text[:76] + "..." + text[-1]
-
-
-def closest(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ...]) -> str | None:
-    """The known word most like ``word``, where one is alike enough."""
-    from difflib import get_close_matches
-
-    folded = {name.lower().replace("-", "_"): name for name in known}
-    found = get_close_matches(word.lower().replace("-", "_"), folded, 1, 0.6)
-    return folded[found[0]] if found else None
-
-
-def did_you_mean(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ...]) -> str:
-    """A hint that names the closest known word, or else all of them."""
-    match = closest(word, known)
-    if match is not None:
-        return f"did you mean '{match}'?"
-    names = list(known)
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return f"known are {', '.join(names[:12])}{more}" if names else "there are none"
 
 
 def _has_type(value: Any, types: str | list[str]) -> bool:
@@ -184,19 +189,19 @@ def _equal(a: Any, b: Any) -> bool:
 def _enum(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
     allowed = schema["enum"]
     if not any(_equal(value, choice) for choice in allowed):
-        words = [str(choice) for choice in allowed]
-        match = closest(value, words) if isinstance(value, str) else None
-        hint = f"did you mean '{match}'?" if match is not None else None
-        message = f"must be one of {', '.join(words)}, instead got {show(value)}"
-        yield Violation(path, "enum", message, hint=hint)
+        choices = tuple(str(choice) for choice in allowed)
+        match = closest(value, choices) if isinstance(value, str) else None
+        suggestion = None if match is None else Suggestion(match, choices)
+        expected = f"one of {', '.join(choices)}"
+        yield Violation(path, "enum", expected=expected, found=show(value), suggestion=suggestion)
 
 
 def _const(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
     if not _equal(value, schema["const"]):
-        yield Violation(path, "const", f"must be {show(schema['const'])}, instead got {show(value)}")
+        yield Violation(path, "const", expected=show(schema["const"]), found=show(value))
 
 
-_TOO_SLOW = f"cannot be compared with its pattern within {SECONDS:g} s: {{}} with {{}}"
+_TOO_SLOW = f"cannot be compared with its pattern within {SECONDS:g} s"
 _FASTER = "write the pattern without repetitions inside repetitions, or give a maxLength"
 
 
@@ -209,11 +214,13 @@ def _pattern(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Viol
     except re.error:
         return  # Reported where the pattern is written.
     except TimeoutError:
-        yield Violation(path, "pattern", _TOO_SLOW.format(show(value), schema["pattern"]), hint=_FASTER)
+        yield Violation(
+            path, "pattern", f"{_TOO_SLOW}, {schema['pattern']}", found=show(value), advice=_FASTER
+        )
         return
     if not found:
-        words = _with_example(schema) if "title" in schema else f"text that matches {schema['pattern']}"
-        yield Violation(path, "pattern", f"must be {words}, instead got {show(value)}")
+        expected = _with_example(schema) if "title" in schema else f"text that matches {schema['pattern']}"
+        yield Violation(path, "pattern", expected=expected, found=show(value))
 
 
 def _format(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
@@ -221,16 +228,14 @@ def _format(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Viol
         return
     kind = schema["format"]
     if kind == "date" and not _parses(date.fromisoformat, value, r"\d{4}-\d\d-\d\d"):
-        yield Violation(path, "format", f"must be a date such as 2020-06-04, instead got {show(value)}")
+        yield Violation(path, "format", expected="a date such as 2020-06-04", found=show(value))
     if kind == "date-time" and not _parses(
         datetime.fromisoformat, value, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
     ):
-        example = "2020-06-04T02:23:12Z"
-        yield Violation(
-            path, "format", f"must be a date and time such as {example}, instead got {show(value)}"
-        )
+        expected = "a date and time such as 2020-06-04T02:23:12Z"
+        yield Violation(path, "format", expected=expected, found=show(value))
     if kind == "uri" and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z", value):
-        yield Violation(path, "format", f"must be a URL, instead got {show(value)}")
+        yield Violation(path, "format", expected="a URL", found=show(value))
 
 
 def _parses(reader: Callable[[str], Any], value: str, shape: str) -> bool:
@@ -247,8 +252,8 @@ def _limit(keyword: str, holds: Callable[[Any, Any], bool], words: str) -> Calla
     def check(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
         if _is_number(value) and not holds(value, schema[keyword]):
             unit = f" {schema['units']}" if "units" in schema else ""
-            message = f"must be {words} {schema[keyword]}{unit}, instead got {show(value)}"
-            yield Violation(path, keyword, message)
+            expected = f"{words} {schema[keyword]}{unit}"
+            yield Violation(path, keyword, expected=expected, found=show(value))
 
     return check
 
@@ -265,8 +270,8 @@ def _size(
             len(value) if isinstance(value, str | list | tuple) and isinstance(value, kinds) else limit
         )
         if not holds(size, limit):
-            what = unit if limit == 1 else f"{unit}s"
-            yield Violation(path, keyword, f"must have {words} {limit} {what}, instead got {size}")
+            expected = f"{words} {limit} {unit}{'' if limit == 1 else 's'} long"
+            yield Violation(path, keyword, expected=expected, found=str(size))
 
     return check
 
@@ -274,7 +279,7 @@ def _size(
 def _multiple(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
     step = schema["multipleOf"]
     if _is_number(value) and abs(value / step - round(value / step)) > 1e-9:
-        yield Violation(path, "multipleOf", f"must be a multiple of {step}, instead got {show(value)}")
+        yield Violation(path, "multipleOf", expected=f"a multiple of {step}", found=show(value))
 
 
 def _unique(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
@@ -283,7 +288,7 @@ def _unique(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Viol
     seen: list[Any] = []
     for index, item in enumerate(value):
         if any(_equal(item, other) for other in seen):
-            yield Violation((*path, index), "uniqueItems", f"{show(item)} is in the list twice")
+            yield Violation((*path, index), "uniqueItems", "is in the list twice", found=show(item))
         seen.append(item)
 
 
@@ -298,7 +303,7 @@ def _required(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Vi
     if isinstance(value, Mapping):
         for name in schema["required"]:
             if name not in value:
-                yield Violation(path, "required", f"is missing the key '{name}'")
+                yield Violation(path, "required", f"is missing the key '{name}'", names=(name,))
 
 
 def _properties(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
@@ -327,8 +332,11 @@ def _additional(value: Any, schema: Schema, home: str, path: Path) -> Iterator[V
         if name in known or (patterns and any(_named_like(one, name) for one in patterns)):
             continue
         if rest is False:
-            hint = did_you_mean(str(name), [key for key in known if key not in value] or list(known))
-            yield Violation((*path, name), "additionalProperties", f"has no key '{name}'", True, hint)
+            suggestion = suggest(str(name), [key for key in known if key not in value] or known)
+            yield Violation(
+                (*path, name), "additionalProperties", f"has no key '{name}'", key=True,
+                suggestion=suggestion, names=(str(name),),
+            )  # fmt: skip
         else:
             yield from validate(value[name], rest, home, (*path, name))
 
@@ -337,7 +345,7 @@ def _names(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violat
     if isinstance(value, Mapping):
         for name in value:
             for violation in validate(name, schema["propertyNames"], home, (*path, name)):
-                yield Violation(violation.path, "propertyNames", violation.message, True, violation.hint)
+                yield violation._replace(keyword="propertyNames", key=True)
 
 
 def _any_of(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
@@ -354,8 +362,8 @@ def _any_of(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Viola
     if deeper or (len(right_type) == 1 and not isinstance(value, str)):
         yield from (deeper or right_type)[0]
         return
-    words = dict.fromkeys(_alternative(resolve(below, home)[0]) for below in schema["anyOf"])
-    yield Violation(path, "anyOf", f"must be {' or '.join(words)}, instead got {show(value)}")
+    alternatives = dict.fromkeys(_alternative(resolve(below, home)[0]) for below in schema["anyOf"])
+    yield Violation(path, "anyOf", expected=" or ".join(alternatives), found=show(value))
 
 
 def _alternative(schema: Schema) -> str:
@@ -390,12 +398,12 @@ def _combined(keyword: str, value: Any, schema: Schema, _home: str, path: Path) 
         _validator().check_schema(rules)
         wrong = list(_validator()(rules, registry=_registry()).iter_errors(value))
     except SchemaError as exc:
-        yield Violation(
-            path, str(exc.path[0] if exc.path else exc.validator), f"has a schema that is none: {exc.message}"
-        )
+        keyword = str(exc.path[0] if exc.path else exc.validator)
+        yield Violation(path, keyword, "has a schema that is not JSON Schema", found=exc.message)
         return
     for error in wrong:
-        yield Violation((*path, *error.absolute_path), error.validator, f"is not allowed: {error.message}")
+        place = (*path, *error.absolute_path)
+        yield Violation(place, error.validator, "is not allowed", found=error.message)
 
 
 @lru_cache(maxsize=1)
@@ -406,7 +414,9 @@ def _validator() -> Any:
 
     def pattern(_: Any, wanted: str, value: Any, schema: Schema) -> Iterator[ValidationError]:
         for violation in _pattern(value, {**schema, "pattern": wanted}, "", ()):
-            yield ValidationError(violation.message)
+            yield ValidationError(
+                statement(violation.what or show(value), violation.expected, violation.found)
+            )
 
     def named_like(validator: Any, wanted: Schema, value: Any, _: Schema) -> Iterator[ValidationError]:
         for name in value if isinstance(value, Mapping) else ():

@@ -8,7 +8,8 @@ from typing import Any
 from isce2_recipe.expressions import ExpressionError, evaluate, has_expression
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import schema as json_schema
-from isce2_recipe.recipe.loading import GRAMMAR, label
+from isce2_recipe.recipe.document import label
+from isce2_recipe.recipe.loading import GRAMMAR
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.samples import Samples, is_known
 from isce2_recipe.recipe.scope import Scope
@@ -53,7 +54,7 @@ def check_settings(scope: Scope, samples: Samples) -> Iterator[Problem]:
 
 def _check_one(scope: Scope, step: Step, key: str, value: Any, samples: Samples) -> Iterator[Problem]:
     document = scope.recipe.document
-    schema = json_schema.load_schema(GRAMMAR)["$defs"]["step"]["properties"][key]
+    schema = _without_expressions(json_schema.load_schema(GRAMMAR)["$defs"]["step"]["properties"][key])
     try:
         found = evaluate(value, samples.names)
     except ExpressionError as exc:
@@ -63,5 +64,21 @@ def _check_one(scope: Scope, step: Step, key: str, value: Any, samples: Samples)
         return
     for violation in json_schema.validate(found, schema, GRAMMAR):
         path = (*step.path, key, *violation.path)
-        words = violation.message.replace(" or an {{ expression }}", "")
-        yield document.problem(path, "IR023", f"{label(path[2:])} {words}", hint=violation.hint)
+        yield violation.problem(document.mark(path), "IR023", label(path[2:]))
+
+
+_EXPRESSION = "{{ expression }}"
+
+
+def _without_expressions(schema: Any) -> Any:
+    """Return a schema of the grammar for evaluated values: without the alternatives that are expressions."""
+    if isinstance(schema, list):
+        return [_without_expressions(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    full = json_schema.resolve(schema, GRAMMAR)[0]
+    kept = {key: _without_expressions(value) for key, value in full.items() if key != "anyOf"}
+    if "anyOf" in full:
+        below = [_without_expressions(one) for one in full["anyOf"]]
+        kept["anyOf"] = [one for one in below if one.get("title") != _EXPRESSION]
+    return kept

@@ -26,47 +26,62 @@ _KINDS["rad"] = {unit: factor / 57.29577951308232 for unit, factor in _KINDS["de
 _QUANTITY = re.compile(r'\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z°"]*)\s*')
 
 
-def parse(text: str, unit: str) -> float | int:
-    """A number in ``unit``, from text with or without a unit of the same kind.
+class QuantityError(ParameterError):
+    """A text is not a number with a unit of the kind that is wanted.
 
-    Whole numbers without a unit, or whose unit makes them whole, come back as int.
+    Attributes
+    ----------
+    expected, found : str
+        What the text should be, and the text itself in quotes.
+    """
+
+    def __init__(self, expected: str, text: str) -> None:
+        super().__init__(f"must be {expected}, instead got '{text}'")
+        self.expected = expected
+        self.found = f"'{text}'"
+
+
+def parse(text: str, unit: str) -> float | int:
+    """Return a number in ``unit``, read from text with or without a unit of the same kind.
+
+    Whole numbers without a unit, or whose unit makes them whole, are returned as int.
 
     Raises
     ------
-    ParameterError
+    QuantityError
         If the text is no number, or its unit is unknown or of another kind.
     """
     match = _QUANTITY.fullmatch(text)
     if match is None:
-        raise ParameterError(f"must be a number with a unit such as '30 {unit}', instead got '{text}'")
+        raise QuantityError(f"a number with a unit such as '30 {unit}'", text)
     factors = _KINDS[unit]
     if match[2] and match[2] not in factors:
         known = ", ".join(name for name in factors if name.isalpha())
-        raise ParameterError(f"must be in {known}, instead got '{text}'")
+        raise QuantityError(f"in {known}", text)
     value = float(match[1]) * (factors[match[2]] if match[2] else 1.0)
     if not math.isfinite(value):
-        raise ParameterError(f"must be a finite number, instead got '{text}'")
+        raise QuantityError("a finite number", text)
     rounded = round(value, 12)
     return int(rounded) if rounded == int(rounded) and "." not in match[1] else rounded
 
 
 def seconds(value: float | str) -> float:
-    """A duration such as ``90``, ``90 s``, ``30 min`` or ``2h`` in seconds.
+    """Return a duration such as ``90``, ``90 s``, ``30 min`` or ``2h`` in seconds.
 
     Raises
     ------
-    ParameterError
+    QuantityError
         If the text is not a duration.
     """
     return float(value if isinstance(value, int | float) else parse(value, "s"))
 
 
 def amount(value: float | str) -> float:
-    """An amount such as ``4``, ``8 GB`` or ``500 MiB`` as a number: of threads, or of bytes.
+    """Return an amount such as ``4``, ``8 GB`` or ``500 MiB`` as a number of threads or of bytes.
 
     Raises
     ------
-    ParameterError
+    QuantityError
         If the text is not an amount.
     """
     return float(value if isinstance(value, int | float) else parse(value, "byte"))

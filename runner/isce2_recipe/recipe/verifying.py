@@ -40,8 +40,8 @@ def verify(recipe: Recipe, actions: Actions, given: Mapping[str, Any]) -> dict[s
         if problems:
             raise recipe_error((*problems, *exc.problems), {**recipe.texts(), **texts(given)}) from None
         raise
-    told = {(problem.file, problem.line, problem.column) for problem in problems}
-    problems += [one for one in check_values(recipe, actions, values) if one[:3] not in told]
+    reported = {problem.position for problem in problems}
+    problems += [one for one in check_values(recipe, actions, values) if one.position not in reported]
     if problems:
         raise recipe_error(tuple(problems), recipe.texts())
     return values

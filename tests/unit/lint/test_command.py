@@ -72,6 +72,7 @@ def test_the_json_format_has_exactly_these_fields(folder: Path) -> None:
         "severity": "error",
         "message": "unexpected key 'timout' in steps[0]",
         "hint": "did you mean 'timeout'?",
+        "suggestion": "timeout",
     }
     assert json.loads(main(["good.yml"], format="json")[0]) == []
 

@@ -54,7 +54,7 @@ def _lint(text: str, file: str) -> None:
         assert problem.rule in by_id()
         assert 1 <= problem.line <= len(lines) + 1
         assert problem.column >= 1
-        assert (problem.end_line, problem.end_column) >= (problem.line, problem.column)
+        assert (problem.place.end_line, problem.place.end_column) >= (problem.line, problem.column)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -128,26 +128,34 @@ def test_what_fits_is_accepted(given: str) -> None:
 @pytest.mark.parametrize(
     ("given", "rule", "message"),
     [
-        ('number: "{{ real }}"', "IR023", "number must be a whole number, but real is a number"),
-        ('number: "{{ truth }}"', "IR023", "number must be a whole number, but truth is true or false"),
+        ('number: "{{ real }}"', "IR023", "number must be a whole number, instead got a number from real"),
+        (
+            'number: "{{ truth }}"',
+            "IR023",
+            "number must be a whole number, instead got true or false from truth",
+        ),
         ("number: true", "IR023", "number must be a whole number, instead got true"),
         ('number: "3"', "IR023", "number must be a whole number, instead got '3'"),
-        ('text: "{{ number }}"', "IR023", "text must be text, but number is a whole number"),
-        ('text: "{{ steps.made.path }}"', "IR023", "text must be text, but steps.made.path is a file"),
+        ('text: "{{ number }}"', "IR023", "text must be text, instead got a whole number from number"),
+        (
+            'text: "{{ steps.made.path }}"',
+            "IR023",
+            "text must be text, instead got a file from steps.made.path",
+        ),
         (
             'text: "{{ steps.made.maybe }}"',
             "IR023",
-            "text must be text, but steps.made.maybe is text or null",
+            "text must be text, instead got text or null from steps.made.maybe",
         ),
         ('files: "{{ steps.made.path }}"', "IR023", "files must be a list of files or null"),
         ('files: "{{ steps.made.names }}"', "", ""),
         ('names: "{{ steps.made.inner.files }}"', "IR023", "names must be a list of text or null"),
         ("choice: c", "IR023", "choice must be one of a, b, instead got 'c'"),
-        ('choice: "{{ other }}"', "IR023", "choice must be one of a, b, but other is one of b, c"),
+        ('choice: "{{ other }}"', "IR023", "choice must be one of a, b, instead got one of b, c from other"),
         (
             'number: "{{ steps.made.inner }}"',
             "IR023",
-            "number must be a whole number, but steps.made.inner is Inner",
+            "number must be a whole number, instead got Inner from steps.made.inner",
         ),
         ('text: "{{ steps.made.inner.north }}"', "IR021", "steps.made.inner has no field 'north'"),
         ('text: "{{ text.upper }}"', "IR021", "text has no field 'upper'"),
@@ -244,7 +252,7 @@ def test_a_part_is_loaded_and_its_outputs_are_typed(tmp_path: Path) -> None:
     ("size", "out", "message"),
     [
         ("-1", "path", "size must be at least 0, instead got -1"),
-        ('"{{ text }}"', "path", "size must be a number, but text is text"),
+        ('"{{ text }}"', "path", "size must be a number, instead got text from text"),
         ("3", "paht", "step 'part' has no output 'paht'"),
     ],
 )

@@ -83,9 +83,9 @@ def test_parts_refuse_values_before_anything_runs(tmp_path: Path) -> None:
     (tmp_path / "part.yml").write_text(PART.replace('margin: "{{ margin }}"', "margin: 1"))
     assert refused(tmp_path, WHOLE, word="ab") == []
     assert refused(tmp_path, WHOLE, word="abcdef", margin=-1) == [
-        (9, 44, "word must have at most 5 characters, instead got 6"),
+        (9, 44, "word must be at most 5 characters long, instead got 6"),
         (9, 66, "margin must be at least 0, instead got -1"),
-        (10, 44, "word must have at most 5 characters, instead got 12"),
+        (10, 44, "word must be at most 5 characters long, instead got 12"),
     ]
 
 

@@ -120,8 +120,8 @@ LOOKS = "a range x azimuth window of looks (at most 100x40, not 1x1)"
         ("posting", "3 deg", "posting must be in m, km, cm, mm, instead got '3 deg'"),
         ("wait", "1.5 s", "wait must be a whole number, instead got '1.5 s'"),
         ("swaths", "1,4", "swaths[1] must be at most 3, instead got 4"),
-        ("swaths", "1,1", "swaths[1] 1 is in the list twice"),
-        ("swaths", "", "swaths must have at least 1 item, instead got 0"),
+        ("swaths", "1,1", "swaths[1] is in the list twice: 1"),
+        ("swaths", "", "swaths must be at least 1 item long, instead got 0"),
         ("reference", "S1_X", "reference[0] must be a Sentinel-1 burst name such as S1_136231_IW2"),
         (
             "looks",

@@ -10,6 +10,7 @@ from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.errors import ParameterError, RecipeError
 from isce2_recipe.lint import lint_paths
 from isce2_recipe.lint.linting import Options
+from isce2_recipe.problems import statement
 from isce2_recipe.recipe import isce2_xml, read_text, templates, verify
 from isce2_recipe.recipe.rendering import check_rendered, check_values, is_xml
 
@@ -181,7 +182,7 @@ XML = '<topsApp><component name="topsinsar">\n{}\n</component></topsApp>'
             '<property name="geocode bounding box">[52.5, 53.5, 27.5, 27.0]</property>',
             "south, north, west, east",
         ),
-        ('<property name="geocode bounding box">[1, 2]</property>', "must have 4 numbers"),
+        ('<property name="geocode bounding box">[1, 2]</property>', "must be a list of 4 numbers"),
         ('<property name="range looks">1</property><property name="rangelooks">2</property>', "is set twice"),
         ('<property name="range looks">1</propertie>', "not well-formed XML"),
     ],
@@ -192,7 +193,8 @@ def test_isce2_properties(line: str, message: str | None) -> None:
         assert found == []
     else:
         assert len(found) == 1
-        assert message in found[0].message
+        one = found[0]
+        assert message in statement(one.what, one.expected, one.found)
         assert found[0].line == 2
 
 
@@ -206,7 +208,7 @@ def test_the_tables_hold_what_isce2_defines() -> None:
             assert entry["description"].endswith(".")
             default = entry["default"]
             if default not in (None, "", []) and not entry.get("list"):
-                assert isce2_xml.wrong_value(str(default), entry) is None, entry
+                assert isce2_xml.wanted(str(default), entry) is None, entry
 
 
 def test_the_engine_knows_the_same_steps() -> None:

@@ -400,7 +400,7 @@ def test_what_a_part_may_not_have_is_told_where_it_is_given(tmp_path: Path) -> N
     write_recipe(tmp_path, WHOLE)
     result = call("run", "whole.yml", "--workdir", "w", cwd=tmp_path)
     assert result.returncode == 1, result.stderr
-    assert "whole.yml:13:19: words must have at most 9 characters, instead got 14 [IR023]" in result.stderr
+    assert "whole.yml:13:19: words must be at most 9 characters long, instead got 14 [IR023]" in result.stderr
 
 
 def test_a_changed_template_is_named_as_the_reason(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from isce2_recipe.lint.rule import Edit, Finding, Rule, Subject, reported, rule
-from isce2_recipe.problems import Mark
+from isce2_recipe.lint.rule import Rule, Subject, reported, rule
+from isce2_recipe.problems import Edit, Mark, Problem
 from isce2_recipe.recipe.loading import GRAMMAR
 from isce2_recipe.recipe.looked import look
 from isce2_recipe.recipe.schema import load_schema
@@ -26,7 +26,7 @@ NAMES = reported(
 
 
 @rule("IR011", "info", "shared")
-def step_without_summary(subject: Subject) -> Iterator[Finding]:
+def step_without_summary(subject: Subject) -> Iterator[Problem]:
     """A step does not say what it is for.
 
     `plan`, the progress display and the documentation page show the step's `summary`.
@@ -34,11 +34,11 @@ def step_without_summary(subject: Subject) -> Iterator[Finding]:
     for step in subject.steps:
         if not step.summary:
             hint = "add a summary of a few words"
-            yield Finding(step.mark, f"step '{step.id}' has no summary", hint)
+            yield Problem(step.mark, f"step '{step.id}' has no summary", hint)
 
 
 @rule("IR012", "warning", "shared")
-def parameter_without_description(subject: Subject) -> Iterator[Finding]:
+def parameter_without_description(subject: Subject) -> Iterator[Problem]:
     """A parameter has no description.
 
     The description is what `--help`, the documentation page and editors show. A type of `types.schema.json`
@@ -46,13 +46,13 @@ def parameter_without_description(subject: Subject) -> Iterator[Finding]:
     """
     for parameter in subject.recipe.parameters.values() if subject.recipe else ():
         if not parameter.description:
-            yield Finding(
+            yield Problem(
                 parameter.mark, f"parameter '{parameter.name}' has no description", "say what it changes"
             )
 
 
 @rule("IR013", "info", "shared")
-def key_order(subject: Subject) -> Iterator[Finding]:
+def key_order(subject: Subject) -> Iterator[Problem]:
     """Keys are not in the usual order.
 
     Recipes read alike when their keys come in the order of the grammar: `recipe`, `name`, `summary`,
@@ -68,7 +68,7 @@ def key_order(subject: Subject) -> Iterator[Finding]:
 
 def _out_of_order(
     subject: Subject, path: tuple[str | int, ...], keys: list[str], order: list[str]
-) -> Iterator[Finding]:
+) -> Iterator[Problem]:
     known = [key for key in keys if key in order]
     for before, after in pairwise(known):
         if order.index(after) < order.index(before):
@@ -77,7 +77,7 @@ def _out_of_order(
 
 
 @rule("IR014", "warning", "shared")
-def provenance(subject: Subject) -> Iterator[Finding]:
+def provenance(subject: Subject) -> Iterator[Problem]:
     """The recipe does not say who made it, under which licence, or what it builds on.
 
     A shared recipe names its `authors` (or `maintainers`), its `license` as an SPDX identifier, and
@@ -115,7 +115,7 @@ _LEFTOVER_WORDS = ("TODO", "FIXME", "XXX", "TBD", "<", "CHANGE")
 
 
 @rule("IR015", "warning", "basic")
-def leftovers(subject: Subject) -> Iterator[Finding]:
+def leftovers(subject: Subject) -> Iterator[Problem]:
     """Something is left to be done: a marker such as TBD, or a place holder such as `<NAME>`."""
     if not any(word in subject.document.text for word in _LEFTOVER_WORDS):
         return
@@ -123,11 +123,11 @@ def leftovers(subject: Subject) -> Iterator[Finding]:
         found = re.search(_LEFTOVERS, line)
         if found:
             mark = Mark(subject.document.file, number, found.start() + 1, number, found.end() + 1)
-            yield Finding(mark, f"'{found[0]}' is left to be done")
+            yield Problem(mark, f"'{found[0]}' is left to be done")
 
 
 @rule("IR016", "warning", "basic")
-def file_name(subject: Subject) -> Iterator[Finding]:
+def file_name(subject: Subject) -> Iterator[Problem]:
     """The file is not named after the recipe, or does not end in `.yml`.
 
     `isce2-recipe run NAME` finds a shipped recipe by its file's name; a file of another name would run under
@@ -146,7 +146,7 @@ def file_name(subject: Subject) -> Iterator[Finding]:
 
 
 @rule("IR017", "warning", "shared")
-def outdated_page(subject: Subject) -> Iterator[Finding]:
+def outdated_page(subject: Subject) -> Iterator[Problem]:
     """The recipe's documentation page does not know all of its parameters.
 
     `docs/recipes/NAME.md` beside the folder of the recipes is made by `isce2-recipe describe`; make it again.
@@ -161,11 +161,11 @@ def outdated_page(subject: Subject) -> Iterator[Finding]:
     for parameter in subject.recipe.parameters.values():
         if parameter.name not in text:
             hint = f"make the page again: isce2-recipe describe {subject.recipe.name}"
-            yield Finding(parameter.mark, f"{page.name} does not mention parameter '{parameter.name}'", hint)
+            yield Problem(parameter.mark, f"{page.name} does not mention parameter '{parameter.name}'", hint)
 
 
 @rule("IR018", "warning", "basic")
-def recipe_without_summary(subject: Subject) -> Iterator[Finding]:
+def recipe_without_summary(subject: Subject) -> Iterator[Problem]:
     """The recipe does not say in one sentence what it delivers.
 
     `isce2-recipe list` shows the summary, and a reader decides by it.
@@ -180,7 +180,7 @@ _SCHEMA_LINE = re.compile(r"^#\s*yaml-language-server:\s*\$schema=\S*recipe\.sch
 
 
 @rule("IR019", "info", "shared", fixable=True)
-def schema_line(subject: Subject) -> Iterator[Finding]:
+def schema_line(subject: Subject) -> Iterator[Problem]:
     """The line that gives editors completion and checks is missing.
 
     With it, editors that speak to the YAML language server complete keys and underline mistakes while typing.
@@ -193,11 +193,11 @@ def schema_line(subject: Subject) -> Iterator[Finding]:
     start = Mark(subject.document.file, 1, 1, 1, 1)
     depth = "../../" if Path(subject.document.file).parent.name == "parts" else "../"
     line = f"# yaml-language-server: $schema={depth}schemas/recipe.schema.json\n"
-    yield Finding(
+    yield Problem(
         start,
         "no line tells editors the schema",
         f"begin the file with: {line.strip()}",
-        (Edit(start, line),),
+        edits=(Edit(start, line),),
     )
 
 

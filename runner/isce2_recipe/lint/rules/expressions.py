@@ -15,7 +15,8 @@ from isce2_recipe.expressions import (
     references,
     whole_expression,
 )
-from isce2_recipe.lint.rule import Edit, Finding, Rule, Subject, reported, rule
+from isce2_recipe.lint.rule import Rule, Subject, reported, rule
+from isce2_recipe.problems import Edit, Problem
 from isce2_recipe.recipe import kinds
 
 SYNTAX = reported(
@@ -64,7 +65,7 @@ TYPE_MISMATCH = reported(
 
 
 @rule("IR024", "warning", "basic")
-def constant_condition(subject: Subject) -> Iterator[Finding]:
+def constant_condition(subject: Subject) -> Iterator[Problem]:
     """A condition that is always true or always false.
 
     Either it reads nothing, or it compares with a value that is not among the choices, or of another type.
@@ -81,7 +82,7 @@ def constant_condition(subject: Subject) -> Iterator[Finding]:
         yield from _judge_condition(subject, path, step.when)
 
 
-def _judge_condition(subject: Subject, path: tuple[str | int, ...], text: str) -> Iterator[Finding]:
+def _judge_condition(subject: Subject, path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
     try:
         if not references(text).all:
             yield subject.at(path, "the condition reads nothing, so it is always the same")
@@ -117,7 +118,7 @@ def _may_equal(value: Any, kind: Any) -> bool:
 
 
 @rule("IR025", "warning", "basic")
-def unused(subject: Subject) -> Iterator[Finding]:
+def unused(subject: Subject) -> Iterator[Problem]:
     """A parameter or variable that nothing reads.
 
     Users would set it and wonder why nothing changes.
@@ -146,7 +147,7 @@ OWN_SCHEMA = reported(
 
 
 @rule("IR028", "info", "basic", fixable=True)
-def constant_expression(subject: Subject) -> Iterator[Finding]:
+def constant_expression(subject: Subject) -> Iterator[Problem]:
     """Braces around a constant.
 
     `"{{ 3 }}"` is `3`. `--fix` removes the braces.
@@ -167,7 +168,7 @@ def _whole(text: str) -> nodes.Expr | None:
 
 
 @rule("IR029", "info", "shared")
-def written_before(subject: Subject) -> Iterator[Finding]:
+def written_before(subject: Subject) -> Iterator[Problem]:
     """A step is written above a step whose outputs it reads.
 
     The runner goes by the references, people read from top to bottom.
@@ -178,13 +179,13 @@ def written_before(subject: Subject) -> Iterator[Finding]:
     for step in subject.steps:
         for name in subject.scope.waits[step.id]:
             if order[name] > step.index:
-                yield Finding(
+                yield Problem(
                     step.mark, f"step '{step.id}' is written above step '{name}', which it waits for"
                 )
 
 
 @rule("IR056", "info", "shared")
-def too_complex(subject: Subject) -> Iterator[Finding]:
+def too_complex(subject: Subject) -> Iterator[Problem]:
     """An expression of more than 160 characters, or a recipe of more than 60 steps.
 
     Long expressions belong in `variables`, long recipes in parts.
@@ -199,7 +200,7 @@ def too_complex(subject: Subject) -> Iterator[Finding]:
 
 
 @rule("IR057", "info", "shared")
-def redundant_needs(subject: Subject) -> Iterator[Finding]:
+def redundant_needs(subject: Subject) -> Iterator[Problem]:
     """`needs` names a step that a reference already names."""
     for step in subject.steps:
         try:
@@ -213,7 +214,7 @@ def redundant_needs(subject: Subject) -> Iterator[Finding]:
 
 
 @rule("IR037", "warning", "basic")
-def required_with_default(subject: Subject) -> Iterator[Finding]:
+def required_with_default(subject: Subject) -> Iterator[Problem]:
     """A required parameter has a default, which would never be used."""
     for parameter in subject.recipe.parameters.values() if subject.recipe else ():
         if parameter.required and parameter.has_default:
@@ -222,7 +223,7 @@ def required_with_default(subject: Subject) -> Iterator[Finding]:
 
 
 @rule("IR031", "warning", "basic")
-def deprecated_input(subject: Subject) -> Iterator[Finding]:
+def deprecated_input(subject: Subject) -> Iterator[Problem]:
     """A part's parameter that is marked as deprecated is set."""
     for step in subject.steps:
         for name in step.with_ if step.part is not None else ():

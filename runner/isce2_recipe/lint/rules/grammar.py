@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from isce2_recipe.lint.rule import Edit, Finding, Rule, Subject, reported, rule
+from isce2_recipe.lint.rule import Rule, Subject, reported, rule
+from isce2_recipe.problems import Edit, Problem
 from isce2_recipe.recipe.document import resolve_scalar
 
 UNEXPECTED_KEY = reported(
@@ -102,7 +103,7 @@ NOT_YAML = reported(
 
 
 @rule("IR003", "warning", "basic")
-def near_duplicates(subject: Subject) -> Iterator[Finding]:
+def near_duplicates(subject: Subject) -> Iterator[Problem]:
     """Two keys of one mapping that differ in nothing but case, `_` and `-`."""
     seen: dict[tuple[object, ...], str] = {}
     for path in subject.document.nodes:
@@ -114,7 +115,7 @@ def near_duplicates(subject: Subject) -> Iterator[Finding]:
 
 
 @rule("IR005", "warning", "basic", fixable=True)
-def number_in_quotes(subject: Subject) -> Iterator[Finding]:
+def number_in_quotes(subject: Subject) -> Iterator[Problem]:
     """A number or truth value in quotes where the parameter wants the bare value."""
     parameters = subject.data.get("parameters")
     for name, schema in parameters.items() if isinstance(parameters, dict) else ():
@@ -146,7 +147,7 @@ _TRAP_STARTS = frozenset("0123456789+-yYnNoO")
 
 
 @rule("IR006", "warning", "basic", fixable=True)
-def yaml_trap(subject: Subject) -> Iterator[Finding]:
+def yaml_trap(subject: Subject) -> Iterator[Problem]:
     """An unquoted value that YAML readers disagree about.
 
     We read YAML by version 1.2's core rules, so that `20:4`, `NO` and `2020-06-04` mean what they look like.
@@ -175,7 +176,7 @@ def _is_version_like_number(path: tuple[object, ...], source: str, value: object
     return isinstance(value, float) and "e" not in source.lower() and "version" not in str(path[-1])
 
 
-def _trap(subject: Subject, path: tuple[str | int, ...], source: str, value: object, why: str) -> Finding:
+def _trap(subject: Subject, path: tuple[str | int, ...], source: str, value: object, why: str) -> Problem:
     edits = (Edit(subject.document.mark(path), f'"{source}"'),) if isinstance(value, str) else ()
     hint = (
         f'write "{source}"'

@@ -8,31 +8,32 @@ from math import prod
 from typing import Any
 
 from isce2_recipe.expressions import ExpressionError, evaluate, references
-from isce2_recipe.lint.rule import Finding, Rule, Subject, rule
+from isce2_recipe.lint.rule import Rule, Subject, rule
+from isce2_recipe.problems import Problem
 from isce2_recipe.recipe.model import Step
 
 
 @rule("IR050", "warning", "shared")
-def no_timeout(subject: Subject) -> Iterator[Finding]:
+def no_timeout(subject: Subject) -> Iterator[Problem]:
     """A step that downloads or computes for long has no `timeout`.
 
     A hanging connection or program would hold the run for ever.
     """
     for step in subject.steps:
         if step.timeout is None and (subject.uses(step, "source") or subject.uses(step, "engine")):
-            yield Finding(step.mark, f"step '{step.id}' has no timeout", "add for example: timeout: 2h")
+            yield Problem(step.mark, f"step '{step.id}' has no timeout", "add for example: timeout: 2h")
 
 
 @rule("IR051", "warning", "shared")
-def no_retry(subject: Subject) -> Iterator[Finding]:
+def no_retry(subject: Subject) -> Iterator[Problem]:
     """A step that reads from the source is not tried again when the network fails."""
     for step in subject.steps:
         if subject.uses(step, "source") and step.retry.count == 0:
-            yield Finding(step.mark, f"step '{step.id}' has no retry", "add for example: retry: {count: 2}")
+            yield Problem(step.mark, f"step '{step.id}' has no retry", "add for example: retry: {count: 2}")
 
 
 @rule("IR052", "warning", "shared")
-def no_memory(subject: Subject) -> Iterator[Finding]:
+def no_memory(subject: Subject) -> Iterator[Problem]:
     """A step that computes does not say how much memory it takes.
 
     `plan` compares `resources` with the machine before anything runs; most failures in the field are memory
@@ -41,11 +42,11 @@ def no_memory(subject: Subject) -> Iterator[Finding]:
     for step in subject.steps:
         if subject.uses(step, "engine") and "memory" not in step.resources:
             hint = "add for example: resources: {memory: 4 GB}"
-            yield Finding(step.mark, f"step '{step.id}' does not say how much memory it takes", hint)
+            yield Problem(step.mark, f"step '{step.id}' does not say how much memory it takes", hint)
 
 
 @rule("IR053", "error", "basic")
-def shared_folder(subject: Subject) -> Iterator[Finding]:
+def shared_folder(subject: Subject) -> Iterator[Problem]:
     """Two steps work in one folder and nothing says which comes first, or a step is named like such a folder.
 
     The result would hang on chance. Let one read an output of the other, or name it in `needs`. Steps whose
@@ -65,7 +66,7 @@ def shared_folder(subject: Subject) -> Iterator[Finding]:
     folders = {step.folder for step in subject.steps if step.folder}
     for step in subject.steps:
         if step.id in folders:
-            yield Finding(
+            yield Problem(
                 step.mark, f"step '{step.id}' has the name of a shared folder", "give it another id"
             )
 
@@ -105,7 +106,7 @@ def _closure(name: str, waits: dict[str, list[str]]) -> set[str]:
 
 
 @rule("IR054", "info", "shared")
-def no_disk(subject: Subject) -> Iterator[Finding]:
+def no_disk(subject: Subject) -> Iterator[Problem]:
     """A step that computes does not say how much disk it takes.
 
     With it, a disk that is too small is found before the run rather than in it.
@@ -113,7 +114,7 @@ def no_disk(subject: Subject) -> Iterator[Finding]:
     for step in subject.steps:
         if subject.uses(step, "engine") and "disk" not in step.resources:
             hint = "add for example: resources: {disk: 20 GB}"
-            yield Finding(step.mark, f"step '{step.id}' does not say how much disk it takes", hint)
+            yield Problem(step.mark, f"step '{step.id}' does not say how much disk it takes", hint)
 
 
 _CHANGING = frozenset(
@@ -122,7 +123,7 @@ _CHANGING = frozenset(
 
 
 @rule("IR055", "warning", "basic")
-def changing_input(subject: Subject) -> Iterator[Finding]:
+def changing_input(subject: Subject) -> Iterator[Problem]:
     """An input whose meaning changes with time, such as `latest` or `today`.
 
     The step's result is kept and taken as up to date, though the same words would give another one later.

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from isce2_recipe.expressions import ExpressionError, has_expression, references
-from isce2_recipe.lint.rule import Edit, Finding, Rule, Subject, rule
-from isce2_recipe.problems import Mark
+from isce2_recipe.lint.rule import Rule, Subject, rule
+from isce2_recipe.problems import Edit, Mark, Problem
 
 _SECRET_NAME = re.compile(r"(^|_)(password|passwd|passphrase|secret|token|api_?key|access_?key)(_|$)", re.I)
 _SECRET_VALUES = (
@@ -24,7 +24,7 @@ _SHELL_INPUTS = frozenset(("command", "cmd", "run", "script", "shell"))
 
 
 @rule("IR040", "error", "basic")
-def credential(subject: Subject) -> Iterator[Finding]:
+def credential(subject: Subject) -> Iterator[Problem]:
     """A credential is written in the recipe.
 
     Recipes are shared and end up in products. Credentials come from the environment, from `~/.netrc` or from
@@ -67,7 +67,7 @@ def _holds_secret(path: tuple[str | int, ...]) -> bool:
 
 
 @rule("IR041", "error", "basic")
-def shell_injection(subject: Subject) -> Iterator[Finding]:
+def shell_injection(subject: Subject) -> Iterator[Problem]:
     """A parameter is pasted into a shell command.
 
     Whoever sets the parameter then runs what they like. Pass a list of words: each stays one word.
@@ -83,7 +83,7 @@ def shell_injection(subject: Subject) -> Iterator[Finding]:
 
 
 @rule("IR042", "warning", "basic")
-def shell_command(subject: Subject) -> Iterator[Finding]:
+def shell_command(subject: Subject) -> Iterator[Problem]:
     """A command is one text with blanks rather than a list of words."""
     for step in subject.steps:
         for key in _SHELL_INPUTS & set(step.with_):
@@ -95,7 +95,7 @@ def shell_command(subject: Subject) -> Iterator[Finding]:
 
 
 @rule("IR043", "warning", "basic")
-def path_of_this_machine(subject: Subject) -> Iterator[Finding]:
+def path_of_this_machine(subject: Subject) -> Iterator[Problem]:
     """A path that exists on one machine only: absolute, below a home folder, or climbing with `..`.
 
     Make it a parameter.
@@ -111,7 +111,7 @@ def path_of_this_machine(subject: Subject) -> Iterator[Finding]:
 
 
 @rule("IR044", "warning", "basic")
-def hidden_failure(subject: Subject) -> Iterator[Finding]:
+def hidden_failure(subject: Subject) -> Iterator[Problem]:
     """A retry hides failures that come back: an engine's, or more than five attempts.
 
     What computes from the same inputs fails the same way again.
@@ -129,7 +129,7 @@ def hidden_failure(subject: Subject) -> Iterator[Finding]:
 
 
 @rule("IR045", "error", "basic", fixable=True)
-def insecure_address(subject: Subject) -> Iterator[Finding]:
+def insecure_address(subject: Subject) -> Iterator[Problem]:
     """An address without encryption.
 
     What comes over `http://` or `ftp://` can be read and changed on its way. `--fix` writes `https://`.
@@ -140,11 +140,11 @@ def insecure_address(subject: Subject) -> Iterator[Finding]:
             mark = subject.document.find(path, found[0])
             scheme = Mark(mark.file, mark.line, mark.column, mark.line, mark.column + len(found[1]))
             edits = (Edit(scheme, "https"),) if mark.line == mark.end_line and found[1] == "http" else ()
-            yield Finding(mark, f"{found[0]} is not encrypted", "use https", edits)
+            yield Problem(mark, f"{found[0]} is not encrypted", "use https", edits=edits)
 
 
 @rule("IR046", "error", "basic")
-def secret_in_sight(subject: Subject) -> Iterator[Finding]:
+def secret_in_sight(subject: Subject) -> Iterator[Problem]:
     """A secret parameter goes where it can be read: an output, a template, a file's name.
 
     Secrets may be passed to actions; outputs and templates are written to disk and to the terminal.
@@ -158,13 +158,13 @@ def secret_in_sight(subject: Subject) -> Iterator[Finding]:
         except ExpressionError:
             continue
         for name in sorted(shown):
-            yield Finding(
+            yield Problem(
                 subject.document.find_name(path, name), f"the secret '{name}' would be written down"
             )
 
 
 @rule("IR047", "warning", "basic", fixable=True)
-def unmarked_secret(subject: Subject) -> Iterator[Finding]:
+def unmarked_secret(subject: Subject) -> Iterator[Problem]:
     """A parameter is called like a secret but not marked as one.
 
     `secret: true` keeps its value out of logs, records and products. `--fix` adds it.
@@ -173,8 +173,8 @@ def unmarked_secret(subject: Subject) -> Iterator[Finding]:
         if parameter.secret or not _SECRET_NAME.search(parameter.name) or "boolean" in parameter.types:
             continue
         edits = _add_secret(subject, parameter.name)
-        yield Finding(
-            parameter.mark, f"'{parameter.name}' is not marked as a secret", "add: secret: true", edits
+        yield Problem(
+            parameter.mark, f"'{parameter.name}' is not marked as a secret", "add: secret: true", edits=edits
         )
 
 

@@ -8,9 +8,9 @@ from datetime import date, datetime
 from typing import Any
 
 from isce2_recipe.errors import ParameterError
-from isce2_recipe.lint.rule import Finding, Rule, Subject, rule
-from isce2_recipe.recipe.document import Path
-from isce2_recipe.recipe.loading import at
+from isce2_recipe.lint.rule import Rule, Subject, rule
+from isce2_recipe.problems import Problem
+from isce2_recipe.recipe.document import Path, at
 from isce2_recipe.recipe.patterns import compile_pattern
 from isce2_recipe.recipe.schema import load_schema
 from isce2_recipe.types import BurstName, Looks
@@ -28,7 +28,7 @@ _MISSION = {
 
 
 @rule("IR060", "error", "sar")
-def granule_name(subject: Subject) -> Iterator[Finding]:
+def granule_name(subject: Subject) -> Iterator[Problem]:
     """A text that looks like a Sentinel-1 granule's name but is none.
 
     Burst names end in `-BURST` and have 43 characters: burst number, swath, time, polarization, four
@@ -85,7 +85,7 @@ def _bursts(value: Any) -> list[BurstName]:
 
 
 @rule("IR061", "error", "sar")
-def unpaired(subject: Subject) -> Iterator[Finding]:
+def unpaired(subject: Subject) -> Iterator[Problem]:
     """Reference and secondary bursts do not show the same ground.
 
     An interferogram needs the same burst numbers, swaths and polarization on both dates, as many of one as of
@@ -105,7 +105,7 @@ def _words(identifier: tuple[int, int, str]) -> str:
 
 
 @rule("IR062", "error", "sar")
-def absent_polarization(subject: Subject) -> Iterator[Finding]:
+def absent_polarization(subject: Subject) -> Iterator[Problem]:
     """A polarization the granule does not hold.
 
     ISCE2 would say only that it cannot extract a swath. The name tells: `1SSV` holds VV, `1SDV` VV and VH,
@@ -125,7 +125,7 @@ def absent_polarization(subject: Subject) -> Iterator[Finding]:
 
 
 @rule("IR063", "error", "sar")
-def dates(subject: Subject) -> Iterator[Finding]:
+def dates(subject: Subject) -> Iterator[Problem]:
     """Reference and secondary are of one pass, or the reference is the newer one.
 
     `any_order: true` says that a newer reference is meant.
@@ -148,7 +148,7 @@ def _any_order(subject: Subject, path: Path) -> bool:
 
 
 @rule("IR064", "warning", "sar")
-def unusual_looks(subject: Subject) -> Iterator[Finding]:
+def unusual_looks(subject: Subject) -> Iterator[Problem]:
     """Looks that make pixels far from square, or that do not go with the posting.
 
     A Sentinel-1 IW sample is about 4 m on the ground in range and 14 m in azimuth, so 20x4, 10x2 and 5x1 make
@@ -179,7 +179,7 @@ def _is_sentinel1(subject: Subject) -> bool:
     return any(word in subject.document.text for word in words)
 
 
-def _posting(subject: Subject, path: Path, looks: Looks) -> Iterator[Finding]:
+def _posting(subject: Subject, path: Path, looks: Looks) -> Iterator[Problem]:
     """Posting beside the looks, in metres: within a factor of two of the pixel."""
     values = {other[:-1]: value for other, value in subject.scalars if other[-1:] == ("posting",)}
     posting = values.get(path[:-1])
@@ -192,7 +192,7 @@ def _posting(subject: Subject, path: Path, looks: Looks) -> Iterator[Finding]:
 
 
 @rule("IR065", "error", "sar")
-def box_order(subject: Subject) -> Iterator[Finding]:
+def box_order(subject: Subject) -> Iterator[Problem]:
     """A box whose numbers are in the wrong order.
 
     Boxes here are west, south, east, north. ISCE2's own are south, north, west, east; that order belongs in
@@ -220,7 +220,7 @@ def _is_number(value: Any) -> bool:
 
 
 @rule("IR066", "warning", "sar")
-def outside_mission(subject: Subject) -> Iterator[Finding]:
+def outside_mission(subject: Subject) -> Iterator[Problem]:
     """A granule of a day on which its satellite took no images.
 
     Sentinel-1B ended on 2021-12-23; the first images of any are of October 2014.

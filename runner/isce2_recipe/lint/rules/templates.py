@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from isce2_recipe.lint.rule import Finding, Rule, Subject, reported, rule
-from isce2_recipe.problems import Mark
+from isce2_recipe.lint.rule import Rule, Subject, reported, rule
+from isce2_recipe.problems import Problem, suggest
 from isce2_recipe.recipe import isce2_xml, templates
 from isce2_recipe.recipe.model import Step
 from isce2_recipe.recipe.rendering import RENDER_ACTION, check_rendered, is_xml
-from isce2_recipe.recipe.schema import did_you_mean
 
 RUN_ACTION = "isce2.run"
 
@@ -40,7 +39,7 @@ def _template_steps(subject: Subject) -> Iterator[tuple[Step, str, Mapping[str, 
 
 
 @rule("IR035", "error", "basic")
-def broken_template(subject: Subject) -> Iterator[Finding]:
+def broken_template(subject: Subject) -> Iterator[Problem]:
     """A template is missing or cannot be read.
 
     Templates are looked for in `templates/` beside the recipe, then among those of the package.
@@ -54,7 +53,7 @@ def broken_template(subject: Subject) -> Iterator[Finding]:
 
 
 @rule("IR027", "error", "basic")
-def template_values(subject: Subject) -> Iterator[Finding]:
+def template_values(subject: Subject) -> Iterator[Problem]:
     """A template uses a value that is not given, or is given one it does not use.
 
     A missing value would stop the run when the template is filled in; one too many is a warning.
@@ -71,13 +70,13 @@ def template_values(subject: Subject) -> Iterator[Finding]:
             yield subject.at_key(at, f"template {name} also needs {', '.join(missing)}")
         for unused in values if not facts.open_ended else ():
             if unused not in facts.wanted:
-                hint = did_you_mean(unused, sorted(facts.wanted - set(values)) or sorted(facts.wanted))
-                message = f"template {name} does not use '{unused}'"
-                yield subject.at_key((*path, unused), message, hint, severity="warning")
+                suggestion = suggest(unused, sorted(facts.wanted - set(values)) or sorted(facts.wanted))
+                what = f"template {name} does not use '{unused}'"
+                yield subject.at_key((*path, unused), what, severity="warning", suggestion=suggestion)
 
 
 @rule("IR032", "error", "sar")
-def isce2_xml_property(subject: Subject) -> Iterator[Finding]:
+def isce2_xml_property(subject: Subject) -> Iterator[Problem]:
     """The XML a template gives is not well-formed, or sets a property ISCE2 does not know or would refuse.
 
     ISCE2 stops at an unknown property with neither its line nor a suggestion. The template is filled in with
@@ -93,8 +92,7 @@ def isce2_xml_property(subject: Subject) -> Iterator[Finding]:
         for problem in check_rendered(subject.recipe, step, tried[0], known=tried[1]):
             if problem.rule == "IR035" and _is_told(subject, step):
                 continue
-            mark = Mark(problem.file, problem.line, problem.column, problem.end_line, problem.end_column)
-            yield Finding(mark, problem.message, problem.hint)
+            yield problem
 
 
 def _is_told(subject: Subject, step: Step) -> bool:
@@ -107,7 +105,7 @@ def _is_told(subject: Subject, step: Step) -> bool:
 
 
 @rule("IR034", "warning", "sar")
-def unstable_template(subject: Subject) -> Iterator[Finding]:
+def unstable_template(subject: Subject) -> Iterator[Problem]:
     """A template's text depends on the order in which a mapping was written.
 
     Equal values then give unequal texts, and steps run again for nothing. Go through mappings with `|
@@ -140,7 +138,7 @@ def _reversed(value: Any) -> Any:
 
 
 @rule("IR033", "error", "sar")
-def isce2_step(subject: Subject) -> Iterator[Finding]:
+def isce2_step(subject: Subject) -> Iterator[Problem]:
     """`start` or `end` is not a step of the ISCE2 application, or the end comes before the start."""
     for step in subject.steps:
         order = isce2_xml.steps(str(step.with_.get("app"))) if step.uses == RUN_ACTION else ()
@@ -150,8 +148,8 @@ def isce2_step(subject: Subject) -> Iterator[Finding]:
             if not isinstance(name, str) or "{{" in name:
                 continue
             if name not in order:
-                message = f"'{name}' is not a step of {step.with_['app']}"
-                yield subject.at((*step.path, "with", key), message, did_you_mean(name, order))
+                what = f"'{name}' is not a step of {step.with_['app']}"
+                yield subject.at((*step.path, "with", key), what, suggestion=suggest(name, order))
             else:
                 places[key] = order.index(name)
         if len(places) == 2 and places["start"] > places["end"]:
@@ -160,7 +158,7 @@ def isce2_step(subject: Subject) -> Iterator[Finding]:
 
 
 @rule("IR036", "warning", "sar")
-def isce2_gap(subject: Subject) -> Iterator[Finding]:
+def isce2_gap(subject: Subject) -> Iterator[Problem]:
     """An ISCE2 run does not begin where the runs it waits for have ended.
 
     ISCE2 loads the state the previous step left; where that step never ran, it goes on with a message nobody
