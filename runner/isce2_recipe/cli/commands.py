@@ -55,9 +55,7 @@ class _Commands(click.Group):
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
             from isce2_recipe.problems import did_you_mean
 
-            raise click.UsageError(
-                f"there is no command '{args[0]}'; {did_you_mean(args[0], list(_COMMANDS))}"
-            )
+            raise UsageError(f"there is no command '{args[0]}'", hint=did_you_mean(args[0], list(_COMMANDS)))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -58,7 +58,7 @@ class HealthCheck:
 def doctor_command(as_json: bool) -> int:
     """Check the installation and suggest fixes.
 
-    The exit code is 1 if something is missing without which no recipe can run, else 0.
+    The exit code is 1 if recipes cannot run because something is missing, else 0.
     """
     checks = check_installation()
     if as_json:
