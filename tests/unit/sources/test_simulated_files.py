@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 import xml.etree.ElementTree as ET
+from dataclasses import fields
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -315,3 +318,18 @@ def test_the_truth_needs_two_dates(tmp_path):
     dem = source.fetch_dem(Bounds(53.0, 27.0, 53.01, 27.01), tmp_path, LOG, quiet)
     with pytest.raises(ParameterError, match="bursts of two passes, instead got 1"):
         source.write_truth(records, dem, tmp_path)
+
+
+def test_documented_settings_are_those_of_the_source():
+    page = Path(__file__).parents[3] / "docs" / "simulated-source.md"
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|", page.read_text(), re.MULTILINE)
+    settings = {field.name: field.default for field in fields(SimulationOptions)}
+    defaults = {name: "all" if value is None else str(value) for name, value in settings.items()}
+    assert {name: default for name, default, _ in rows} == defaults
+    for name, _, allowed in rows:
+        first, *_, last = allowed.replace(",", "").split()
+        for value in {first, first if last == "more" else last}:
+            open_source(f"simulated:{name}={value}")
+        if last == "more":
+            with pytest.raises(UsageError, match=f"at least {first}"):
+                open_source(f"simulated:{name}={int(first) - 1}")

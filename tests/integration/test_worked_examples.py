@@ -1,0 +1,59 @@
+"""The worked examples of the documentation, followed on a copy of the sources."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(path.name for path in (ROOT / "docs").glob("adding-*.md"))
+SAVED = re.compile(r"[Ss]ave this as `([^`]+)`[^\n]*\n\n```\w+\n(.*?)```", re.DOTALL)
+COPIED = ("runner", "recipes", "schemas", "templates", "tests", "pyproject.toml")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a copy of the sources, without compiled files."""
+    for name in COPIED:
+        source, ignored = ROOT / name, shutil.ignore_patterns("__pycache__", "golden")
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, tmp_path / name, **({"ignore": ignored} if source.is_dir() else {}))
+    return tmp_path
+
+
+def commands(page: str) -> list[list[str]]:
+    """Return the commands of a page that run the program or its tests."""
+    lines = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).replace("\\\n", " ").splitlines()
+    words = [shlex.split(line, comments=True) for line in lines]
+    return [line for line in words if line and line[0] in ("isce2-recipe", "pytest")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAGES)
+def test_worked_example_works_as_written(name: str, checkout: Path) -> None:
+    page = (ROOT / "docs" / name).read_text()
+    for path, text in SAVED.findall(page):
+        target = checkout / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(checkout / "runner"),
+        "ISCE2_RECIPE_SOURCE": "simulated",
+        "ISCE2_RECIPE_ENGINE": "builtin",
+    }
+    assert commands(page)
+    for program, *arguments in commands(page):
+        module = {"isce2-recipe": "isce2_recipe"}.get(program, program)
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=checkout, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{program} {shlex.join(arguments)}\n{done.stdout}{done.stderr}"
