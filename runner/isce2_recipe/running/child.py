@@ -26,6 +26,7 @@ from isce2_recipe.plan.folders import changed_files
 from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.project import Project
 from isce2_recipe.redact import known_secrets, redactor
+from isce2_recipe.running.preloading import preload
 from isce2_recipe.running.resources import budget
 from isce2_recipe.running.run_summary import summary_of_run
 
@@ -88,6 +89,8 @@ def fork(project: Project, task: Task, output: int, messages: int) -> int:
     """
     parent = os.getpid()
     processes.get_ready()
+    if task.node.action.uses:
+        preload()
     pid = os.fork()
     if pid == 0:
         _child(parent, project, task, output, messages)
@@ -130,6 +133,8 @@ def _settle(parent: int, output: int, messages: int) -> None:
 def _limit(project: Project, task: Task) -> None:
     for name in _THREAD_VARIABLES:
         os.environ[name] = str(task.cpus)
+    if numba := sys.modules.get("numba"):
+        numba.config.reload_config()
     os.environ.setdefault("GDAL_CACHEMAX", _GDAL_CACHE)
     os.environ[MARKER] = str(project.workdir)
 
