@@ -58,7 +58,7 @@ def test_what_a_plugin_gets_wrong_is_one_message(tmp_path: Path, installed: Path
     recipe = PLUGIN / "flat_terrain.yml"
     wrong = call("run", recipe, "--source", "flat:high", "--engine", "rehearsal", cwd=tmp_path, env=env)
     assert wrong.returncode == 2
-    assert "flat:HEIGHT wants a number of metres, instead got 'high'" in wrong.stderr
+    assert "flat:HEIGHT must be a number of metres, instead got 'high'" in wrong.stderr
     without = call("run", recipe, "--source", "flat", cwd=tmp_path, env={"PYTHONPATH": ""})
     assert without.returncode == 1
     assert "there is no action 'raster.summarise'" in without.stderr

@@ -1,4 +1,4 @@
-"""A source that knows one thing: the ground is flat and dry."""
+"""A source with flat terrain and nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FlatSource:
     Parameters
     ----------
     options : str
-        What follows the colon on the command line.
+        Text after the colon on the command line.
     """
 
     name = "flat"
@@ -29,14 +29,14 @@ class FlatSource:
         try:
             self.height_m = float(options or 0)
         except ValueError:
-            raise UsageError(f"flat:HEIGHT wants a number of metres, instead got '{options}'") from None
+            raise UsageError(f"flat:HEIGHT must be a number of metres, instead got '{options}'") from None
 
     def fingerprint(self) -> str:
-        """Changes whenever the source would deliver something else."""
+        """Return a text that changes when the source delivers something else."""
         return f"flat 1 {self.height_m}"
 
     def fetch_dem(self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress) -> Path:
-        """A plain, pixel centres on whole arc seconds."""
+        """Write a DEM of constant height, with pixel centres on whole arc seconds."""
         import numpy as np
         import rasterio
 
@@ -56,7 +56,7 @@ class FlatSource:
         return path
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else a source can be asked for is refused by name."""
+        """Return a function that refuses the request, for all other methods of a source."""
         if name.startswith(("find_", "fetch_", "write_")):
             return self._refuse
         raise AttributeError(name)

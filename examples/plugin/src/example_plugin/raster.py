@@ -1,4 +1,4 @@
-"""Actions of the subject ``raster``. What is slow to import is imported where it is used."""
+"""Actions of the subject ``raster``. Slow packages are imported inside the functions that use them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from isce2_recipe.errors import InputError
 
 
 @dataclass(frozen=True)
-class Summary:
+class RasterSummary:
     """Statistics of a raster's first band.
 
     Attributes
     ----------
     minimum, mean, maximum : float
-        Of the pixels that are finite.
+        Statistics of the finite pixels.
     report : Path
-        The same as JSON.
+        JSON file with the statistics.
     """
 
     minimum: float
@@ -29,8 +29,8 @@ class Summary:
 
 
 @action("raster.summarise", version=1)
-def summarise(ctx: Context, *, raster: Path) -> Summary:
-    """Statistics of a raster's first band."""
+def summarise(ctx: Context, *, raster: Path) -> RasterSummary:
+    """Compute statistics of the first band of a raster."""
     import numpy as np
     import rasterio
 
@@ -38,10 +38,10 @@ def summarise(ctx: Context, *, raster: Path) -> Summary:
         with rasterio.open(raster) as dataset:
             values = dataset.read(1)
     except rasterio.errors.RasterioIOError as exc:
-        raise InputError(f"{raster} is no raster: {exc}") from exc
+        raise InputError(f"{raster} is not a raster that GDAL can read: {exc}") from exc
     values = values[np.isfinite(values)]
     report = ctx.out / "summary.json"
-    found = Summary(float(values.min()), float(values.mean()), float(values.max()), report)
+    found = RasterSummary(float(values.min()), float(values.mean()), float(values.max()), report)
     numbers = {name: value for name, value in asdict(found).items() if name != "report"}
     report.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     ctx.log.info("%s: %s", raster.name, numbers)

@@ -1,4 +1,4 @@
-"""An engine that computes nothing and writes down what it was asked to do."""
+"""An engine that computes nothing and records the steps that it is asked to run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class RehearsalEngine:
     name = "rehearsal"
 
     def version(self) -> str:
-        """Part of the content key of every step the engine works for."""
+        """Return the version, which is part of the content key of every step that uses the engine."""
         return "1.0"
 
     def run(
@@ -33,7 +33,7 @@ class RehearsalEngine:
     ) -> None:
         """Append the names of the steps to ``rehearsal.txt``."""
         if app != "topsApp":
-            raise InputError(f"the engine rehearsal knows topsApp only, not {app}")
+            raise InputError(f"the engine rehearsal can only run topsApp, not {app}")
         first, last = TOPS_STEPS.index(start or TOPS_STEPS[0]), TOPS_STEPS.index(end or TOPS_STEPS[-1])
         steps = TOPS_STEPS[first : last + 1]
         with (folder / "rehearsal.txt").open("a", encoding="utf-8") as file:
