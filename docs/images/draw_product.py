@@ -1,4 +1,4 @@
-"""Draw a product for people: displacement over the terrain, and below it wrapped phase and coherence.
+"""Draw a picture of a product: displacement over terrain, and below it wrapped phase and coherence.
 
 python docs/images/draw_product.py PRODUCT_FOLDER PICTURE.png
 """
@@ -23,7 +23,7 @@ TITLES = {"displacement": "Displacement, red away from the satellite", "wrapped_
 
 
 def draw_product(folder: Path) -> Image.Image:
-    """One map over two, without their empty rims."""
+    """Return a picture of one map above two, cropped to where there are data."""
     shown = {view.name: view for view in views(Scene(open_product(folder)))}
     first, *others = (shown[name] for name in PANELS)
     rows, cols = (np.flatnonzero(first.picture[..., 3].any(axis=axis)) for axis in (1, 0))
@@ -40,7 +40,7 @@ def draw_product(folder: Path) -> Image.Image:
 
 
 def _panel(sheet: Image.Image, view: View, window: tuple[slice, slice], place: tuple[int, int, int]) -> None:
-    """A title, a colour bar and a map below them, of so many pixels' width."""
+    """Draw a title, a colour bar and a map at a place: left, top and width in pixels."""
     left, top, width = place
     draw = ImageDraw.Draw(sheet)
     draw.text((left, top + 4), TITLES.get(view.name, view.title), INK, ImageFont.load_default(21), "lt")
