@@ -1,4 +1,4 @@
-"""Which rules there are, and which of them are asked for."""
+"""The catalogue of rules, and the selection of rules by profile and id."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from functools import cache
 
 from isce2_recipe.errors import UsageError
 from isce2_recipe.lint.rule import PROFILES, Profile, Rule, reported
-from isce2_recipe.lint.rules import documentation, expressions, grammar, running, safety, sar, templates
+from isce2_recipe.lint.rules import documentation, expressions, grammar, robustness, safety, sar, templates
 from isce2_recipe.problems import did_you_mean
 
 UNUSED_IGNORE = reported(
     "IR090",
     "warning",
     "basic",
-    """An ignore comment that nothing needs any more.
+    """An ignore comment is no longer needed.
 
-    Take it out, so that the next finding on its line is seen. `--fix` does. Ignores of rules that were not
-    asked for are left alone.
+    Remove it, so that it does not hide another problem on its line; `--fix` does so. Comments about rules
+    that are not selected are not reported.
     """,
     fixable=True,
 )
@@ -28,9 +28,9 @@ BASELINE_GONE = reported(
     "IR092",
     "warning",
     "basic",
-    """A finding of the baseline is not there any more.
+    """A problem in the baseline no longer exists.
 
-    Write the baseline again: delete the file and run with `--baseline FILE`.
+    Write a new baseline: delete the file and run with `--baseline FILE`.
     """,
 )
 
@@ -38,7 +38,9 @@ NO_REASON = reported(
     "IR093",
     "info",
     "shared",
-    """An ignore comment gives no reason.
+    """An ignore comment has no reason.
+
+    Write the reason after the brackets:
 
         looks: 20x5   # recipe: ignore[IR064] the sensor is not Sentinel-1
     """,
@@ -48,17 +50,17 @@ RULES: tuple[Rule, ...] = tuple(
     sorted(
         (
             *grammar.RULES, *documentation.RULES, *expressions.RULES, *templates.RULES, *safety.RULES,
-            *running.RULES, *sar.RULES, UNUSED_IGNORE, UNKNOWN_RULE, BASELINE_GONE, NO_REASON,
+            *robustness.RULES, *sar.RULES, UNUSED_IGNORE, UNKNOWN_RULE, BASELINE_GONE, NO_REASON,
         ),
         key=lambda rule: rule.id,
     )
 )  # fmt: skip
-"""Every rule, by id. A few ids have two: what loading reports, and what a function adds."""
+"""All rules, sorted by id. Some ids have two: one that loading reports, and one that a function checks."""
 
 
 @cache
 def by_id() -> dict[str, tuple[Rule, ...]]:
-    """Rules by their id."""
+    """Return the rules by id."""
     found: dict[str, tuple[Rule, ...]] = {}
     for rule in RULES:
         found[rule.id] = (*found.get(rule.id, ()), rule)
@@ -66,12 +68,12 @@ def by_id() -> dict[str, tuple[Rule, ...]]:
 
 
 def chosen(profile: Profile, select: Collection[str], ignore: Collection[str]) -> frozenset[str]:
-    """Ids of the rules asked for.
+    """Return the ids of the selected rules.
 
     Parameters
     ----------
     profile : str
-        All rules of this profile and of smaller ones; not looked at where ``select`` is given.
+        All rules of this profile and of the profiles before it; ignored if ``select`` is given.
     select, ignore : collection of str
         Ids or beginnings of ids: ``IR04`` stands for IR040 to IR049.
 
@@ -87,25 +89,25 @@ def chosen(profile: Profile, select: Collection[str], ignore: Collection[str]) -
     return frozenset((matching(select) if select else base) - matching(ignore))
 
 
-def matching(words: Collection[str]) -> set[str]:
-    """Ids that begin with any of the words.
+def matching(prefixes: Collection[str]) -> set[str]:
+    """Return the ids that begin with any of the prefixes.
 
     Raises
     ------
     UsageError
-        If a word matches no rule.
+        If a prefix matches no rule.
     """
     found: set[str] = set()
-    for word in words:
-        ids = {identifier for identifier in by_id() if identifier.startswith(word.upper())}
-        if not ids or len(word) < 3:
-            raise UsageError(f"there is no rule '{word}'", hint=did_you_mean(word, list(by_id())))
+    for prefix in prefixes:
+        ids = {identifier for identifier in by_id() if identifier.startswith(prefix.upper())}
+        if not ids or len(prefix) < 3:
+            raise UsageError(f"there is no rule '{prefix}'", hint=did_you_mean(prefix, list(by_id())))
         found |= ids
     return found
 
 
 def explain(identifier: str) -> str:
-    """A rule's documentation as text.
+    """Return the documentation of a rule as text.
 
     Raises
     ------
@@ -119,6 +121,6 @@ def explain(identifier: str) -> str:
 
 
 def _explain_one(rule: Rule) -> str:
-    fixable = ", --fix can put it right" if rule.fixable else ""
+    fixable = ", --fix can repair it" if rule.fixable else ""
     head = f"{rule.id}: {rule.title}\n{rule.severity}, profile {rule.profile}{fixable}"
     return f"{head}\n\n{rule.why}" if rule.why else head

@@ -1,4 +1,4 @@
-"""``docs/lint.md``: every rule on one page, made from the rules themselves."""
+"""The page ``docs/lint.md``, which is generated from the rules."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from isce2_recipe.lint.rule import DEFAULT_PROFILE, PROFILES, Rule
 _HEAD = """\
 # Lint rules
 
-`isce2-recipe lint PATH...` checks recipes and folders of recipes. This page is made from the rules:
+`isce2-recipe lint PATH...` checks recipes and folders of recipes. This page is generated from the rules with
 `isce2-recipe lint --explain all > docs/lint.md`.
 
-* A profile holds the rules of those before it: PROFILES. The default is `DEFAULT`.
-  `--select IR04,IR060` takes only these, `--ignore IR013` leaves some out.
-* `# recipe: ignore[IR012] reason` silences a rule on its line, or, on a line of its own, on the next one.
-* `--fix` puts right in place what is marked *fixable*; comments and layout stay.
-* `--baseline FILE` writes today's findings where the file does not exist, and reports only new ones after.
-* `--format text|github|sarif|json`; exit code 0 for no findings, 1 for findings, 2 for a call without sense,
-  a folder without recipes, or a file that cannot be read.
+* A profile is a set of rules: PROFILES. Each profile contains the rules of the profiles before it. The
+  default is `DEFAULT`. `--select IR04,IR060` checks only these rules, and `--ignore IR013` skips rules.
+* The comment `# recipe: ignore[IR012] reason` turns a rule off for its line. A comment on a line of its own
+  turns it off for the next line.
+* `--fix` repairs problems of the rules marked *fixable* in the file; comments and layout stay the same.
+* `--baseline FILE` writes the current problems to the file if it does not exist; later calls report only new
+  problems.
+* `--format text|github|sarif|json` sets the format of the report.
+* The exit code is 0 without problems, 1 with problems, and 2 if the command line is invalid, a folder has no
+  recipes, or a file cannot be read.
 * While nothing that was looked at has changed, the same command is answered from memory: recipes, parts,
   templates and the places where others would be found before them, pages, folders, this package, plug-ins and
   installed packages are watched, by size, times and inode. `--no-cache` looks again.
-* `plan` and `run` refuse a recipe that breaks IR001 to IR010, IR020 to IR023, IR026 or IR030.
+* `plan` and `run` refuse a recipe that violates IR001 to IR010, IR020 to IR023, IR026 or IR030.
 
 In CI, with [pre-commit](https://pre-commit.com) or as a GitHub Action:
 
@@ -40,7 +43,7 @@ In CI, with [pre-commit](https://pre-commit.com) or as a GitHub Action:
 
 
 def markdown() -> str:
-    """The page."""
+    """Return the page as Markdown."""
     profiles = ", ".join(f"`{name}`" for name in PROFILES)
     head = _HEAD.replace("PROFILES", profiles).replace("DEFAULT", DEFAULT_PROFILE)
     return head + _table() + "".join(_section(identifier, rules) for identifier, rules in by_id().items())
@@ -48,7 +51,7 @@ def markdown() -> str:
 
 def _table() -> str:
     rows = [f"| [{rule.id}](#{rule.id.lower()}) | {_facts(rule)} | {rule.title} |" for rule in RULES]
-    return "| Rule | Severity, profile | What it finds |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+    return "| Rule | Severity, profile | Problem |\n|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def _section(identifier: str, rules: tuple[Rule, ...]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -92,6 +92,18 @@ class Subject:
     def at_key(self, path: Path, what: str, advice: str | None = None, **fields: Any) -> Problem:
         """Return a problem at a value's key."""
         return Problem(self.document.key_mark(path), what, advice, **fields)
+
+
+def all_needed(name: str, waits: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return all steps that a step waits for, directly or through others; circles are allowed."""
+    found: set[str] = set()
+    todo = list(waits.get(name, ()))
+    while todo:
+        other = todo.pop()
+        if other not in found:
+            found.add(other)
+            todo += waits.get(other, ())
+    return found
 
 
 Check = Callable[[Subject], Iterator[Problem]]

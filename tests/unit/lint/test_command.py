@@ -1,4 +1,4 @@
-"""The command: formats, exit codes, profiles, fixes, ignores and the baseline."""
+"""The command ``lint``: formats, exit codes, profiles and selection of rules."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_exit_codes(folder: Path) -> None:
     assert main(["-"], fix=True)[1] == 2
 
 
-def test_usage_errors_suggest(folder: Path) -> None:
+def test_usage_errors_suggest_names(folder: Path) -> None:
     assert "did you mean 'sarif'?" in main(["good.yml"], format="sarf")[0]
     assert "did you mean 'IR001'?" in main(["good.yml"], select=["IR0001"])[0]
     assert "did you mean 'shared'?" in main(["good.yml"], profile="share")[0]
@@ -91,8 +91,8 @@ def _fields(value: Any, names: dict[str, type]) -> None:
         assert isinstance(value[name], kind), name
 
 
-def test_the_sarif_format_has_what_version_2_1_0_asks_for(folder: Path) -> None:
-    """Required and limited fields of the standard, sections 3.13 to 3.30; the whole schema agrees as well."""
+def test_the_sarif_format_has_the_fields_of_version_2_1_0(folder: Path) -> None:
+    """Check the required and restricted fields of sections 3.13 to 3.30 of the standard."""
     log = json.loads(main([str(folder)], format="sarif", profile="shared")[0])
     assert log["version"] == "2.1.0"
     assert log["$schema"].endswith("sarif-2.1.0.json")
@@ -132,7 +132,7 @@ def test_select_and_ignore(folder: Path) -> None:
     assert main(["bad.yml"], select=["IR001,IR002"])[1] == 1
 
 
-def test_profiles_grow() -> None:
+def test_each_profile_contains_the_one_before() -> None:
     sets = [chosen(profile, (), ()) for profile in ("min", "basic", "sar", "shared")]
     assert all(small < large for small, large in pairwise(sets))
     assert sets[-1] == set(by_id())
@@ -141,7 +141,7 @@ def test_profiles_grow() -> None:
     assert "IR060" not in sets[1]
 
 
-def test_there_are_about_fifty_rules_and_each_explains_itself() -> None:
+def test_every_rule_has_an_explanation() -> None:
     assert len(by_id()) >= 50
     for rule in RULES:
         assert rule.title
@@ -153,7 +153,7 @@ def test_there_are_about_fifty_rules_and_each_explains_itself() -> None:
     assert main([], explain="IR999")[1] == 2
 
 
-def test_lint_paths_is_the_same_for_python(folder: Path) -> None:
+def test_lint_paths_returns_the_problems(folder: Path) -> None:
     (problem,) = lint_paths([folder / "bad.yml"], Options(profile="min"))
     assert (problem.rule, problem.line) == ("IR001", 8)
 
@@ -168,20 +168,20 @@ def test_a_file_that_is_not_text_does_not_hide_others(folder: Path, fix: bool) -
     assert "binary.yml:2:1" in main([str(folder)])[0]
 
 
-def test_a_folder_without_recipes_is_no_success(folder: Path) -> None:
+def test_a_folder_without_recipes_is_an_error(folder: Path) -> None:
     (folder / "empty").mkdir()
     (folder / "empty" / "other.yml").write_text("a: 1\n")
     text, code = main(["empty"])
     assert (code, "there are no recipes in 'empty'" in text) == (2, True)
 
 
-def test_a_baseline_that_cannot_be_written_or_read_is_no_finding(folder: Path) -> None:
+def test_a_baseline_that_cannot_be_written_or_read_is_an_error(folder: Path) -> None:
     assert main(["good.yml"], baseline="nowhere/known.json")[1] == 2
     (folder / "known.json").write_text("{}")
     assert main(["good.yml"], baseline="known.json")[1] == 2
 
 
-def test_ends_of_lines_and_a_byte_order_mark_change_nothing(folder: Path) -> None:
+def test_line_ends_and_a_byte_order_mark_change_nothing(folder: Path) -> None:
     text = (folder / "bad.yml").read_bytes()
     (folder / "bad.yml").write_bytes(b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))
     for place in ("bad.yml", str(folder)):
@@ -202,7 +202,7 @@ def test_a_part_is_linted_once_with_the_recipes_that_use_it(folder: Path) -> Non
     ]
 
 
-def test_the_light_path_imports_nothing_heavy(folder: Path) -> None:
+def test_lint_imports_nothing_heavy(folder: Path) -> None:
     heavy = ["numpy", "numba", "rasterio", "scipy", "boto3", "asf_search", "jsonschema", "lxml", "rich"]
     script = (
         "import sys; from isce2_recipe.lint import main; main(['good.yml', 'bad.yml'], profile='shared');"

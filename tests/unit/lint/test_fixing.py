@@ -1,4 +1,4 @@
-"""Fixes change what they should, keep the rest to the letter, and are stable."""
+"""``lint --fix`` repairs what it can and leaves the rest of the file unchanged."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def path(tmp_path: Path) -> Path:
     return made
 
 
-def test_what_can_be_fixed_is_and_the_rest_is_left(path: Path) -> None:
+def test_fixable_problems_are_fixed_and_the_rest_is_unchanged(path: Path) -> None:
     text, code = main([str(path)], fix=True, profile="basic")
     assert code == 1
     fixed = path.read_text()
@@ -66,13 +66,13 @@ def test_what_can_be_fixed_is_and_the_rest_is_left(path: Path) -> None:
     assert "'api_key' is never used" in text
 
 
-def test_a_fix_that_would_break_something_is_not_made(path: Path) -> None:
+def test_a_fix_that_would_cause_an_error_is_not_made(path: Path) -> None:
     path.write_text(RECIPE.replace("[polarization, margin]", "[polarization, margin, token]"))
     main([str(path)], fix=True, select=["IR047", "IR046", "IR001"])
     assert "secret: true" not in path.read_text()
 
 
-def test_fixing_twice_changes_nothing_more(path: Path) -> None:
+def test_fixing_twice_is_the_same_as_once(path: Path) -> None:
     main([str(path)], fix=True, profile="basic")
     once = path.read_text()
     main([str(path)], fix=True, profile="basic")
@@ -84,7 +84,7 @@ def test_without_fix_nothing_is_written(path: Path) -> None:
     assert path.read_text() == RECIPE
 
 
-def test_ignored_findings_are_not_fixed(path: Path) -> None:
+def test_ignored_problems_are_not_fixed(path: Path) -> None:
     path.write_text(
         RECIPE.replace("timout: 2 h   # why so long", "timout: 2 h   # recipe: ignore[IR001] it is so")
     )
@@ -104,7 +104,7 @@ def test_the_schema_line_is_added(path: Path) -> None:
     )
 
 
-def test_characters_beyond_ascii_keep_their_places(path: Path) -> None:
+def test_non_ascii_characters_do_not_shift_the_fixes(path: Path) -> None:
     text = RECIPE.replace("[NO, VV]", "[é, NO, VV]").replace("Terrain", "Gelände 🛰")
     path.write_text(text)
     main([str(path)], fix=True, select=["IR006", "IR001"])

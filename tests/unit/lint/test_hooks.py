@@ -1,4 +1,4 @@
-"""What others put in their CI: the pre-commit hooks and the GitHub Action."""
+"""The pre-commit hooks and the GitHub Action."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _load(name: str) -> Any:
     return YAML(typ="safe").load(ROOT / name)
 
 
-def test_the_hooks_call_the_command() -> None:
+def test_the_hooks_run_the_command() -> None:
     for hook in _load(".pre-commit-hooks.yaml"):
         assert hook["entry"].startswith("isce2-recipe lint")
         assert hook["language"] == "python"
@@ -27,14 +27,14 @@ def test_the_hooks_call_the_command() -> None:
         assert not re.search(hook["files"], ".github/workflows/ci.yml")
 
 
-def test_the_action_never_pastes_inputs_into_a_shell() -> None:
+def test_the_action_puts_no_inputs_into_shell_commands() -> None:
     for step in _load("action.yml")["runs"]["steps"]:
         assert "${{" not in step.get("run", "")
 
 
 @pytest.mark.parametrize("sarif", ["", "out.sarif"])
-def test_the_actions_scripts_run(tmp_path: Path, sarif: str) -> None:
-    """The steps' own text in a real shell, on a good folder and on a bad file."""
+def test_the_scripts_of_the_action_run(tmp_path: Path, sarif: str) -> None:
+    """Run the scripts of the steps in a real shell, on a good folder and on a bad file."""
     steps = {step.get("name"): step for step in _load("action.yml")["runs"]["steps"]}
     name = "Write SARIF" if sarif else "Lint"
     bad = tmp_path / "bad.yml"
@@ -55,7 +55,7 @@ def test_the_actions_scripts_run(tmp_path: Path, sarif: str) -> None:
         assert done.returncode == code, done.stdout + done.stderr
 
 
-def test_metaschema_of_the_action() -> None:
+def test_the_action_matches_its_schema() -> None:
     command = [
         sys.executable,
         "-m",

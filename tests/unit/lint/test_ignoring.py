@@ -1,4 +1,4 @@
-"""Comments that silence a rule, and the baseline of known findings."""
+"""Comments that turn off a rule, and the baseline of known problems."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def rules(folder: Path, comment: str, profile: str = "basic", before: str = "") 
     return [problem.rule for problem in lint_paths([path], Options(profile=profile))]  # type: ignore[arg-type]
 
 
-def test_a_comment_on_the_line_silences_its_rule(tmp_path: Path) -> None:
+def test_a_comment_turns_its_rule_off_for_the_line(tmp_path: Path) -> None:
     assert rules(tmp_path, "") == ["IR025"]
     assert rules(tmp_path, "   # recipe: ignore[IR025] kept for later") == []
 
 
-def test_a_comment_above_silences_the_next_line(tmp_path: Path) -> None:
+def test_a_comment_on_its_own_line_applies_to_the_next_line(tmp_path: Path) -> None:
     assert rules(tmp_path, "", before="  # recipe: ignore[IR025] kept for later\n") == []
     above = "  # recipe: ignore[IR025] kept for later\n\n  # another comment\n"
     assert rules(tmp_path, "", before=above) == []
@@ -49,7 +49,7 @@ def test_an_unused_or_unknown_ignore_is_reported(tmp_path: Path) -> None:
     assert rules(tmp_path, "   # recipe: ignore[IR999] why") == ["IR025", "IR091"]
 
 
-def test_fixing_takes_out_a_comment_only_when_nothing_needs_it(tmp_path: Path) -> None:
+def test_fixing_removes_a_comment_only_if_none_of_its_rules_needs_it(tmp_path: Path) -> None:
     both = "   # recipe: ignore[IR025, IR055] why"
     assert rules(tmp_path, both) == ["IR090"]
     assert main([str(tmp_path / "quiet.yml")], fix=True, profile="basic")[1] == 1
@@ -59,21 +59,21 @@ def test_fixing_takes_out_a_comment_only_when_nothing_needs_it(tmp_path: Path) -
     assert "ignore" not in (tmp_path / "quiet.yml").read_text()
 
 
-def test_an_ignore_is_not_called_unused_where_its_rule_could_not_look(tmp_path: Path) -> None:
+def test_an_ignore_is_not_unused_if_its_rule_could_not_check_the_recipe(tmp_path: Path) -> None:
     comment = "   # recipe: ignore[IR025] kept for later"
     assert rules(tmp_path, comment, before="  Wrong: 1\n") == ["IR010"]
 
 
-def test_an_ignore_of_a_rule_not_asked_for_is_left_alone(tmp_path: Path) -> None:
+def test_an_ignore_of_a_rule_that_is_not_selected_is_not_reported(tmp_path: Path) -> None:
     assert rules(tmp_path, "   # recipe: ignore[IR064] why") == ["IR025"]
 
 
-def test_a_reason_is_wanted_of_shared_recipes(tmp_path: Path) -> None:
+def test_the_profile_shared_requires_a_reason(tmp_path: Path) -> None:
     assert "IR093" in rules(tmp_path, "   # recipe: ignore[IR025]", "shared")
     assert "IR093" not in rules(tmp_path, "   # recipe: ignore[IR025] why", "shared")
 
 
-def test_text_that_only_looks_like_a_comment_silences_nothing(tmp_path: Path) -> None:
+def test_text_that_resembles_a_comment_has_no_effect(tmp_path: Path) -> None:
     assert rules(tmp_path, "#recipe-ignore[IR025]") == ["IR025"]
     path = tmp_path / "quiet.yml"
     path.write_text(RECIPE.format(comment="").replace("latest", '"a # recipe: ignore[IR025] b"'))
@@ -88,13 +88,13 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
-def test_a_baseline_is_written_and_then_hides_what_it_holds(path: Path) -> None:
+def test_a_baseline_is_written_and_then_hides_its_problems(path: Path) -> None:
     assert main(["quiet.yml"], baseline="known.json") == ("known.json written with 1 findings", 0)
     assert json.loads(Path("known.json").read_text())["findings"][0]["rule"] == "IR025"
     assert main(["quiet.yml"], baseline="known.json")[1] == 0
 
 
-def test_new_findings_are_still_reported_though_lines_move(path: Path) -> None:
+def test_new_problems_are_reported_even_if_lines_move(path: Path) -> None:
     main(["quiet.yml"], baseline="known.json")
     path.write_text(
         "# moved down\n\n" + path.read_text().replace("unused: latest", "unused: latest\n  second: 1")
@@ -105,7 +105,7 @@ def test_new_findings_are_still_reported_though_lines_move(path: Path) -> None:
     assert "'second'" in text
 
 
-def test_an_entry_that_is_not_needed_any_more_is_reported(path: Path) -> None:
+def test_an_entry_that_is_no_longer_needed_is_reported(path: Path) -> None:
     main(["quiet.yml"], baseline="known.json")
     path.write_text(path.read_text().replace("variables:\n  unused: latest\n", ""))
     text, code = main(["quiet.yml"], baseline="known.json")
@@ -114,14 +114,14 @@ def test_an_entry_that_is_not_needed_any_more_is_reported(path: Path) -> None:
     assert main(["quiet.yml"], baseline="known.json", ignore=["IR092"])[1] == 0
 
 
-def test_a_file_that_is_no_baseline(path: Path) -> None:
+def test_a_file_that_is_not_a_baseline_is_an_error(path: Path) -> None:
     Path("known.json").write_text("[]")
     text, code = main(["quiet.yml"], baseline="known.json")
     assert code == 2
     assert "is not a baseline" in text
 
 
-def test_a_baseline_says_nothing_of_files_and_rules_that_are_not_looked_at(path: Path) -> None:
+def test_a_baseline_reports_nothing_about_unchecked_files_and_rules(path: Path) -> None:
     other = path.with_name("other.yml")
     other.write_text(path.read_text().replace("name: quiet", "name: other"))
     known = main(["quiet.yml", "other.yml"], baseline="known.json")[0]

@@ -1,4 +1,4 @@
-"""The page of all rules is the one the rules make."""
+"""The page docs/lint.md is generated from the rules."""
 
 from __future__ import annotations
 

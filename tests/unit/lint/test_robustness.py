@@ -1,4 +1,4 @@
-"""Whatever the text, linting ends with findings and never with a crash."""
+"""Property: linting any text ends with problems, never with an exception."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _lint(text: str, file: str) -> None:
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
-def test_recipes_with_anything_anywhere(data: st.DataObject) -> None:
+def test_recipes_with_random_values(data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(FILES) - 1))
     recipe = copy.deepcopy(DATA[index])
     for _ in range(data.draw(st.integers(1, 3))):
@@ -75,7 +75,7 @@ def test_recipes_with_anything_anywhere(data: st.DataObject) -> None:
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
-def test_texts_with_lines_missing_twice_or_cut(data: st.DataObject) -> None:
+def test_recipes_with_lines_removed_repeated_or_cut(data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(FILES) - 1))
     lines = TEXTS[index].splitlines(keepends=True)
     start = data.draw(st.integers(0, len(lines) - 1))
@@ -93,7 +93,7 @@ def test_texts_with_lines_missing_twice_or_cut(data: st.DataObject) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(alphabet="recip: 1\nnamestp-[]{}'\"#|>&*!%@`é\t", max_size=80))
-def test_any_text_at_all(text: str) -> None:
+def test_random_text(text: str) -> None:
     _lint(text, "x.yml")
 
 

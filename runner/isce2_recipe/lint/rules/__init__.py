@@ -1,1 +1,1 @@
-"""All rules, one small function each, grouped by subject."""
+"""The rules of the linter, each a small function, grouped by subject."""

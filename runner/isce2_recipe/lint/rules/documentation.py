@@ -1,4 +1,4 @@
-"""IR010 to IR019: names and what a reader is told."""
+"""IR010 to IR019: names and documentation."""
 
 from __future__ import annotations
 
@@ -17,37 +17,39 @@ NAMES = reported(
     "IR010",
     "error",
     "min",
-    """A name that is not well formed, or a step id that is taken.
+    """A name has forbidden characters, or a step id is used twice or reserved.
 
-    Names are lower-case letters, digits and `_`, and begin with a letter (a recipe's may hold `-`). Step ids
-    name folders of the work directory, so each is used once.
+    Names consist of lower-case letters, digits and `_`, and begin with a letter; the name of a recipe may
+    also contain `-`. Step ids are folder names in the work directory, so each can be used only once.
     """,
 )
 
 
 @rule("IR011", "info", "shared")
 def step_without_summary(subject: Subject) -> Iterator[Problem]:
-    """A step does not say what it is for.
+    """A step has no summary.
 
-    `plan`, the progress display and the documentation page show the step's `summary`.
+    `plan`, the progress display and the documentation page show the `summary` of each step.
     """
     for step in subject.steps:
         if not step.summary:
-            hint = "add a summary of a few words"
-            yield Problem(step.mark, f"step '{step.id}' has no summary", hint)
+            hint = "add a summary: a few words about what the step does"
+            yield Problem(step.mark, f"the step '{step.id}' has no summary", hint)
 
 
 @rule("IR012", "warning", "shared")
 def parameter_without_description(subject: Subject) -> Iterator[Problem]:
     """A parameter has no description.
 
-    The description is what `--help`, the documentation page and editors show. A type of `types.schema.json`
-    brings one along.
+    `--help`, the documentation page and editors show the description. A type of `types.schema.json` has one
+    already.
     """
     for parameter in subject.recipe.parameters.values() if subject.recipe else ():
         if not parameter.description:
             yield Problem(
-                parameter.mark, f"parameter '{parameter.name}' has no description", "say what it changes"
+                parameter.mark,
+                f"the parameter '{parameter.name}' has no description",
+                "add a description: what the parameter changes",
             )
 
 
@@ -55,15 +57,15 @@ def parameter_without_description(subject: Subject) -> Iterator[Problem]:
 def key_order(subject: Subject) -> Iterator[Problem]:
     """Keys are not in the usual order.
 
-    Recipes read alike when their keys come in the order of the grammar: `recipe`, `name`, `summary`,
-    `documentation`, `parameters`, `required`, `variables`, `steps`, `outputs`; in a step `id`, `uses` first.
+    Recipes are easier to read if all have the same order: `recipe`, `name`, `summary`, `documentation`,
+    `parameters`, `required`, `variables`, `steps`, `outputs`; and in a step `id` and `uses` first.
     """
     top = list(load_schema(GRAMMAR)["properties"])
     yield from _out_of_order(subject, (), list(subject.data), top)
     for step in subject.steps:
         keys = list(subject.data["steps"][step.index])
-        wanted = ["id", "uses"]
-        yield from _out_of_order(subject, step.path, [key for key in keys if key in wanted], wanted)
+        first = ["id", "uses"]
+        yield from _out_of_order(subject, step.path, [key for key in keys if key in first], first)
 
 
 def _out_of_order(
@@ -78,11 +80,10 @@ def _out_of_order(
 
 @rule("IR014", "warning", "shared")
 def provenance(subject: Subject) -> Iterator[Problem]:
-    """The recipe does not say who made it, under which licence, or what it builds on.
+    """The recipe lacks authors, a licence or references.
 
     A shared recipe names its `authors` (or `maintainers`), its `license` as an SPDX identifier, and
-    `references` with well-formed DOIs or https addresses. Parts, in a folder of that name, belong to the
-    recipes that use them.
+    `references` with well-formed DOIs or https addresses. Recipes in a folder `parts` are exempt.
     """
     documentation = subject.data.get("documentation")
     documentation = documentation if isinstance(documentation, dict) else {}
@@ -92,14 +93,12 @@ def provenance(subject: Subject) -> Iterator[Problem]:
         missing.insert(0, "authors")
     part = Path(subject.document.file).resolve().parent.name == "parts"
     if missing and subject.recipe is not None and not part:
-        yield subject.at_key(where, f"documentation has no {', '.join(missing)}")
+        yield subject.at_key(where, f"the documentation has no {', '.join(missing)}")
     references = documentation.get("references")
     for index, text in enumerate(references if isinstance(references, list) else ()):
         if isinstance(text, str) and not _is_reference(text):
             path = ("documentation", "references", index)
-            yield subject.at(
-                path, f"'{text}' is neither a DOI nor an https address nor a citation with a year"
-            )
+            yield subject.at(path, f"'{text}' is not a DOI, an https address or a citation with a year")
 
 
 def _is_reference(text: str) -> bool:
@@ -108,48 +107,48 @@ def _is_reference(text: str) -> bool:
     return "https://" in text or re.search(r"\b(19|20)\d\d\b", text) is not None
 
 
-_LEFTOVERS = r"\b(TO" r"DO|FIX" r"ME|X" r"XX|TBD)\b|<[A-Z][A-Z_ ]+>|CHANGE_?ME"
-
-
-_LEFTOVER_WORDS = ("TODO", "FIXME", "XXX", "TBD", "<", "CHANGE")
+_PLACEHOLDER = r"\b(TO" r"DO|FIX" r"ME|X" r"XX|TBD)\b|<[A-Z][A-Z_ ]+>|CHANGE_?ME"
+# At least one of these is in every line with a placeholder; a fast first check.
+_PLACEHOLDER_PARTS = ("TODO", "FIXME", "XXX", "TBD", "<", "CHANGE")
 
 
 @rule("IR015", "warning", "basic")
-def leftovers(subject: Subject) -> Iterator[Problem]:
-    """Something is left to be done: a marker such as TBD, or a place holder such as `<NAME>`."""
-    if not any(word in subject.document.text for word in _LEFTOVER_WORDS):
+def unfinished(subject: Subject) -> Iterator[Problem]:
+    """The recipe is unfinished: it contains a marker such as TBD, or a placeholder such as `<NAME>`."""
+    if not any(part in subject.document.text for part in _PLACEHOLDER_PARTS):
         return
     for number, line in enumerate(subject.document.lines, 1):
-        found = re.search(_LEFTOVERS, line)
+        found = re.search(_PLACEHOLDER, line)
         if found:
             mark = Mark(subject.document.file, number, found.start() + 1, number, found.end() + 1)
-            yield Problem(mark, f"'{found[0]}' is left to be done")
+            yield Problem(mark, f"'{found[0]}' is a marker or placeholder", "finish this part of the recipe")
 
 
 @rule("IR016", "warning", "basic")
 def file_name(subject: Subject) -> Iterator[Problem]:
-    """The file is not named after the recipe, or does not end in `.yml`.
+    """The file does not have the name of the recipe, or does not end in `.yml`.
 
-    `isce2-recipe run NAME` finds a shipped recipe by its file's name; a file of another name would run under
-    two names.
+    `isce2-recipe run NAME` finds a shipped recipe by its file name, so both names must be the same.
     """
     path = Path(subject.document.file)
     name = subject.data.get("name")
     if path.suffix not in (".yml", ".yaml") or not isinstance(name, str):
         return
     if path.suffix == ".yaml":
-        yield subject.at(("name",), f"the file ends in '{path.suffix}'", "recipes end in .yml")
+        yield subject.at(
+            ("name",), f"the file name ends in '{path.suffix}'", "file names of recipes end in .yml"
+        )
     if path.stem.removesuffix(".isce2-recipe") != name:
         yield subject.at(
-            ("name",), f"recipe '{name}' is in a file named '{path.name}'", f"rename it to {name}.yml"
+            ("name",), f"the recipe '{name}' is in the file '{path.name}'", f"rename the file to {name}.yml"
         )
 
 
 @rule("IR017", "warning", "shared")
 def outdated_page(subject: Subject) -> Iterator[Problem]:
-    """The recipe's documentation page does not know all of its parameters.
+    """The documentation page of the recipe lacks a parameter.
 
-    `docs/recipes/NAME.md` beside the folder of the recipes is made by `isce2-recipe describe`; make it again.
+    The page is `docs/recipes/NAME.md`, next to the folder of the recipe. `isce2-recipe describe` writes it.
     """
     if subject.recipe is None:
         return
@@ -160,19 +159,21 @@ def outdated_page(subject: Subject) -> Iterator[Problem]:
     text = page.read_text(encoding="utf-8", errors="replace")
     for parameter in subject.recipe.parameters.values():
         if parameter.name not in text:
-            hint = f"make the page again: isce2-recipe describe {subject.recipe.name}"
-            yield Problem(parameter.mark, f"{page.name} does not mention parameter '{parameter.name}'", hint)
+            hint = f"update the page with: isce2-recipe describe {subject.recipe.name}"
+            yield Problem(
+                parameter.mark, f"{page.name} does not mention the parameter '{parameter.name}'", hint
+            )
 
 
 @rule("IR018", "warning", "basic")
 def recipe_without_summary(subject: Subject) -> Iterator[Problem]:
-    """The recipe does not say in one sentence what it delivers.
+    """The recipe has no summary.
 
-    `isce2-recipe list` shows the summary, and a reader decides by it.
+    The summary is one sentence about the result of the recipe; `isce2-recipe list` shows it.
     """
     if subject.recipe is not None and not subject.recipe.summary:
         yield subject.at(
-            ("name",), f"recipe '{subject.recipe.name}' has no summary", "add a sentence: summary: ..."
+            ("name",), f"the recipe '{subject.recipe.name}' has no summary", "add one sentence: summary: ..."
         )
 
 
@@ -181,9 +182,9 @@ _SCHEMA_LINE = re.compile(r"^#\s*yaml-language-server:\s*\$schema=\S*recipe\.sch
 
 @rule("IR019", "info", "shared", fixable=True)
 def schema_line(subject: Subject) -> Iterator[Problem]:
-    """The line that gives editors completion and checks is missing.
+    """The line that names the schema for editors is missing.
 
-    With it, editors that speak to the YAML language server complete keys and underline mistakes while typing.
+    With this line, editors with a YAML language server complete keys and mark mistakes while you type.
     `--fix` adds it.
 
         # yaml-language-server: $schema=../schemas/recipe.schema.json
@@ -195,13 +196,13 @@ def schema_line(subject: Subject) -> Iterator[Problem]:
     line = f"# yaml-language-server: $schema={depth}schemas/recipe.schema.json\n"
     yield Problem(
         start,
-        "no line tells editors the schema",
+        "the line that names the schema for editors is missing",
         f"begin the file with: {line.strip()}",
         edits=(Edit(start, line),),
     )
 
 
 RULES: tuple[Rule, ...] = (
-    NAMES, step_without_summary, parameter_without_description, key_order, provenance, leftovers, file_name,
+    NAMES, step_without_summary, parameter_without_description, key_order, provenance, unfinished, file_name,
     outdated_page, recipe_without_summary, schema_line,
 )  # fmt: skip

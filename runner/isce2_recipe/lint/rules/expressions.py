@@ -1,4 +1,4 @@
-"""IR020 to IR029: expressions and what they refer to."""
+"""IR020 to IR031, IR037, IR056 and IR057: expressions, and the names that they read."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SYNTAX = reported(
     "IR020",
     "error",
     "min",
-    """An expression that cannot be read.
+    """An expression has a syntax error, or uses something that recipes do not allow.
 
-    Between `{{` and `}}` stands a Jinja2 expression: names, fields, items, comparisons, arithmetic and
-    filters. Statements (`{% %}`), calls and filters that reach into Python are not allowed in recipes.
+    The text between `{{` and `}}` is a Jinja2 expression with names, fields, items, comparisons, arithmetic
+    and filters. Statements (`{% %}`), calls and access to Python's own attributes are not allowed in recipes.
     """,
 )
 
@@ -34,11 +34,10 @@ UNKNOWN_NAME = reported(
     "IR021",
     "error",
     "min",
-    """An expression, `needs` or `required` names something that is not there.
+    """An expression, `needs` or `required` uses a name that does not exist.
 
-    Expressions may read parameters and variables by name, outputs as `steps.ID.OUTPUT`, and `run.source` and
-    `run.engine`. What outputs a step has follows from its action, so a wrong one is found before anything
-    runs.
+    Expressions read parameters and variables by name, outputs as `steps.ID.OUTPUT`, and `run.source` and
+    `run.engine`. The action of a step defines its outputs, so an unknown output is found before the run.
     """,
 )
 
@@ -46,10 +45,10 @@ ORDER = reported(
     "IR022",
     "error",
     "min",
-    """A value is read before it can be there, or steps wait for each other in a circle.
+    """A value is read before it is known, or steps depend on each other in a circle.
 
-    Variables see parameters and the variables above them; steps see all other steps' outputs as long as no
-    circle comes of it. Timeouts, retries and resources are known before any step has run.
+    A variable can read parameters and the variables above it. A step can read the outputs of all other steps
+    that do not depend on it. Timeouts, retries and resources cannot read outputs of steps.
     """,
 )
 
@@ -57,35 +56,39 @@ TYPE_MISMATCH = reported(
     "IR023",
     "error",
     "basic",
-    """A value or an output is of another type than the input it is passed to.
+    """A value has another type than the input that it is passed to.
 
-    Types of inputs and outputs come from the actions' signatures, those of parameters from their schemas.
+    The signatures of the actions define the types of inputs and outputs, and the schemas of parameters define
+    theirs.
     """,
 )
 
 
 @rule("IR024", "warning", "basic")
 def constant_condition(subject: Subject) -> Iterator[Problem]:
-    """A condition that is always true or always false.
+    """A condition is always true or always false.
 
-    Either it reads nothing, or it compares with a value that is not among the choices, or of another type.
+    The condition reads nothing, or it compares a value with a constant of another type or with none of its
+    choices.
 
-        when: "{{ polarization == 'XX' }}"     # it is one of VV, VH, HH, HV
+        when: "{{ polarization == 'XX' }}"     # polarization is one of VV, VH, HH, HV
     """
     for step in subject.steps:
         path = (*step.path, "when")
         if isinstance(step.when, bool):
             if path in subject.document.nodes:
                 outcome = "always" if step.when else "never"
-                yield subject.at(path, f"step '{step.id}' {outcome} runs, its condition is constant")
+                yield subject.at(
+                    path, f"the step '{step.id}' {outcome} runs, because its condition is constant"
+                )
             continue
-        yield from _judge_condition(subject, path, step.when)
+        yield from _check_condition(subject, path, step.when)
 
 
-def _judge_condition(subject: Subject, path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
+def _check_condition(subject: Subject, path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
     try:
         if not references(text).all:
-            yield subject.at(path, "the condition reads nothing, so it is always the same")
+            yield subject.at(path, "the condition reads no value, so its result is always the same")
             return
         tree = parse(text)
     except ExpressionError:
@@ -107,7 +110,7 @@ def _compared(subject: Subject, node: nodes.Compare) -> tuple[str, Any]:
 
 
 def _may_equal(value: Any, kind: Any) -> bool:
-    """Whether a value of a type can equal this one: 1 equals 1.0 and true, but no text."""
+    """Return whether a value of a type can equal a value: 1 equals 1.0 and true, but no text."""
     if get_origin(kind) is Literal:
         return value in get_args(kind)
     if value is None or kind is kinds.NONE:
@@ -119,9 +122,9 @@ def _may_equal(value: Any, kind: Any) -> bool:
 
 @rule("IR025", "warning", "basic")
 def unused(subject: Subject) -> Iterator[Problem]:
-    """A parameter or variable that nothing reads.
+    """A parameter or variable is never read.
 
-    Users would set it and wonder why nothing changes.
+    Setting such a parameter has no effect.
     """
     if subject.recipe is None or subject.scope is None:
         return
@@ -134,7 +137,7 @@ def unused(subject: Subject) -> Iterator[Problem]:
         for name in names:
             if name not in read:
                 yield subject.at_key(
-                    (f"{kind}s", name), f"{kind} '{name}' is never used", "use it or remove it"
+                    (f"{kind}s", name), f"the {kind} '{name}' is never used", "use it or remove it"
                 )
 
 
@@ -142,22 +145,22 @@ OWN_SCHEMA = reported(
     "IR026",
     "error",
     "basic",
-    """A default or example that its own parameter would refuse.""",
+    """A default or example does not match the schema of its parameter.""",
 )
 
 
 @rule("IR028", "info", "basic", fixable=True)
 def constant_expression(subject: Subject) -> Iterator[Problem]:
-    """Braces around a constant.
+    """An expression is a constant.
 
-    `"{{ 3 }}"` is `3`. `--fix` removes the braces.
+    `"{{ 3 }}"` means `3`. `--fix` removes the braces.
     """
     for path, text in subject.expressions:
         tree = _whole(text)
         if isinstance(tree, nodes.Const) and isinstance(tree.value, int | float | bool):
             plain = str(tree.value).lower() if isinstance(tree.value, bool) else str(tree.value)
             edits = (Edit(subject.document.mark(path), plain),)
-            yield subject.at(path, "braces around a constant are not needed", f"write {plain}", edits=edits)
+            yield subject.at(path, "the expression is a constant", f"write {plain}", edits=edits)
 
 
 def _whole(text: str) -> nodes.Expr | None:
@@ -169,9 +172,9 @@ def _whole(text: str) -> nodes.Expr | None:
 
 @rule("IR029", "info", "shared")
 def written_before(subject: Subject) -> Iterator[Problem]:
-    """A step is written above a step whose outputs it reads.
+    """A step is written above a step that runs before it.
 
-    The runner goes by the references, people read from top to bottom.
+    The order in the file does not matter to the runner, but people read from top to bottom.
     """
     if subject.scope is None:
         return
@@ -180,28 +183,29 @@ def written_before(subject: Subject) -> Iterator[Problem]:
         for name in subject.scope.waits[step.id]:
             if order[name] > step.index:
                 yield Problem(
-                    step.mark, f"step '{step.id}' is written above step '{name}', which it waits for"
+                    step.mark,
+                    f"the step '{step.id}' is written above the step '{name}', which runs before it",
                 )
 
 
 @rule("IR056", "info", "shared")
 def too_complex(subject: Subject) -> Iterator[Problem]:
-    """An expression of more than 160 characters, or a recipe of more than 60 steps.
+    """An expression has more than 160 characters, or a recipe has more than 60 steps.
 
-    Long expressions belong in `variables`, long recipes in parts.
+    Split long expressions into `variables` and long recipes into parts.
     """
     for path, text in subject.expressions:
         if len(text) > 160:
-            yield subject.at(
-                path, f"an expression of {len(text)} characters", "take parts of it into variables"
-            )
+            yield subject.at(path, f"the expression has {len(text)} characters", "split it into variables")
     if len(subject.steps) > 60:
-        yield subject.at_key(("steps",), f"a recipe of {len(subject.steps)} steps", "take some into a part")
+        yield subject.at_key(
+            ("steps",), f"the recipe has {len(subject.steps)} steps", "move some of them into a part"
+        )
 
 
 @rule("IR057", "info", "shared")
 def redundant_needs(subject: Subject) -> Iterator[Problem]:
-    """`needs` names a step that a reference already names."""
+    """`needs` names a step whose outputs are read anyway."""
     for step in subject.steps:
         try:
             read = references([step.with_, step.when]).steps
@@ -210,21 +214,25 @@ def redundant_needs(subject: Subject) -> Iterator[Problem]:
         for index, name in enumerate(step.needs):
             if name in read:
                 path = (*step.path, "needs", index)
-                yield subject.at(path, f"'{name}' is waited for anyway, its outputs are read")
+                yield subject.at(path, f"'{name}' is not needed here, because the step reads its outputs")
 
 
 @rule("IR037", "warning", "basic")
 def required_with_default(subject: Subject) -> Iterator[Problem]:
-    """A required parameter has a default, which would never be used."""
+    """A required parameter has a default, which is never used."""
     for parameter in subject.recipe.parameters.values() if subject.recipe else ():
         if parameter.required and parameter.has_default:
-            message = f"parameter '{parameter.name}' is required, so its default is never used"
-            yield subject.at_key(("parameters", parameter.name, "default"), message, "drop one of the two")
+            message = f"the parameter '{parameter.name}' is required, so its default is never used"
+            yield subject.at_key(
+                ("parameters", parameter.name, "default"),
+                message,
+                "remove the default, or the name from required",
+            )
 
 
 @rule("IR031", "warning", "basic")
 def deprecated_input(subject: Subject) -> Iterator[Problem]:
-    """A part's parameter that is marked as deprecated is set."""
+    """A step sets a deprecated parameter of a part."""
     for step in subject.steps:
         for name in step.with_ if step.part is not None else ():
             parameter = step.part.parameters.get(name) if step.part else None

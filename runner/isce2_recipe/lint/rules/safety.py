@@ -1,4 +1,4 @@
-"""IR040 to IR047: credentials, shells, paths and addresses."""
+"""IR040 to IR047: credentials, shell commands, paths and addresses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECRET_VALUES = (
     (r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.", "a login token"),
     (r"\bgh[pousr]_[A-Za-z0-9]{30,}\b", "a GitHub token"),
     (r"-----BEGIN [A-Z ]*PRIVATE KEY-----", "a private key"),
-    (r"[a-z][a-z0-9+.-]*://[^/\s:@{]+:[^/\s:@{]+@", "a password in an address"),
+    (r"[a-z][a-z0-9+.-]*://[^/\s:@{]+:[^/\s:@{]+@", "an address with a password"),
 )
 _SECRET_PLACES = frozenset(("parameters", "steps", "variables"))
 _SECRET_WORDS = re.compile(r"AKIA|ASIA|eyJ|gh[pousr]_|-----BEGIN|:[^/\s:@{]+@")
@@ -25,19 +25,17 @@ _SHELL_INPUTS = frozenset(("command", "cmd", "run", "script", "shell"))
 
 @rule("IR040", "error", "basic")
 def credential(subject: Subject) -> Iterator[Problem]:
-    """A credential is written in the recipe.
+    """The recipe contains a credential.
 
-    Recipes are shared and end up in products. Credentials come from the environment, from `~/.netrc` or from
-    the key ring, never from a recipe. The message does not repeat the value.
+    Recipes are shared, and products contain them. Put credentials into the environment or into `~/.netrc`,
+    never into a recipe. The message does not show the value.
     """
     for path, text in subject.texts:
         kind = _secret_kind(text) if _SECRET_WORDS.search(text) else None
         if kind is None and path[0] in _SECRET_PLACES and _holds_secret(path) and _is_literal(text):
             kind = f"a value for '{_secret_key(path)}'"
         if kind is not None:
-            yield subject.at(
-                path, f"{kind} is written in the recipe", "take it out and make it invalid at its issuer"
-            )
+            yield subject.at(path, f"the recipe contains {kind}", "remove it from the recipe, and revoke it")
 
 
 def _is_literal(text: str) -> bool:
@@ -45,7 +43,7 @@ def _is_literal(text: str) -> bool:
 
 
 def _secret_kind(text: str) -> str | None:
-    return next((words for pattern, words in _SECRET_VALUES if re.search(pattern, text)), None)
+    return next((kind for pattern, kind in _SECRET_VALUES if re.search(pattern, text)), None)
 
 
 @lru_cache(maxsize=1024)
@@ -59,7 +57,7 @@ def _secret_key(path: tuple[str | int, ...]) -> str:
 
 
 def _holds_secret(path: tuple[str | int, ...]) -> bool:
-    """Whether a value's own key, or the parameter whose default it is, is called like a secret."""
+    """Return whether the key of a value, or the parameter of a default, has the name of a secret."""
     if path[:1] == ("parameters",):
         return len(path) == 3 and path[2] == "default" and _is_secret_name(str(path[1]))
     last = next((part for part in reversed(path) if isinstance(part, str)), "")
@@ -68,9 +66,9 @@ def _holds_secret(path: tuple[str | int, ...]) -> bool:
 
 @rule("IR041", "error", "basic")
 def shell_injection(subject: Subject) -> Iterator[Problem]:
-    """A parameter is pasted into a shell command.
+    """A shell command contains an expression.
 
-    Whoever sets the parameter then runs what they like. Pass a list of words: each stays one word.
+    A parameter in a shell command can run any other command. Give the command as a list of arguments instead.
     """
     for step in subject.steps:
         for key in _SHELL_INPUTS & set(step.with_):
@@ -78,27 +76,29 @@ def shell_injection(subject: Subject) -> Iterator[Problem]:
             if isinstance(text, str) and has_expression(text):
                 path = (*step.path, "with", key)
                 yield subject.at(
-                    path, f"an expression is pasted into '{key}'", "give the command as a list of words"
+                    path, f"the shell command '{key}' contains an expression", "write a list of arguments"
                 )
 
 
 @rule("IR042", "warning", "basic")
 def shell_command(subject: Subject) -> Iterator[Problem]:
-    """A command is one text with blanks rather than a list of words."""
+    """A command is one text instead of a list of arguments."""
     for step in subject.steps:
         for key in _SHELL_INPUTS & set(step.with_):
             text = step.with_[key]
             if isinstance(text, str) and " " in text.strip() and not has_expression(text):
                 yield subject.at(
-                    (*step.path, "with", key), f"'{key}' is a text for a shell", "write it as a list of words"
+                    (*step.path, "with", key),
+                    f"the shell command '{key}' is one text",
+                    "write a list of arguments",
                 )
 
 
 @rule("IR043", "warning", "basic")
 def path_of_this_machine(subject: Subject) -> Iterator[Problem]:
-    """A path that exists on one machine only: absolute, below a home folder, or climbing with `..`.
+    """A path exists on one machine only: it is absolute, in a home folder, or begins with `..`.
 
-    Make it a parameter.
+    Make the path a parameter.
     """
     for path, text in subject.texts:
         if path[:1] not in (("steps",), ("variables",), ("parameters",)) or "description" in path:
@@ -106,33 +106,36 @@ def path_of_this_machine(subject: Subject) -> Iterator[Problem]:
         may_be = text[:1] in ("/", "~", "$", ".") or text[1:2] == ":"
         if may_be and re.match(r"(/[\w.-]+/|~/|\$HOME\b|[A-Za-z]:\\|(\.\./)+)", text) and path[-1] != "$ref":
             yield subject.at(
-                path, f"'{text}' is a path of one machine", "make it a parameter or a relative path"
+                path,
+                f"the path '{text}' exists on one machine only",
+                "make it a parameter or a relative path",
             )
 
 
 @rule("IR044", "warning", "basic")
 def hidden_failure(subject: Subject) -> Iterator[Problem]:
-    """A retry hides failures that come back: an engine's, or more than five attempts.
+    """A retry cannot succeed: it repeats failures of the engine, or tries more than five times.
 
-    What computes from the same inputs fails the same way again.
+    An engine that failed fails again with the same inputs.
     """
     for step in subject.steps:
         path = (*step.path, "retry")
         if "engine" in step.retry.on:
             yield subject.at(
-                (*path, "on"), "an engine's failure comes back with every attempt", "retry on: [source]"
+                (*path, "on"), "a failure of the engine occurs again in every attempt", "write on: [source]"
             )
         if isinstance(step.retry.count, int) and step.retry.count > 5:
             yield subject.at(
-                (*path, "count"), f"{step.retry.count} retries hide a failure", "five are enough"
+                (*path, "count"), f"{step.retry.count} retries only delay the failure", "use at most 5"
             )
 
 
 @rule("IR045", "error", "basic", fixable=True)
 def insecure_address(subject: Subject) -> Iterator[Problem]:
-    """An address without encryption.
+    """An address is not encrypted.
 
-    What comes over `http://` or `ftp://` can be read and changed on its way. `--fix` writes `https://`.
+    Others can read and change data that is sent over `http://` or `ftp://`. `--fix` changes `http://` to
+    `https://`.
     """
     for path, text in subject.texts:
         found = "://" in text and re.search(r"\b(http|ftp)://(?!localhost\b|127\.|\[::1\])[^\s/]+", text)
@@ -144,10 +147,10 @@ def insecure_address(subject: Subject) -> Iterator[Problem]:
 
 
 @rule("IR046", "error", "basic")
-def secret_in_sight(subject: Subject) -> Iterator[Problem]:
-    """A secret parameter goes where it can be read: an output, a template, a file's name.
+def exposed_secret(subject: Subject) -> Iterator[Problem]:
+    """A secret parameter is written to an output, a template or a file name.
 
-    Secrets may be passed to actions; outputs and templates are written to disk and to the terminal.
+    Outputs and templates are written to disk or printed. Pass a secret only to an action that needs it.
     """
     secrets = {p.name for p in subject.recipe.parameters.values() if p.secret} if subject.recipe else set()
     for path, text in subject.expressions if secrets else ():
@@ -159,27 +162,31 @@ def secret_in_sight(subject: Subject) -> Iterator[Problem]:
             continue
         for name in sorted(shown):
             yield Problem(
-                subject.document.find_name(path, name), f"the secret '{name}' would be written down"
+                subject.document.find_name(path, name),
+                f"the secret '{name}' would be written to disk or printed",
             )
 
 
 @rule("IR047", "warning", "basic", fixable=True)
 def unmarked_secret(subject: Subject) -> Iterator[Problem]:
-    """A parameter is called like a secret but not marked as one.
+    """A parameter has the name of a secret but is not marked as one.
 
-    `secret: true` keeps its value out of logs, records and products. `--fix` adds it.
+    `secret: true` keeps the value out of logs, records and products. `--fix` adds it.
     """
     for parameter in subject.recipe.parameters.values() if subject.recipe else ():
         if parameter.secret or not _SECRET_NAME.search(parameter.name) or "boolean" in parameter.types:
             continue
         edits = _add_secret(subject, parameter.name)
         yield Problem(
-            parameter.mark, f"'{parameter.name}' is not marked as a secret", "add: secret: true", edits=edits
+            parameter.mark,
+            f"the parameter '{parameter.name}' is not marked as a secret",
+            "add: secret: true",
+            edits=edits,
         )
 
 
 def _add_secret(subject: Subject, name: str) -> tuple[Edit, ...]:
-    """``secret: true`` before the parameter's first key, in a mapping of either style."""
+    """Return the edit that adds ``secret: true`` before the first key of a parameter."""
     schema = subject.data["parameters"][name]
     if not schema:
         return ()
@@ -191,5 +198,5 @@ def _add_secret(subject: Subject, name: str) -> tuple[Edit, ...]:
 
 RULES: tuple[Rule, ...] = (
     credential, shell_injection, shell_command, path_of_this_machine, hidden_failure, insecure_address,
-    secret_in_sight, unmarked_secret,
+    exposed_secret, unmarked_secret,
 )  # fmt: skip

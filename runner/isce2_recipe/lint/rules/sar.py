@@ -1,4 +1,4 @@
-"""IR060 to IR066: what radar people know."""
+"""IR060 to IR066: Sentinel-1 granules, pairs, looks and bounds."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from isce2_recipe.recipe.schema import load_schema
 from isce2_recipe.types import BurstName, Looks
 
 _SLC = r"S1([A-D])_IW_SLC__1S(SV|DV|SH|DH)_(\d{8}T\d{6})_"
-_HOLDS = {"SV": ("VV",), "DV": ("VV", "VH"), "SH": ("HH",), "DH": ("HH", "HV")}
-# First and last day of acquisitions; S1B's power failed on 2021-12-23.
+_POLARIZATIONS = {"SV": ("VV",), "DV": ("VV", "VH"), "SH": ("HH",), "DH": ("HH", "HV")}
+# First and last day of acquisitions; the power supply of S1B failed on 2021-12-23.
 # https://sentinels.copernicus.eu/web/sentinel/missions/sentinel-1
 _MISSION = {
     "A": (date(2014, 4, 3), None),
@@ -29,10 +29,10 @@ _MISSION = {
 
 @rule("IR060", "error", "sar")
 def granule_name(subject: Subject) -> Iterator[Problem]:
-    """A text that looks like a Sentinel-1 granule's name but is none.
+    """A text resembles the name of a Sentinel-1 granule but is not valid.
 
-    Burst names end in `-BURST` and have 43 characters: burst number, swath, time, polarization, four
-    hexadecimal digits.
+    Burst names have 43 characters: the burst number, swath, time, polarization, four hexadecimal digits and
+    `-BURST`.
     """
     for path, text in _granules(subject):
         if not re.match(r"S1(_\d|[A-D]_IW_SLC)", text) or "pattern" in path or " " in text:
@@ -42,12 +42,12 @@ def granule_name(subject: Subject) -> Iterator[Problem]:
         example = load_schema("types.schema.json")["$defs"][kind]["examples"][0]
         if compile_pattern(pattern).search(text) is None or not _has_time(text):
             yield subject.at(
-                path, f"'{text}' is not a Sentinel-1 granule's name", f"they look like {example}"
+                path, f"'{text}' is not the name of a Sentinel-1 granule", f"a valid name is {example}"
             )
 
 
 def _granules(subject: Subject) -> list[tuple[Path, str]]:
-    """Texts that may be a Sentinel-1 granule's name."""
+    """Return the texts that may be the name of a Sentinel-1 granule."""
     return [(path, text) for path, text in subject.texts if text.startswith("S1")]
 
 
@@ -61,7 +61,7 @@ def _has_time(text: str) -> bool:
 
 
 def _pairs(subject: Subject) -> Iterator[tuple[Path, list[BurstName], list[BurstName]]]:
-    """Where the recipe names both granules of a pair: in a step's inputs, or as its parameters' defaults."""
+    """Yield the pairs of bursts that inputs of a step or the defaults of the parameters name."""
     parameters = subject.data.get("parameters")
     defaults = {
         name: schema.get("default")
@@ -86,74 +86,75 @@ def _bursts(value: Any) -> list[BurstName]:
 
 @rule("IR061", "error", "sar")
 def unpaired(subject: Subject) -> Iterator[Problem]:
-    """Reference and secondary bursts do not show the same ground.
+    """The reference and secondary bursts do not cover the same ground.
 
-    An interferogram needs the same burst numbers, swaths and polarization on both dates, as many of one as of
-    the other.
+    An interferogram needs the same burst numbers, swaths and polarization on both dates.
     """
     for path, reference, secondary in _pairs(subject):
         one, other = sorted(b.identifier for b in reference), sorted(b.identifier for b in secondary)
         if one != other:
-            odd = ", ".join(sorted({_words(item) for item in set(one) ^ set(other)}))
+            odd = ", ".join(sorted({_burst_text(item) for item in set(one) ^ set(other)}))
             yield subject.at_key(
-                path, f"reference and secondary do not pair: {odd or 'a burst is there twice'}"
+                path, f"reference and secondary have different bursts: {odd or 'one is given twice'}"
             )
 
 
-def _words(identifier: tuple[int, int, str]) -> str:
+def _burst_text(identifier: tuple[int, int, str]) -> str:
     return f"{identifier[0]:06d} IW{identifier[1]} {identifier[2]}"
 
 
 @rule("IR062", "error", "sar")
 def absent_polarization(subject: Subject) -> Iterator[Problem]:
-    """A polarization the granule does not hold.
+    """The granule does not contain the polarization.
 
-    ISCE2 would say only that it cannot extract a swath. The name tells: `1SSV` holds VV, `1SDV` VV and VH,
-    `1SSH` HH, `1SDH` HH and HV.
+    The name of an SLC contains its polarizations: `1SSV` is VV, `1SDV` is VV and VH, `1SSH` is HH, and `1SDH`
+    is HH and HV. ISCE2 would only report that it cannot extract a swath.
     """
-    wanted = [
+    requested = [
         (path, text.upper())
         for path, text in subject.texts
         if ("polarization" in path or "polarisation" in path) and text.upper() in ("VV", "VH", "HH", "HV")
         and ("default" in path or "with" in path)
     ]  # fmt: skip
-    for path, polarization in wanted:
+    for path, polarization in requested:
         for _, text in _granules(subject):
             found = re.match(_SLC, text)
-            if found and polarization not in _HOLDS[found[2]]:
-                yield subject.at(path, f"{text} holds {' and '.join(_HOLDS[found[2]])}, not {polarization}")
+            if found and polarization not in _POLARIZATIONS[found[2]]:
+                yield subject.at(
+                    path, f"{text} contains {' and '.join(_POLARIZATIONS[found[2]])}, not {polarization}"
+                )
 
 
 @rule("IR063", "error", "sar")
 def dates(subject: Subject) -> Iterator[Problem]:
-    """Reference and secondary are of one pass, or the reference is the newer one.
+    """The reference is newer than the secondary, or both have the same date.
 
-    `any_order: true` says that a newer reference is meant.
+    With `any_order: true`, a newer reference is allowed.
     """
     for path, reference, secondary in _pairs(subject):
         last, first = max(b.start for b in reference), min(b.start for b in secondary)
         if last.date() == first.date():
-            yield subject.at_key(path, f"reference and secondary are both of {first.date()}")
+            yield subject.at_key(path, f"reference and secondary have the same date, {first.date()}")
         elif last > first and not _any_order(subject, path[:-1]):
-            hint = "the older date is the reference"
+            hint = "use the older date as the reference, or set any_order: true"
             yield subject.at_key(
-                path, f"the reference, {last.date()}, is newer than the secondary, {first.date()}", hint
+                path, f"the reference of {last.date()} is newer than the secondary of {first.date()}", hint
             )
 
 
 def _any_order(subject: Subject, path: Path) -> bool:
-    """Whether a step's inputs, or the parameters' defaults, let a newer reference through."""
+    """Return whether ``any_order`` is true next to a pair."""
     key = (*path, "any_order", "default") if path == ("parameters",) else (*path, "any_order")
     return any(value is True for other, value in subject.scalars if other == key)
 
 
 @rule("IR064", "warning", "sar")
 def unusual_looks(subject: Subject) -> Iterator[Problem]:
-    """Looks that make pixels far from square, or that do not go with the posting.
+    """The looks give pixels that are far from square, or that do not match the posting.
 
-    A Sentinel-1 IW sample is about 4 m on the ground in range and 14 m in azimuth, so 20x4, 10x2 and 5x1 make
-    pixels of about 80 m, 40 m and 20 m. 1x1, no looks at all, is fine too. Recipes that have nothing to do
-    with Sentinel-1 are left alone.
+    A Sentinel-1 IW sample covers about 4 m on the ground in range and 14 m in azimuth, so 20x4, 10x2 and 5x1
+    give pixels of about 80 m, 40 m and 20 m. 1x1 (no multilooking) is allowed too. Recipes without Sentinel-1
+    data are not checked.
     """
     if not _is_sentinel1(subject):
         return
@@ -167,36 +168,36 @@ def unusual_looks(subject: Subject) -> Iterator[Problem]:
         if text != "1x1" and not 2.5 <= looks.range / looks.azimuth <= 10:
             yield subject.at(
                 path,
-                f"looks {text} make pixels far from square",
-                "range looks are about five times azimuth's",
+                f"looks of {text} give pixels that are far from square",
+                "use about five times as many looks in range as in azimuth",
             )
         yield from _posting(subject, path, looks)
 
 
 def _is_sentinel1(subject: Subject) -> bool:
-    """Whether a recipe fetches Sentinel-1 data, runs topsApp, or names a granule or a shared type of it."""
-    words = ("sentinel1.", "topsApp", "S1A_", "S1B_", "S1C_", "S1D_", "S1_", "burst_name", "slc_name")
-    return any(word in subject.document.text for word in words)
+    """Return whether a recipe uses Sentinel-1: its actions, topsApp, names of granules or their types."""
+    signs = ("sentinel1.", "topsApp", "S1A_", "S1B_", "S1C_", "S1D_", "S1_", "burst_name", "slc_name")
+    return any(sign in subject.document.text for sign in signs)
 
 
 def _posting(subject: Subject, path: Path, looks: Looks) -> Iterator[Problem]:
-    """Posting beside the looks, in metres: within a factor of two of the pixel."""
+    """Check that the posting next to the looks, in metres, is within a factor of two of the pixel."""
     values = {other[:-1]: value for other, value in subject.scalars if other[-1:] == ("posting",)}
     posting = values.get(path[:-1])
     if path[-1] == "default":
         posting = next((v for p, v in subject.scalars if p == ("parameters", "posting", "default")), None)
     if isinstance(posting, int | float) and not 0.5 <= posting / (4.0 * looks.range) <= 2:
         yield subject.at(
-            path, f"looks {looks} make pixels of {4 * looks.range} m, the posting is {posting} m"
+            path, f"looks of {looks} give pixels of {4 * looks.range} m, but the posting is {posting} m"
         )
 
 
 @rule("IR065", "error", "sar")
 def box_order(subject: Subject) -> Iterator[Problem]:
-    """A box whose numbers are in the wrong order.
+    """The numbers of a bounding box are in the wrong order.
 
-    Boxes here are west, south, east, north. ISCE2's own are south, north, west, east; that order belongs in
-    templates only. A box over the antimeridian is not supported.
+    The order is west, south, east, north. ISCE2's order, south, north, west, east, is used in templates only.
+    A box across the antimeridian is not supported.
     """
     for path in subject.document.nodes:
         name = str(path[-2] if path[-1:] == ("default",) else path[-1]) if path else ""
@@ -208,11 +209,11 @@ def box_order(subject: Subject) -> Iterator[Problem]:
         west, south, east, north = value
         if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
             hint = (
-                "crossing the antimeridian?"
+                "boxes across the antimeridian are not supported"
                 if west > 90 and east < -90
-                else "is it south, north, west, east?"
+                else "is the order south, north, west, east?"
             )
-            yield subject.at(path, "a box is west, south, east, north in degrees", hint)
+            yield subject.at(path, "a bounding box must be west, south, east, north in degrees", hint)
 
 
 def _is_number(value: Any) -> bool:
@@ -221,9 +222,9 @@ def _is_number(value: Any) -> bool:
 
 @rule("IR066", "warning", "sar")
 def outside_mission(subject: Subject) -> Iterator[Problem]:
-    """A granule of a day on which its satellite took no images.
+    """The satellite took no images on the day of the granule.
 
-    Sentinel-1B ended on 2021-12-23; the first images of any are of October 2014.
+    Sentinel-1B failed on 2021-12-23.
     """
     for path, text in _granules(subject):
         found = re.match(_SLC, text)
@@ -234,7 +235,7 @@ def outside_mission(subject: Subject) -> Iterator[Problem]:
         if day < first or (last is not None and day > last):
             until = f" to {last}" if last else ""
             yield subject.at(
-                path, f"Sentinel-1{found[1]} took no images on {day}", f"it works from {first}{until}"
+                path, f"Sentinel-1{found[1]} took no images on {day}", f"it took images from {first}{until}"
             )
 
 
