@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,29 +104,8 @@ class ParameterOption(click.Option):
     parameter: Parameter
 
 
-class RecipeType(click.ParamType[str]):
-    """The path of a recipe, or the name of a shipped recipe."""
-
-    name = "recipe"
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[click.shell_completion.CompletionItem]:
-        """Return the completions of an incomplete argument."""
-        from click.shell_completion import CompletionItem
-
-        names = [CompletionItem(name) for name in available() if name.startswith(incomplete)]
-        # The files come first: bash drops completions that precede them.
-        return [CompletionItem(incomplete, type="file"), *names]
-
-
-class StepType(click.ParamType[str]):
-    """The name of a step of the recipe, or of a part with all its steps."""
-
-    name = "step"
+class _CompletedType(click.ParamType[str]):
+    """A type of arguments that the shell completes."""
 
     def shell_complete(
         self,
@@ -134,13 +113,45 @@ class StepType(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[click.shell_completion.CompletionItem]:
-        """Return the steps of the recipe that complete an argument."""
+        """Return the completions of an incomplete argument."""
         from click.shell_completion import CompletionItem
 
+        values = self.suggestions(ctx)
+        return [CompletionItem(value, help=values[value]) for value in values if value.startswith(incomplete)]
+
+    def suggestions(self, ctx: click.Context) -> Mapping[str, str | None]:
+        """Return the values to suggest, with an explanation if there is one."""
+        raise NotImplementedError
+
+
+class RecipeType(_CompletedType):
+    """The path of a recipe, or the name of a shipped recipe."""
+
+    name = "recipe"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Return files and names of recipes; the files come first, because bash drops what precedes them."""
+        from click.shell_completion import CompletionItem
+
+        files = CompletionItem(incomplete, type="file")
+        return [files, *super().shell_complete(ctx, param, incomplete)]
+
+    def suggestions(self, ctx: click.Context) -> Mapping[str, str | None]:  # noqa: ARG002
+        """Return the names of the shipped recipes."""
+        return dict.fromkeys(available())
+
+
+class StepType(_CompletedType):
+    """The name of a step of the recipe, or of a part with all its steps."""
+
+    name = "step"
+
+    def suggestions(self, ctx: click.Context) -> Mapping[str, str | None]:
+        """Return the steps of the recipe with their summaries."""
         recipe: Recipe | None = ctx.meta.get(_RECIPE)
-        steps = {} if recipe is None else dict(_steps_of(recipe))
-        found = [name for name in steps if name.startswith(incomplete)]
-        return [CompletionItem(name, help=steps[name]) for name in found]
+        return {} if recipe is None else dict(_steps_of(recipe))
 
 
 def _steps_of(recipe: Recipe, prefix: str = "") -> Iterator[tuple[str, str | None]]:
@@ -152,31 +163,21 @@ def _steps_of(recipe: Recipe, prefix: str = "") -> Iterator[tuple[str, str | Non
             yield from _steps_of(step.part)
 
 
-class _ParameterType(click.ParamType[str]):
+class _ParameterType(_CompletedType):
     """The value of a parameter as text, which is checked when the parameters are resolved."""
+
+    name = "value"
 
     def __init__(self, parameter: Parameter) -> None:
         self._parameter = parameter
-        self.name = "value"
 
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[click.shell_completion.CompletionItem]:
-        """Return the completions of an incomplete argument."""
-        from click.shell_completion import CompletionItem
-
-        return [CompletionItem(text) for text in self._suggestions() if text.startswith(incomplete)]
-
-    def _suggestions(self) -> list[str]:
+    def suggestions(self, ctx: click.Context) -> Mapping[str, str | None]:  # noqa: ARG002
         """Return all possible values; if they are not a fixed set, the examples of an optional parameter."""
         parameter = self._parameter
         if "boolean" in parameter.types:
-            return ["true", "false"]
+            return dict.fromkeys(("true", "false"))
         known = parameter.choices or (parameter.schema.get("examples", ()) if parameter.has_default else ())
-        return [str(value) for value in known if not isinstance(value, list | dict)]
+        return dict.fromkeys(str(value) for value in known if not isinstance(value, list | dict))
 
 
 def recipe_of(ctx: click.Context) -> Recipe:

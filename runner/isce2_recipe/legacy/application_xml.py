@@ -14,13 +14,12 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.legacy.translation import Translation
 from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe import Recipe, load, resolve_parameters
-from isce2_recipe.recipe.isce2_xml import facts, read_properties
+from isce2_recipe.recipe.isce2_xml import ROOTS, facts, normalized, read_properties
 from isce2_recipe.recipe.parameters import normalise
 
 PropertyName = tuple[str, str]  # component ("" for the application itself) and property, both normalised
 Properties = dict[PropertyName, str]
 
-_ROOTS = {"topsapp": "topsApp", "topsinsar": "topsApp", "stripmapapp": "stripmapApp", "insar": "stripmapApp"}
 _TIME = r"\d{8}T\d{6}"
 _SLC = re.compile(rf"S1[A-D]_IW_SLC__1S[SD][VH]_{_TIME}_{_TIME}_\d{{6}}_[0-9A-F]{{6}}_[0-9A-F]{{4}}")
 _START, _STOP = slice(17, 32), slice(33, 48)  # times in an SLC name
@@ -127,8 +126,8 @@ def _root(path: Path) -> ElementTree.Element:
 def _application(root: ElementTree.Element, path: Path) -> str:
     names = [root.tag, *(item.get("name", "") for item in root.iter("component"))]
     for name in names:
-        if _normalise(name) in _ROOTS:
-            return _ROOTS[_normalise(name)]
+        if normalized(name) in ROOTS:
+            return ROOTS[normalized(name)]
     raise InputError(
         f"{path} configures neither topsApp nor stripmapApp",
         hint="give the XML file that starts one of these applications",
@@ -141,31 +140,27 @@ def _properties(
     """Yield all properties; a component may be in another file, a catalogue."""
     for child in element:
         if child.tag == "component":
-            name = _normalise(child.get("name", ""))
-            inner = component if name in _ROOTS else _RENAMED.get(name, name)
+            name = normalized(child.get("name", ""))
+            inner = component if name in ROOTS else _RENAMED.get(name, name)
             yield from _properties(child, folder, inner)
         elif child.tag == "property":
             value = child.find("value")
             text = (child if value is None else value).text or ""
-            yield (component, _normalise(child.get("name", ""))), text.strip()
+            yield (component, normalized(child.get("name", ""))), text.strip()
         elif child.tag == "catalog":
             file = folder / (child.text or "").strip()
             yield from _properties(_root(file), file.parent, component)
-
-
-def _normalise(name: str) -> str:
-    return "".join(name.split()).lower()
 
 
 def _defaults(name: str) -> Properties:
     """Return ISCE2's defaults of an application's properties."""
     application = facts(name)
     found = {
-        ("", _normalise(entry["name"])): str(entry.get("default", "")) for entry in application["properties"]
+        ("", normalized(entry["name"])): str(entry.get("default", "")) for entry in application["properties"]
     }
     for component, properties in application["components"].items():
         found |= {
-            (component, _normalise(entry["name"])): str(entry.get("default", "")) for entry in properties
+            (component, normalized(entry["name"])): str(entry.get("default", "")) for entry in properties
         }
     return found
 
@@ -275,5 +270,5 @@ def _fixed_by_template(name: str) -> Properties:
     text = re.sub(r"\{#.*?#\}|\{%.*?%\}", "", text, flags=re.DOTALL).lstrip()
     fixed = [item for item in read_properties(text) if "{{" not in item.text]
     return {
-        ("", _normalise(item.name)): item.text for item in fixed if _normalise(item.components[-1]) in _ROOTS
+        ("", normalized(item.name)): item.text for item in fixed if normalized(item.components[-1]) in ROOTS
     }

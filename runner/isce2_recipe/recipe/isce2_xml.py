@@ -15,7 +15,8 @@ from isce2_recipe.problems import Suggestion, suggest
 from isce2_recipe.recipe.schema import load_schema
 
 APPLICATIONS = ("topsApp", "stripmapApp")
-_ROOTS = {"topsapp": "topsApp", "topsinsar": "topsApp", "stripmapapp": "stripmapApp", "insar": "stripmapApp"}
+ROOTS = {"topsapp": "topsApp", "topsinsar": "topsApp", "stripmapapp": "stripmapApp", "insar": "stripmapApp"}
+"""Applications by the normalized names of their XML files\' components."""
 
 
 class XmlProblem(NamedTuple):
@@ -70,10 +71,11 @@ def _known(application: str, component: str) -> dict[str, Mapping[str, Any]]:
     """Properties by their name without case and blanks."""
     known = facts(application)
     entries = known["components"].get(component, ()) if component else known["properties"]
-    return {_fold(entry["name"]): entry for entry in entries}
+    return {normalized(entry["name"]): entry for entry in entries}
 
 
-def _fold(name: str) -> str:
+def normalized(name: str) -> str:
+    """Return a name as ISCE2 compares it: in lower case, without white space."""
     return "".join(name.split()).lower()
 
 
@@ -94,7 +96,7 @@ def check(text: str, application: str) -> list[XmlProblem]:
     found: list[XmlProblem] = []
     seen: dict[tuple[tuple[str, ...], str], int] = {}
     for item in properties:
-        place = (item.components, _fold(item.name))
+        place = (item.components, normalized(item.name))
         if place in seen:
             what = f"property '{item.name}' is set twice"
             found.append(XmlProblem(item.line, what, item.name, certain=False))
@@ -104,12 +106,12 @@ def check(text: str, application: str) -> list[XmlProblem]:
 
 
 def _check_property(item: Property, application: str) -> Iterator[XmlProblem]:
-    inner = [_fold(name) for name in item.components if _fold(name) not in (*_ROOTS, "")]
+    inner = [normalized(name) for name in item.components if normalized(name) not in (*ROOTS, "")]
     component = inner[0] if inner else ""
     known = _known(application, component)
     if len(inner) > 1 or not known:
         return
-    entry = known.get(_fold(item.name))
+    entry = known.get(normalized(item.name))
     if entry is None:
         names = [one["name"] for one in known.values()]
         where = f"the {component} of " if component else ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.recipe.isce2_xml import facts
+from isce2_recipe.recipe.isce2_xml import facts, normalized
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,6 @@ class TopsConfig:
     unwrapper: str
     use_virtual_files: bool
     geocode_list: tuple[str, ...] | None
-
-
-def normalized(name: str) -> str:
-    """A name as ISCE2 compares it: lower case, no white space."""
-    return "".join(name.lower().split())
 
 
 def read_config(path: Path, folder: Path) -> TopsConfig:
