@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 import isce2_recipe
-from isce2_recipe.engines.base import TOPS_STEPS
 from isce2_recipe.engines.builtin import isceimage
+from isce2_recipe.engines.builtin.steps import tops_steps
 from isce2_recipe.engines.isce2 import Isce2Engine
 from isce2_recipe.errors import EngineMissing
 
@@ -80,7 +80,7 @@ def run_steps(
         return list(json.loads(record.read_text()))
     folder.mkdir(exist_ok=True)
     steps: list[dict[str, Any]] = []
-    for step in TOPS_STEPS:
+    for step in tops_steps():
         words = [*command, f"--start={step}", f"--end={step}"]
         steps.append({"step": step, **measured(words, folder, folder / f"{step}.log", environment)})
     record.write_text(json.dumps(steps))

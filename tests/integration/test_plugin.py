@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from isce2_recipe.engines.base import TOPS_STEPS
+from isce2_recipe.recipe import isce2_xml
 from support.runs import call, statuses
 
 PLUGIN = Path(__file__).resolve().parents[2] / "examples/plugin"
@@ -46,7 +46,8 @@ def test_action_source_and_engine_of_another_package(tmp_path: Path, installed: 
     assert "mean_height: 120" in done.stdout
     assert "engine: rehearsal 1.0" in done.stdout
     asked = (tmp_path / "w/isce/rehearsal.txt").read_text().split()[2::3]
-    assert asked == list(TOPS_STEPS[: TOPS_STEPS.index("topo") + 1])
+    steps = isce2_xml.steps("topsApp")
+    assert asked == list(steps[: steps.index("topo") + 1])
     record = json.loads((tmp_path / "w/run.json").read_text())
     assert record["source"]["used"] == "flat 1 120.0"
     assert call(*words, "--json", cwd=tmp_path, env=env).returncode == 0

@@ -11,6 +11,7 @@ from typing import Any
 from isce2_recipe import __version__
 from isce2_recipe.actions.base import Context, Read, action, names_in, nothing
 from isce2_recipe.alos import pairs
+from isce2_recipe.engines.base import AppSteps
 from isce2_recipe.errors import EngineMissing, InputError
 from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
@@ -43,7 +44,19 @@ def _pair(inputs: Mapping[str, Any]) -> Pair:
     return Pair(str(pair.reference), str(pair.secondary), pair.days)
 
 
-@action("alos.check_pair", version=2, uses=("engine",), check=_pair, foresee=_pair, takes=nothing)
+def _stripmap(_: Mapping[str, Any]) -> AppSteps:
+    return AppSteps("stripmapApp")
+
+
+@action(
+    "alos.check_pair",
+    version=2,
+    uses=("engine",),
+    check=_pair,
+    foresee=_pair,
+    takes=nothing,
+    runs=_stripmap,
+)
 def check_pair(ctx: Context, *, reference: str, secondary: str, split_spectrum: bool = False) -> Pair:
     """Check that two scenes make a pair, and that the engine can do what is asked of it.
 
@@ -57,12 +70,6 @@ def check_pair(ctx: Context, *, reference: str, secondary: str, split_spectrum: 
     from isce2_recipe.engines.isce2 import OPENCV, Isce2Engine
 
     pair = _pair({"reference": reference, "secondary": secondary})
-    if ctx.engine.name == "builtin":
-        raise EngineMissing(
-            "the builtin engine cannot focus ALOS scenes: it runs topsApp only, not stripmapApp",
-            hint="install ISCE2 (conda install -c conda-forge isce2) and use --engine isce2, or run this in "
-            "the project's container",
-        )
     if split_spectrum and isinstance(ctx.engine, Isce2Engine) and ctx.engine.lacks("cv2"):
         raise EngineMissing(
             "this ISCE2 cannot estimate the ionosphere: its Python has no module cv2 (OpenCV)",
@@ -97,7 +104,7 @@ def _scenes(inputs: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     }
 
 
-@action("alos.find_scenes", version=1, uses=("source",), takes=_scenes)
+@action("alos.find_scenes", version=1, uses=("source.alos",), takes=_scenes)
 def find_scenes(ctx: Context, *, reference: str, secondary: str) -> Scenes:
     """Look two scenes up in the source's catalogue."""
     records = ctx.source.find_alos([AlosName.parse(reference), AlosName.parse(secondary)], ctx.log)
@@ -146,7 +153,7 @@ class Scene:
     inputs: Path
 
 
-@action("alos.fetch_scene", version=2, uses=("source",), takes=_scenes)
+@action("alos.fetch_scene", version=2, uses=("source.alos",), takes=_scenes)
 def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> Scene:
     """Fetch a scene and unpack it; of its channels HH is the one to process."""
     from isce2_recipe.alos.archive import unpack
@@ -217,17 +224,11 @@ class Truth:
     displacement: Path
 
 
-@action("alos.write_truth", version=1, uses=("source",), takes=nothing)
+@action("alos.write_truth", version=1, uses=("source.truth",), takes=nothing)
 def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
     """Write the displacement between two simulated scenes."""
-    reference, secondary = read_catalog(catalog, AlosRecord).values()
-    written = ctx.source.write_alos_truth(reference, secondary, dem, ctx.out)
-    if written is None:
-        raise InputError(
-            f"the source {ctx.source.name} does not know the truth",
-            hint="only simulated scenes have one: give --source simulated",
-        )
-    return Truth(written)
+    records = list(read_catalog(catalog, AlosRecord).values())
+    return Truth(ctx.source.write_truth(records, dem, ctx.out))
 
 
 def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:

@@ -1,7 +1,7 @@
-"""What an action is: a typed function whose signature is the schema of ``with:``.
+"""An action is a typed function; its signature is the schema of ``with:``.
 
-The return dataclass is the schema of ``steps.<id>.*``. An action gets a `Context` and never reads the
-current directory, the environment or a global.
+The dataclass that it returns is the schema of ``steps.<id>.*``. An action receives a `Context` and never
+reads the current directory, the environment or a global.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-if TYPE_CHECKING:  # what actions are handed, not what they are: linting needs none of it
+from isce2_recipe.engines.base import AppSteps
+
+if TYPE_CHECKING:  # types of what actions receive; the linter needs none of it
     import logging
 
     from isce2_recipe.engines.base import Engine
-    from isce2_recipe.sources.base import Source
-
-Capability = Literal["source", "engine"]
+    from isce2_recipe.sources.base import FullSource
 
 
 class Budget(NamedTuple):
-    """What a run's steps ask for and what there is, bytes.
+    """Memory and disk that a run's steps request, and that this machine has, bytes.
 
     Attributes
     ----------
     memory, memory_there : float
-        The most a step asks for; of this machine.
+        The largest request of a step, and the memory of this machine.
     disk, disk_there : float
-        What all steps ask for; free where the run is.
+        The sum of all requests, and the free space of the work directory's disk.
     """
 
     memory: float = 0.0
@@ -41,38 +41,38 @@ class Budget(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an action may touch.
+    """The environment of an action.
 
     Attributes
     ----------
     workdir : Path
         The run's folder, absolute.
     out : Path
-        The folder to write into, absolute and existing. For most steps a fresh scratch folder that becomes
-        ``workdir/<step id>`` by one rename once the step has succeeded; for steps with ``folder:`` that
-        shared folder itself.
+        The folder to write into, absolute and existing. For most steps it is a new scratch folder that
+        becomes ``workdir/<step id>`` by one rename after the step has succeeded. For steps with ``folder:``
+        it is that shared folder.
     source, engine
-        Where inputs come from and what computes. Only actions that declare them may use them.
+        The run's source and engine. An action may use only what it declares in ``uses``.
     log : logging.Logger
-        Goes to the step's own log file.
+        Writes to the step's log file.
     progress : callable
-        ``progress(fraction, text)`` with fraction 0 to 1.
+        ``progress(fraction, text)`` with a fraction of 0 to 1.
     cpus : int
-        Threads this step may use.
+        Number of threads that the step may use.
     templates : tuple of Path
-        Folders in which templates are looked for before those that come with the package.
+        Folders that are searched for templates before those of the package.
     published : Path or None
-        Where ``out`` will be found by later steps; None where that is ``out`` itself.
+        The path that ``out`` has for later steps; None where it is the same.
     budget : callable
-        What the whole run asks of the machine; never for results.
+        Returns the requests of the whole run. Results must not depend on it.
     summary_of_run : callable
-        The run so far as JSON: recipe, parameters, versions, steps with times and memory. For pages that tell
-        of a run, never for results: no content key knows of it.
+        Returns the run so far as JSON: recipe, parameters, versions, steps with times and memory. It is meant
+        for reports; results must not depend on it, because it is in no content key.
     """
 
     workdir: Path
     out: Path
-    source: Source
+    source: FullSource
     engine: Engine
     log: logging.Logger
     progress: Callable[[float, str], None]
@@ -84,72 +84,91 @@ class Context:
 
 
 Read = Callable[[Path], str | None]
-"""Reads a text file; None where there is none. The runner takes note of what was looked at."""
+"""Returns the text of a file, or None if there is no file. The runner records which files were read."""
 
 Fingerprint = Callable[[Mapping[str, Any], tuple[Path, ...], Read], object]
-"""From an action's inputs and the folders of templates to JSON that its outputs depend on as well."""
+"""Returns, from an action's inputs and the folders of templates, further JSON on which its outputs depend."""
 
 Preview = Callable[[Mapping[str, Any], tuple[Path, ...]], Mapping[str, object]]
-"""From the inputs, as far as they are known before a run, to what a plan shows of a step.
+"""Returns what a plan shows of a step, from the inputs as far as they are known before a run.
 
-Files of the work directory are relative to it; what is not known yet is the text of its expression.
-``rendered`` is a text the step will write.
+Files in the work directory are relative to it; an input that is not known yet is the text of its expression.
+``rendered`` is a text that the step will write.
 """
 
 Takes = Callable[[Mapping[str, Any]], Mapping[str, Sequence[str]]]
-"""From the inputs to what the step asks its source for: names by kind, none where they are not known yet.
+"""Returns, from the inputs, what the step requests from its source: names by kind, empty if not known yet.
 
 Kinds are the folders of ``sources/directory.py``: ``bursts``, ``slc``, ``alos``, ``orbits``, ``aux_cal``,
-``dem``, ``geoid``, ``water_mask``. Of actions whose verb is ``fetch`` a plan lists them as downloads. Of a
-source that is a folder they are the files whose content is part of the content key.
+``dem``, ``geoid``, ``water_mask``. A plan lists them as downloads if the action's verb is ``fetch``. With a
+source that is a folder, the contents of these files become part of the content key.
 """
 
 Foresee = Callable[[Mapping[str, Any]], object]
-"""From the inputs to the very dataclass that the step will return, where these alone tell."""
+"""Returns, from the inputs alone, the dataclass that the step will return."""
 
 Check = Callable[[Mapping[str, Any]], object]
-"""Looks at an action's inputs before a run and raises what is wrong with them."""
+"""Checks an action's inputs before a run, and raises an error if they are wrong."""
+
+
+Runs = Callable[[Mapping[str, Any]], AppSteps | None]
+"""Returns the steps that an action will run with its engine, from the inputs as far as they are known.
+
+An input that is not known yet is the text of its expression. None where the steps are not known yet.
+"""
 
 
 def nothing(_: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    """What a step takes that only tells which source and engine its inputs are from."""
+    """Return no names, as ``takes`` of an action that uses only the name of its source or engine."""
     return {}
 
 
 def names_in(*values: object) -> list[str]:
-    """The names in inputs that are lists or single names, as far as they are known."""
+    """Return the names in inputs that are lists or single names, as far as they are known."""
     listed = [value if isinstance(value, list) else [value] for value in values]
     return [str(name) for names in listed for name in names if "{{" not in str(name)]
 
 
 class Action:
-    """A registered action."""
+    """A registered action. The attributes are the arguments of `action`.
+
+    Attributes
+    ----------
+    uses : frozenset of str
+        ``source`` and ``engine``, whichever enter the content key.
+    capabilities : frozenset of str
+        Capabilities that its source must have; see `isce2_recipe.sources.base.CAPABILITIES`.
+    """
 
     def __init__(
         self,
         name: str,
         version: int,
         function: Callable[..., Any],
-        uses: frozenset[Capability],
-        fingerprint: Fingerprint | None,
-        preview: Preview | None,
-        check: Check | None,
-        takes: Takes | None,
-        foresee: Foresee | None,
+        uses: Sequence[str] = (),
+        fingerprint: Fingerprint | None = None,
+        preview: Preview | None = None,
+        check: Check | None = None,
+        takes: Takes | None = None,
+        foresee: Foresee | None = None,
+        runs: Runs | None = None,
     ) -> None:
+        parts = [use.partition(".") for use in uses]
         self.name = name
         self.version = version
         self.function = function
-        self.uses = uses
+        self.uses = frozenset(provider for provider, _, _ in parts)
+        self.capabilities = frozenset(capability for _, _, capability in parts if capability)
         self.fingerprint = fingerprint
         self.preview = preview
         self.check = check
         self.takes = takes
         self.foresee = foresee
+        self.runs = runs
 
     @cached_property
     def inputs(self) -> dict[str, inspect.Parameter]:
-        """Keyword-only parameters by name, annotations resolved."""
+        """The keyword-only parameters by name, with evaluated annotations."""
         return {
             name: parameter
             for name, parameter in self._signature.parameters.items()
@@ -158,7 +177,7 @@ class Action:
 
     @cached_property
     def outputs(self) -> dict[str, Any]:
-        """Fields of the returned dataclass by name, with their types."""
+        """The fields of the returned dataclass by name, with their types."""
         returned = self._signature.return_annotation
         if returned is None:
             return {}
@@ -173,7 +192,7 @@ class Action:
 
     @property
     def summary(self) -> str:
-        """First line of the function's docstring."""
+        """The first line of the function's docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
 
@@ -181,12 +200,13 @@ def action(
     name: str,
     *,
     version: int,
-    uses: tuple[Capability, ...] = (),
+    uses: tuple[str, ...] = (),
     fingerprint: Fingerprint | None = None,
     preview: Preview | None = None,
     check: Check | None = None,
     takes: Takes | None = None,
     foresee: Foresee | None = None,
+    runs: Runs | None = None,
 ) -> Callable[[Callable[..., Any]], Action]:
     """Make a function an action.
 
@@ -195,22 +215,26 @@ def action(
     name : str
         ``subject.verb``, the value of ``uses:`` in a recipe. The subject is the module's name.
     version : int
-        Raised whenever the same inputs would give other outputs; part of every content key.
+        Part of the content key. Increase it whenever the same inputs give other outputs.
     uses : tuple of str
-        ``"source"`` and/or ``"engine"`` when the outputs depend on them; part of the content key then.
+        ``"source.CAPABILITY"`` for each capability that the action calls, ``"source"`` if it uses only the
+        source's name, and ``"engine"``. The source's or engine's fingerprint is part of the content key then.
     fingerprint : callable, optional
-        What the outputs depend on beside the inputs, for example a template's text; part of the content key.
+        Returns what the outputs depend on besides the inputs, for example a template's text; part of the
+        content key.
     preview : callable, optional
-        What a plan can show of the step before it runs.
+        Returns what a plan can show of the step before it runs.
     check : callable, optional
-        Called before anything runs where all inputs are known by then.
+        Called before anything runs, if all inputs are known by then.
     takes : callable, optional
-        What it takes from its source; without it anything.
+        Returns what it requests from its source. Without it the action may request anything.
     foresee : callable, optional
-        What it will return, for plans.
+        Returns what the action will return, for plans.
+    runs : callable, optional
+        Returns the steps of an ISCE2 application that it runs. Plans refuse an engine that lacks them.
     """
 
     def register(function: Callable[..., Any]) -> Action:
-        return Action(name, version, function, frozenset(uses), fingerprint, preview, check, takes, foresee)
+        return Action(name, version, function, uses, fingerprint, preview, check, takes, foresee, runs)
 
     return register

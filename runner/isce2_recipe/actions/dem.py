@@ -31,7 +31,7 @@ class Dem:
     isce: Path
 
 
-@action("dem.fetch", version=1, uses=("source",), takes=lambda _: {"dem": (), "geoid": ()})
+@action("dem.fetch", version=1, uses=("source.terrain",), takes=lambda _: {"dem": (), "geoid": ()})
 def fetch(ctx: Context, *, bounds: list[float], margin: float) -> Dem:
     """Fetch terrain around a scene, checked, as GeoTIFF and as ISCE2's raster.
 

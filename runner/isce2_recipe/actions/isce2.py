@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe.actions.base import Context, Read, action
+from isce2_recipe.engines.base import AppSteps
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,13 @@ def _headers(inputs: Mapping[str, Any], _: tuple[Path, ...], read: Read) -> obje
     return {name: text_digest(text) for name, text in texts.items() if text is not None}
 
 
-@action("isce2.run", version=1, uses=("engine",), fingerprint=_headers)
+def _runs(inputs: Mapping[str, Any]) -> AppSteps | None:
+    """Return the steps that ``with:`` names, unless one is the result of another step."""
+    app, start, end = (inputs.get(name) for name in ("app", "start", "end"))
+    return None if any("{{" in str(name) for name in (app, start, end)) else AppSteps(str(app), start, end)
+
+
+@action("isce2.run", version=1, uses=("engine",), fingerprint=_headers, runs=_runs)
 def run(
     ctx: Context,
     *,

@@ -138,14 +138,12 @@ def _pair(records: Sequence[GranuleRecord]) -> str:
 
 
 def _from_source(ctx: Context, records: Sequence[GranuleRecord], margin: float) -> list[PreflightCheck]:
-    from isce2_recipe.sources.base import Needs, Sentinel1Record, passes
+    from isce2_recipe.sources.base import Needs, Sentinel1Record, capabilities_of, passes
 
     bounds = reduce(Bounds.union, (record.bounds for record in records))
     orbits = tuple(passes(record for record in records if isinstance(record, Sentinel1Record)))
     needs = Needs(tuple(record.name for record in records), orbits, bounds.buffered(margin))
-    # Sources of other packages need not have it.
-    examine = getattr(ctx.source, "examine", None)
-    return [] if examine is None else list(examine(needs, ctx.log))
+    return ctx.source.examine(needs, ctx.log) if "preflight" in capabilities_of(ctx.source) else []
 
 
 def _machine(budget: Budget, download: int) -> Iterable[PreflightCheck]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.actions.base import Context, action, names_in
-from isce2_recipe.errors import InputError
+from isce2_recipe.errors import InputError, SourceError
 from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
 from isce2_recipe.sentinel1 import pairs
@@ -18,10 +18,6 @@ from isce2_recipe.types import Bounds, BurstName
 
 if TYPE_CHECKING:
     from isce2_recipe.sources.base import BurstFiles, BurstRecord
-
-# Bursts asked for at a time, as the extractor cuts them side by side; how many are downloaded at a time is a
-# setting. Sources that compute are left to use all processors for one burst.
-_DOWNLOADS = {"asf": 10}
 
 
 @dataclass(frozen=True)
@@ -109,7 +105,7 @@ class Scenes:
     direction: str
 
 
-@action("sentinel1.find_bursts", version=2, uses=("source",), takes=_bursts)
+@action("sentinel1.find_bursts", version=2, uses=("source.bursts",), takes=_bursts)
 def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> Scenes:
     """Look bursts up in the source's catalogue."""
     from isce2_recipe.sources.base import refuse_antimeridian
@@ -163,7 +159,7 @@ class Safes:
     inputs: Path
 
 
-@action("sentinel1.fetch_safes", version=2, uses=("source",), takes=_bursts)
+@action("sentinel1.fetch_safes", version=2, uses=("source.bursts",), takes=_bursts)
 def fetch_safes(ctx: Context, *, catalog: Path, granules: list[str]) -> Safes:
     """Fetch bursts of one pass and write SAFE folders of them, annotation cut to the bursts."""
     import shutil
@@ -205,7 +201,9 @@ def _record_of(records: dict[str, BurstRecord], name: BurstName) -> BurstRecord:
 
 
 def _fetch_bursts(ctx: Context, records: list[BurstRecord], folder: Path) -> list[BurstFiles]:
-    """Fetch every burst into a folder of its own, some at a time where that helps."""
+    """Fetch every burst into a folder of its own, several at a time if the source asks for that."""
+    from isce2_recipe.sources.base import traits_of
+
     done = [0.0] * len(records)
 
     def progress_of(position: int) -> Callable[[float, str], None]:
@@ -221,7 +219,7 @@ def _fetch_bursts(ctx: Context, records: list[BurstRecord], folder: Path) -> lis
         target.mkdir()
         return ctx.source.fetch_burst(record, target, ctx.log, progress_of(position))
 
-    workers = _DOWNLOADS.get(ctx.source.name, 1)
+    workers = traits_of(ctx.source).parallel_bursts
     if workers == 1:
         return [fetch(position) for position in range(len(records))]
     from concurrent.futures import ThreadPoolExecutor
@@ -246,7 +244,7 @@ class Orbits:
     folder: Path
 
 
-@action("sentinel1.fetch_orbits", version=1, uses=("source",), takes=lambda _: {"orbits": ()})
+@action("sentinel1.fetch_orbits", version=1, uses=("source.orbits",), takes=lambda _: {"orbits": ()})
 def fetch_orbits(ctx: Context, *, catalog: Path) -> Orbits:
     """Fetch an orbit file for every pass and check that it covers the bursts."""
     from isce2_recipe.sources.base import Sentinel1Record, passes
@@ -284,11 +282,19 @@ def fetch_aux_cal(ctx: Context, *, safes: list[Path]) -> AuxCal:
         SAFE folders; their manifests tell the version.
     """
     from isce2_recipe.sentinel1 import aux_cal
+    from isce2_recipe.sources import sources_with
+    from isce2_recipe.sources.base import capabilities_of
 
     platforms = sorted({safe.name[:3] for safe in safes if aux_cal.needed(safe)})
     if not platforms:
         ctx.log.info("no data of version %s", aux_cal.NEEDED_BY)
         return AuxCal(None)
+    if "calibration" not in capabilities_of(ctx.source):
+        raise SourceError(
+            f"the source {ctx.source.name} has no calibration files, which data of version "
+            f"{aux_cal.NEEDED_BY} need",
+            hint=f"use one of the sources {', '.join(sources_with(['calibration']))}",
+        )
     folder = ctx.out / "aux_cal"
     folder.mkdir()
     for platform in platforms:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isce2_recipe.actions.base import Context, action, nothing
-from isce2_recipe.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -22,19 +21,14 @@ class Truth:
     displacement: Path
 
 
-@action("simulation.write_truth", version=1, uses=("source",), takes=nothing)
+@action("simulation.write_truth", version=1, uses=("source.truth",), takes=nothing)
 def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
     """Write the displacement between two passes of a simulated scene."""
     from isce2_recipe.sources.base import Sentinel1Record
     from isce2_recipe.sources.catalog import read_catalog
 
-    written = ctx.source.write_truth(list(read_catalog(catalog, Sentinel1Record).values()), dem, ctx.out)
-    if written is None:
-        raise InputError(
-            f"the source {ctx.source.name} does not know the truth",
-            hint="only simulated scenes have one: give --source simulated",
-        )
-    return Truth(written)
+    records = list(read_catalog(catalog, Sentinel1Record).values())
+    return Truth(ctx.source.write_truth(records, dem, ctx.out))
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ class Scenes:
     direction: str
 
 
-@action("slc.find", version=1, uses=("source",), takes=_granules)
+@action("slc.find", version=1, uses=("source.slcs",), takes=_granules)
 def find(ctx: Context, *, reference: str, secondary: str) -> Scenes:
     """Look two SLCs up in the source's catalogue and check that they show the same ground."""
     records = ctx.source.find_slcs([SlcName.parse(reference), SlcName.parse(secondary)], ctx.log)
@@ -150,7 +150,7 @@ class Safe:
     inputs: Path
 
 
-@action("slc.fetch", version=2, uses=("source",), takes=_granules)
+@action("slc.fetch", version=2, uses=("source.slcs",), takes=_granules)
 def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swaths: list[int]) -> Safe:
     """Fetch an SLC and keep of it the wanted swaths in the wanted polarization."""
     from isce2_recipe.sentinel1.archive import unpack_slc

@@ -24,7 +24,7 @@ class WaterMask:
     mask: Path
 
 
-@action("water.fetch", version=1, uses=("source",), takes=lambda _: {"water_mask": ()})
+@action("water.fetch", version=1, uses=("source.water_mask",), takes=lambda _: {"water_mask": ()})
 def fetch(ctx: Context, *, dem: Path) -> WaterMask:
     """Fetch the water mask of the area and on the grid of a DEM (GeoTIFF)."""
     from tempfile import TemporaryDirectory

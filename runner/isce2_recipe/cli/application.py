@@ -47,7 +47,8 @@ def app_command(
     CONFIG is the XML file of the application. The command writes the same files as topsApp.py and
     stripmapApp.py.
     """
-    from isce2_recipe.engines import open_engine
+    from isce2_recipe.engines import applications_of, check_steps, open_engine
+    from isce2_recipe.engines.base import AppSteps
     from isce2_recipe.running.resources import processors
 
     if dostep and (start or end):
@@ -60,12 +61,15 @@ def app_command(
     count = cpus or processors()
     os.environ |= {"OMP_NUM_THREADS": str(count), "NUMBA_NUM_THREADS": str(count)}
     chosen = open_engine(engine, lambda text: click.echo(text, err=True))
+    app = app.removesuffix(".py")
+    wanted = AppSteps(app, dostep or start, dostep or end)
+    check_steps(chosen.name, applications_of(chosen), wanted)
     chosen.run(
-        app.removesuffix(".py"),
+        app,
         folder / config,
         folder=folder,
-        start=dostep or start,
-        end=dostep or end,
+        start=wanted.start,
+        end=wanted.end,
         log=_logger(),
         progress=lambda fraction, text: lines(
             {"event": "step.progress", "step": app, "fraction": fraction, "text": text}

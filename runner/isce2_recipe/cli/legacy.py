@@ -16,7 +16,7 @@ from isce2_recipe import errors
 from isce2_recipe.errors import UsageError
 from isce2_recipe.legacy import Translation, translate, translate_xml
 from isce2_recipe.legacy.workflows import WORKFLOWS
-from isce2_recipe.plan.project import DEFAULT_SOURCE
+from isce2_recipe.sources import DEFAULT_SOURCE
 from isce2_recipe.types import BurstName, SlcName
 
 _NO_LOGIN = "Earthdata credentials must be present as environment variables, or in your netrc."
@@ -53,10 +53,10 @@ def _source() -> str:
 def _find_burst(slc: SlcName, swath: int, polarization: str, number: int) -> BurstName:
     """Find the burst at a position in an SLC with the run's source."""
     from isce2_recipe.sources import open_source
-    from isce2_recipe.sources.base import BurstCounter
+    from isce2_recipe.sources.base import capabilities_of
 
     source = open_source(_source())
-    if not isinstance(source, BurstCounter):
+    if "burst_positions" not in capabilities_of(source):
         raise UsageError(
             f"the source {source.name} cannot find a burst by its position in an SLC",
             hint="give the names of the bursts with --reference and --secondary",
@@ -65,11 +65,12 @@ def _find_burst(slc: SlcName, swath: int, polarization: str, number: int) -> Bur
 
 
 def _missing_login() -> list[str]:
-    if _source() != DEFAULT_SOURCE:
-        return []
     from isce2_recipe.cli.doctor import has_earthdata_login
+    from isce2_recipe.sources import open_source
+    from isce2_recipe.sources.base import traits_of
 
-    return [] if has_earthdata_login() else [_NO_LOGIN]
+    downloads = traits_of(open_source(_source())).downloads
+    return [_NO_LOGIN] if downloads and not has_earthdata_login() else []
 
 
 def exit_code(code: int) -> int:

@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from isce2_recipe.plan.forecast import NETWORK, Forecast, forecast, to_json
+from isce2_recipe.plan.forecast import Forecast, forecast, to_json
 from isce2_recipe.plan.project import Project
 from isce2_recipe.quantities import format_bytes, format_duration
 from isce2_recipe.running.resources import disk_bytes, memory_bytes, processors
 from isce2_recipe.running.state import Limits, Request, select
+from isce2_recipe.sources.base import traits_of
 
 _MARKS = {"run": "run", "cached": "ok", "skipped": "skip"}
 
@@ -83,7 +84,7 @@ def _totals(project: Project, found: list[Forecast]) -> list[str]:
 def _downloads(project: Project, running: list[Forecast]) -> list[str]:
     if not any("source" in project.graph.nodes[one.id].action.uses for one in running):
         return []
-    if project.source_text.partition(":")[0] != NETWORK:
+    if not traits_of(project.source).downloads:
         return [f"downloads: none, inputs come from {project.source_text}"]
     sizes = [size for one in running for _, size in one.shows.get("downloads", ())]
     if not sizes:
@@ -119,7 +120,7 @@ def _credentials(project: Project, found: list[Forecast]) -> dict[str, bool]:
     actions = [project.graph.nodes[one.id].action for one in found if one.status == "run"]
     names = {action.name for action in actions}
     credentials = {}
-    if project.source_text.partition(":")[0] == NETWORK and any("source" in one.uses for one in actions):
+    if any("source" in one.uses for one in actions) and traits_of(project.source).downloads:
         credentials["Earthdata login"] = doctor.has_earthdata_login()
     if "s3.upload" in names:
         credentials["AWS login"] = doctor.has_aws_login()

@@ -19,10 +19,11 @@ from isce2_recipe.journal.files import json_digest
 from isce2_recipe.journal.values import encode
 from isce2_recipe.paths import RUN_RECORD
 from isce2_recipe.plan import project as projects
-from isce2_recipe.plan.project import DEFAULT_ENGINE, DEFAULT_SOURCE, Project
+from isce2_recipe.plan.project import DEFAULT_ENGINE, Project
 from isce2_recipe.progress import JsonLines, PlainLines, Tree
 from isce2_recipe.quantities import format_duration
 from isce2_recipe.redact import known_secrets, redactor
+from isce2_recipe.sources import DEFAULT_SOURCE
 
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d{6})(?=T\d{6}|\D|$)")
 _HASH = 8  # characters of the inputs' fingerprint in a run's folder

@@ -1,63 +1,111 @@
-"""What computes: ISCE2 itself, or the builtin engine, behind one door."""
+"""Engines compute the steps of a run: ISCE2, the builtin engine, and those of other packages."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isce2_recipe.engines.base import Engine
-from isce2_recipe.errors import EngineMissing, UsageError
+from isce2_recipe.engines.base import Applications, AppSteps, Engine, select_steps
+from isce2_recipe.errors import EngineMissing, InputError, UsageError
 from isce2_recipe.plugins import importing
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-_PLUGINS = "isce2_recipe.engines"
-_KNOWN = ("auto", "isce2", "builtin")
+GROUP = "isce2_recipe.engines"
+"""Entry-point group: the name after ``--engine``, and a callable without arguments."""
+
+_AUTO = "auto"
+_SHIPPED = ("isce2", "builtin")
+_INSTALL = {"isce2": " (conda install -c conda-forge isce2)"}
 
 
-def open_engine(text: str, say: Callable[[str], None] = lambda _text: None) -> Engine:
-    """The engine that a word of the command line names.
+def open_engine(text: str, report: Callable[[str], None] = lambda _text: None) -> Engine:
+    """Return the engine that a text of the command line names.
 
     Parameters
     ----------
     text : str
         ``isce2``, ``builtin``, ``auto`` (ISCE2 where it works, else builtin), or the name of a plug-in of the
-        entry-point group ``isce2_recipe.engines`` (a callable without arguments).
-    say : callable, optional
-        Told in one sentence what ``auto`` chose and why.
+        entry-point group `GROUP`.
+    report : callable, optional
+        Receives one sentence about what ``auto`` chose and why.
 
     Raises
     ------
     UsageError
         If there is no such engine.
     EngineMissing
-        If ISCE2 is asked for by name and is not installed or does not work.
+        If ISCE2 is requested by name but is not installed or does not work.
     """
     check_name(text)
     if text == "builtin":
         return _builtin()
     if text == "isce2":
         return _isce2()
-    if text == "auto":
-        return _auto(say)
-    point = _plugins()[text]
-    with importing(f"the engine '{text}'", point.value):
-        make = point.load()
-    engine: Engine = make()
-    return engine
+    if text == _AUTO:
+        return _auto(report)
+    return _plugin(text)()
+
+
+def published_steps(text: str) -> Applications | None:
+    """Return the applications and steps of an engine without opening it.
+
+    None where they are unknown: for ``auto``, and for a plug-in that does not publish them.
+
+    Raises
+    ------
+    UsageError
+        If there is no such engine.
+    InputError
+        If a plug-in cannot be imported.
+    """
+    check_name(text)
+    if text == _AUTO:
+        return None
+    return applications_of(_class_of(text) if text in _SHIPPED else _plugin(text))
+
+
+def applications_of(engine: object) -> Applications | None:
+    """Return the applications and steps that an engine, or a class of engines, publishes, if it does."""
+    publish = getattr(engine, "applications", None)
+    return None if publish is None else publish()
+
+
+def check_steps(name: str, applications: Applications | None, wanted: AppSteps) -> None:
+    """Check that an engine can run the wanted steps; an engine that publishes none is not checked.
+
+    Raises
+    ------
+    InputError
+        If it cannot. The hint names the engines that can.
+    """
+    if applications is not None:
+        others = [f"--engine {other}{_INSTALL.get(other, '')}" for other in _engines_with(wanted)]
+        select_steps(name, applications, wanted, others)
+
+
+def _engines_with(wanted: AppSteps) -> Iterator[str]:
+    for name in (*_SHIPPED, *_plugins()):
+        try:
+            applications = published_steps(name)
+            if applications is not None:
+                select_steps(name, applications, wanted)
+                yield name
+        except InputError:
+            continue
 
 
 def places(text: str, environment: Mapping[str, str]) -> list[Path] | None:
-    """All files and folders that decide which engine a word gives, and which version of it.
+    """Return all files and folders that decide which engine, and which version of it, a text names.
 
-    Whether they are there or not: an engine may appear where there was none. None where it cannot be told.
+    They need not exist, because an engine may be installed later. None where they are unknown.
     """
     if text == "builtin":
         return []
-    if text not in _KNOWN:
+    if text not in (_AUTO, *_SHIPPED):
         return None
     from isce2_recipe.engines.isce2 import places as places_of_isce2
 
@@ -65,19 +113,29 @@ def places(text: str, environment: Mapping[str, str]) -> list[Path] | None:
 
 
 def check_name(text: str) -> None:
-    """See that there is an engine of that name, without opening it.
+    """Check that there is an engine of that name, without opening it.
 
     Raises
     ------
     UsageError
-        If there is not.
+        If there is none.
     """
-    if text in _KNOWN or text in (plugins := _plugins()):
+    if text in (_AUTO, *_SHIPPED) or text in (plugins := _plugins()):
         return
-    known = [*_KNOWN, *plugins]
+    known = [_AUTO, *_SHIPPED, *plugins]
     close = difflib.get_close_matches(text, known, 1)
     hint = f"did you mean {close[0]}?" if close else f"known engines: {', '.join(known)}"
     raise UsageError(f"there is no engine '{text}'", hint=hint)
+
+
+def _class_of(name: str) -> type:
+    if name == "builtin":
+        from isce2_recipe.engines.builtin import BuiltinEngine
+
+        return BuiltinEngine
+    from isce2_recipe.engines.isce2 import Isce2Engine
+
+    return Isce2Engine
 
 
 def _builtin() -> Engine:
@@ -92,17 +150,24 @@ def _isce2() -> Engine:
     return Isce2Engine.find()
 
 
-def _auto(say: Callable[[str], None]) -> Engine:
+def _auto(report: Callable[[str], None]) -> Engine:
     try:
         engine = _isce2()
     except EngineMissing as exc:
-        say(f"{exc.message}; using the builtin engine")
+        report(f"{exc.message}; using the builtin engine")
         return _builtin()
-    say(f"using ISCE2 {engine.version()}")
+    report(f"using ISCE2 {engine.version()}")
     return engine
+
+
+def _plugin(name: str) -> Callable[[], Engine]:
+    point = _plugins()[name]
+    with importing(f"the engine '{name}'", point.value):
+        make: Callable[[], Engine] = point.load()
+    return make
 
 
 def _plugins() -> dict[str, EntryPoint]:
     from importlib.metadata import entry_points
 
-    return {each.name: each for each in entry_points(group=_PLUGINS)}
+    return {each.name: each for each in entry_points(group=GROUP)}

@@ -6,7 +6,6 @@ ISCE2 is never imported here: importing it rewires logging, ``sys.path`` and the
 from __future__ import annotations
 
 import difflib
-import json
 import logging
 import os
 import re
@@ -20,11 +19,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from isce2_recipe.engines.base import Applications, AppSteps, select_steps
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError
-from isce2_recipe.paths import data_folder
 from isce2_recipe.processes import before_exec
+from isce2_recipe.recipe import isce2_xml
 
 _APPLICATIONS = "applications"
 _TOPS = "topsApp.py"
@@ -216,6 +215,11 @@ class Isce2Engine:
         """ISCE2's release, or ``unknown`` for a stand-in."""
         return self._version
 
+    @classmethod
+    def applications(cls) -> Applications:
+        """Return all steps of ISCE2's applications; ``schemas/isce2`` has them."""
+        return {app: isce2_xml.steps(app) for app in isce2_xml.APPLICATIONS}
+
     def lacks(self, module: str) -> bool:
         """Whether ISCE2's Python has no module of that name; a stand-in for ISCE2 is not asked."""
         if self.installation.home is None:
@@ -240,7 +244,8 @@ class Isce2Engine:
         cpus: int,
     ) -> None:
         """Run steps of an ISCE2 application; see `isce2_recipe.engines.base.Engine`."""
-        job = _Job(app, config, folder, _steps(app, start, end), start, end)
+        steps = select_steps(self.name, self.applications(), AppSteps(app, start, end))
+        job = _Job(app, config, folder, steps, start, end)
         marks = job.state_marks()
         command = [*self.installation.command(app), *job.arguments()]
         log.info("%s (in %s)", shlex.join(command), folder)
@@ -306,36 +311,6 @@ def _probe(installation: Installation, environment: Mapping[str, str]) -> str:
             hint="activate the environment it was installed in, or use --engine builtin",
         )
     return found[1]
-
-
-def _steps(app: str, start: str | None, end: str | None) -> tuple[str, ...]:
-    """Names of the steps from ``start`` to ``end``.
-
-    Raises
-    ------
-    InputError
-        If one of them is no step of the application or they are the wrong way round.
-    """
-    names = _application(app)["steps"]
-    for name in (start, end):
-        if name is not None and name not in names:
-            close = difflib.get_close_matches(name, names, 1)
-            hint = f"did you mean {close[0]}?" if close else f"steps are {', '.join(names)}"
-            raise InputError(f"{app} has no step '{name}'", hint=hint)
-    first = 0 if start is None else names.index(start)
-    last = len(names) - 1 if end is None else names.index(end)
-    if first > last:
-        raise InputError(f"{app}: step '{start}' comes after '{end}'")
-    return tuple(names[first : last + 1])
-
-
-def _application(app: str) -> dict[str, Any]:
-    """What is known of an application: its steps and properties."""
-    path = data_folder("schemas") / "isce2" / f"{app}.properties.json"
-    if not path.is_file():
-        raise InputError(f"'{app}' is no ISCE2 application known here", hint="topsApp and stripmapApp are")
-    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,7 +457,7 @@ def _failure(job: _Job, ending: str, watch: _Watch) -> EngineFailed | InputError
 
 def _refused_property(job: _Job, key: str) -> InputError:
     """ISCE2 tells neither line nor name, and says the same of a name and of a value it cannot read."""
-    entries = {_plain(entry["name"]): entry for entry in _application(job.app)["properties"]}
+    entries = {_plain(entry["name"]): entry for entry in isce2_xml.facts(job.app)["properties"]}
     place, written, value = str(job.config), key, ""
     text = job.config.read_text(encoding="utf-8", errors="replace")
     for number, line in enumerate(text.splitlines(), 1):

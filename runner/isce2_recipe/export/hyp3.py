@@ -18,6 +18,7 @@ from isce2_recipe.plan.project import actions_of
 from isce2_recipe.recipe.model import Parameter, Recipe
 from isce2_recipe.recipe.parameters import resolve_parameters
 from isce2_recipe.recipe.units import amount, seconds
+from isce2_recipe.sources import DEFAULT_SOURCE
 
 IMAGE = "ghcr.io/isce2-recipe/isce2-recipe"
 MOST_PAIRS = 15
@@ -242,7 +243,14 @@ class _Requirements:
 
     def __init__(self, recipe: Recipe, built: Graph, deployment: Deployment) -> None:
         self._graph = built
-        facts = Facts({"source": lambda: "asf", "engine": lambda: "isce2", "record": dict})
+        facts = Facts(
+            {
+                "source": lambda: DEFAULT_SOURCE,
+                "truth": lambda: False,
+                "engine": lambda: "isce2",
+                "record": dict,
+            }
+        )
         self._names = [Names(built, values, facts) for values in _combinations(recipe, deployment.pairs)]
 
     def memory_mib(self) -> int:

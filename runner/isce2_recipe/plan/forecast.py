@@ -9,21 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe.errors import RecipeToolError
-from isce2_recipe.expressions import ExpressionError, plain_chain
 from isce2_recipe.journal import times
 from isce2_recipe.journal.values import decode, encode
 from isce2_recipe.plan import decide, keys
 from isce2_recipe.plan.downloads import downloads
 from isce2_recipe.plan.folders import matcher
-from isce2_recipe.plan.graph import Node, Scope
+from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.keys import Key
-from isce2_recipe.plan.names import Outputs, skipped_outputs
+from isce2_recipe.plan.names import skipped_outputs
+from isce2_recipe.plan.partial import partial_inputs
 from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.project import Project
 from isce2_recipe.recipe.units import amount
-
-NETWORK = "asf"
-"""The source that downloads."""
+from isce2_recipe.sources.base import traits_of
 
 _ANYWAY = "its condition is known once {step} is done"
 
@@ -86,7 +84,7 @@ class _Planner:
 
     def _one(self, node: Node) -> Forecast:
         status, reason = self._verdict(node)
-        inputs = self._inputs(node)
+        inputs = partial_inputs(self._project.names, node, self._tellable)
         if status == "run":
             self._runs[node.id] = None
             self._foresee(node)
@@ -157,28 +155,6 @@ class _Planner:
         """Outputs of steps as they are or will be."""
         return {**self._foreseen, **self._known}
 
-    def _inputs(self, node: Node) -> dict[str, Any]:
-        known = self._tellable
-        return {name: self._partly(value, node.scope, known) for name, value in node.step.with_.items()}
-
-    def _partly(self, value: Any, scope: Scope, known: Outputs) -> Any:
-        """A value with those of its expressions evaluated that can be."""
-        if isinstance(value, Mapping):
-            return {key: self._partly(item, scope, known) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._partly(item, scope, known) for item in value]
-        try:
-            return self._project.names.evaluate(value, scope, known)
-        except (KeyError, ExpressionError, RecipeToolError):
-            return self._from_outside(value, scope, known)
-
-    def _from_outside(self, value: str, scope: Scope, known: Outputs) -> Any:
-        """A part's parameter as the recipe around the part gives it; any other text as it is."""
-        chain = plain_chain(value)
-        if chain is None or scope.outer is None or scope.via is None or chain[0] not in scope.via.with_:
-            return value
-        return self._partly(scope.via.with_[chain[0]], scope.outer, known) if len(chain) == 1 else value
-
     def _resources(self, node: Node) -> tuple[float, float]:
         try:
             asked = self._project.names.setting(node, node.step.resources, "resources", self._known)
@@ -194,7 +170,7 @@ class _Planner:
 
     def _shows(self, node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
         shows: dict[str, Any] = {}
-        if "source" in node.action.uses and self._project.source_text.partition(":")[0] == NETWORK:
+        if "source" in node.action.uses and traits_of(self._project.source).downloads:
             found = downloads(node.action, inputs)
             shows |= {"downloads": found} if found else {}
         if node.action.preview is None:

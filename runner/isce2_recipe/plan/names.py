@@ -20,7 +20,7 @@ Outputs = Mapping[str, Mapping[str, Any]]
 
 
 class Facts(Mapping[str, Any]):
-    """``run.source``, ``run.engine`` and ``run.record``, found out when first read."""
+    """The facts of the run that expressions read with ``run.``, each found when it is first read."""
 
     def __init__(self, readers: Mapping[str, Callable[[], Any]]) -> None:
         self._readers = readers

@@ -29,9 +29,9 @@ from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.recipe.verifying import verify
 from isce2_recipe.redact import redactor, texts_of
-from isce2_recipe.sources.base import FileSource, Source
+from isce2_recipe.sources import DEFAULT_SOURCE
+from isce2_recipe.sources.base import FileSource, FullSource, capabilities_of
 
-DEFAULT_SOURCE = "asf"
 DEFAULT_ENGINE = "auto"
 
 
@@ -81,7 +81,7 @@ class Project:
         return graph.build(self.recipe, self.actions)
 
     @cached_property
-    def source(self) -> Source:
+    def source(self) -> FullSource:
         """Where inputs come from."""
         from isce2_recipe.sources import open_source
 
@@ -110,6 +110,7 @@ class Project:
         facts = Facts(
             {
                 "source": lambda: self.source.name,
+                "truth": lambda: "truth" in capabilities_of(self.source),
                 "engine": lambda: self.engine.name,
                 "record": lambda: record(self),
             }
@@ -157,7 +158,8 @@ class Project:
 
     def _contents(self, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
         """Files of the source's that a key depends on; only sources that are folders have such."""
-        return list(self.source.contents(wanted)) if isinstance(self.source, FileSource) else []
+        source: object = self.source
+        return source.contents(wanted) if isinstance(source, FileSource) else []
 
     def _read(self, path: Path) -> str | None:
         """A text a key depends on; what was looked at is kept."""

@@ -64,7 +64,7 @@ def namespace(
         Parameters whose values only a run knows.
     """
     recipe = scope.recipe
-    names: dict[str, Any] = {"run": {**dict.fromkeys(RUN_FACTS, "simulated"), "record": {}}}
+    names: dict[str, Any] = {"run": {**dict.fromkeys(RUN_FACTS, "simulated"), "truth": True, "record": {}}}
     known: set[str] = set()
     for name, parameter in recipe.parameters.items():
         given = parameters is not None and name in parameters

@@ -12,8 +12,8 @@ from isce2_recipe.recipe import kinds
 from isce2_recipe.recipe.document import Path
 from isce2_recipe.recipe.model import Recipe, Step
 
-RUN_FACTS: dict[str, Any] = {"source": str, "engine": str, "record": dict[str, Any]}
-"""What ``run.`` knows in expressions."""
+RUN_FACTS: dict[str, Any] = {"source": str, "truth": bool, "engine": str, "record": dict[str, Any]}
+"""The facts that expressions read with ``run.``, and their types."""
 
 
 class ActionLike(Protocol):

@@ -24,6 +24,7 @@ from isce2_recipe.journal.files import FOLDER, Entry, Fingerprints, Manifest, si
 from isce2_recipe.journal.values import encode
 from isce2_recipe.plan.folders import changed_files
 from isce2_recipe.plan.graph import Node
+from isce2_recipe.plan.preflight import check_providers
 from isce2_recipe.plan.project import Project
 from isce2_recipe.redact import known_secrets, redactor
 from isce2_recipe.running.preloading import preload
@@ -174,6 +175,7 @@ def _work(project: Project, task: Task, sender: _Sender) -> int:
 def _context(project: Project, task: Task, progress: Callable[[float, str], None]) -> Context:
     uses = task.node.action.uses
     name = task.node.action.name
+    check_providers(project, [task.node])  # a plan checks only steps whose condition is known
     return Context(
         workdir=project.workdir,
         out=task.out,

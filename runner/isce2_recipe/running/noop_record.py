@@ -15,9 +15,7 @@ from isce2_recipe.paths import JOURNAL, RESOLVED_RECIPE, RUN_RECORD, data_folder
 from isce2_recipe.plan.folders import SharedFolder
 from isce2_recipe.plan.project import Project
 from isce2_recipe.recipe.model import Recipe
-
-_STEADY_SOURCES = ("asf", "simulated")
-"""Sources whose fingerprint depends on their name and this package only."""
+from isce2_recipe.sources.base import traits_of
 
 _Watched = Iterator[tuple[str, Signature]]
 
@@ -95,7 +93,7 @@ def _makers(project: Project) -> set[str]:
 
 def _doors(project: Project) -> _Watched:
     """Whether source and engine, as far as they are used, are what they were."""
-    if "source" in project.__dict__ and project.source_text.partition(":")[0] not in _STEADY_SOURCES:
+    if "source" in project.__dict__ and not traits_of(project.source).steady:
         raise CannotTellError
     if "engine" not in project.__dict__:
         return

@@ -1,72 +1,106 @@
-"""Where inputs come from: the network, a folder, or a simulation."""
+"""Sources of a run's inputs: the network, a folder, a simulation, and those of other packages."""
 
 from __future__ import annotations
 
 import difflib
-import os
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from isce2_recipe.errors import UsageError
+from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.plugins import importing
-from isce2_recipe.sources.base import Source
+from isce2_recipe.sources.base import FullSource, capabilities_of
 
-_PLUGINS = "isce2_recipe.sources"
-_KNOWN = ("asf", "directory", "simulated")
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+DEFAULT_SOURCE = "asf"
+GROUP = "isce2_recipe.sources"
+"""Entry-point group: the name after ``--source``, and a callable that takes the text after the colon."""
+
+_SHIPPED = {
+    "asf": ("isce2_recipe.sources.asf.source", "AsfSource"),
+    "directory": ("isce2_recipe.sources.directory", "DirectorySource"),
+    "simulated": ("isce2_recipe.sources.simulated.source", "SimulatedSource"),
+}
 
 
-def open_source(text: str) -> Source:
-    """The source that a word of the command line names.
+def open_source(text: str) -> FullSource:
+    """Return the source that a text of the command line names.
+
+    The type is that of a source with every capability. What the source really has is in
+    `isce2_recipe.sources.base.capabilities_of`.
 
     Parameters
     ----------
     text : str
         ``asf``, ``directory:DIR``, ``simulated``, ``simulated:key=value,...``, or the name of a plug-in of
-        the entry-point group ``isce2_recipe.sources`` (a callable that takes what follows the colon).
+        the entry-point group `GROUP`.
 
     Raises
     ------
     UsageError
-        If there is no such source, or what follows its name makes no sense.
+        If there is no such source, or it does not accept the text after the colon.
+    InputError
+        If a plug-in cannot be imported.
     """
-    name, _, rest = text.partition(":")
-    if name == "simulated":
-        from isce2_recipe.sources.simulated.options import SimulationOptions
-        from isce2_recipe.sources.simulated.source import SimulatedSource
-
-        return SimulatedSource(SimulationOptions.parse(rest))
-    if name == "directory":
-        return _directory(rest)
-    if name == "asf":
-        return _asf(rest)
-    return _plugin(name, rest)
+    name, _, options = text.partition(":")
+    if name in _SHIPPED:
+        source: FullSource = _shipped(name).from_text(options)
+        return source
+    return _plugin(name)(options)
 
 
-def _asf(rest: str) -> Source:
-    from isce2_recipe.sources.asf import AsfSource
+def declared_capabilities(text: str) -> frozenset[str] | None:
+    """Return the capabilities that the class of a source has, without opening the source.
 
-    if rest:
-        raise UsageError(f"the source asf takes no options, instead got '{rest}'")
-    return AsfSource(os.environ)
+    None where they are unknown, because a plug-in's entry point is a function.
+
+    Raises
+    ------
+    UsageError
+        If there is no such source.
+    InputError
+        If a plug-in cannot be imported.
+    """
+    name = text.partition(":")[0]
+    made_by = _shipped(name) if name in _SHIPPED else _plugin(name)
+    return capabilities_of(made_by) if isinstance(made_by, type) else None
 
 
-def _directory(rest: str) -> Source:
-    from isce2_recipe.sources.directory import DirectorySource
-
-    if not rest:
-        raise UsageError("the source directory needs a folder", hint="write directory:DIR")
-    return DirectorySource(Path(rest).expanduser())
+def sources_with(capabilities: Iterable[str]) -> list[str]:
+    """Return the names of the known sources that have all of these capabilities."""
+    wanted = frozenset(capabilities)
+    return [name for name, found in _known_capabilities() if wanted <= found]
 
 
-def _plugin(name: str, rest: str) -> Source:
-    from importlib.metadata import entry_points
+def _known_capabilities() -> Iterator[tuple[str, frozenset[str]]]:
+    for name in (*_SHIPPED, *_plugins()):
+        try:
+            found = declared_capabilities(name)
+        except InputError:  # `doctor` reports plug-ins that cannot be imported
+            continue
+        yield name, found or frozenset()
 
-    plugins = {each.name: each for each in entry_points(group=_PLUGINS)}
+
+def _shipped(name: str) -> Any:
+    module, class_name = _SHIPPED[name]
+    return getattr(import_module(module), class_name)
+
+
+def _plugin(name: str) -> Callable[[str], FullSource]:
+    plugins = _plugins()
     if name in plugins:
         with importing(f"the source '{name}'", plugins[name].value):
-            make = plugins[name].load()
-        source: Source = make(rest)
-        return source
-    known = [*_KNOWN, *plugins]
+            make: Callable[[str], FullSource] = plugins[name].load()
+        return make
+    known = [*_SHIPPED, *plugins]
     close = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {close[0]}?" if close else f"known sources: {', '.join(known)}"
     raise UsageError(f"there is no source '{name}'", hint=hint)
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return {each.name: each for each in entry_points(group=GROUP)}

@@ -1,4 +1,9 @@
-"""What a source is: something that delivers granules, orbits, terrain and water masks as files."""
+"""A source delivers the inputs of a run as files: granules, orbits, terrain, water masks.
+
+A source has a name and a fingerprint (`Source`), properties (`SourceTraits`) and any number of capabilities,
+each a small Protocol of this module. An action declares the capabilities that it calls:
+``@action(..., uses=("source.terrain",))``.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from isce2_recipe.errors import InputError
@@ -18,7 +24,7 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GranuleRecord:
-    """What a catalogue knows of a granule before it is downloaded.
+    """The facts of a granule that a catalogue has before the granule is downloaded.
 
     Attributes
     ----------
@@ -27,11 +33,12 @@ class GranuleRecord:
     direction : str
         ASCENDING or DESCENDING.
     start, stop : datetime
-        First and last line or pulse, UTC.
+        Times of the first and the last line or pulse, UTC.
     footprint : tuple of (longitude, latitude)
         Closed polygon, degrees.
     bytes, md5, url : int, str, str or None
-        Of the file to download, where known: an archive, or a burst's measurement.
+        Size, checksum and address of the file to download, where known: of an archive, or of a burst's
+        measurement.
     """
 
     name: str
@@ -45,7 +52,7 @@ class GranuleRecord:
 
     @property
     def bounds(self) -> Bounds:
-        """Box around the footprint, degrees."""
+        """The box around the footprint, degrees."""
         longitudes, latitudes = zip(*self.footprint, strict=True)
         return Bounds(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
 
@@ -57,7 +64,7 @@ class GranuleRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentinel1Record(GranuleRecord):
-    """A granule of Sentinel-1.
+    """The record of a Sentinel-1 granule.
 
     Attributes
     ----------
@@ -74,12 +81,12 @@ class Sentinel1Record(GranuleRecord):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstRecord(Sentinel1Record):
-    """A burst; its url ends in ``.tiff``, and the same in ``.xml`` has the metadata.
+    """The record of a burst. Its url ends in ``.tiff``; with ``.xml`` instead it leads to the metadata.
 
     Attributes
     ----------
     slc : str
-        Name of the SLC granule it was cut from (``S1A_IW_SLC__1SDV_...``).
+        Name of the SLC granule that the burst was cut from (``S1A_IW_SLC__1SDV_...``).
     index : int
         Zero-based position in the annotation's burst list of its swath.
     """
@@ -90,16 +97,16 @@ class BurstRecord(Sentinel1Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlcRecord(Sentinel1Record):
-    """A whole SLC."""
+    """The record of a whole Sentinel-1 SLC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlosRecord(GranuleRecord):
-    """An ALOS PALSAR scene of level 1.0."""
+    """The record of an ALOS PALSAR scene of level 1.0."""
 
 
 def passes(records: Iterable[Sentinel1Record]) -> list[tuple[str, datetime, datetime]]:
-    """Platform, first line and last line of each pass, in order of time."""
+    """Return the platform, first line and last line of each pass, in order of time."""
     groups: dict[tuple[str, int], list[Sentinel1Record]] = {}
     for record in records:
         groups.setdefault((record.platform, record.absolute_orbit), []).append(record)
@@ -113,7 +120,7 @@ def passes(records: Iterable[Sentinel1Record]) -> list[tuple[str, datetime, date
 
 
 def refuse_antimeridian(records: Iterable[GranuleRecord]) -> None:
-    """Raise InputError for granules on both sides of 180 degrees."""
+    """Raise InputError for granules that lie on both sides of 180 degrees."""
     crossing = [record.name for record in records if record.crosses_antimeridian]
     if crossing:
         raise InputError(
@@ -124,14 +131,14 @@ def refuse_antimeridian(records: Iterable[GranuleRecord]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class BurstFiles:
-    """A burst granule on disk.
+    """The two files of a burst granule on disk.
 
     Attributes
     ----------
     tiff : Path
         ``{granule}.tiff``: CInt16, one burst, uncompressed.
     metadata : Path
-        ``{granule}.xml``: manifest and all annotation of the SLC the burst was cut from.
+        ``{granule}.xml``: manifest and all annotation of the SLC that the burst was cut from.
     """
 
     tiff: Path
@@ -140,16 +147,16 @@ class BurstFiles:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a run is going to ask a source for.
+    """The inputs that a run will request from its source.
 
     Attributes
     ----------
     granules : tuple of str
-        Bursts, SLCs or scenes.
+        Names of bursts, SLCs or scenes.
     passes : tuple of (platform, first line, last line)
-        Orbits; empty where the granules bring theirs.
+        Passes that need an orbit file; empty where the granules contain their orbits.
     terrain : Bounds
-        Degrees.
+        Area of the terrain and the water mask, degrees.
     """
 
     granules: tuple[str, ...]
@@ -157,59 +164,76 @@ class Needs:
     terrain: Bounds
 
 
-class Source(Protocol):
-    """One door to the network, a folder and the simulator.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTraits:
+    """Properties of a source; the defaults hold for a source without an attribute ``traits``.
 
-    Every method writes below ``folder`` only, with the names the real services use, whole files or none.
-    Each raises SourceError when it cannot deliver and InputError when what it has cannot be used.
+    Attributes
+    ----------
+    steady : bool
+        Whether the fingerprint depends only on the text after ``--source`` and on the installed package. Only
+        then can a repeated command that has nothing to do end without opening the source.
+    downloads : bool
+        Whether it downloads from ASF: a plan then lists sizes and checks for an Earthdata login.
+    observed : bool
+        Whether its data show the real ground. Products of other data are marked as simulated.
+    terrain : str
+        Name of the terrain model in products; the source's name where it is empty.
+    parallel_bursts : int
+        Number of bursts that an action requests at the same time.
+    """
+
+    steady: bool = False
+    downloads: bool = False
+    observed: bool = True
+    terrain: str = ""
+    parallel_bursts: int = 1
+
+
+class Source(Protocol):
+    """The part that all sources have. The other methods belong to capabilities.
+
+    Every method that takes a ``folder`` writes only below it, under the names that the real services use, and
+    leaves either a complete file or none. Each raises SourceError when the source cannot deliver and
+    InputError when its files cannot be used.
     """
 
     name: str
-    """``asf``, ``directory`` or ``simulated``."""
+    """The name after ``--source``, for example ``asf``."""
 
     def fingerprint(self) -> str:
-        """Everything about the source that changes what it delivers; part of content keys."""
+        """Return a text that changes when the source would deliver other data; part of content keys."""
 
-    def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:
-        """What can be told, without large downloads, of whether it will deliver: everything, good and bad."""
+
+@runtime_checkable
+class BurstSource(Protocol):
+    """The capability ``bursts``: Sentinel-1 bursts by name."""
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
-        """Catalogue records, in the order of ``names``."""
+        """Return the catalogue records, in the order of ``names``."""
 
     def fetch_burst(
         self, record: BurstRecord, folder: Path, log: logging.Logger, progress: Progress
     ) -> BurstFiles:
-        """A burst's measurement and metadata."""
+        """Write a burst's measurement and metadata."""
 
-    def fetch_orbit(
-        self, platform: str, start: datetime, stop: datetime, folder: Path, log: logging.Logger
-    ) -> Path:
-        """An EOF orbit file that covers ``start`` to ``stop`` with a minute to spare on both sides."""
 
-    def fetch_dem(self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress) -> Path:
-        """A GeoTIFF ``dem.tif``: float32, EPSG:4326, metres above the WGS84 ellipsoid, no gaps.
+@runtime_checkable
+class BurstPositionSource(Protocol):
+    """The capability ``burst_positions``: bursts by their position in an SLC."""
 
-        One arc second, pixel centres on whole arc seconds (so that neighbouring DEMs share a grid), and
-        covering ``bounds``.
-        """
+    def burst_at(
+        self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger
+    ) -> BurstName:
+        """Return the burst at a position, counted from 0, of a swath of an SLC."""
 
-    def fetch_water_mask(
-        self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress
-    ) -> list[Path]:
-        """ASF water mask tiles (5 degrees, ``n25e050.tif``; 1 = water, 0 = land) that cover ``bounds``."""
 
-    def fetch_aux_cal(self, platform: str, folder: Path, log: logging.Logger) -> list[Path]:
-        """ESA's calibration files ``{platform}_AUX_CAL_*.SAFE``, folders."""
-
-    def write_truth(self, records: Sequence[Sentinel1Record], dem: Path, folder: Path) -> Path | None:
-        """The known line-of-sight displacement from reference to secondary, where there is one.
-
-        ``los_displacement.tif``: float32 metres on the grid of ``dem``, positive where range increased.
-        None for sources that observe the real ground.
-        """
+@runtime_checkable
+class SlcSource(Protocol):
+    """The capability ``slcs``: Sentinel-1 SLCs."""
 
     def find_slcs(self, names: list[SlcName], log: logging.Logger) -> list[SlcRecord]:
-        """Catalogue records of Sentinel-1 SLCs, in the order of ``names``."""
+        """Return the catalogue records, in the order of ``names``."""
 
     def fetch_slc(
         self,
@@ -220,39 +244,138 @@ class Source(Protocol):
         log: logging.Logger,
         progress: Progress,
     ) -> Path:
-        """An SLC's archive ``{name}.zip``, or a folder that already is one unpacked.
+        """Return the archive ``{name}.zip`` of an SLC, or the folder of an unpacked one.
 
-        It holds at least what is said to be needed of it.
+        It contains at least the given swaths in the given polarization.
         """
-
-    def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
-        """Catalogue records of ALOS PALSAR scenes of level 1.0, in the order of ``names``."""
-
-    def fetch_alos(self, record: AlosRecord, folder: Path, log: logging.Logger, progress: Progress) -> Path:
-        """A scene's archive ``{name}-L1.0.zip``, or a folder that already is one unpacked."""
-
-    def write_alos_truth(
-        self, reference: AlosRecord, secondary: AlosRecord, dem: Path, folder: Path
-    ) -> Path | None:
-        """As `write_truth`, between two ALOS scenes."""
 
 
 @runtime_checkable
-class BurstCounter(Protocol):
-    """What a source has besides, where it knows bursts by their place in an SLC."""
+class AlosSource(Protocol):
+    """The capability ``alos``: ALOS PALSAR scenes of level 1.0."""
 
-    def burst_at(
-        self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger
-    ) -> BurstName:
-        """The burst at a position, counted from 0, of an SLC's swath."""
+    def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
+        """Return the catalogue records, in the order of ``names``."""
+
+    def fetch_alos(self, record: AlosRecord, folder: Path, log: logging.Logger, progress: Progress) -> Path:
+        """Return the archive ``{name}-L1.0.zip`` of a scene, or the folder of an unpacked one."""
+
+
+@runtime_checkable
+class OrbitSource(Protocol):
+    """The capability ``orbits``: Sentinel-1 orbit files."""
+
+    def fetch_orbit(
+        self, platform: str, start: datetime, stop: datetime, folder: Path, log: logging.Logger
+    ) -> Path:
+        """Write an EOF orbit file that covers ``start`` to ``stop`` and one minute more on both sides."""
+
+
+@runtime_checkable
+class CalibrationSource(Protocol):
+    """The capability ``calibration``: ESA's auxiliary calibration files."""
+
+    def fetch_aux_cal(self, platform: str, folder: Path, log: logging.Logger) -> list[Path]:
+        """Write ESA's calibration files and return their folders, ``{platform}_AUX_CAL_*.SAFE``."""
+
+
+@runtime_checkable
+class TerrainSource(Protocol):
+    """The capability ``terrain``: heights."""
+
+    def fetch_dem(self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress) -> Path:
+        """Write a GeoTIFF ``dem.tif``: float32, EPSG:4326, metres above the WGS84 ellipsoid, no gaps.
+
+        Its pixels are one arc second wide, their centres lie on whole arc seconds (so that neighbouring DEMs
+        share a grid), and they cover ``bounds``; see `isce2_recipe.sources.demgrid`.
+        """
+
+
+@runtime_checkable
+class WaterMaskSource(Protocol):
+    """The capability ``water_mask``: tiles of land and water."""
+
+    def fetch_water_mask(
+        self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress
+    ) -> list[Path]:
+        """Write the tiles that cover ``bounds`` (5 degrees, ``n25e050.tif``; 1 = water, 0 = land)."""
+
+
+@runtime_checkable
+class TruthSource(Protocol):
+    """The capability ``truth``: the known displacement of a simulated ground."""
+
+    def write_truth(self, records: Sequence[GranuleRecord], dem: Path, folder: Path) -> Path:
+        """Write the line-of-sight displacement from the first record's pass to the other pass.
+
+        ``los_displacement.tif``: float32, metres on the grid of ``dem``, positive where the range increased.
+        """
+
+
+@runtime_checkable
+class PreflightSource(Protocol):
+    """The capability ``preflight``: reports problems before anything large is fetched."""
+
+    def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:
+        """Check without large downloads whether the source will deliver, and return all findings."""
 
 
 @runtime_checkable
 class FileSource(Protocol):
-    """What a source has besides, where it delivers files of the user's own."""
+    """The capability ``files``: the source delivers files that the user may change."""
 
     def contents(self, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
-        """Files that it may deliver, whose content is part of content keys too.
+        """Return the files that it may deliver; their contents become part of content keys.
 
-        ``wanted`` has names by kind as an action ``takes`` them: none mean all of a kind, None everything.
+        ``wanted`` has names by kind, as an action's ``takes`` returns them. An empty list means all names of
+        that kind, None means every kind.
         """
+
+
+class FullSource(
+    Source,
+    BurstSource,
+    BurstPositionSource,
+    SlcSource,
+    AlosSource,
+    OrbitSource,
+    CalibrationSource,
+    TerrainSource,
+    WaterMaskSource,
+    TruthSource,
+    PreflightSource,
+    Protocol,
+):
+    """The static type of a source in actions, which call only the capabilities that they declare."""
+
+
+CAPABILITIES: Mapping[str, type] = MappingProxyType(
+    {
+        "bursts": BurstSource,
+        "burst_positions": BurstPositionSource,
+        "slcs": SlcSource,
+        "alos": AlosSource,
+        "orbits": OrbitSource,
+        "calibration": CalibrationSource,
+        "terrain": TerrainSource,
+        "water_mask": WaterMaskSource,
+        "truth": TruthSource,
+        "preflight": PreflightSource,
+        "files": FileSource,
+    }
+)
+"""The Protocols of the capabilities by name."""
+
+
+def traits_of(source: object) -> SourceTraits:
+    """Return the properties that a source states, or the defaults."""
+    return getattr(source, "traits", SourceTraits())
+
+
+def capabilities_of(source: object) -> frozenset[str]:
+    """Return the names of the capabilities that a source, or a class of sources, has."""
+    return frozenset(
+        name
+        for name, protocol in CAPABILITIES.items()
+        if (issubclass(source, protocol) if isinstance(source, type) else isinstance(source, protocol))
+    )

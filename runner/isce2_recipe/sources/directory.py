@@ -1,4 +1,4 @@
-"""A folder as a source: what a machine without a network has.
+"""A folder as a source, for machines without a network.
 
 ::
 
@@ -6,12 +6,12 @@
     DIR/slc/{granule}.zip                            whole SLCs, or folders of the same name with .SAFE
     DIR/orbits/S1A_OPER_AUX_POEORB_OPOD_*.EOF        precise or restituted orbits
     DIR/dem/*.tif                                    terrain, any grid, any number; see `directory_terrain`
-    DIR/geoid/EGM2008.tif                            where terrain is above a geoid
+    DIR/geoid/EGM2008.tif                            geoid, for terrain whose heights are above one
     DIR/aux_cal/S1A_AUX_CAL_*.SAFE                   for data of version 002.36 of ESA's processor
     DIR/water_mask/n25e050.tif                       ASF's water mask tiles
     DIR/alos/ALPSRP156121200-L1.0.zip                ALOS scenes, or folders of the same name without .zip
 
-Files may lie deeper in these folders, in DIR itself, or in zip archives.
+Files may also lie in folders below these, in DIR itself, or in zip archives.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from isce2_recipe.errors import InputError
+from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.sources import orbit_names
 from isce2_recipe.sources.base import (
     AlosRecord,
@@ -35,8 +35,8 @@ from isce2_recipe.sources.base import (
     BurstRecord,
     Needs,
     Progress,
-    Sentinel1Record,
     SlcRecord,
+    SourceTraits,
 )
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
 from isce2_recipe.sources.directory_files import Found, everything, files, find
@@ -56,7 +56,7 @@ class DirectorySource:
     Parameters
     ----------
     root : Path
-        Holds ``bursts``, ``orbits``, ``dem`` and ``water_mask``.
+        Folder with ``bursts``, ``orbits``, ``dem`` and ``water_mask``.
 
     Raises
     ------
@@ -65,6 +65,7 @@ class DirectorySource:
     """
 
     name = "directory"
+    traits = SourceTraits()  # the fingerprint does not cover the files, so it is not steady
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
@@ -74,29 +75,44 @@ class DirectorySource:
             )
         self.root = root.resolve()
 
+    @classmethod
+    def from_text(cls, options: str) -> DirectorySource:
+        """Return the source for the folder that the command line names.
+
+        Raises
+        ------
+        UsageError
+            If no folder is named.
+        InputError
+            If it does not exist.
+        """
+        if not options:
+            raise UsageError("the source directory needs a folder", hint="write directory:DIR")
+        return cls(Path(options).expanduser())
+
     def fingerprint(self) -> str:
-        """That it is a folder; what is in it counts by `contents`."""
+        """Return a constant: the files enter content keys through `contents`."""
         return self.name
 
     def contents(self, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
-        """The files that may be of use, archives included; all without ``wanted``."""
+        """Return the files and archives that may contain what is wanted; all where it is None."""
         from isce2_recipe.sources.directory_files import candidates
 
         return candidates(self.root, wanted)
 
     def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:
-        """Whether orbits, terrain and water mask are there."""
+        """Check that the folder has orbits, terrain and water mask."""
         from isce2_recipe.sources.directory_examine import examine
 
         checks = {
             f"orbit of {platform} {start:%Y-%m-%d}": partial(self._orbit, platform, start, stop)
             for platform, start, stop in needs.passes
         }
-        log.info("looking through %s", self.root)
+        log.info("checking %s", self.root)
         return examine(self.root, checks, lambda: self._water_tiles(needs.terrain), needs.terrain)
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
-        """Records made of the metadata files themselves."""
+        """Return records made from the metadata files."""
         missing = [
             f"bursts/{name}{suffixes[0]}"
             for name in names
@@ -116,7 +132,7 @@ class DirectorySource:
         return find(self.root, "bursts", *(f"{name}{suffix}" for suffix in suffixes))
 
     def _metadata(self, name: str, scratch: Path) -> Path:
-        """A burst's metadata, out of its archive where it is in one."""
+        """Return a burst's metadata file, extracted into ``scratch`` if it is in an archive."""
         found = self._burst_file(name, _XML)
         if found is None:
             raise InputError(f"{self.root} lacks bursts/{name}.xml", hint=f"download it at {_SEARCH}")
@@ -125,8 +141,8 @@ class DirectorySource:
     def burst_at(
         self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger
     ) -> BurstName:
-        """The burst at a position, counted from 0, of an SLC's swath, among those that are there."""
-        log.info("looking for burst %d of IW%d of %s in %s", number, swath, slc, self.root)
+        """Return the burst at a position, counted from 0, of a swath of an SLC, if the folder has it."""
+        log.info("searching burst %d of IW%d of %s in %s", number, swath, slc, self.root)
         ending = f"_{polarization}_{slc.suffix}-BURST.xml"
         with TemporaryDirectory(prefix="isce2-recipe-") as scratch:
             for found in files(self.root, "bursts"):
@@ -151,7 +167,7 @@ class DirectorySource:
         log: logging.Logger,  # noqa: ARG002
         progress: Progress,  # noqa: ARG002
     ) -> BurstFiles:
-        """Links to the files."""
+        """Link the files into ``folder``."""
         taken = []
         for suffixes in (_TIFF, _XML):
             found = self._burst_file(record.name, suffixes)
@@ -165,7 +181,7 @@ class DirectorySource:
     def fetch_orbit(
         self, platform: str, start: datetime, stop: datetime, folder: Path, log: logging.Logger
     ) -> Path:
-        """The precise orbit where one covers the time, else a restituted one."""
+        """Link the precise orbit if one covers the time, else a restituted one."""
         found = self._orbit(platform, start, stop)
         log.info("orbit %s", found.name)
         return found.take(folder)
@@ -181,7 +197,7 @@ class DirectorySource:
         url = f"{orbit_names.SERVICE}/{orbit_names.scene_name(platform, start, stop)}"
         raise InputError(
             f"no orbit file in {self.root / 'orbits'} covers {platform} from {start:%Y-%m-%dT%H:%M:%S} to "
-            f"{stop:%Y-%m-%dT%H:%M:%S} with a minute to spare (there: {names})",
+            f"{stop:%Y-%m-%dT%H:%M:%S} and one minute before and after (found: {names})",
             hint=f"download {url} and put it there",
         )
 
@@ -192,14 +208,14 @@ class DirectorySource:
         log: logging.Logger,
         progress: Progress,  # noqa: ARG002
     ) -> Path:
-        """The folder's terrain, put together and resampled to one arc second."""
+        """Write a mosaic of the folder's terrain, resampled to one arc second."""
         grid = DemGrid.covering(bounds)
         heights = mosaic(self.root, grid, log)
         gaps = _gaps(heights, grid)
         if gaps is not None:
             raise InputError(
                 f"the terrain in {self.root / 'dem'} does not cover the scene "
-                f"({describe(grid.bounds)}): nothing at {describe(gaps)}",
+                f"({describe(grid.bounds)}): there are no heights at {describe(gaps)}",
                 hint="add GeoTIFFs with heights above the WGS84 ellipsoid there, for example Copernicus "
                 "GLO-30 made ellipsoidal with dem_stitcher",
             )
@@ -212,7 +228,7 @@ class DirectorySource:
         log: logging.Logger,  # noqa: ARG002
         progress: Progress,  # noqa: ARG002
     ) -> list[Path]:
-        """The folder's tiles."""
+        """Link the folder's tiles."""
         return [tile.take(folder, tile.name.lower()) for tile in self._water_tiles(bounds)]
 
     def _water_tiles(self, bounds: Bounds) -> list[Found]:
@@ -226,7 +242,7 @@ class DirectorySource:
         return [tile for tile in tiles.values() if tile is not None]
 
     def fetch_aux_cal(self, platform: str, folder: Path, log: logging.Logger) -> list[Path]:
-        """The folder's calibration files, unpacked where they are in archives."""
+        """Copy the folder's calibration files, or unpack them from an archive."""
         from isce2_recipe.sentinel1.aux_cal import unpack
 
         there = everything(self.root, "aux_cal")
@@ -244,17 +260,8 @@ class DirectorySource:
             hint=f"download {_AUX_CAL}/{platform}_AUX_CAL_20241128.zip and put it there",
         )
 
-    def write_truth(
-        self,
-        records: Sequence[Sentinel1Record],  # noqa: ARG002
-        dem: Path,  # noqa: ARG002
-        folder: Path,  # noqa: ARG002
-    ) -> Path | None:
-        """None: nobody knows the truth."""
-        return None
-
     def find_slcs(self, names: list[SlcName], log: logging.Logger) -> list[SlcRecord]:
-        """Records made of the SLCs' own annotation."""
+        """Return records made from the SLCs' annotation."""
         from isce2_recipe.sources.directory_slc import find_slcs
 
         return find_slcs(self.root, names, log)
@@ -262,19 +269,19 @@ class DirectorySource:
     def fetch_slc(
         self,
         record: SlcRecord,
-        polarization: str,  # noqa: ARG002 - whatever is there
+        polarization: str,  # noqa: ARG002 - the user's files are used as they are
         swaths: Sequence[int],  # noqa: ARG002
         folder: Path,  # noqa: ARG002
         log: logging.Logger,  # noqa: ARG002
         progress: Progress,  # noqa: ARG002
     ) -> Path:
-        """The archive or the folder, where it lies."""
+        """Return the path of the archive or the folder, without a copy."""
         from isce2_recipe.sources.directory_slc import locate
 
         return locate(self.root, SlcName.parse(record.name))
 
     def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
-        """Records made of the scenes' own files."""
+        """Return records made from the scenes' files."""
         from isce2_recipe.sources.directory_alos import find_alos
 
         return find_alos(self.root, names, log)
@@ -286,24 +293,14 @@ class DirectorySource:
         log: logging.Logger,  # noqa: ARG002
         progress: Progress,  # noqa: ARG002
     ) -> Path:
-        """The archive or the folder, where it lies."""
+        """Return the path of the archive or the folder, without a copy."""
         from isce2_recipe.sources.directory_alos import locate
 
         return locate(self.root, AlosName.parse(record.name))
 
-    def write_alos_truth(
-        self,
-        reference: AlosRecord,  # noqa: ARG002
-        secondary: AlosRecord,  # noqa: ARG002
-        dem: Path,  # noqa: ARG002
-        folder: Path,  # noqa: ARG002
-    ) -> Path | None:
-        """None: nobody knows the truth."""
-        return None
-
 
 def _record(name: BurstName, path: Path) -> BurstRecord:
-    """What the burst's own annotation says."""
+    """Return the record of a burst, read from its metadata file."""
     from isce2_recipe.sar.annotation import relative_orbit
     from isce2_recipe.sentinel1.metadata import find_index, footprint, read_metadata, slc_name
 
@@ -329,7 +326,7 @@ def _record(name: BurstName, path: Path) -> BurstRecord:
 
 
 def _gaps(heights: Any, grid: DemGrid) -> Bounds | None:
-    """The box around the pixels without a height."""
+    """Return the box around the pixels without a height, or None."""
     import numpy as np
 
     rows, columns = np.nonzero(np.isnan(heights))

@@ -17,7 +17,6 @@ from isce2_recipe.actions import alos, template
 from isce2_recipe.actions.base import Context
 from isce2_recipe.alos.baseline import perpendicular_baseline_m
 from isce2_recipe.alos.scene import read_scene
-from isce2_recipe.engines.builtin import BuiltinEngine
 from isce2_recipe.engines.isce2 import Installation, Isce2Engine
 from isce2_recipe.errors import EngineMissing, InputError, ParameterError
 from isce2_recipe.sources import open_source
@@ -104,12 +103,6 @@ def test_an_isce2_without_opencv_is_refused_where_the_ionosphere_is_wanted(conte
         alos.check_pair.function(having, reference=OLDER, secondary=NEWER, split_spectrum=True)
     assert "split_spectrum=false" in (caught.value.hint or "")
     alos.check_pair.function(having, reference=OLDER, secondary=NEWER)
-
-
-def test_the_builtin_engine_is_refused_with_the_remedy(context):
-    with pytest.raises(EngineMissing, match="cannot focus ALOS scenes") as caught:
-        alos.check_pair.function(replace(context, engine=BuiltinEngine()), reference=OLDER, secondary=NEWER)
-    assert "conda install -c conda-forge isce2" in str(caught.value)
 
 
 def test_bounds_are_what_both_scenes_show(context):
@@ -329,8 +322,3 @@ def test_truth_lies_beside_a_simulated_run(context):
     assert values.dtype == np.float32
     # The scene shows the middle of two lobes of a decimetre.
     assert 0.03 < np.abs(values).max() < 0.2
-
-
-def test_real_ground_has_no_truth(context):
-    with pytest.raises(InputError, match="does not know the truth"):
-        alos.write_truth.function(context, catalog=find(context).catalog, dem=context.out / "dem.tif")

@@ -211,10 +211,7 @@ def test_the_tables_hold_what_isce2_defines() -> None:
                 assert isce2_xml.wanted(str(default), entry) is None, entry
 
 
-def test_the_engine_knows_the_same_steps() -> None:
-    from isce2_recipe.engines.base import TOPS_STEPS
-
-    assert isce2_xml.steps("topsApp")[: len(TOPS_STEPS)] == TOPS_STEPS
+def test_an_unknown_application_has_no_steps() -> None:
     assert isce2_xml.steps("nothing") == ()
 
 

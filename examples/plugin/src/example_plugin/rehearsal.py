@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from isce2_recipe.engines.base import TOPS_STEPS
-from isce2_recipe.errors import InputError
+from isce2_recipe.engines.base import Applications, AppSteps, select_steps
+from isce2_recipe.recipe import isce2_xml
 
 
 class RehearsalEngine:
@@ -18,6 +18,11 @@ class RehearsalEngine:
     def version(self) -> str:
         """Return the version, which is part of the content key of every step that uses the engine."""
         return "1.0"
+
+    @classmethod
+    def applications(cls) -> Applications:
+        """Return the steps of topsApp. A recipe that needs others is refused before it runs."""
+        return {"topsApp": isce2_xml.steps("topsApp")}
 
     def run(
         self,
@@ -32,10 +37,7 @@ class RehearsalEngine:
         cpus: int,
     ) -> None:
         """Append the names of the steps to ``rehearsal.txt``."""
-        if app != "topsApp":
-            raise InputError(f"the engine rehearsal can only run topsApp, not {app}")
-        first, last = TOPS_STEPS.index(start or TOPS_STEPS[0]), TOPS_STEPS.index(end or TOPS_STEPS[-1])
-        steps = TOPS_STEPS[first : last + 1]
+        steps = select_steps(self.name, self.applications(), AppSteps(app, start, end))
         with (folder / "rehearsal.txt").open("a", encoding="utf-8") as file:
             for index, step in enumerate(steps, 1):
                 file.write(f"{app} {config.name} {step}\n")

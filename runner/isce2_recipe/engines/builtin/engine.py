@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isce2_recipe import __version__
-from isce2_recipe.engines.base import TOPS_STEPS
-from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, UsageError
+from isce2_recipe.engines.base import Applications, AppSteps, select_steps
+from isce2_recipe.engines.builtin.steps import tops_steps
+from isce2_recipe.errors import EngineFailed
 
 if TYPE_CHECKING:
     from isce2_recipe.engines.builtin.job import Catalog, Job
@@ -54,6 +55,11 @@ class BuiltinEngine:
         """The package's version: the engine is part of it."""
         return __version__
 
+    @classmethod
+    def applications(cls) -> Applications:
+        """Return the steps of topsApp that it can run."""
+        return {"topsApp": tops_steps()}
+
     def run(
         self,
         app: str,
@@ -71,18 +77,13 @@ class BuiltinEngine:
         from isce2_recipe.engines.builtin.job import Job, forget_steps, require_previous
         from isce2_recipe.engines.builtin.unwrapping import find as find_unwrapper
 
-        if app != "topsApp":
-            raise EngineMissing(
-                f"the builtin engine runs topsApp only, not {app}",
-                hint="install ISCE2 (conda install -c conda-forge isce2) and use --engine isce2",
-            )
-        steps = _chosen(start, end)
+        steps = select_steps(self.name, self.applications(), AppSteps(app, start, end))
         folder = folder.resolve()
         settings = read_config(folder / config, folder)
         if settings.do_unwrap and "unwrap" in steps:
             # An unknown name is better heard of now than when all else is done.
             find_unwrapper(settings.unwrapper)
-        if steps[0] == TOPS_STEPS[0]:
+        if steps[0] == tops_steps()[0]:
             forget_steps(folder)
         require_previous(folder, steps[0])
         weights = [_WEIGHTS.get(step, 0.3) for step in steps]
@@ -95,17 +96,6 @@ class BuiltinEngine:
                 job.progress = _part(progress, step, done / sum(weights), weight / sum(weights))
                 _run_step(job, step)
                 done += weight
-
-
-def _chosen(start: str | None, end: str | None) -> tuple[str, ...]:
-    for step in (start, end):
-        if step is not None and step not in TOPS_STEPS:
-            raise UsageError(f"'{step}' is not a step of topsApp", hint=f"steps: {' '.join(TOPS_STEPS)}")
-    first = 0 if start is None else TOPS_STEPS.index(start)
-    last = len(TOPS_STEPS) - 1 if end is None else TOPS_STEPS.index(end)
-    if first > last:
-        raise InputError(f"step '{start}' comes after step '{end}'", hint=f"steps: {' '.join(TOPS_STEPS)}")
-    return TOPS_STEPS[first : last + 1]
 
 
 def _part(progress: Progress, step: str, base: float, share: float) -> Progress:

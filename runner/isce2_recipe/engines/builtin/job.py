@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
 
-from isce2_recipe.engines.base import TOPS_STEPS
 from isce2_recipe.engines.builtin.config import TopsConfig
+from isce2_recipe.engines.builtin.steps import tops_steps
 from isce2_recipe.engines.builtin.swaths import SwathPair, read_pairs
 from isce2_recipe.errors import InputError
 from isce2_recipe.paths import TOPS_PROC
@@ -107,8 +107,8 @@ def require_previous(folder: Path, step: str) -> None:
     InputError
         Naming the missing step.
     """
-    position = TOPS_STEPS.index(step)
-    for previous in TOPS_STEPS[:position]:
+    steps = tops_steps()
+    for previous in steps[: steps.index(step)]:
         if not _record(folder, previous).is_file():
             raise InputError(
                 f"step '{step}' needs the results of step '{previous}', which has not been run in {folder}",
@@ -118,7 +118,7 @@ def require_previous(folder: Path, step: str) -> None:
 
 def forget_steps(folder: Path) -> None:
     """Forget all steps: a run starts afresh."""
-    for step in TOPS_STEPS:
+    for step in tops_steps():
         _record(folder, step).unlink(missing_ok=True)
 
 
@@ -128,7 +128,7 @@ def remember_step(folder: Path, step: str, catalog: Catalog) -> None:
     record.parent.mkdir(exist_ok=True)
     _write_whole(record, json.dumps(catalog, indent=1, default=str))
     root = ET.Element("topsProc")
-    for name in TOPS_STEPS:
+    for name in tops_steps():
         if _record(folder, name).is_file():
             _add_catalog(root, json.loads(_record(folder, name).read_text(encoding="utf-8")))
     ET.indent(root, "    ")

@@ -1,8 +1,9 @@
-"""The network as a source: ASF for bursts, orbits and water masks, Copernicus for terrain."""
+"""The network as a source: ASF for granules, orbits and water masks, Copernicus for terrain."""
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from isce2_recipe.errors import UsageError
 from isce2_recipe.sources.asf import formats
 from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
@@ -19,8 +21,8 @@ from isce2_recipe.sources.base import (
     BurstRecord,
     Needs,
     Progress,
-    Sentinel1Record,
     SlcRecord,
+    SourceTraits,
 )
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
@@ -29,20 +31,37 @@ if TYPE_CHECKING:
 
 
 class AsfSource:
-    """Everything from the services that production uses.
+    """The services that production uses.
 
     Parameters
     ----------
     environment : mapping
-        Endpoints (see `Settings`) and credentials are read from it; never written anywhere.
+        Variables from which the settings (see `Settings`) and the credentials are read. Credentials are never
+        written anywhere.
     """
 
     name = "asf"
+    # Bursts are requested together because the extractor cuts them concurrently. The setting DOWNLOADS limits
+    # how many are downloaded at a time.
+    traits = SourceTraits(steady=True, downloads=True, terrain="GLO_30", parallel_bursts=10)
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._lock = threading.Lock()
         self._session: Client | None = None
+
+    @classmethod
+    def from_text(cls, options: str) -> AsfSource:
+        """Return the source with the settings of this process's environment.
+
+        Raises
+        ------
+        UsageError
+            If there are options.
+        """
+        if options:
+            raise UsageError(f"the source asf takes no options, instead got '{options}'")
+        return cls(os.environ)
 
     @cached_property
     def settings(self) -> Settings:
@@ -50,17 +69,17 @@ class AsfSource:
         return Settings.from_environment(self._environment)
 
     def fingerprint(self) -> str:
-        """The services' names; what they deliver under one granule name does not change."""
+        """Return a constant: the data that the services deliver for a granule name do not change."""
         return "asf 1"
 
     def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:
-        """Whether the login is accepted and orbits, terrain and water mask are there."""
+        """Check that the login is accepted and that orbits, terrain and water mask exist."""
         from isce2_recipe.sources.asf.examine import examine
 
         return examine(needs, self._client(log), self.settings, log)
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
-        """Records from NASA's catalogue, in the order of ``names``."""
+        """Return the records of NASA's catalogue, in the order of ``names``."""
         from isce2_recipe.sources.asf import granules
 
         return granules.find(granules.BURST, names, self.settings, log)
@@ -68,7 +87,7 @@ class AsfSource:
     def burst_at(
         self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger
     ) -> BurstName:
-        """The burst at a position, counted from 0, of an SLC's swath, from NASA's catalogue."""
+        """Return the burst that NASA's catalogue has at a position, counted from 0, of a swath of an SLC."""
         from isce2_recipe.sources.asf.granules import find_burst_of
 
         return BurstName.parse(find_burst_of(slc, swath, polarization, number, self.settings, log).name)
@@ -76,7 +95,7 @@ class AsfSource:
     def fetch_burst(
         self, record: BurstRecord, folder: Path, log: logging.Logger, progress: Progress
     ) -> BurstFiles:
-        """Measurement and metadata from the burst extractor."""
+        """Download measurement and metadata from the burst extractor."""
         from isce2_recipe.sources.asf.granules import address
 
         url = address(record)
@@ -101,13 +120,13 @@ class AsfSource:
     def fetch_orbit(
         self, platform: str, start: datetime, stop: datetime, folder: Path, log: logging.Logger
     ) -> Path:
-        """The precise orbit where there is one, else the restituted."""
+        """Download the precise orbit where there is one, else the restituted."""
         from isce2_recipe.sources.asf.orbits import fetch_orbit
 
         return fetch_orbit(platform, start, stop, folder, self.settings, log)
 
     def fetch_dem(self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress) -> Path:
-        """Copernicus GLO-30 with the EGM2008 geoid added."""
+        """Download Copernicus GLO-30 and add the EGM2008 geoid."""
         from isce2_recipe.sources.asf.dem import fetch_dem
 
         return fetch_dem(bounds, folder, self._client(log), self.settings, progress)
@@ -115,14 +134,14 @@ class AsfSource:
     def fetch_water_mask(
         self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress
     ) -> list[Path]:
-        """ASF's tiles, made of OpenStreetMap and ESA WorldCover."""
+        """Download ASF's tiles, which are made of OpenStreetMap and ESA WorldCover."""
         from isce2_recipe.sources.tiles import water_mask_tiles
 
         urls = [f"{self.settings.water_mask_url}/{name}" for name in water_mask_tiles(bounds)]
         return self._client(log).download_all(urls, folder, format=formats.TIFF, progress=progress)
 
     def fetch_aux_cal(self, platform: str, folder: Path, log: logging.Logger) -> list[Path]:
-        """ESA's calibration files, as ASF keeps them."""
+        """Download ESA's calibration files from ASF."""
         from isce2_recipe.sentinel1.aux_cal import unpack
 
         name = f"{platform}_AUX_CAL_20241128.zip"
@@ -136,17 +155,8 @@ class AsfSource:
         archive.unlink()
         return made
 
-    def write_truth(
-        self,
-        records: Sequence[Sentinel1Record],  # noqa: ARG002
-        dem: Path,  # noqa: ARG002
-        folder: Path,  # noqa: ARG002
-    ) -> Path | None:
-        """None: nobody knows the truth."""
-        return None
-
     def find_slcs(self, names: list[SlcName], log: logging.Logger) -> list[SlcRecord]:
-        """Records from NASA's catalogue, in the order of ``names``."""
+        """Return the records of NASA's catalogue, in the order of ``names``."""
         from isce2_recipe.sources.asf import granules
 
         return granules.find(granules.SLC, names, self.settings, log)
@@ -154,41 +164,31 @@ class AsfSource:
     def fetch_slc(
         self,
         record: SlcRecord,
-        polarization: str,  # noqa: ARG002 - archives come whole
+        polarization: str,  # noqa: ARG002 - ASF has only complete archives
         swaths: Sequence[int],  # noqa: ARG002
         folder: Path,
         log: logging.Logger,
         progress: Progress,
     ) -> Path:
-        """An SLC's archive from ASF."""
+        """Download an SLC's archive from ASF."""
         from isce2_recipe.sources.asf.granules import fetch_archive
 
         return fetch_archive(record, folder / f"{record.name}.zip", self._client(log), progress)
 
     def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
-        """Records from NASA's catalogue, in the order of ``names``."""
+        """Return the records of NASA's catalogue, in the order of ``names``."""
         from isce2_recipe.sources.asf import granules
 
         return granules.find(granules.ALOS, names, self.settings, log)
 
     def fetch_alos(self, record: AlosRecord, folder: Path, log: logging.Logger, progress: Progress) -> Path:
-        """A scene's archive from ASF."""
+        """Download a scene's archive from ASF."""
         from isce2_recipe.sources.asf.granules import fetch_archive
 
         return fetch_archive(record, folder / f"{record.name}-L1.0.zip", self._client(log), progress)
 
-    def write_alos_truth(
-        self,
-        reference: AlosRecord,  # noqa: ARG002
-        secondary: AlosRecord,  # noqa: ARG002
-        dem: Path,  # noqa: ARG002
-        folder: Path,  # noqa: ARG002
-    ) -> Path | None:
-        """None: nobody knows the truth."""
-        return None
-
     def _client(self, log: logging.Logger) -> Client:
-        """One session for all that a step fetches, so that it logs in once."""
+        """Return the session that all downloads of a step share, so that it logs in once."""
         from isce2_recipe.sources.asf.client import Client
 
         with self._lock:

@@ -1,4 +1,4 @@
-"""What may stand behind ``simulated:``."""
+"""The options of the simulated source: the text after ``simulated:``."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ MOTIONS = ("dipole", "linear", "none")
 
 @dataclass(frozen=True, slots=True)
 class SimulationOptions:
-    """How to simulate.
+    """Options of a simulation.
 
     Attributes
     ----------
     lines, samples : int or None
-        Crop every burst to so many lines and samples around its middle. Bursts of fewer than about 1350
-        lines no longer overlap their neighbours. An ALOS scene has so many pulses of so many samples.
+        Size to which every burst is cropped around its middle. Bursts of fewer than about 1350 lines do not
+        overlap their neighbours. For ALOS, the number of pulses of a scene and of samples of a pulse.
     bursts : int or None
-        Bursts of each swath in a whole SLC; as many as its name tells if it is not given.
+        Number of bursts in each swath of an SLC; by default it follows from the times in the SLC's name.
     seed : int
-        Another ground: terrain, lakes, backscatter and speckle.
+        Number from which terrain, lakes, backscatter and speckle are derived.
     motion : str
         ``dipole``: every pair of dates shows two lobes of opposite sign, about a decimetre between dates 12
         days apart, bounded in time. ``linear``: two lobes that move at constant rates of up to 0.3 m a year.
         ``none``: the ground stays where it is.
     coherence : float
-        Of land, between any two dates; thermal noise comes on top.
+        Coherence of land between any two dates, before thermal noise.
     """
 
     lines: int | None = None
@@ -40,12 +40,12 @@ class SimulationOptions:
 
     @classmethod
     def parse(cls, text: str) -> SimulationOptions:
-        """Options written as ``key=value,key=value``.
+        """Return the options that are written as ``key=value,key=value``.
 
         Raises
         ------
         UsageError
-            If a key is unknown or a value makes no sense.
+            If a key is unknown or a value is not allowed.
         """
         known = [field.name for field in fields(cls)]
         values: dict[str, object] = {}
@@ -64,7 +64,7 @@ class SimulationOptions:
 
 
 def _value(key: str, text: str) -> object:
-    """A value of the right type and range for its key."""
+    """Return the value of an option, of the right type and range."""
     if key == "motion":
         if text not in MOTIONS:
             raise UsageError(f"simulated: motion must be one of {', '.join(MOTIONS)}, instead got '{text}'")

@@ -1,4 +1,4 @@
-"""The simulated source: makes the very granules that were asked for, with a known motion of the ground."""
+"""The simulated source: it makes the requested granules, with a known motion of the ground."""
 
 from __future__ import annotations
 
@@ -7,55 +7,69 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from isce2_recipe.errors import InputError, ParameterError, SourceError
+from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.files import replace_when_complete
 from isce2_recipe.sources.base import (
     AlosRecord,
     BurstFiles,
     BurstRecord,
+    GranuleRecord,
     Needs,
     Progress,
     Sentinel1Record,
     SlcRecord,
+    SourceTraits,
 )
 from isce2_recipe.sources.simulated.acquisition import Slice, corrected_name, pass_at, slice_of, slice_of_slc
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.swaths import SWATHS, IwSwath
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
-# Raised whenever the same names would give other bytes.
+# Increase this number whenever the same names give other bytes.
 _VERSION = 1
 
 
 class SimulatedSource:
     """Granules, orbits, terrain and water of a ground that does not exist.
 
-    Everything is a function of the names and the options: the same name gives the same bytes, on any machine
-    that rounds alike, whatever else is asked for.
+    Every file is a function of its name and the options: the same name gives the same bytes on all machines
+    with the same floating-point rounding, and independently of the other requests.
     """
 
     name = "simulated"
+    traits = SourceTraits(steady=True, observed=False)
 
     def __init__(self, options: SimulationOptions | None = None) -> None:
         self.options = options or SimulationOptions()
 
+    @classmethod
+    def from_text(cls, options: str) -> SimulatedSource:
+        """Return the source with the options ``key=value,key=value``.
+
+        Raises
+        ------
+        UsageError
+            If an option is unknown or its value is not allowed.
+        """
+        return cls(SimulationOptions.parse(options))
+
     def fingerprint(self) -> str:
-        """Version of the simulation and its options."""
+        """Return the version of the simulation and its options."""
         return f"simulated {_VERSION} {self.options}".rstrip()
 
     def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:  # noqa: ARG002
-        """Nothing can be missing; names that tell an impossible time are pointed out."""
-        found = [PreflightCheck("inputs", "ok", f"{len(needs.granules)} granules will be simulated here")]
+        """Return a note for each name whose time of day is impossible; nothing can be missing."""
+        found = [PreflightCheck("inputs", "ok", f"{len(needs.granules)} granules will be simulated")]
         for text in needs.granules:
             name = BurstName.parse(text) if text.endswith("-BURST") else None
             right = None if name is None else corrected_name(name, self.options)
             if right is not None:
-                detail = f"burst {text} is made as it is seen, at {right.start:%H:%M:%S} UTC of a pass"
+                detail = f"burst {text} is simulated at {right.start:%H:%M:%S} UTC, when the satellite passes"
                 found.append(PreflightCheck("time of day", "note", detail, f"its name should be {right}"))
         return found
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
-        """Catalogue records, in the order of ``names``."""
+        """Return the catalogue records, in the order of ``names``."""
         log.info("simulating %d bursts", len(names))
         return [self._record(name) for name in names]
 
@@ -82,7 +96,7 @@ class SimulatedSource:
     def burst_at(
         self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger
     ) -> BurstName:
-        """The burst at a position, counted from 0, of an SLC's swath."""
+        """Return the burst at a position, counted from 0, of a swath of an SLC."""
         held = slice_of_slc(slc, self.options)
         if not 0 <= number < len(held.bursts) or polarization not in slc.polarizations:
             raise InputError(
@@ -119,11 +133,11 @@ class SimulatedSource:
     def fetch_orbit(
         self, platform: str, start: datetime, stop: datetime, folder: Path, log: logging.Logger
     ) -> Path:
-        """The precise orbit file of the day; ``start`` is the first line of a burst."""
+        """Write the precise orbit file of the day; ``start`` is the time of a burst's first line."""
         from isce2_recipe.sources.simulated.orbit_file import orbit_file
 
         if stop < start:
-            raise ParameterError(f"an orbit was asked for that ends before it starts: {start} to {stop}")
+            raise ParameterError(f"the end of an orbit is before its start: {start} to {stop}")
         name, content = orbit_file(pass_at(platform, start, self.options), start)
         log.info("simulating orbit %s", name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -131,7 +145,7 @@ class SimulatedSource:
         return folder / name
 
     def fetch_dem(self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress) -> Path:
-        """The simulated terrain as ``dem.tif``."""
+        """Write the simulated terrain as ``dem.tif``."""
         from isce2_recipe.sources.simulated.rasters import write_dem
 
         log.info("simulating terrain of %s", bounds)
@@ -143,7 +157,7 @@ class SimulatedSource:
     def fetch_water_mask(
         self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress
     ) -> list[Path]:
-        """Tiles of the simulated lakes."""
+        """Write the tiles of the simulated lakes."""
         from isce2_recipe.sources.simulated.rasters import write_water_tiles
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -152,39 +166,45 @@ class SimulatedSource:
         progress(1.0, "water mask")
         return tiles
 
-    def fetch_aux_cal(self, platform: str, folder: Path, log: logging.Logger) -> list[Path]:  # noqa: ARG002
-        """Nothing simulated needs it.
-
-        Raises
-        ------
-        SourceError
-        """
-        raise SourceError("there are no simulated calibration files", hint="simulated data need none")
-
-    def write_truth(self, records: Sequence[Sentinel1Record], dem: Path, folder: Path) -> Path | None:
-        """Displacement from the first record's date to the other, on the grid of ``dem``.
+    def write_truth(self, records: Sequence[GranuleRecord], dem: Path, folder: Path) -> Path:
+        """Write the displacement from the first record's pass to the other, on the grid of ``dem``.
 
         Raises
         ------
         ParameterError
-            If the records are not of two dates.
+            If the records are not of two passes.
         """
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "los_displacement.tif"
+        scenes = [record for record in records if isinstance(record, AlosRecord)]
+        if scenes:
+            self._write_alos_truth(scenes, dem, path)
+        else:
+            self._write_burst_truth([one for one in records if isinstance(one, Sentinel1Record)], dem, path)
+        return path
+
+    def _write_burst_truth(self, records: Sequence[Sentinel1Record], dem: Path, path: Path) -> None:
         from isce2_recipe.sources.simulated.motion import lobes
         from isce2_recipe.sources.simulated.rasters import write_displacement
 
-        seen = [self._seen(record) for record in records]
-        flights = {slc.flight.node: slc.flight for slc, _ in seen}
+        observed = [self._bursts_of(record) for record in records]
+        flights = {slc.flight.node: slc.flight for slc, _ in observed}
         if len(flights) != 2:
             raise ParameterError(f"the truth needs bursts of two passes, instead got {len(flights)}")
-        bursts = sorted({number for _, numbers in seen for number in numbers})
+        bursts = sorted({number for _, numbers in observed for number in numbers})
         dates = [lobes(flights[node], bursts, self.options.motion) for node in flights]
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "los_displacement.tif"
         write_displacement(path, dem, *dates)
-        return path
 
-    def _seen(self, record: Sentinel1Record) -> tuple[Slice, list[int]]:
-        """A record's SLC and which of its bursts it speaks of."""
+    def _write_alos_truth(self, records: Sequence[AlosRecord], dem: Path, path: Path) -> None:
+        from isce2_recipe.sources.simulated.alos.scenes import find_scene, write_truth
+
+        if len(records) != 2:
+            raise ParameterError(f"the truth needs two scenes, instead got {len(records)}")
+        first, second = (find_scene(AlosName.parse(record.name), self.options) for record in records)
+        write_truth(first, second, self.options.motion, dem, path)
+
+    def _bursts_of(self, record: Sentinel1Record) -> tuple[Slice, list[int]]:
+        """Return the simulated SLC of a record and the numbers of the record's bursts in it."""
         if isinstance(record, SlcRecord):
             slc = slice_of_slc(SlcName.parse(record.name), self.options)
             return slc, list(slc.bursts)
@@ -192,7 +212,7 @@ class SimulatedSource:
         return slice_of(name, self.options), [name.relative_burst]
 
     def find_slcs(self, names: list[SlcName], log: logging.Logger) -> list[SlcRecord]:
-        """Catalogue records of SLCs, in the order of ``names``."""
+        """Return the catalogue records of SLCs, in the order of ``names``."""
         from isce2_recipe.sources.simulated.slc import slc_record
 
         log.info("simulating %d SLCs", len(names))
@@ -216,7 +236,7 @@ class SimulatedSource:
         return write_slc(name, polarization, swaths, self.options, folder, progress)
 
     def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
-        """Catalogue records of ALOS scenes, in the order of ``names``."""
+        """Return the catalogue records of ALOS scenes, in the order of ``names``."""
         from isce2_recipe.sources.simulated.alos.scenes import find_scene, scene_record
 
         log.info("simulating %d ALOS scenes", len(names))
@@ -230,18 +250,6 @@ class SimulatedSource:
         folder.mkdir(parents=True, exist_ok=True)
         scene = find_scene(AlosName.parse(record.name), self.options)
         return write_scene(scene, self.options, folder, progress)
-
-    def write_alos_truth(
-        self, reference: AlosRecord, secondary: AlosRecord, dem: Path, folder: Path
-    ) -> Path | None:
-        """Displacement between two ALOS scenes, on the grid of ``dem``."""
-        from isce2_recipe.sources.simulated.alos.scenes import find_scene, write_truth
-
-        pair = [find_scene(AlosName.parse(record.name), self.options) for record in (reference, secondary)]
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "los_displacement.tif"
-        write_truth(pair[0], pair[1], self.options.motion, dem, path)
-        return path
 
 
 def _swath(slc: Slice, name: BurstName) -> IwSwath:

@@ -16,8 +16,8 @@ import pytest
 import rasterio
 from scipy.ndimage import map_coordinates
 
-from isce2_recipe.engines.base import TOPS_STEPS
 from isce2_recipe.engines.builtin import BuiltinEngine, isceimage
+from isce2_recipe.engines.builtin.steps import tops_steps
 from isce2_recipe.engines.builtin.terrain import read_dem
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, UsageError
 from isce2_recipe.sar.annotation import read_annotation
@@ -215,7 +215,7 @@ def test_steps_in_processes_of_their_own(scene: Scene, merged: Path, tmp_path: P
     )
     cuts = ("startup", "topo", "fineoffsets", "burstifg", "mergebursts")
     for start, following in zip(cuts, (*cuts[1:], None), strict=True):
-        end = TOPS_STEPS[TOPS_STEPS.index(following) - 1] if following else "mergebursts"
+        end = tops_steps()[tops_steps().index(following) - 1] if following else "mergebursts"
         subprocess.run([sys.executable, "-c", program, str(folder), start, end], check=True)
     for name in ("merged/topophase.flat", "merged/topophase.cor", "topsProc.xml"):
         assert filecmp.cmp(folder / name, merged / name, shallow=False), name

@@ -1,0 +1,102 @@
+"""What source or engine lack is reported before anything runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from isce2_recipe.errors import InputError
+from isce2_recipe.plan.preflight import preflight
+from isce2_recipe.plan.project import Project, make
+from isce2_recipe.recipe.checking import load
+from support.runs import write_recipe
+
+PLUGIN = """
+class Hills:
+    name = "hills"
+
+    def __init__(self, options):
+        pass
+
+    def fingerprint(self):
+        return "hills 1"
+
+    def fetch_dem(self, bounds, folder, log, progress):
+        return folder / "dem.tif"
+"""
+RECIPE = """\
+recipe: 1
+name: needs
+summary: Steps with needs.
+parameters:
+  end: {type: string, default: filter, description: Last step.}
+  mask: {type: boolean, default: true, description: Whether to fetch a water mask.}
+steps:
+  - id: dem
+    uses: dem.fetch
+    with: {bounds: [53.01, 27.01, 53.02, 27.02], margin: 0.001}
+  - id: water
+    when: "{{ mask }}"
+    uses: water.fetch
+    with: {dem: "{{ steps.dem.geotiff }}"}
+  - id: truth
+    when: "{{ run.truth }}"
+    uses: simulation.write_truth
+    with: {catalog: bursts.json, dem: "{{ steps.dem.geotiff }}"}
+  - id: interferogram
+    uses: isce2.run
+    folder: isce
+    with: {app: topsApp, config: "{{ steps.dem.geotiff }}", end: "{{ end }}"}
+"""
+
+
+@pytest.fixture
+def hills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package whose source has terrain and nothing else."""
+    info = tmp_path / "site/hills-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hills\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[isce2_recipe.sources]\nhills = hills_source:Hills\n")
+    (tmp_path / "site/hills_source.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.delitem(sys.modules, "hills_source", raising=False)
+
+
+def project(folder: Path, source: str, **given: object) -> Project:
+    recipe = load(write_recipe(folder, RECIPE))
+    return make(recipe, given, workdir=folder / "w", base=folder, source=source, engine="builtin")
+
+
+def check(project: Project) -> None:
+    preflight(project, frozenset(project.graph.nodes))
+
+
+@pytest.mark.usefixtures("hills")
+def test_a_source_without_a_capability_is_named_with_the_step_and_the_sources_that_have_it(tmp_path) -> None:
+    with pytest.raises(InputError) as caught:
+        check(project(tmp_path, "hills"))
+    assert "the source hills" in caught.value.message
+    assert "step 'water' needs water_mask" in caught.value.message
+    assert "'dem'" not in caught.value.message
+    assert caught.value.hint == "sources that have water_mask: asf, directory, simulated"
+
+
+@pytest.mark.usefixtures("hills")
+def test_steps_that_will_not_run_need_nothing(tmp_path) -> None:
+    check(project(tmp_path, "hills", mask=False))
+
+
+def test_every_shipped_source_has_what_the_recipe_needs(tmp_path) -> None:
+    for source in ("asf", f"directory:{tmp_path}", "simulated"):
+        check(project(tmp_path, source))
+
+
+def test_an_engine_without_a_step_is_named_with_its_steps(tmp_path) -> None:
+    with pytest.raises(InputError) as caught:
+        check(project(tmp_path, "simulated", end="denseoffsets"))
+    expected = "step 'interferogram': the engine builtin has no step 'denseoffsets' of topsApp"
+    assert caught.value.message == expected
+    assert "--engine isce2" in caught.value.hint
+    assert "startup, preprocess" in caught.value.hint
