@@ -18,6 +18,7 @@ from isce2_recipe.recipe.parameters import resolve_parameters
 from support import hyp3_rules
 from support.burst_product_folders import write_product
 from support.runs import write_recipe
+from support.stripmap_isce2 import stand_in
 
 BURST = "S1_{}_IW2_2020{}T0223{}_VV_{}-BURST"
 REFERENCE = [BURST.format(136231, "0604", 12, "7C85"), BURST.format(136232, "0604", 15, "7C85")]
@@ -107,8 +108,12 @@ def test_the_jobs_command_can_be_planned(recipe, tmp_path, monkeypatch, capsys):
             write_product(tmp_path / "products", number)
         values = {"directory": "products"}
     monkeypatch.chdir(tmp_path)
+    for name, value in stand_in(tmp_path).items():  # HyP3's image has ISCE2
+        monkeypatch.setenv(name, value)
     words = arguments_of(recipe, values)
-    assert main([*words, "--source", "simulated", "--dry-run"]) == 0, capsys.readouterr().err
+    assert main([*words, "--source", "simulated", "--engine", "auto", "--dry-run"]) == 0, (
+        capsys.readouterr().err
+    )
     assert "a-bucket" in " ".join(words)
 
 
