@@ -10,7 +10,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-from isce2_recipe.products.agreement import WAVELENGTH_M
+from isce2_recipe.products.facts import SENTINEL1_WAVELENGTH_M as WAVELENGTH_M
 
 ROWS, COLS, PIXEL_M = 60, 90, 80.0
 NAME = "S1_136231_IW2_20200604_20200616_VV_INT80_ABCD"

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from isce2_recipe.products.facts import Processing
+from isce2_recipe.products.facts import HowMade, Processing
 from isce2_recipe.products.grid_choice import GridChoice
-from isce2_recipe.products.insar import Ingredients
+from isce2_recipe.products.layers import LAYERS
+from isce2_recipe.products.making import ProductRequest, make_product
+from isce2_recipe.products.package import Product
 from isce2_recipe.products.readme import template_text
+from isce2_recipe.products.sentinel1_products import TopsFiles, burst_facts, tops_request
 from isce2_recipe.sar.annotation import BurstGeometry, RangePolynomial, Weighting
 from isce2_recipe.types import Looks
 
@@ -177,19 +181,36 @@ def write_radar_files(isce: Path, geometry: BurstGeometry, looks: Looks) -> None
     write_isce(place / "los_01.rdr", np.stack([0.01 * sample + 30, 0.0 * sample - 100]).astype("f4"))
 
 
-def ingredients(folder: Path, *, water_masked: bool = False, bursts: int = 2) -> Ingredients:
-    """Ingredients over a written ground; two bursts, so that there are no radar layers, unless told."""
-    return Ingredients(
-        folder=folder / "isce",
-        dem=folder / "dem.tif",
-        water_mask=folder / "water_mask.tif",
-        reference=("S1_136231_IW2_20200604T022312_VV_7C85-BURST",),
-        secondary=("S1_136231_IW2_20200616T022313_VV_5D11-BURST",),
-        reference_bursts=tuple(burst() for _ in range(bursts)),
-        secondary_bursts=tuple(burst(absolute_orbit=21979) for _ in range(bursts)),
-        processing=Processing(Looks(20, 4), 0.5, "snaphu_mcf", water_masked),
-        engine="isce2 2.6.5",
-        source="simulated",
-        readme=template_text(()),
-        grid=GridChoice(extent="data"),
+def request(
+    folder: Path, name: str, *, water_masked: bool = False, bursts: int = 2, **changes: Any
+) -> ProductRequest:
+    """Request over a written ground; by default of two bursts, which have no layers in radar geometry.
+
+    ``changes`` are of `HowMade`.
+    """
+    made: HowMade = {
+        "processing": Processing(Looks(20, 4), 0.5, "snaphu_mcf", water_masked),
+        "engine": "isce2 2.6.5",
+        "source": "simulated",
+        "inputs": (),
+        "record": None,
+        **changes,
+    }
+    names = ("S1_136231_IW2_20200604T022312_VV_7C85-BURST", "S1_136231_IW2_20200616T022313_VV_5D11-BURST")
+    sides = [burst()] * bursts, [burst(absolute_orbit=21979)] * bursts
+    return tops_request(
+        name,
+        "burst" if bursts == 1 else "bursts",
+        burst_facts(folder / "isce", names[:1], names[1:], sides, made),
+        TopsFiles(folder / "isce", folder / "dem.tif", folder / "water_mask.tif", template_text(())),
+        GridChoice(extent="data"),
+        [(136231, 2)],
+        burst() if bursts == 1 else None,
     )
+
+
+def product(folder: Path, name: str, out: Path | None = None, **given: Any) -> Product:
+    """Product over a written ground; see `request`."""
+    layers = given.pop("layers", LAYERS)
+    made = request(folder, name, **given)
+    return make_product(out or folder, made, threads=1, progress=lambda *_: None, layers=layers)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isce2_recipe import __version__
-from isce2_recipe.actions.base import Context, Read, action, names_in, nothing
+from isce2_recipe.actions.base import Context, action, names_in, nothing
+from isce2_recipe.actions.product import how_made, make
 from isce2_recipe.alos import pairs
 from isce2_recipe.engines.base import AppSteps
 from isce2_recipe.errors import EngineMissing, InputError
 from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
-from isce2_recipe.products.package import Product, went_in
+from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
 from isce2_recipe.progress import partly
 from isce2_recipe.sources.base import AlosRecord, refuse_antimeridian
 from isce2_recipe.sources.catalog import read_catalog, write_catalog
@@ -231,14 +231,7 @@ def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
     return Truth(ctx.source.write_truth(records, dem, ctx.out))
 
 
-def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
-    """What a product says beside what it is made of."""
-    from isce2_recipe.products.stripmap import readme_template
-
-    return [__version__, readme_template(templates, read)]
-
-
-@action("alos.package", version=2, uses=("source", "engine"), fingerprint=_texts, takes=nothing)
+@action("alos.package", version=2, uses=("source", "engine"), fingerprint=readme_fingerprint, takes=nothing)
 def package(
     ctx: Context,
     *,
@@ -279,24 +272,12 @@ def package(
     """
     from isce2_recipe.alos.scene import read_scene
     from isce2_recipe.products import stripmap
+    from isce2_recipe.products.facts import Processing
+    from isce2_recipe.products.readme import template_text
 
-    ingredients = stripmap.Ingredients(
-        folder=folder,
-        dem=dem,
-        water_mask=water_mask,
-        reference=read_scene(reference),
-        secondary=read_scene(secondary),
-        looks=Looks.parse(looks),
-        filter_strength=filter_strength,
-        split_spectrum=split_spectrum,
-        unwrapper=unwrapper,
-        engine=f"{ctx.engine.name} {ctx.engine.version()}",
-        source=ctx.source.name,
-        readme=stripmap.readme_template(ctx.templates),
-        inputs=went_in(granules, dem=[dem], water_mask=[water_mask]),
-        record=record,
-    )
-    ctx.log.info("packaging %s", ingredients.name)
-    made = stripmap.make_product(ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
-    browse = made.directory / f"{ingredients.name}_unw_phase.png"
-    return Product(ingredients.name, made.directory, made.zip, made.layers, browse)
+    scenes = read_scene(reference), read_scene(secondary)
+    processing = Processing(Looks.parse(looks), filter_strength, unwrapper, water_masked=False)
+    inputs = describe_inputs(granules, dem=[dem], water_mask=[water_mask])
+    facts = stripmap.scene_facts(*scenes, how_made(ctx, processing, inputs, record))
+    readme = template_text(ctx.templates)
+    return make(ctx, stripmap.scene_request(facts, scenes, folder, dem, water_mask, readme, split_spectrum))

@@ -6,23 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isce2_recipe import paths
+from isce2_recipe import __version__, paths
 from isce2_recipe.actions.base import Context, action, nothing
+from isce2_recipe.actions.product import how_made, make
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.package import Product, texts, went_in
-from isce2_recipe.types import Bounds, Looks
+from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
+from isce2_recipe.types import Bounds
 
 if TYPE_CHECKING:
     from isce2_recipe.engines.builtin.looked_bursts import LookedBurst
     from isce2_recipe.products.burst_products import BurstProduct
-
-_GEOCODED = (
-    paths.PHASE_SIGMA,
-    paths.UNWRAPPED,
-    paths.LINE_OF_SIGHT,
-    paths.FILTERED_INTERFEROGRAM,
-    f"{paths.UNWRAPPED}.conncomp",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +179,7 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
     import numpy as np
 
     from isce2_recipe.engines.builtin import geocoding, ground_lookup, isceimage
+    from isce2_recipe.products.layers import geocode_list
 
     merged = ctx.out / paths.MERGED
     header = isceimage.read_header(dem)
@@ -195,7 +189,7 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
     )
     grid = geocoding.map_grid(header, ground_lookup.box(latitude, longitude))
     geocoding.geocode(
-        [merged / name for name in _GEOCODED],
+        [ctx.out / name for name in geocode_list()],
         ground_lookup.locator(latitude, longitude, grid),
         grid,
         header,
@@ -207,7 +201,7 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
     return Geocoded(ctx.out)
 
 
-@action("merge.package", version=2, uses=("source",), fingerprint=texts, takes=nothing)
+@action("merge.package", version=2, uses=("source",), fingerprint=readme_fingerprint, takes=nothing)
 def package(
     ctx: Context,
     *,
@@ -245,43 +239,30 @@ def package(
     from isce2_recipe.products import names
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
-    from isce2_recipe.products.merged import MergedIngredients, make_merged_product
     from isce2_recipe.products.readme import template_text
+    from isce2_recipe.products.sentinel1_products import TopsFiles, merged_facts, tops_request
     from isce2_recipe.sar.burst_grid import burst_slot
 
     found = _read(products)
     choice = GridChoice.of(grid, grid_like)
     reference, secondary = [each.reference for each in found], [each.secondary for each in found]
-    looks: Looks = found[0].looks
+    processing = Processing(found[0].looks, filter_strength, unwrapper, apply_water_mask)
     track = burst_slot(reference[0].relative_burst, reference[0].swath).relative_orbit
-    id4 = names.identifier(
-        {
-            "products": sorted(each.name for each in found),
-            "apply_water_mask": apply_water_mask,
-            "filter_strength": filter_strength,
-            "unwrapper": unwrapper,
-            **choice.told(),
-        }
-    )
     style = names.legacy_merged_name if name_style == "legacy" else names.burst_product_name
-    name = style(reference, secondary, looks=looks, relative_orbit=track, id4=id4)
-    ctx.log.info("packaging %s", name)
-    ingredients = MergedIngredients(
-        folder=folder,
-        products=tuple(found),
+    name = style(
+        reference,
+        secondary,
+        looks=processing.looks,
         relative_orbit=track,
-        dem=dem,
-        water_mask=water_mask,
-        processing=Processing(looks, filter_strength, unwrapper, apply_water_mask),
-        source=ctx.source.name,
-        readme=template_text(ctx.templates),
-        grid=choice,
-        inputs=went_in(product=_files(found), dem=[dem], water_mask=[water_mask]),
-        record=record,
+        id4=names.product_id({"products": sorted(each.name for each in found)}, processing, choice.changes()),
     )
-    made = make_merged_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
-    browse = made.directory / f"{name}_unw_phase.png"
-    return Product(name, made.directory, made.zip, made.layers, browse)
+    inputs = describe_inputs(product=_files(found), dem=[dem], water_mask=[water_mask])
+    # Merging is the builtin engine's, whatever made the products.
+    made = how_made(ctx, processing, inputs, record, engine=f"builtin {__version__}")
+    files = TopsFiles(folder, dem, water_mask, template_text(ctx.templates))
+    numbers = [(burst.relative_burst, burst.swath) for burst in reference]
+    facts = merged_facts(found, track, made)
+    return make(ctx, tops_request(name, "merged", facts, files, choice, numbers))
 
 
 def _files(products: list[BurstProduct]) -> list[Path]:

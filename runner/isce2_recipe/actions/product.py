@@ -1,19 +1,28 @@
-"""Products that users take home."""
+"""Products that users take home, and what all packaging actions share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from isce2_recipe.actions.base import Context, action, nothing
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.package import Product, texts, went_in
+from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
 from isce2_recipe.types import Bounds, BurstName, Looks
 
+if TYPE_CHECKING:
+    from isce2_recipe.inputs import InputFile
+    from isce2_recipe.products.facts import HowMade, Processing
+    from isce2_recipe.products.layers import ProductKind
+    from isce2_recipe.products.making import ProductRequest
+    from isce2_recipe.sar.annotation import BurstGeometry
 
-@action("product.insar_tops", version=2, uses=("source", "engine"), fingerprint=texts, takes=nothing)
+
+@action(
+    "product.insar_tops", version=2, uses=("source", "engine"), fingerprint=readme_fingerprint, takes=nothing
+)
 def insar_tops(
     ctx: Context,
     *,
@@ -37,41 +46,42 @@ def insar_tops(
     name_style: Literal["auto", "multi_burst", "legacy"] = "auto",
     bounds: list[float] | None = None,
 ) -> Product:
-    """Geocoded product of a TOPS interferogram, with the files and names of HyP3's burst products.
+    """Package the interferogram of some bursts as a geocoded product with HyP3's names and files.
 
     Parameters
     ----------
     folder : Path
-        ISCE2's folder after its step ``geocode``.
+        topsApp's folder after its step ``geocode``.
     reference, secondary : list of str
         Burst granules of the older and the newer pass.
     reference_safes, secondary_safes : list of Path
-        SAFE folders of the same bursts; their annotation tells orbit, time and ranges.
+        SAFE folders of the same bursts, whose annotation has orbit, time and ranges.
     dem, water_mask : Path
-        GeoTIFFs in degrees: metres above the ellipsoid; 1 land, 0 water.
+        GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
     looks : str
         ``RANGExAZIMUTH``.
     apply_water_mask : bool
-        Whether water was left out before unwrapping; the unwrapped phase then has no data there.
+        Whether water was masked before unwrapping; the unwrapped phase then has no data there.
     filter_strength : float
         Exponent of the Goldstein filter.
     unwrapper : str
         ISCE2's name of the unwrapper.
     grid : dict, optional
-        Which pixels: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see `GridChoice`.
+        Choice of the map grid: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see
+        `GridChoice`.
     grid_like : Path, optional
-        A raster whose pixels to take instead.
+        Raster whose pixels to take instead.
     granules : list of Path, optional
-        What the steps that fetched them noted of the granules' files.
+        Records that the steps which fetched the granules wrote of their files.
     orbits : list of Path, optional
         Orbit files.
     record : dict, optional
-        What makes the run again, ``run.record``; the product carries it along.
+        What is needed to run the recipe again, ``run.record``; it becomes part of the product.
     parameters : dict, optional
-        Whatever else tells this run from others; decides over the ID in the name together with the above.
+        Anything else in which this run differs from others; part of the ID in the name.
     name_style : str
-        What HyP3 called such a product: ``auto`` for one pair by its burst and for more by burst numbers,
-        ``multi_burst`` always by burst numbers, ``legacy`` for more by ``bounds``.
+        HyP3's pattern of the name: ``auto`` takes that of one burst for one pair and that of many bursts for
+        more, ``multi_burst`` always that of many bursts, ``legacy`` that of ``bounds`` for many.
     bounds : list of float, optional
         West, south, east, north of the reference, degrees; for legacy names of several bursts.
 
@@ -82,57 +92,35 @@ def insar_tops(
     """
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
-    from isce2_recipe.products.insar import Ingredients, make_product
-    from isce2_recipe.products.names import identifier
+    from isce2_recipe.products.names import product_id
     from isce2_recipe.products.readme import template_text
+    from isce2_recipe.products.sentinel1_products import TopsFiles, burst_facts, tops_request
+    from isce2_recipe.sentinel1.slc_bursts import number_of
 
-    window = Looks.parse(looks)
+    processing = Processing(Looks.parse(looks), filter_strength, unwrapper, apply_water_mask)
     choice = GridChoice.of(grid, grid_like)
-    processing = Processing(window, filter_strength, unwrapper, apply_water_mask)
-    ingredients = Ingredients(
-        folder=folder,
-        dem=dem,
-        water_mask=water_mask,
-        reference=tuple(reference),
-        secondary=tuple(secondary),
-        reference_bursts=_bursts(reference_safes),
-        secondary_bursts=_bursts(secondary_safes),
-        processing=processing,
-        engine=f"{ctx.engine.name} {ctx.engine.version()}",
-        source=ctx.source.name,
-        readme=template_text(ctx.templates),
-        grid=choice,
-        inputs=went_in(granules, orbits=orbits, dem=[dem], water_mask=[water_mask]),
-        record=record,
-    )
-    id4 = identifier(
-        {
-            "reference": sorted(reference),
-            "secondary": sorted(secondary),
-            "looks": str(window),
-            "apply_water_mask": apply_water_mask,
-            "filter_strength": filter_strength,
-            "unwrapper": unwrapper,
-            "parameters": choice.told() | (parameters or {}),
-        }
-    )
-    first = ingredients.reference_bursts[0]
+    sides = _bursts(reference_safes), _bursts(secondary_safes)
+    first = sides[0][0]
     naming = _naming(name_style, len(reference), first.platform, bounds)
+    made_of = {"reference": sorted(reference), "secondary": sorted(secondary), "looks": str(processing.looks)}
     name = naming(
         [BurstName.parse(text) for text in reference],
         [BurstName.parse(text) for text in secondary],
-        looks=window,
+        looks=processing.looks,
         relative_orbit=first.relative_orbit,
-        id4=id4,
+        id4=product_id(made_of, processing, {"parameters": choice.changes() | (parameters or {})}),
     )
-    ctx.log.info("packaging %s", name)
-    made = make_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
-    browse = made.directory / f"{name}_unw_phase.png"
-    return Product(name, made.directory, made.zip, made.layers, browse)
+    inputs = describe_inputs(granules, orbits=orbits, dem=[dem], water_mask=[water_mask])
+    facts = burst_facts(folder, reference, secondary, sides, how_made(ctx, processing, inputs, record))
+    single = first if len(sides[0]) == 1 else None
+    files = TopsFiles(folder, dem, water_mask, template_text(ctx.templates))
+    numbers = [(number_of(burst), burst.swath) for burst in sides[0]]
+    kind: ProductKind = "bursts" if single is None else "burst"
+    return make(ctx, tops_request(name, kind, facts, files, choice, numbers, single))
 
 
 def _naming(style: str, count: int, platform: str, bounds: list[float] | None) -> Callable[..., str]:
-    """How a product of so many pairs of bursts gets its name."""
+    """Return the function that names a product of so many pairs of bursts."""
     from isce2_recipe.products import names
 
     if style == "multi_burst":
@@ -142,11 +130,36 @@ def _naming(style: str, count: int, platform: str, bounds: list[float] | None) -
     return names.burst_product_name
 
 
-def _bursts(safes: list[Path]) -> tuple[Any, ...]:
-    """All bursts of some SAFE folders."""
+def _bursts(safes: list[Path]) -> tuple[BurstGeometry, ...]:
+    """Return all bursts of some SAFE folders."""
     from isce2_recipe.sar.annotation import read_annotation
 
     files = sorted((file for safe in safes for file in safe.glob("annotation/*.xml")), key=lambda f: f.name)
     if not files:
         raise InputError(f"no annotation in {', '.join(map(str, safes)) or 'an empty list of SAFE folders'}")
     return tuple(burst for file in files for burst in read_annotation(file))
+
+
+def how_made(
+    ctx: Context,
+    processing: Processing,
+    inputs: tuple[InputFile, ...],
+    record: Mapping[str, Any] | None,
+    engine: str | None = None,
+) -> HowMade:
+    """Return how a product is made in a step; by default with the run's engine."""
+    return {
+        "processing": processing,
+        "engine": engine or f"{ctx.engine.name} {ctx.engine.version()}",
+        "source": ctx.source.name,
+        "inputs": inputs,
+        "record": record,
+    }
+
+
+def make(ctx: Context, request: ProductRequest) -> Product:
+    """Make a product in a step's folder."""
+    from isce2_recipe.products.making import make_product
+
+    ctx.log.info("packaging %s", request.name)
+    return make_product(ctx.out, request, threads=ctx.cpus, progress=ctx.progress)

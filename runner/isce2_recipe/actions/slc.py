@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isce2_recipe.actions.base import Context, action, names_in, nothing
+from isce2_recipe.actions.product import how_made, make
 from isce2_recipe.errors import InputError
 from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
-from isce2_recipe.products.package import Product, texts, went_in
+from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
 from isce2_recipe.progress import partly
 from isce2_recipe.sentinel1 import slc_pairs
 from isce2_recipe.sources.base import SlcRecord, refuse_antimeridian
 from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.types import Bounds, Looks, SlcName
-
-if TYPE_CHECKING:
-    from isce2_recipe.sar.annotation import BurstGeometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +179,7 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
     return Safe(safe, write_inputs(ctx.out / INPUTS, describe_files("slc", [safe], granule)))
 
 
-@action("slc.package", version=2, uses=("source", "engine"), fingerprint=texts, takes=nothing)
+@action("slc.package", version=2, uses=("source", "engine"), fingerprint=readme_fingerprint, takes=nothing)
 def package(
     ctx: Context,
     *,
@@ -228,73 +227,38 @@ def package(
     name_style : str
         ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's old name of such products.
     """
+    from isce2_recipe.products import names
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
-    from isce2_recipe.products.insar import Ingredients, make_product
     from isce2_recipe.products.readme import template_text
-    from isce2_recipe.sentinel1.slc_bursts import common_bursts
+    from isce2_recipe.products.sentinel1_products import TopsFiles, burst_facts, tops_request
+    from isce2_recipe.sentinel1.slc_bursts import burst_name, common_bursts
 
-    window = Looks.parse(looks)
+    processing = Processing(Looks.parse(looks), filter_strength, unwrapper, apply_water_mask)
     choice = GridChoice.of(grid, grid_like)
-    older, newer = common_bursts(reference_safe, secondary_safe)
-    name = _product_name(
-        {
-            "reference": reference,
-            "secondary": secondary,
-            "swaths": sorted({burst.swath for burst in older}),
-            "polarization": older[0].polarization,
-            "looks": str(window),
-            "apply_water_mask": apply_water_mask,
-            "filter_strength": filter_strength,
-            "unwrapper": unwrapper,
-            **choice.told(),
-        },
-        (older, newer),
-        Bounds(*bounds) if name_style == "legacy" else None,
-    )
-    ctx.log.info("packaging %s", name)
-    ingredients = Ingredients(
-        folder=folder,
-        dem=dem,
-        water_mask=water_mask,
-        reference=(reference,),
-        secondary=(secondary,),
-        reference_bursts=older,
-        secondary_bursts=newer,
-        processing=Processing(window, filter_strength, unwrapper, apply_water_mask),
-        engine=f"{ctx.engine.name} {ctx.engine.version()}",
-        source=ctx.source.name,
-        readme=template_text(ctx.templates),
-        grid=choice,
-        inputs=went_in(granules, orbits=orbits, dem=[dem], water_mask=[water_mask]),
-        record=record,
-        radar_layers=False,
-    )
-    made = make_product(name, ctx.out, ingredients, threads=ctx.cpus, progress=ctx.progress)
-    browse = made.directory / f"{name}_unw_phase.png"
-    return Product(name, made.directory, made.zip, made.layers, browse)
-
-
-def _product_name(
-    inputs: dict[str, Any],
-    bursts: tuple[tuple[BurstGeometry, ...], tuple[BurstGeometry, ...]],
-    bounds: Bounds | None,
-) -> str:
-    """By the multi-burst pattern, or with bounds by the legacy one."""
-    from isce2_recipe.products import names
-    from isce2_recipe.sentinel1.slc_bursts import burst_name
-
-    looks, id4 = Looks.parse(inputs["looks"]), names.identifier(inputs)
-    older, newer = ([burst_name(burst) for burst in side] for side in bursts)
-    track = bursts[0][0].relative_orbit
-    if bounds is None:
-        return names.multi_burst_name(older, newer, looks=looks, relative_orbit=track, id4=id4)
-    return names.legacy_slc_name(
+    sides = common_bursts(reference_safe, secondary_safe)
+    first = sides[0][0]
+    made_of = {
+        "reference": reference,
+        "secondary": secondary,
+        "swaths": sorted({burst.swath for burst in sides[0]}),
+        "polarization": first.polarization,
+        "looks": str(processing.looks),
+    }
+    older, newer = ([burst_name(burst) for burst in side] for side in sides)
+    naming: Callable[..., str] = names.multi_burst_name
+    if name_style == "legacy":
+        naming = partial(names.legacy_slc_name, platform=first.platform, bounds=Bounds(*bounds))
+    name = naming(
         older,
         newer,
-        platform=bursts[0][0].platform,
-        bounds=bounds,
-        looks=looks,
-        relative_orbit=track,
-        id4=id4,
+        looks=processing.looks,
+        relative_orbit=first.relative_orbit,
+        id4=names.product_id(made_of, processing, choice.changes()),
     )
+    inputs = describe_inputs(granules, orbits=orbits, dem=[dem], water_mask=[water_mask])
+    made = how_made(ctx, processing, inputs, record)
+    facts = burst_facts(folder, [reference], [secondary], sides, made)
+    files = TopsFiles(folder, dem, water_mask, template_text(ctx.templates))
+    numbers = [(burst.relative_burst, burst.swath) for burst in older]
+    return make(ctx, tops_request(name, "slc", facts, files, choice, numbers))

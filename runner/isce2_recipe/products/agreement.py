@@ -5,15 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isce2_recipe.errors import InputError
-
-if TYPE_CHECKING:
-    from isce2_recipe.products.reading import Finished
-
-# Sentinel-1: speed of light over 5.405000454 GHz.
-WAVELENGTH_M = 299792458.0 / 5.405000454e9
+from isce2_recipe.products.facts import SENTINEL1_WAVELENGTH_M
+from isce2_recipe.products.reading import Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ def compare(
     components: Path,
     water_mask: Path,
     truth: Path,
-    wavelength_m: float = WAVELENGTH_M,
+    wavelength_m: float = SENTINEL1_WAVELENGTH_M,
 ) -> Agreement:
     """The agreement of a product's layers with the truth.
 

@@ -14,11 +14,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from isce2_recipe.errors import InputError, ParameterError
+from isce2_recipe.products.layers import layers_of
 from isce2_recipe.products.parameter_file import RADAR_TIME_FORMAT, RadarWindow
 from isce2_recipe.sentinel1.pairs import PASS_WINDOW, numbers_by_swath
 from isce2_recipe.types import BurstName, Looks
 
-RADAR_LAYERS = ("wrapped_phase_rdr", "lat_rdr", "lon_rdr", "los_rdr")
+RADAR_LAYERS = tuple(layer.name for layer in layers_of("burst") if layer.radar)
 _FOLDERS = "S1_??????_IW?_*"
 _REMEDY = (
     "merging needs single-burst products with radar-geometry layers; make it again with: "

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isce2_recipe.inputs import sha256
+from isce2_recipe.products.layers import RADAR_SUFFIX
 
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 PLAIN_TIFF = "image/tiff; application=geotiff"
-_RADAR = "_rdr"
 _MEDIA = {
     ".png": "image/png",
     ".txt": "text/plain",
@@ -90,7 +90,7 @@ def _describe(path: Path, href: str, name: str) -> ProductFile:
 
 def _media(path: Path) -> str:
     if path.suffix == ".tif":
-        return PLAIN_TIFF if path.stem.endswith(_RADAR) else COG
+        return PLAIN_TIFF if path.stem.endswith(RADAR_SUFFIX) else COG
     return _MEDIA.get(path.suffix, _UNKNOWN)
 
 

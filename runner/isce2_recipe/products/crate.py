@@ -18,7 +18,7 @@ from isce2_recipe import __version__
 from isce2_recipe.inputs import InputFile
 from isce2_recipe.paths import CRATE, PRODUCT_RECIPE
 from isce2_recipe.products.contents import ProductFile, contents
-from isce2_recipe.products.facts import Facts
+from isce2_recipe.products.facts import ProductFacts
 
 Entity = dict[str, Any]
 
@@ -41,7 +41,7 @@ _LANGUAGE, _RUN, _TERMS = "#recipe-language", "#run", "#terms"
 _KINDS = {"boolean": "Boolean", "integer": "Integer", "number": "Float", "string": "Text"}
 
 
-def write_crate(prefix: Path, facts: Facts) -> Path:
+def write_crate(prefix: Path, facts: ProductFacts) -> Path:
     """Write ``ro-crate-metadata.json`` about all files that lie beside it, record and recipe among them.
 
     Parameters
@@ -71,7 +71,7 @@ def _few(values: list[Any]) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def _root(name: str, facts: Facts, files: list[ProductFile]) -> Iterator[Entity]:
+def _root(name: str, facts: ProductFacts, files: list[ProductFile]) -> Iterator[Entity]:
     year = facts.reference_start.year
     yield {
         "@id": CRATE,
@@ -105,7 +105,7 @@ def _root(name: str, facts: Facts, files: list[ProductFile]) -> Iterator[Entity]
     }
 
 
-def _description(facts: Facts) -> str:
+def _description(facts: ProductFacts) -> str:
     origin = "simulated " if facts.simulated else ""
     first, second = facts.reference_start.date(), facts.secondary_start.date()
     return (
@@ -114,7 +114,7 @@ def _description(facts: Facts) -> str:
     )
 
 
-def _workflow(facts: Facts, files: list[ProductFile]) -> Iterator[Entity]:
+def _workflow(facts: ProductFacts, files: list[ProductFile]) -> Iterator[Entity]:
     """The recipe, its language and its parameters."""
     record = facts.record or {}
     document = record["document"]
@@ -194,7 +194,7 @@ def _parameter(name: str, value: Any, schema: Entity) -> Iterator[Entity]:
     }
 
 
-def _run(facts: Facts, files: list[ProductFile]) -> Iterator[Entity]:
+def _run(facts: ProductFacts, files: list[ProductFile]) -> Iterator[Entity]:
     recipe = _recipe_of(files)
     made = [file for file in files if file is not recipe]
     yield {
@@ -241,7 +241,7 @@ def _input_id(file: InputFile) -> str:
     return f"ni:///sha-256;{digest}"
 
 
-def _inputs(facts: Facts) -> Iterator[Entity]:
+def _inputs(facts: ProductFacts) -> Iterator[Entity]:
     """One entity a content: bursts of one SLC come with the same metadata."""
     alike: dict[str, list[InputFile]] = {}
     for file in facts.inputs:
@@ -265,7 +265,7 @@ def _software_id(name: str, version: str) -> str:
     return f"{address}#{quote(name)}-{quote(version)}"
 
 
-def _software(facts: Facts) -> Iterator[Entity]:
+def _software(facts: ProductFacts) -> Iterator[Entity]:
     for name, version in facts.software.items():
         address = _software_id(name, version)
         yield {

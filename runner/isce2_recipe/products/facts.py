@@ -1,4 +1,4 @@
-"""What is known of an interferogram: said once, and from here in tags, texts and catalogues alike."""
+"""What is known of an interferogram, stated once for tags, texts and catalogues."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, TypedDict
 
 from isce2_recipe import __version__
 from isce2_recipe.inputs import InputFile
 from isce2_recipe.types import Looks
 
-# The packages that values depend on, beside the engine.
+SENTINEL1_WAVELENGTH_M = 299792458.0 / 5.405000454e9
+"""Speed of light over Sentinel-1's frequency of 5.405000454 GHz."""
+
+# The packages on which values depend, besides the engine.
 _PACKAGES = ("numpy", "scipy", "numba", "rasterio", "snaphu")
 
 
 @dataclass(frozen=True, slots=True)
 class Processing:
-    """How the interferogram was made.
+    """How the interferogram was processed.
 
     Attributes
     ----------
@@ -28,9 +31,9 @@ class Processing:
     filter_strength : float
         Exponent of the Goldstein filter, 0 for none.
     unwrapper : str
-        ISCE2's name of it.
+        ISCE2's name of the unwrapper.
     water_masked : bool
-        Whether water was left out of the unwrapping.
+        Whether water was masked before unwrapping.
     """
 
     looks: Looks
@@ -39,23 +42,34 @@ class Processing:
     water_masked: bool
 
 
+class HowMade(TypedDict):
+    """Those of the `ProductFacts` that say how a product was made."""
+
+    processing: Processing
+    engine: str
+    source: str
+    inputs: tuple[InputFile, ...]
+    record: Mapping[str, Any] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Mission:
-    """A kind of satellites, in STAC's words.
+    """A kind of satellites, in STAC's terms.
 
     Attributes
     ----------
     name : str
-        For people.
+        Name for people.
     constellation, instrument, band : str
+        STAC's names of them.
     credit : str
-        What its data's terms want said; ``{year}`` stands for the year of acquisition.
+        Sentence that the data's terms of use require; ``{year}`` stands for the year of acquisition.
     terms : str
         Address of these terms.
     granules : str
-        Address of what ASF's catalogue says of a granule; its name follows.
+        Address of ASF's catalogue entry of a granule, up to the granule's name.
     suffix : str
-        Of granules' names there.
+        Ending of granules' names in that catalogue.
     """
 
     name: str
@@ -91,44 +105,45 @@ ALOS = Mission(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What an interferogram is of and how it came to be.
+class ProductFacts:
+    """What an interferogram shows and how it was made.
 
     Attributes
     ----------
     mission : Mission
+        Kind of the satellites.
     platform : str
-        In STAC's words, ``sentinel-1b``; empty where it is not known.
+        STAC's name of the reference's satellite, such as ``sentinel-1b``; empty where it is not known.
     mode, polarization, direction : str
-        Of the acquisitions; the last ``ASCENDING`` or ``DESCENDING``.
+        Mode and polarization of the acquisitions; ``ASCENDING`` or ``DESCENDING``.
     relative_orbit : int or None
-        The track, where the mission counts them.
+        Track, where the mission counts tracks.
     reference_orbit, secondary_orbit : int
-        Absolute.
+        Absolute orbits.
     reference_start, secondary_start : datetime
-        UTC of the first bursts or pulses.
+        UTC of the first burst or pulse.
     time_of_day_s : float
-        Of the reference's, since midnight.
+        Time of the reference's first burst or pulse since midnight.
     wavelength_m : float
-        Of the radar.
+        Radar wavelength.
     baseline_m : float
-        Perpendicular.
+        Perpendicular baseline.
     heading_deg : float
-        Of the flight, clockwise from north.
+        Heading of the flight, clockwise from north.
     height_m, earth_radius_m : float
-        Of the satellite above the ellipsoid; of the Earth below it.
+        Height of the satellite above the ellipsoid; radius of the Earth below it.
     near_range_m, center_range_m, far_range_m : float
         Slant ranges.
     reference, secondary : tuple of str
         Granule names.
     processing : Processing
-        How it was made.
+        How it was processed.
     engine, source : str
-        Name and version of what computed it, and where the inputs came from.
+        Name and version of the engine; name of the source of the inputs.
     inputs : tuple of InputFile
-        What the source delivered.
+        Files that the source delivered.
     record : mapping, optional
-        What makes the run again, as JSON.
+        What is needed to run the recipe again, as JSON.
     """
 
     mission: Mission
@@ -160,27 +175,27 @@ class Facts:
 
     @property
     def simulated(self) -> bool:
-        """Whether nothing of it was observed."""
+        """Whether the data are simulated."""
         return self.source == "simulated"
 
     @property
     def terrain(self) -> str:
-        """The terrain model in HyP3's words; the source's name where it brings one of its own."""
+        """Name of the terrain model: HyP3's for data from ASF, else the name of the source."""
         return "GLO_30" if self.source == "asf" else self.source
 
     @property
     def days(self) -> float:
-        """Time from the reference to the secondary."""
+        """Days from the reference to the secondary."""
         return (self.secondary_start - self.reference_start).total_seconds() / 86400.0
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Of the recipe, as far as they decide over the product."""
+        """Parameters of the recipe that influence the product."""
         return dict((self.record or {}).get("parameters", {}))
 
     @property
     def software(self) -> dict[str, str]:
-        """Names and versions of what it was made with."""
+        """Names and versions of the software that made the product."""
         name, _, number = self.engine.partition(" ")
         found = {"isce2-recipe": __version__, name: number or __version__}
         for package in _PACKAGES:
@@ -191,8 +206,8 @@ class Facts:
         return found
 
 
-def tags(name: str, facts: Facts) -> dict[str, str]:
-    """Metadata of every GeoTIFF of the product ``name``."""
+def tags(name: str, facts: ProductFacts) -> dict[str, str]:
+    """Return the metadata of every GeoTIFF of the product ``name``."""
     processing = facts.processing
     return {
         "PRODUCT": name,
@@ -217,5 +232,5 @@ def tags(name: str, facts: Facts) -> dict[str, str]:
 
 
 def utc(when: datetime) -> str:
-    """A time as catalogues write it, to the microsecond."""
+    """Return a time as catalogues write it, to the microsecond."""
     return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -70,8 +70,8 @@ class GridChoice:
                 )
         return cls(**given, like=like)
 
-    def told(self) -> dict[str, Any]:
-        """What differs from the default, as JSON; the file of another raster is not part of it."""
+    def changes(self) -> dict[str, Any]:
+        """Return what differs from the default, as JSON; of another raster only the file's name."""
         box = self.bounds
         values = {
             "extent": self.extent,

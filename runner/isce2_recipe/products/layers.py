@@ -1,313 +1,540 @@
-"""A product's map layers: what each is made of and how its values are made.
+"""The registry of layers: every fact of a product's GeoTIFFs, stated once.
 
-All layers are made block by block. A block's sources are read around it, brought onto the map in one go
-(values that may be averaged as bilinear means, labels by the nearest pixel) and finished, each by its own
-function.
+Packaging, STAC item, README, comparison, report, ``show``, the documentation's tables and the list of files
+that ISCE2 geocodes all read `LAYERS`. A new layer is one more entry there. Readers take the layers as an
+argument whose default is `LAYERS`, so that a caller can pass other ones.
+
+Importing this module loads neither NumPy nor rasterio: plans and the linter read it too.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from isce2_recipe import paths
 
-from isce2_recipe.errors import InputError
-from isce2_recipe.products.grid import MapGrid
-from isce2_recipe.products.rasters import (
-    FloatArray,
-    GeoRaster,
-    GeoTiff,
-    geographic,
-    isce_geocoded,
-    project,
-    publish,
-    scratch_raster,
-)
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-_TWO_PI = 2.0 * np.pi
-DEM_NODATA = -32768.0
+    from isce2_recipe.products.blocks import Pixels
+
+Application = Literal["topsApp", "stripmapApp"]
+ProductKind = Literal["burst", "bursts", "slc", "merged", "stripmap"]
+Resampling = Literal["mean", "angle", "cycles", "nearest"]
+Measure = Literal["value", "angle", "phase", "ratio", "label"]
+Colours = Literal["displacement", "cyclic", "sequential", "grey", "terrain", "signed", "components"]
+
+KINDS: frozenset[ProductKind] = frozenset(("burst", "bursts", "slc", "merged", "stripmap"))
+"""All kinds of products: of one burst, of several, of whole SLCs, of merged burst products, of ALOS
+scenes."""
 
 
 @dataclass(frozen=True, slots=True)
-class LayerSources:
-    """The rasters behind the layers, all in degrees.
-
-    Attributes
-    ----------
-    unwrapped : GeoRaster
-        Amplitude and unwrapped phase.
-    filtered : GeoRaster
-        The filtered interferogram, complex.
-    coherence, components, line_of_sight : GeoRaster
-        Phase-sigma coherence; labels of connected components; incidence and azimuth angle in degrees.
-    dem, water_mask : GeoRaster
-        Heights above the ellipsoid; 1 land, 0 water.
-    """
-
-    unwrapped: GeoRaster
-    filtered: GeoRaster
-    coherence: GeoRaster
-    components: GeoRaster
-    line_of_sight: GeoRaster
-    dem: GeoRaster
-    water_mask: GeoRaster
-
-
-def layer_sources(merged: Path, dem: Path, water_mask: Path) -> LayerSources:
-    """The rasters in ISCE2's ``merged`` folder with the terrain and water mask of the same run.
-
-    Raises
-    ------
-    InputError
-        If one is missing or the geocoded ones do not share a grid.
-    """
-    sources = LayerSources(
-        unwrapped=isce_geocoded(merged / "filt_topophase.unw.geo"),
-        filtered=isce_geocoded(merged / "filt_topophase.flat.geo"),
-        coherence=isce_geocoded(merged / "phsig.cor.geo"),
-        components=isce_geocoded(merged / "filt_topophase.unw.conncomp.geo"),
-        line_of_sight=isce_geocoded(merged / "los.rdr.geo"),
-        dem=geographic(dem),
-        water_mask=geographic(water_mask),
-    )
-    first = sources.unwrapped
-    for other in (sources.filtered, sources.coherence, sources.components, sources.line_of_sight):
-        if not first.same_grid(other):
-            raise InputError(
-                f"{other.path.stem} and {first.path.stem} in {merged} do not lie on the same grid",
-                hint="they come from different runs; geocode them together again",
-            )
-    return sources
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Sources of one block on the map grid, float32 with NaN where there is no data.
-
-    Every array has the block's shape; angles are radians.
-    """
-
-    wrapped_phase: FloatArray
-    unwrapped_phase: FloatArray
-    coherence: FloatArray
-    amplitude: FloatArray
-    elevation: FloatArray
-    orientation: FloatArray
-    component: FloatArray
-    height: FloatArray
-    land: FloatArray
-
-
-def read_block(sources: LayerSources, grid: MapGrid, threads: int) -> Block:
-    """All sources of a block, on its grid."""
-    means, labels = _observations(sources, grid, threads)
-    seen = np.isfinite(labels[0])
-    means[:, ~seen] = np.nan
-    return Block(
-        wrapped_phase=np.arctan2(means[1], means[0]),
-        unwrapped_phase=_mean_phase(labels[2], means[2], means[3]),
-        coherence=means[4],
-        amplitude=means[5],
-        elevation=means[6],
-        orientation=np.arctan2(means[8], means[7]),
-        component=labels[1],
-        height=_on_grid(sources.dem, grid, threads, nearest=False),
-        land=_on_grid(sources.water_mask, grid, threads, nearest=True),
-    )
-
-
-def _observations(
-    sources: LayerSources, grid: MapGrid, threads: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Means (9 bands) and nearest values (validity, component, phase) of the geocoded rasters."""
-    part = sources.unwrapped.around(grid)
-    if part is None:
-        empty = np.full((12, grid.rows, grid.cols), np.nan, np.float32)
-        return empty[:9], empty[9:]
-    filtered = sources.filtered.read(1, part)
-    size = np.abs(filtered)
-    incidence, azimuth = sources.line_of_sight.read(1, part), sources.line_of_sight.read(2, part)
-    # lv_phi of HyP3: the look vector's direction, anticlockwise from east; ISCE2 counts from north.
-    orientation = np.radians(azimuth + 90.0)
-    means = np.empty((9, part.rows, part.cols), np.float32)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means[0], means[1] = filtered.real / size, filtered.imag / size
-    phase = sources.unwrapped.read(2, part)
-    means[2], means[3] = np.cos(phase), np.sin(phase)
-    means[4] = sources.coherence.read(1, part)
-    means[5] = sources.unwrapped.read(1, part)
-    means[6] = np.radians(90.0 - incidence)
-    means[7], means[8] = np.cos(orientation), np.sin(orientation)
-    valid = (means[5] != 0) & (size > 0) & (incidence != 0)
-    means[:, ~valid] = np.nan
-    labels = np.full((3, part.rows, part.cols), np.nan, np.float32)
-    labels[0, valid] = 1.0
-    labels[1, valid] = sources.components.read(1, part)[valid]
-    labels[2, valid] = phase[valid]
-    return (
-        project(means, sources.unwrapped, part, grid, threads=threads),
-        project(labels, sources.unwrapped, part, grid, nearest=True, threads=threads),
-    )
-
-
-def _mean_phase(nearest: FloatArray, cosine: FloatArray, sine: FloatArray) -> FloatArray:
-    """Means of an unwrapped phase that never mix whole cycles.
-
-    A plain mean across a jump of a cycle is neither of its sides. Here the nearest pixel tells the cycle, and
-    the mean of the unit vectors what there is beside it.
-    """
-    beside = np.arctan2(sine, cosine) - nearest
-    result: FloatArray = (nearest + beside - _TWO_PI * np.round(beside / _TWO_PI)).astype(np.float32)
-    return result
-
-
-def _on_grid(raster: GeoRaster, grid: MapGrid, threads: int, *, nearest: bool) -> FloatArray:
-    part = raster.around(grid)
-    if part is None:
-        return np.full((grid.rows, grid.cols), np.nan, np.float32)
-    values = raster.read(1, part).astype(np.float32)[None]
-    result: FloatArray = project(values, raster, part, grid, nearest=nearest, threads=threads)[0]
-    return result
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One file of a product.
+class SourceRaster:
+    """A raster in degrees from which layers are made.
 
     Attributes
     ----------
     name : str
-        Suffix of the file's name.
-    make : callable
-        From a block to the layer's values, NaN where there are none. ``mask_water`` says whether the run took
-        water out before unwrapping.
-    store : GeoTiff
-        How it is stored.
+        What it holds.
+    topsapp, stripmapapp : str
+        Path in the application's folder, to which geocoding appends ``.geo``; empty where the application
+        does not write it.
+    observed : bool
+        Whether it has the grid and the valid area of the interferogram.
+    nodata : float or None
+        Value of pixels without data, where the raster is not ``observed``.
     """
 
     name: str
-    make: Callable[[Block, bool], FloatArray]
-    store: GeoTiff
+    topsapp: str = ""
+    stripmapapp: str = ""
+    observed: bool = True
+    nodata: float | None = None
+
+    def file(self, application: Application) -> str:
+        """Return its path in the folder of an application."""
+        return self.topsapp if application == "topsApp" else self.stripmapapp
 
 
-def unwrapped_phase(block: Block, mask_water: bool) -> FloatArray:
-    """Unwrapped phase, radians, positive where range increased; nothing on water that was masked."""
-    if not mask_water:
-        return block.unwrapped_phase
-    return np.where(block.land == 1, block.unwrapped_phase, np.float32(np.nan))
+def _merged(file: str, folder: str = "interferogram") -> tuple[str, str]:
+    return f"{paths.MERGED}/{file}", f"{folder}/{file}"
 
 
-def wrapped_phase(block: Block, _: bool) -> FloatArray:
-    """Filtered wrapped phase, radians in (-pi, pi]."""
-    return block.wrapped_phase
+COHERENCE = SourceRaster("phase-sigma coherence", *_merged(paths.PHASE_SIGMA))
+UNWRAPPED = SourceRaster("amplitude and unwrapped phase", *_merged(paths.UNWRAPPED))
+LINE_OF_SIGHT = SourceRaster(
+    "incidence and azimuth angle, degrees", *_merged(paths.LINE_OF_SIGHT, "geometry")
+)
+FILTERED = SourceRaster("filtered interferogram, complex", *_merged(paths.FILTERED_INTERFEROGRAM))
+COMPONENTS = SourceRaster("labels of connected components", *_merged(f"{paths.UNWRAPPED}.conncomp"))
+DEM = SourceRaster("heights above the ellipsoid, metres", observed=False)
+WATER_MASK = SourceRaster("1 on land, 0 on water", observed=False)
+DISPERSIVE, NONDISPERSIVE = (
+    SourceRaster(
+        f"{name} phase", stripmapapp=f"ionosphere/{name}.bil.unwCor.filt", observed=False, nodata=0.0
+    )
+    for name in ("dispersive", "nondispersive")
+)
+
+_GEOCODED = (COHERENCE, UNWRAPPED, LINE_OF_SIGHT, FILTERED, COMPONENTS)
+"""What every product needs, in ISCE2's order."""
 
 
-def coherence(block: Block, _: bool) -> FloatArray:
-    """Phase-sigma coherence, 0 to 1."""
-    return np.clip(block.coherence, 0.0, 1.0)
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How ``compare`` compares two layers.
+
+    Attributes
+    ----------
+    limit : float
+        Largest root mean square difference of layers that count as the same, in ``unit``; for labels the
+        largest share of pixels that differ.
+    unit : str
+        Unit of the difference.
+    measure : str
+        ``value``, ``angle`` (whole turns are ignored), ``phase`` (one constant is removed), ``ratio``
+        (relative to the mean of the two) or ``label`` (names may differ).
+    coverage : float
+        Largest share of pixels for which only one product has a value.
+    cycles : float
+        Largest share of pixels in another cycle, for the measure ``phase``.
+    """
+
+    limit: float
+    unit: str
+    measure: Measure
+    coverage: float = 0.01
+    cycles: float = 0.001
 
 
-def components(block: Block, _: bool) -> FloatArray:
-    """Labels of the areas within which the unwrapped phase is consistent; 0 belongs to none."""
-    return block.component
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How the report and ``show`` draw a layer.
+
+    Attributes
+    ----------
+    name : str
+        Ending of the picture's file name. Layers may share a drawing.
+    title : str
+        Heading of the picture.
+    caption : str
+        What the picture shows, in a sentence or two; ``{fringe_cm}`` stands for the displacement of one
+        fringe.
+    colours : str
+        Colour scale: ``cyclic`` for angles, ``sequential`` and ``terrain`` for amounts, ``grey`` for
+        amplitudes in decibels, ``signed`` for differences from the median; ``displacement`` and
+        ``components`` are drawings of their own for the unwrapped phase and its components.
+    unit : str
+        Unit of the colour bar.
+    limits : (float, float) or None
+        Values of the first and the last colour; None takes them from the data.
+    relief : float or None
+        Strength with which the terrain's light and shadow show through, with water in a colour of its own;
+        None draws neither.
+    """
+
+    name: str
+    title: str
+    caption: str
+    colours: Colours
+    unit: str = ""
+    limits: tuple[float, float] | None = None
+    relief: float | None = None
 
 
-def dem(block: Block, _: bool) -> FloatArray:
-    """Height above the WGS 84 ellipsoid, metres."""
-    return block.height
+def first_band(pixels: Pixels, layer: Layer) -> NDArray[Any]:
+    """Return the first band of the first raster that a layer reads."""
+    return pixels.read(layer.reads[0])
 
 
-def look_elevation(block: Block, _: bool) -> FloatArray:
-    """Elevation angle of the look vector at the ground, radians: pi/2 minus the incidence angle."""
-    return block.elevation
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A GeoTIFF of a product.
+
+    Attributes
+    ----------
+    name : str
+        Ending of the file's name. Names of layers in radar geometry end in ``_rdr``.
+    description : str
+        What the file holds; also written into it. Descriptions of several bands are separated by ``"; "``.
+    reading : str
+        Sentence of the README that says how to read the values, without the description; ``{facts}`` stands
+        for the product's `ProductFacts`. Empty where the description says all.
+    unit : str
+        Unit of the values, written into the file; empty for none.
+    dtype : str
+        NumPy's name of the type in which the values are stored.
+    nodata : float or None
+        Stored value of pixels without data.
+    masked : bool
+        Whether a mask inside the file marks pixels without data, because every value has a meaning.
+    reads : tuple of SourceRaster
+        Rasters from which the layer is made; empty for layers in radar geometry (see `products.radar`).
+    make : callable
+        Returns the values on the grid of these rasters, complex ones where only the angle counts.
+    resampling : str
+        How values come onto the map: ``mean`` (bilinear means), ``angle`` (means of unit vectors), ``cycles``
+        (the same, in the cycle of the nearest pixel) or ``nearest``. Overviews average only means.
+    clip : (float, float) or None
+        Limits into which the values are moved.
+    outside : float or None
+        Value where the rasters end, in place of no data.
+    land_only : bool
+        Whether there are no values on water where water was masked before unwrapping.
+    kinds : frozenset of str
+        Kinds of products that have the layer.
+    option : str
+        What the run must have done so that the product has the layer, such as ``ionosphere``; empty for
+        always.
+    roles : tuple of str
+        Roles of the file in STAC.
+    tolerance : Tolerance
+        How ``compare`` compares it.
+    drawing : Drawing or None
+        How the report and ``show`` draw it.
+    hyp3 : str
+        How HyP3's layer of that name differs; ``same`` if it does not, empty if HyP3 has none.
+    """
+
+    name: str
+    description: str
+    reading: str = ""
+    unit: str = ""
+    dtype: str = "float32"
+    nodata: float | None = 0.0
+    masked: bool = False
+    reads: tuple[SourceRaster, ...] = ()
+    make: Callable[[Pixels, Layer], NDArray[Any]] = first_band
+    resampling: Resampling = "mean"
+    clip: tuple[float, float] | None = None
+    outside: float | None = None
+    land_only: bool = False
+    kinds: frozenset[ProductKind] = KINDS
+    option: str = ""
+    roles: tuple[str, ...] = ("data",)
+    tolerance: Tolerance = Tolerance(1e-6, "", "value")
+    drawing: Drawing | None = None
+    hyp3: str = ""
+
+    @property
+    def radar(self) -> bool:
+        """Whether the layer is in radar geometry and has no place on the map."""
+        return self.name.endswith(RADAR_SUFFIX)
+
+    @property
+    def bands(self) -> list[str]:
+        """Descriptions of the bands."""
+        return self.description.split("; ")
+
+    def how_to_read(self, facts: Any) -> str:
+        """Return the README's sentence on how to read the values of a product with these `ProductFacts`."""
+        return self.reading.format(facts=facts)
+
+    @property
+    def no_data_text(self) -> str:
+        """How pixels without data are stored, for people."""
+        return (
+            "a mask inside the file" if self.masked else "none" if self.nodata is None else f"{self.nodata:g}"
+        )
 
 
-def look_orientation(block: Block, _: bool) -> FloatArray:
-    """Direction of the look vector at the ground, radians anticlockwise from east."""
-    return block.orientation
-
-
-def amplitude(block: Block, _: bool) -> FloatArray:
-    """Amplitude of the interferogram, linear."""
-    return block.amplitude
-
-
-def water_mask(block: Block, _: bool) -> FloatArray:
-    """1 on land, 0 on water; what lies outside the mask counts as water."""
-    return np.nan_to_num(block.land, nan=0.0)
-
-
-def _write_rows(dataset: Any, values: FloatArray, store: GeoTiff, first: int) -> None:
-    from rasterio.windows import Window
-
-    window = Window(0, first, *reversed(values.shape))
-    dataset.write(_stored(values, store), 1, window=window)
-    if store.masked:
-        dataset.write_mask(np.isfinite(values), window=window)
-
-
-def _stored(values: FloatArray, store: GeoTiff) -> NDArray[Any]:
-    """Values as the file has them, of which none that was measured looks like no data."""
-    missing = np.isnan(values)
-    stored = np.where(missing, store.nodata or 0.0, values).astype(store.dtype)
-    if store.nodata == 0.0:
-        stored[~missing & (stored == 0)] = np.finfo(stored.dtype).tiny
-    return stored
-
-
-LAYERS = (
-    Layer("unw_phase", unwrapped_phase, GeoTiff("float32", 0.0, "radian", "Unwrapped phase", labels=True)),
-    Layer("wrapped_phase", wrapped_phase, GeoTiff("float32", 0.0, "radian", "Wrapped phase", labels=True)),
-    Layer("corr", coherence, GeoTiff("float32", 0.0, "1", "Coherence")),
-    Layer(
-        "conncomp", components, GeoTiff("uint8", None, "", "Connected component", labels=True, masked=True)
-    ),
-    Layer("dem", dem, GeoTiff("float32", DEM_NODATA, "metre", "Height above the WGS 84 ellipsoid")),
-    Layer("lv_theta", look_elevation, GeoTiff("float32", 0.0, "radian", "Look vector elevation")),
-    Layer(
-        "lv_phi", look_orientation, GeoTiff("float32", 0.0, "radian", "Look vector direction", labels=True)
-    ),
-    Layer("amp", amplitude, GeoTiff("float32", 0.0, "1", "Amplitude")),
-    Layer("water_mask", water_mask, GeoTiff("uint8", None, "", "Land 1, water 0", labels=True)),
+RADAR_SUFFIX = "_rdr"
+_FEW_MILLIRADIANS = 0.001
+_MASK = Drawing(
+    "mask",
+    "Components and water",
+    "Within a component whole cycles are right; between components they may differ.",
+    "components",
+    relief=0.15,
 )
 
 
-def write_layers(
-    sources: LayerSources,
-    grid: MapGrid,
-    prefix: Path,
-    *,
-    mask_water: bool,
-    tags: Mapping[str, str],
-    threads: int,
-    progress: Callable[[float, str], None],
-) -> dict[str, Path]:
-    """All layers as ``PREFIX_<layer>.tif``, by layer name.
+def _unwrapped(pixels: Pixels, _: Layer) -> NDArray[Any]:
+    return pixels.read(UNWRAPPED, 2)
 
-    Memory holds one block of rows at a time, whatever the product's size.
+
+def _angle_above_horizon(pixels: Pixels, _: Layer) -> NDArray[Any]:
+    import numpy as np
+
+    values: NDArray[Any] = np.radians(90.0 - pixels.read(LINE_OF_SIGHT, 1))
+    return values
+
+
+def _direction_from_east(pixels: Pixels, _: Layer) -> NDArray[Any]:
+    """Return the look vector's direction anticlockwise from east; ISCE2 counts from north."""
+    import numpy as np
+
+    values: NDArray[Any] = np.radians(pixels.read(LINE_OF_SIGHT, 2) + 90.0)
+    return values
+
+
+LAYERS: tuple[Layer, ...] = (
+    Layer(
+        name="unw_phase",
+        description="Unwrapped phase",
+        reading="is positive where the distance to the satellite has grown. Displacement away from the "
+        "satellite in metres is `unw_phase * {facts.wavelength_m:.6f} / (4 * pi)`, up to one constant: "
+        "choose a place that did not move and subtract its value.",
+        unit="radian",
+        reads=(UNWRAPPED,),
+        make=_unwrapped,
+        resampling="cycles",
+        land_only=True,
+        roles=("data", "phase", "unwrapped_phase"),
+        tolerance=Tolerance(0.05, "rad", "phase"),
+        drawing=Drawing(
+            "displacement",
+            "Displacement",
+            "Unwrapped phase as displacement along the line of sight, about its median: red moved away from "
+            "the satellite, blue towards it.",
+            "displacement",
+            "cm",
+            relief=0.15,
+        ),
+        hyp3="same",
+    ),
+    Layer(
+        name="wrapped_phase",
+        description="Wrapped phase",
+        reading="is the phase of the filtered interferogram, from -pi to pi.",
+        unit="radian",
+        reads=(FILTERED,),
+        resampling="angle",
+        roles=("data", "phase"),
+        tolerance=Tolerance(0.05, "rad", "angle"),
+        drawing=Drawing(
+            "wrapped_phase",
+            "Wrapped phase",
+            "Filtered interferogram. One turn of colours is {fringe_cm:.2f} cm along the line of sight.",
+            "cyclic",
+            "rad",
+            relief=0.0,
+        ),
+        hyp3="same",
+    ),
+    Layer(
+        name="corr",
+        description="Coherence",
+        reading="is the phase-sigma estimate after filtering, from 0 to 1. It is high over smooth phase, "
+        "even over water: it is no water mask.",
+        unit="1",
+        reads=(COHERENCE,),
+        clip=(0.0, 1.0),
+        roles=("data", "coherence"),
+        tolerance=Tolerance(0.02, "1", "value"),
+        drawing=Drawing(
+            "coherence",
+            "Coherence",
+            "How similar both images are after filtering: bright is reliable, dark is noise.",
+            "sequential",
+            limits=(0.0, 1.0),
+        ),
+        hyp3="same",
+    ),
+    Layer(
+        name="amp",
+        description="Amplitude",
+        reading="of the interferogram is linear and not calibrated.",
+        unit="1",
+        reads=(UNWRAPPED,),
+        roles=("data", "amplitude"),
+        tolerance=Tolerance(0.02, "ratio", "ratio"),
+        drawing=Drawing(
+            "amplitude",
+            "Amplitude",
+            "How strongly the ground reflects: of the interferogram, in decibels, without calibration.",
+            "grey",
+            "dB",
+        ),
+        hyp3="same",
+    ),
+    Layer(
+        name="conncomp",
+        description="Connected component",
+        reading="is the label of an area within which the unwrapped phase has no jumps of whole cycles. 0 "
+        "belongs to no component; a mask inside the file marks where the image ends.",
+        dtype="uint8",
+        nodata=None,
+        masked=True,
+        reads=(COMPONENTS,),
+        resampling="nearest",
+        roles=("data", "labels"),
+        tolerance=Tolerance(0.01, "share", "label"),
+        drawing=_MASK,
+        hyp3="float32, 0 for no data",
+    ),
+    Layer(
+        name="dem",
+        description="Height above the WGS 84 ellipsoid",
+        unit="metre",
+        nodata=-32768.0,
+        reads=(DEM,),
+        roles=("data", "height"),
+        tolerance=Tolerance(0.5, "m", "value"),
+        drawing=Drawing(
+            "terrain",
+            "Terrain",
+            "Height above the ellipsoid, lit from the north-west.",
+            "terrain",
+            "m",
+            relief=0.3,
+        ),
+        hyp3="0 for no data",
+    ),
+    Layer(
+        name="lv_theta",
+        description="Look vector elevation",
+        reading="is the angle above the horizon of the look vector from the ground to the satellite.",
+        unit="radian",
+        reads=(LINE_OF_SIGHT,),
+        make=_angle_above_horizon,
+        roles=("data", "incidence-angle"),
+        tolerance=Tolerance(_FEW_MILLIRADIANS, "rad", "value"),
+        hyp3="same",
+    ),
+    Layer(
+        name="lv_phi",
+        description="Look vector direction",
+        reading="is the direction of the look vector, anticlockwise from east. In east, north and up the "
+        "vector is `(cos(lv_theta) * cos(lv_phi), cos(lv_theta) * sin(lv_phi), sin(lv_theta))`.",
+        unit="radian",
+        reads=(LINE_OF_SIGHT,),
+        make=_direction_from_east,
+        resampling="angle",
+        roles=("data", "azimuth"),
+        tolerance=Tolerance(_FEW_MILLIRADIANS, "rad", "angle"),
+        hyp3="same",
+    ),
+    Layer(
+        name="water_mask",
+        description="Land 1, water 0",
+        reading="is 0 also where the mask's source has no data.",
+        dtype="uint8",
+        nodata=None,
+        reads=(WATER_MASK,),
+        resampling="nearest",
+        outside=0.0,
+        roles=("data", "mask", "water-mask"),
+        tolerance=Tolerance(0.001, "share", "label"),
+        drawing=_MASK,
+        hyp3="only where it was applied",
+    ),
+    Layer(
+        name="dispersive_phase",
+        description="Phase of the ionosphere",
+        reading="is an estimate from two halves of the range spectrum, with a large arbitrary constant. It "
+        "is **not** subtracted from the other layers. To correct, subtract it from the unwrapped phase "
+        "after removing both medians. Check it first: ISCE2 removes what it takes for unwrapping errors, "
+        "and ground that moved by a good part of a wavelength within some kilometres can look like one. "
+        "Part of the motion, with the opposite sign, is then in this layer.",
+        unit="radian",
+        reads=(DISPERSIVE,),
+        kinds=frozenset(("stripmap",)),
+        option="ionosphere",
+        tolerance=Tolerance(0.05, "rad", "phase"),
+        drawing=Drawing(
+            "ionosphere",
+            "Ionosphere",
+            "Its phase as estimated from two halves of the range spectrum, about its median. It is not "
+            "subtracted from the other maps.",
+            "signed",
+            "rad",
+        ),
+    ),
+    Layer(
+        name="nondispersive_phase",
+        description="Phase of everything but the ionosphere, smoothed",
+        reading="is the other half of that estimate. ISCE2 smooths it like the ionosphere, over hundreds of "
+        "pixels: it shows long waves only and is no map of displacement.",
+        unit="radian",
+        reads=(NONDISPERSIVE,),
+        kinds=frozenset(("stripmap",)),
+        option="ionosphere",
+        tolerance=Tolerance(0.05, "rad", "phase"),
+    ),
+    Layer(
+        name="wrapped_phase_rdr",
+        description="Interferogram, unfiltered",
+        dtype="complex64",
+        resampling="nearest",
+        kinds=frozenset(("burst",)),
+        roles=("data", "phase"),
+        hyp3="same",
+    ),
+    Layer(
+        name="lat_rdr",
+        description="Latitude",
+        unit="degree",
+        dtype="float64",
+        nodata=None,
+        resampling="nearest",
+        kinds=frozenset(("burst",)),
+        hyp3="float32",
+    ),
+    Layer(
+        name="lon_rdr",
+        description="Longitude",
+        unit="degree",
+        dtype="float64",
+        nodata=None,
+        resampling="nearest",
+        kinds=frozenset(("burst",)),
+        hyp3="float32",
+    ),
+    Layer(
+        name="los_rdr",
+        description="Incidence angle; Azimuth angle",
+        reading="has the incidence angle in its first band and the azimuth angle, anticlockwise from north, "
+        "in its second.",
+        unit="degree",
+        nodata=None,
+        resampling="nearest",
+        kinds=frozenset(("burst",)),
+        hyp3="same",
+    ),
+    Layer(
+        name="sublooks_rdr",
+        description="Phase, 256ths of a turn; Amplitude, sevenths of a power of two",
+        reading="holds parts of looks where the ground is decorrelated and near such places; merging needs "
+        "them to move the windows of the looks.",
+        dtype="uint8",
+        nodata=None,
+        resampling="nearest",
+        kinds=frozenset(("burst",)),
+        option="sublooks",
+    ),
+)
+
+
+def layers_of(
+    kind: ProductKind, done: Collection[str] = (), layers: Sequence[Layer] = LAYERS
+) -> tuple[Layer, ...]:
+    """Return the layers of a kind of products.
+
+    Parameters
+    ----------
+    done : collection of str
+        Options of layers that the run has carried out, such as ``ionosphere``.
     """
-    paths = {layer.name: prefix.with_name(f"{prefix.name}_{layer.name}.tif") for layer in LAYERS}
-    scratch = prefix.with_name(".scratch")
-    scratch.mkdir()
-    plain = {layer.name: scratch / f"{layer.name}.tif" for layer in LAYERS}
-    with ExitStack() as stack:
-        datasets = {
-            layer.name: stack.enter_context(scratch_raster(plain[layer.name], grid, layer.store, tags))
-            for layer in LAYERS
-        }
-        for first, part in grid.blocks():
-            block = read_block(sources, part, threads)
-            for layer in LAYERS:
-                _write_rows(datasets[layer.name], layer.make(block, mask_water), layer.store, first)
-            progress(0.6 * (first + part.rows) / grid.rows, "layers")
-    for number, layer in enumerate(LAYERS, 1):
-        publish(plain[layer.name], paths[layer.name], layer.store)
-        progress(0.6 + 0.4 * number / len(LAYERS), layer.name)
-    shutil.rmtree(scratch)
-    return paths
+    return tuple(
+        layer for layer in layers if kind in layer.kinds and (not layer.option or layer.option in done)
+    )
+
+
+def map_layers(layers: Iterable[Layer] = LAYERS) -> tuple[Layer, ...]:
+    """Return those layers that have a place on the map."""
+    return tuple(layer for layer in layers if not layer.radar)
+
+
+def by_name(layers: Iterable[Layer] = LAYERS) -> dict[str, Layer]:
+    """Return layers by the ending of their files' names."""
+    return {layer.name: layer for layer in layers}
+
+
+def geocode_list(layers: Iterable[Layer] = LAYERS) -> list[str]:
+    """Return the files that topsApp must geocode for some layers, relative to its folder."""
+    reads = dict.fromkeys((*_GEOCODED, *(raster for layer in layers for raster in layer.reads)))
+    return [raster.topsapp for raster in reads if raster.topsapp]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from isce2_recipe.products.facts import Processing
 from isce2_recipe.types import Bounds, BurstName, Looks
 
 _SWATHS = (1, 2, 3)
@@ -19,15 +20,29 @@ _MOST_METRES = 99
 _IDENTIFIER = re.compile(r"_[0-9A-F]{4}$")
 
 
-def identifier(inputs: Mapping[str, Any]) -> str:
-    """Four hexadecimal characters that tell products of other inputs or parameters apart.
+def product_id(made_of: Mapping[str, Any], processing: Processing, choices: Mapping[str, Any]) -> str:
+    """Return the four hexadecimal characters that distinguish products of other inputs or parameters.
+
+    The same values always give the same characters.
 
     Parameters
     ----------
-    inputs : mapping
-        Granules and parameters, as plain values. The same values give the same characters, always.
+    made_of : mapping
+        What the product is made of: names of granules or products, and what was used of them, as plain
+        values.
+    processing : Processing
+        How it was processed; its looks count where ``made_of`` has them.
+    choices : mapping
+        Other choices that influence the product, such as those of the grid, as plain values.
     """
-    text = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    values = {
+        **made_of,
+        "apply_water_mask": processing.water_masked,
+        "filter_strength": processing.filter_strength,
+        "unwrapper": processing.unwrapper,
+        **choices,
+    }
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:4].upper()
 
 
@@ -52,7 +67,7 @@ def burst_product_name(
     relative_orbit : int
         Track number, part of the multi-burst pattern only.
     id4 : str
-        See `identifier`.
+        See `product_id`.
     """
     pair = _pair(reference, secondary, looks, id4)
     if len(reference) == 1:

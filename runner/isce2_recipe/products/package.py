@@ -1,4 +1,4 @@
-"""What packaging gives: a product's folder and archive, the same for every workflow."""
+"""What packaging actions return and depend on, the same for every workflow."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Product:
     Attributes
     ----------
     name : str
-        What both are called.
+        Name of both.
     directory : Path
         The folder ``NAME``.
     zip : Path
         The archive ``NAME.zip``.
     layers : dict of Path
-        GeoTIFFs by layer name.
+        GeoTIFFs on the map by layer name.
     browse : Path
-        A picture of the unwrapped phase.
+        Picture of the unwrapped phase.
     """
 
     name: str
@@ -39,23 +39,24 @@ class Product:
     browse: Path
 
 
-def went_in(granules: Sequence[Path] | None = None, **files: Sequence[Path] | None) -> tuple[InputFile, ...]:
-    """All that a product was made of.
+def describe_inputs(
+    granules: Sequence[Path] | None = None, **files: Sequence[Path] | None
+) -> tuple[InputFile, ...]:
+    """Return all files that a product was made of.
 
     Parameters
     ----------
     granules : sequence of Path, optional
-        What was noted of granules when they were fetched.
+        Records that the steps which fetched granules wrote of the granules' files.
     **files : sequence of Path
-        Further files by their kind.
+        Further files by kind.
     """
-    noted = read_inputs(granules or ())
     more = (describe_files(kind.rstrip("s").replace("_", " "), paths or ()) for kind, paths in files.items())
-    return (*noted, *chain.from_iterable(more))
+    return (*read_inputs(granules or ()), *chain.from_iterable(more))
 
 
-def texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
-    """What a product says beside what it is made of; part of the step's content key."""
+def readme_fingerprint(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
+    """Return what a product's texts depend on besides the inputs; part of the step's content key."""
     from isce2_recipe.products.readme import template_text
 
     return [__version__, template_text(templates, read)]

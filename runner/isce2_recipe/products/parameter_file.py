@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.facts import Facts
+from isce2_recipe.products.facts import ProductFacts
 
 # What HyP3 writes for every Sentinel-1 product, whatever the orbit; MintPy reads both.
 SPACECRAFT_HEIGHT_M = 693000.0
@@ -74,7 +74,7 @@ def perpendicular_baseline_m(topsproc: Path) -> float:
     return found[0][1]
 
 
-def lines(facts: Facts, more: Mapping[str, object] | None = None) -> list[tuple[str, str]]:
+def lines(facts: ProductFacts, more: Mapping[str, object] | None = None) -> list[tuple[str, str]]:
     """Keys and values in order: HyP3's, and what else there is to say.
 
     Orbit, time, heading and ranges are those of the reference's earliest burst of its lowest swath.

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.products.layers import Layer, by_name
 from isce2_recipe.products.parameter_file import RADAR_TIME_FORMAT, RadarWindow
-from isce2_recipe.products.rasters import GeoTiff, opened, publish, without_place
+from isce2_recipe.products.rasters import opened, publish, without_place
 from isce2_recipe.sar import sublooks
 from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.types import Looks
@@ -22,16 +23,6 @@ from isce2_recipe.types import Looks
 _BLOCK_LOOKED_LINES = 64
 # Of the Goldstein filter, in looks: within it bright land decides over the phase of dark water.
 _FILTER_WINDOW = 33
-# How each layer is stored; of more than one band, the descriptions of all.
-_STORES = {
-    "wrapped_phase": GeoTiff("complex64", 0.0, "", "Interferogram, unfiltered", labels=True),
-    "lat": GeoTiff("float64", None, "degree", "Latitude", labels=True),
-    "lon": GeoTiff("float64", None, "degree", "Longitude", labels=True),
-    "los": GeoTiff("float32", None, "degree", "Incidence angle; Azimuth angle", labels=True),
-    "sublooks": GeoTiff(
-        "uint8", None, "", "Phase, 256ths of a turn; Amplitude, sevenths of a power of two", labels=True
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +114,20 @@ def write_radar_layers(
     geometry = folder / "geom_reference" / f"IW{burst.swath}"
     shape = (window.lines, window.samples)
     layers: dict[str, NDArray[Any]] = {
-        "wrapped_phase": _interferogram(folder, burst, looks, window)[None],
-        "lat": _looked(geometry / "lat_01.rdr.vrt", looks, shape),
-        "lon": _looked(geometry / "lon_01.rdr.vrt", looks, shape),
-        "los": _looked(geometry / "los_01.rdr.vrt", looks, shape),
+        "wrapped_phase_rdr": _interferogram(folder, burst, looks, window)[None],
+        "lat_rdr": _multilooked(geometry / "lat_01.rdr.vrt", looks, shape),
+        "lon_rdr": _multilooked(geometry / "lon_01.rdr.vrt", looks, shape),
+        "los_rdr": _multilooked(geometry / "los_01.rdr.vrt", looks, shape),
     }
-    paths = []
-    for name, values in layers.items():
-        paths.append(prefix.with_name(f"{prefix.name}_{name}_rdr.tif"))
-        _write(paths[-1], values, _STORES[name], tags)
     fine = folder / "fine_interferogram" / f"IW{burst.swath}" / "burst_01.int.vrt"
     part = sublooks.part_of(looks, burst.swath)
     if part != looks and fine.is_file():
-        paths.append(prefix.with_name(f"{prefix.name}_sublooks_rdr.tif"))
-        parts = _parts(fine, looks, part, window, _valid_window(folder, burst))
-        _write(paths[-1], parts, _STORES["sublooks"], tags)
+        layers["sublooks_rdr"] = _parts(fine, looks, part, window, _valid_window(folder, burst))
+    known = by_name()
+    paths = []
+    for name, values in layers.items():
+        paths.append(prefix.with_name(f"{prefix.name}_{name}.tif"))
+        _write(paths[-1], values, known[name], tags)
     return paths
 
 
@@ -202,7 +192,7 @@ def _interferogram(
     return valid
 
 
-def _looked(path: Path, looks: Looks, shape: tuple[int, int]) -> NDArray[np.float64]:
+def _multilooked(path: Path, looks: Looks, shape: tuple[int, int]) -> NDArray[np.float64]:
     """Means over the looks, shape (bands, *shape), read some lines at a time."""
     from rasterio.windows import Window
 
@@ -220,17 +210,17 @@ def _looked(path: Path, looks: Looks, shape: tuple[int, int]) -> NDArray[np.floa
     return result
 
 
-def _write(path: Path, values: NDArray[Any], store: GeoTiff, tags: Mapping[str, str]) -> None:
+def _write(path: Path, values: NDArray[Any], layer: Layer, tags: Mapping[str, str]) -> None:
     import rasterio
 
     bands, lines, samples = values.shape
-    profile = {"dtype": store.dtype, "count": bands, "height": lines, "width": samples}
+    profile = {"dtype": layer.dtype, "count": bands, "height": lines, "width": samples}
     scratch = path.with_suffix(".scratch.tif")
     with without_place(), rasterio.open(scratch, "w", driver="GTiff", tiled=True, **profile) as dataset:
-        dataset.write(values.astype(store.dtype))
+        dataset.write(values.astype(layer.dtype))
         dataset.update_tags(**tags)
-        for band in range(1, bands + 1):
-            dataset.set_band_description(band, store.description.split("; ")[band - 1])
-            if store.unit:
-                dataset.set_band_unit(band, store.unit)
-    publish(scratch, path, store)
+        for band, description in enumerate(layer.bands, 1):
+            dataset.set_band_description(band, description)
+            if layer.unit:
+                dataset.set_band_unit(band, layer.unit)
+    publish(scratch, path, layer)

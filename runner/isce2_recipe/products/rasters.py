@@ -20,6 +20,8 @@ from isce2_recipe.types import Bounds
 if TYPE_CHECKING:
     from affine import Affine
 
+    from isce2_recipe.products.layers import Layer
+
 _GEOGRAPHIC = "EPSG:4326"
 # A bilinear kernel reaches one output pixel to either side when it averages down; this many make the
 # result of a block independent of where its neighbours were cut.
@@ -237,58 +239,32 @@ def project(
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class GeoTiff:
-    """How a layer is stored.
-
-    Attributes
-    ----------
-    dtype : str
-        NumPy's name.
-    nodata : float or None
-        The value that means nothing was measured.
-    unit, description : str
-        Written into the file.
-    labels : bool
-        Whether the values are names or wrap around, so that overviews must pick one instead of averaging.
-    masked : bool
-        Whether a mask inside the file tells where there is no data, because every value means something.
-    """
-
-    dtype: str
-    nodata: float | None
-    unit: str
-    description: str
-    labels: bool = False
-    masked: bool = False
-
-
 @contextmanager
-def scratch_raster(path: Path, grid: MapGrid, kind: GeoTiff, tags: Mapping[str, str]) -> Iterator[Any]:
+def scratch_raster(path: Path, grid: MapGrid, layer: Layer, tags: Mapping[str, str]) -> Iterator[Any]:
     """A plain tiled GeoTIFF to write blocks into; see `publish` for what becomes of it."""
     import rasterio
 
     profile = {
         "driver": "GTiff",
-        "dtype": kind.dtype,
+        "dtype": layer.dtype,
         "count": 1,
         "width": grid.cols,
         "height": grid.rows,
         "crs": grid.crs,
         "transform": grid.transform,
-        "nodata": kind.nodata,
+        "nodata": layer.nodata,
         "tiled": True,
         "bigtiff": "if_safer",
     }
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as dataset:
         dataset.update_tags(**tags)
-        dataset.set_band_description(1, kind.description)
-        if kind.unit:
-            dataset.set_band_unit(1, kind.unit)
+        dataset.set_band_description(1, layer.description)
+        if layer.unit:
+            dataset.set_band_unit(1, layer.unit)
         yield dataset
 
 
-def publish(scratch: Path, path: Path, kind: GeoTiff) -> None:
+def publish(scratch: Path, path: Path, layer: Layer) -> None:
     """A cloud-optimised, compressed GeoTIFF made of a plain one, which is removed."""
     import rasterio.shutil
 
@@ -298,8 +274,8 @@ def publish(scratch: Path, path: Path, kind: GeoTiff) -> None:
             path,
             driver="COG",
             compress="DEFLATE",
-            predictor="NO" if kind.dtype.startswith("complex") else "YES",
+            predictor="NO" if layer.dtype.startswith("complex") else "YES",
             blocksize=512,
-            overview_resampling="NEAREST" if kind.labels else "AVERAGE",
+            overview_resampling="AVERAGE" if layer.resampling == "mean" else "NEAREST",
         )
     scratch.unlink()

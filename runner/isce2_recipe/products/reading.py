@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.paths import RUN_RECORD
-from isce2_recipe.products.agreement import WAVELENGTH_M
+from isce2_recipe.products.facts import SENTINEL1_WAVELENGTH_M
+from isce2_recipe.products.layers import RADAR_SUFFIX
 from isce2_recipe.products.rasters import opened
 
 _MARK = "_unw_phase.tif"
 _BLOCK_PIXELS = 1 << 21
-# Radar-geometry layers have a grid of their own.
-_RADAR = "_rdr"
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Finished:
     @property
     def wavelength_m(self) -> float:
         """Of the radar; Sentinel-1's where the parameter file does not say."""
-        return float(self.parameters.get("Radar wavelength (m)", WAVELENGTH_M))
+        return float(self.parameters.get("Radar wavelength (m)", SENTINEL1_WAVELENGTH_M))
 
     @cached_property
     def tags(self) -> dict[str, str]:
@@ -146,7 +145,7 @@ def open_product(path: Path) -> Finished:
     layers = {
         file.name[len(name) + 1 : -len(".tif")]: file
         for file in sorted(folder.glob(f"{name}_*.tif"))
-        if not file.stem.endswith(_RADAR)
+        if not file.stem.endswith(RADAR_SUFFIX)
     }
     return Finished(name, folder, layers)
 

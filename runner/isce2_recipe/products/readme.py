@@ -1,4 +1,4 @@
-"""The text that explains a product to whoever opens it years later."""
+"""The text that explains a product to a reader who opens it years later."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from typing import Any
 
 from isce2_recipe.paths import data_folder
 
-_TEMPLATE = "README.md.txt.j2"
+_TEMPLATE = "product/README.md.txt.j2"
 
 
-def read_if_there(path: Path) -> str | None:
-    """A file's text; None where there is none."""
+def read_text(path: Path) -> str | None:
+    """Return a file's text, or None where there is no such file."""
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def template_text(
-    folders: tuple[Path, ...], read: Callable[[Path], str | None] = read_if_there, name: str = _TEMPLATE
+    folders: tuple[Path, ...], read: Callable[[Path], str | None] = read_text, name: str = _TEMPLATE
 ) -> str:
-    """The README's template: the first found in the folders, else the one that comes with the package.
+    """Return a template's text: the first found in the folders, else the one of this package.
 
     Parameters
     ----------
     read : callable
-        Reads a text file; None where there is none.
+        Reads a text file; returns None where there is none.
     name : str
-        Of the template, in the folder ``product``.
+        Path of the template in such a folder; by default that of the README.
     """
-    texts = (read(folder / "product" / name) for folder in (*folders, data_folder("templates")))
+    texts = (read(folder / name) for folder in (*folders, data_folder("templates")))
     return next(text for text in texts if text is not None)
 
 
 def write_readme(path: Path, template: str, values: Mapping[str, Any]) -> None:
-    """Fill in the product's README.
+    """Write the product's README from its template.
 
     Raises
     ------
     jinja2.UndefinedError
-        If the template names a value that is not there.
+        If the template uses a value that is not there.
     """
     from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment

@@ -10,11 +10,11 @@ from typing import Any
 
 from isce2_recipe import __version__
 from isce2_recipe.paths import PRODUCT_RECIPE, PRODUCT_RECORD
-from isce2_recipe.products.facts import Facts
+from isce2_recipe.products.facts import ProductFacts
 from isce2_recipe.recipe.document import dump
 
 
-def write_record(prefix: Path, facts: Facts) -> None:
+def write_record(prefix: Path, facts: ProductFacts) -> None:
     """Write ``PREFIX_recipe.yml`` and ``PREFIX_run.json``, which ``isce2-recipe rerun`` reads."""
     record = dict(facts.record or {})
     document: Mapping[str, Any] = record.pop("document")

@@ -1,8 +1,8 @@
-"""What lies beside the layers in every product: texts, pictures, record, catalogue entries."""
+"""The files next to the layers in every product: texts, pictures, record, catalogue entries."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ from isce2_recipe import __version__
 from isce2_recipe.products import parameter_file
 from isce2_recipe.products.browse import write_browse, write_overlays
 from isce2_recipe.products.crate import write_crate
-from isce2_recipe.products.facts import Facts
+from isce2_recipe.products.facts import ProductFacts
 from isce2_recipe.products.grid import MapGrid
+from isce2_recipe.products.layers import Layer
 from isce2_recipe.products.readme import write_readme
 from isce2_recipe.products.record import write_record
 from isce2_recipe.products.stac import write_item
@@ -20,22 +21,25 @@ from isce2_recipe.products.stac import write_item
 def write_side_files(
     prefix: Path,
     grid: MapGrid,
-    facts: Facts,
+    facts: ProductFacts,
     *,
     readme: str,
     shown: Mapping[str, Any],
+    layers: Sequence[Layer],
     more: Mapping[str, object] | None = None,
 ) -> None:
-    """Write all of them; the layers are there already.
+    """Write all of them; the layers have been written already.
 
     Parameters
     ----------
     prefix : Path
-        What the product's files are called up to their suffixes.
+        Path with which the product's files begin.
     readme : str
         Template of the README.
     shown : mapping
-        What the template shows beside name, version, facts and grid.
+        Values that the template shows besides name, version, facts and grid.
+    layers : sequence of Layer
+        Layers of the product.
     more : mapping, optional
         Further keys of the parameter file.
     """
@@ -50,6 +54,6 @@ def write_side_files(
     write_overlays(amplitude, wrapped, prefix)
     if facts.record is not None:
         write_record(prefix, facts)
-    write_item(prefix, grid, facts)
+    write_item(prefix, grid, facts, layers)
     if facts.record is not None:
         write_crate(prefix, facts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.products.contents import ProductFile, contents
-from isce2_recipe.products.facts import Facts, utc
+from isce2_recipe.products.facts import ProductFacts, utc
 from isce2_recipe.products.grid import METRES_A_DEGREE, MapGrid
+from isce2_recipe.products.layers import LAYERS, Layer, by_name
 from isce2_recipe.products.rasters import opened
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
 
@@ -37,18 +38,6 @@ _VERSIONS = {
 }
 _EXTENSIONS = [f"https://stac-extensions.github.io/{name}/{v}/schema.json" for name, v in _VERSIONS.items()]
 _DEMS = {"GLO_30": "https://doi.org/10.5270/ESA-c5d3d65"}  # Copernicus DEM
-_ROLES = {
-    "unw_phase": ["data", "phase", "unwrapped_phase"],
-    "wrapped_phase": ["data", "phase"],
-    "wrapped_phase_rdr": ["data", "phase"],
-    "corr": ["data", "coherence"],
-    "amp": ["data", "amplitude"],
-    "conncomp": ["data", "labels"],
-    "dem": ["data", "height"],
-    "lv_theta": ["data", "incidence-angle"],
-    "lv_phi": ["data", "azimuth"],
-    "water_mask": ["data", "mask", "water-mask"],
-}
 _PICTURES = (".png", ".kmz")
 _METADATA = (".json", ".txt", ".yml", ".xml", ".vrt")
 # NumPy's names of types where STAC has others.
@@ -57,18 +46,19 @@ _MULTIHASH_SHA256 = "1220"  # the code of SHA-256 and its length of 32 bytes
 _BAND = 512  # rows read at a time
 
 
-def write_item(prefix: Path, grid: MapGrid, facts: Facts) -> Path:
-    """Write ``PREFIX.stac.json`` about all files that lie beside it.
+def write_item(prefix: Path, grid: MapGrid, facts: ProductFacts, layers: Sequence[Layer] = LAYERS) -> Path:
+    """Write ``PREFIX.stac.json`` about all files in its folder.
 
     Parameters
     ----------
     prefix : Path
-        What the product's files are called up to their suffixes.
+        Path with which the product's files begin.
     grid : MapGrid
-        Of its map layers.
+        Grid of the map layers.
     """
+    known = by_name(layers)
     path = prefix.with_name(f"{prefix.name}{SUFFIX}")
-    seen = _Seen.of(prefix)
+    seen = _Footprint.of(prefix)
     item = {
         "type": "Feature",
         "stac_version": "1.1.0",
@@ -78,14 +68,14 @@ def write_item(prefix: Path, grid: MapGrid, facts: Facts) -> Path:
         "bbox": seen.bbox,
         "properties": _properties(facts, grid, seen),
         "links": _links(facts),
-        "assets": {file.key: _asset(file) for file in contents(prefix, but=(path.name,))},
+        "assets": {file.key: _asset(file, known) for file in contents(prefix, but=(path.name,))},
     }
     path.write_text(json.dumps(item, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Footprint:
     """Where there are data, and how they were seen."""
 
     ring: list[list[float]]
@@ -97,7 +87,7 @@ class _Seen:
         return [min(longitudes), min(latitudes), max(longitudes), max(latitudes)]
 
     @classmethod
-    def of(cls, prefix: Path) -> _Seen:
+    def of(cls, prefix: Path) -> _Footprint:
         """From the look angle, which every pixel with data has."""
         with opened(prefix.with_name(f"{prefix.name}_lv_theta.tif")) as dataset:
             ends, count, total = [], 0, 0.0
@@ -144,7 +134,7 @@ def _ring(places: NDArray[np.float64], crs: Any) -> list[list[float]]:
     return [*ring, ring[0]]
 
 
-def _properties(facts: Facts, grid: MapGrid, seen: _Seen) -> dict[str, Any]:
+def _properties(facts: ProductFacts, grid: MapGrid, seen: _Footprint) -> dict[str, Any]:
     mission, incidence = facts.mission, seen.incidence_deg
     return {
         "title": f"Interferogram of {mission.name}",
@@ -168,7 +158,7 @@ def _properties(facts: Facts, grid: MapGrid, seen: _Seen) -> dict[str, Any]:
     }
 
 
-def _sar(facts: Facts) -> dict[str, Any]:
+def _sar(facts: ProductFacts) -> dict[str, Any]:
     return {
         "sar:instrument_mode": facts.mode,
         "sar:frequency_band": facts.mission.band,
@@ -181,7 +171,7 @@ def _sar(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _insar(facts: Facts, incidence_deg: float | None) -> dict[str, Any]:
+def _insar(facts: ProductFacts, incidence_deg: float | None) -> dict[str, Any]:
     found = {
         "insar:reference_datetime": utc(facts.reference_start),
         "insar:secondary_datetime": utc(facts.secondary_start),
@@ -207,7 +197,7 @@ def _projection(grid: MapGrid) -> dict[str, Any]:
     }
 
 
-def _processing(facts: Facts) -> dict[str, Any]:
+def _processing(facts: ProductFacts) -> dict[str, Any]:
     processing = facts.processing
     steps = [
         f"{processing.looks} looks",
@@ -225,7 +215,7 @@ def _processing(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _expression(facts: Facts) -> dict[str, Any]:
+def _expression(facts: ProductFacts) -> dict[str, Any]:
     """What was asked for and what it was made of."""
     recipe = (facts.record or {}).get("recipe")
     return {
@@ -236,7 +226,7 @@ def _expression(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _links(facts: Facts) -> list[dict[str, Any]]:
+def _links(facts: ProductFacts) -> list[dict[str, Any]]:
     return [
         {
             "rel": "derived_from",
@@ -249,22 +239,24 @@ def _links(facts: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def _asset(file: ProductFile) -> dict[str, Any]:
+def _asset(file: ProductFile, layers: Mapping[str, Layer]) -> dict[str, Any]:
     return {
         "href": f"./{quote(file.href)}",
         "type": file.media,
         **({"title": file.title} if file.title else {}),
-        "roles": _roles(file),
+        "roles": _roles(file, layers),
         "file:size": file.size,
         "file:checksum": _MULTIHASH_SHA256 + file.sha256,
         **(_raster(file.path) if file.is_layer else {}),
     }
 
 
-def _roles(file: ProductFile) -> list[str]:
+def _roles(file: ProductFile, layers: Mapping[str, Layer]) -> list[str]:
+    if file.is_layer and file.key in layers:
+        return list(layers[file.key].roles)
     if file.path.suffix in _PICTURES:
         return ["thumbnail"] if file.key.endswith("thumb.png") else ["overview"]
-    return _ROLES.get(file.key, ["metadata"] if file.path.suffix in _METADATA else ["data"])
+    return ["metadata"] if file.path.suffix in _METADATA else ["data"]
 
 
 def _raster(path: Path) -> dict[str, Any]:

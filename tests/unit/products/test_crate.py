@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from isce2_recipe.inputs import describe_files
-from isce2_recipe.products.insar import make_product
-from support import crates
-from support.isce_folder import Ground, ingredients
+from support import crates, isce_folder
+from support.isce_folder import Ground
 
 NAME = "S1_136231_IW2_20200604_20200616_VV_INT80_663F"
 RECORD = {
@@ -40,11 +38,9 @@ RECORD = {
 def product(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("crate")
     Ground().write(folder)
-    parts = ingredients(folder)
-    (folder / "same.tif").hardlink_to(parts.dem)
-    came = describe_files("dem", [parts.dem, folder / "same.tif"])
-    parts = replace(parts, record=RECORD, inputs=tuple(came))
-    return make_product(NAME, folder, parts, threads=1, progress=lambda *_: None).directory
+    (folder / "same.tif").hardlink_to(folder / "dem.tif")
+    inputs = tuple(describe_files("dem", [folder / "dem.tif", folder / "same.tif"]))
+    return isce_folder.product(folder, NAME, record=RECORD, inputs=inputs).directory
 
 
 def graph(folder: Path) -> dict[str, dict]:
@@ -111,6 +107,6 @@ def test_the_recipe_and_its_own_files_lie_in_the_product(product):
 
 def test_a_product_without_a_record_has_no_crate(tmp_path):
     Ground().write(tmp_path)
-    made = make_product(NAME, tmp_path, ingredients(tmp_path), threads=1, progress=lambda *_: None)
+    made = isce_folder.product(tmp_path, NAME)
     names = {path.name for path in made.directory.iterdir()}
     assert not names & {"ro-crate-metadata.json", f"{NAME}_run.json", f"{NAME}_recipe.yml"}

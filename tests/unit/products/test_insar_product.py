@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import lxml.etree
@@ -15,14 +14,14 @@ from PIL import Image
 from rasterio.warp import transform
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.insar import InsarProduct, make_product
+from isce2_recipe.products.package import Product
 from isce2_recipe.products.parameter_file import perpendicular_baseline_m
 from isce2_recipe.products.radar import radar_window, write_radar_layers
 from isce2_recipe.products.rasters import without_place
 from isce2_recipe.products.readme import template_text
 from isce2_recipe.sar import sublooks
 from isce2_recipe.types import Looks
-from support.isce_folder import Ground, burst, ingredients, write_isce, write_radar_files
+from support.isce_folder import Ground, burst, product, write_isce, write_radar_files
 
 NAME = "S1_136231_IW2_20200604_20200616_VV_INT80_663F"
 LAYERS = ["unw_phase", "wrapped_phase", "corr", "conncomp", "dem", "lv_theta", "lv_phi", "amp", "water_mask"]
@@ -69,22 +68,15 @@ RADAR_KEYS = [
 
 
 @pytest.fixture(scope="module")
-def single(tmp_path_factory) -> InsarProduct:
+def single(tmp_path_factory) -> Product:
     """A product of one burst."""
     folder = tmp_path_factory.mktemp("single")
     Ground().write(folder)
     write_radar_files(folder / "isce", burst(), Looks(20, 4))
-    return product(folder, bursts=1)
+    return product(folder, NAME, _fresh(folder / "out"), bursts=1)
 
 
-def product(folder: Path, *, bursts: int = 2, out: str = "out") -> InsarProduct:
-    (folder / out).mkdir()
-    return make_product(
-        NAME, folder / out, ingredients(folder, bursts=bursts), threads=1, progress=lambda *_: None
-    )
-
-
-def parameters(made: InsarProduct) -> dict[str, str]:
+def parameters(made: Product) -> dict[str, str]:
     text = (made.directory / f"{NAME}.txt").read_text()
     return dict(line.split(": ", 1) for line in text.splitlines())
 
@@ -140,9 +132,14 @@ def test_overlays_lie_where_the_layers_are(single, layer):
     assert box["west"] + (shown[-1] + 1) * step == pytest.approx(max(longitudes), abs=2 * step)
 
 
+def _fresh(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
 def test_many_bursts_have_no_radar_layers(tmp_path, ground):
     ground.write(tmp_path)
-    made = product(tmp_path)
+    made = product(tmp_path, NAME)
     assert not list(made.directory.glob("*_rdr.tif"))
     assert list(parameters(made)) == KEYS
 
@@ -267,7 +264,7 @@ def test_archive_unpacks_into_a_folder_of_its_name(single, tmp_path):
 
 def test_the_same_run_gives_the_same_bytes(tmp_path, ground):
     ground.write(tmp_path)
-    first, second = product(tmp_path, out="a"), product(tmp_path, out="b")
+    first, second = (product(tmp_path, NAME, _fresh(tmp_path / out)) for out in "ab")
     assert first.zip.read_bytes() == second.zip.read_bytes()
 
 
@@ -283,8 +280,7 @@ def test_browse_images(single):
 def test_a_scene_all_of_water_still_makes_a_product(tmp_path, ground):
     ground.layers["land"][:] = 0
     ground.write(tmp_path)
-    parts = ingredients(tmp_path, water_masked=True)
-    made = make_product(NAME, tmp_path, parts, threads=1, progress=lambda *_: None)
+    made = product(tmp_path, NAME, water_masked=True)
     with rasterio.open(made.layers["unw_phase"]) as dataset:
         assert not dataset.read(1).any()
     assert parameters(made)["Water mask"] == "yes"
@@ -292,17 +288,16 @@ def test_a_scene_all_of_water_still_makes_a_product(tmp_path, ground):
 
 def test_readme_tells_what_was_made_from_what(tmp_path, ground):
     ground.write(tmp_path)
-    text = (product(tmp_path).directory / f"{NAME}_README.md.txt").read_text()
+    text = (product(tmp_path, NAME).directory / f"{NAME}_README.md.txt").read_text()
     assert text.startswith(f"# {NAME}\n")
     assert "engine isce2 2.6.5" in text
     assert "These data are simulated" in text
     assert "WGS 84 / UTM zone 39N" in text
     assert "Copernicus Sentinel" not in text
-    real = replace(ingredients(tmp_path), source="asf")
     (tmp_path / "real").mkdir()
-    made = make_product(NAME, tmp_path / "real", real, threads=1, progress=lambda *_: None)
+    made = product(tmp_path, NAME, tmp_path / "real", source="asf")
     text = (made.directory / f"{NAME}_README.md.txt").read_text()
-    assert "simulated" not in text.split("## How")[0].replace("given by hand or simulated", "")
+    assert "simulated" not in text.split("## Name")[0].replace("given by hand or simulated", "")
     assert "modified Copernicus Sentinel data 2020" in text
 
 

@@ -10,20 +10,19 @@ import rasterio
 from rasterio.warp import transform as to_other_crs
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.products.blocks import _stored, layer_sources, write_layers
 from isce2_recipe.products.grid import MapGrid, utm_grid
-from isce2_recipe.products.insar import make_product
-from isce2_recipe.products.layers import LAYERS, _stored, layer_sources, write_layers
+from isce2_recipe.products.layers import UNWRAPPED, by_name, layers_of
 from isce2_recipe.products.rasters import publish, scratch_raster
-from support.isce_folder import STEP, Ground, ingredients, write_geotiff, write_isce
+from support.isce_folder import STEP, Ground, product, write_geotiff, write_isce
 
 NAME = "P"
+LAYERS = layers_of("bursts")
 
 
 def made(tmp_path: Path, ground: Ground, *, water_masked: bool = False) -> dict[str, Path]:
     ground.write(tmp_path)
-    parts = ingredients(tmp_path, water_masked=water_masked)
-    product = make_product(NAME, tmp_path, parts, threads=1, progress=lambda *_: None)
-    return product.layers
+    return product(tmp_path, NAME, water_masked=water_masked).layers
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -100,7 +99,7 @@ def test_unwrapped_phase_does_not_depend_on_the_wrapped(tmp_path, ground):
     noise = np.exp(2j * np.pi * np.random.default_rng(1).random((1, ground.rows, ground.cols)))
     filtered = np.where(ground.inside, noise, 0).astype("c8")
     write_isce(tmp_path / "isce" / "merged" / "filt_topophase.flat.geo", filtered, ground.first)
-    made = make_product(NAME, tmp_path, ingredients(tmp_path), threads=1, progress=lambda *_: None)
+    made = product(tmp_path, NAME)
     values, lon, lat = read(made.layers["unw_phase"])
     assert np.nanmax(np.abs(values - ground.phase(lon, lat))) < 0.3  # an edge pixel's mean is off centre
 
@@ -164,8 +163,7 @@ def test_dem_that_is_too_small_leaves_no_data(tmp_path, ground):
     ground.write(tmp_path)
     small = np.full((20, 180), 5.0, "f4")
     write_geotiff(tmp_path / "dem.tif", small, 53.5 - STEP / 2, 27.5 + STEP / 2)
-    product = make_product(NAME, tmp_path, ingredients(tmp_path), threads=1, progress=lambda *_: None)
-    values, _, _ = read(product.layers["dem"])
+    values, _, _ = read(product(tmp_path, NAME).layers["dem"])
     assert set(values[np.isfinite(values)]) == {5.0}
     assert np.isnan(values).any()
 
@@ -177,7 +175,7 @@ def test_every_layer_is_a_tiled_compressed_cog_on_one_grid(tmp_path, ground):
         with rasterio.open(paths[layer.name]) as dataset:
             assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
             assert dataset.compression.value == "DEFLATE"
-            assert dataset.units == (layer.store.unit or None,)
+            assert dataset.units == (layer.unit or None,)
             assert dataset.tags()["ENGINE"] == "isce2 2.6.5"
             grids.add((dataset.crs.to_epsg(), tuple(dataset.transform), dataset.shape))
     (grid,) = grids
@@ -191,11 +189,11 @@ def test_overviews_never_mean_phases_or_labels(tmp_path):
     grid = MapGrid(32639, 80.0, 400_000.0, 3_080_000.0, 1100, 1300)
     rng = np.random.default_rng(4)
     for layer in LAYERS:
-        store, scratch, path = layer.store, tmp_path / "plain.tif", tmp_path / f"{layer.name}.tif"
-        values = rng.integers(1, 200, (grid.rows, grid.cols)).astype(store.dtype)
-        with scratch_raster(scratch, grid, store, {}) as dataset:
+        scratch, path = tmp_path / "plain.tif", tmp_path / f"{layer.name}.tif"
+        values = rng.integers(1, 200, (grid.rows, grid.cols)).astype(layer.dtype)
+        with scratch_raster(scratch, grid, layer, {}) as dataset:
             dataset.write(values, 1)
-        publish(scratch, path, store)
+        publish(scratch, path, layer)
         with rasterio.open(path) as dataset:
             assert dataset.overviews(1) == [2, 4]
         with rasterio.open(path, overview_level=0) as dataset:
@@ -209,9 +207,9 @@ def test_overviews_never_mean_phases_or_labels(tmp_path):
 
 
 def test_a_zero_that_was_measured_is_no_missing_data():
-    store = next(layer.store for layer in LAYERS if layer.name == "unw_phase")
-    stored = _stored(np.array([[0.0, np.nan, 1.0]], np.float32), store)
-    assert stored[0, 1] == 0.0 == store.nodata
+    layer = by_name()["unw_phase"]
+    stored = _stored(np.array([[0.0, np.nan, 1.0]], np.float32), layer)
+    assert stored[0, 1] == 0.0 == layer.nodata
     assert 0.0 < stored[0, 0] < 1e-30
     assert stored[0, 2] == 1.0
 
@@ -232,15 +230,17 @@ def test_a_label_of_zero_is_told_from_the_outside(tmp_path, ground):
 def test_blocks_change_nothing(tmp_path, ground, monkeypatch):
     """Rows made in small blocks equal rows made at once."""
     ground.write(tmp_path)
-    parts = ingredients(tmp_path)
-    sources = layer_sources(parts.folder / "merged", parts.dem, parts.water_mask)
-    whole = utm_grid(sources.unwrapped.bounds, 80)
+    sources = layer_sources(
+        tmp_path / "isce", "topsApp", tmp_path / "dem.tif", tmp_path / "water_mask.tif", LAYERS
+    )
+    whole = utm_grid(sources[UNWRAPPED].bounds, 80)
     written = []
     for name, pixels in (("a", 1 << 20), ("b", 700)):
         monkeypatch.setattr("isce2_recipe.products.grid.MapGrid.blocks.__defaults__", (pixels,))
         (tmp_path / name).mkdir()
         written.append(
             write_layers(
+                LAYERS,
                 sources,
                 whole,
                 tmp_path / name / NAME,
@@ -259,7 +259,7 @@ def test_missing_layer_is_named(tmp_path, ground):
     ground.write(tmp_path)
     (tmp_path / "isce" / "merged" / "phsig.cor.geo.vrt").unlink()
     with pytest.raises(InputError, match=r"phsig\.cor\.geo"):
-        make_product(NAME, tmp_path, ingredients(tmp_path), threads=1, progress=lambda *_: None)
+        product(tmp_path, NAME)
 
 
 def test_layers_of_two_runs_are_refused(tmp_path, ground):
@@ -269,4 +269,4 @@ def test_layers_of_two_runs_are_refused(tmp_path, ground):
     for name in ("los.rdr.geo", "los.rdr.geo.vrt"):
         (tmp_path / "other" / "isce" / "merged" / name).replace(tmp_path / "isce" / "merged" / name)
     with pytest.raises(InputError, match=r"los\.rdr\.geo .* same grid"):
-        make_product(NAME, tmp_path, ingredients(tmp_path), threads=1, progress=lambda *_: None)
+        product(tmp_path, NAME)

@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isce2_recipe.products.facts import Processing
 from isce2_recipe.products.names import (
     burst_product_name,
-    identifier,
     legacy_merged_name,
     legacy_slc_name,
     multi_burst_name,
+    product_id,
 )
 from isce2_recipe.types import Bounds, BurstName, Looks
 
+PROCESSING = Processing(Looks(20, 4), 0.5, "snaphu_mcf", water_masked=False)
 # What MintPy's prep_hyp3 matches on a file's name.
 SINGLE = r"S1_\d{6}_IW[123](_\d{8}){2}_(VV|HH)_INT\d{2}_[0-9A-F]{4}"
 MULTI = r"S1_\d{3}_\d{6}s1n\d{2}-\d{6}s2n\d{2}-\d{6}s3n\d{2}_IW(_\d{8}){2}_(VV|HH)_INT\d{2}_[0-9A-F]{4}"
@@ -86,13 +88,28 @@ def test_pixel_size(looks, size):
 
 @given(st.dictionaries(st.text(), st.one_of(st.text(), st.booleans(), st.integers(), st.lists(st.text()))))
 def test_identifier_depends_on_values_only(inputs):
-    assert re.fullmatch("[0-9A-F]{4}", identifier(inputs))
-    assert identifier(inputs) == identifier(dict(reversed(inputs.items())))
+    made = product_id(inputs, PROCESSING, {})
+    assert re.fullmatch("[0-9A-F]{4}", made)
+    assert made == product_id(dict(reversed(inputs.items())), PROCESSING, {})
 
 
 def test_identifier_tells_requests_apart():
-    made = {identifier({"looks": looks, "n": n}) for looks in ("20x4", "10x2", "5x1") for n in range(20)}
+    made = {
+        product_id({"looks": looks, "n": n}, PROCESSING, {})
+        for looks in ("20x4", "10x2", "5x1")
+        for n in range(20)
+    }
     assert len(made) == 60
+
+
+def test_the_id_of_a_known_request_stays():
+    """Products that were made before keep their names: these are of release 0.1.0."""
+    pair = {
+        "reference": ["S1_136231_IW2_20200604T022312_VV_7C85-BURST"],
+        "secondary": ["S1_136231_IW2_20200616T022313_VV_5D11-BURST"],
+        "looks": "20x4",
+    }
+    assert product_id(pair, PROCESSING, {"parameters": {}}) == "F962"
 
 
 PAIR = (

@@ -12,18 +12,18 @@ import rasterio
 import rasterio.features
 from rasterio.warp import transform_geom
 
-from isce2_recipe.products.insar import InsarProduct, make_product
+from isce2_recipe.products.package import Product
 from support import stac_rules
-from support.isce_folder import Ground, ingredients
+from support.isce_folder import Ground, product
 
 NAME = "S1_136231_IW2_20200604_20200616_VV_INT80_663F"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> InsarProduct:
+def made(tmp_path_factory) -> Product:
     folder = tmp_path_factory.mktemp("stac")
     Ground().write(folder)
-    return make_product(NAME, folder, ingredients(folder), threads=1, progress=lambda *_: None)
+    return product(folder, NAME)
 
 
 @pytest.fixture(scope="module")

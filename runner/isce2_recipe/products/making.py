@@ -1,0 +1,122 @@
+"""The one way in which a product is made: layers, texts, pictures, catalogue entries, archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe.products.archive import write_zip
+from isce2_recipe.products.blocks import layer_sources, write_layers
+from isce2_recipe.products.facts import ProductFacts, tags
+from isce2_recipe.products.grid import MapGrid
+from isce2_recipe.products.layers import (
+    LAYERS,
+    UNWRAPPED,
+    Application,
+    Layer,
+    ProductKind,
+    layers_of,
+    map_layers,
+)
+from isce2_recipe.products.package import Product
+from isce2_recipe.products.side_files import write_side_files
+from isce2_recipe.progress import partly
+from isce2_recipe.types import Bounds
+
+Progress = Callable[[float, str], None]
+WriteMore = Callable[[Path, Mapping[str, str], Progress], Mapping[str, object]]
+"""Writes further files of a product, given the path with which its files' names begin, the GeoTIFFs' metadata
+and the progress; returns further keys of the parameter file."""
+
+
+def _nothing_more(*_: object) -> Mapping[str, object]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductRequest:
+    """What differs between products.
+
+    Attributes
+    ----------
+    name : str
+        Name of the product.
+    kind : str
+        Decides which layers it has.
+    facts : ProductFacts
+        What it shows and how it was made.
+    folder : Path
+        Folder of the ISCE2 application, after geocoding.
+    application : str
+        ``topsApp`` or ``stripmapApp``.
+    dem, water_mask : Path
+        GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
+    grid : callable
+        Returns the map grid, given the bounds of the interferogram in degrees.
+    readme : str
+        Template of the README.
+    options : collection of str
+        Options of layers that the run has carried out, such as ``ionosphere``.
+    shown : mapping
+        Values that the README's template shows besides those that all products have.
+    write_more : callable
+        Writes files that only this kind of product has.
+    """
+
+    name: str
+    kind: ProductKind
+    facts: ProductFacts
+    folder: Path
+    application: Application
+    dem: Path
+    water_mask: Path
+    grid: Callable[[Bounds], MapGrid]
+    readme: str
+    options: Collection[str] = ()
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    write_more: WriteMore = _nothing_more
+
+
+def make_product(
+    out: Path,
+    request: ProductRequest,
+    *,
+    threads: int,
+    progress: Progress,
+    layers: Sequence[Layer] = LAYERS,
+) -> Product:
+    """Make a product's folder and archive in the folder ``out``.
+
+    Raises
+    ------
+    InputError
+        If one of the rasters is missing or does not fit the others.
+    """
+    name, facts = request.name, request.facts
+    directory = out / name
+    directory.mkdir()
+    prefix = directory / name
+    wanted = layers_of(request.kind, request.options, layers)
+    on_map = map_layers(wanted)
+    sources = layer_sources(request.folder, request.application, request.dem, request.water_mask, on_map)
+    grid = request.grid(sources[UNWRAPPED].bounds)
+    metadata = tags(name, facts)
+    written = write_layers(
+        on_map,
+        sources,
+        grid,
+        prefix,
+        mask_water=facts.processing.water_masked,
+        tags=metadata,
+        threads=threads,
+        progress=partly(progress, 0.0, 0.6),
+    )
+    more = request.write_more(prefix, metadata, partly(progress, 0.6, 0.7))
+    progress(0.7, "side files")
+    present = [layer for layer in wanted if prefix.with_name(f"{name}_{layer.name}.tif").is_file()]
+    shown = {"kind": request.kind, "projection": grid.title, "layers": present, **request.shown}
+    write_side_files(prefix, grid, facts, readme=request.readme, shown=shown, more=more, layers=present)
+    archive = write_zip(directory, partly(progress, 0.8, 1.0))
+    return Product(name, directory, archive, written, prefix.with_name(f"{name}_unw_phase.png"))

@@ -1,0 +1,166 @@
+"""Products of Sentinel-1 data: their facts, and what to make of topsApp's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from isce2_recipe.paths import TOPS_PROC
+from isce2_recipe.products import parameter_file
+from isce2_recipe.products.burst_products import BurstProduct
+from isce2_recipe.products.facts import SENTINEL1, SENTINEL1_WAVELENGTH_M, HowMade, ProductFacts
+from isce2_recipe.products.grid_choice import GridChoice, map_grid
+from isce2_recipe.products.layers import ProductKind
+from isce2_recipe.products.making import ProductRequest, Progress
+from isce2_recipe.products.radar import radar_window, write_radar_layers
+from isce2_recipe.sar.annotation import BurstGeometry, platform_on
+
+
+def burst_facts(
+    folder: Path,
+    reference: Sequence[str],
+    secondary: Sequence[str],
+    bursts: tuple[Sequence[BurstGeometry], Sequence[BurstGeometry]],
+    made: HowMade,
+) -> ProductFacts:
+    """Return the facts of bursts that were processed together.
+
+    Parameters
+    ----------
+    folder : Path
+        topsApp's folder, whose record holds the baseline.
+    reference, secondary : sequence of str
+        Granule names.
+    bursts : pair of sequences of BurstGeometry
+        Bursts of the reference and of the secondary granules.
+    """
+    first, other = (min(side, key=lambda burst: (burst.swath, burst.start)) for side in bursts)
+    return ProductFacts(
+        mission=SENTINEL1,
+        platform=f"sentinel-{first.platform[1:].lower()}",
+        mode="IW",
+        polarization=first.polarization,
+        direction=first.direction.upper(),
+        relative_orbit=first.relative_orbit,
+        reference_orbit=first.absolute_orbit,
+        secondary_orbit=other.absolute_orbit,
+        reference_start=first.start,
+        secondary_start=other.start,
+        time_of_day_s=parameter_file.seconds_of_day(first.start),
+        wavelength_m=first.wavelength_m,
+        baseline_m=parameter_file.perpendicular_baseline_m(folder / TOPS_PROC),
+        heading_deg=first.heading_deg,
+        height_m=parameter_file.SPACECRAFT_HEIGHT_M,
+        earth_radius_m=parameter_file.EARTH_RADIUS_M,
+        near_range_m=first.near_range_m,
+        center_range_m=(first.near_range_m + first.far_range_m) / 2,
+        far_range_m=first.far_range_m,
+        reference=tuple(reference),
+        secondary=tuple(secondary),
+        **made,
+    )
+
+
+def merged_facts(products: Sequence[BurstProduct], relative_orbit: int, made: HowMade) -> ProductFacts:
+    """Return the facts of merged burst products.
+
+    They are those of the first product (the earliest of the lowest swath), with the ranges of the whole
+    image.
+
+    Parameters
+    ----------
+    products : sequence of BurstProduct
+        By swath and time.
+    """
+    first, parameters = products[0], products[0].parameters
+    near = min(product.near_range_m for product in products)
+    far = max(float(product.parameters["Slant range far"]) for product in products)
+    platform = platform_on(relative_orbit, int(parameters["Reference Orbit Number"]))
+    return ProductFacts(
+        mission=SENTINEL1,
+        platform=f"sentinel-{platform[1:].lower()}" if platform else "",
+        mode="IW",
+        polarization=first.reference.polarization,
+        direction=parameters["Reference Pass Direction"],
+        relative_orbit=relative_orbit,
+        reference_orbit=int(parameters["Reference Orbit Number"]),
+        secondary_orbit=int(parameters["Secondary Orbit Number"]),
+        reference_start=first.start,
+        secondary_start=first.secondary.start,
+        time_of_day_s=float(parameters["UTC time"]),
+        wavelength_m=SENTINEL1_WAVELENGTH_M,
+        baseline_m=float(parameters["Baseline"]),
+        heading_deg=float(parameters["Heading"]),
+        height_m=float(parameters["Spacecraft height"]),
+        earth_radius_m=float(parameters["Earth radius at nadir"]),
+        near_range_m=near,
+        center_range_m=(near + far) / 2,
+        far_range_m=far,
+        reference=tuple(str(product.reference) for product in products),
+        secondary=tuple(str(product.secondary) for product in products),
+        **made,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TopsFiles:
+    """What topsApp and the steps before it have left.
+
+    Attributes
+    ----------
+    folder : Path
+        topsApp's folder, or one in its layout, after geocoding.
+    dem, water_mask : Path
+        GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
+    readme : str
+        Template of the README.
+    """
+
+    folder: Path
+    dem: Path
+    water_mask: Path
+    readme: str
+
+
+def tops_request(
+    name: str,
+    kind: ProductKind,
+    facts: ProductFacts,
+    files: TopsFiles,
+    choice: GridChoice,
+    bursts: Sequence[tuple[int, int]],
+    single: BurstGeometry | None = None,
+) -> ProductRequest:
+    """Return the request for a product of Sentinel-1 data.
+
+    Parameters
+    ----------
+    bursts : sequence of (number, swath)
+        ESA's numbers of the bursts, which decide the common grid.
+    single : BurstGeometry, optional
+        The reference's only burst, where the product shall have layers in radar geometry.
+    """
+
+    def write_radar(prefix: Path, tags: Mapping[str, str], _: Progress) -> Mapping[str, object]:
+        if single is None:
+            return {}
+        looks = facts.processing.looks
+        window = radar_window(files.folder, single, looks)
+        write_radar_layers(files.folder, single, looks, window, prefix, tags)
+        return parameter_file.radar_pairs(window)
+
+    return ProductRequest(
+        name=name,
+        kind=kind,
+        facts=facts,
+        folder=files.folder,
+        application="topsApp",
+        dem=files.dem,
+        water_mask=files.water_mask,
+        grid=partial(map_grid, choice, facts.processing.looks.pixel_m, bursts=bursts),
+        readme=files.readme,
+        options=("sublooks",),
+        write_more=write_radar,
+    )
