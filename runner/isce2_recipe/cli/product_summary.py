@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from isce2_recipe.products.layers import LAYERS, Layer
 from isce2_recipe.products.quality.writing import summary
 from isce2_recipe.products.reading import Finished
 from isce2_recipe.products.report.scene import Scene
-from isce2_recipe.products.report.views import View, views
+from isce2_recipe.products.report.views import View, view_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,16 +22,6 @@ _LARGEST = 78
 _LABEL = 12
 _BAR = 24
 _ROWS = 24
-# The view of the report that shows a layer.
-_VIEWS = {
-    "unw_phase": "displacement",
-    "wrapped_phase": "wrapped_phase",
-    "corr": "coherence",
-    "amp": "amplitude",
-    "conncomp": "mask",
-    "water_mask": "mask",
-    "dem": "terrain",
-}
 _FACTS = (
     ("Reference Granule", "reference"),
     ("Secondary Granule", "secondary"),
@@ -40,7 +31,12 @@ _FACTS = (
 
 
 def show(
-    product: Finished, quality: Mapping[str, Any], layer: str, stream: IO[str], picture: bool | None
+    product: Finished,
+    quality: Mapping[str, Any],
+    layer: str,
+    stream: IO[str],
+    picture: bool | None,
+    layers: Sequence[Layer] = LAYERS,
 ) -> None:
     """Print the summary of a product.
 
@@ -56,8 +52,9 @@ def show(
     has_colours = console.is_terminal and console.color_system is not None and not console.no_color
     drawn = has_colours if picture is None else picture
     console.print(product.name, style="bold", markup=False)
-    if drawn and layer in _VIEWS:
-        _draw(console, product, layer)
+    view = view_of(Scene(product), layer, layers) if drawn else None
+    if view is not None:
+        _draw(console, view)
     parameters = product.parameters
     rows = [(label, parameters[key]) for key, label in _FACTS if key in parameters]
     if "Baseline" in parameters:
@@ -80,10 +77,7 @@ def _wrap(text: str, width: int | None) -> list[str]:
     return [text] if width is None and text else textwrap.wrap(text, max(20, (width or 0) - _LABEL - 2))
 
 
-def _draw(console: Console, product: Finished, layer: str) -> None:
-    view = next((view for view in views(Scene(product)) if view.name == _VIEWS[layer]), None)
-    if view is None:
-        return
+def _draw(console: Console, view: View) -> None:
     console.print()
     for line in _half_blocks(view, min(console.width - 2, _LARGEST)):
         console.print(line)

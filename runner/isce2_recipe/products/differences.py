@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.products.layers import LAYERS, Layer, Tolerance, by_name
 from isce2_recipe.products.reading import Finished
 
 _TWO_PI = 2.0 * math.pi
@@ -19,52 +20,15 @@ _TWO_PI = 2.0 * math.pi
 Values = NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """How two layers are held against each other.
-
-    Attributes
-    ----------
-    limit : float
-        Largest root mean square difference of equals, in the layer's unit; for labels the largest share of
-        pixels that differ.
-    unit : str
-        Of the difference.
-    measure : str
-        ``value``, ``angle`` (modulo a cycle), ``phase`` (modulo a constant), ``ratio`` (of the mean of the
-        two), or ``label`` (modulo other names).
-    coverage : float
-        Largest share of pixels of which only one product has a value.
-    cycles : float
-        Largest share of pixels in another cycle, for a phase modulo a constant.
-    """
-
-    limit: float
-    unit: str
-    measure: str
-    coverage: float = 0.01
-    cycles: float = 0.001
-
-
-TOLERANCES = {
-    "unw_phase": Tolerance(0.05, "rad", "phase"),
-    "wrapped_phase": Tolerance(0.05, "rad", "angle"),
-    "corr": Tolerance(0.02, "1", "value"),
-    "conncomp": Tolerance(0.01, "share", "label"),
-    "dem": Tolerance(0.5, "m", "value"),
-    "lv_theta": Tolerance(0.001, "rad", "value"),
-    "lv_phi": Tolerance(0.001, "rad", "angle"),
-    "amp": Tolerance(0.02, "ratio", "ratio"),
-    "water_mask": Tolerance(0.001, "share", "label"),
-    "dispersive_phase": Tolerance(0.05, "rad", "phase"),
-    "nondispersive_phase": Tolerance(0.05, "rad", "phase"),
-}
-"""For layers by name; those of two engines that agree, with room for rounding."""
-_OTHER = Tolerance(1e-6, "", "value")
+_UNKNOWN = Tolerance(1e-6, "", "value")
+"""For layers that are not in the registry."""
 
 
 def compare(
-    first: Finished, second: Finished, limits: Mapping[str, float] = MappingProxyType({})
+    first: Finished,
+    second: Finished,
+    limits: Mapping[str, float] = MappingProxyType({}),
+    layers: Sequence[Layer] = LAYERS,
 ) -> dict[str, Any]:
     """The differences of two products.
 
@@ -73,7 +37,7 @@ def compare(
     Parameters
     ----------
     limits : mapping
-        Limits by layer, in place of those of `TOLERANCES`.
+        Limits by layer, in place of those of the registry.
 
     Returns
     -------
@@ -92,17 +56,23 @@ def compare(
     for name in limits:
         if name not in shared:
             raise InputError(f"both products have no layer '{name}'", hint=f"they share {', '.join(shared)}")
-    layers = {name: _layer(name, _tolerance(name, limits), (first, second), overlap) for name in shared}
+    known = by_name(layers)
+    compared = {}
+    for name in shared:
+        tolerance = known[name].tolerance if name in known else _UNKNOWN
+        if name in limits:
+            tolerance = replace(tolerance, limit=limits[name])
+        compared[name] = _layer(name, tolerance, (first, second), overlap)
     missing = {
         "first": sorted(second.layers.keys() - first.layers.keys()),
         "second": sorted(first.layers.keys() - second.layers.keys()),
     }
-    same = all(layer["same"] for layer in layers.values()) and not any(missing.values())
+    same = all(layer["same"] for layer in compared.values()) and not any(missing.values())
     return {
         "first": first.name,
         "second": second.name,
         "grid": {"same": first.grid == second.grid, "rows": overlap.rows, "cols": overlap.cols},
-        "layers": layers,
+        "layers": compared,
         "missing": missing,
         "same": same,
     }
@@ -141,11 +111,6 @@ def _overlap(first: Finished, second: Finished) -> _Overlap:
     if rows <= 0 or cols <= 0:
         raise InputError(f"{first.name} and {second.name} do not meet")
     return _Overlap(rows, cols, ((top, left), (top - row, left - col)))
-
-
-def _tolerance(name: str, limits: Mapping[str, float]) -> Tolerance:
-    known = TOLERANCES.get(name, _OTHER)
-    return replace(known, limit=limits[name]) if name in limits else known
 
 
 def _layer(

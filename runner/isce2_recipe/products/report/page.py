@@ -14,6 +14,7 @@ from typing import Any
 from isce2_recipe.errors import InputError
 from isce2_recipe.paths import REPORT
 from isce2_recipe.products.colours import number_text
+from isce2_recipe.products.layers import LAYERS, Layer
 from isce2_recipe.products.quality.limits import judge
 from isce2_recipe.products.reading import Finished, open_product
 from isce2_recipe.products.report import sections, words
@@ -62,7 +63,7 @@ class Material:
     template: str
 
 
-def write_report(out: Path, material: Material) -> tuple[Path, list[Path]]:
+def write_report(out: Path, material: Material, layers: Sequence[Layer] = LAYERS) -> tuple[Path, list[Path]]:
     """The page and the pictures beside it.
 
     Raises
@@ -73,7 +74,7 @@ def write_report(out: Path, material: Material) -> tuple[Path, list[Path]]:
     product = open_product(material.product)
     scene = Scene(product, material.truth)
     quality = _quality(material.quality)
-    shown, compared = views(scene), truth_views(scene)
+    shown, compared = views(scene, layers), truth_views(scene)
     pictures = [write_quicklook(out, view, scene) for view in (*shown, *compared)]
     path = out / REPORT
     path.write_text(_render(material, scene, quality, shown, compared), encoding="utf-8")

@@ -1,8 +1,9 @@
-"""What a report shows of a product: its layers, each with its colours."""
+"""Pictures of a product's layers, for the report and ``show``."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,12 @@ from numpy.typing import NDArray
 
 from isce2_recipe.products import colours
 from isce2_recipe.products.colours import Picture, Scale
+from isce2_recipe.products.layers import LAYERS, Drawing, Layer, by_name
 from isce2_recipe.products.report.scene import Scene, median
 
 # Share of the values left out at either end of a colour scale.
 _TAIL_PERCENT = 1.0
-# How much of the terrain's light and shadow shows through flat colours.
-_FAINT, _PLAIN = 0.15, 0.3
+_FAINT = 0.15  # strength with which the terrain shows through the colours of the truth
 _LISTED = 8
 
 
@@ -27,17 +28,17 @@ class View:
     Attributes
     ----------
     name, title : str
-        Of its file, and for people.
+        Ending of its file's name; heading.
     caption : str
         What it shows, in a sentence or two.
     alternative : str
-        What someone who cannot see it should know.
+        Description for those who cannot see it.
     picture : array of uint8, shape (rows, cols, 4)
         Colours and opacity.
     scale : Scale or None
-        Of its colour bar.
+        Scale of its colour bar.
     legend : tuple of (Rgb, str)
-        In place of a colour bar, for kinds.
+        Names of colours, in place of a colour bar.
     """
 
     name: str
@@ -49,18 +50,19 @@ class View:
     legend: tuple[tuple[colours.Rgb, str], ...] = ()
 
 
-def views(scene: Scene) -> list[View]:
-    """The pictures, in the order in which they are shown."""
-    makers = {
-        "unw_phase": _displacement,
-        "wrapped_phase": _wrapped,
-        "corr": _coherence,
-        "amp": _amplitude,
-        "conncomp": _mask,
-        "dem": _terrain,
-        "dispersive_phase": _ionosphere,
-    }
-    return [maker(scene) for layer, maker in makers.items() if layer in scene.product.layers]
+def views(scene: Scene, layers: Sequence[Layer] = LAYERS) -> list[View]:
+    """Return the pictures of a product's layers, in the order of the registry."""
+    drawn: dict[Drawing, Layer] = {}
+    for layer in layers:
+        if layer.drawing is not None and layer.name in scene.product.layers:
+            drawn.setdefault(layer.drawing, layer)
+    return [_draw(scene, layer, drawing) for drawing, layer in drawn.items()]
+
+
+def view_of(scene: Scene, name: str, layers: Sequence[Layer] = LAYERS) -> View | None:
+    """Return the picture of one layer; None where the registry has none."""
+    layer = by_name(layers).get(name)
+    return None if layer is None or layer.drawing is None else _draw(scene, layer, layer.drawing)
 
 
 def truth_views(scene: Scene) -> list[View]:
@@ -112,7 +114,7 @@ def _displacement_scale(scene: Scene) -> Scale:
 
 
 def _over_terrain(scene: Scene, picture: Picture, strength: float = _FAINT) -> Picture:
-    """Colours of land with its light and shadow, and water in a colour of its own."""
+    """Return the colours of land with its light and shadow, and water in a colour of its own."""
     shade = 1 + strength * (scene.light - 1)
     # Towards black and towards white, so that pale colours show the lit side too.
     toward = np.where(shade < 1, 0.0, 255.0)[..., None]
@@ -123,82 +125,54 @@ def _over_terrain(scene: Scene, picture: Picture, strength: float = _FAINT) -> P
     return shown
 
 
-def _displacement(scene: Scene) -> View:
-    scale = _displacement_scale(scene)
+def _draw(scene: Scene, layer: Layer, drawing: Drawing) -> View:
+    if drawing.colours == "components":
+        return _components(scene, drawing)
+    if drawing.colours == "displacement":
+        values, scale = scene.displacement_cm, _displacement_scale(scene)
+        described = values[~scene.water]
+    else:
+        values = described = _values(scene, layer, drawing)
+        scale = _scale(values, drawing)
+    picture = scale.paint(values)
+    water = " Water is pale blue." if drawing.relief is not None and scene.water.any() else ""
     return View(
-        "displacement",
-        "Displacement",
-        "Unwrapped phase as displacement along the line of sight, about its median: red moved away from the "
-        f"satellite, blue towards it.{_water_words(scene)}",
-        "Map of the displacement along the line of sight, "
-        f"{_span(scene.displacement_cm[~scene.water], 'centimetres')}.",
-        _over_terrain(scene, scale.paint(scene.displacement_cm)),
+        drawing.name,
+        drawing.title,
+        drawing.caption.format(fringe_cm=2 * math.pi * scene.centimetres) + water,
+        f"Map of the {drawing.title.lower()}, {_span(described, drawing.unit)}.",
+        picture if drawing.relief is None else _over_terrain(scene, picture, drawing.relief),
         scale,
     )
 
 
-def _water_words(scene: Scene) -> str:
-    return " Water is pale blue." if scene.water.any() else ""
+def _values(scene: Scene, layer: Layer, drawing: Drawing) -> NDArray[Any]:
+    """Return what is painted of a layer."""
+    values: NDArray[Any] = scene.small(layer.name, mean=layer.resampling == "mean")
+    if drawing.colours == "grey":
+        return colours.decibels(values)
+    if drawing.colours == "signed":
+        values -= np.float32(median(values))
+    if drawing.colours == "terrain":
+        values[~scene.observed] = np.nan
+    return values
 
 
-def _wrapped(scene: Scene) -> View:
-    fringe_cm = 2 * math.pi * scene.centimetres
-    scale = colours.phase_scale()
-    picture = scale.paint(scene.small("wrapped_phase", mean=False))
-    return View(
-        "wrapped_phase",
-        "Wrapped phase",
-        f"Filtered interferogram. One turn of colours is {fringe_cm:.2f} cm along the line of sight."
-        f"{_water_words(scene)}",
-        f"Map of the wrapped phase; fringes are {fringe_cm:.2f} centimetres of displacement each.",
-        _over_terrain(scene, picture, 0.0),
-        scale,
-    )
+def _scale(values: NDArray[Any], drawing: Drawing) -> Scale:
+    if drawing.colours == "cyclic":
+        return colours.phase_scale()
+    if drawing.colours == "grey":
+        return colours.grey_scale(values)
+    seen = values[np.isfinite(values)]
+    low, high = drawing.limits or ((float(seen.min()), float(seen.max())) if seen.size else (0.0, 1.0))
+    if drawing.colours == "signed":
+        return colours.signed_scale(max(abs(low), abs(high)), drawing.unit)
+    if drawing.colours == "terrain":
+        return Scale(colours.TERRAIN, low, high, drawing.unit, colours.nice_ticks(low, high, 4))
+    return Scale(colours.SEQUENTIAL, low, high, drawing.unit, colours.nice_ticks(low, high, 5))
 
 
-def _coherence(scene: Scene) -> View:
-    scale = Scale(colours.SEQUENTIAL, 0.0, 1.0, "", colours.nice_ticks(0.0, 1.0, 5))
-    values = scene.small("corr", mean=True)
-    return View(
-        "coherence",
-        "Coherence",
-        "How alike both images are after filtering: bright is reliable, dark is noise.",
-        f"Map of the coherence, {_span(values, '')}, median {median(values):.2f}.",
-        scale.paint(values),
-        scale,
-    )
-
-
-def _amplitude(scene: Scene) -> View:
-    decibels = colours.decibels(scene.small("amp", mean=True))
-    scale = colours.grey_scale(decibels)
-    return View(
-        "amplitude",
-        "Amplitude",
-        "How strongly the ground reflects: of the interferogram, in decibels, without calibration.",
-        f"Grey map of the radar's amplitude, {_span(decibels, 'decibels')}.",
-        scale.paint(decibels),
-        scale,
-    )
-
-
-def _ionosphere(scene: Scene) -> View:
-    values = scene.small("dispersive_phase", mean=False)
-    values -= np.float32(median(values))
-    seen = np.abs(values[np.isfinite(values)])
-    scale = colours.signed_scale(float(seen.max()) if seen.size else 1.0, "rad")
-    return View(
-        "ionosphere",
-        "Ionosphere",
-        "Its phase as two halves of the range spectrum tell it, about its median. It is not taken off the "
-        "other maps.",
-        f"Map of the ionosphere's phase, {_span(values, 'radians')}.",
-        scale.paint(values),
-        scale,
-    )
-
-
-def _mask(scene: Scene) -> View:
+def _components(scene: Scene, drawing: Drawing) -> View:
     land = scene.observed & ~scene.water
     found = np.unique(scene.labels[(scene.labels > 0) & land]).tolist()
     kinds = [
@@ -211,29 +185,12 @@ def _mask(scene: Scene) -> View:
     picture = np.zeros((*land.shape, 4), np.uint8)
     for where, colour, _ in kinds:
         picture[where] = (*colour, 255)
+    legend = tuple((colour, text) for _, colour, text in kinds)
     return View(
-        "mask",
-        "Components and water",
-        "Within a component whole cycles are right; between components they may differ.",
+        drawing.name,
+        drawing.title,
+        drawing.caption,
         f"Map of land and water: {', '.join(text for *_, text in kinds) or 'no data'}.",
-        _over_terrain(scene, picture),
-        legend=tuple(
-            (colour, text) for _, colour, text in (*kinds[: _LISTED - 2], *kinds[_LISTED - 2 :][-2:])
-        ),
-    )
-
-
-def _terrain(scene: Scene) -> View:
-    heights = scene.small("dem", mean=True)
-    heights[~scene.observed] = np.nan
-    seen = heights[np.isfinite(heights)]
-    low, high = (float(seen.min()), float(seen.max())) if seen.size else (0.0, 1.0)
-    scale = Scale(colours.TERRAIN, low, high, "m", colours.nice_ticks(low, high, 4))
-    return View(
-        "terrain",
-        "Terrain",
-        f"Height above the ellipsoid, lit from the north-west.{_water_words(scene)}",
-        f"Map of the terrain, {_span(heights, 'metres')}.",
-        _over_terrain(scene, scale.paint(heights), _PLAIN),
-        scale,
+        _over_terrain(scene, picture, drawing.relief or 0.0),
+        legend=legend if len(legend) <= _LISTED else (*legend[: _LISTED - 2], *legend[-2:]),
     )
