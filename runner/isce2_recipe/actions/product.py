@@ -15,7 +15,7 @@ from isce2_recipe.types import Bounds, BurstName, Looks
 if TYPE_CHECKING:
     from isce2_recipe.inputs import InputFile
     from isce2_recipe.products.facts import HowMade, Processing
-    from isce2_recipe.products.layers import ProductKind
+    from isce2_recipe.products.layer import ProductKind
     from isce2_recipe.products.making import ProductRequest
     from isce2_recipe.sar.annotation import BurstGeometry
 

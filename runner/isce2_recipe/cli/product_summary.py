@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from isce2_recipe.products.layers import LAYERS, Layer
+from isce2_recipe.products.layer import Layer
+from isce2_recipe.products.layers import LAYERS
 from isce2_recipe.products.quality.writing import summary
 from isce2_recipe.products.reading import Finished
 from isce2_recipe.products.report.scene import Scene

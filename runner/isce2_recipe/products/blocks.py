@@ -17,16 +17,8 @@ from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.grid import MapGrid
-from isce2_recipe.products.layers import (
-    DEM,
-    FILTERED,
-    LINE_OF_SIGHT,
-    UNWRAPPED,
-    WATER_MASK,
-    Application,
-    Layer,
-    SourceRaster,
-)
+from isce2_recipe.products.layer import Application, Layer, SourceRaster
+from isce2_recipe.products.layers import DEM, FILTERED, LINE_OF_SIGHT, UNWRAPPED, WATER_MASK
 from isce2_recipe.products.rasters import (
     FloatArray,
     GeoRaster,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isce2_recipe.inputs import sha256
-from isce2_recipe.products.layers import RADAR_SUFFIX
+from isce2_recipe.products.layer import RADAR_SUFFIX
 
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 PLAIN_TIFF = "image/tiff; application=geotiff"

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.layers import LAYERS, Layer, Tolerance, by_name
+from isce2_recipe.products.layer import Layer, Tolerance
+from isce2_recipe.products.layers import LAYERS, by_name
 from isce2_recipe.products.reading import Finished
 
 _TWO_PI = 2.0 * math.pi

@@ -11,15 +11,8 @@ from isce2_recipe.products.archive import write_zip
 from isce2_recipe.products.blocks import layer_sources, write_layers
 from isce2_recipe.products.facts import ProductFacts, tags
 from isce2_recipe.products.grid import MapGrid
-from isce2_recipe.products.layers import (
-    LAYERS,
-    UNWRAPPED,
-    Application,
-    Layer,
-    ProductKind,
-    layers_of,
-    map_layers,
-)
+from isce2_recipe.products.layer import Application, Layer, ProductKind
+from isce2_recipe.products.layers import LAYERS, UNWRAPPED, layers_of, map_layers
 from isce2_recipe.products.package import Product
 from isce2_recipe.products.side_files import write_side_files
 from isce2_recipe.progress import partly

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.layers import Layer, by_name
+from isce2_recipe.products.layer import Layer
+from isce2_recipe.products.layers import by_name
 from isce2_recipe.products.parameter_file import RADAR_TIME_FORMAT, RadarWindow
 from isce2_recipe.products.rasters import opened, publish, without_place
 from isce2_recipe.sar import sublooks

@@ -20,7 +20,7 @@ from isce2_recipe.types import Bounds
 if TYPE_CHECKING:
     from affine import Affine
 
-    from isce2_recipe.products.layers import Layer
+    from isce2_recipe.products.layer import Layer
 
 _GEOGRAPHIC = "EPSG:4326"
 # A bilinear kernel reaches one output pixel to either side when it averages down; this many make the

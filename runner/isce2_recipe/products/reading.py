@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from isce2_recipe.errors import InputError
 from isce2_recipe.paths import RUN_RECORD
 from isce2_recipe.products.facts import SENTINEL1_WAVELENGTH_M
-from isce2_recipe.products.layers import RADAR_SUFFIX
+from isce2_recipe.products.layer import RADAR_SUFFIX
 from isce2_recipe.products.rasters import opened
 
 _MARK = "_unw_phase.tif"

@@ -12,7 +12,7 @@ from isce2_recipe.products.browse import write_browse, write_overlays
 from isce2_recipe.products.crate import write_crate
 from isce2_recipe.products.facts import ProductFacts
 from isce2_recipe.products.grid import MapGrid
-from isce2_recipe.products.layers import Layer
+from isce2_recipe.products.layer import Layer
 from isce2_recipe.products.readme import write_readme
 from isce2_recipe.products.record import write_record
 from isce2_recipe.products.stac import write_item

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from isce2_recipe.products.contents import ProductFile, contents
 from isce2_recipe.products.facts import ProductFacts, utc
 from isce2_recipe.products.grid import METRES_A_DEGREE, MapGrid
-from isce2_recipe.products.layers import LAYERS, Layer, by_name
+from isce2_recipe.products.layer import Layer
+from isce2_recipe.products.layers import LAYERS, by_name
 from isce2_recipe.products.rasters import opened
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
 

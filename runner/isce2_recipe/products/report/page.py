@@ -14,7 +14,8 @@ from typing import Any
 from isce2_recipe.errors import InputError
 from isce2_recipe.paths import REPORT
 from isce2_recipe.products.colours import number_text
-from isce2_recipe.products.layers import LAYERS, Layer
+from isce2_recipe.products.layer import Layer
+from isce2_recipe.products.layers import LAYERS
 from isce2_recipe.products.quality.limits import judge
 from isce2_recipe.products.reading import Finished, open_product
 from isce2_recipe.products.report import sections, words

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from isce2_recipe.products import colours
 from isce2_recipe.products.colours import Picture, Scale
-from isce2_recipe.products.layers import LAYERS, Drawing, Layer, by_name
+from isce2_recipe.products.layer import Drawing, Layer
+from isce2_recipe.products.layers import LAYERS, by_name
 from isce2_recipe.products.report.scene import Scene, median
 
 # Share of the values left out at either end of a colour scale.
