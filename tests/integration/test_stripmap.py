@@ -59,7 +59,7 @@ def test_the_older_scene_became_the_reference(finished):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["--secondary", NEWER, "--engine", "builtin"], 3, "the builtin engine cannot focus ALOS scenes"),
+        (["--secondary", NEWER, "--engine", "builtin"], 1, "the engine builtin cannot run stripmapApp"),
         (["--secondary", "ALPSRP156131200", "--engine", "builtin"], 1, "are of different tracks"),
         (["--secondary", "S1A", "--engine", "builtin"], 1, "secondary"),
     ],

@@ -43,6 +43,8 @@ from isce2_recipe.lint.rule import DEFAULT_PROFILE
 @click.option(
     "--cache/--no-cache", default=True, help="Whether to use the cached result while no file has changed."
 )
+@click.option("--source", metavar="SOURCE", help="Check that this source has what the steps need.")
+@click.option("--engine", metavar="ENGINE", help="Check that this engine has the steps that will run.")
 @click.option("--stdin-filename", metavar="NAME", help="File name of standard input (-) in the report.")
 @click.option("--explain", metavar="RULE", help="Explain a rule and exit.")
 def lint_command(cache: bool, **options: Any) -> int:

@@ -7,7 +7,16 @@ from functools import cache
 
 from isce2_recipe.errors import UsageError
 from isce2_recipe.lint.rule import PROFILES, Profile, Rule, reported
-from isce2_recipe.lint.rules import documentation, expressions, grammar, robustness, safety, sar, templates
+from isce2_recipe.lint.rules import (
+    documentation,
+    expressions,
+    grammar,
+    providers,
+    robustness,
+    safety,
+    sar,
+    templates,
+)
 from isce2_recipe.problems import did_you_mean
 
 UNUSED_IGNORE = reported(
@@ -50,7 +59,8 @@ RULES: tuple[Rule, ...] = tuple(
     sorted(
         (
             *grammar.RULES, *documentation.RULES, *expressions.RULES, *templates.RULES, *safety.RULES,
-            *robustness.RULES, *sar.RULES, UNUSED_IGNORE, UNKNOWN_RULE, BASELINE_GONE, NO_REASON,
+            *robustness.RULES, *sar.RULES,
+            *providers.RULES, UNUSED_IGNORE, UNKNOWN_RULE, BASELINE_GONE, NO_REASON,
         ),
         key=lambda rule: rule.id,
     )

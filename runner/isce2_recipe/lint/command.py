@@ -29,6 +29,8 @@ def main(
     baseline: str | None = None,
     stdin_filename: str | None = None,
     explain: str | None = None,
+    source: str | None = None,
+    engine: str | None = None,
     words: Sequence[str] = (),
 ) -> tuple[str, int]:
     """The text to print and the exit code: 0 clean, 1 findings, 2 no sense or no file.
@@ -51,6 +53,8 @@ def main(
         The name that standard input goes by.
     explain : str, optional
         Id of a rule to explain, or ``all`` for the page of all rules; nothing is linted then.
+    source, engine : str, optional
+        The source and the engine that the recipes are to run with. What they lack is a problem then.
     words : sequence of str
         The command line of which all of this was read; where given, what comes of it is remembered, and
         `isce2_recipe.noop_cache.recall_findings` knows it while nothing changes.
@@ -58,7 +62,7 @@ def main(
     try:
         if explain is not None:
             return _explained(explain), EXIT_OK
-        options = Options(cast(Profile, profile), _words(select), _words(ignore))
+        options = Options(cast(Profile, profile), _words(select), _words(ignore), source, engine)
         return _lint(paths, format, options, fix, baseline, stdin_filename, words)
     except (UsageError, InputError) as exc:
         return f"error: {exc}", EXIT_USAGE
@@ -90,7 +94,7 @@ def _lint(
     if not paths:
         raise UsageError("nothing to lint", hint="name recipes, folders of recipes, or - for standard input")
     registry = load_registry()
-    linter = Linter(registry, options.active)
+    linter = options.linter(registry)
     reports = _reports(paths, linter, fix, stdin_filename)
     problems = [problem for report in reports for problem in report.problems]
     texts = {report.file: report.text for report in reports}

@@ -18,7 +18,7 @@ def fix_text(text: str, file: str, linter: Linter) -> tuple[str, Report]:
         if not report.edits:
             break
         fixed = apply_edits(text, report.edits)
-        again = Linter(linter.actions, linter.active).lint(fixed, file)
+        again = Linter(linter.actions, linter.active, linter.providers).lint(fixed, file)
         if _errors(again) > _errors(report):
             # A fix that makes things worse is none.
             break

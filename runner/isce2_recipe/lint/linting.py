@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.lint.catalogue import RULES, chosen
 from isce2_recipe.lint.ignoring import apply_ignores
+from isce2_recipe.lint.providers import NO_PROVIDERS, Providers, find_providers
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile, Subject
 from isce2_recipe.noop_cache import Signature
 from isce2_recipe.problems import Edit, Mark, Problem
@@ -36,16 +37,24 @@ class Options(NamedTuple):
         Only these rules (ids or their beginnings); empty means the profile's.
     ignore : tuple of str
         Rules to leave out.
+    source, engine : str or None
+        The source and the engine that the recipes are to run with, if they are known.
     """
 
     profile: Profile = DEFAULT_PROFILE
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    source: str | None = None
+    engine: str | None = None
 
     @property
     def active(self) -> frozenset[str]:
         """Ids of the rules asked for."""
         return chosen(self.profile, self.select, self.ignore)
+
+    def linter(self, actions: Mapping[str, Any]) -> Linter:
+        """Return a linter with these options."""
+        return Linter(actions, self.active, find_providers(self.source, self.engine))
 
 
 class Report(NamedTuple):
@@ -82,13 +91,18 @@ class Linter:
         Known actions by name.
     active : frozenset of str
         Ids of the rules asked for.
+    providers : Providers
+        The source and the engine that the recipes are to run with.
     reader : Reader
         Remembers the parts it has read.
     """
 
-    def __init__(self, actions: Mapping[str, Any], active: frozenset[str]) -> None:
+    def __init__(
+        self, actions: Mapping[str, Any], active: frozenset[str], providers: Providers = NO_PROVIDERS
+    ) -> None:
         self.actions = actions
         self.active = active
+        self.providers = providers
         self.reader = Reader()
 
     def lint(self, text: str, file: str) -> Report:
@@ -123,7 +137,7 @@ class Linter:
 
     def _found(self, reading: Reading) -> list[Problem]:
         found = list(reading.problems)
-        subject = Subject(reading.document, reading.recipe, self.actions)
+        subject = Subject(reading.document, reading.recipe, self.actions, self.providers)
         if subject.scope is not None:
             found += check_scope(subject.scope)
         else:
@@ -243,6 +257,6 @@ def lint_paths(paths: Collection[str | Path], options: Options | None = None) ->
     """
     from isce2_recipe.actions.registry import load_registry
 
-    linter = Linter(load_registry(), (options or Options()).active)
+    linter = (options or Options()).linter(load_registry())
     reports = lint_files(collect(str(path) for path in paths), linter)
     return [problem for report in reports for problem in report.problems]

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from isce2_recipe.actions.base import nothing
 from isce2_recipe.expressions import has_expression
+from isce2_recipe.lint.providers import NO_PROVIDERS, Providers
 from isce2_recipe.problems import SEVERITIES, Problem, Severity
 from isce2_recipe.recipe.document import Document, Path
 from isce2_recipe.recipe.model import Recipe, Step
@@ -34,12 +35,21 @@ class Subject:
         None where the grammar is wrong; most rules are silent then.
     actions : mapping
         Known actions by name.
+    providers : Providers
+        The source and the engine that the recipe is to run with, if they are given.
     """
 
-    def __init__(self, document: Document, recipe: Recipe | None, actions: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        document: Document,
+        recipe: Recipe | None,
+        actions: Mapping[str, Any],
+        providers: Providers = NO_PROVIDERS,
+    ) -> None:
         self.document = document
         self.recipe = recipe
         self.actions = actions
+        self.providers = providers
 
     @property
     def data(self) -> dict[str, Any]:
