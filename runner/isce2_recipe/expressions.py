@@ -19,6 +19,7 @@ from jinja2.runtime import LoopContext
 from jinja2.sandbox import SandboxedEnvironment
 
 from isce2_recipe.errors import RecipeError, RecipeToolError
+from isce2_recipe.problems import DataPath
 from isce2_recipe.types import BurstName, Looks
 
 FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, RecursionError)  # that Python may raise
@@ -44,9 +45,6 @@ _RESERVED = frozenset(
 _WORD = re.compile(r"\{\{|\{%|\{#")
 
 
-_Path = tuple[str | int, ...]
-
-
 class ExpressionError(RecipeError):
     """An expression is wrong or cannot be evaluated.
 
@@ -61,7 +59,7 @@ class ExpressionError(RecipeError):
     """
 
     def __init__(
-        self, message: str, *, text: str, path: _Path = (), word: str = "", known: tuple[str, ...] = ()
+        self, message: str, *, text: str, path: DataPath = (), word: str = "", known: tuple[str, ...] = ()
     ) -> None:
         super().__init__(message)
         self.text = text
@@ -69,7 +67,7 @@ class ExpressionError(RecipeError):
         self.word = word
         self.known = known
 
-    def at(self, path: _Path, text: str) -> ExpressionError:
+    def at(self, path: DataPath, text: str) -> ExpressionError:
         """The same of a text at a path."""
         return ExpressionError(self.message, text=text, path=path, word=self.word, known=self.known)
 
@@ -86,7 +84,7 @@ class Reference(NamedTuple):
     """
 
     parts: tuple[str, ...]
-    path: tuple[str | int, ...] = ()
+    path: DataPath = ()
 
     @property
     def text(self) -> str:
@@ -387,7 +385,7 @@ def evaluate(value: Any, namespace: Mapping[str, Any]) -> Any:
     return _evaluate(value, namespace, ())
 
 
-def _evaluate(value: Any, namespace: Mapping[str, Any], path: tuple[str | int, ...]) -> Any:
+def _evaluate(value: Any, namespace: Mapping[str, Any], path: DataPath) -> Any:
     if isinstance(value, str):
         return _evaluate_text(value, namespace, path) if has_expression(value) else value
     if isinstance(value, Mapping):
@@ -397,7 +395,7 @@ def _evaluate(value: Any, namespace: Mapping[str, Any], path: tuple[str | int, .
     return value
 
 
-def _evaluate_text(text: str, namespace: Mapping[str, Any], path: tuple[str | int, ...]) -> Any:
+def _evaluate_text(text: str, namespace: Mapping[str, Any], path: DataPath) -> Any:
     try:
         chain = plain_chain(text)
         if chain is not None:
@@ -450,7 +448,7 @@ def references(value: Any) -> References:
     return References(tuple(_references(value, ())))
 
 
-def _references(value: Any, path: tuple[str | int, ...]) -> Iterator[Reference]:
+def _references(value: Any, path: DataPath) -> Iterator[Reference]:
     if isinstance(value, str):
         if has_expression(value):
             try:

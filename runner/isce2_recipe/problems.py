@@ -13,6 +13,10 @@ _MOST_NAMES = 12
 """How many known names a hint lists."""
 
 
+DataPath = tuple[str | int, ...]
+"""The keys and indices that lead to a value within a document."""
+
+
 class Mark(NamedTuple):
     """A stretch of a text file. Lines and columns count from 1; the end column is exclusive."""
 

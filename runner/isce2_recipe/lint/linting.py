@@ -16,8 +16,7 @@ from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile, Subject
 from isce2_recipe.noop_cache import Signature
 from isce2_recipe.problems import Edit, Mark, Problem
 from isce2_recipe.recipe.checking import check_reading, check_scope
-from isce2_recipe.recipe.document import Document
-from isce2_recipe.recipe.loading import SUFFIXES, Reader, Reading, find_part
+from isce2_recipe.recipe.loading import SUFFIXES, Reader, Reading
 from isce2_recipe.recipe.looked import look, seen
 
 STDIN = "-"
@@ -117,7 +116,8 @@ class Linter:
         edits = [edit for problem in kept for edit in problem.edits]
         edits += [Edit(mark, "") for mark in unneeded if "IR090" in self.active]
         problems = tuple(sorted(kept, key=_order))
-        return Report(file, text, problems, tuple(edits), tuple(_parts(reading.document)))
+        parts = tuple(name for name in reading.texts if name != file)
+        return Report(file, text, problems, tuple(edits), parts)
 
     def lint_bytes(self, data: bytes, file: str) -> Report:
         """The problems of a file's content, which need not be text."""
@@ -228,14 +228,6 @@ def _lint_all(files: list[str], linter: Linter, jobs: int) -> list[Report]:
 
     with get_context("fork").Pool(jobs) as pool:
         return pool.map(linter.lint_file, files, chunksize=len(files) // (4 * jobs) + 1)
-
-
-def _parts(document: Document) -> list[str]:
-    data = document.data if isinstance(document.data, dict) else {}
-    steps = data.get("steps")
-    uses = [step.get("uses") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
-    found = [find_part(one, document.file) for one in uses if isinstance(one, str) and one.endswith(SUFFIXES)]
-    return [str(path) for path in found if path is not None]
 
 
 def lint_paths(paths: Collection[str | Path], options: Options | None = None) -> list[Problem]:

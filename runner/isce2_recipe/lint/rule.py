@@ -9,9 +9,14 @@ from typing import Any, Literal, NamedTuple
 
 from isce2_recipe.actions.base import nothing
 from isce2_recipe.expressions import has_expression
+<<<<<<< HEAD
 from isce2_recipe.lint.providers import NO_PROVIDERS, Providers
 from isce2_recipe.problems import SEVERITIES, Problem, Severity
 from isce2_recipe.recipe.document import Document, Path
+=======
+from isce2_recipe.problems import SEVERITIES, DataPath, Problem, Severity
+from isce2_recipe.recipe.document import Document
+>>>>>>> 683faa3 (Take parameters over from parts, and declare each of them once)
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.samples import Samples, namespace
 from isce2_recipe.recipe.scope import Scope
@@ -67,17 +72,17 @@ class Subject:
         return None if self.recipe is None else Scope(self.recipe, self.actions)
 
     @property
-    def scalars(self) -> list[tuple[Path, Any]]:
+    def scalars(self) -> list[tuple[DataPath, Any]]:
         """Every scalar with its path; none where the text is no mapping."""
         return self.document.scalars if self.data else []
 
     @cached_property
-    def texts(self) -> list[tuple[Path, str]]:
+    def texts(self) -> list[tuple[DataPath, str]]:
         """Every text with its path."""
         return [(path, value) for path, value in self.scalars if isinstance(value, str)]
 
     @cached_property
-    def expressions(self) -> list[tuple[Path, str]]:
+    def expressions(self) -> list[tuple[DataPath, str]]:
         """Every text that holds an expression, with its path."""
         return [(path, text) for path, text in self.texts if has_expression(text)]
 
@@ -95,11 +100,11 @@ class Subject:
         action = self.action(step)
         return action is not None and capability in action.uses and action.takes is not nothing
 
-    def at(self, path: Path, what: str, advice: str | None = None, **fields: Any) -> Problem:
+    def at(self, path: DataPath, what: str, advice: str | None = None, **fields: Any) -> Problem:
         """Return a problem at a value; ``fields`` are those of `Problem`. The linter adds the rule's id."""
         return Problem(self.document.mark(path), what, advice, **fields)
 
-    def at_key(self, path: Path, what: str, advice: str | None = None, **fields: Any) -> Problem:
+    def at_key(self, path: DataPath, what: str, advice: str | None = None, **fields: Any) -> Problem:
         """Return a problem at a value's key."""
         return Problem(self.document.key_mark(path), what, advice, **fields)
 

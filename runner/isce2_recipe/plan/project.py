@@ -24,7 +24,7 @@ from isce2_recipe.plan.graph import Graph, Node
 from isce2_recipe.plan.names import Facts, Names, Outputs
 from isce2_recipe.plan.record import record
 from isce2_recipe.processes import boot_id
-from isce2_recipe.recipe.given import null_inputs
+from isce2_recipe.recipe.inputs_check import null_inputs
 from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.recipe.verifying import verify

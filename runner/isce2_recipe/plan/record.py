@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe.model import Recipe
+from isce2_recipe.recipe.taking_over import self_contained
 
 if TYPE_CHECKING:
     from isce2_recipe.plan.project import Project
@@ -59,7 +60,7 @@ def _own_parts(recipe: Recipe, folder: str) -> dict[str, str]:
         if part is None or part.path.resolve().is_relative_to(shipped):
             continue
         place = posixpath.normpath(posixpath.join(folder, step.uses))
-        found |= {place: part.document.text} | _own_parts(part, posixpath.dirname(place))
+        found |= {place: self_contained(part)} | _own_parts(part, posixpath.dirname(place))
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, Literal, get_args, get_origin
 
+from isce2_recipe.errors import RecipeError
 from isce2_recipe.expressions import (
     ExpressionError,
     Reference,
@@ -16,9 +17,9 @@ from isce2_recipe.expressions import (
     plain_chain,
     references,
 )
-from isce2_recipe.problems import Problem, Suggestion, closest, suggest, whole_file
-from isce2_recipe.recipe import kinds, loading, operands
-from isce2_recipe.recipe.document import Document, Path, at
+from isce2_recipe.problems import DataPath, Problem, Suggestion, closest, suggest, whole_file
+from isce2_recipe.recipe import loading, operands, type_system
+from isce2_recipe.recipe.document import Document, at
 from isce2_recipe.recipe.loading import SUFFIXES, Reading, recipe_error, sort_problems
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
@@ -57,7 +58,7 @@ def load(path_or_name: str | PurePath, actions: Actions | None = None) -> Recipe
 
     Parameters
     ----------
-    path_or_name : str or Path
+    path_or_name : str or DataPath
         Where it is, or what it is called.
     actions : mapping, optional
         Known actions: what `check` finds is an error too, and comes together with mistakes of grammar.
@@ -73,6 +74,9 @@ def load(path_or_name: str | PurePath, actions: Actions | None = None) -> Recipe
     more = [] if actions is None else check_reading(reading, actions)
     if reading.recipe is None or more:
         raise recipe_error(tuple(sort_problems([*reading.problems, *more])), reading.texts)
+    if not reading.recipe.steps:
+        what = f"{reading.document.file} has no steps: it declares parameters for recipes"
+        raise RecipeError(what, hint="run a recipe that takes its parameters over")
     return reading.recipe
 
 
@@ -108,7 +112,7 @@ def _check_references(scope: Scope, place: Place, found: References | Expression
             yield Problem(mark, one.what, rule="IR023", expected=one.expected, found=one.found)
 
 
-def _calculations(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+def _calculations(value: Any, path: DataPath) -> Iterator[tuple[DataPath, str]]:
     """Texts in a value whose expressions do more than read a name."""
     if isinstance(value, str):
         if has_expression(value) and plain_chain(value) is None:
@@ -170,7 +174,7 @@ def _wrong_field(scope: Scope, reference: Reference) -> Problem | None:
     kind = scope.type_of((head,))
     for index, name in enumerate(rest):
         try:
-            kind = kinds.field_type(kind, name)
+            kind = type_system.field_type(kind, name)
         except KeyError:
             return _unknown(f"{'.'.join(reference.parts[: index + 1])} has no field '{name}'", name)
     return None
@@ -198,7 +202,7 @@ def _wrong_output(scope: Scope, place: Place, rest: list[str]) -> Problem | None
 def _wrong_output_field(kind: Any, rest: list[str]) -> Problem | None:
     for index, name in enumerate(rest[2:], 2):
         try:
-            kind = kinds.field_type(kind, name)
+            kind = type_system.field_type(kind, name)
         except KeyError:
             return _unknown(f"steps.{'.'.join(rest[:index])} has no field '{name}'", name)
     return None
@@ -221,15 +225,17 @@ def _check_settings(scope: Scope, step: Step) -> Iterator[Problem]:
         path = (*step.path, *keys)
         value = at(document.data, path)
         actual = scope.safe_type(value) if isinstance(value, str) and has_expression(value) else Any
-        if not kinds.accepts(expected, actual):
+        if not type_system.accepts(expected, actual):
             yield _wrong_type(document, path, keys[-1], value, expected, actual)
 
 
-def _wrong_type(document: Document, path: Path, name: str, value: Any, expected: Any, actual: Any) -> Problem:
+def _wrong_type(
+    document: Document, path: DataPath, name: str, value: Any, expected: Any, actual: Any
+) -> Problem:
     """Return the problem of a value whose expression gives another type than is wanted."""
     source = str(value).strip().removeprefix("{{").removesuffix("}}").strip()
-    found = kinds.words(actual) + (f" from {source}" if isinstance(value, str) else "")
-    return document.problem(path, "IR023", name, expected=kinds.words(expected), found=found)
+    found = type_system.words(actual) + (f" from {source}" if isinstance(value, str) else "")
+    return document.problem(path, "IR023", name, expected=type_system.words(expected), found=found)
 
 
 def _check_step(scope: Scope, step: Step) -> Iterator[Problem]:
@@ -307,26 +313,26 @@ def _check_input(scope: Scope, step: Step, name: str, value: Any, expected: Any)
     document = scope.recipe.document
     path = (*step.path, "with", name)
     if _is_literal(value):
-        if not kinds.fits(value, expected):
+        if not type_system.fits(value, expected):
             yield document.problem(
-                path, "IR023", name, expected=kinds.words(expected), found=show(value),
+                path, "IR023", name, expected=type_system.words(expected), found=show(value),
                 suggestion=_choice_meant(value, expected),
             )  # fmt: skip
         return
     if isinstance(value, Mapping):
         return
     actual = scope.safe_type(value)
-    if kinds.accepts(expected, actual):
+    if type_system.accepts(expected, actual):
         return
     if step.when is not True or _reads_conditional(scope, value):
         # Whether a value is null is the condition's business.
-        actual = kinds.without_none(actual)
-    if not kinds.accepts(expected, actual):
+        actual = type_system.without_none(actual)
+    if not type_system.accepts(expected, actual):
         yield _wrong_type(document, path, name, value, expected, actual)
 
 
 def _choice_meant(value: Any, expected: Any) -> Suggestion | None:
-    literals = [member for member in kinds.members(expected) if get_origin(member) is Literal]
+    literals = [member for member in type_system.members(expected) if get_origin(member) is Literal]
     choices = [str(choice) for member in literals for choice in get_args(member)]
     return suggest(value, choices) if isinstance(value, str) and choices else None
 

@@ -17,12 +17,9 @@ from yaml.composer import ComposerError
 from yaml.cyaml import CParser
 from yaml.reader import ReaderError
 
-from isce2_recipe.problems import Mark, Problem
+from isce2_recipe.problems import DataPath, Mark, Problem
 
-Path = tuple[str | int, ...]
-"""Where a value is: the keys and indices that lead to it."""
-
-Nodes = dict[Path, tuple[Node | None, Node]]
+Nodes = dict[DataPath, tuple[Node | None, Node]]
 
 MAX_VALUES = 200_000
 """More values than this in one file is an alias bomb, not a recipe."""
@@ -49,7 +46,7 @@ _NUMBER = (
 )
 
 
-def at(data: Any, path: Path) -> Any:
+def at(data: Any, path: DataPath) -> Any:
     """Return the value that keys and indices lead to; None where there is none."""
     for part in path:
         try:
@@ -59,7 +56,7 @@ def at(data: Any, path: Path) -> Any:
     return data
 
 
-def label(path: Path) -> str:
+def label(path: DataPath) -> str:
     """Return what a value is called in messages: ``steps[2].timeout``."""
     if not path:
         return "the recipe"
@@ -91,65 +88,67 @@ class Document:
         self.text = text
         self.data = data
         self.nodes: Nodes = {} if nodes is None else nodes
-        self.scalars: list[tuple[Path, Any]] = []
+        self.scalars: list[tuple[DataPath, Any]] = []
         self.problems: list[Problem] = []
 
-    def with_data(self, data: Any) -> Document:
-        """The same text with other values read from it."""
-        return Document(self.file, self.text, data, self.nodes)
+    def with_data(self, data: Any, nodes: Nodes | None = None) -> Document:
+        """Return the same text with other values read from it, and perhaps other places of them."""
+        other = Document(self.file, self.text, data, self.nodes if nodes is None else nodes)
+        other.scalars = self.scalars
+        return other
 
     @cached_property
     def lines(self) -> list[str]:
         """The text's lines, without their ends."""
         return self.text.splitlines()
 
-    def mark(self, path: Path) -> Mark:
+    def mark(self, path: DataPath) -> Mark:
         """Where the value at ``path`` is written; of what is not there, where its nearest parent is."""
         while path and path not in self.nodes:
             path = path[:-1]
         pair = self.nodes.get(path)
         return Mark(self.file, 1, 1, 1, 1) if pair is None else self._span(pair[1])
 
-    def key_mark(self, path: Path) -> Mark:
+    def key_mark(self, path: DataPath) -> Mark:
         """Where the key of the value at ``path`` is written; the value's own place where it has no key."""
         pair = self.nodes.get(path)
         return self.mark(path) if pair is None or pair[0] is None else self._span(pair[0])
 
-    def is_plain(self, path: Path) -> bool:
+    def is_plain(self, path: DataPath) -> bool:
         """Whether the value is a scalar without quotes."""
         pair = self.nodes.get(path)
         return pair is not None and pair[1].id == "scalar" and not pair[1].style
 
-    def source(self, path: Path) -> str:
+    def source(self, path: DataPath) -> str:
         """A scalar as it is written, without quotes; empty for anything else."""
         pair = self.nodes.get(path)
         return pair[1].value if pair is not None and pair[1].id == "scalar" else ""
 
-    def find(self, path: Path, needle: str) -> Mark:
+    def find(self, path: DataPath, needle: str) -> Mark:
         """Where ``needle`` is written within the value at ``path``, or the value's place."""
         word = re.compile(rf"(?<![\w.]){re.escape(needle)}(?!\w)")
         return self._find(path, word, self._written(path))
 
-    def find_name(self, path: Path, name: str) -> Mark:
+    def find_name(self, path: DataPath, name: str) -> Mark:
         """Where an expression within the value at ``path`` reads a name, or the value's place."""
         word = re.compile(rf"(?<![\w.'\"]){re.escape(name)}(?!\w)")
         return self._find(path, word, self._expressions(path))
 
-    def _find(self, path: Path, word: re.Pattern[str], stretches: Iterable[tuple[int, int, int]]) -> Mark:
+    def _find(self, path: DataPath, word: re.Pattern[str], stretches: Iterable[tuple[int, int, int]]) -> Mark:
         for number, begin, end in stretches:
             found = word.search(self.lines[number - 1], begin, end)
             if found:
                 return Mark(self.file, number, found.start() + 1, number, found.end() + 1)
         return self.mark(path)
 
-    def _written(self, path: Path) -> Iterator[tuple[int, int, int]]:
+    def _written(self, path: DataPath) -> Iterator[tuple[int, int, int]]:
         """Lines of a value, each with the columns between which it stands there."""
         mark = self.mark(path)
         for number in range(mark.line, min(mark.end_line, len(self.lines)) + 1):
             begin = mark.column - 1 if number == mark.line else 0
             yield number, begin, len(self.lines[number - 1])
 
-    def _expressions(self, path: Path) -> Iterator[tuple[int, int, int]]:
+    def _expressions(self, path: DataPath) -> Iterator[tuple[int, int, int]]:
         """Of these what stands between braces."""
         inside = False
         for number, begin, end in self._written(path):
@@ -158,7 +157,7 @@ class Document:
                     yield number, *piece.span()
                 inside = _OPENS_OR_CLOSES.get(piece[0], inside)
 
-    def problem(self, path: Path, rule: str, what: str, *, key: bool = False, **fields: Any) -> Problem:
+    def problem(self, path: DataPath, rule: str, what: str, *, key: bool = False, **fields: Any) -> Problem:
         """Return a problem at the value (or its key) at ``path``; ``fields`` are those of `Problem`."""
         return Problem(self.key_mark(path) if key else self.mark(path), what, rule=rule, **fields)
 
@@ -215,7 +214,7 @@ class _Builder:
     def build(self, node: Node) -> Any:
         return self._value(node, (), None)
 
-    def _value(self, node: Node, path: Path, key: Node | None) -> Any:
+    def _value(self, node: Node, path: DataPath, key: Node | None) -> Any:
         self.document.nodes[path] = (key, node)
         self.count += 1
         if node.tag not in ("?", "!"):
@@ -235,10 +234,10 @@ class _Builder:
         self.open.discard(id(node))
         return collection
 
-    def _sequence(self, node: Node, path: Path) -> list[Any]:
+    def _sequence(self, node: Node, path: DataPath) -> list[Any]:
         return [self._value(item, (*path, index), None) for index, item in enumerate(node.value)]
 
-    def _mapping(self, node: Node, path: Path) -> dict[str, Any]:
+    def _mapping(self, node: Node, path: DataPath) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             name = self._key(key_node)
@@ -262,7 +261,7 @@ class _Builder:
         self.document.problems.append(Problem(self.document._span(node), what, rule="IR009"))
         return None
 
-    def _complain(self, path: Path, rule: str, what: str) -> None:
+    def _complain(self, path: DataPath, rule: str, what: str) -> None:
         self.document.problems.append(self.document.problem(path, rule, what))
 
 

@@ -1,41 +1,34 @@
-"""From a file or a shipped recipe's name to a recipe, or to all that is wrong with its grammar."""
+"""Reads files and shipped recipes into recipes, or into all that is wrong with their grammar."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from isce2_recipe.errors import InputError, RecipeError
 from isce2_recipe.paths import data_folder
-from isce2_recipe.problems import Edit, Problem, closest, render, suggest
-from isce2_recipe.recipe import schema as json_schema
-from isce2_recipe.recipe.document import Document, at, label, parse
+from isce2_recipe.problems import DataPath, Problem, closest, render
+from isce2_recipe.recipe.document import Document, at, parse
+from isce2_recipe.recipe.grammar import GRAMMAR, grammar_problems, inline, violations_of, without_mistakes
 from isce2_recipe.recipe.looked import look
 from isce2_recipe.recipe.model import Parameter, Recipe, Retry, Step
-from isce2_recipe.recipe.patterns import compile_pattern
-from isce2_recipe.recipe.repair import Repaired, repair
+from isce2_recipe.recipe.repair import Repaired
+from isce2_recipe.recipe.taking_over import KEY, Entry, entries, write_out
 
-GRAMMAR = "recipe.schema.json"
 SUFFIXES = (".yml", ".yaml")
-RESERVED = frozenset(("logs", "parts", "templates"))
-"""Names below the work directory that are the runner's own."""
-
-_RULES = {"additionalProperties": "IR001", "required": "IR002", "propertyNames": "IR010"}
-_PLAIN_MARKS = {"minItems": "IR004", "minLength": "IR004"}
 
 
 class Reading(NamedTuple):
-    """What came of reading a recipe: the recipe where its grammar is right, and all problems.
+    """The result of reading a recipe: the recipe where its grammar is right, and all problems.
 
     Attributes
     ----------
     recipe : Recipe or None
         None where a problem is an error.
     document : Document
-        The text taken apart, as far as that went.
+        The parsed text, as far as it could be parsed, with the parameters it takes over.
     problems : tuple of Problem
         Of this file and of its parts.
     texts : dict
@@ -43,7 +36,7 @@ class Reading(NamedTuple):
     partial : Recipe or None
         Where there is no recipe: what is left of it without its mistakes, for finding others.
     repaired : Repaired or None
-        What was cut out for that.
+        What was removed for that.
     """
 
     recipe: Recipe | None
@@ -55,13 +48,13 @@ class Reading(NamedTuple):
 
 
 def available() -> dict[str, Path]:
-    """The shipped recipes by name."""
+    """Return the files of the shipped recipes by name."""
     folder = data_folder("recipes")
     return {path.stem: path for path in sorted(folder.glob("*.yml"))}
 
 
 def find(name: str) -> Path:
-    """The file of a recipe given by path or by a shipped recipe's name.
+    """Return the file of a recipe, given by its path or by a shipped recipe's name.
 
     Raises
     ------
@@ -87,12 +80,12 @@ def _hint(name: str, shipped: Mapping[str, Path]) -> str:
 
 
 def recipe_error(problems: tuple[Problem, ...], texts: Mapping[str, str]) -> RecipeError:
-    """An error that shows all problems, each with its line and caret."""
+    """Return an error that shows all problems, each with its line and caret."""
     return RecipeError(render(problems, texts), problems=problems)
 
 
 def read(path: Path) -> Reading:
-    """What is in a file. Problems come back, they are not raised.
+    """Read a recipe's file. Problems are returned, not raised.
 
     Raises
     ------
@@ -112,7 +105,7 @@ def _read_file(path: Path) -> str:
 
 
 def read_text(text: str, file: str) -> Reading:
-    """What a recipe's text says; ``file`` is the name it goes by and where its parts are looked for."""
+    """Read a recipe's text; ``file`` is its name, and parts are searched for next to it."""
     return Reader().read(text, file)
 
 
@@ -124,281 +117,115 @@ class Reader:
         self.done: dict[Path, Reading] = {}
 
     def read(self, text: str, file: str) -> Reading:
-        """What a recipe's text says; ``file`` is its name and where its parts are looked for."""
+        """Read a recipe's text; ``file`` is its name, and parts are searched for next to it."""
         document = parse(text, file)
-        problems = sort_problems([*document.problems, *grammar_problems(document)])
-        repaired = None
-        if any(problem.severity == "error" for problem in problems):
-            repaired = _repaired(document)
-            if repaired is None:
-                return Reading(None, document, tuple(problems), {file: text})
-        usable = document if repaired is None else repaired.document
+        violations = violations_of(document)
         here = Path(file).resolve()
         self.open.append(here)
-        parts, more, texts = self._parts(usable)
+        used = _Used(self, document)
+        wrong = {violation.path for violation in violations}
+        parts = used.parts(wrong)
+        sources = used.sources()
+        document, taken = write_out(document, sources, parts) if sources else (document, [])
         self.open.remove(here)
-        problems += more
+        problems = sort_problems([*document.problems, *grammar_problems(document, violations)])
+        repaired = None
+        if any(problem.severity == "error" for problem in problems):
+            repaired = without_mistakes(document, violations)
+            if repaired is None:
+                return Reading(None, document, tuple(problems), {file: text, **used.texts})
+        problems += [*used.problems, *taken]
         good = not any(problem.severity == "error" for problem in problems)
-        built = build(usable, parts)
+        built = build(document if repaired is None else repaired.document, parts, used.texts)
         found = (built, None) if good else (None, built)
-        return Reading(found[0], document, tuple(problems), {file: text, **texts}, found[1], repaired)
+        texts = {file: text, **used.texts}
+        return Reading(found[0], document, tuple(problems), texts, found[1], repaired)
 
-    def _parts(self, document: Document) -> tuple[dict[int, Recipe], list[Problem], dict[str, str]]:
-        parts: dict[int, Recipe] = {}
-        problems: list[Problem] = []
-        texts: dict[str, str] = {}
-        for index, step in enumerate(document.data["steps"]):
-            if not step["uses"].endswith(SUFFIXES):
-                continue
-            path = find_part(step["uses"], document.file)
-            if path is None or path.resolve() in self.open:
-                what = f"there is no part '{step['uses']}'" if path is None else "a part cannot use itself"
-                problems.append(
-                    document.problem(("steps", index, "uses"), "IR030", what, advice=_part_hint(path))
-                )
-                continue
-            try:
-                reading = self._part(path)
-            except InputError as exc:
-                problems.append(document.problem(("steps", index, "uses"), "IR030", exc.message))
-                continue
-            problems += reading.problems
-            texts |= reading.texts
-            if reading.recipe is not None:
-                parts[index] = reading.recipe
-        return parts, problems, texts
-
-    def _part(self, path: Path) -> Reading:
+    def part(self, path: Path) -> Reading:
+        """Read a part, whose problems are returned the first time only."""
         known = path.resolve()
         if known in self.done:
-            return Reading(self.done[known].recipe, self.done[known].document, ())
+            return self.done[known]._replace(problems=())
         self.done[known] = self.read(_read_file(path), str(path))
         return self.done[known]
 
 
-def _repaired(document: Document) -> Repaired | None:
-    """The document without its mistakes, where that leaves something that follows the grammar."""
-    grammar = json_schema.load_schema(GRAMMAR)
-    repaired = repair(document, json_schema.validate(document.data, grammar, GRAMMAR))
-    if repaired is None or any(json_schema.validate(repaired.document.data, grammar, GRAMMAR)):
-        return None
-    parameters = repaired.document.data.get("parameters", {})
-    for name, schema in parameters.items():
-        if _full(schema) is None:
-            parameters[name] = {}
-    return repaired
+class _Used:
+    """The parts that one document uses in its steps or takes parameters over from."""
 
+    def __init__(self, reader: Reader, document: Document) -> None:
+        self.reader = reader
+        self.document = document
+        self.problems: list[Problem] = []
+        self.texts: dict[str, str] = {}
 
-def _full(schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A parameter's schema with its references filled in; None where one names nothing."""
-    try:
-        return inline(schema, GRAMMAR)
-    except (LookupError, TypeError, AttributeError, OSError, ValueError):
-        return None
+    def parts(self, wrong: Container[DataPath]) -> dict[int, Recipe]:
+        """Return the parts that steps use, by the step's index; steps at ``wrong`` paths are skipped."""
+        steps = at(self.document.data, ("steps",))
+        found = {}
+        for index, step in enumerate(steps if isinstance(steps, list) else ()):
+            path: DataPath = ("steps", index, "uses")
+            uses = step.get("uses") if isinstance(step, dict) else None
+            if isinstance(uses, str) and uses.endswith(SUFFIXES) and path not in wrong:
+                reading = self._read(path, uses)
+                part = reading.recipe if reading is not None else None
+                if part is not None and part.steps:
+                    found[index] = part
+                elif part is not None:
+                    self._report(path, f"'{uses}' has no steps, it only declares parameters", f"use {KEY}")
+        return found
+
+    def sources(self) -> dict[Entry, Recipe]:
+        """Return the parts that parameters are taken over from."""
+        found = {}
+        for entry in entries(self.document):
+            reading = self._read((*entry.path, "part"), entry.part)
+            part = reading and (reading.recipe or reading.partial)
+            if part is not None:
+                found[entry] = part
+        return found
+
+    def _read(self, path: DataPath, uses: str) -> Reading | None:
+        file = find_part(uses, self.document.file)
+        if file is None:
+            advice = "parts are searched for next to the recipe, then among the shipped recipes"
+            self._report(path, f"there is no part '{uses}'", advice)
+            return None
+        if file.resolve() in self.reader.open:
+            self._report(path, "a part cannot use itself", "move the common steps into a part of their own")
+            return None
+        try:
+            reading = self.reader.part(file)
+        except InputError as exc:
+            self._report(path, exc.message, None)
+            return None
+        self.problems += reading.problems
+        self.texts |= reading.texts
+        return reading
+
+    def _report(self, path: DataPath, what: str, advice: str | None) -> None:
+        self.problems.append(self.document.problem(path, "IR030", what, advice=advice))
 
 
 def find_part(uses: str, file: str) -> Path | None:
-    """The file of a part: beside the recipe or the folder of parts that uses it, else among the shipped."""
-    beside = Path(file).parent
-    folders = [beside, data_folder("recipes")]
-    if beside.name == "parts":
-        folders.insert(1, beside.parent)
+    """Return the file of a part: next to the recipe or the folder of parts that uses it, else shipped."""
+    here = Path(file).parent
+    folders = [here, data_folder("recipes")]
+    if here.name == "parts":
+        folders.insert(1, here.parent)
     return next((folder / uses for folder in folders if look(folder / uses).is_file()), None)
 
 
-def _part_hint(path: Path | None) -> str:
-    if path is not None:
-        return "take the common steps into a part of their own"
-    return "parts are looked for beside the recipe, then among the shipped recipes"
-
-
 def sort_problems(problems: list[Problem]) -> list[Problem]:
-    """In the order of the text, without repetitions."""
+    """Return problems in the order of the text, without repetitions."""
     return sorted(
         dict.fromkeys(problems),
         key=lambda problem: (problem.file, problem.line, problem.column, problem.rule),
     )
 
 
-def grammar_problems(document: Document) -> Iterator[Problem]:
-    """All that keeps a document from being a recipe, parts aside."""
-    if document.data is None:
-        return
-    broken: set[str | int] = set()
-    violations = list(json_schema.validate(document.data, json_schema.load_schema(GRAMMAR), GRAMMAR))
-    meant = {
-        (one.path[:-1], one.suggestion.closest)
-        for one in violations
-        if one.keyword == "additionalProperties" and one.suggestion is not None
-    }
-    for violation in violations:
-        # A key that is missing because it is misspelt is reported once.
-        misspelt = violation.keyword == "required" and (violation.path, violation.names[0]) in meant
-        if not misspelt:
-            yield _grammar_problem(document, violation)
-        if violation.path[:1] == ("parameters",):
-            broken.update(violation.path[1:2])
-    if isinstance(document.data, dict):
-        yield from _name_problems(document)
-        yield from _parameter_problems(document, broken)
-
-
-def _grammar_problem(document: Document, violation: json_schema.Violation) -> Problem:
-    path = violation.path
-    rule = _rule(document, violation)
-    if rule == "IR008":
-        violation = violation._replace(advice="this version reads recipe: 1")
-        return violation.problem(document.mark(path), rule, "recipe")
-    if violation.keyword == "additionalProperties":
-        return _unexpected_key(document, violation)
-    if violation.keyword == "propertyNames":
-        return violation._replace(found="").problem(document.key_mark(path), rule, f"'{path[-1]}'")
-    if rule == "IR004" and at(document.data, path) is None:
-        return document.problem(
-            path, rule, f"{label(path)} is empty", key=True, advice="fill it in or leave it out"
-        )
-    at_key = violation.key or violation.keyword in ("required", "minItems")
-    place = document.key_mark(path) if at_key else document.mark(path)
-    return violation.problem(place, rule, label(path))
-
-
-def _unexpected_key(document: Document, violation: json_schema.Violation) -> Problem:
-    """Return the problem of a key that does not exist; `lint --fix` renames it to the one meant."""
-    *parent, name = violation.path
-    place = document.key_mark(violation.path)
-    meant = violation.suggestion.closest if violation.suggestion is not None else None
-    edits = () if meant is None else (Edit(place, meant),)
-    what = f"unexpected key '{name}' in {label(tuple(parent))}"
-    return Problem(
-        place, what, rule="IR001", suggestion=violation.suggestion, names=violation.names, edits=edits
-    )
-
-
-def _rule(document: Document, violation: json_schema.Violation) -> str:
-    path = violation.path
-    if path == ("recipe",):
-        return "IR008"
-    if path[-1:] == ("id",) or path == ("name",):
-        return "IR010"
-    if violation.keyword in _PLAIN_MARKS or (
-        violation.keyword in ("type", "anyOf") and _is_blank(document, path)
-    ):
-        return "IR004"
-    return _RULES.get(violation.keyword, "IR005")
-
-
-def _is_blank(document: Document, path: json_schema.Path) -> bool:
-    return at(document.data, path) is None and document.source(path) == ""
-
-
-def _name_problems(document: Document) -> Iterator[Problem]:
-    """Names that are taken twice or that name nothing."""
-    data = document.data
-    parameters = _names(data.get("parameters"))
-    for index, name in enumerate(_list(data.get("required"))):
-        if isinstance(name, str) and name not in parameters:
-            what = f"required names no parameter: '{name}'"
-            yield document.problem(
-                ("required", index), "IR021", what, suggestion=suggest(name, parameters), names=(name,)
-            )
-    for kind, taken in (
-        ("variables", parameters),
-        ("parameters", ["steps", "run"]),
-        ("variables", ["steps", "run"]),
-    ):
-        for name in _names(data.get(kind)):
-            if name in taken:
-                yield document.problem((kind, name), "IR003", f"the name '{name}' is taken", key=True)
-    yield from _step_name_problems(document, [*enumerate(_list(data.get("steps")))])
-
-
-def _step_name_problems(document: Document, steps: list[tuple[int, Any]]) -> Iterator[Problem]:
-    """Step ids and folders that are taken: by another step or by the runner."""
-    first: dict[str, int] = {}
-    for index, step in steps:
-        if isinstance(step, dict) and isinstance(step.get("folder"), str) and step["folder"] in RESERVED:
-            what = f"steps cannot share '{step['folder']}': that folder is the runner's own"
-            yield document.problem(("steps", index, "folder"), "IR010", what, advice="choose another name")
-        name = step.get("id") if isinstance(step, dict) else None
-        if isinstance(name, str) and name in RESERVED:
-            what = f"a step cannot be called '{name}': the folder of that name is the runner's own"
-            yield document.problem(("steps", index, "id"), "IR010", what, advice="choose another name")
-        if isinstance(name, str) and first.setdefault(name, index) != index:
-            line = document.mark(("steps", first[name], "id")).line
-            what = f"step id '{name}' is taken by the step on line {line}"
-            yield document.problem(("steps", index, "id"), "IR010", what)
-
-
-def _names(value: Any) -> list[str]:
-    return list(value) if isinstance(value, dict) else []
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _parameter_problems(document: Document, broken: set[str | int]) -> Iterator[Problem]:
-    """Parameter schemas that name unknown types, have wrong patterns, or forbid their own default."""
-    parameters = document.data.get("parameters")
-    for name, schema in parameters.items() if isinstance(parameters, dict) else ():
-        if isinstance(schema, dict) and name not in broken:
-            yield from _one_parameter(document, ("parameters", name), schema)
-
-
-def _one_parameter(document: Document, path: json_schema.Path, schema: dict[str, Any]) -> Iterator[Problem]:
-    full = _full(schema)
-    if full is None:
-        yield _unknown_type(document, path, schema)
-        return
-    if isinstance(schema.get("pattern"), str):
-        try:
-            compile_pattern(schema["pattern"])
-        except re.error as exc:
-            what = "pattern is not a regular expression"
-            yield document.problem((*path, "pattern"), "IR005", what, found=str(exc))
-    for place, value in _sample_values(schema):
-        from isce2_recipe.recipe.parameters import normalise
-
-        for violation in normalise(value, full)[1]:
-            mark = document.mark((*path, *place, *violation.path))
-            name = f"{label((*path, *place))} breaks the parameter's own schema: it"
-            yield violation.problem(mark, "IR026", name)
-
-
-def _unknown_type(document: Document, path: json_schema.Path, schema: dict[str, Any]) -> Problem:
-    name = str(schema.get("$ref", "")).rpartition("/")[2]
-    known = list(json_schema.load_schema("types.schema.json")["$defs"])
-    what = f"there is no type '{name}' in types.schema.json"
-    return document.problem((*path, "$ref"), "IR005", what, suggestion=suggest(name, known), names=(name,))
-
-
-def _sample_values(schema: dict[str, Any]) -> Iterator[tuple[json_schema.Path, Any]]:
-    if "default" in schema:
-        yield ("default",), schema["default"]
-    for index, example in enumerate(_list(schema.get("examples"))):
-        yield ("examples", index), example
-
-
-def inline(schema: Mapping[str, Any], home: str) -> dict[str, Any]:
-    """A schema with every ``$ref`` in it filled in.
-
-    Raises
-    ------
-    KeyError
-        If a reference names nothing.
-    """
-    full, home = json_schema.resolve(schema, home)
-    result = dict(full)
-    for keyword in ("items", "additionalProperties"):
-        if isinstance(result.get(keyword), Mapping):
-            result[keyword] = inline(result[keyword], home)
-    if isinstance(result.get("properties"), Mapping):
-        result["properties"] = {name: inline(below, home) for name, below in result["properties"].items()}
-    return result
-
-
-def build(document: Document, parts: Mapping[int, Recipe]) -> Recipe:
-    """The frozen recipe of a document that has no problems."""
+def build(document: Document, parts: Mapping[int, Recipe], sources: Mapping[str, str]) -> Recipe:
+    """Return the frozen recipe of a document that has no problems; ``sources`` are texts of its parts."""
     data = document.data
     required = tuple(data.get("required", ()))
     parameters = {
@@ -407,7 +234,7 @@ def build(document: Document, parts: Mapping[int, Recipe]) -> Recipe:
         )
         for name, schema in data.get("parameters", {}).items()
     }
-    steps = tuple(_step(document, index, parts.get(index)) for index in range(len(data["steps"])))
+    steps = tuple(_step(document, index, parts.get(index)) for index in range(len(data.get("steps", ()))))
     return Recipe(
         name=data["name"],
         path=Path(document.file),
@@ -420,6 +247,7 @@ def build(document: Document, parts: Mapping[int, Recipe]) -> Recipe:
         outputs=data.get("outputs", {}),
         document=document,
         by_id={step.id: step for step in reversed(steps)},
+        sources=sources,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from isce2_recipe.problems import Mark
+from isce2_recipe.problems import DataPath, Mark
 from isce2_recipe.recipe.document import Document
 
 
@@ -136,7 +136,7 @@ class Step:
     part: Recipe | None = None
 
     @property
-    def path(self) -> tuple[str | int, ...]:
+    def path(self) -> DataPath:
         """Where it is in the document, for ``Recipe.mark``."""
         return ("steps", self.index)
 
@@ -166,6 +166,8 @@ class Recipe(NamedTuple):
         The text, with the place of everything in it.
     by_id : Mapping
         The steps by id.
+    sources : Mapping
+        Texts of all its parts and of the files it takes parameters over from, by the names problems use.
     """
 
     name: str
@@ -179,6 +181,7 @@ class Recipe(NamedTuple):
     outputs: Mapping[str, Any]
     document: Document
     by_id: Mapping[str, Step]
+    sources: Mapping[str, str]
 
     def mark(self, *path: str | int) -> Mark:
         """Where the value that the keys and indices lead to is written."""
@@ -193,9 +196,5 @@ class Recipe(NamedTuple):
         return self.by_id.get(name)
 
     def texts(self) -> dict[str, str]:
-        """Its own text and its parts', by the names problems use."""
-        found = {self.document.file: self.document.text}
-        for step in self.steps:
-            if step.part is not None:
-                found |= step.part.texts()
-        return found
+        """Return its own text and those of all files it is made of, by the names problems use."""
+        return {self.document.file: self.document.text, **self.sources}

@@ -12,7 +12,7 @@ from typing import Any
 from isce2_recipe.expressions import ExpressionError, references
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import isce2_xml, templates
-from isce2_recipe.recipe.given import check_nulls, check_part_values
+from isce2_recipe.recipe.inputs_check import check_nulls, check_part_values
 from isce2_recipe.recipe.isce2_xml import XmlProblem
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.samples import Samples, inside, namespace

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any, NamedTuple
 
-from isce2_recipe.problems import Problem
-from isce2_recipe.recipe.document import Document, Path
+from isce2_recipe.problems import DataPath, Problem
+from isce2_recipe.recipe.document import Document
 from isce2_recipe.recipe.schema import Violation
 
 UNKNOWN_ACTION = "unknown.unknown"
@@ -55,7 +55,7 @@ def repair(document: Document, violations: Iterable[Violation]) -> Repaired | No
     return Repaired(document.with_data(data), frozenset(names), frozenset(steps))
 
 
-def _depth(path: Path) -> tuple[int, tuple[str, ...]]:
+def _depth(path: DataPath) -> tuple[int, tuple[str, ...]]:
     """Deeper places first, later ones of a list before earlier ones, so that indices stay right."""
     return len(path), tuple(f"{part:06d}" if isinstance(part, int) else part for part in path)
 
@@ -78,7 +78,7 @@ def _cut(data: dict[str, Any], violation: Violation) -> set[str]:
     return set()
 
 
-def _parent(data: Any, path: Path) -> Any:
+def _parent(data: Any, path: DataPath) -> Any:
     """What holds the value at ``path``; None where that was cut out before."""
     for part in path[:-1]:
         try:
@@ -92,6 +92,7 @@ def _fill(data: dict[str, Any]) -> None:
     """Gives what remains the keys the grammar wants, without moving any step in the list."""
     data["recipe"] = 1
     data.setdefault("name", "unnamed")
+    data.pop("kind", None)
     for key in ("documentation", "parameters", "variables", "outputs", "required"):
         if data.get(key) is None:
             data.pop(key, None)

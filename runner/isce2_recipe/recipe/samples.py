@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from isce2_recipe.expressions import ExpressionError, evaluate, references
-from isce2_recipe.recipe import kinds
+from isce2_recipe.recipe import type_system
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
 from isce2_recipe.recipe.scope import RUN_FACTS, Scope
@@ -103,7 +103,7 @@ def _parameter(schema: Mapping[str, Any]) -> Any:
     for value in (schema.get("default"), *schema.get("examples", ())):
         if value is not None:
             return normalise(value, schema)[0]
-    return sample(kinds.of_schema(schema))
+    return sample(type_system.of_schema(schema))
 
 
 def _outputs(outputs: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -120,7 +120,9 @@ def _variable(value: Any, names: Mapping[str, Any]) -> Any:
 @lru_cache(maxsize=512)
 def sample(kind: Any) -> Any:
     """Some value of a type, the same each time: not to be changed."""
-    only = next((member for member in kinds.members(kind) if member is not kinds.NONE), kinds.NONE)
+    only = next(
+        (member for member in type_system.members(kind) if member is not type_system.NONE), type_system.NONE
+    )
     if get_origin(only) is Literal:
         return get_args(only)[0]
     if get_origin(only) in (list, tuple):
@@ -134,6 +136,6 @@ def sample(kind: Any) -> Any:
         float: 0.5,
         bool: True,
         Path: Path("/sample"),
-        kinds.NONE: None,
+        type_system.NONE: None,
     }
     return plain.get(only, {} if get_origin(only) is dict else "sample")

@@ -16,10 +16,9 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from isce2_recipe.paths import data_folder
-from isce2_recipe.problems import Mark, Problem, Suggestion, closest, statement, suggest
+from isce2_recipe.problems import DataPath, Mark, Problem, Suggestion, closest, statement, suggest
 from isce2_recipe.recipe.patterns import SECONDS, matches
 
-Path = tuple[str | int, ...]
 Schema = Mapping[str, Any]
 
 
@@ -46,7 +45,7 @@ class Violation(NamedTuple):
         The keys at fault or missing.
     """
 
-    path: Path
+    path: DataPath
     keyword: str
     what: str = ""
     expected: str = ""
@@ -106,7 +105,7 @@ def _referenced(reference: str, home: str) -> tuple[Schema, str]:
     return resolve(target, home)
 
 
-def validate(value: Any, schema: Schema, home: str, path: Path = ()) -> Iterator[Violation]:
+def validate(value: Any, schema: Schema, home: str, path: DataPath = ()) -> Iterator[Violation]:
     """Every way in which ``value`` breaks ``schema``, which stands in the file ``home``."""
     if "$ref" in schema:
         bare = schema.keys() <= _ONLY_TOLD
@@ -186,7 +185,7 @@ def _equal(a: Any, b: Any) -> bool:
     return isinstance(a, bool) == isinstance(b, bool) and bool(a == b)
 
 
-def _enum(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+def _enum(value: Any, schema: Schema, _home: str, path: DataPath) -> Iterator[Violation]:
     allowed = schema["enum"]
     if not any(_equal(value, choice) for choice in allowed):
         choices = tuple(str(choice) for choice in allowed)
@@ -196,7 +195,7 @@ def _enum(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violat
         yield Violation(path, "enum", expected=expected, found=show(value), suggestion=suggestion)
 
 
-def _const(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+def _const(value: Any, schema: Schema, _home: str, path: DataPath) -> Iterator[Violation]:
     if not _equal(value, schema["const"]):
         yield Violation(path, "const", expected=show(schema["const"]), found=show(value))
 
@@ -205,7 +204,7 @@ _TOO_SLOW = f"cannot be compared with its pattern within {SECONDS:g} s"
 _FASTER = "write the pattern without repetitions inside repetitions, or give a maxLength"
 
 
-def _pattern(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
+def _pattern(value: Any, schema: Schema, home: str, path: DataPath) -> Iterator[Violation]:
     if not isinstance(value, str):
         return
     try:
@@ -223,7 +222,7 @@ def _pattern(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Viol
         yield Violation(path, "pattern", expected=expected, found=show(value))
 
 
-def _format(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+def _format(value: Any, schema: Schema, _home: str, path: DataPath) -> Iterator[Violation]:
     if not isinstance(value, str):
         return
     kind = schema["format"]
@@ -249,7 +248,7 @@ def _parses(reader: Callable[[str], Any], value: str, shape: str) -> bool:
 def _limit(keyword: str, holds: Callable[[Any, Any], bool], words: str) -> Callable[..., Iterator[Violation]]:
     """A check of a number against a limit."""
 
-    def check(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+    def check(value: Any, schema: Schema, _home: str, path: DataPath) -> Iterator[Violation]:
         if _is_number(value) and not holds(value, schema[keyword]):
             unit = f" {schema['units']}" if "units" in schema else ""
             expected = f"{words} {schema[keyword]}{unit}"
@@ -264,7 +263,7 @@ def _size(
     """A check of a length against a limit."""
     unit = "character" if kinds == (str,) else "item"
 
-    def check(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+    def check(value: Any, schema: Schema, _home: str, path: DataPath) -> Iterator[Violation]:
         limit = schema[keyword]
         size: int = (
             len(value) if isinstance(value, str | list | tuple) and isinstance(value, kinds) else limit
@@ -276,13 +275,13 @@ def _size(
     return check
 
 
-def _multiple(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+def _multiple(value: Any, schema: Schema, _home: str, path: DataPath) -> Iterator[Violation]:
     step = schema["multipleOf"]
     if _is_number(value) and abs(value / step - round(value / step)) > 1e-9:
         yield Violation(path, "multipleOf", expected=f"a multiple of {step}", found=show(value))
 
 
-def _unique(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+def _unique(value: Any, schema: Schema, _home: str, path: DataPath) -> Iterator[Violation]:
     if not isinstance(value, list | tuple) or not schema["uniqueItems"]:
         return
     seen: list[Any] = []
@@ -292,21 +291,21 @@ def _unique(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Viol
         seen.append(item)
 
 
-def _items(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
+def _items(value: Any, schema: Schema, home: str, path: DataPath) -> Iterator[Violation]:
     if isinstance(value, list | tuple):
         first = len(schema.get("prefixItems", ()))
         for index, item in enumerate(value[first:], first):
             yield from validate(item, schema["items"], home, (*path, index))
 
 
-def _required(value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+def _required(value: Any, schema: Schema, _home: str, path: DataPath) -> Iterator[Violation]:
     if isinstance(value, Mapping):
         for name in schema["required"]:
             if name not in value:
                 yield Violation(path, "required", f"is missing the key '{name}'", names=(name,))
 
 
-def _properties(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
+def _properties(value: Any, schema: Schema, home: str, path: DataPath) -> Iterator[Violation]:
     if isinstance(value, Mapping):
         for name, below in schema["properties"].items():
             if name in value:
@@ -321,7 +320,7 @@ def _named_like(pattern: str, name: str) -> bool:
         return False
 
 
-def _additional(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
+def _additional(value: Any, schema: Schema, home: str, path: DataPath) -> Iterator[Violation]:
     if not isinstance(value, Mapping):
         return
     known, rest = schema.get("properties", {}), schema["additionalProperties"]
@@ -341,14 +340,14 @@ def _additional(value: Any, schema: Schema, home: str, path: Path) -> Iterator[V
             yield from validate(value[name], rest, home, (*path, name))
 
 
-def _names(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
+def _names(value: Any, schema: Schema, home: str, path: DataPath) -> Iterator[Violation]:
     if isinstance(value, Mapping):
         for name in value:
             for violation in validate(name, schema["propertyNames"], home, (*path, name)):
                 yield violation._replace(keyword="propertyNames", key=True)
 
 
-def _any_of(value: Any, schema: Schema, home: str, path: Path) -> Iterator[Violation]:
+def _any_of(value: Any, schema: Schema, home: str, path: DataPath) -> Iterator[Violation]:
     """Of the alternatives the one that comes nearest: of the right type, else all of them in words."""
     attempts: list[list[Violation]] = []
     for below in schema["anyOf"]:
@@ -390,7 +389,15 @@ _COMBINING: dict[str, tuple[str, ...]] = {
 """Keywords of parameters that `jsonschema` judges, each with those that mean nothing without it."""
 
 
-def _combined(keyword: str, value: Any, schema: Schema, _home: str, path: Path) -> Iterator[Violation]:
+def _if(value: Any, schema: Schema, home: str, path: DataPath) -> Iterator[Violation]:
+    if home != "recipe.schema.json":
+        yield from _combined("if", value, schema, home, path)
+        return
+    holds = next(validate(value, schema["if"], home, path), None) is None
+    yield from validate(value, schema["then" if holds else "else"], home, path)
+
+
+def _combined(keyword: str, value: Any, schema: Schema, _home: str, path: DataPath) -> Iterator[Violation]:
     from jsonschema.exceptions import SchemaError
 
     rules = {one: schema[one] for one in (keyword, *_COMBINING[keyword]) if one in schema}
@@ -438,7 +445,7 @@ def _registry() -> Any:
     return Registry().with_resources((name, types) for name in names)
 
 
-_CHECKS: dict[str, Callable[[Any, Schema, str, Path], Iterator[Violation]]] = {
+_CHECKS: dict[str, Callable[[Any, Schema, str, DataPath], Iterator[Violation]]] = {
     "const": _const,
     "enum": _enum,
     "pattern": _pattern,
@@ -460,9 +467,10 @@ _CHECKS: dict[str, Callable[[Any, Schema, str, Path], Iterator[Violation]]] = {
     "additionalProperties": _additional,
     "anyOf": _any_of,
     **{keyword: partial(_combined, keyword) for keyword in _COMBINING},
+    "if": _if,
 }
 KEYWORDS = frozenset(_CHECKS) | {
-    "$ref", "$schema", "$id", "$defs", "type", "title", "description", "default", "examples",
+    "$ref", "$schema", "$id", "$defs", "then", "else", "type", "title", "description", "default", "examples",
     "units", "secret", "deprecated",
 }  # fmt: skip
 """All keywords the shipped schemas may use; a test holds them to it."""

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from isce2_recipe.expressions import ExpressionError, References, references
-from isce2_recipe.recipe import kinds
-from isce2_recipe.recipe.document import Path
+from isce2_recipe.problems import DataPath
+from isce2_recipe.recipe import type_system
 from isce2_recipe.recipe.model import Recipe, Step
 
 RUN_FACTS: dict[str, Any] = {"source": str, "truth": bool, "engine": str, "record": dict[str, Any]}
@@ -49,7 +49,7 @@ class Place(NamedTuple):
         The step it belongs to.
     """
 
-    path: Path
+    path: DataPath
     value: Any
     variables: tuple[str, ...]
     steps: bool
@@ -133,9 +133,9 @@ class Scope:
         """Types of the parameters; what a user need not give may be null."""
         found: dict[str, Any] = {}
         for name, parameter in self.recipe.parameters.items():
-            kind = kinds.of_schema(parameter.schema)
+            kind = type_system.of_schema(parameter.schema)
             optional = not (parameter.required or parameter.has_default)
-            found[name] = kinds.union([kind, kinds.NONE]) if optional else kind
+            found[name] = type_system.union([kind, type_system.NONE]) if optional else kind
         return found
 
     def outputs(self, step: Step) -> Mapping[str, Any] | None:
@@ -154,7 +154,7 @@ class Scope:
     def safe_type(self, value: Any) -> Any:
         """The type of a value; Any where its expressions are wrong."""
         try:
-            return kinds.of_value(value, self.type_of)
+            return type_system.of_value(value, self.type_of)
         except ExpressionError:
             return Any
 
@@ -168,7 +168,7 @@ class Scope:
                 return RUN_FACTS[rest[0]] if len(rest) == 1 else Any
             kind = self.parameter_types[head] if head in self.parameter_types else self._variable(head)
             for name in rest:
-                kind = kinds.field_type(kind, name)
+                kind = type_system.field_type(kind, name)
         except KeyError:
             return Any
         return kind
@@ -178,11 +178,11 @@ class Scope:
         if name not in names:
             return Any
         try:
-            return kinds.of_value(self.recipe.variables[name], self._only_above(name))
+            return type_system.of_value(self.recipe.variables[name], self._only_above(name))
         except ExpressionError:
             return Any
 
-    def _only_above(self, name: str) -> kinds.TypeOf:
+    def _only_above(self, name: str) -> type_system.TypeOf:
         """Names as a variable sees them: itself and later ones unknown, so that nothing goes in circles."""
         above = list(self.recipe.variables)[: list(self.recipe.variables).index(name)]
         hidden = set(self.recipe.variables) - set(above)
@@ -195,7 +195,7 @@ class Scope:
             return Any
         kind = outputs[rest[1]]
         for name in rest[2:]:
-            kind = kinds.field_type(kind, name)
+            kind = type_system.field_type(kind, name)
         return kind
 
 

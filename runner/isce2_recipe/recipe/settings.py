@@ -9,7 +9,7 @@ from isce2_recipe.expressions import ExpressionError, evaluate, has_expression
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import schema as json_schema
 from isce2_recipe.recipe.document import label
-from isce2_recipe.recipe.loading import GRAMMAR
+from isce2_recipe.recipe.grammar import GRAMMAR
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.samples import Samples, is_known
 from isce2_recipe.recipe.scope import Scope

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe import schema
 from isce2_recipe.recipe.document import parse
-from isce2_recipe.recipe.loading import inline
+from isce2_recipe.recipe.grammar import inline
 
 GRAMMAR = schema.load_schema("recipe.schema.json")
 TYPES = schema.load_schema("types.schema.json")

@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from isce2_recipe.lint.rule import Rule, Subject, reported, rule
-from isce2_recipe.problems import Edit, Mark, Problem
-from isce2_recipe.recipe.loading import GRAMMAR
+from isce2_recipe.problems import DataPath, Edit, Mark, Problem
+from isce2_recipe.recipe.grammar import GRAMMAR
 from isce2_recipe.recipe.looked import look
 from isce2_recipe.recipe.schema import load_schema
 
@@ -68,9 +68,7 @@ def key_order(subject: Subject) -> Iterator[Problem]:
         yield from _out_of_order(subject, step.path, [key for key in keys if key in first], first)
 
 
-def _out_of_order(
-    subject: Subject, path: tuple[str | int, ...], keys: list[str], order: list[str]
-) -> Iterator[Problem]:
+def _out_of_order(subject: Subject, path: DataPath, keys: list[str], order: list[str]) -> Iterator[Problem]:
     known = [key for key in keys if key in order]
     for before, after in pairwise(known):
         if order.index(after) < order.index(before):

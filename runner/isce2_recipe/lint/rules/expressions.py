@@ -16,8 +16,8 @@ from isce2_recipe.expressions import (
     whole_expression,
 )
 from isce2_recipe.lint.rule import Rule, Subject, reported, rule
-from isce2_recipe.problems import Edit, Problem
-from isce2_recipe.recipe import kinds
+from isce2_recipe.problems import DataPath, Edit, Problem
+from isce2_recipe.recipe import type_system
 
 SYNTAX = reported(
     "IR020",
@@ -85,7 +85,7 @@ def constant_condition(subject: Subject) -> Iterator[Problem]:
         yield from _check_condition(subject, path, step.when)
 
 
-def _check_condition(subject: Subject, path: tuple[str | int, ...], text: str) -> Iterator[Problem]:
+def _check_condition(subject: Subject, path: DataPath, text: str) -> Iterator[Problem]:
     try:
         if not references(text).all:
             yield subject.at(path, "the condition reads no value, so its result is always the same")
@@ -99,8 +99,8 @@ def _check_condition(subject: Subject, path: tuple[str | int, ...], text: str) -
             if not (operand.op in ("eq", "ne") and isinstance(operand.expr, nodes.Const)):
                 continue
             value = operand.expr.value
-            if not any(_may_equal(value, member) for member in kinds.members(kind)):
-                yield subject.at(path, f"{name} is never {value!r}", f"it is {kinds.words(kind)}")
+            if not any(_may_equal(value, member) for member in type_system.members(kind)):
+                yield subject.at(path, f"{name} is never {value!r}", f"it is {type_system.words(kind)}")
 
 
 def _compared(subject: Subject, node: nodes.Compare) -> tuple[str, Any]:
@@ -113,8 +113,8 @@ def _may_equal(value: Any, kind: Any) -> bool:
     """Return whether a value of a type can equal a value: 1 equals 1.0 and true, but no text."""
     if get_origin(kind) is Literal:
         return value in get_args(kind)
-    if value is None or kind is kinds.NONE:
-        return value is None and kind in (kinds.NONE, Any)
+    if value is None or kind is type_system.NONE:
+        return value is None and kind in (type_system.NONE, Any)
     if kind is str:
         return isinstance(value, str)
     return not (kind in (int, float, bool) and isinstance(value, str))
@@ -126,14 +126,15 @@ def unused(subject: Subject) -> Iterator[Problem]:
 
     Setting such a parameter has no effect.
     """
-    if subject.recipe is None or subject.scope is None:
+    if subject.scope is None or not subject.steps:
         return
     read: set[str] = set()
     for _, found in subject.scope.reads:
         if isinstance(found, ExpressionError):
             return
         read |= found.names
-    for kind, names in (("parameter", subject.recipe.parameters), ("variable", subject.recipe.variables)):
+    recipe = subject.scope.recipe
+    for kind, names in (("parameter", recipe.parameters), ("variable", recipe.variables)):
         for name in names:
             if name not in read:
                 yield subject.at_key(

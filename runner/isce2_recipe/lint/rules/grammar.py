@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from isce2_recipe.lint.rule import Rule, Subject, reported, rule
-from isce2_recipe.problems import Edit, Problem
+from isce2_recipe.problems import DataPath, Edit, Problem
 from isce2_recipe.recipe.document import resolve_scalar
 
 UNEXPECTED_KEY = reported(
@@ -121,6 +121,8 @@ def number_in_quotes(subject: Subject) -> Iterator[Problem]:
         value = schema.get("default") if isinstance(schema, dict) else None
         if not isinstance(value, str) or schema.get("type") not in ("integer", "number", "boolean"):
             continue
+        if path not in subject.document.nodes:
+            continue  # reported in the part that declares it
         if not isinstance(resolve_scalar(value), str) and not subject.document.is_plain(path):
             mark = subject.document.mark(path)
             edits = (Edit(mark, value),)
@@ -174,9 +176,7 @@ def _is_version_like_number(path: tuple[object, ...], source: str, value: object
     return isinstance(value, float) and "e" not in source.lower() and "version" not in str(path[-1])
 
 
-def _ambiguous(
-    subject: Subject, path: tuple[str | int, ...], source: str, value: object, why: str
-) -> Problem:
+def _ambiguous(subject: Subject, path: DataPath, source: str, value: object, why: str) -> Problem:
     edits = (Edit(subject.document.mark(path), f'"{source}"'),) if isinstance(value, str) else ()
     hint = (
         f'write "{source}"'

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from isce2_recipe.expressions import ExpressionError, has_expression, references
 from isce2_recipe.lint.rule import Rule, Subject, rule
-from isce2_recipe.problems import Edit, Mark, Problem
+from isce2_recipe.problems import DataPath, Edit, Mark, Problem
 
 _SECRET_NAME = re.compile(r"(^|_)(password|passwd|passphrase|secret|token|api_?key|access_?key)(_|$)", re.I)
 _SECRET_VALUES = (
@@ -51,12 +51,12 @@ def _is_secret_name(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None
 
 
-def _secret_key(path: tuple[str | int, ...]) -> str:
+def _secret_key(path: DataPath) -> str:
     named = [part for part in path if isinstance(part, str) and _SECRET_NAME.search(part)]
     return named[-1] if named else ""
 
 
-def _holds_secret(path: tuple[str | int, ...]) -> bool:
+def _holds_secret(path: DataPath) -> bool:
     """Return whether the key of a value, or the parameter of a default, has the name of a secret."""
     if path[:1] == ("parameters",):
         return len(path) == 3 and path[2] == "default" and _is_secret_name(str(path[1]))
@@ -188,9 +188,10 @@ def unmarked_secret(subject: Subject) -> Iterator[Problem]:
 def _add_secret(subject: Subject, name: str) -> tuple[Edit, ...]:
     """Return the edit that adds ``secret: true`` before the first key of a parameter."""
     schema = subject.data["parameters"][name]
-    if not schema:
-        return ()
-    first = subject.document.key_mark(("parameters", name, next(iter(schema))))
+    keys = [key for key in schema if ("parameters", name, key) in subject.document.nodes]
+    if not keys:
+        return ()  # The declaration is empty or taken over.
+    first = subject.document.key_mark(("parameters", name, keys[0]))
     own = subject.document.nodes[("parameters", name)][1]
     text = "secret: true, " if own.flow_style else "secret: true\n" + " " * (first.column - 1)
     return (Edit(Mark(first.file, first.line, first.column, first.line, first.column), text),)

@@ -9,8 +9,8 @@ from typing import Any
 
 from isce2_recipe.errors import ParameterError
 from isce2_recipe.lint.rule import Rule, Subject, rule
-from isce2_recipe.problems import Problem
-from isce2_recipe.recipe.document import Path, at
+from isce2_recipe.problems import DataPath, Problem
+from isce2_recipe.recipe.document import at
 from isce2_recipe.recipe.patterns import compile_pattern
 from isce2_recipe.recipe.schema import load_schema
 from isce2_recipe.types import BurstName, Looks
@@ -46,7 +46,7 @@ def granule_name(subject: Subject) -> Iterator[Problem]:
             )
 
 
-def _granules(subject: Subject) -> list[tuple[Path, str]]:
+def _granules(subject: Subject) -> list[tuple[DataPath, str]]:
     """Return the texts that may be the name of a Sentinel-1 granule."""
     return [(path, text) for path, text in subject.texts if text.startswith("S1")]
 
@@ -60,7 +60,7 @@ def _has_time(text: str) -> bool:
     return True
 
 
-def _pairs(subject: Subject) -> Iterator[tuple[Path, list[BurstName], list[BurstName]]]:
+def _pairs(subject: Subject) -> Iterator[tuple[DataPath, list[BurstName], list[BurstName]]]:
     """Yield the pairs of bursts that inputs of a step or the defaults of the parameters name."""
     parameters = subject.data.get("parameters")
     defaults = {
@@ -68,7 +68,7 @@ def _pairs(subject: Subject) -> Iterator[tuple[Path, list[BurstName], list[Burst
         for name, schema in (parameters.items() if isinstance(parameters, dict) else ())
         if isinstance(schema, dict)
     }
-    places: list[tuple[Path, dict[str, Any]]] = [(("parameters",), defaults)]
+    places: list[tuple[DataPath, dict[str, Any]]] = [(("parameters",), defaults)]
     places += [((*step.path, "with"), dict(step.with_)) for step in subject.steps]
     for path, mapping in places:
         reference, secondary = _bursts(mapping.get("reference")), _bursts(mapping.get("secondary"))
@@ -142,7 +142,7 @@ def dates(subject: Subject) -> Iterator[Problem]:
             )
 
 
-def _any_order(subject: Subject, path: Path) -> bool:
+def _any_order(subject: Subject, path: DataPath) -> bool:
     """Return whether ``any_order`` is true next to a pair."""
     key = (*path, "any_order", "default") if path == ("parameters",) else (*path, "any_order")
     return any(value is True for other, value in subject.scalars if other == key)
@@ -180,7 +180,7 @@ def _is_sentinel1(subject: Subject) -> bool:
     return any(sign in subject.document.text for sign in signs)
 
 
-def _posting(subject: Subject, path: Path, looks: Looks) -> Iterator[Problem]:
+def _posting(subject: Subject, path: DataPath, looks: Looks) -> Iterator[Problem]:
     """Check that the posting next to the looks, in metres, is within a factor of two of the pixel."""
     values = {other[:-1]: value for other, value in subject.scalars if other[-1:] == ("posting",)}
     posting = values.get(path[:-1])

@@ -6,9 +6,8 @@ from collections.abc import Container, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
 from isce2_recipe.expressions import ExpressionError, evaluate, references
-from isce2_recipe.problems import Problem
-from isce2_recipe.recipe import kinds
-from isce2_recipe.recipe.document import Path
+from isce2_recipe.problems import DataPath, Problem
+from isce2_recipe.recipe import type_system
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
 from isce2_recipe.recipe.samples import Samples, is_known
@@ -61,16 +60,16 @@ def null_inputs(
         if name in action.inputs:
             for place, wanted in _nulls(value, action.inputs[name].annotation):
                 path = (*step.path, "with", name, *place)
-                expected = kinds.words(wanted)
+                expected = type_system.words(wanted)
                 yield recipe.document.problem(
                     path, "IR023", name, advice=advice, expected=expected, found="null"
                 )
 
 
-def _nulls(value: Any, annotation: Any) -> Iterator[tuple[Path, Any]]:
+def _nulls(value: Any, annotation: Any) -> Iterator[tuple[DataPath, Any]]:
     """Where a value is null though its type does not allow that, and what is wanted there."""
-    wanted = kinds.members(annotation)
-    if value is None and not {kinds.NONE, Any, object} & set(wanted):
+    wanted = type_system.members(annotation)
+    if value is None and not {type_system.NONE, Any, object} & set(wanted):
         yield (), annotation
     elif isinstance(value, list):
         lists = [get_args(one)[0] for one in wanted if get_origin(one) is list]

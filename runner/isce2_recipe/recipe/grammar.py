@@ -1,0 +1,232 @@
+"""The grammar of recipes: all that keeps a document from being a recipe, parts aside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from isce2_recipe.problems import DataPath, Edit, Problem, suggest
+from isce2_recipe.recipe import schema as json_schema
+from isce2_recipe.recipe.document import Document, at, label
+from isce2_recipe.recipe.parameters import normalise
+from isce2_recipe.recipe.patterns import compile_pattern
+from isce2_recipe.recipe.repair import Repaired, repair
+from isce2_recipe.recipe.schema import Violation
+
+GRAMMAR = "recipe.schema.json"
+RESERVED = frozenset(("logs", "parts", "templates"))
+"""Names below the work directory that are the runner's own."""
+
+_RULES = {"additionalProperties": "IR001", "required": "IR002", "propertyNames": "IR010"}
+_PLAIN_MARKS = {"minItems": "IR004", "minLength": "IR004"}
+
+
+def violations_of(document: Document) -> list[Violation]:
+    """Return every way in which a document breaks the schema of recipes."""
+    if document.data is None:
+        return []
+    return list(json_schema.validate(document.data, json_schema.load_schema(GRAMMAR), GRAMMAR))
+
+
+def grammar_problems(document: Document, violations: list[Violation]) -> Iterator[Problem]:
+    """Yield all that keeps a document from being a recipe, parts aside.
+
+    Parameters
+    ----------
+    document : Document
+        With the parameters that it takes over.
+    violations : list of Violation
+        What `violations_of` found in it.
+    """
+    broken: set[str | int] = set()
+    meant = {
+        (one.path[:-1], one.suggestion.closest)
+        for one in violations
+        if one.keyword == "additionalProperties" and one.suggestion is not None
+    }
+    for violation in violations:
+        # A key that is missing because it is misspelt is reported once.
+        misspelt = violation.keyword == "required" and (violation.path, violation.names[0]) in meant
+        if not misspelt:
+            yield _grammar_problem(document, violation)
+        if violation.path[:1] == ("parameters",):
+            broken.update(violation.path[1:2])
+    if isinstance(document.data, dict):
+        yield from _name_problems(document)
+        yield from _parameter_problems(document, broken)
+
+
+def _grammar_problem(document: Document, violation: Violation) -> Problem:
+    path = violation.path
+    rule = _rule(document, violation)
+    if rule == "IR008":
+        violation = violation._replace(advice="this version reads recipe: 1")
+        return violation.problem(document.mark(path), rule, "recipe")
+    if violation.keyword == "additionalProperties":
+        return _unexpected_key(document, violation)
+    if violation.keyword == "propertyNames" and len(path) == 1:
+        what = f"a file of kind parameters cannot have the key '{path[-1]}'"
+        return document.problem(path, "IR001", what, key=True, names=(str(path[-1]),))
+    if violation.keyword == "propertyNames":
+        return violation._replace(found="").problem(document.key_mark(path), rule, f"'{path[-1]}'")
+    if rule == "IR004" and at(document.data, path) is None:
+        return document.problem(
+            path, rule, f"{label(path)} is empty", key=True, advice="fill it in or leave it out"
+        )
+    at_key = violation.key or violation.keyword in ("required", "minItems")
+    place = document.key_mark(path) if at_key else document.mark(path)
+    return violation.problem(place, rule, label(path))
+
+
+def _unexpected_key(document: Document, violation: Violation) -> Problem:
+    """Return the problem of a key that does not exist; `lint --fix` renames it to the one meant."""
+    *parent, name = violation.path
+    place = document.key_mark(violation.path)
+    meant = violation.suggestion.closest if violation.suggestion is not None else None
+    edits = () if meant is None else (Edit(place, meant),)
+    what = f"unexpected key '{name}' in {label(tuple(parent))}"
+    return Problem(
+        place, what, rule="IR001", suggestion=violation.suggestion, names=violation.names, edits=edits
+    )
+
+
+def _rule(document: Document, violation: Violation) -> str:
+    path = violation.path
+    if path == ("recipe",):
+        return "IR008"
+    if path[-1:] == ("id",) or path == ("name",):
+        return "IR010"
+    if violation.keyword in _PLAIN_MARKS or (
+        violation.keyword in ("type", "anyOf") and _is_blank(document, path)
+    ):
+        return "IR004"
+    return _RULES.get(violation.keyword, "IR005")
+
+
+def _is_blank(document: Document, path: DataPath) -> bool:
+    return at(document.data, path) is None and document.source(path) == ""
+
+
+def _name_problems(document: Document) -> Iterator[Problem]:
+    """Yield problems of names that are taken twice or that name nothing."""
+    data = document.data
+    parameters = _names(data.get("parameters"))
+    for index, name in enumerate(_list(data.get("required"))):
+        if isinstance(name, str) and name not in parameters:
+            what = f"required names no parameter: '{name}'"
+            yield document.problem(
+                ("required", index), "IR021", what, suggestion=suggest(name, parameters), names=(name,)
+            )
+    for kind, taken in (
+        ("variables", parameters),
+        ("parameters", ["steps", "run"]),
+        ("variables", ["steps", "run"]),
+    ):
+        for name in _names(data.get(kind)):
+            if name in taken:
+                yield document.problem((kind, name), "IR003", f"the name '{name}' is taken", key=True)
+    yield from _step_name_problems(document, [*enumerate(_list(data.get("steps")))])
+
+
+def _step_name_problems(document: Document, steps: list[tuple[int, Any]]) -> Iterator[Problem]:
+    """Yield problems of step ids and folders that another step or the runner has taken."""
+    first: dict[str, int] = {}
+    for index, step in steps:
+        if isinstance(step, dict) and isinstance(step.get("folder"), str) and step["folder"] in RESERVED:
+            what = f"steps cannot share '{step['folder']}': that folder is the runner's own"
+            yield document.problem(("steps", index, "folder"), "IR010", what, advice="choose another name")
+        name = step.get("id") if isinstance(step, dict) else None
+        if isinstance(name, str) and name in RESERVED:
+            what = f"a step cannot be called '{name}': the folder of that name is the runner's own"
+            yield document.problem(("steps", index, "id"), "IR010", what, advice="choose another name")
+        if isinstance(name, str) and first.setdefault(name, index) != index:
+            line = document.mark(("steps", first[name], "id")).line
+            what = f"step id '{name}' is taken by the step on line {line}"
+            yield document.problem(("steps", index, "id"), "IR010", what)
+
+
+def _names(value: Any) -> list[str]:
+    return list(value) if isinstance(value, dict) else []
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _parameter_problems(document: Document, broken: set[str | int]) -> Iterator[Problem]:
+    """Yield problems of parameters: unknown types, wrong patterns, defaults that are not allowed."""
+    parameters = document.data.get("parameters")
+    for name, schema in parameters.items() if isinstance(parameters, dict) else ():
+        if isinstance(schema, dict) and name not in broken:
+            yield from _one_parameter(document, ("parameters", name), schema)
+
+
+def _one_parameter(document: Document, path: DataPath, schema: dict[str, Any]) -> Iterator[Problem]:
+    full = _full(schema)
+    if full is None:
+        yield _unknown_type(document, path, schema)
+        return
+    if isinstance(schema.get("pattern"), str):
+        try:
+            compile_pattern(schema["pattern"])
+        except re.error as exc:
+            what = "pattern is not a regular expression"
+            yield document.problem((*path, "pattern"), "IR005", what, found=str(exc))
+    for place, value in _sample_values(schema):
+        for violation in normalise(value, full)[1]:
+            mark = document.mark((*path, *place, *violation.path))
+            name = f"{label((*path, *place))} breaks the parameter's own schema: it"
+            yield violation.problem(mark, "IR026", name)
+
+
+def _unknown_type(document: Document, path: DataPath, schema: dict[str, Any]) -> Problem:
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    known = list(json_schema.load_schema("types.schema.json")["$defs"])
+    what = f"there is no type '{name}' in types.schema.json"
+    return document.problem((*path, "$ref"), "IR005", what, suggestion=suggest(name, known), names=(name,))
+
+
+def _sample_values(schema: dict[str, Any]) -> Iterator[tuple[DataPath, Any]]:
+    if "default" in schema:
+        yield ("default",), schema["default"]
+    for index, example in enumerate(_list(schema.get("examples"))):
+        yield ("examples", index), example
+
+
+def inline(schema: Mapping[str, Any], home: str) -> dict[str, Any]:
+    """Return a schema with every ``$ref`` in it filled in.
+
+    Raises
+    ------
+    KeyError
+        If a reference names nothing.
+    """
+    full, home = json_schema.resolve(schema, home)
+    result = dict(full)
+    for keyword in ("items", "additionalProperties"):
+        if isinstance(result.get(keyword), Mapping):
+            result[keyword] = inline(result[keyword], home)
+    if isinstance(result.get("properties"), Mapping):
+        result["properties"] = {name: inline(below, home) for name, below in result["properties"].items()}
+    return result
+
+
+def without_mistakes(document: Document, violations: list[Violation]) -> Repaired | None:
+    """Return the document without its mistakes; None where what is left breaks the grammar too."""
+    repaired = repair(document, violations)
+    if repaired is None or violations_of(repaired.document):
+        return None
+    parameters = repaired.document.data.get("parameters", {})
+    for name, schema in parameters.items():
+        if _full(schema) is None:
+            parameters[name] = {}
+    return repaired
+
+
+def _full(schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a parameter's schema with its references filled in; None where one names nothing."""
+    try:
+        return inline(schema, GRAMMAR)
+    except (LookupError, TypeError, AttributeError, OSError, ValueError):
+        return None
