@@ -9,14 +9,9 @@ from typing import Any, Literal, NamedTuple
 
 from isce2_recipe.actions.base import nothing
 from isce2_recipe.expressions import has_expression
-<<<<<<< HEAD
 from isce2_recipe.lint.providers import NO_PROVIDERS, Providers
-from isce2_recipe.problems import SEVERITIES, Problem, Severity
-from isce2_recipe.recipe.document import Document, Path
-=======
 from isce2_recipe.problems import SEVERITIES, DataPath, Problem, Severity
 from isce2_recipe.recipe.document import Document
->>>>>>> 683faa3 (Take parameters over from parts, and declare each of them once)
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.samples import Samples, namespace
 from isce2_recipe.recipe.scope import Scope
