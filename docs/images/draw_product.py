@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from isce2_recipe.products.report.scene import Scene
 from PIL import Image, ImageDraw, ImageFont
 
 from isce2_recipe.products.reading import open_product
-from isce2_recipe.products.report.scene import Scene
 from isce2_recipe.products.report.views import View, views
 
 WIDTH, MARGIN, GAP, TITLE = 1200, 28, 32, 46

@@ -71,13 +71,13 @@ def measure(
 
 def _known_limits(inputs: Mapping[str, Any]) -> None:
     """Refuse limits that nobody could keep because there is no such thing."""
-    from isce2_recipe.products.quality.names import LIMIT_NAMES
+    from isce2_recipe.products.quality.limits import LIMITS
 
     limits = inputs.get("limits")
     for name, value in (limits if isinstance(limits, Mapping) else {}).items():
-        if name not in LIMIT_NAMES:
+        if name not in LIMITS:
             raise ParameterError(
-                f"there is no quality limit '{name}'", hint=f"limits are {', '.join(LIMIT_NAMES)}"
+                f"there is no quality limit '{name}'", hint=f"limits are {', '.join(LIMITS)}"
             )
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ParameterError(f"quality limit {name} must be a number, instead got {value!r}")
@@ -129,14 +129,14 @@ def check(
     """
     import json
 
-    from isce2_recipe.products.quality.limits import judge
+    from isce2_recipe.products.quality.limits import check_limits
 
     _known_limits({"limits": limits})
     try:
         found = json.loads(quality.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         raise InputError(f"{quality} cannot be read: {exc}") from exc
-    problems = [verdict.text for verdict in judge(found, limits) if not verdict.kept]
+    problems = [result.text for result in check_limits(found, limits) if not result.met]
     if problems and then == "fail":
         raise StepFailed(
             f"the product is not good enough: {'; '.join(problems)}",
@@ -145,5 +145,5 @@ def check(
         )
     for problem in problems:
         ctx.log.warning("%s", problem)
-    kept = f"all {len(limits)} quality limits are kept" if limits else None
+    kept = f"all {len(limits)} quality limits are met" if limits else None
     return Checked(not problems, problems, f"warning: {'; '.join(problems)}" if problems else kept)

@@ -72,10 +72,10 @@ def write(
     InputError
         If the product is not whole.
     """
-    from isce2_recipe.products.report.page import Material, write_report
+    from isce2_recipe.products.report.page import ReportInputs, write_report
     from isce2_recipe.products.report.template import template_text
 
-    material = Material(
+    inputs = ReportInputs(
         product=product,
         quality=quality,
         orbits=tuple(path.name for path in orbits or ()),
@@ -85,6 +85,6 @@ def write(
         run=dict(ctx.summary_of_run()),
         template=template_text(ctx.templates),
     )
-    html, pictures = write_report(ctx.out, material)
+    html, pictures = write_report(ctx.out, inputs)
     ctx.log.info("%s, %.1f MB", html.name, html.stat().st_size / 1e6)
     return Page(html, pictures)

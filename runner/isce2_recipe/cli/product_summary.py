@@ -10,7 +10,7 @@ from isce2_recipe.products.layer import Layer
 from isce2_recipe.products.layers import LAYERS
 from isce2_recipe.products.quality.writing import summary
 from isce2_recipe.products.reading import Finished
-from isce2_recipe.products.report.scene import Scene
+from isce2_recipe.products.report.reduced import ReducedProduct
 from isce2_recipe.products.report.views import View, view_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def show(
     has_colours = console.is_terminal and console.color_system is not None and not console.no_color
     drawn = has_colours if picture is None else picture
     console.print(product.name, style="bold", markup=False)
-    view = view_of(Scene(product), layer, layers) if drawn else None
+    view = view_of(ReducedProduct(product), layer, layers) if drawn else None
     if view is not None:
         _draw(console, view)
     parameters = product.parameters

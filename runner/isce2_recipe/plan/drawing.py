@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from isce2_recipe.plan.graph import Graph, Node
-from isce2_recipe.products.report.layout import Cells, Place, arrow, lay_out
+from isce2_recipe.products.report.layout import BoxSizes, Place, arrow, lay_out
 
 _COLOURS = {
     "source": ("#e3f2fd", "#1e88e5"),
@@ -73,7 +73,7 @@ def dot(graph: Graph) -> str:
 def svg(graph: Graph) -> str:
     """The graph as a picture that needs no other program."""
     longest = max(max(len(name), len(node.action.name)) for name, node in graph.nodes.items())
-    cells = Cells(_CHARACTER * longest + 24, _HEIGHT, gap_x=20, gap_y=34, margin=20, bend=20)
+    cells = BoxSizes(_CHARACTER * longest + 24, _HEIGHT, gap_x=20, gap_y=34, margin=20, bend=20)
     after: dict[str, list[str]] = {name: [] for name in graph.nodes}
     for before, name in arrows(graph):
         after[name].append(before)

@@ -42,7 +42,7 @@ def test_limits_fail_or_warn(measured, tmp_path):
     good = quality.check.function(
         context(tmp_path / "c"), quality=measured[2].quality, limits={"min_coherence": 0.5}
     )
-    assert good.passed and good.summary == "all 1 quality limits are kept"
+    assert good.passed and good.summary == "all 1 quality limits are met"
 
 
 @pytest.mark.parametrize("limits", [{"max_nonsense": 1}, {"max_components": "few"}, {"max_components": True}])
@@ -57,4 +57,4 @@ def test_a_report_is_written_even_where_nothing_is_known_of_the_run(measured, tm
         context(tmp_path / "report"), product=product, quality=found.quality, truth=truth
     )
     assert made.html.name == "report.html" and len(made.pictures) == 8
-    assert "Make it again" not in made.html.read_text(encoding="utf-8")
+    assert "Repeat the run" not in made.html.read_text(encoding="utf-8")

@@ -1,3 +1,5 @@
+"""The quality of a product, its limits and the seams between bursts."""
+
 from __future__ import annotations
 
 import json
@@ -9,7 +11,7 @@ import rasterio
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.burst_products import read_burst_product
-from isce2_recipe.products.quality import limits, measuring, names, writing
+from isce2_recipe.products.quality import limits, measuring, writing
 from isce2_recipe.products.quality.seams import seams, seams_of_products
 from isce2_recipe.products.reading import open_product
 from support import burst_product_folders
@@ -24,7 +26,7 @@ def product(tmp_path):
     return write_product(tmp_path)
 
 
-def test_coverage_and_coherence_are_those_that_were_written(product):
+def test_coverage_and_coherence_are_those_of_the_layers(product):
     found = measuring.measure(open_product(product))
     assert found["coverage"]["observed"] == SEEN
     assert found["coverage"]["land"] == LAND
@@ -72,7 +74,7 @@ def test_a_wrong_cycle_within_a_component_is_a_jump(tmp_path):
     assert found["incongruent_fraction"] == 0.0
 
 
-def test_blocks_give_what_the_whole_gives(product, monkeypatch):
+def test_small_blocks_give_the_same_numbers(product, monkeypatch):
     from isce2_recipe.products import reading
 
     whole = measuring.measure(open_product(product))
@@ -80,7 +82,7 @@ def test_blocks_give_what_the_whole_gives(product, monkeypatch):
     assert measuring.measure(open_product(product)) == whole
 
 
-def test_an_empty_product_has_no_numbers_but_a_quality(tmp_path):
+def test_an_empty_product_has_a_quality_without_numbers(tmp_path):
     nothing = {name: np.zeros((ROWS, COLS)) for name in ("unw_phase", "wrapped_phase", "corr", "conncomp")}
     found = writing.quality(write_product(tmp_path, **nothing))
     assert found["coverage"]["valid_fraction"] is None
@@ -88,7 +90,7 @@ def test_an_empty_product_has_no_numbers_but_a_quality(tmp_path):
     assert "0 connected components" in writing.summary(found)
 
 
-def test_the_truth_is_in_it_and_the_file_is_always_the_same(product, tmp_path):
+def test_the_quality_contains_the_truth_and_its_file_is_reproducible(product, tmp_path):
     truth = write_truth(tmp_path / "truth.tif", error_m=0.002)
     first = writing.write(tmp_path, writing.quality(product, truth=truth)).read_bytes()
     found = json.loads(first)
@@ -98,25 +100,19 @@ def test_the_truth_is_in_it_and_the_file_is_always_the_same(product, tmp_path):
     assert writing.write(tmp_path, writing.quality(product, truth=truth)).read_bytes() == first
 
 
-def test_limits_are_kept_or_not(product):
+def test_limits_are_met_or_not(product):
     quality = writing.quality(product)
     asked = {"min_valid_fraction": 0.5, "max_components": 1, "max_wrong_cycles": 0}
-    verdicts = {one.name: one for one in limits.judge(quality, asked)}
-    assert verdicts["min_valid_fraction"].kept
-    assert (
-        verdicts["max_components"].text == "the number of connected components is 2, above max_components 1"
-    )
-    # What was not measured keeps no limit.
-    assert verdicts["max_wrong_cycles"].value is None and not verdicts["max_wrong_cycles"].kept
-    assert "was not measured" in verdicts["max_wrong_cycles"].text
-
-
-def test_the_light_list_of_limits_is_the_list_of_limits():
-    assert tuple(limits.LIMITS) == names.LIMIT_NAMES
+    found = {check.name: check for check in limits.check_limits(quality, asked)}
+    assert found["min_valid_fraction"].met
+    assert found["max_components"].text == "the number of connected components is 2, above max_components 1"
+    # A number that was not measured does not meet its limit.
+    assert found["max_wrong_cycles"].value is None and not found["max_wrong_cycles"].met
+    assert "was not measured" in found["max_wrong_cycles"].text
 
 
 def test_seams_of_burst_products(tmp_path):
-    """The second burst lies 45.5 looks after the first; both show one field, and its layers a tenth more."""
+    """The second burst begins 45.5 looks after the first and shows the same field, 0.1 rad ahead."""
     first, second = (burst_product_folders.write_product(tmp_path, number) for number in (136231, 136232))
     path = second / f"{second.name}_wrapped_phase_rdr.tif"
     with rasterio.open(path, "r+") as dataset:
@@ -125,13 +121,13 @@ def test_seams_of_burst_products(tmp_path):
     found = seams_of_products([read_burst_product(folder) for folder in (alone, first, second)], 0.0555)
     (seam,) = found
     assert (seam["swath"], seam["bursts"]) == (2, [1, 2])
-    # Of 60 looks, 4 are left out at either end, and half a look more lies between.
+    # Of 60 looks, 4 are excluded at either end, and interpolation needs one more.
     assert seam["lines"] == 60 - 45 - 8 - 1
     assert seam["phase_rad"] == pytest.approx(-0.1, abs=2e-3)
     assert seam["coherence"] > 0.9999
 
 
-def test_no_interferograms_no_seams(tmp_path):
+def test_without_interferograms_there_are_no_seams(tmp_path):
     assert seams(tmp_path, 0.0555) == []
 
 
@@ -148,8 +144,8 @@ def _burst(folder, number, values):
         dataset.write(values.astype(np.complex64), 1)
 
 
-def test_a_seam_is_the_phase_between_both_looks_at_the_same_ground(tmp_path):
-    """Two bursts of 40 lines, 10 of them in common, the second 0.1 rad ahead and with two empty lines."""
+def test_a_seam_is_the_phase_difference_on_common_ground(tmp_path):
+    """Two bursts of 40 lines have 10 in common; the second is 0.1 rad ahead and has two empty lines."""
     ground = np.exp(1j * np.linspace(0, 20, 70))[:, None] * np.ones(25)
     second = ground[30:70] * np.exp(0.1j)
     second[:2] = 0
@@ -168,14 +164,14 @@ def test_a_seam_is_the_phase_between_both_looks_at_the_same_ground(tmp_path):
     assert seam["coherence"] == pytest.approx(1.0, abs=1e-4)
 
 
-def test_what_is_no_product_is_said(tmp_path):
+def test_a_folder_without_a_product_is_an_error(tmp_path):
     with pytest.raises(InputError, match="holds no product"):
         open_product(tmp_path)
     with pytest.raises(InputError, match="there is no product"):
         open_product(tmp_path / "nowhere")
 
 
-def test_an_archive_alone_is_to_be_unzipped(product):
+def test_an_archive_without_its_folder_is_an_error(product):
     archive = product.with_suffix(".zip")
     archive.write_bytes(b"PK")
     assert open_product(archive).folder == product

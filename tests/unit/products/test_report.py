@@ -1,3 +1,5 @@
+"""The report: its page, pictures and charts."""
+
 from __future__ import annotations
 
 import io
@@ -16,8 +18,8 @@ from isce2_recipe.products.quality import writing
 from isce2_recipe.products.reading import open_product
 from isce2_recipe.products.report import maps, page, steps, template
 from isce2_recipe.products.report.layout import lay_out
-from isce2_recipe.products.report.page import Material, write_report
-from isce2_recipe.products.report.scene import Scene
+from isce2_recipe.products.report.page import ReportInputs, write_report
+from isce2_recipe.products.report.reduced import ReducedProduct
 from isce2_recipe.products.report.views import views
 from support import browser
 from support.finished import CM, fields, write_product, write_truth
@@ -34,7 +36,7 @@ NOTES = ("Before the run, memory: too little & more.",)
 
 def run() -> dict:
     facts = [("done", 1.5, 2e8), ("done", 61.0, 1.5e9), ("to do", None, None), ("skipped", None, None)]
-    told = [
+    steps_of_run = [
         {**step, "status": status, "seconds": seconds, "memory": memory}
         for step, (status, seconds, memory) in zip(STEPS, facts, strict=True)
     ]
@@ -46,23 +48,23 @@ def run() -> dict:
         "command": "isce2-recipe run r --set 'x=<1>'",
         "source": "simulated",
         "engine": "builtin 0.1.0",
-        "steps": told,
+        "steps": steps_of_run,
     }
 
 
 @pytest.fixture(scope="module")
-def material(tmp_path_factory) -> Material:
-    folder = tmp_path_factory.mktemp("material")
+def inputs(tmp_path_factory) -> ReportInputs:
+    folder = tmp_path_factory.mktemp("inputs")
     product, truth = write_product(folder), write_truth(folder / "truth.tif", 0.001)
     quality = writing.write(folder, writing.quality(product, truth=truth))
     orbits = ("S1A_OPER_AUX_POEORB_1.EOF", "S1A_OPER_AUX_RESORB_2.EOF")
     text = template.template_text(())
-    return Material(product, quality, orbits, truth, {"max_components": 1}, NOTES, run(), text)
+    return ReportInputs(product, quality, orbits, truth, {"max_components": 1}, NOTES, run(), text)
 
 
 @pytest.fixture(scope="module")
-def report(material, tmp_path_factory) -> tuple[Path, list[Path]]:
-    return write_report(tmp_path_factory.mktemp("report"), material)
+def report(inputs, tmp_path_factory) -> tuple[Path, list[Path]]:
+    return write_report(tmp_path_factory.mktemp("report"), inputs)
 
 
 @pytest.fixture(scope="module")
@@ -70,18 +72,18 @@ def document(report):
     return html.fromstring(report[0].read_text(encoding="utf-8"))
 
 
-def test_the_same_run_gives_the_same_bytes(material, report, tmp_path):
-    path, pictures = write_report(tmp_path, replace(material, run=run()))
+def test_the_same_run_gives_the_same_bytes(inputs, report, tmp_path):
+    path, pictures = write_report(tmp_path, replace(inputs, run=run()))
     assert path.read_bytes() == report[0].read_bytes()
     assert [one.read_bytes() for one in pictures] == [one.read_bytes() for one in report[1]]
 
 
-def test_it_needs_nothing_from_outside_and_runs_no_script(report):
+def test_the_page_loads_nothing_and_has_no_script(report):
     text = report[0].read_text(encoding="utf-8")
     assert "<script" not in text
     links = re.findall(r'(?:src|href)="([^"]*)"', text)
     assert all(link.startswith(("#", "data:")) for link in links)
-    # The only addresses are names of namespaces, which nothing fetches.
+    # The only other addresses are names of namespaces, which browsers do not load.
     assert not re.findall(r"url\((?!#)", text)
 
 
@@ -90,7 +92,7 @@ def test_texts_are_escaped(document):
     assert "'x=<1>'" in document.text_content()
 
 
-def test_it_says_what_was_asked_for(document):
+def test_the_page_contains_the_facts_of_the_run(document):
     said = document.text_content()
     for text in (
         "4 June 2020, 02:23:12 UTC",
@@ -101,7 +103,7 @@ def test_it_says_what_was_asked_for(document):
         "1.5 GB",
         "isce2-recipe run r",
         "These data are simulated",
-        "Measured less true",
+        "Measured minus true",
         "The number of connected components is 2, above max_components 1.",
         "this page",
         NOTES[0],
@@ -109,7 +111,7 @@ def test_it_says_what_was_asked_for(document):
         assert text in said, text
 
 
-def test_everything_drawn_has_words_and_every_table_heads(document):
+def test_drawings_have_titles_and_tables_have_headings(document):
     drawings = document.xpath("//*[local-name()='svg']")
     assert len(drawings) >= 13
     for drawing in drawings:
@@ -121,7 +123,7 @@ def test_everything_drawn_has_words_and_every_table_heads(document):
     assert len(identifiers) == len(set(identifiers))
 
 
-def test_it_has_landmarks_and_headings_in_order(document):
+def test_the_page_has_landmarks_and_ordered_headings(document):
     assert document.get("lang") == "en"
     for landmark in ("header", "nav", "main", "footer"):
         assert len(document.xpath(f"//{landmark}")) == 1
@@ -144,7 +146,7 @@ def _contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
-def test_contrast_is_that_of_wcag_aa(scheme):
+def test_contrasts_meet_wcag_aa(scheme):
     """4.5 for text and 3 for lines of charts (WCAG 2.2, 1.4.3 and 1.4.11)."""
     text = template.template_text(())
     block = re.findall(r":root \{(.*?)\}", text, re.DOTALL)[scheme]
@@ -158,8 +160,8 @@ def test_contrast_is_that_of_wcag_aa(scheme):
         assert _contrast(found[line], found["paper"]) >= 3, line
 
 
-def test_pictures_show_what_the_layers_hold(material):
-    shown = {view.name: view for view in views(Scene(open_product(material.product), material.truth))}
+def test_pictures_show_the_values_of_the_layers(inputs):
+    shown = {view.name: view for view in views(ReducedProduct(open_product(inputs.product), inputs.truth))}
     assert set(shown) == {"displacement", "wrapped_phase", "coherence", "amplitude", "mask", "terrain"}
     displacement = shown["displacement"]
     # The hill rises 9 rad above a plain; the scale leaves half a percent of the pixels out.
@@ -171,17 +173,17 @@ def test_pictures_show_what_the_layers_hold(material):
     assert coherence[30, 20, :3].sum() > coherence[30, 75, :3].sum()
 
 
-def test_pictures_are_cut_to_the_data(tmp_path):
+def test_pictures_are_cropped_to_the_data(tmp_path):
     corr = np.zeros((60, 90))
     corr[20:30, 40:60] = 0.5
-    scene = Scene(open_product(write_product(tmp_path, corr=corr)))
-    west, south, east, north = scene.grid.bounds
+    reduced = ReducedProduct(open_product(write_product(tmp_path, corr=corr)))
+    west, south, east, north = reduced.grid.bounds
     assert (east - west) / 80 == 24 and (north - south) / 80 == 14
     assert west == 400000 + 38 * 80 and north == 3080000 - 18 * 80
-    assert np.isfinite(scene.small("corr", mean=False)).sum() == 200
+    assert np.isfinite(reduced.small("corr", mean=False)).sum() == 200
 
 
-def test_quicklooks_lie_beside_it(report):
+def test_quicklooks_are_next_to_the_page(report):
     from PIL import Image
 
     assert {path.stem.split("ABCD_")[1] for path in report[1]} >= {"displacement", "coherence", "error"}
@@ -195,12 +197,12 @@ def test_a_product_without_any_data_has_a_page(tmp_path):
     product = write_product(tmp_path, **nothing)
     quality = writing.write(tmp_path, writing.quality(product))
     path, _ = write_report(
-        tmp_path, Material(product, quality, (), None, {}, (), {}, template.template_text(()))
+        tmp_path, ReportInputs(product, quality, (), None, {}, (), {}, template.template_text(()))
     )
     assert "nothing was unwrapped" in path.read_text(encoding="utf-8")
 
 
-def test_a_product_of_alos_scenes_tells_what_their_names_do_not(tmp_path):
+def test_the_page_of_alos_scenes_takes_their_times_from_tags(tmp_path):
     phase = np.where(fields()["corr"] > 0, 50.0 + np.linspace(-1.0, 3.0, 90), 0.0)
     product = write_product(tmp_path, "ALPSRP156121200xALPSRP162831200", dispersive_phase=phase)
     with rasterio.open(next(product.glob("*_unw_phase.tif")), "r+") as dataset:
@@ -209,7 +211,7 @@ def test_a_product_of_alos_scenes_tells_what_their_names_do_not(tmp_path):
         )
     quality = writing.write(tmp_path, writing.quality(product))
     path, pictures = write_report(
-        tmp_path, Material(product, quality, (), None, {}, (), {}, template.template_text(()))
+        tmp_path, ReportInputs(product, quality, (), None, {}, (), {}, template.template_text(()))
     )
     said = html.fromstring(path.read_text(encoding="utf-8")).text_content()
     for text in ("29 December 2008, 08:16:33 UTC", "13 February 2009, 08:16:33 UTC", "46 days", "Ionosphere"):
@@ -217,13 +219,13 @@ def test_a_product_of_alos_scenes_tells_what_their_names_do_not(tmp_path):
     for text in ("Seams between bursts", "Orbits"):
         assert text not in said
     assert "ALPSRP156121200xALPSRP162831200_ionosphere.png" in [one.name for one in pictures]
-    (shown,) = [view for view in views(Scene(open_product(product))) if view.name == "ionosphere"]
+    (shown,) = [view for view in views(ReducedProduct(open_product(product))) if view.name == "ionosphere"]
     assert shown.scale.unit == "rad"
     assert max(abs(shown.scale.low), shown.scale.high) == pytest.approx(2.0, abs=0.15)
 
 
-def test_long_arrows_go_around_the_steps_between():
-    drawing = lay_out({step["id"]: step["after"] for step in run()["steps"]}, steps._CELLS)
+def test_long_arrows_pass_beside_the_boxes_between():
+    drawing = lay_out({step["id"]: step["after"] for step in run()["steps"]}, steps._SIZES)
     (long,) = [chain for chain in drawing.chains if len(chain) > 2]
     assert (long[0], long[-1]) == ("pair", "far")
     for name in long[1:-1]:
@@ -241,7 +243,7 @@ def test_ticks_are_round(low, high, texts):
 
 
 @pytest.mark.parametrize("exponent", range(-3, 3))
-def test_a_scale_about_zero_names_more_than_zero(exponent):
+def test_a_scale_around_zero_has_several_ticks(exponent):
     for reach in np.arange(1.0, 10.0, 0.1) * 10.0**exponent:
         scale = colours.signed_scale(float(reach), "cm")
         places = [place for place, _ in scale.ticks]
@@ -249,14 +251,14 @@ def test_a_scale_about_zero_names_more_than_zero(exponent):
         assert min(places) == -max(places) >= scale.low
 
 
-def test_degrees_have_their_letters():
+def test_degrees_have_a_compass_letter():
     assert maps.degree_text(-12.5, "−12.5", "EW") == "12.5° W"
     assert maps.degree_text(0.0, "0", "NS") == "0°"
 
 
-def test_orbits_are_known_by_their_names():
-    assert page.orbit_words(["X_POEORB_1", "X_POEORB_2"]) == "2 precise (POEORB)"
-    assert page.orbit_words(["X_POEORB_1", "Y"]) == "1 precise (POEORB), 1 of unknown kind"
+def test_orbit_files_are_counted_by_kind():
+    assert page.orbit_text(["X_POEORB_1", "X_POEORB_2"]) == "2 precise (POEORB)"
+    assert page.orbit_text(["X_POEORB_1", "Y"]) == "1 precise (POEORB), 1 of unknown kind"
 
 
 LOADED = """
@@ -267,7 +269,7 @@ Promise.all(images.map(async image => {
   return copy.naturalWidth > 0 && box.width > 50 && box.height > 20;
 })).then(done, error => done(String(error)));
 """
-# Everything that scrolls can be reached by the keyboard, and the first thing it reaches leads past the links.
+# The keyboard reaches everything that scrolls, and first a link that skips the navigation.
 KEYBOARD = """
 const wide = [...document.querySelectorAll('*')].filter(one =>
   one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflowX === 'auto');
@@ -281,7 +283,7 @@ WIDE = "done([document.documentElement.scrollWidth, document.documentElement.cli
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(browser.MISSING), reason=browser.MISSING or "there")
-def test_a_browser_draws_it_all_without_a_word(report):
+def test_a_browser_draws_the_page_without_errors(report):
     from PIL import Image
 
     with browser.browser() as session:

@@ -1,1 +1,1 @@
-"""How good a product is, in numbers, and whether that is good enough."""
+"""The quality of a product in numbers, and limits for them."""

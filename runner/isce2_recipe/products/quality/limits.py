@@ -1,4 +1,4 @@
-"""Limits that a recipe may set to a product's quality."""
+"""Limits that a recipe can set for the quality of a product."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Quality = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A number that a product is held against.
+    """A kind of limit.
 
     Attributes
     ----------
     what : str
-        The number, in words.
+        Description of the number that is limited.
     at_least : bool
-        Whether it must not be smaller; else it must not be larger.
+        Whether the limit is the smallest accepted number; else it is the largest.
     value : callable
-        From the quality to the number; None where it was not measured.
+        Returns the number from a quality, or None if it was not measured.
     """
 
     what: str
@@ -29,30 +29,30 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One limit and what became of it.
+class LimitCheck:
+    """The result of checking one limit.
 
     Attributes
     ----------
     name, what : str
-        Of the limit.
+        Name of the limit, and description of the limited number.
     limit : float
-        As set.
+        Value of the limit.
     value : float or None
-        As measured; None where it was not.
-    kept : bool
-        Whether it was kept. What was not measured keeps no limit.
+        Measured number; None if it was not measured.
+    met : bool
+        Whether the limit is met. A number that was not measured does not meet its limit.
     """
 
     name: str
     what: str
     limit: float
     value: float | None
-    kept: bool
+    met: bool
 
     @property
     def text(self) -> str:
-        """What is wrong, in a sentence."""
+        """A sentence about the limit that is not met."""
         sign = "below" if self.name.startswith("min_") else "above"
         if self.value is None:
             return f"{self.what} was not measured, but {self.name} is {self.limit:g}"
@@ -89,21 +89,21 @@ LIMITS = {
     "max_rms_mm": Limit("the RMS difference from the truth in mm", False, _at("truth", "rms_mm")),
     "max_wrong_cycles": Limit("pixels in a wrong cycle", False, _at("truth", "wrong_cycles")),
 }
-"""Limits by name. Numbers about the truth are there for simulated scenes only."""
+"""Limits by name. The last two need the simulated truth."""
 
 
-def judge(quality: Quality, limits: Mapping[str, float]) -> list[Verdict]:
-    """What became of each limit that is set.
+def check_limits(quality: Quality, limits: Mapping[str, float]) -> list[LimitCheck]:
+    """Check a quality against limits and return one result per limit.
 
     Raises
     ------
     KeyError
-        If a limit has no such name.
+        If there is no limit of a name.
     """
-    verdicts = []
+    checks = []
     for name, limit in limits.items():
-        known = LIMITS[name]
-        value = known.value(quality)
-        kept = value is not None and (value >= limit if known.at_least else value <= limit)
-        verdicts.append(Verdict(name, known.what, float(limit), value, kept))
-    return verdicts
+        kind = LIMITS[name]
+        value = kind.value(quality)
+        met = value is not None and (value >= limit if kind.at_least else value <= limit)
+        checks.append(LimitCheck(name, kind.what, float(limit), value, met))
+    return checks

@@ -1,4 +1,4 @@
-"""A product's quality, measured on its layers some rows at a time."""
+"""Measurement of a product's quality from its layers, one block of rows at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LABELS = 1 << 16
 _AREAS = ("all", "land", "water")
 _LISTED = 10
-# A phase is as wrapped as its neighbour's if what is left of whole cycles is below this, radians.
+# Largest difference between unwrapped and wrapped phase, after whole cycles are removed, radians.
 _CONGRUENT_RAD = 0.1
 
 Bool = NDArray[np.bool_]
@@ -26,7 +26,7 @@ Bool = NDArray[np.bool_]
 
 @dataclass
 class _Histogram:
-    """Values between 0 and 1, counted."""
+    """A histogram of values between 0 and 1."""
 
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_BINS, np.int64))
     total: float = 0.0
@@ -37,7 +37,7 @@ class _Histogram:
         self.total += float(values.sum(dtype=np.float64))
 
     def facts(self) -> dict[str, Any]:
-        """Mean and quantiles, good to half a thousandth."""
+        """Return the mean and the quantiles, accurate to 0.0005."""
         pixels = int(self.counts.sum())
         if not pixels:
             return {"pixels": 0}
@@ -51,7 +51,7 @@ class _Histogram:
 
 @dataclass
 class _Tally:
-    """What is added up over a product's blocks."""
+    """Counts and sums over the blocks of a product."""
 
     observed: int = 0
     land: int = 0
@@ -72,9 +72,9 @@ class _Tally:
 
 
 def measure(product: Finished) -> dict[str, Any]:
-    """Coverage, coherence, residues and components of a product, as JSON.
+    """Measure the coverage, coherence, residues and components of a product.
 
-    Every count is of pixels of the product's map grid. Memory holds one block of rows at a time.
+    All counts are pixels of the product's map grid. One block of rows is in memory at a time.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def measure(product: Finished) -> dict[str, Any]:
     """
     tally = _Tally()
     for rows in product.blocks():
-        # One row more, so that no loop and no edge between two blocks is left out.
+        # One more row, for the loops and pairs of neighbours between two blocks.
         wide = slice(rows.start, min(rows.stop + 1, product.grid.rows))
         block = {name: product.read(name, wide) for name in _layers(product)}
         own = rows.stop - rows.start
@@ -101,12 +101,12 @@ def measure(product: Finished) -> dict[str, Any]:
 
 
 def _layers(product: Finished) -> list[str]:
-    wanted = ("unw_phase", "wrapped_phase", "corr", "conncomp", "water_mask")
-    return [name for name in wanted if name in product.layers]
+    names = ("unw_phase", "wrapped_phase", "corr", "conncomp", "water_mask")
+    return [name for name in names if name in product.layers]
 
 
 def _count_pixels(tally: _Tally, block: Mapping[str, NDArray[Any]]) -> None:
-    """Coverage, coherence and components of a block."""
+    """Add the coverage, coherence and components of a block."""
     coherence, labels = block["corr"], _labels(block)
     observed = np.isfinite(coherence)
     land = block["water_mask"] == 1 if "water_mask" in block else np.ones_like(observed)
@@ -128,7 +128,7 @@ def _count_pixels(tally: _Tally, block: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _labels(block: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
-    """Labels of components; one for all where the product has none."""
+    """Return the labels of components; 1 for all unwrapped pixels if the product has no labels."""
     if "conncomp" not in block:
         whole: NDArray[np.int64] = np.isfinite(block["unw_phase"]).astype(np.int64)
         return whole
@@ -137,21 +137,20 @@ def _labels(block: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
 
 
 def _count_congruence(tally: _Tally, block: Mapping[str, NDArray[Any]], connected: Bool) -> None:
-    """Unwrapping adds whole cycles and nothing else."""
+    """Count the pixels to which unwrapping has added more than whole cycles."""
     if "wrapped_phase" not in block:
         return
     both = connected & np.isfinite(block["wrapped_phase"])
-    left = block["unw_phase"][both] - block["wrapped_phase"][both]
-    left -= _TWO_PI * np.round(left / _TWO_PI)
+    difference = block["unw_phase"][both] - block["wrapped_phase"][both]
+    difference -= _TWO_PI * np.round(difference / _TWO_PI)
     tally.both += int(both.sum())
-    # One constant for the whole image is no error: an unwrapper may choose its zero.
-    tally.incongruent += int((np.abs(left) > _CONGRUENT_RAD).sum())
+    tally.incongruent += int((np.abs(difference) > _CONGRUENT_RAD).sum())
 
 
 def _count_neighbours(tally: _Tally, block: Mapping[str, NDArray[Any]], own: int) -> None:
-    """Residues of the wrapped phase, and jumps of the unwrapped one within components.
+    """Count residues of the wrapped phase, and jumps of the unwrapped phase within components.
 
-    Of the block's rows the first ``own`` are its own; the one below, if any, belongs to the next block.
+    The first ``own`` rows belong to the block; the row below them, if there is one, to the next block.
     """
     if "wrapped_phase" in block:
         residues, loops = winding(block["wrapped_phase"])
@@ -166,7 +165,7 @@ def _count_neighbours(tally: _Tally, block: Mapping[str, NDArray[Any]], own: int
 def _count_steps(
     tally: _Tally, labels: tuple[NDArray[Any], NDArray[Any]], phase: tuple[NDArray[Any], NDArray[Any]]
 ) -> None:
-    """Pairs of neighbours in one component, and those more than half a cycle apart."""
+    """Count pairs of neighbours in one component, and the pairs that differ by more than half a cycle."""
     same = (labels[0] == labels[1]) & (labels[0] > 0)
     step = np.abs(phase[1][same] - phase[0][same])
     tally.edges += int(np.isfinite(step).sum())
@@ -174,19 +173,19 @@ def _count_steps(
 
 
 def winding(phase: NDArray[Any]) -> tuple[NDArray[np.int8], int]:
-    """Residues of a wrapped phase: +1 or -1 where the way around four neighbours is a cycle, else 0.
+    """Return the residues of a wrapped phase: the sums of its wrapped gradients around four neighbours.
 
     Parameters
     ----------
     phase : array, shape (rows, cols)
-        Radians, NaN where there is none.
+        Wrapped phase, radians; NaN for no data.
 
     Returns
     -------
     array of int8, shape (rows - 1, cols - 1)
-        The loops' sums in cycles.
+        Residue of each loop, cycles: -1, 0 or 1.
     int
-        Loops all of whose pixels have a phase.
+        Number of loops whose four pixels have a phase.
     """
 
     def wrap(step: NDArray[Any]) -> NDArray[Any]:
@@ -194,9 +193,9 @@ def winding(phase: NDArray[Any]) -> tuple[NDArray[np.int8], int]:
 
     across, down = wrap(np.diff(phase, axis=1)), wrap(np.diff(phase, axis=0))
     around = across[:-1] + down[:, 1:] - across[1:] - down[:, :-1]
-    seen = np.isfinite(around)
-    cycles = np.round(np.where(seen, around, 0.0) / _TWO_PI).astype(np.int8)
-    return cycles, int(seen.sum())
+    valid = np.isfinite(around)
+    cycles = np.round(np.where(valid, around, 0.0) / _TWO_PI).astype(np.int8)
+    return cycles, int(valid.sum())
 
 
 def _coverage(tally: _Tally, product: Finished) -> dict[str, Any]:
@@ -215,7 +214,7 @@ def _coverage(tally: _Tally, product: Finished) -> dict[str, Any]:
 
 
 def _histograms(tally: _Tally) -> dict[str, list[int]]:
-    """Coherence in fifty steps, by area."""
+    """Return histograms of the coherence with 50 bins, by area."""
     return {name: tally.areas[name].counts.reshape(50, -1).sum(axis=1).tolist() for name in _AREAS}
 
 
@@ -234,7 +233,7 @@ def _unwrapping(tally: _Tally) -> dict[str, Any]:
 
 
 def _components(tally: _Tally, product: Finished) -> dict[str, Any]:
-    """Connected components, the largest first; the smallest of many are only counted."""
+    """Return the number of connected components and the properties of the largest ones."""
     labels = [int(label) for label in np.flatnonzero(tally.pixels)]
     labels.sort(key=lambda label: (-int(tally.pixels[label]), label))
     centimetres = 100 * product.wavelength_m / (4.0 * math.pi)

@@ -1,4 +1,4 @@
-"""Where bursts of a swath overlap, both see the same ground: their phases must agree."""
+"""Phase differences in the overlaps of neighbouring bursts, which show the same ground."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from isce2_recipe.products.burst_products import BurstProduct
 
 _PROPERTY = r'<property name="{}">\s*<value>([^<]+)</value>'
-_SAMPLES = 4000  # columns that are enough for a mean
+_SAMPLES = 4000  # number of columns that is enough for a mean
 
 
 @dataclass(frozen=True, slots=True)
 class _Burst:
-    """One burst's interferogram and when its first line was seen."""
+    """The interferogram of one burst, and the time of its first line."""
 
     path: Path
     start: datetime
@@ -34,21 +34,21 @@ class _Burst:
 
 
 def seams(folder: Path, wavelength_m: float) -> list[dict[str, Any]]:
-    """The phase between neighbouring bursts of each swath, measured in their overlaps.
+    """Return the phase differences between neighbouring bursts of each swath, from their overlaps.
 
     Parameters
     ----------
     folder : Path
-        ISCE2's, with the bursts' own interferograms in it.
+        ISCE2's folder, which contains the interferograms of the bursts.
     wavelength_m : float
-        Of the radar.
+        Wavelength of the radar, metres.
 
     Returns
     -------
     list of dict
-        A seam each: ``swath``, ``bursts`` (from 1), ``lines`` of overlap, ``phase_rad`` of the first less the
-        second, the same in millimetres of displacement, ``coherence`` of the two interferograms. Empty for
-        single bursts, and where there are no such files.
+        One entry per seam: ``swath``; ``bursts``, numbers from 1; ``lines``, number of lines in the overlap;
+        ``phase_rad``, first burst minus second; ``displacement_mm``, the same as displacement; ``coherence``
+        of the two interferograms. Empty for single bursts and without these files.
     """
     return [
         seam
@@ -58,12 +58,12 @@ def seams(folder: Path, wavelength_m: float) -> list[dict[str, Any]]:
 
 
 def seams_of_products(products: Sequence[BurstProduct], wavelength_m: float) -> list[dict[str, Any]]:
-    """The same of products of single bursts, in their multilooked layers; ``lines`` are looks then.
+    """Return the same from products of single bursts; ``lines`` are lines of their multilooked layers.
 
     Parameters
     ----------
     products : sequence of BurstProduct
-        By swath and time, as merged.
+        Products in the order in which they are merged, by swath and time.
     """
     swaths = sorted({product.reference.swath for product in products})
     return [
@@ -114,7 +114,7 @@ def _bursts(folder: Path, swath: int) -> list[_Burst]:
 
 
 def _compare(first: _Burst, second: _Burst) -> tuple[int, float, float] | None:
-    """Lines in common, phase difference and how well it holds; None where nothing is seen twice."""
+    """Return the common lines, phase difference and coherence; None if there is no common ground."""
     place = round((second.start - first.start).total_seconds() / first.interval_s, 3)
     offset = math.floor(place)
     above = _between(_tail(first.path, offset), place - offset)
@@ -123,16 +123,16 @@ def _compare(first: _Burst, second: _Burst) -> tuple[int, float, float] | None:
     if lines == 0:
         return None
     product = above[:lines, :samples] * np.conj(below[:lines, :samples])
-    seen = np.abs(product) > 0
-    if not seen.any():
+    valid = np.abs(product) > 0
+    if not valid.any():
         return None
-    total = complex(product[seen].sum())
-    size = float(np.abs(product[seen]).sum())
-    return int(seen.any(axis=1).sum()), math.atan2(total.imag, total.real), abs(total) / size
+    total = complex(product[valid].sum())
+    size = float(np.abs(product[valid]).sum())
+    return int(valid.any(axis=1).sum()), math.atan2(total.imag, total.real), abs(total) / size
 
 
 def _between(values: NDArray[np.complex128], part: float) -> NDArray[np.complex128]:
-    """Lines that lie a part of a line further down: looks of two bursts need not begin together."""
+    """Interpolate lines that lie a fraction of a line further down, where the looks of two bursts differ."""
     if part == 0 or len(values) < 2:
         return values
     moved: NDArray[np.complex128] = (1 - part) * values[:-1] + part * values[1:]
@@ -153,7 +153,7 @@ def _head(path: Path, offset: int, other: Path) -> NDArray[np.complex128]:
 
 
 def _rows(dataset: Any, first: int, count: int) -> NDArray[np.complex128]:
-    """Some lines, of wide images only every so many samples."""
+    """Read some lines; of wide images only every n-th sample."""
     from rasterio.windows import Window
 
     if count <= 0:

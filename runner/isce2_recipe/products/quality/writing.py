@@ -1,4 +1,4 @@
-"""``quality.json``: all that is measured of a product, in one file."""
+"""The file ``quality.json``, with all measurements of a product."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ def quality(
     other: Path | None = None,
     parts: Sequence[Path] = (),
 ) -> dict[str, Any]:
-    """All there is to measure.
+    """Measure a product.
 
     Parameters
     ----------
     product : Path
         The product's folder.
     folder : Path, optional
-        ISCE2's, for seams between bursts.
+        ISCE2's folder, for the seams between bursts.
     truth : Path, optional
         GeoTIFF of the true displacement, metres.
     other : Path, optional
-        Another product of the same pair.
+        Another product of the same pair to compare with.
     parts : sequence of Path
-        Products of single bursts that were merged, by swath and time; for seams, in place of ``folder``.
+        Products of single bursts that were merged, by swath and time; for the seams, instead of ``folder``.
 
     Returns
     -------
     dict
-        See ``docs/quality.md``.
+        The keys of ``quality.json``; see ``docs/quality.md``.
     """
     finished = open_product(product)
     found = measure(finished)
@@ -70,14 +70,14 @@ def _truth(product: Finished, truth: Path) -> dict[str, Any]:
 
 
 def write(folder: Path, found: dict[str, Any]) -> Path:
-    """``quality.json`` in a folder, the same bytes for the same numbers."""
+    """Write ``quality.json`` into a folder and return its path; equal numbers give equal bytes."""
     path = folder / QUALITY
     path.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return path
 
 
 def summary(found: dict[str, Any]) -> str:
-    """The most important numbers in a sentence."""
+    """Return the most important numbers as a sentence."""
     coverage, land = found["coverage"], found["coherence"]["land"]
     parts = []
     if coverage["valid_fraction"] is not None:

@@ -1,1 +1,1 @@
-"""A run on one page: pictures, numbers, and how it was made."""
+"""The report of a run: one page with pictures, numbers and the way the product was made."""

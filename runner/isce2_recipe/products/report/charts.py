@@ -1,4 +1,4 @@
-"""Charts as SVG: lines along a profile, bars of a histogram."""
+"""Charts as SVG: line charts and histograms."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ from isce2_recipe.products.colours import nice_ticks
 WIDTH, HEIGHT = 560, 270
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 30, 46
 _POINTS = 420
-# Of a histogram's logarithmic axis, at most.
-_DECADES = 5
+_DECADES = 5  # largest range of a histogram's logarithmic axis
 
 Points = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line or one row of bars.
+    """One line or one histogram of a chart.
 
     Attributes
     ----------
     label : str
-        Of the key.
+        Text in the legend.
     style : str
-        Class in the page's style sheet, ``a`` to ``c``.
+        Class in the style sheet of the page, ``a`` to ``c``.
     x, y : array
         Values; NaN in y interrupts a line.
     """
@@ -59,7 +58,7 @@ class _Axes:
 
 
 def lines(name: str, title: str, series: Sequence[Series], x_label: str, y_label: str) -> str:
-    """Lines over a common axis."""
+    """Return a line chart of several series with common axes."""
     values = np.concatenate([one.y[np.isfinite(one.y)] for one in series])
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
     margin = 0.08 * ((high - low) or 1.0)
@@ -72,9 +71,9 @@ def lines(name: str, title: str, series: Sequence[Series], x_label: str, y_label
 
 
 def bars(name: str, title: str, series: Sequence[Series], x_label: str, y_label: str) -> str:
-    """Outlined steps of histograms on a logarithmic axis, on which rare values show beside common ones.
+    """Return a chart of histograms with a logarithmic axis, on which rare values are visible too.
 
-    ``x`` has one edge more than ``y`` has bars.
+    ``x`` holds the edges of the bins, one more than the bins in ``y``.
     """
     counted = np.concatenate([one.y[one.y > 0] for one in series])
     lowest, highest = (float(counted.min()), float(counted.max())) if counted.size else (0.1, 1.0)
@@ -89,15 +88,15 @@ def bars(name: str, title: str, series: Sequence[Series], x_label: str, y_label:
 
 
 def _reduced(x: Points, y: Points) -> tuple[Points, Points]:
-    """So few points that each shows; a mean of those that do not."""
+    """Return means of neighbouring points, so that there are no more points than the chart can show."""
     step = max(1, len(x) // _POINTS)
     if step == 1:
         return x, y
     size = len(x) // step * step
     folded = y[:size].reshape(-1, step)
-    seen = np.isfinite(folded)
-    counts = seen.sum(axis=1)
-    means = np.where(counts > 0, np.where(seen, folded, 0).sum(axis=1) / np.maximum(counts, 1), np.nan)
+    valid = np.isfinite(folded)
+    counts = valid.sum(axis=1)
+    means = np.where(counts > 0, np.where(valid, folded, 0).sum(axis=1) / np.maximum(counts, 1), np.nan)
     return x[:size].reshape(-1, step).mean(axis=1), means
 
 
@@ -148,10 +147,10 @@ def _chart(
     parts.append(f'<path class="tick" d="M{_LEFT} {bottom}H{right}"/>')
     parts.append(f'<text x="{right}" y="{HEIGHT - 8}" text-anchor="end">{escape(x_label)}</text>')
     parts.append(f'<text x="{_LEFT}" y="16">{escape(y_label)}</text>')
-    return "".join([*parts, _key(keys) if len(keys) > 1 else "", "</svg>"])
+    return "".join([*parts, _legend(keys) if len(keys) > 1 else "", "</svg>"])
 
 
-def _key(keys: Sequence[tuple[str, str]]) -> str:
+def _legend(keys: Sequence[tuple[str, str]]) -> str:
     parts, x = [], float(WIDTH - _RIGHT)
     for label, style in reversed(keys):
         x -= 7.4 * len(label)

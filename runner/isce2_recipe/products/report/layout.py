@@ -1,4 +1,4 @@
-"""Places for steps and their arrows, from top to bottom: each step below what it waits for."""
+"""Layout of the graph of steps: each step is below the steps that it waits for."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 Place = tuple[float, float]
-"""Middle of an upper edge, from the left and from the top."""
+"""Middle of the upper edge of a box: distances from the left and from the top."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
-    """Sizes, in pixels: of a box, of the gaps between boxes, of the margin, of the room for a bend."""
+class BoxSizes:
+    """Sizes in pixels: of a box, the gaps between boxes, the margin, and the space for a bend of an arrow."""
 
     width: float
     height: float
@@ -21,22 +21,22 @@ class Cells:
     bend: float
 
     def space(self, name: str) -> float:
-        """How much of a row something takes."""
+        """Return the width that a box or a bend takes in its row."""
         return self.bend if "@" in name else self.width + self.gap_x
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Steps and the bends of long arrows in rows.
+    """Boxes of steps and bends of long arrows, in rows.
 
     Attributes
     ----------
     places : dict
-        Of each, by name.
+        Places of boxes and bends by name.
     chains : list of tuple of str
-        Arrows, as the names they pass.
+        Arrows, each as the names from its first box through its bends to its last box.
     width, height : float
-        Of the whole.
+        Size of the drawing.
     """
 
     places: dict[str, Place]
@@ -45,15 +45,15 @@ class Layout:
     height: float
 
 
-def lay_out(after: Mapping[str, Sequence[str]], cells: Cells) -> Layout:
-    """Where everything goes.
+def lay_out(after: Mapping[str, Sequence[str]], sizes: BoxSizes) -> Layout:
+    """Return the layout of steps.
 
     Parameters
     ----------
     after : mapping
-        Steps in order, with those that each waits for; every one of them earlier.
-    cells : Cells
-        Sizes.
+        Steps in order, each with the steps that it waits for, which come before it.
+    sizes : BoxSizes
+        Sizes of the boxes and gaps.
     """
     depth: dict[str, int] = {}
     for name, others in after.items():
@@ -64,14 +64,14 @@ def lay_out(after: Mapping[str, Sequence[str]], cells: Cells) -> Layout:
     for name, others in after.items():
         rows[depth[name]].append(name)
         chains += [_chain(other, name, depth, rows, above) for other in others if other in depth]
-    _order(rows, above, cells)
-    return _placed(rows, chains, cells)
+    _order(rows, above, sizes)
+    return _placed(rows, chains, sizes)
 
 
 def _chain(
     start: str, end: str, depth: Mapping[str, int], rows: list[list[str]], above: dict[str, list[str]]
 ) -> tuple[str, ...]:
-    """The names an arrow passes; on its way it gets a place of its own in every row."""
+    """Return the names along an arrow, and add a bend to every row between its two boxes."""
     names = [start]
     for row in range(depth[start] + 1, depth[end]):
         bend = f"{start}>{end}@{row}"
@@ -82,44 +82,44 @@ def _chain(
     return (*names, end)
 
 
-def _order(rows: list[list[str]], above: Mapping[str, list[str]], cells: Cells) -> None:
-    """Put what is in a row below what it hangs on, so that few arrows cross."""
+def _order(rows: list[list[str]], above: Mapping[str, list[str]], sizes: BoxSizes) -> None:
+    """Order each row by the places of the boxes above, so that few arrows cross."""
     place: dict[str, float] = {}
     for row in rows:
-        wish = {name: _mean([place[one] for one in above[name] if one in place]) for name in row}
-        row.sort(key=lambda name: wish[name])
-        x = -sum(cells.space(name) for name in row) / 2
+        ideal = {name: _mean([place[one] for one in above[name] if one in place]) for name in row}
+        row.sort(key=lambda name: ideal[name])
+        x = -sum(sizes.space(name) for name in row) / 2
         for name in row:
-            place[name] = x + cells.space(name) / 2
-            x += cells.space(name)
+            place[name] = x + sizes.space(name) / 2
+            x += sizes.space(name)
 
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _placed(rows: Sequence[Sequence[str]], chains: list[tuple[str, ...]], cells: Cells) -> Layout:
-    widest = max(sum(cells.space(name) for name in row) for row in rows)
+def _placed(rows: Sequence[Sequence[str]], chains: list[tuple[str, ...]], sizes: BoxSizes) -> Layout:
+    widest = max(sum(sizes.space(name) for name in row) for row in rows)
     places: dict[str, Place] = {}
     for number, row in enumerate(rows):
-        x = cells.margin + (widest - sum(cells.space(name) for name in row)) / 2
+        x = sizes.margin + (widest - sum(sizes.space(name) for name in row)) / 2
         for name in row:
-            places[name] = (x + cells.space(name) / 2, cells.margin + number * (cells.height + cells.gap_y))
-            x += cells.space(name)
-    height = 2 * cells.margin + len(rows) * (cells.height + cells.gap_y) - cells.gap_y
-    return Layout(places, chains, widest + 2 * cells.margin, height)
+            places[name] = (x + sizes.space(name) / 2, sizes.margin + number * (sizes.height + sizes.gap_y))
+            x += sizes.space(name)
+    height = 2 * sizes.margin + len(rows) * (sizes.height + sizes.gap_y) - sizes.gap_y
+    return Layout(places, chains, widest + 2 * sizes.margin, height)
 
 
-def arrow(layout: Layout, chain: Sequence[str], cells: Cells) -> str:
-    """An arrow as SVG's ``d``: from the lower edge of the first, through the bends, to the last."""
+def arrow(layout: Layout, chain: Sequence[str], sizes: BoxSizes) -> str:
+    """Return an arrow as an SVG path: from the lower edge of the first box through the bends to the last."""
     places = [layout.places[name] for name in chain]
-    x0, y0 = places[0][0], places[0][1] + cells.height
+    x0, y0 = places[0][0], places[0][1] + sizes.height
     path = f"M{x0:.0f} {y0:.0f}"
     for number, (x1, y1) in enumerate(places[1:], 2):
         middle = (y0 + y1) / 2
         path += f"C{x0:.0f} {middle:.0f} {x1:.0f} {middle:.0f} {x1:.0f} {y1:.0f}"
         x0, y0 = x1, y1
         if number < len(places):
-            y0 += cells.height
+            y0 += sizes.height
             path += f"V{y0:.0f}"
     return path

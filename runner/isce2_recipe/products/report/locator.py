@@ -1,10 +1,10 @@
-"""Where on Earth: a sketch of the continents with a cross, drawn without any map service."""
+"""A sketch of the continents with a cross at the product, drawn without a map service."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-# Longitude and latitude in whole degrees, drawn by hand: enough to know a continent, not for measuring.
+# Longitude and latitude in whole degrees, drawn by hand: accurate enough to recognise a continent.
 _LAND = (
     # North America
     "-168 66,-156 71,-128 70,-110 68,-95 69,-92 62,-94 59,-82 55,"
@@ -61,12 +61,12 @@ _NORTH, _SOUTH = 84, -62
 
 
 def locator_svg(corners: Sequence[tuple[float, float]]) -> str:
-    """The world with a product's place marked.
+    """Return a world map as SVG, on which the place of a product is marked.
 
     Parameters
     ----------
     corners : sequence of (longitude, latitude)
-        Of the product, degrees.
+        Corners of the product, degrees.
     """
     longitude = sum(x for x, _ in corners) / len(corners)
     latitude = sum(y for _, y in corners) / len(corners)

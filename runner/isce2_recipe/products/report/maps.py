@@ -1,4 +1,4 @@
-"""Maps: a picture in a frame of coordinates, with colour bar, scale bar and north."""
+"""Maps as SVG: a picture with coordinates, colour bar, scale bar and north arrow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from isce2_recipe.products.colours import Picture, Scale, css, nice_step, nice_t
 from isce2_recipe.products.reading import Grid
 from isce2_recipe.products.report.views import View
 
-# Of a map, in SVG units; a large one is twice as wide as a small one and has letters of the same size.
+# Width of a map, SVG units. Large and small maps have text of the same size.
 SMALL, LARGE = 560, 1120
 _LEFT, _TOP, _BOTTOM, _BAR = 70.0, 10.0, 28.0, 108.0
 _TALLEST = 640.0
@@ -23,19 +23,19 @@ _TICKS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """Where a map's picture lies, in SVG units, and what its edges are.
+class MapFrame:
+    """The size of a map's picture and the labels of its edges.
 
     Attributes
     ----------
     width, height : float
-        Of the picture.
+        Size of the picture, SVG units.
     longitudes, latitudes : tuple of (float, str)
-        Places along the lower and the left edge, 0 to 1, and their degrees.
+        Labels on the lower and the left edge: position from 0 to 1, and degrees as text.
     kilometres : float
         Width of the picture on the ground.
     convergence_deg : float
-        Of the map's north, clockwise from true north.
+        Angle of the map's north, clockwise from true north.
     """
 
     width: float
@@ -46,8 +46,8 @@ class Frame:
     convergence_deg: float
 
 
-def frame(grid: Grid, size: int) -> Frame:
-    """The frame of a product's maps."""
+def map_frame(grid: Grid, size: int) -> MapFrame:
+    """Return the frame of a product's maps of a width."""
     west, south, east, north = grid.bounds
     width = size - _LEFT - _BAR
     height = width * (north - south) / (east - west)
@@ -56,7 +56,7 @@ def frame(grid: Grid, size: int) -> Frame:
     line = np.linspace(0.0, 1.0, 65)
     longitudes, _ = _degrees(grid, west + line * (east - west), np.full(65, south))
     _, latitudes = _degrees(grid, np.full(65, west), north + line * (south - north))
-    return Frame(
+    return MapFrame(
         width,
         height,
         _places(line, longitudes, "EW", max(2, int(width / 110))),
@@ -67,7 +67,7 @@ def frame(grid: Grid, size: int) -> Frame:
 
 
 def corners(grid: Grid) -> list[tuple[float, float]]:
-    """Longitude and latitude of a product's corners, from the upper left clockwise."""
+    """Return the longitude and latitude of a product's corners, clockwise from the upper left."""
     west, south, east, north = grid.bounds
     found = _degrees(grid, np.array([west, east, east, west]), np.array([north, north, south, south]))
     return [(float(x), float(y)) for x, y in zip(*found, strict=True)]
@@ -81,7 +81,7 @@ def _degrees(grid: Grid, x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _convergence(grid: Grid, x: float, y: float) -> float:
-    """Angle at which the map's vertical leaves true north."""
+    """Return the angle of the map's vertical, clockwise from true north, degrees."""
     longitudes, latitudes = _degrees(grid, [x, x], [y, y + 1000.0])
     east = (longitudes[1] - longitudes[0]) * math.cos(math.radians(latitudes[0]))
     return math.degrees(math.atan2(east, latitudes[1] - latitudes[0]))
@@ -95,13 +95,13 @@ def _places(line: Any, degrees: Any, letters: str, count: int) -> tuple[tuple[fl
 
 
 def degree_text(value: float, text: str, letters: str) -> str:
-    """``12.5° E`` for a longitude."""
+    """Return a longitude or latitude as text, for example ``12.5° E``."""
     letter = letters[value < 0] if value else ""
     return f"{text.lstrip(chr(0x2212))}°{f' {letter}' if letter else ''}"
 
 
 def png(picture: Picture) -> bytes:
-    """A picture as a PNG file, always the same bytes."""
+    """Return a picture as a PNG file; equal pictures give equal bytes."""
     from PIL import Image
 
     file = io.BytesIO()
@@ -110,64 +110,64 @@ def png(picture: Picture) -> bytes:
 
 
 def map_svg(
-    view: View, shape: Frame, size: int, line: tuple[float, float, float, float] | None = None
+    view: View, frame: MapFrame, size: int, line: tuple[float, float, float, float] | None = None
 ) -> str:
-    """A map as SVG whose lines and letters follow the page's colours.
+    """Return a map as SVG; the style sheet of the page sets the colours of its lines and text.
 
     Parameters
     ----------
     line : tuple, optional
-        Ends of a profile ``x0, y0, x1, y1``, each 0 to 1 from the upper left.
+        Ends ``x0, y0, x1, y1`` of a profile to draw, each from 0 to 1 from the upper left.
     """
-    height = _TOP + shape.height + _BOTTOM
+    height = _TOP + frame.height + _BOTTOM
     data = base64.b64encode(png(view.picture)).decode()
     name = f"{view.name}-{size}"
     parts = [
         f'<svg class="map" viewBox="0 0 {size} {height:.0f}" role="img" aria-labelledby="{name}-t">',
         f'<title id="{name}-t">{escape(view.alternative)}</title>',
-        f'<rect class="sheet" x="{_LEFT}" y="{_TOP}" width="{shape.width:.1f}" height="{shape.height:.1f}"/>',
-        f'<image x="{_LEFT}" y="{_TOP}" width="{shape.width:.1f}" height="{shape.height:.1f}" '
+        f'<rect class="sheet" x="{_LEFT}" y="{_TOP}" width="{frame.width:.1f}" height="{frame.height:.1f}"/>',
+        f'<image x="{_LEFT}" y="{_TOP}" width="{frame.width:.1f}" height="{frame.height:.1f}" '
         f'preserveAspectRatio="none" href="data:image/png;base64,{data}"/>',
-        f'<rect class="frame" x="{_LEFT}" y="{_TOP}" width="{shape.width:.1f}" height="{shape.height:.1f}"/>',
-        *_coordinates(shape),
-        _north(shape),
-        _scale_bar(shape),
+        f'<rect class="frame" x="{_LEFT}" y="{_TOP}" width="{frame.width:.1f}" height="{frame.height:.1f}"/>',
+        *_coordinates(frame),
+        _north(frame),
+        _scale_bar(frame),
     ]
     if line is not None:
-        parts.append(_profile_line(shape, line))
-    x = _LEFT + shape.width + 22
-    parts.append(_bar(view.scale, x, shape.height, name) if view.scale else _legend(view, x))
+        parts.append(_profile_line(frame, line))
+    x = _LEFT + frame.width + 22
+    parts.append(_bar(view.scale, x, frame.height, name) if view.scale else _legend(view, x))
     return "".join(parts) + "</svg>"
 
 
-def _coordinates(shape: Frame) -> list[str]:
-    bottom = _TOP + shape.height
+def _coordinates(frame: MapFrame) -> list[str]:
+    bottom = _TOP + frame.height
     parts = []
-    for place, text in shape.longitudes:
-        x = _LEFT + place * shape.width
+    for place, text in frame.longitudes:
+        x = _LEFT + place * frame.width
         parts.append(f'<path class="tick" d="M{x:.1f} {bottom:.1f}v5"/>')
         parts.append(f'<text x="{x:.1f}" y="{bottom + 19:.1f}" text-anchor="middle">{text}</text>')
-    for place, text in shape.latitudes:
-        y = _TOP + place * shape.height
+    for place, text in frame.latitudes:
+        y = _TOP + place * frame.height
         parts.append(f'<path class="tick" d="M{_LEFT} {y:.1f}h-5"/>')
         parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
     return parts
 
 
-def _north(shape: Frame) -> str:
-    x, y = _LEFT + shape.width - 20, _TOP + 26
+def _north(frame: MapFrame) -> str:
+    x, y = _LEFT + frame.width - 20, _TOP + 26
     return (
-        f'<g class="over" transform="translate({x:.1f} {y:.1f}) rotate({-shape.convergence_deg:.2f})">'
+        f'<g class="over" transform="translate({x:.1f} {y:.1f}) rotate({-frame.convergence_deg:.2f})">'
         '<path class="halo" d="M0-17 6 8 0 4-6 8z"/><path class="ink" d="M0-17 6 8 0 4-6 8z"/>'
         '<text class="halo" y="20" text-anchor="middle">N</text>'
         '<text class="ink" y="20" text-anchor="middle">N</text></g>'
     )
 
 
-def _scale_bar(shape: Frame) -> str:
-    length_km = nice_step(shape.kilometres, 5)
-    width = length_km / shape.kilometres * shape.width
-    x, y = _LEFT + 12, _TOP + shape.height - 12
+def _scale_bar(frame: MapFrame) -> str:
+    length_km = nice_step(frame.kilometres, 5)
+    width = length_km / frame.kilometres * frame.width
+    x, y = _LEFT + 12, _TOP + frame.height - 12
     text = f"{length_km:g} km"
     path = f"M{x:.1f} {y - 6:.1f}v6h{width:.1f}v-6"
     return (
@@ -177,9 +177,9 @@ def _scale_bar(shape: Frame) -> str:
     )
 
 
-def _profile_line(shape: Frame, line: tuple[float, float, float, float]) -> str:
+def _profile_line(frame: MapFrame, line: tuple[float, float, float, float]) -> str:
     x0, y0, x1, y1 = (
-        (_LEFT, _TOP)[number % 2] + value * (shape.width, shape.height)[number % 2]
+        (_LEFT, _TOP)[number % 2] + value * (frame.width, frame.height)[number % 2]
         for number, value in enumerate(line)
     )
     path = f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}"
@@ -195,7 +195,7 @@ def _profile_line(shape: Frame, line: tuple[float, float, float, float]) -> str:
 
 
 def _bar(scale: Scale, x: float, height: float, name: str) -> str:
-    """A colour bar with its ticks and unit."""
+    """Return a colour bar with its ticks and unit."""
     top, length = _TOP + 18, max(60.0, height - 18)
     count = len(scale.colours) - 1
     stops = "".join(

@@ -1,4 +1,4 @@
-"""``report.html`` and its pictures."""
+"""The file ``report.html`` and its pictures."""
 
 from __future__ import annotations
 
@@ -16,28 +16,30 @@ from isce2_recipe.paths import REPORT
 from isce2_recipe.products.colours import number_text
 from isce2_recipe.products.layer import Layer
 from isce2_recipe.products.layers import LAYERS
-from isce2_recipe.products.quality.limits import judge
+from isce2_recipe.products.quality.limits import check_limits
 from isce2_recipe.products.reading import Finished, open_product
-from isce2_recipe.products.report import sections, words
+from isce2_recipe.products.report import sections
 from isce2_recipe.products.report.locator import locator_svg
-from isce2_recipe.products.report.maps import LARGE, SMALL, corners, frame, map_svg
+from isce2_recipe.products.report.maps import LARGE, SMALL, corners, map_frame, map_svg
 from isce2_recipe.products.report.quicklook import write_quicklook
-from isce2_recipe.products.report.scene import Scene, median
+from isce2_recipe.products.report.reduced import ReducedProduct, median
 from isce2_recipe.products.report.steps import steps_svg
 from isce2_recipe.products.report.views import View, truth_views, views
+from isce2_recipe.quantities import format_bytes, format_duration
 
 _TIME = re.compile(r"\d{8}T\d{6}")
+_DASH = "\N{EN DASH}"  # for values that are not known
 _ORBITS = {"POEORB": "precise", "RESORB": "restituted", "PREORB": "predicted"}
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
-    """What a report is made of.
+class ReportInputs:
+    """The inputs of a report.
 
     Attributes
     ----------
     product : Path
-        The product's folder.
+        Folder of the product.
     quality : Path
         Its ``quality.json``.
     orbits : tuple of str
@@ -49,9 +51,9 @@ class Material:
     notes : tuple of str
         Further warnings.
     run : mapping
-        The run as it tells of itself; empty where nothing is known of it.
+        Summary of the run; empty if it is not known.
     template : str
-        The page's Jinja2 template.
+        Jinja2 template of the page.
     """
 
     product: Path
@@ -64,21 +66,23 @@ class Material:
     template: str
 
 
-def write_report(out: Path, material: Material, layers: Sequence[Layer] = LAYERS) -> tuple[Path, list[Path]]:
-    """The page and the pictures beside it.
+def write_report(
+    out: Path, inputs: ReportInputs, layers: Sequence[Layer] = LAYERS
+) -> tuple[Path, list[Path]]:
+    """Write the page and its pictures, and return their paths.
 
     Raises
     ------
     InputError
-        If product or quality cannot be read.
+        If the product or its quality cannot be read.
     """
-    product = open_product(material.product)
-    scene = Scene(product, material.truth)
-    quality = _quality(material.quality)
-    shown, compared = views(scene, layers), truth_views(scene)
-    pictures = [write_quicklook(out, view, scene) for view in (*shown, *compared)]
+    product = open_product(inputs.product)
+    reduced = ReducedProduct(product, inputs.truth)
+    quality = _quality(inputs.quality)
+    shown, compared = views(reduced, layers), truth_views(reduced)
+    pictures = [write_quicklook(out, view, reduced) for view in (*shown, *compared)]
     path = out / REPORT
-    path.write_text(_render(material, scene, quality, shown, compared), encoding="utf-8")
+    path.write_text(_render(inputs, reduced, quality, shown, compared), encoding="utf-8")
     return path, pictures
 
 
@@ -91,7 +95,11 @@ def _quality(path: Path) -> dict[str, Any]:
 
 
 def _render(
-    material: Material, scene: Scene, quality: dict[str, Any], shown: list[View], compared: list[View]
+    inputs: ReportInputs,
+    reduced: ReducedProduct,
+    quality: dict[str, Any],
+    shown: list[View],
+    compared: list[View],
 ) -> str:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
@@ -101,44 +109,48 @@ def _render(
         undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {
-        "duration": words.duration,
-        "size": words.size,
-        "percent": words.percent,
-        "svg": Markup,  # of our own making, every text in it escaped
+        "duration": lambda seconds: _DASH if seconds is None else format_duration(seconds),
+        "size": lambda memory: format_bytes(memory) if memory else _DASH,
+        "percent": lambda share, digits=1: _DASH if share is None else f"{100 * share:.{digits}f} %",
+        "svg": Markup,  # made by this package, which escapes all texts in it
         "number": number_text,
     }
-    values = _values(material, scene, quality, shown, compared)
-    return environment.from_string(material.template).render(values)
+    values = _values(inputs, reduced, quality, shown, compared)
+    return environment.from_string(inputs.template).render(values)
 
 
 def _values(
-    material: Material, scene: Scene, quality: dict[str, Any], shown: list[View], compared: list[View]
+    inputs: ReportInputs,
+    reduced: ReducedProduct,
+    quality: dict[str, Any],
+    shown: list[View],
+    compared: list[View],
 ) -> dict[str, Any]:
-    product, run = scene.product, _told(material.run)
-    line = sections.profile_line(scene)
-    large, small = frame(scene.grid, LARGE), frame(scene.grid, SMALL)
+    product, run = reduced.product, _with_this_page(inputs.run)
+    line = sections.profile_line(reduced)
+    large, small = map_frame(reduced.grid, LARGE), map_frame(reduced.grid, SMALL)
     hero = next(view for view in shown if view.name == "displacement")
-    # A tall map would leave half of the page empty; it goes in line with the others.
+    # A tall map would leave half of the page empty, so it is shown small like the others.
     wide = large.width > SMALL
     figures = [
         {"view": view, "svg": map_svg(view, small, SMALL, line if view is hero else None)}
         for view in shown
         if not (wide and view is hero)
     ]
-    verdicts = judge(quality, material.limits)
+    limit_checks = check_limits(quality, inputs.limits)
     return {
         "name": product.name,
-        "facts": _facts(scene, material.orbits),
-        "simulated": product.tags.get("INPUTS") == "simulated" or material.truth is not None,
+        "facts": _facts(reduced, inputs.orbits),
+        "simulated": product.tags.get("INPUTS") == "simulated" or inputs.truth is not None,
         "quality": quality,
         "hero": {"view": hero, "svg": map_svg(hero, large, LARGE, line)} if wide else None,
         "figures": figures,
         "truth_figures": [{"view": view, "svg": map_svg(view, small, SMALL)} for view in compared],
-        "charts": sections.charts(scene, quality),
-        "locator": locator_svg(corners(scene.grid)),
+        "charts": sections.charts(reduced, quality),
+        "locator": locator_svg(corners(reduced.grid)),
         "corners": _corner_rows(product),
-        "verdicts": verdicts,
-        "warnings": _warnings(material, quality, [one.text for one in verdicts if not one.kept]),
+        "limit_checks": limit_checks,
+        "warnings": _warnings(inputs, quality, [check.text for check in limit_checks if not check.met]),
         "run": run,
         "steps": steps_svg(run["steps"]) if run else "",
         "totals": _totals(run),
@@ -147,9 +159,9 @@ def _values(
     }
 
 
-def _facts(scene: Scene, orbits: Sequence[str]) -> list[tuple[str, str]]:
-    """What identifies the interferogram, as terms and values."""
-    product = scene.product
+def _facts(reduced: ReducedProduct, orbits: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the facts that identify the interferogram, as labels and values."""
+    product = reduced.product
     parameters, tags = product.parameters, product.tags
     reference, secondary = _start(product, "Reference"), _start(product, "Secondary")
     facts = []
@@ -160,12 +172,12 @@ def _facts(scene: Scene, orbits: Sequence[str]) -> list[tuple[str, str]]:
         facts.append(("Time between", f"{round((secondary - reference).total_seconds() / 86400)} days"))
     if "Baseline" in parameters:
         facts.append(("Perpendicular baseline", f"{number_text(float(parameters['Baseline']), 1)} m"))
-    facts += _view_facts(scene)
+    facts += _geometry_facts(reduced)
     direction, heading = parameters.get("Reference Pass Direction"), parameters.get("Heading")
     if direction and heading:
         facts.append(("Pass", f"{direction.lower()}, heading {number_text(float(heading), 1)}°"))
     if orbits:
-        facts.append(("Orbits", orbit_words(orbits)))
+        facts.append(("Orbits", orbit_text(orbits)))
     facts.append(("Wavelength", f"{100 * product.wavelength_m:.3f} cm"))
     grid = product.grid
     facts.append(("Grid", f"{grid.cols} × {grid.rows} pixels of {grid.pixel_m:g} m, {grid.crs}"))
@@ -182,17 +194,17 @@ def _facts(scene: Scene, orbits: Sequence[str]) -> list[tuple[str, str]]:
     return facts
 
 
-def _view_facts(scene: Scene) -> list[tuple[str, str]]:
-    """From where the satellite looked, and what height turns the phase by a cycle."""
-    if "lv_theta" not in scene.product.layers:
+def _geometry_facts(reduced: ReducedProduct) -> list[tuple[str, str]]:
+    """Return the incidence angle and the height of ambiguity."""
+    if "lv_theta" not in reduced.product.layers:
         return []
-    incidence = math.pi / 2 - median(scene.small("lv_theta", mean=True))
+    incidence = math.pi / 2 - median(reduced.small("lv_theta", mean=True))
     facts = [("Incidence angle", f"{number_text(math.degrees(incidence), 1)}°")]
-    parameters = scene.product.parameters
+    parameters = reduced.product.parameters
     baseline_m = float(parameters.get("Baseline", "nan"))
     range_m = float(parameters.get("Slant range center", "nan"))
     if baseline_m and math.isfinite(baseline_m * range_m):
-        height_m = scene.product.wavelength_m * range_m * math.sin(incidence) / (2 * abs(baseline_m))
+        height_m = reduced.product.wavelength_m * range_m * math.sin(incidence) / (2 * abs(baseline_m))
         facts.insert(0, ("Height of ambiguity", f"{number_text(height_m, 0)} m"))
     return facts
 
@@ -202,7 +214,7 @@ def _day(moment: datetime) -> str:
 
 
 def _start(product: Finished, which: str) -> datetime | None:
-    """When a pass began, which not all granules' names tell."""
+    """Return the time at which a pass began, from a tag or else from the names of the granules."""
     if tagged := product.tags.get(f"{which.upper()}_TIME"):
         return datetime.fromisoformat(tagged).replace(tzinfo=None)
     return _first_time(product.parameters.get(f"{which} Granule", ""))
@@ -213,8 +225,8 @@ def _first_time(granules: str) -> datetime | None:
     return min(datetime.strptime(text, "%Y%m%dT%H%M%S") for text in found) if found else None
 
 
-def orbit_words(names: Sequence[str]) -> str:
-    """What kind of orbits files hold, by their names."""
+def orbit_text(names: Sequence[str]) -> str:
+    """Return the kinds of orbit files and their numbers as text."""
     kinds = [next((kind for kind in _ORBITS if kind in name), "") for name in names]
     counted = [f"{kinds.count(kind)} {_ORBITS[kind]} ({kind})" for kind in sorted(set(kinds) - {""})]
     unknown = kinds.count("")
@@ -229,33 +241,33 @@ def _corner_rows(product: Finished) -> list[tuple[str, str, str]]:
     ]
 
 
-def _warnings(material: Material, quality: Mapping[str, Any], broken: list[str]) -> list[str]:
-    """What a reader should know before trusting the maps."""
+def _warnings(inputs: ReportInputs, quality: Mapping[str, Any], broken: list[str]) -> list[str]:
+    """Return warnings about limits, orbits, components and coherence, and those of the inputs."""
     found = [text[0].upper() + text[1:] + "." for text in broken]
-    kinds = [kind for kind in ("RESORB", "PREORB") if any(kind in name for name in material.orbits)]
+    kinds = [kind for kind in ("RESORB", "PREORB") if any(kind in name for name in inputs.orbits)]
     if kinds:
         found.append(
-            f"Orbits are not the precise ones ({', '.join(kinds)}): expect a slope of a few centimetres "
-            "across the image; process again when precise orbits are out, three weeks after the pass."
+            f"The orbits are not precise ({', '.join(kinds)}): expect a slope of a few centimetres across "
+            "the image. Process again with precise orbits, which are published three weeks after the pass."
         )
     components = quality["components"]
     main = components["largest"][0]["share"] if components["largest"] else 0.0
     if components["count"] > 1 and main < 0.95:
         found.append(
-            f"The largest connected component holds {100 * main:.0f} % of the unwrapped pixels: between "
+            f"The largest connected component contains {100 * main:.0f} % of the unwrapped pixels: between "
             "components the displacement may be wrong by whole cycles."
         )
     land = quality["coherence"]["land"]
     if land.get("p50", 1.0) < 0.4:
         found.append(f"The median coherence on land is only {land['p50']:.2f}.")
-    return [*found, *material.notes]
+    return [*found, *inputs.notes]
 
 
-def _told(run: Mapping[str, Any]) -> dict[str, Any]:
-    """The run, in which the step that writes this page says so."""
-    here = {"status": "this page", "seconds": None, "memory": None}
+def _with_this_page(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the summary of the run, in which the step that writes the page is marked."""
+    this_page = {"status": "this page", "seconds": None, "memory": None}
     steps = [
-        {**step, **here} if step["action"] == "report.write" and step["status"] != "skipped" else step
+        {**step, **this_page} if step["action"] == "report.write" and step["status"] != "skipped" else step
         for step in run.get("steps", ())
     ]
     return {**run, "steps": steps} if run else {}
@@ -273,7 +285,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value in (None, "", [], {}):
-        return "\N{EN DASH}"
+        return _DASH
     if isinstance(value, list):
         return "\n".join(map(str, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

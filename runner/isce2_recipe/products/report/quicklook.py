@@ -1,4 +1,4 @@
-"""PNG pictures with a title, a colour bar and a scale, for those who open no HTML."""
+"""PNG pictures with title, colour bar, scale bar and north arrow, for use without the page."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 
 from isce2_recipe.products.colours import nice_step
 from isce2_recipe.products.reading import Grid
-from isce2_recipe.products.report.scene import Scene
+from isce2_recipe.products.report.reduced import ReducedProduct
 from isce2_recipe.products.report.views import View
 
 _MARGIN, _HEAD, _BAR = 24, 64, 150
 _INK, _PAPER, _SHEET = (24, 28, 33), (255, 255, 255), (238, 240, 242)
 
 
-def write_quicklook(folder: Path, view: View, scene: Scene) -> Path:
-    """``NAME_<view>.png`` in a folder."""
+def write_quicklook(folder: Path, view: View, reduced: ReducedProduct) -> Path:
+    """Write ``NAME_<view>.png`` into a folder and return its path."""
     from PIL import Image, ImageDraw
 
-    product = scene.product
+    product = reduced.product
     rows, cols = view.picture.shape[:2]
     sheet = Image.new("RGB", (cols + 2 * _MARGIN + _BAR, max(rows, 160) + _HEAD + _MARGIN), _PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -30,7 +30,7 @@ def write_quicklook(folder: Path, view: View, scene: Scene) -> Path:
     draw.rectangle((_MARGIN - 1, _HEAD - 1, _MARGIN + cols, _HEAD + rows), _SHEET, (120, 126, 134))
     picture = Image.fromarray(view.picture)
     sheet.paste(picture, (_MARGIN, _HEAD), picture)
-    _scale_bar(draw, scene.grid, rows, cols)
+    _scale_bar(draw, reduced.grid, rows, cols)
     left = _MARGIN + cols + 22
     if view.scale is not None:
         _colour_bar(sheet, draw, view, left, max(rows, 160))

@@ -1,4 +1,4 @@
-"""Charts of a report: a profile through the strongest motion, and histograms."""
+"""Charts of the report: a profile through the strongest motion, and histograms."""
 
 from __future__ import annotations
 
@@ -8,77 +8,83 @@ from typing import Any
 import numpy as np
 
 from isce2_recipe.products.report.charts import Series, bars, lines
-from isce2_recipe.products.report.scene import Scene
+from isce2_recipe.products.report.reduced import ReducedProduct
 
 _BINS = 60
 _SHARE = "% of pixels, logarithmic"
 _AREAS = (("land", "land", "a"), ("water", "water", "b"))
 
 
-def _profile(scene: Scene) -> tuple[int, int, int] | None:
-    """Row through the largest displacement, and its first and last column with data."""
-    values = np.where(scene.connected, np.abs(scene.displacement_cm), np.nan)
-    seen = values[np.isfinite(values)]
-    if not seen.size:
+def _profile(reduced: ReducedProduct) -> tuple[int, int, int] | None:
+    """Return the row with the strongest displacement, and its first and last column with data."""
+    values = np.where(reduced.connected, np.abs(reduced.displacement_cm), np.nan)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
         return None
-    # Not the largest of all, which may be noise.
-    strong = values >= np.percentile(seen, 99.5)
+    # The largest value may be noise; many large values are not.
+    strong = values >= np.percentile(finite, 99.5)
     row = int(np.argmax((strong & np.isfinite(values)).sum(axis=1)))
-    columns = np.flatnonzero(np.isfinite(scene.displacement_cm[row]))
+    columns = np.flatnonzero(np.isfinite(reduced.displacement_cm[row]))
     return (row, int(columns[0]), int(columns[-1])) if len(columns) > 1 else None
 
 
-def profile_line(scene: Scene) -> tuple[float, float, float, float] | None:
-    """Ends of the profile, 0 to 1 from the upper left of the maps."""
-    found = _profile(scene)
+def profile_line(reduced: ReducedProduct) -> tuple[float, float, float, float] | None:
+    """Return the ends of the profile, from 0 to 1 from the upper left of the maps."""
+    found = _profile(reduced)
     if found is None:
         return None
     row, first, last = found
-    rows, cols = scene.shape
+    rows, cols = reduced.shape
     y = (row + 0.5) / rows
     return first / cols, y, (last + 1) / cols, y
 
 
-def charts(scene: Scene, quality: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Titles, captions and SVG."""
-    made = [_profile_chart(scene), _displacement_chart(scene), _coherence_chart(quality), _error_chart(scene)]
-    return [chart for chart in made if chart is not None]
+def charts(reduced: ReducedProduct, quality: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the charts, each with title, caption and SVG."""
+    found = [
+        _profile_chart(reduced),
+        _displacement_chart(reduced),
+        _coherence_chart(quality),
+        _error_chart(reduced),
+    ]
+    return [chart for chart in found if chart is not None]
 
 
-def _profile_chart(scene: Scene) -> dict[str, str] | None:
-    found = _profile(scene)
+def _profile_chart(reduced: ReducedProduct) -> dict[str, str] | None:
+    found = _profile(reduced)
     if found is None:
         return None
     row, first, last = found
     columns = slice(first, last + 1)
-    grid = scene.grid
-    pixel_km = grid.pixel_m * grid.cols / scene.shape[1] / 1000.0
+    grid = reduced.grid
+    pixel_km = grid.pixel_m * grid.cols / reduced.shape[1] / 1000.0
     x = np.arange(last + 1 - first) * pixel_km
-    measured = np.where(scene.connected[row, columns], scene.displacement_cm[row, columns], np.nan)
+    measured = np.where(reduced.connected[row, columns], reduced.displacement_cm[row, columns], np.nan)
     series = [Series("measured", "a", x, measured)]
-    if scene.true_cm is not None:
-        series.append(Series("true", "b", x, scene.true_cm[row, columns]))
+    if reduced.true_cm is not None:
+        series.append(Series("true", "b", x, reduced.true_cm[row, columns]))
     title = f"Displacement along the line from A to B, {x[-1]:.0f} km from west to east."
     return {
         "title": "Profile A–B",
-        "caption": "Along the dashed line of the map above, through the strongest motion on land.",
+        "caption": "Along the dashed line in the map of displacement, through the strongest motion on land.",
         "svg": lines("profile", title, series, "km from A", "cm"),
     }
 
 
-def _displacement_chart(scene: Scene) -> dict[str, str] | None:
-    values = scene.displacement_cm[scene.connected]
+def _displacement_chart(reduced: ReducedProduct) -> dict[str, str] | None:
+    values = reduced.displacement_cm[reduced.connected]
     if not values.size:
         return None
     low, high = np.percentile(values, [0.2, 99.8])
     counts, edges = np.histogram(values, bins=_BINS, range=(float(low), float(high) + 1e-9))
     share = 100.0 * counts / values.size
     title = (
-        f"Histogram of the displacement on land: half of it lies between {_quartiles(values)} centimetres."
+        "Histogram of the displacement on land: half of the pixels are between "
+        f"{_quartiles(values)} centimetres."
     )
     return {
         "title": "Displacement on land",
-        "caption": "Share of the pixels inside connected components.",
+        "caption": "Share of the pixels in connected components.",
         "svg": bars("histogram", title, [Series("measured", "a", edges, share)], "cm", _SHARE),
     }
 
@@ -99,17 +105,17 @@ def _coherence_chart(quality: Mapping[str, Any]) -> dict[str, str] | None:
         return None
     return {
         "title": "Coherence by land and water",
-        "caption": "Share of the pixels of each. The table below has the quantiles.",
+        "caption": "Share of the pixels on land and on water. The table below lists the quantiles.",
         "svg": bars(
             "coherence-h", "Histograms of coherence on land and on water.", series, "coherence", _SHARE
         ),
     }
 
 
-def _error_chart(scene: Scene) -> dict[str, str] | None:
-    if scene.true_cm is None:
+def _error_chart(reduced: ReducedProduct) -> dict[str, str] | None:
+    if reduced.true_cm is None:
         return None
-    error = 10.0 * (scene.displacement_cm - scene.true_cm)[scene.connected]
+    error = 10.0 * (reduced.displacement_cm - reduced.true_cm)[reduced.connected]
     error = error[np.isfinite(error)]
     if not error.size:
         return None
@@ -117,9 +123,9 @@ def _error_chart(scene: Scene) -> dict[str, str] | None:
     counts, edges = np.histogram(error, bins=_BINS, range=(-reach, reach))
     share = 100.0 * counts / error.size
     rms = float(np.sqrt(np.mean(error**2)))
-    title = f"Histogram of measured less true displacement; its root mean square is {rms:.2f} mm."
+    title = f"Histogram of measured minus true displacement; the root mean square is {rms:.2f} mm."
     return {
         "title": "Errors",
-        "caption": "Measured less true displacement on land, inside connected components.",
+        "caption": "Measured minus true displacement on land, in connected components.",
         "svg": bars("error-h", title, [Series("error", "c", edges, share)], "mm", _SHARE),
     }

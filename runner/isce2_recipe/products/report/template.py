@@ -1,4 +1,4 @@
-"""The report's template; light, for plans."""
+"""The template of the report; a module of its own, because plans read it without loading NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A product on the pictures' grid: layers made small, cut to the data."""
+"""A product at the resolution of the report's pictures, cropped to the area with data."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Float = NDArray[np.float32]
 
 WIDTH = 1100
 HEIGHT = 1000
-# For finding the part with data; and the margin around it, as a share of its size.
-_COARSE, _MARGIN = 500, 0.04
+_COARSE = 500  # rows and columns in which the area with data is searched
+_MARGIN = 0.04  # margin around that area, as a share of its size
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A product and the truth, where it is known, on the pictures' grid.
+class ReducedProduct:
+    """A product, and the simulated truth if there is one, on the grid of the report's pictures.
 
     Attributes
     ----------
@@ -39,23 +39,23 @@ class Scene:
 
     @cached_property
     def grid(self) -> Grid:
-        """The part of the product's grid that holds data, with a margin."""
+        """The part of the product's grid with data and a margin, in full resolution."""
         whole = self.product.grid
         step = max(1, whole.cols // _COARSE, whole.rows // _COARSE)
         with opened(self.product.layers["corr"]) as dataset:
             shape = (-(-whole.rows // step), -(-whole.cols // step))
             values = dataset.read(1, out_shape=shape)
-            seen = np.isfinite(values) & (values != dataset.nodata)
-        if not seen.any():
+            valid = np.isfinite(values) & (values != dataset.nodata)
+        if not valid.any():
             return whole
-        margin = round(_MARGIN * max(seen.any(axis=1).sum(), seen.any(axis=0).sum())) + 1
-        top, bottom = _span_of(seen.any(axis=1), margin, step, whole.rows)
-        left, right = _span_of(seen.any(axis=0), margin, step, whole.cols)
+        margin = round(_MARGIN * max(valid.any(axis=1).sum(), valid.any(axis=0).sum())) + 1
+        top, bottom = _range_with_data(valid.any(axis=1), margin, step, whole.rows)
+        left, right = _range_with_data(valid.any(axis=0), margin, step, whole.cols)
         return whole.part(top, left, bottom - top, right - left)
 
     @cached_property
     def _window(self) -> tuple[int, int, int, int]:
-        """First column and row, columns and rows of `grid` in the product's."""
+        """First column, first row, number of columns and number of rows of `grid` in the product's grid."""
         whole, part = self.product.grid, self.grid
         col = round((part.transform[2] - whole.transform[2]) / whole.transform[0])
         row = round((part.transform[5] - whole.transform[5]) / whole.transform[4])
@@ -69,18 +69,18 @@ class Scene:
 
     @property
     def centimetres(self) -> float:
-        """Displacement of a radian."""
+        """Displacement of one radian of phase, centimetres."""
         return 100.0 * self.product.wavelength_m / (4.0 * math.pi)
 
     def small(self, layer: str, *, mean: bool) -> Float:
-        """A layer at the pictures' size, NaN where there is no data."""
+        """Return a layer at the size of the pictures, NaN for no data; means or else nearest pixels."""
         from rasterio.enums import Resampling
         from rasterio.windows import Window
 
-        how = Resampling.average if mean else Resampling.nearest
+        method = Resampling.average if mean else Resampling.nearest
         with opened(self.product.layers[layer]) as dataset:
             window = Window(*self._window)
-            read = dataset.read(1, window=window, out_shape=self.shape, resampling=how)
+            read = dataset.read(1, window=window, out_shape=self.shape, resampling=method)
             values: Float = read.astype(np.float32)
             if dataset.nodata is not None:
                 values[values == np.float32(dataset.nodata)] = np.nan
@@ -88,13 +88,13 @@ class Scene:
 
     @cached_property
     def displacement_cm(self) -> Float:
-        """Measured, about its median; positive away from the satellite."""
+        """Measured displacement relative to its median, positive away from the satellite."""
         values = self.small("unw_phase", mean=False) * np.float32(self.centimetres)
         return values - np.float32(median(values))
 
     @cached_property
     def true_cm(self) -> Float | None:
-        """True, moved by the one constant that an interferogram leaves open."""
+        """True displacement, shifted so that the median difference from the measured one is zero."""
         if self.truth is None:
             return None
         values = self._projected(self.truth) * 100.0
@@ -105,33 +105,33 @@ class Scene:
 
     @cached_property
     def observed(self) -> NDArray[np.bool_]:
-        """Pixels that both passes saw."""
-        seen: NDArray[np.bool_] = np.isfinite(self.small("corr", mean=False))
-        return seen
+        """Pixels that both passes observed."""
+        observed: NDArray[np.bool_] = np.isfinite(self.small("corr", mean=False))
+        return observed
 
     @cached_property
     def water(self) -> NDArray[np.bool_]:
-        """Pixels that both passes saw, on water."""
+        """Observed pixels on water."""
         if "water_mask" not in self.product.layers:
             return np.zeros(self.shape, np.bool_)
-        wet: NDArray[np.bool_] = self.small("water_mask", mean=False) == 0
-        return self.observed & wet
+        water: NDArray[np.bool_] = self.small("water_mask", mean=False) == 0
+        return self.observed & water
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
-        """Connected components; one for all where the product has none."""
+        """Labels of connected components; 1 for all unwrapped pixels if the product has no labels."""
         if "conncomp" not in self.product.layers:
             return np.isfinite(self.displacement_cm).astype(np.int64)
         return np.nan_to_num(self.small("conncomp", mean=False)).astype(np.int64)
 
     @cached_property
     def connected(self) -> NDArray[np.bool_]:
-        """Pixels on land with a phase in a component."""
+        """Pixels on land with unwrapped phase in a connected component."""
         return np.isfinite(self.displacement_cm) & (self.labels > 0) & ~self.water
 
     @cached_property
     def light(self) -> Float:
-        """How bright the terrain is, lit from the north-west: one on level ground and where it is unknown."""
+        """Brightness of the terrain, lit from the north-west; 1 on level ground and where it is unknown."""
         level = np.ones(self.shape, np.float32)
         if "dem" not in self.product.layers or min(self.shape) < 2:
             return level
@@ -139,7 +139,7 @@ class Scene:
         pixel_m = self.grid.pixel_m * self.grid.cols / self.shape[1]
         south, east = np.gradient(heights, pixel_m)
         slope = (south + east) / np.sqrt(1 + south**2 + east**2)
-        # So that any terrain shows its shapes, plains as well as mountains.
+        # Relative to the steepest slopes, so that plains show their shapes as well as mountains.
         steep = _quantile(np.abs(slope), 90) or 1.0
         return np.where(np.isfinite(slope), 1 + np.tanh(slope / steep), level).astype(np.float32)
 
@@ -167,18 +167,18 @@ class Scene:
         return target
 
 
-def _span_of(seen: NDArray[np.bool_], margin: int, step: int, size: int) -> tuple[int, int]:
-    """First place with data and the one after the last, with a margin, in full pixels."""
-    places = np.flatnonzero(seen)
+def _range_with_data(valid: NDArray[np.bool_], margin: int, step: int, size: int) -> tuple[int, int]:
+    """Return the first position with data and the one after the last, with a margin, in full pixels."""
+    places = np.flatnonzero(valid)
     return max(0, (int(places[0]) - margin) * step), min(size, (int(places[-1]) + 1 + margin) * step)
 
 
 def median(values: NDArray[Any]) -> float:
-    """Of the values there are; zero where there are none."""
-    seen = values[np.isfinite(values)]
-    return float(np.median(seen)) if seen.size else 0.0
+    """Return the median of the finite values; 0 without any."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else 0.0
 
 
 def _quantile(values: NDArray[Any], percent: float) -> float:
-    seen = values[np.isfinite(values)]
-    return float(np.percentile(seen, percent)) if seen.size else 0.0
+    finite = values[np.isfinite(values)]
+    return float(np.percentile(finite, percent)) if finite.size else 0.0
