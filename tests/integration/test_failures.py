@@ -270,7 +270,7 @@ def test_files_nobody_knows_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "w/good/thesis.txt").write_text("years of work")
     done = _fail(tmp_path, "input")
     assert done.returncode == 1
-    assert "has files in it that no run of isce2-recipe put there" in done.stderr
+    assert "contains files that no run of isce2-recipe wrote" in done.stderr
     assert (tmp_path / "w/good/thesis.txt").read_text() == "years of work"
 
 

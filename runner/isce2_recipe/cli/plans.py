@@ -1,4 +1,4 @@
-"""A plan as text."""
+"""A plan as text or JSON."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from collections.abc import Mapping
 from typing import Any
 
 from isce2_recipe.plan.forecast import Forecast, forecast, to_json
-from isce2_recipe.plan.project import Project
+from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.quantities import format_bytes, format_duration
 from isce2_recipe.running.resources import disk_bytes, memory_bytes, processors
-from isce2_recipe.running.state import Limits, Request, select
+from isce2_recipe.running.state import Limits, RunOptions, select
 from isce2_recipe.sources.base import traits_of
 
 _MARKS = {"run": "run", "cached": "ok", "skipped": "skip"}
 
 
-def text(project: Project, options: Mapping[str, Any]) -> str:
-    """The plan, for people or as JSON."""
+def text(workspace: Workspace, options: Mapping[str, Any]) -> str:
+    """Return the plan for people or as JSON."""
     limits = Limits(1, processors(), memory_bytes())
-    request = Request(limits, tuple(options["force"]), options["start"], options["until"])
-    selection = select(project, request)
-    found = forecast(project, selection.steps, selection.forced)
-    credentials = _credentials(project, found)
+    run_options = RunOptions(limits, tuple(options["force"]), options["start"], options["until"])
+    selection = select(workspace.graph, run_options)
+    found = forecast(workspace, selection.steps, selection.forced)
+    credentials = _credentials(workspace, found)
     if options["as_json"]:
-        return json.dumps({**to_json(found, project), "credentials": credentials}, indent=1, default=str)
-    return "\n".join(_lines(project, found, credentials))
+        return json.dumps({**to_json(found, workspace), "credentials": credentials}, indent=1, default=str)
+    return "\n".join(_lines(workspace, found, credentials))
 
 
-def _lines(project: Project, found: list[Forecast], credentials: dict[str, bool]) -> list[str]:
-    lines = [f"{project.recipe.name} in {project.workdir}", ""]
+def _lines(workspace: Workspace, found: list[Forecast], credentials: dict[str, bool]) -> list[str]:
+    lines = [f"{workspace.request.recipe.name} in {workspace.workdir}", ""]
     width = max((len(one.id) for one in found), default=0)
     for one in found:
         lines.append(f"{_MARKS[one.status]:>4}  {one.id:<{width}}  {one.summary or one.uses}")
         lines.append(f"{'':>4}  {'':<{width}}  {one.reason}{_needs(one)}")
         if one.status == "run":
             lines += [f"{'':>4}  {'':<{width}}    {line}" for line in _details(one)]
-    return [*lines, "", *_totals(project, found), *_credential_lines(credentials)]
+    return [*lines, "", *_totals(workspace, found), *_credential_lines(credentials)]
 
 
 def _needs(one: Forecast) -> str:
@@ -45,15 +45,15 @@ def _needs(one: Forecast) -> str:
         f"{format_bytes(one.disk)} disk" if one.disk else "",
     ]
     if one.seconds is not None and one.status == "run":
-        asked.append(f"took {format_duration(one.seconds)} the last time")
-    said = ", ".join(part for part in asked if part)
-    return f" ({said})" if said else ""
+        asked.append(f"took {format_duration(one.seconds)} last time")
+    known = ", ".join(part for part in asked if part)
+    return f" ({known})" if known else ""
 
 
 def _details(one: Forecast) -> list[str]:
     lines = [f"{name}: {_short(value)}" for name, value in one.inputs.items()]
     for name, size in one.shows.get("downloads", ()):
-        lines.append(f"download {name}, {format_bytes(size) if size else 'size not known'}")
+        lines.append(f"download {name}, {format_bytes(size) if size else 'size unknown'}")
     if "rendered" in one.shows:
         lines += ["", *(f"| {line}" for line in str(one.shows["rendered"]).splitlines()), ""]
     if "problem" in one.shows:
@@ -64,11 +64,11 @@ def _details(one: Forecast) -> list[str]:
 def _short(value: Any) -> str:
     if isinstance(value, dict) and value.keys() == {"$file"}:
         return str(value["$file"])
-    said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return said if len(said) <= 100 else f"{said[:97]}..."
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
-def _totals(project: Project, found: list[Forecast]) -> list[str]:
+def _totals(workspace: Workspace, found: list[Forecast]) -> list[str]:
     running = [one for one in found if one.status == "run"]
     counts = f"{len(running)} to run, {sum(one.status == 'cached' for one in found)} up to date, "
     lines = [f"{counts}{sum(one.status == 'skipped' for one in found)} skipped"]
@@ -77,25 +77,22 @@ def _totals(project: Project, found: list[Forecast]) -> list[str]:
     if memory:
         lines.append(_enough("memory", memory, memory_bytes(), "this machine has"))
     if disk:
-        lines.append(_enough("disk", disk, disk_bytes(project.workdir), "free are"))
-    return [*lines, *_downloads(project, running), *_time(running)]
+        lines.append(_enough("disk", disk, disk_bytes(workspace.workdir), "available:"))
+    return [*lines, *_downloads(workspace, running), *_time(running)]
 
 
-def _downloads(project: Project, running: list[Forecast]) -> list[str]:
-    if not any("source" in project.graph.nodes[one.id].action.uses for one in running):
+def _downloads(workspace: Workspace, running: list[Forecast]) -> list[str]:
+    if not any("source" in workspace.graph.nodes[one.id].action.uses for one in running):
         return []
-    if not traits_of(project.source).downloads:
-        return [f"downloads: none, inputs come from {project.source_text}"]
+    if not traits_of(workspace.source).downloads:
+        return [f"downloads: none, inputs come from {workspace.request.source_text}"]
     sizes = [size for one in running for _, size in one.shows.get("downloads", ())]
     if not sizes:
         return ["downloads: none"]
     known = [size for size in sizes if size]
-    said = (
-        f"{format_bytes(sum(known))} for the {len(known)} whose size is known"
-        if known
-        else "their size is not known"
-    )
-    return [f"downloads: {len(sizes)}, {said}{'' if known else ' before the catalogue has been asked'}"]
+    if not known:
+        return [f"downloads: {len(sizes)}, their size is unknown before the catalogue has been queried"]
+    return [f"downloads: {len(sizes)}, {format_bytes(sum(known))} for the {len(known)} of known size"]
 
 
 def _time(running: list[Forecast]) -> list[str]:
@@ -103,9 +100,13 @@ def _time(running: list[Forecast]) -> list[str]:
     if not running:
         return []
     if not timed:
-        return ["time: not known before a first run on this machine"]
-    rest = f", and {len(running) - len(timed)} steps that never ran here" if len(timed) < len(running) else ""
-    return [f"time: {format_duration(sum(timed))} of steps as they took before on this machine{rest}"]
+        return ["time: unknown before the first run on this machine"]
+    rest = (
+        f", without {len(running) - len(timed)} steps that never ran here"
+        if len(timed) < len(running)
+        else ""
+    )
+    return [f"time: {format_duration(sum(timed))}, as earlier runs took on this machine{rest}"]
 
 
 def _enough(what: str, asked: float, there: float, phrase: str) -> str:
@@ -113,14 +114,14 @@ def _enough(what: str, asked: float, there: float, phrase: str) -> str:
     return f"{what}: {format_bytes(asked)} ({phrase} {format_bytes(there)}){warning}"
 
 
-def _credentials(project: Project, found: list[Forecast]) -> dict[str, bool]:
-    """Credentials the run needs, and whether they are there."""
+def _credentials(workspace: Workspace, found: list[Forecast]) -> dict[str, bool]:
+    """Return the credentials that the run needs, and whether they were found."""
     from isce2_recipe.cli import doctor
 
-    actions = [project.graph.nodes[one.id].action for one in found if one.status == "run"]
+    actions = [workspace.graph.nodes[one.id].action for one in found if one.status == "run"]
     names = {action.name for action in actions}
     credentials = {}
-    if any("source" in one.uses for one in actions) and traits_of(project.source).downloads:
+    if any("source" in one.uses for one in actions) and traits_of(workspace.source).downloads:
         credentials["Earthdata login"] = doctor.has_earthdata_login()
     if "s3.upload" in names:
         credentials["AWS login"] = doctor.has_aws_login()
@@ -130,7 +131,7 @@ def _credentials(project: Project, found: list[Forecast]) -> dict[str, bool]:
 
 
 def _credential_lines(credentials: Mapping[str, bool]) -> list[str]:
-    roles = " in the environment and in ~/.aws; only a role of this machine's could stand in"
+    roles = " in the environment and in ~/.aws; a role of this machine may replace them"
     return [
         f"credentials: {name} {'found' if there else 'MISSING'}"
         f"{roles if name == 'AWS login' and not there else ''}"

@@ -18,8 +18,8 @@ from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.journal.files import json_digest
 from isce2_recipe.journal.values import encode
 from isce2_recipe.paths import RUN_RECORD
-from isce2_recipe.plan import project as projects
-from isce2_recipe.plan.project import DEFAULT_ENGINE, Project
+from isce2_recipe.plan.request import DEFAULT_ENGINE, RunRequest, make_request
+from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.progress import JsonLines, PlainLines, Tree
 from isce2_recipe.quantities import format_duration
 from isce2_recipe.redact import known_secrets, redactor
@@ -31,7 +31,7 @@ _PREFIX = "ISCE2_RECIPE"
 
 
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that run and plan share."""
+    """Add the options that run and plan share."""
     for decorator in reversed(
         (
             click.argument("recipe", type=RecipeType()),
@@ -48,7 +48,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
                 envvar=f"{_PREFIX}_WORKDIR",
                 type=click.Path(),
                 metavar="DIR",
-                help="The run's folder.",
+                help="Folder of the run.",
             ),
             click.option(
                 "--source",
@@ -64,7 +64,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
                 default=DEFAULT_ENGINE,
                 show_default=True,
                 metavar="ENGINE",
-                help="What computes: auto, isce2 or builtin.",
+                help="Program that computes: auto, isce2 or builtin.",
             ),
             click.option(
                 "--force",
@@ -93,62 +93,61 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.pass_context
 def plan_command(ctx: click.Context, /, **options: Any) -> int:
     """Show what a run would do, without doing it."""
-    project = make_project(ctx, options)
-    _show_plan(project, options)
+    _show_plan(request_of(ctx, options), options)
     return errors.EXIT_OK
 
 
 @click.command("run", cls=RecipeCommand)
 @_options
-@click.option("--jobs", type=click.IntRange(1), help="Steps at a time.")
-@click.option("--cpus", type=click.IntRange(1), help="Threads to use.")
+@click.option("--jobs", type=click.IntRange(1), help="Number of steps that run at the same time.")
+@click.option("--cpus", type=click.IntRange(1), help="Number of threads to use.")
 @click.option(
     "--publish",
     type=click.Path(),
     metavar="DIR",
-    help="Put the recipe's output files into this folder as well.",
+    help="Export the recipe's output files into this folder as well.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.pass_context
 def run_command(ctx: click.Context, /, **options: Any) -> int:
     """Run a recipe: a YAML file, or the name of one that `isce2-recipe list` shows.
 
-    `isce2-recipe run RECIPE --help` lists the recipe's parameters, which are options too.
+    `isce2-recipe run RECIPE --help` lists the parameters of the recipe, which are options too.
     """
-    project = make_project(ctx, options)
+    request = request_of(ctx, options)
     if options["dry_run"]:
-        _show_plan(project, options)
-        return errors.EXIT_OK
-    _run(project, options, redactor(known_secrets(os.environ) | project.secrets))
+        _show_plan(request, options)
+    else:
+        _run(Workspace(request), options, redactor(known_secrets(os.environ) | request.secrets))
     return errors.EXIT_OK
 
 
-def make_project(ctx: click.Context, options: Mapping[str, Any]) -> Project:
-    """What the options ask for."""
+def request_of(ctx: click.Context, options: Mapping[str, Any]) -> RunRequest:
+    """Return the request that the options describe."""
     engines.check_name(options["engine"])
     base = Path.cwd()
     recipe = recipe_of(ctx)
-    chosen = given_parameters(ctx, options["settings"], options["params"], dict(options))
-    placeholder = projects.make(
-        recipe, chosen, workdir=base, base=base, source=options["source"], engine=options["engine"]
+    overrides = given_parameters(ctx, options["settings"], options["params"], dict(options))
+    request = make_request(
+        recipe, overrides, workdir=base, base=base, source=options["source"], engine=options["engine"]
     )
-    folder = options["workdir"] or default_workdir(placeholder)
-    return projects.with_workdir(placeholder, base / Path(folder).expanduser())
+    folder = options["workdir"] or default_workdir(request)
+    return request.in_workdir(base / Path(folder).expanduser())
 
 
-def default_workdir(project: Project) -> str:
-    """Name of a run's folder: the recipe, the dates among its inputs, and a fingerprint of all of them."""
-    values = {"parameters": project.parameters, "source": project.source_text}
-    days = list(dict.fromkeys(_DAY.findall(str(project.parameters))))
+def default_workdir(request: RunRequest) -> str:
+    """Return the name of a run's folder: recipe, dates among the inputs, and a fingerprint of all inputs."""
+    values = {"parameters": request.parameters, "source": request.source_text}
+    days = list(dict.fromkeys(_DAY.findall(str(request.parameters))))
     dates = "_".join(sorted(days)[:: max(1, len(days) - 1)]) if days else ""
-    return "_".join(part for part in (project.recipe.name, dates, json_digest(values)[:_HASH]) if part)
+    return "_".join(part for part in (request.recipe.name, dates, json_digest(values)[:_HASH]) if part)
 
 
-def _show_plan(project: Project, options: Mapping[str, Any]) -> None:
+def _show_plan(request: RunRequest, options: Mapping[str, Any]) -> None:
     from isce2_recipe.cli import plans
 
-    text = plans.text(project, options)
-    click.echo(redactor(known_secrets(os.environ) | project.secrets)(text))
+    text = plans.text(Workspace(request), options)
+    click.echo(redactor(known_secrets(os.environ) | request.secrets)(text))
 
 
 def _display(options: Mapping[str, Any], redact: Callable[[str], str]) -> JsonLines | PlainLines | Tree:
@@ -158,11 +157,11 @@ def _display(options: Mapping[str, Any], redact: Callable[[str], str]) -> JsonLi
     return Tree(stream, redact) if stream.isatty() else PlainLines(stream, redact)
 
 
-def _run(project: Project, options: Mapping[str, Any], redact: Callable[[str], str]) -> None:
-    from isce2_recipe.running import publishing, session
-    from isce2_recipe.running.state import Limits, Request, select
+def _run(workspace: Workspace, options: Mapping[str, Any], redact: Callable[[str], str]) -> None:
+    from isce2_recipe.running import exporting, session
+    from isce2_recipe.running.state import Limits, RunOptions, select
 
-    request = Request(
+    run_options = RunOptions(
         Limits.of_machine(options["jobs"], options["cpus"]),
         tuple(options["force"]),
         options["start"],
@@ -172,51 +171,51 @@ def _run(project: Project, options: Mapping[str, Any], redact: Callable[[str], s
     display = _display(options, redact)
     done: set[str] = set()
 
-    def tell(event: dict[str, Any]) -> None:
+    def note_and_show(event: dict[str, Any]) -> None:
         if event["event"] == "step.done":
             done.add(event["step"])
         display(event)
 
     try:
-        outcome = session.run(project, request, tell, redact)
+        outcome = session.run(workspace, run_options, note_and_show, redact)
     except RecipeToolError as exc:
         display.close()
-        forced = list(select(project, request).forced) if done else []
+        forced = list(select(workspace.graph, run_options).forced) if done else []
         raise _with_resume(exc, forced, done) from None
     except Exception as exc:
         display.close()
-        exc.workdir = project.workdir  # type: ignore[attr-defined]
+        exc.workdir = workspace.workdir  # type: ignore[attr-defined]
         raise
     display.close()
     if options["publish"]:
-        publishing.publish(outcome.outputs, Path.cwd() / options["publish"])
-    _report(project, outcome, options, display, redact)
+        exporting.export(outcome.outputs, Path.cwd() / options["publish"])
+    _report(workspace, outcome, options, display, redact)
 
 
 def _with_resume(exc: RecipeToolError, forced: Sequence[str], done: Container[str]) -> RecipeToolError:
-    """The error with the line that takes the run up again."""
+    """Return the error with the command line that resumes the run."""
     if exc.exit_code in (errors.EXIT_STEP_FAILED, errors.EXIT_INTERRUPTED):
         line = f"resume with: {shlex.join(['isce2-recipe', *_resuming(sys.argv[1:], forced, done)])}"
         exc.hint = line if exc.hint is None else f"{exc.hint}\n{line}"
     return exc
 
 
-def _resuming(words: Sequence[str], forced: Sequence[str], done: Container[str]) -> list[str]:
-    """The words of a run without what was asked to run again and has."""
+def _resuming(arguments: Sequence[str], forced: Sequence[str], done: Container[str]) -> list[str]:
+    """Return the arguments of a run without the steps that were forced to run and are done."""
     left = [name for name in forced if name not in done]
     if len(left) == len(forced):
-        return list(words)
+        return list(arguments)
     again = ("--force", "--from")
     kept = [
         word
-        for before, word in zip(["", *words], words, strict=False)
+        for before, word in zip(["", *arguments], arguments, strict=False)
         if before not in again and word.partition("=")[0] not in again
     ]
     return kept + [word for name in left for word in ("--force", name)]
 
 
 def _report(
-    project: Project,
+    workspace: Workspace,
     outcome: Any,
     options: Mapping[str, Any],
     display: Callable[[dict[str, Any]], None],
@@ -226,45 +225,47 @@ def _report(
         display(
             {
                 "event": "run.done",
-                "workdir": str(project.workdir),
-                "outputs": encode(outcome.outputs, project.workdir),
+                "workdir": str(workspace.workdir),
+                "outputs": encode(outcome.outputs, workspace.workdir),
                 "seconds": round(outcome.seconds, 3),
-                "record": str(project.workdir / RUN_RECORD),
+                "record": str(workspace.workdir / RUN_RECORD),
             }
         )
         return
-    lines = [redact(line) for line in summary(project, outcome.outputs)]
+    lines = [redact(line) for line in summary(workspace, outcome.outputs)]
     click.echo("\n".join(lines))
-    _remember(project, outcome, options, lines)
+    _write_noop_record(workspace, outcome, options, lines)
     ran = sum(facts["status"] == "done" for facts in outcome.steps.values())
     if not ran:
         click.echo("everything was up to date", err=True)
     click.echo(f"done in {format_duration(outcome.seconds)}", err=True)
 
 
-def _remember(project: Project, outcome: Any, options: Mapping[str, Any], said: list[str]) -> None:
-    """Let the same command be answered at once while nothing changes."""
-    from isce2_recipe.running import noop_record
+def _write_noop_record(
+    workspace: Workspace, outcome: Any, options: Mapping[str, Any], messages: list[str]
+) -> None:
+    """Let the same command end at once while nothing changes."""
+    from isce2_recipe.running.noop_record import write_noop_record
 
     partial = options["force"] or options["start"] or options["until"] or options["publish"]
     if partial or "-" in options["params"]:
         return
-    noop_record.remember(project, outcome.steps, tuple(sys.argv[1:]), said, tuple(options["params"]))
+    write_noop_record(workspace, outcome.steps, tuple(sys.argv[1:]), messages, tuple(options["params"]))
 
 
-def summary(project: Project, outputs: Mapping[str, Any]) -> list[str]:
-    """What a finished run tells its user: the recipe's outputs, the engine, the folder."""
-    lines = [f"{name}: {_words(value)}" for name, value in outputs.items() if value is not None]
-    if any("engine" in node.action.uses for node in project.graph.nodes.values()):
-        lines.append(f"engine: {project.engine_label}")
-    return [*lines, f"work directory: {project.workdir}"]
+def summary(workspace: Workspace, outputs: Mapping[str, Any]) -> list[str]:
+    """Return the messages of a finished run: the recipe's outputs, the engine, the folder."""
+    lines = [f"{name}: {_describe(value)}" for name, value in outputs.items() if value is not None]
+    if workspace.uses_engine:
+        lines.append(f"engine: {workspace.engine_label}")
+    return [*lines, f"work directory: {workspace.workdir}"]
 
 
-def _words(value: Any) -> str:
+def _describe(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_words(item)}" for name, item in value.items() if item is not None)
+        return ", ".join(f"{name} {_describe(item)}" for name, item in value.items() if item is not None)
     if isinstance(value, list):
-        return ", ".join(_words(item) for item in value)
+        return ", ".join(_describe(item) for item in value)
     return str(value)

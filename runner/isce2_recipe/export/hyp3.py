@@ -12,9 +12,9 @@ from typing import Any
 from isce2_recipe.errors import InputError, RecipeError, UsageError
 from isce2_recipe.export.openapi import api_schema
 from isce2_recipe.plan import graph
+from isce2_recipe.plan.bindings import Bindings, RunFacts
 from isce2_recipe.plan.graph import Graph, Node
-from isce2_recipe.plan.names import Facts, Names
-from isce2_recipe.plan.project import actions_of
+from isce2_recipe.plan.request import actions_of
 from isce2_recipe.recipe.model import Parameter, Recipe
 from isce2_recipe.recipe.parameters import resolve_parameters
 from isce2_recipe.recipe.units import amount, seconds
@@ -243,7 +243,7 @@ class _Requirements:
 
     def __init__(self, recipe: Recipe, built: Graph, deployment: Deployment) -> None:
         self._graph = built
-        facts = Facts(
+        facts = RunFacts(
             {
                 "source": lambda: DEFAULT_SOURCE,
                 "truth": lambda: False,
@@ -251,7 +251,7 @@ class _Requirements:
                 "record": dict,
             }
         )
-        self._names = [Names(built, values, facts) for values in _combinations(recipe, deployment.pairs)]
+        self._names = [Bindings(built, values, facts) for values in _combinations(recipe, deployment.pairs)]
 
     def memory_mib(self) -> int:
         """Return the smallest of HyP3's sizes that fits the step with the largest memory."""
@@ -264,7 +264,7 @@ class _Requirements:
         """Return the sum of timeouts along the longest chain of dependent steps; a day if no step has one."""
         return math.ceil(max(map(self._chain_s, self._names), default=0.0)) or 86400
 
-    def _chain_s(self, names: Names) -> float:
+    def _chain_s(self, names: Bindings) -> float:
         ends: dict[str, float] = {}
         for name, node in self._graph.nodes.items():
             before = max((ends[other] for other in self._graph.needs[name]), default=0.0)
@@ -276,7 +276,7 @@ def _memory(resources: Mapping[str, Any]) -> float:
     return amount(resources.get("memory", 0))
 
 
-def _setting(names: Names, node: Node, key: str, read: Callable[[Any], float]) -> float:
+def _setting(names: Bindings, node: Node, key: str, read: Callable[[Any], float]) -> float:
     """Return a setting of a step; 0 if it is not set, unknown before the run, or the step is skipped."""
     written = getattr(node.step, key)
     try:
@@ -285,7 +285,7 @@ def _setting(names: Names, node: Node, key: str, read: Callable[[Any], float]) -
         return 0.0
 
 
-def _may_run(names: Names, node: Node) -> bool:
+def _may_run(names: Bindings, node: Node) -> bool:
     try:
         return names.wanted(node, {})
     except KeyError:  # the condition depends on the output of another step

@@ -1,4 +1,4 @@
-"""Copies of files that later steps of a shared folder may overwrite: a crash costs one step only."""
+"""Copies of files that later steps of a shared folder may overwrite, so that a crash costs one step only."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from isce2_recipe.files import replace_when_complete
-from isce2_recipe.journal.files import FOLDER, Entry, Manifest, file_digest
+from isce2_recipe.journal.files import FOLDER, FileEntry, Manifest, file_digest
 from isce2_recipe.paths import CHECKPOINTS
 
 LARGEST = 64 << 20
-"""Bytes of the largest file that is copied where the file system cannot share blocks."""
+"""Size of the largest file that is copied where the file system cannot share blocks, bytes."""
 
 _FICLONE = 0x40049409  # linux/fs.h
 
 
 def keep(workdir: Path, files: Manifest) -> None:
-    """Copy the files, as far as they are small or cost nothing, under the names of their contents."""
+    """Copy files that are small or can share blocks; the fingerprint of its content is the name of a copy."""
     store = workdir / CHECKPOINTS
     store.mkdir(parents=True, exist_ok=True)
     for name, entry in files.items():
@@ -37,7 +37,7 @@ def _copy(source: Path, target: Path, size: int) -> None:
 
 
 def _clone(source: Path, target: Path) -> bool:
-    """Whether the file system could make a copy that shares the source's blocks."""
+    """Make a copy that shares the blocks of its source; return whether the file system could do so."""
     try:
         with source.open("rb") as original, target.open("wb") as copy:
             fcntl.ioctl(copy.fileno(), _FICLONE, original.fileno())
@@ -48,17 +48,17 @@ def _clone(source: Path, target: Path) -> bool:
     return True
 
 
-def has(workdir: Path, entry: Entry) -> bool:
-    """Whether an entry can be put back."""
+def has(workdir: Path, entry: FileEntry) -> bool:
+    """Return whether the file of an entry can be restored."""
     return entry.digest == FOLDER or entry.digest.startswith("link:") or _stored(workdir, entry).exists()
 
 
-def _stored(workdir: Path, entry: Entry) -> Path:
+def _stored(workdir: Path, entry: FileEntry) -> Path:
     return workdir / CHECKPOINTS / entry.digest
 
 
-def put_back(workdir: Path, name: str, entry: Entry) -> bool:
-    """Restore a file as its entry says; whether that could be done."""
+def restore(workdir: Path, name: str, entry: FileEntry) -> bool:
+    """Restore a file as its entry describes it; return whether that was possible."""
     path = workdir / name
     remove(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,15 +80,15 @@ def put_back(workdir: Path, name: str, entry: Entry) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Take away a file, link or folder, if it is there."""
+    """Delete a file, link or folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
 
 
-def forget_unneeded(workdir: Path, needed: set[str]) -> None:
-    """Delete copies whose contents no step promises any more."""
+def delete_unneeded(workdir: Path, needed: set[str]) -> None:
+    """Delete copies of contents that are not needed."""
     store = workdir / CHECKPOINTS
     if not store.is_dir():
         return

@@ -1,4 +1,4 @@
-"""What files contain, told by fingerprint; what was hashed once is not read again while it is untouched."""
+"""Fingerprints of files; a file that was read once is not read again while it is unchanged."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.noop_cache import RACY_NS
 from isce2_recipe.paths import STATE_FOLDER
 
-_BLOCK = 1 << 20  # bytes read at a time
+_BLOCK = 1 << 20  # bytes that are read at a time
 _DIGEST_SIZE = 20  # bytes of BLAKE2b
 FOLDER = "folder"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A file's fingerprint and what the file system said of it then.
+class FileEntry:
+    """The fingerprint of a file and its state in the file system at that time.
 
     Attributes
     ----------
     digest : str
-        Of the content; ``folder`` for a folder, ``link:TARGET...`` for a symbolic link.
+        Fingerprint of the content; ``folder`` for a folder, ``link:TARGET...`` for a symbolic link.
     stat : tuple of int
-        Size in bytes, times of modification and change in ns, inode. Never part of a key: it only tells that
-        it was not touched since. All zero where that cannot be told.
+        Size in bytes, times of modification and change in ns, inode. Never part of a key: it only shows that
+        the file has not changed since. All zero where it cannot show that.
     """
 
     digest: str
     stat: tuple[int, int, int, int]
 
     @classmethod
-    def from_json(cls, fields: list[object]) -> Entry:
-        """The entry that `to_json` wrote."""
+    def from_json(cls, fields: list[object]) -> FileEntry:
+        """Return the entry that `to_json` wrote."""
         digest, *numbers = fields
         return cls(str(digest), tuple(numbers))  # type: ignore[arg-type]
 
     def to_json(self) -> list[object]:
-        """A short list for the journal."""
+        """Return a short list for the journal."""
         return [self.digest, *self.stat]
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Return the size, bytes."""
         return self.stat[0]
 
 
-Manifest = dict[str, Entry]
-"""Files of a folder by their path relative to the work directory."""
+Manifest = dict[str, FileEntry]
+"""Entries of files by their paths relative to the work directory."""
 
 
 def signature(status: os.stat_result) -> tuple[int, int, int, int]:
-    """What must be unchanged for a file to count as untouched."""
+    """Return what must be the same for a file to count as unchanged."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
@@ -65,17 +65,17 @@ _ONE_TEXT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii
 
 
 def text_digest(text: str) -> str:
-    """Fingerprint of a text."""
+    """Return the fingerprint of a text."""
     return hashlib.blake2b(text.encode(), digest_size=_DIGEST_SIZE).hexdigest()
 
 
 def json_digest(value: object) -> str:
-    """Fingerprint of a JSON value, independent of the order of its keys."""
+    """Return the fingerprint of a JSON value, which does not depend on the order of keys."""
     return text_digest(_ONE_TEXT.encode(value))
 
 
 def file_digest(path: Path | str) -> str:
-    """Fingerprint of a file's content."""
+    """Return the fingerprint of a file's content."""
     digest = hashlib.blake2b(digest_size=_DIGEST_SIZE)
     with Path(path).open("rb", buffering=0) as stream:
         buffer = memoryview(bytearray(min(_BLOCK, os.fstat(stream.fileno()).st_size + 1)))
@@ -85,84 +85,91 @@ def file_digest(path: Path | str) -> str:
 
 
 class Fingerprints:
-    """Fingerprints of files, remembered while the file system says that they are untouched.
+    """Fingerprints of files, valid while the file system shows that the files are unchanged.
 
     Parameters
     ----------
-    known : mapping of str to Entry, optional
+    known : mapping of str to FileEntry, optional
         Entries by absolute path, from an earlier run.
     trust : bool
-        Whether what the file system says of a file is enough to believe its entry from an earlier run. Not
-        after the machine was started anew: what had not reached the disk by then may be lost.
+        Whether an unchanged state in the file system is enough to trust an entry of an earlier run. It is not
+        after a new start of the machine, because data that had not reached the disk may be lost.
+
+    Attributes
+    ----------
+    learnt : set of str
+        Paths of the files that were read.
     """
 
-    def __init__(self, known: Mapping[str, Entry] | None = None, *, trust: bool = True) -> None:
-        self._known: dict[str, Entry] = dict(known or {})
+    def __init__(self, known: Mapping[str, FileEntry] | None = None, *, trust: bool = True) -> None:
+        self._known: dict[str, FileEntry] = dict(known or {})
         self._trust = trust
         self.learnt: set[str] = set()
 
-    def learn(self, path: str, entry: Entry) -> None:
-        """Remember what is known of a file from elsewhere."""
+    def learn(self, path: str, entry: FileEntry) -> None:
+        """Add an entry that is known from elsewhere."""
         self._known[path] = entry
 
-    def agrees(self, path: str, entry: Entry) -> bool:
-        """Whether a file was read later than an entry was made, with the same result."""
+    def agrees(self, path: str, entry: FileEntry) -> bool:
+        """Return whether the known entry of a file has the same content as another entry."""
         found = self._known.get(path)
         return found is not None and found.digest == entry.digest
 
-    def known(self) -> Mapping[str, Entry]:
-        """All that is remembered, by absolute path."""
+    def known(self) -> Mapping[str, FileEntry]:
+        """Return all entries by absolute path."""
         return self._known
 
-    def untouched(self, entry: Entry, status: os.stat_result) -> bool:
-        """Whether the file system says that a file is what it was when its entry was made."""
+    def untouched(self, entry: FileEntry, status: os.stat_result) -> bool:
+        """Return whether the file system shows that a file has not changed since its entry was made."""
         return self._trust and entry.stat == signature(status)
 
-    def entry(self, path: str, status: os.stat_result | None = None) -> Entry:
-        """A file's, folder's or link's own entry.
+    def entry(self, path: str, status: os.stat_result | None = None) -> FileEntry:
+        """Return the entry of a file, folder or link.
 
         Raises
         ------
         FileNotFoundError
-            If there is nothing of that name.
+            If nothing has that name.
         """
         status = status or os.lstat(path)
         if stat.S_ISLNK(status.st_mode):
             return self._link(path)
         if stat.S_ISDIR(status.st_mode):
-            return Entry(FOLDER, (0, 0, 0, 0))
+            return FileEntry(FOLDER, (0, 0, 0, 0))
         if not stat.S_ISREG(status.st_mode):
-            return Entry("special", (0, 0, 0, 0))
+            return FileEntry("special", (0, 0, 0, 0))
         found = self._known.get(path)
         if found is not None and found.stat == signature(status):
             return found
         return self._hash(path)
 
-    def _hash(self, path: str) -> Entry:
+    def _hash(self, path: str) -> FileEntry:
         before = signature(os.stat(path))  # noqa: PTH116 - no Path is made for 10,000 files
         digest = file_digest(path)
         after = signature(os.stat(path))  # noqa: PTH116
         if before != after:
-            raise InputError(f"{path} changed while it was read", hint="run again when nothing writes to it")
+            raise InputError(
+                f"{path} changed while it was read", hint="run again when no other program writes to it"
+            )
         racy = time.time_ns() - max(before[1], before[2]) < RACY_NS
-        entry = Entry(digest, before)
+        entry = FileEntry(digest, before)
         if not racy:
             self._known[path] = entry
             self.learnt.add(path)
         return entry
 
-    def _link(self, path: str) -> Entry:
+    def _link(self, path: str) -> FileEntry:
         target = os.readlink(path)  # noqa: PTH115
         try:
             status = os.stat(path)  # noqa: PTH116
         except OSError:
-            return Entry(f"link:{target}", (0, 0, 0, 0))
+            return FileEntry(f"link:{target}", (0, 0, 0, 0))
         if stat.S_ISDIR(status.st_mode):
-            return Entry(f"link:{target}", (0, 0, 0, 0))
-        return Entry(f"link:{target}:{self.entry(os.path.realpath(path)).digest}", (0, 0, 0, 0))
+            return FileEntry(f"link:{target}", (0, 0, 0, 0))
+        return FileEntry(f"link:{target}:{self.entry(os.path.realpath(path)).digest}", (0, 0, 0, 0))
 
-    def matches(self, path: str, expected: Entry) -> bool:
-        """Whether what is there now is what ``expected`` says."""
+    def matches(self, path: str, expected: FileEntry) -> bool:
+        """Return whether a file has the content of an entry."""
         try:
             status = os.lstat(path)
             if self.untouched(expected, status):
@@ -171,12 +178,12 @@ class Fingerprints:
         except (OSError, InputError):
             return False
 
-    def tree(self, folder: Path) -> dict[str, Entry]:
-        """Everything in a folder but the work directories of runs, by path relative to it."""
+    def tree(self, folder: Path) -> dict[str, FileEntry]:
+        """Return entries of everything in a folder but work directories, by path relative to the folder."""
         return {name: self.entry(path, status) for name, path, status in walk(folder, runs=False)}
 
     def content(self, path: Path) -> str:
-        """Fingerprint of a file, or of all that is in a folder.
+        """Return the fingerprint of a file, or of everything in a folder.
 
         Raises
         ------
@@ -197,17 +204,17 @@ class Fingerprints:
             raise InputError(f"{path} cannot be read: {exc.strerror}") from exc
 
 
-def tree_digest(entries: Mapping[str, Entry]) -> str:
-    """One fingerprint for a folder's entries (names relative to the folder)."""
+def tree_digest(entries: Mapping[str, FileEntry]) -> str:
+    """Return one fingerprint of the entries of a folder (names relative to the folder)."""
     return json_digest(sorted((name, entry.digest) for name, entry in entries.items()))
 
 
 def walk(
     folder: Path | str, prefix: str = "", *, runs: bool = True
 ) -> Iterator[tuple[str, str, os.stat_result]]:
-    """Relative name, path and status of everything below a folder, folders before what is in them.
+    """Yield relative name, path and status of everything below a folder, each folder before its content.
 
-    Without `runs`, work directories are left out: a run may lie in the folder that it reads.
+    Without `runs`, work directories are skipped, because a run may lie in the folder that it reads.
     """
     with os.scandir(folder) as found:
         inside = sorted(found, key=lambda item: item.name)

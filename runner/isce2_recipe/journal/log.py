@@ -1,75 +1,78 @@
-"""The journal: one JSON object a line, appended and synced, so that it tells the truth after any crash."""
+"""The journal of a work directory: JSON lines, appended and synced, which are right after any crash."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.journal.files import Entry, Manifest
+from isce2_recipe.journal.files import FileEntry, Manifest
 from isce2_recipe.paths import JOURNAL
 
-_VERSION = 1
+VERSION = 1
+"""Version of the journal's format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A step that was finished.
+    """The record of a step that finished.
 
     Attributes
     ----------
     step : str
-        Its id; steps of a part have the part's id and a slash before theirs.
+        The step's id; steps of a part have the id of the step that uses it and a slash before their own.
     key : str
-        Content key.
-    parts : dict
+        Its content key.
+    parts : mapping
         What the key was made of, JSON.
-    outputs : dict
-        What it returned, as `isce2_recipe.journal.values.encode` writes it.
-    files : dict
-        Entries of every file it made, by path relative to the work directory; None for a file it took away.
+    outputs : mapping
+        What the step returned, as `isce2_recipe.journal.values.encode` writes it.
+    files : mapping
+        Entries of all files it made, by path relative to the work directory; None for a file it deleted.
     order : int
-        Position in the journal: what was finished later has a higher one.
-    facts : dict
+        Position in the journal: a step that finished later has a higher one.
+    facts : mapping
         Times, attempts, memory; never part of a decision.
     """
 
     step: str
     key: str
-    parts: dict[str, Any]
-    outputs: dict[str, Any]
-    files: dict[str, Entry | None]
+    parts: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+    files: Mapping[str, FileEntry | None]
     order: int = 0
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def made(self) -> Manifest:
-        """The files that are there when the step is done."""
+        """Return the files that exist when the step is done."""
         return {name: entry for name, entry in self.files.items() if entry is not None}
 
 
 @dataclass
 class History:
-    """What the journal says.
+    """The content of a journal.
 
     Attributes
     ----------
     done : dict
-        The last time each step was finished.
+        The record of the last time that each step finished.
     earlier : dict
-        The time before that.
+        The record of the time before that.
     open : dict
-        Records of attempts that were begun and neither finished nor given up: those a crash cut off.
+        Records of attempts that started and did not finish: they failed, or a crash interrupted them.
     started : dict
         The record of each step's last start, with its reason.
     groups : dict
         Process group of each step's last start, and when it began.
     runs : list of dict
         Begin and end of every run.
+    lines : int
+        Number of lines.
     """
 
     done: dict[str, Done] = field(default_factory=dict)
@@ -81,14 +84,14 @@ class History:
     lines: int = 0
 
     def add(self, record: dict[str, Any]) -> None:
-        """Take in one line."""
+        """Add the content of one line."""
         self.lines += 1
         handler = _HANDLERS.get(record.get("event", ""))
         if handler is not None:
             handler(self, record)
 
     def finish(self, done: Done) -> None:
-        """Note that a step was finished."""
+        """Add a step that finished."""
         if done.step in self.done:
             self.earlier[done.step] = self.done[done.step]
         self.done[done.step] = done
@@ -101,7 +104,7 @@ def _started(history: History, record: dict[str, Any]) -> None:
 
 
 def _failed(history: History, record: dict[str, Any]) -> None:
-    # A step that writes in place leaves its folder as it was when it failed: still to be rolled back.
+    # A step that failed in a shared folder leaves it as it is: the folder has to be rolled back.
     if record["step"] in history.open:
         history.open[record["step"]] = {**history.open[record["step"]], "ended": True}
 
@@ -120,7 +123,9 @@ def _pid(history: History, record: dict[str, Any]) -> None:
 
 
 def _finished(history: History, record: dict[str, Any]) -> None:
-    files = {name: None if item is None else Entry.from_json(item) for name, item in record["files"].items()}
+    files = {
+        name: None if item is None else FileEntry.from_json(item) for name, item in record["files"].items()
+    }
     history.finish(
         Done(
             record["step"],
@@ -151,9 +156,9 @@ _HANDLERS: dict[str, Callable[[History, dict[str, Any]], None]] = {
 
 
 def read(workdir: Path) -> History:
-    """What the journal of a work directory says; nothing where there is none.
+    """Read the journal of a work directory; without one the history is empty.
 
-    A last line that a crash cut short is passed over.
+    A last line that a crash cut short is skipped.
 
     Raises
     ------
@@ -162,7 +167,7 @@ def read(workdir: Path) -> History:
     """
     history = History()
     for record in _records(workdir / JOURNAL):
-        if record.get("event") == "run" and record.get("journal", 1) > _VERSION:
+        if record.get("event") == "run" and record.get("journal", 1) > VERSION:
             raise InputError(
                 f"{workdir} was written by a later version of isce2-recipe",
                 hint="use that version, or another --workdir",
@@ -186,7 +191,7 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _record(line: bytes) -> object:
-    """What a line says; None where a crash cut it short."""
+    """Read a line; return None if a crash cut it short."""
     try:
         return json.loads(line)
     except ValueError:
@@ -199,9 +204,9 @@ class Journal:
     Parameters
     ----------
     workdir : Path
-        The run's folder, whose lock is held.
+        The run's folder, whose lock the caller holds.
     redact : callable
-        Takes secrets out of a line.
+        Removes secrets from a line.
     """
 
     def __init__(self, workdir: Path, redact: Callable[[str], str]) -> None:
@@ -210,16 +215,16 @@ class Journal:
         self._redact = redact
         self._dirty = False
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._heal()
+        self._end_last_line()
 
-    def _heal(self) -> None:
-        """End a line that a crash cut short, so that the next one stands by itself."""
+    def _end_last_line(self) -> None:
+        """End a line that a crash cut short, so that the next line is complete."""
         size = os.fstat(self._descriptor).st_size
         if size and os.pread(self._descriptor, 1, size - 1) != b"\n":
             os.write(self._descriptor, b"\n")
 
     def append(self, record: dict[str, Any], *, sync: bool = True) -> None:
-        """Write one line, and with ``sync`` wait until the disk has it."""
+        """Append one line, and with ``sync`` wait until it is on the disk."""
         line = self._redact(json.dumps(record, separators=(",", ":"), ensure_ascii=False)) + "\n"
         data = line.encode()
         while data:
@@ -229,13 +234,13 @@ class Journal:
             self.sync()
 
     def sync(self) -> None:
-        """Wait until the disk has all that was written."""
+        """Wait until everything is on the disk."""
         if self._dirty:
             os.fdatasync(self._descriptor) if hasattr(os, "fdatasync") else os.fsync(self._descriptor)
             self._dirty = False
 
     def finished(self, done: Done) -> None:
-        """Write that a step is done; to be followed by `sync`, for several steps at a time."""
+        """Append that a step is done; one `sync` must follow, for several steps at a time."""
         files = {name: None if entry is None else entry.to_json() for name, entry in done.files.items()}
         self.append(
             {
@@ -251,11 +256,6 @@ class Journal:
         )
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.sync()
         os.close(self._descriptor)
-
-    @staticmethod
-    def version() -> int:
-        """Of the format."""
-        return _VERSION

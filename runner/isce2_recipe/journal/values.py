@@ -1,4 +1,4 @@
-"""Values that steps pass on, as JSON: files are kept relative to the work directory."""
+"""Values that steps pass to each other, as JSON: files are relative to the work directory."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _PLAIN = (str, int, float, bool)
 
 
 def encode(value: object, workdir: Path, relocate: tuple[Path, Path] | None = None) -> Any:
-    """A value as JSON can hold it.
+    """Return a value as JSON.
 
     Parameters
     ----------
     value : object
-        str, int, float, bool, None, Path, a list, tuple or dict of them, or a record of them.
+        A str, int, float, bool, None, Path, date, NumPy scalar, or a list, tuple, dict or record of them.
     workdir : Path
         Files below it are written relative to it.
     relocate : tuple of Path, optional
@@ -44,7 +44,7 @@ def encode(value: object, workdir: Path, relocate: tuple[Path, Path] | None = No
 
 
 def is_record(kind: object) -> bool:
-    """Whether a type has named fields: a dataclass or a named tuple."""
+    """Return whether a type has named fields: a dataclass or a named tuple."""
     return isinstance(kind, type) and (is_dataclass(kind) or hasattr(kind, "_fields"))
 
 
@@ -55,7 +55,7 @@ def _as_plain(value: object) -> Any:
         return value.isoformat()
     if hasattr(value, "item"):  # a NumPy scalar
         return value.item()
-    raise InputError(f"a step cannot pass on a value of type {type(value).__name__}")
+    raise InputError(f"a step cannot return a value of type {type(value).__name__}")
 
 
 def _relative(path: Path, workdir: Path, relocate: tuple[Path, Path] | None) -> str:
@@ -65,7 +65,7 @@ def _relative(path: Path, workdir: Path, relocate: tuple[Path, Path] | None) -> 
 
 
 def decode(value: Any, workdir: Path) -> Any:
-    """The value that `encode` wrote, files absolute again and dataclasses as dicts."""
+    """Return the value that `encode` wrote, with absolute files and with records as dicts."""
     if isinstance(value, dict):
         if value.keys() == {_FILE}:
             return workdir / value[_FILE]
@@ -79,7 +79,7 @@ def decode(value: Any, workdir: Path) -> Any:
 
 
 def files_in(value: object) -> list[Path]:
-    """Every file in a value, in order."""
+    """Return all files in a value, in order."""
     if isinstance(value, Path):
         return [value]
     if isinstance(value, Mapping):
@@ -90,10 +90,10 @@ def files_in(value: object) -> list[Path]:
 
 
 def coerce(value: Any, annotation: Any, base: Path) -> Any:
-    """A value of a recipe as an action's signature wants it.
+    """Return a value of a recipe with the type that an action's signature demands.
 
-    Texts become Paths (relative ones below ``base``), lists tuples, dicts dataclasses, whole numbers floats,
-    and files texts, where the annotation says so. What fits none of these is returned as it is.
+    Where the annotation demands it, texts become Paths (relative ones below ``base``), lists become tuples,
+    dicts dataclasses, whole numbers floats, and files texts. All other values are returned unchanged.
     """
     return value if type(value) is annotation and annotation in _PLAIN else _coerce(value, annotation, base)
 

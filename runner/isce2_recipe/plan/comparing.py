@@ -1,4 +1,4 @@
-"""What is different between two runs."""
+"""The differences between two runs."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _BLOCK_LINES = 512
 
 
 def compare(first: Path, second: Path) -> dict[str, Any]:
-    """The differences between two runs, by subject.
+    """Return the differences between two runs, by subject.
 
     Returns
     -------
     dict
         ``recipe``, ``parameters``, ``versions``: lists of ``[name, first, second]``; ``steps``: names with
-        ``[status, seconds]`` of both; ``files``: what is only in one or differs; ``rasters``: statistics of
-        the difference of GeoTIFFs that differ.
+        ``[status, seconds]`` of both; ``files``: those that differ or exist in one run only; ``rasters``:
+        statistics of the difference of GeoTIFFs that differ.
 
     Raises
     ------
     InputError
-        If one of the folders has no run in it.
+        If one of the folders is not the work directory of a run.
     """
     one, two = _record(first), _record(second)
     files = list(_files(_hashes(one), _hashes(two)))
@@ -49,12 +49,12 @@ def _record(workdir: Path) -> dict[str, Any]:
         found = json.loads((workdir / RUN_RECORD).read_text(encoding="utf-8"))
     except OSError:
         raise InputError(
-            f"{workdir} has no {RUN_RECORD} in it", hint="give the work directory of a run"
+            f"there is no {RUN_RECORD} in {workdir}", hint="give the work directory of a run"
         ) from None
     except ValueError as exc:
         raise InputError(f"{workdir / RUN_RECORD} is not JSON: {exc}") from None
     if not isinstance(found, dict):
-        raise InputError(f"{workdir / RUN_RECORD} is not a run's record")
+        raise InputError(f"{workdir / RUN_RECORD} is not the record of a run")
     return found
 
 
@@ -97,7 +97,7 @@ def _is_raster(name: str, what: str) -> bool:
 
 
 def _raster(first: Path, second: Path) -> dict[str, Any]:
-    """Statistics of second minus first, over the pixels that are finite in both."""
+    """Return statistics of second minus first, over the pixels that are finite in both."""
     import numpy as np
     import rasterio
 
@@ -135,7 +135,7 @@ def _statistics(one: Any, two: Any, np: Any) -> dict[str, Any]:
 
 
 def to_text(found: Mapping[str, Any]) -> str:
-    """A comparison for people; empty where the runs are the same."""
+    """Return a comparison as text; empty if the runs are the same."""
     lines: list[str] = []
     for title in ("recipe", "parameters", "versions"):
         if found[title]:
@@ -144,12 +144,12 @@ def to_text(found: Mapping[str, Any]) -> str:
     if found["files"]:
         lines.append("files:")
         lines += [
-            f"  {name}: {what}{_raster_words(found['rasters'].get(name))}" for name, what in found["files"]
+            f"  {name}: {what}{_describe_raster(found['rasters'].get(name))}" for name, what in found["files"]
         ]
     return "\n".join(lines)
 
 
-def _raster_words(statistics: Mapping[str, Any] | None) -> str:
+def _describe_raster(statistics: Mapping[str, Any] | None) -> str:
     if statistics is None:
         return ""
     if "rms" not in statistics:

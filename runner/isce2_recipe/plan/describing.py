@@ -1,4 +1,4 @@
-"""A recipe's page of documentation."""
+"""The page of documentation about a recipe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from isce2_recipe.recipe.model import Parameter, Recipe, Step
 
 
 def facts(recipe: Recipe) -> dict[str, Any]:
-    """All a recipe says about itself, as JSON."""
+    """Return everything that a recipe states about itself, as JSON."""
     return {
         "name": recipe.name,
         "summary": recipe.summary,
@@ -37,7 +37,7 @@ def facts(recipe: Recipe) -> dict[str, Any]:
 
 
 def step_summary(step: Step) -> str:
-    """What a step is for: its own words, its part's, or its action's."""
+    """Return the summary of a step, or else that of its part or its action."""
     if step.summary:
         return step.summary
     if step.part is not None:
@@ -47,7 +47,7 @@ def step_summary(step: Step) -> str:
 
 
 def page(recipe: Recipe) -> str:
-    """The recipe as a page in Markdown."""
+    """Return the page about a recipe in Markdown."""
     sections = [f"# {recipe.name}", recipe.summary, str(recipe.documentation.get("description", "")).strip()]
     sections += [_usage(recipe), _parameters(recipe), _steps(recipe), _outputs(recipe), _references(recipe)]
     return "\n\n".join(section for section in sections if section) + "\n"

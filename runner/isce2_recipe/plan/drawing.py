@@ -1,4 +1,4 @@
-"""A recipe's steps as a picture: Mermaid, DOT and SVG."""
+"""Pictures of the steps of a recipe: Mermaid, DOT and SVG."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _COLOURS = {
     "engine": ("#fff3e0", "#fb8c00"),
     "": ("#f5f5f5", "#757575"),
 }
-# Of the SVG, in pixels.
+# Sizes in the SVG, pixels.
 _HEIGHT = 46
 _CHARACTER = 7.6
 
 
 def arrows(graph: Graph) -> list[tuple[str, str]]:
-    """Who waits for whom, without what follows from the rest."""
+    """Return pairs of steps of which the second waits for the first, without those implied by others."""
     above: dict[str, set[str]] = {}
     found = []
     for name, needs in graph.needs.items():
@@ -33,12 +33,12 @@ def _kind(node: Node) -> str:
 
 
 def _has_condition(node: Node) -> bool:
-    """Whether the step may be skipped."""
+    """Return whether a step may be skipped."""
     return any(step.when is not True for step in node.around())
 
 
 def mermaid(graph: Graph) -> str:
-    """The graph for Mermaid, which GitHub and editors draw."""
+    """Return the graph for Mermaid, which GitHub and editors draw."""
     lines = ["flowchart TD"]
     ids = {name: f"s{index}" for index, name in enumerate(graph.nodes)}
     for name, node in graph.nodes.items():
@@ -54,7 +54,7 @@ def mermaid(graph: Graph) -> str:
 
 
 def dot(graph: Graph) -> str:
-    """The graph for Graphviz."""
+    """Return the graph for Graphviz."""
     lines = [
         f'digraph "{graph.recipe.name}" {{',
         "  rankdir=TB;",
@@ -71,7 +71,7 @@ def dot(graph: Graph) -> str:
 
 
 def svg(graph: Graph) -> str:
-    """The graph as a picture that needs no other program."""
+    """Return the graph as an SVG picture."""
     longest = max(max(len(name), len(node.action.name)) for name, node in graph.nodes.items())
     cells = BoxSizes(_CHARACTER * longest + 24, _HEIGHT, gap_x=20, gap_y=34, margin=20, bend=20)
     after: dict[str, list[str]] = {name: [] for name in graph.nodes}
@@ -110,4 +110,4 @@ def _box(node: Node, place: Place, width: float) -> str:
 
 
 FORMATS = {"mermaid": mermaid, "dot": dot, "svg": svg}
-"""Drawers by name."""
+"""Functions that draw a graph, by format."""

@@ -1,4 +1,4 @@
-"""Why a step ran, or why it did not."""
+"""Explanations of why a step ran or did not run."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from isce2_recipe.problems import did_you_mean
 
 
 def explain(workdir: Path, step: str) -> dict[str, Any]:
-    """What is known of the last decision about a step.
+    """Return what is recorded about the last decision about a step.
 
     Returns
     -------
     dict
-        ``status`` and ``reason`` of the last run; ``changes``, a list of ``[part of the key, before, after]``
-        from the time before to the last time the step was finished; ``started``, the reason of its last
-        start; ``key`` and ``parts`` of the last finished time; ``facts``.
+        ``status`` and ``reason`` in the last run; ``started``, the reason of the step's last start;
+        ``changes``, a list of ``[part of the key, before, after]`` that led to it; ``key``, ``parts`` and
+        ``facts`` of the last time that the step finished.
 
     Raises
     ------
     InputError
-        If there is no run in the folder, or no such step in it.
+        If the folder is not a work directory, or has no such step.
     """
     if not (workdir / JOURNAL).is_file():
         raise InputError(
-            f"{workdir} is no work directory of a run", hint="give the folder that has run.json in it"
+            f"{workdir} is not the work directory of a run", hint="give the folder that contains run.json"
         )
     history = log.read(workdir)
     last = _last_run(workdir).get("steps", {})
@@ -55,7 +55,7 @@ def explain(workdir: Path, step: str) -> dict[str, Any]:
 
 
 def _state(history: History, step: str) -> str:
-    return "cut off" if step in history.open else "done"
+    return "interrupted" if step in history.open else "done"
 
 
 def _changes(history: History, step: str, earlier: Done | None, done: Done | None) -> list[list[Any]]:
@@ -76,18 +76,16 @@ def _last_run(workdir: Path) -> dict[str, Any]:
 
 
 def to_text(found: dict[str, Any]) -> str:
-    """An explanation for people."""
-    lines = [
-        f"{found['step']}: {found['status']}" + (f", because {found['reason']}" if found["reason"] else "")
-    ]
+    """Return an explanation as text."""
+    lines = [f"{found['step']}: {found['status']}" + (f" ({found['reason']})" if found["reason"] else "")]
     if found["status"] == "cached" and found["started"]:
-        lines.append(f"it ran the last time because {found['started']}")
+        lines.append(f"reason of its last run: {found['started']}")
     if found["changes"]:
-        lines.append("what had changed in its key then:")
+        lines.append("changes of its key at that time:")
         for name, before, after in found["changes"]:
             lines += [f"  {name}", f"    before: {_line(before)}", f"    after:  {_line(after)}"]
     if found["parts"]:
-        lines.append(f"its key {found['key'][:12]} is made of:")
+        lines.append(f"parts of its key {found['key'][:12]}:")
         lines += [
             f"  {line}" for line in json.dumps(found["parts"], indent=1, ensure_ascii=False).splitlines()
         ]

@@ -1,4 +1,4 @@
-"""Shared folders, in which steps work in place one after another: what should be there at every point."""
+"""Shared folders, in which steps work in place one after another, and their content after each step."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.journal import checkpoints
-from isce2_recipe.journal.files import FOLDER, Entry, Fingerprints, Manifest, walk
+from isce2_recipe.journal.files import FOLDER, FileEntry, Fingerprints, Manifest, walk
 from isce2_recipe.journal.log import Done, History
 
-Matches = Callable[[str, Entry | None], bool]
+Matches = Callable[[str, FileEntry | None], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +22,21 @@ class SharedFolder:
     Attributes
     ----------
     name : str
-        Below the work directory.
+        Path relative to the work directory.
     steps : tuple of str
         Ids of the steps that work in it and are not skipped.
     history : History
-        What each of them made when it was last finished.
+        The record of what each of them made when it last finished.
     """
 
     name: str
     steps: tuple[str, ...]
     history: History
 
-    def before(self, position: int) -> Manifest:
-        """What the first ``position`` steps promise, each file as the last of them left it."""
+    def state(self) -> Manifest:
+        """Return the files that the steps promise together, each as the last of them left it."""
         state: Manifest = {}
-        for step in self.steps[:position]:
+        for step in self.steps:
             done = self.history.done.get(step)
             for name, entry in (done.files if done is not None else {}).items():
                 if entry is None:
@@ -45,16 +45,16 @@ class SharedFolder:
                     state[name] = entry
         return state
 
-    def last_writer(self, name: str, position: int) -> int:
-        """Which of the first ``position`` steps touched a file last."""
-        for index in reversed(range(position)):
+    def last_writer(self, name: str) -> int:
+        """Return the position of the last step that changed a file."""
+        for index in reversed(range(len(self.steps))):
             done = self.history.done.get(self.steps[index])
             if done is not None and name in done.files:
                 return index
         return 0
 
     def damage(self, done: Done, position: int, matches: Matches) -> list[str]:
-        """Files a finished step promised that are neither as it left them nor as a later step did."""
+        """Return files of a finished step that are neither as it left them nor as a later step left them."""
         later = [
             other
             for step in self.steps[position + 1 :]
@@ -68,45 +68,47 @@ class SharedFolder:
         ]
 
 
-def matcher(workdir: Path, prints: Fingerprints) -> Matches:
-    """Whether a file of the work directory is what an entry says; None says that it is not there."""
+def matcher(workdir: Path, fingerprints: Fingerprints) -> Matches:
+    """Return a function that compares a file of the work directory with an entry; None means missing."""
 
-    def matches(name: str, entry: Entry | None) -> bool:
+    def matches(name: str, entry: FileEntry | None) -> bool:
         path = f"{workdir}/{name}"
-        return not os.path.lexists(path) if entry is None else prints.matches(path, entry)
+        return not os.path.lexists(path) if entry is None else fingerprints.matches(path, entry)
 
     return matches
 
 
-def bring_back(workdir: Path, folder: str, state: Mapping[str, Entry], prints: Fingerprints) -> list[str]:
-    """Make a shared folder what ``state`` says, as far as that is possible.
+def restore_folder(
+    workdir: Path, folder: str, state: Mapping[str, FileEntry], fingerprints: Fingerprints
+) -> list[str]:
+    """Bring a shared folder to a state, as far as that is possible.
 
-    Files that ``state`` does not know are deleted, damaged ones are put back from their checkpoints.
+    Files that are not part of the state are deleted, damaged files are restored from their checkpoints.
 
     Returns
     -------
     list of str
-        Files that are damaged and cannot be put back.
+        Files that are damaged and cannot be restored.
     """
     root = workdir / folder
     root.mkdir(parents=True, exist_ok=True)
-    strange = [name for name, _, _ in walk(root, f"{folder}/") if name not in state]
-    for name in reversed(strange):
+    foreign = [name for name, _, _ in walk(root, f"{folder}/") if name not in state]
+    for name in reversed(foreign):
         checkpoints.remove(workdir / name)
-    damaged = [name for name, entry in state.items() if not prints.matches(f"{workdir}/{name}", entry)]
-    return [name for name in damaged if not checkpoints.put_back(workdir, name, state[name])]
+    damaged = [name for name, entry in state.items() if not fingerprints.matches(f"{workdir}/{name}", entry)]
+    return [name for name in damaged if not checkpoints.restore(workdir, name, state[name])]
 
 
 def changed_files(
-    before: Mapping[str, Entry], workdir: Path, folder: str, prints: Fingerprints
-) -> dict[str, Entry | None]:
-    """What a step did to its shared folder: files made or changed, and None for those taken away."""
-    after: dict[str, Entry] = {}
+    before: Mapping[str, FileEntry], workdir: Path, folder: str, fingerprints: Fingerprints
+) -> dict[str, FileEntry | None]:
+    """Return the files that a step made or changed in its shared folder, and None for those it deleted."""
+    after: dict[str, FileEntry] = {}
     for name, path, status in walk(workdir / folder, f"{folder}/"):
         known = before.get(name)
-        untouched = known is not None and known.digest != FOLDER and prints.untouched(known, status)
-        after[name] = known if untouched and known is not None else prints.entry(path, status)
-    found: dict[str, Entry | None] = {
+        untouched = known is not None and known.digest != FOLDER and fingerprints.untouched(known, status)
+        after[name] = known if untouched and known is not None else fingerprints.entry(path, status)
+    found: dict[str, FileEntry | None] = {
         name: entry
         for name, entry in after.items()
         if name not in before or before[name].digest != entry.digest
@@ -114,13 +116,13 @@ def changed_files(
     return found | {name: None for name in before if name not in after}
 
 
-def refuse_strangers(workdir: Path, folder: str, history: History) -> None:
-    """Keep away from a folder that has something in it no run put there.
+def refuse_foreign_files(workdir: Path, folder: str, history: History) -> None:
+    """Refuse to write into a folder that contains files of somebody else.
 
     Raises
     ------
     InputError
-        If the folder is not empty and the journal does not know it.
+        If the folder is not empty and no run recorded it in the journal.
     """
     if folder in history.started or folder in history.done:
         return
@@ -130,6 +132,6 @@ def refuse_strangers(workdir: Path, folder: str, history: History) -> None:
     )
     if not known and any(path.iterdir()):
         raise InputError(
-            f"{path} has files in it that no run of isce2-recipe put there",
+            f"{path} contains files that no run of isce2-recipe wrote",
             hint="move them away, or give --workdir another folder",
         )

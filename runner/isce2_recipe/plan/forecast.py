@@ -1,53 +1,68 @@
-"""What a run would do, found out without doing it."""
+"""A forecast of what a run would do with each step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from isce2_recipe.actions.base import Action
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.journal import times
 from isce2_recipe.journal.values import decode, encode
 from isce2_recipe.plan import decide, keys
-from isce2_recipe.plan.downloads import downloads
+from isce2_recipe.plan.bindings import skipped_outputs
 from isce2_recipe.plan.folders import matcher
 from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.keys import Key
-from isce2_recipe.plan.names import skipped_outputs
-from isce2_recipe.plan.partial import partial_inputs
 from isce2_recipe.plan.preflight import preflight
-from isce2_recipe.plan.project import Project
+from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.recipe.units import amount
 from isce2_recipe.sources.base import traits_of
 
-_ANYWAY = "its condition is known once {step} is done"
+_UNDECIDED = "its condition is known once {step} is done"
+
+Download = tuple[str, int | None]
+"""Name of a file, and its size in bytes where it is known."""
+
+_SUFFIXES = {"bursts": (".tiff", ".xml"), "slc": (".zip",), "alos": ("-L1.0.zip",)}
+_DESCRIPTIONS = {
+    "bursts": "bursts",
+    "slc": "SLCs",
+    "alos": "scenes",
+    "orbits": "an orbit file of each pass",
+    "aux_cal": "calibration files, where data of version 002.36 are among the granules",
+    "dem": "terrain tiles",
+    "geoid": "the geoid around the scene",
+    "water_mask": "water mask tiles",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What is to be done with one step.
+    """What a run would do with one step.
 
     Attributes
     ----------
     id, uses, summary : str
-        Of the step.
+        Id, action and summary of the step.
     status : str
         ``run``, ``cached`` or ``skipped``.
     reason : str
         Why.
-    inputs : dict
-        As far as they are known; the expression where they are not.
+    inputs : mapping
+        Inputs as far as they are known; the expressions of others.
     needs : tuple of str
-        Steps it waits for.
+        Steps for which it waits.
     memory, disk : float
-        Bytes it asks for; 0 where the recipe says nothing.
+        Bytes that it needs; 0 where the recipe gives no number.
     seconds : float or None
         How long it took the last time, here or in another run on this machine.
-    shows : dict
-        What its action can tell beforehand: ``rendered`` text, ``downloads`` as names with bytes or null.
+    shows : mapping
+        What its action knows before the run: ``rendered`` text, ``downloads`` as names with bytes or null.
     """
 
     id: str
@@ -55,36 +70,36 @@ class Forecast:
     summary: str
     status: str
     reason: str
-    inputs: dict[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     memory: float = 0.0
     disk: float = 0.0
     seconds: float | None = None
-    shows: dict[str, Any] = field(default_factory=dict)
+    shows: Mapping[str, Any] = field(default_factory=dict)
 
 
 class _Planner:
-    """Walks the graph as a run would."""
+    """Follows the graph as a run would."""
 
-    def __init__(self, project: Project, steps: frozenset[str], forced: Mapping[str, str]) -> None:
-        self._project = project
+    def __init__(self, workspace: Workspace, steps: frozenset[str], forced: Mapping[str, str]) -> None:
+        self._workspace = workspace
         self._steps = steps
         self._forced = forced
         self._known: dict[str, dict[str, Any]] = {}
         self._foreseen: dict[str, dict[str, Any]] = {}
         self._skipped: set[str] = set()
         self._runs: dict[str, None] = {}
-        self._matches = matcher(project.workdir, project.prints)
+        self._matches = matcher(workspace.workdir, workspace.fingerprints)
         self._times = times.known()
 
     def walk(self) -> list[Forecast]:
-        """All steps, in order."""
-        nodes = self._project.graph.nodes.values()
+        """Return the forecasts of all steps, in order."""
+        nodes = self._workspace.graph.nodes.values()
         return [self._one(node) for node in nodes if node.id in self._steps]
 
     def _one(self, node: Node) -> Forecast:
-        status, reason = self._verdict(node)
-        inputs = partial_inputs(self._project.names, node, self._tellable)
+        status, reason = self._decide(node)
+        inputs = self._workspace.bindings.partial_inputs(node, self._expected)
         if status == "run":
             self._runs[node.id] = None
             self._foresee(node)
@@ -94,90 +109,93 @@ class _Planner:
             node.step.summary or node.action.summary,
             status,
             reason,
-            encode(inputs, self._project.workdir),
-            self._project.graph.needs[node.id],
+            encode(inputs, self._workspace.workdir),
+            self._workspace.graph.needs[node.id],
             *self._resources(node),
             self._seconds(node.id),
             self._shows(node, inputs) if status != "skipped" else {},
         )
 
-    def _verdict(self, node: Node) -> tuple[str, str]:
+    def _decide(self, node: Node) -> tuple[str, str]:
         try:
-            if not self._project.names.wanted(node, self._tellable):
+            if not self._workspace.bindings.wanted(node, self._expected):
                 self._known[node.id] = skipped_outputs(node)
                 self._skipped.add(node.id)
                 return "skipped", "its condition is false"
         except KeyError as exc:
-            return "run", _ANYWAY.format(step=exc.args[0])
+            return "run", _UNDECIDED.format(step=exc.args[0])
         if node.id in self._forced:
             return "run", self._forced[node.id]
         before = self._first_unknown(node)
         if before is not None:
             return "run", f"{before} runs before it"
         try:
-            key = self._project.key(node, self._known, self._skipped)
+            key = self._workspace.key(node, self._known, self._skipped)
         except KeyError as exc:
             return "run", f"{exc.args[0]} runs before it"
-        return self._judge(node, key)
+        return self._compare(node, key)
 
     def _first_unknown(self, node: Node) -> str | None:
-        """A step that runs and on whose outputs or files this one depends."""
+        """Return a step that will run and on whose outputs or files this one depends, or None."""
         chain: set[str] = set()
         if node.folder is not None:
-            chain = set(self._project.graph.folders[node.folder])
+            chain = set(self._workspace.graph.folders[node.folder])
         read = node.reads | chain
         return next(
-            (name for name in self._project.graph.needs[node.id] if name in read and name in self._runs), None
+            (name for name in self._workspace.graph.needs[node.id] if name in read and name in self._runs),
+            None,
         )
 
-    def _judge(self, node: Node, key: Key) -> tuple[str, str]:
-        project = self._project
+    def _compare(self, node: Node, key: Key) -> tuple[str, str]:
+        workspace = self._workspace
         shared = None
         if node.folder is not None:
-            folder = project.shared(node.folder, self._skipped)
+            folder = workspace.shared(node.folder, self._skipped)
             shared = (folder, folder.steps.index(node.id))
-        verdict = decide.judge(node.id, key, project.history, self._matches, project.workdir, shared)
-        if verdict.run:
-            return "run", verdict.reason
-        self._known[node.id] = decode(project.history.done[node.id].outputs, project.workdir)
-        return "cached", verdict.reason
+        decision = decide.decide(node.id, key, workspace.history, self._matches, workspace.workdir, shared)
+        if decision.run:
+            return "run", decision.reason
+        self._known[node.id] = decode(workspace.history.done[node.id].outputs, workspace.workdir)
+        return "cached", decision.reason
 
     def _foresee(self, node: Node) -> None:
-        """Note what a step will return, where its action can tell from its inputs alone."""
+        """Note the outputs of a step whose action can derive them from its inputs."""
         if node.action.foresee is None:
             return
         with suppress(KeyError, RecipeToolError):
-            inputs = keys.complete(node, self._project.names.inputs(node, self._tellable), self._project.base)
+            inputs = keys.complete(
+                node, self._workspace.bindings.inputs(node, self._expected), self._workspace.request.base
+            )
             self._foreseen[node.id] = _as_dict(node.action.foresee(inputs))
 
     @property
-    def _tellable(self) -> dict[str, dict[str, Any]]:
-        """Outputs of steps as they are or will be."""
+    def _expected(self) -> dict[str, dict[str, Any]]:
+        """Return the outputs of steps as they are or will be."""
         return {**self._foreseen, **self._known}
 
     def _resources(self, node: Node) -> tuple[float, float]:
         try:
-            asked = self._project.names.setting(node, node.step.resources, "resources", self._known)
+            asked = self._workspace.bindings.setting(node, node.step.resources, "resources", self._known)
         except (KeyError, RecipeToolError):
             return 0.0, 0.0
         return amount(asked.get("memory", 0)), amount(asked.get("disk", 0))
 
     def _seconds(self, step: str) -> float | None:
-        done = self._project.history.done.get(step)
+        done = self._workspace.history.done.get(step)
         if done is not None:
             return float(done.facts.get("seconds", 0.0))
-        return self._times.get(self._project.kind(self._project.graph.nodes[step]))
+        return self._times.get(self._workspace.timing_group(self._workspace.graph.nodes[step]))
 
     def _shows(self, node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
         shows: dict[str, Any] = {}
-        if "source" in node.action.uses and traits_of(self._project.source).downloads:
+        if "source" in node.action.uses and traits_of(self._workspace.source).downloads:
             found = downloads(node.action, inputs)
             shows |= {"downloads": found} if found else {}
         if node.action.preview is None:
             return shows
         try:
-            here = _relative(dict(inputs), self._project.workdir)
-            return {**shows, **node.action.preview(here, self._project.templates)}
+            here = _relative(dict(inputs), self._workspace.workdir)
+            return {**shows, **node.action.preview(here, self._workspace.request.templates)}
         except RecipeToolError as exc:
             return {**shows, "problem": exc.message}
 
@@ -187,7 +205,7 @@ def _as_dict(outputs: Any) -> dict[str, Any]:
 
 
 def _relative(value: Any, workdir: Path) -> Any:
-    """A value with the files of the work directory relative to it."""
+    """Return a value in which files of the work directory are relative to it."""
     if isinstance(value, Path):
         return value.relative_to(workdir) if value.is_relative_to(workdir) else value
     if isinstance(value, Mapping):
@@ -195,29 +213,57 @@ def _relative(value: Any, workdir: Path) -> Any:
     return [_relative(item, workdir) for item in value] if isinstance(value, list) else value
 
 
-def forecast(project: Project, steps: frozenset[str], forced: Mapping[str, str]) -> list[Forecast]:
-    """What a run would do with each of the given steps. Nothing is written.
+def downloads(action: Action, inputs: Mapping[str, Any]) -> list[Download]:
+    """Return the files that an action would download, with sizes from the catalogue among its inputs."""
+    if action.takes is None or not action.name.partition(".")[2].startswith("fetch"):
+        return []
+    sizes = _sizes(inputs.get("catalog"))
+    return [found for kind, names in action.takes(inputs).items() for found in _of_kind(kind, names, sizes)]
+
+
+def _of_kind(kind: str, names: Any, sizes: Mapping[str, int | None]) -> Iterator[Download]:
+    if not names:
+        yield _DESCRIPTIONS.get(kind, kind), None
+    suffixes = _SUFFIXES.get(kind, ("",))
+    for name in names:
+        yield f"{name}{suffixes[0]}", sizes.get(name)
+        for suffix in suffixes[1:]:
+            yield f"{name}{suffix}", None
+
+
+def _sizes(catalog: object) -> dict[str, int | None]:
+    """Return bytes by granule name; empty while the catalogue does not exist."""
+    try:
+        entries = json.loads(catalog.read_bytes()) if isinstance(catalog, Path) else []
+        return {entry["name"]: entry["bytes"] for entry in entries}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+
+
+def forecast(workspace: Workspace, steps: frozenset[str], forced: Mapping[str, str]) -> list[Forecast]:
+    """Return what a run would do with each of the given steps. Nothing is written.
 
     Raises
     ------
     InputError
-        If a file the run would read is missing.
+        If a file that the run would read is missing.
     RecipeToolError
         What `preflight` finds.
     """
-    preflight(project, steps)
-    return _Planner(project, steps, forced).walk()
+    preflight(workspace, steps)
+    return _Planner(workspace, steps, forced).walk()
 
 
-def to_json(found: list[Forecast], project: Project) -> dict[str, Any]:
-    """A plan as JSON; its form is documented in ``docs/running.md``."""
+def to_json(found: list[Forecast], workspace: Workspace) -> dict[str, Any]:
+    """Return a plan as JSON; its form is documented in ``docs/running.md``."""
     running = [one for one in found if one.status == "run"]
+    request = workspace.request
     return {
-        "recipe": project.recipe.name,
-        "workdir": str(project.workdir),
-        "source": project.source_text,
-        "engine": project.engine_text,
-        "parameters": project.parameters,
+        "recipe": request.recipe.name,
+        "workdir": str(request.workdir),
+        "source": request.source_text,
+        "engine": request.engine_text,
+        "parameters": request.parameters,
         "run": len(running),
         "cached": sum(one.status == "cached" for one in found),
         "skipped": sum(one.status == "skipped" for one in found),

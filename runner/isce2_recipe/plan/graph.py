@@ -2,46 +2,47 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError
 from typing import Any
 
 from isce2_recipe.actions.base import Action
 from isce2_recipe.errors import RecipeError
 from isce2_recipe.expressions import References, references
+from isce2_recipe.plan.ready_queue import in_order
 from isce2_recipe.problems import did_you_mean
 from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe, Step
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """A recipe in use: the one that was asked for, or a part as some step of an outer recipe.
+class StepScope:
+    """The recipe whose names the expressions of a step see: the requested one, or a part of it in use.
 
     Attributes
     ----------
     recipe : Recipe
-        Whose names the expressions see.
+        The recipe or part itself.
     prefix : str
-        Of the ids of its steps: empty, or ``mask/``.
-    outer : Scope or None
-        Where the part is used.
+        Prefix of the ids of its steps: empty, or ``mask/`` for the part that step ``mask`` uses.
+    outer : StepScope or None
+        The scope of the recipe that uses the part.
     via : Step or None
-        The outer recipe's step that uses it.
+        The outer recipe's step that uses the part.
     """
 
     recipe: Recipe
     prefix: str = ""
-    outer: Scope | None = None
+    outer: StepScope | None = None
     via: Step | None = None
 
-    def inner(self, step: Step, part: Recipe) -> Scope:
-        """The scope of the part behind one of its steps."""
-        return Scope(part, f"{self.prefix}{step.id}/", self, step)
+    def inner(self, step: Step, part: Recipe) -> StepScope:
+        """Return the scope of a part that one of its steps uses."""
+        return StepScope(part, f"{self.prefix}{step.id}/", self, step)
 
     def with_variables(self, names: Iterable[str]) -> frozenset[str]:
-        """The names given, and those that the variables among them are derived from."""
+        """Return some names together with the names that the variables among them are derived from."""
         found, left = set[str](), list(names)
         while left:
             name = left.pop()
@@ -53,20 +54,20 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """One step that an action carries out.
+    """A step that uses an action; parts are unfolded.
 
     Attributes
     ----------
     id : str
         ``dem``, or ``mask/multilook`` for a step of a part.
     step : Step
-        As the recipe has it.
+        The step as the recipe writes it.
     action : Action
-        What carries it out.
-    scope : Scope
-        Whose names its expressions see.
+        The action that it uses.
+    scope : StepScope
+        The scope of its expressions.
     index : int
-        Position in the recipe, parts unfolded.
+        Position in the recipe with all parts unfolded.
     reads : frozenset of str
         Ids of the steps on whose outputs it depends.
     """
@@ -74,19 +75,19 @@ class Node:
     id: str
     step: Step
     action: Action
-    scope: Scope
+    scope: StepScope
     index: int
     reads: frozenset[str]
 
     @property
     def folder(self) -> str | None:
-        """The shared folder it works in."""
+        """Return the shared folder in which the step works, or None."""
         return self.step.folder
 
     def around(self) -> Iterator[Step]:
-        """The step, and the steps of outer recipes whose parts it belongs to."""
+        """Yield the step, and the steps of outer recipes that use the parts it belongs to."""
         yield self.step
-        scope: Scope | None = self.scope
+        scope: StepScope | None = self.scope
         while scope is not None and scope.via is not None:
             yield scope.via
             scope = scope.outer
@@ -94,30 +95,31 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Steps with all that orders them.
+    """The steps of a recipe and their order.
 
     Attributes
     ----------
     recipe : Recipe
-        The one that was asked for.
-    nodes : dict
-        By id, each after everything it waits for.
-    needs : dict
-        Ids of the steps each waits for.
-    folders : dict
+        The requested recipe.
+    nodes : mapping
+        Steps by id, each after everything it waits for.
+    needs : mapping
+        Ids of the steps for which each step waits.
+    folders : mapping
         Ids of the steps that work in each shared folder, in order.
-    reads : dict
-        For steps that work elsewhere but read files of shared folders: after how many steps of which folder.
+    reads : mapping
+        For a step that works elsewhere but reads files of shared folders: the number of steps that have
+        worked in each of these folders by then.
     """
 
     recipe: Recipe
-    nodes: dict[str, Node]
-    needs: dict[str, tuple[str, ...]]
-    folders: dict[str, tuple[str, ...]]
-    reads: dict[str, dict[str, int]] = field(default_factory=dict)
+    nodes: Mapping[str, Node]
+    needs: Mapping[str, tuple[str, ...]]
+    folders: Mapping[str, tuple[str, ...]]
+    reads: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def descendants(self, start: Iterable[str]) -> set[str]:
-        """The steps given and all that wait for them."""
+        """Return some steps together with all that wait for them."""
         found = set(start)
         for name, needs in self.needs.items():
             if not found.isdisjoint(needs):
@@ -125,22 +127,22 @@ class Graph:
         return found
 
     def ancestors(self, start: Iterable[str]) -> set[str]:
-        """The steps given and all they wait for."""
+        """Return some steps together with all they wait for."""
         found = set(start)
-        for name in reversed(self.needs):
+        for name in reversed(list(self.needs)):
             if name in found:
                 found.update(self.needs[name])
         return found
 
     def select(self, name: str) -> list[str]:
-        """Ids of a step, or of all steps of a part.
+        """Return the id of a step, or the ids of all steps of a part.
 
-        A step of a part may also be named by its last word where no other has it.
+        The last name of an id is enough where it is unique.
 
         Raises
         ------
         RecipeError
-            If there is no such step.
+            If there is no such step, or more than one.
         """
         found = [key for key in self.nodes if key == name or key.startswith(f"{name}/")]
         found = found or [key for key in self.nodes if key.endswith(f"/{name}")]
@@ -149,12 +151,12 @@ class Graph:
             hint = did_you_mean(name, known)
             raise RecipeError(f"recipe {self.recipe.name} has no step '{name}'", hint=hint)
         if len(found) > 1 and found[0].endswith(f"/{name}"):
-            raise RecipeError(f"'{name}' could be {' or '.join(found)}", hint="give the whole name")
+            raise RecipeError(f"step '{name}' may be {' or '.join(found)}", hint="give the complete name")
         return found
 
 
 def _check_folders(nodes: Mapping[str, Node]) -> None:
-    """See that no step's own folder is one that steps share."""
+    """Refuse a step whose own folder would be a shared folder."""
     shared = {node.folder for node in nodes.values()}
     for name, node in nodes.items():
         if node.folder is None and name.partition("/")[0] in shared:
@@ -165,21 +167,21 @@ def _check_folders(nodes: Mapping[str, Node]) -> None:
 
 
 def build(recipe: Recipe, actions: Mapping[str, Action]) -> Graph:
-    """The graph of a checked recipe.
+    """Return the graph of a checked recipe.
 
     Parameters
     ----------
     recipe : Recipe
-        One in which `isce2_recipe.recipe.checking.check` finds nothing wrong.
+        A recipe in which `isce2_recipe.recipe.checking.check` finds no error.
     actions : mapping
         All actions it uses, by name.
 
     Raises
     ------
     RecipeError
-        If steps wait for each other in a circle, or share a folder that has a step's name.
+        If steps wait for each other in a circle, or a shared folder has the name of a step.
     """
-    nodes = {node.id: node for node in _unfold(Scope(recipe), actions)}
+    nodes = {node.id: node for node in _unfold(StepScope(recipe), actions)}
     _check_folders(nodes)
     groups = _groups(nodes)
     needs = {name: _needs(node, groups) - {name} for name, node in nodes.items()}
@@ -195,7 +197,7 @@ def build(recipe: Recipe, actions: Mapping[str, Action]) -> Graph:
     )
 
 
-def _unfold(scope: Scope, actions: Mapping[str, Action], start: int = 0) -> Iterator[Node]:
+def _unfold(scope: StepScope, actions: Mapping[str, Action], start: int = 0) -> Iterator[Node]:
     index = start
     for step in scope.recipe.steps:
         if step.part is not None:
@@ -209,7 +211,7 @@ def _unfold(scope: Scope, actions: Mapping[str, Action], start: int = 0) -> Iter
 
 
 def _groups(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
-    """Ids of nodes by every name they can be waited for: their own and their part's."""
+    """Return ids by every name with which ``needs`` can mention them: their own and that of a part."""
     groups: dict[str, list[str]] = {}
     for name in nodes:
         parts = name.split("/")
@@ -219,9 +221,9 @@ def _groups(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
 
 
 def _needs(node: Node, groups: Mapping[str, list[str]]) -> set[str]:
-    """Steps it reads of, and those that it or a part around it names in ``needs``."""
+    """Return the steps a node reads, and those that it or a part around it names in ``needs``."""
     found = set(node.reads)
-    scope: Scope | None = node.scope
+    scope: StepScope | None = node.scope
     via: Step | None = node.step
     while scope is not None and via is not None:
         for step in via.needs:
@@ -231,8 +233,8 @@ def _needs(node: Node, groups: Mapping[str, list[str]]) -> set[str]:
     return found
 
 
-def _reads(scope: Scope, value: Any) -> frozenset[str]:
-    """Steps on whose outputs a value depends, as if parts were written out where they are used."""
+def _reads(scope: StepScope, value: Any) -> frozenset[str]:
+    """Return the steps on whose outputs a value depends, as if parts were written where they are used."""
     read = references(value)
     found: set[str] = set()
     for name in read.steps:
@@ -251,13 +253,13 @@ def _reads(scope: Scope, value: Any) -> frozenset[str]:
 
 
 def outputs_read(part: Recipe, step: str, read: References) -> list[str]:
-    """Outputs of a part that are read of the step that uses it; all, where the step is read as a whole."""
+    """Return the outputs of a part that are read from the step that uses it; all if it is read as a whole."""
     named = {output for name, output in read.outputs if name == step}
     return [output for output in part.outputs if output in named or "" in named]
 
 
-def _conditions(scope: Scope) -> frozenset[str]:
-    """Steps that decide whether the parts around a step are used at all."""
+def _conditions(scope: StepScope) -> frozenset[str]:
+    """Return the steps that decide whether the parts around a step are used at all."""
     found: frozenset[str] = frozenset()
     while scope.outer is not None and scope.via is not None:
         found |= _reads(scope.outer, scope.via.when)
@@ -266,32 +268,18 @@ def _conditions(scope: Scope) -> frozenset[str]:
 
 
 def _sort(nodes: Mapping[str, Node], needs: Mapping[str, set[str]]) -> list[str]:
-    """Each step after all it needs, otherwise in the order of the recipe."""
-    waiting = {name: len(needs[name]) for name in nodes}
-    dependents: dict[str, list[str]] = {}
-    for name, others in needs.items():
-        for other in others:
-            dependents.setdefault(other, []).append(name)
-    ready = [(node.index, name) for name, node in nodes.items() if not waiting[name]]
-    heapq.heapify(ready)
-    order = []
-    while ready:
-        _, name = heapq.heappop(ready)
-        order.append(name)
-        for dependent in dependents.get(name, ()):
-            waiting[dependent] -= 1
-            if not waiting[dependent]:
-                heapq.heappush(ready, (nodes[dependent].index, dependent))
-    if len(order) < len(nodes):
-        circle = ", ".join(name for name in nodes if waiting[name])
-        raise RecipeError(f"steps wait for each other in a circle: {circle}")
-    return order
+    """Return the steps in order, each after everything it needs."""
+    try:
+        return in_order(needs, {name: node.index for name, node in nodes.items()})
+    except CycleError as exc:
+        circle = " > ".join(reversed(exc.args[1]))
+        raise RecipeError(f"steps wait for each other in a circle: {circle}") from None
 
 
 def _serialise(
     order: list[str], nodes: Mapping[str, Node], needs: dict[str, set[str]]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, int]]]:
-    """Let the steps of a shared folder, and those that read of it, wait for each other in order."""
+    """Make the steps that work in a shared folder, and those that read it, wait for each other in order."""
     writers: dict[str, list[str]] = {}
     readers: dict[str, list[str]] = {}
     reads: dict[str, dict[str, int]] = {}
@@ -311,7 +299,7 @@ def _serialise(
 
 
 def values_with_paths(value: Any) -> Iterator[tuple[str, Any]]:
-    """Leaves of a JSON value with their dotted paths, for comparing two of them."""
+    """Yield the leaves of a JSON value with their dotted paths, to compare two values."""
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
             for path, leaf in values_with_paths(item):

@@ -25,23 +25,23 @@ class Key:
     ----------
     digest : str
         The key itself.
-    parts : dict
-        What went into it, JSON.
-    inputs : dict
-        What the action is called with.
+    parts : mapping
+        Everything it was made of, as JSON, without secrets.
+    inputs : mapping
+        The arguments of the action.
     files : tuple of Path
-        Files among the inputs whose content went into it.
+        Files among the inputs whose content is part of the key.
     """
 
     digest: str
-    parts: dict[str, Any]
-    inputs: dict[str, Any]
+    parts: Mapping[str, Any]
+    inputs: Mapping[str, Any]
     files: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One part of a key that is not what it was."""
+    """A part of a key that differs from an earlier key."""
 
     name: str
     before: Any
@@ -57,7 +57,7 @@ def _show(value: Any) -> str:
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """The parts in which two keys differ."""
+    """Return the parts in which two keys differ."""
     old, new = dict(values_with_paths(before)), dict(values_with_paths(after))
     return [
         Change(name, old.get(name, _MISSING), new.get(name, _MISSING))
@@ -66,32 +66,32 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
     ]
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What keys depend on beside the steps themselves.
+@dataclass(frozen=True, slots=True)
+class KeyContext:
+    """Everything but the steps themselves on which content keys depend.
 
     Attributes
     ----------
     workdir, base : Path
-        The run's folder; the folder that relative paths among the parameters start from.
+        The run's folder; the folder against which relative paths among the parameters are resolved.
     templates : tuple of Path
         Folders of templates.
-    prints : Fingerprints
-        What files contain.
+    fingerprints : Fingerprints
+        Fingerprints of files.
     source, engine : callable
-        The source's fingerprint; the engine's name and version.
+        Return the source's fingerprint; the engine's name and version.
     read : callable
-        Reads a text that a key depends on.
+        Reads a text on which a key depends.
     contents : callable
-        Files of the source's that hold what an action takes.
+        Returns the files of the source that an action uses.
     hide : callable
-        Takes secrets out of the parts of a key.
+        Removes secrets from the parts of a key.
     """
 
     workdir: Path
     base: Path
     templates: tuple[Path, ...]
-    prints: Fingerprints
+    fingerprints: Fingerprints
     source: Callable[[], str]
     engine: Callable[[], str]
     read: Read
@@ -102,53 +102,53 @@ class Setting:
 def make(
     node: Node,
     given: Mapping[str, Any],
-    setting: Setting,
+    context: KeyContext,
     states: Mapping[str, Manifest],
     folder: Manifest | None,
 ) -> Key:
-    """The key of a step whose inputs are known.
+    """Return the key of a step whose inputs are known.
 
     Parameters
     ----------
     node : Node
         The step.
     given : mapping
-        What its ``with:`` comes to.
-    setting : Setting
-        All else it depends on.
+        The values of its ``with:``.
+    context : KeyContext
+        Everything else on which the key depends.
     states : mapping
-        For shared folders it reads of: what is promised to be there at this point, by path.
+        For each shared folder that it reads: the files that the steps before it promise, by path.
     folder : mapping or None
-        The same for the shared folder it works in.
+        The same for the shared folder in which it works.
 
     Raises
     ------
     InputError
         If an input file is missing.
     """
-    inputs = complete(node, given, setting.base)
-    describe = _Describe(setting, states)
+    inputs = complete(node, given, context.base)
+    describe = _Describe(context, states)
     counted = _file_inputs(node.action)
     described = {
         name: describe(value, name in counted, f"{name} of step {node.id}") for name, value in inputs.items()
     }
     parts: dict[str, Any] = {"action": f"{node.action.name} v{node.action.version}", "inputs": described}
     if node.action.fingerprint is not None:
-        parts["also"] = node.action.fingerprint(inputs, setting.templates, setting.read)
+        parts["also"] = node.action.fingerprint(inputs, context.templates, context.read)
     if "source" in node.action.uses:
-        parts["source"] = setting.source()
-        files = setting.contents(None if node.action.takes is None else node.action.takes(inputs))
+        parts["source"] = context.source()
+        files = context.contents(None if node.action.takes is None else node.action.takes(inputs))
         if files:
             parts["taken"] = describe(files, True, f"source of step {node.id}")
     if "engine" in node.action.uses:
-        parts["engine"] = setting.engine()
+        parts["engine"] = context.engine()
     if folder is not None:
         parts["folder"] = {"name": node.folder, "before": tree_digest(folder)}
-    return Key(json_digest(parts), setting.hide(parts), inputs, tuple(describe.files))
+    return Key(json_digest(parts), context.hide(parts), inputs, tuple(describe.files))
 
 
 def complete(node: Node, given: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    """Inputs as the signature wants them, its defaults filled in."""
+    """Return inputs with the types of the action's signature and with its defaults."""
     found = {}
     for name, parameter in node.action.inputs.items():
         if name in given:
@@ -156,13 +156,13 @@ def complete(node: Node, given: Mapping[str, Any], base: Path) -> dict[str, Any]
         elif parameter.default is not parameter.empty:
             found[name] = parameter.default
         else:
-            raise InputError(f"step {node.id} lacks its input '{name}'")
+            raise InputError(f"step {node.id}: the input '{name}' is missing")
     return found
 
 
 @cache
 def _file_inputs(action: Action) -> frozenset[str]:
-    """Inputs that are files whose content counts."""
+    """Return the inputs that are files whose content is part of the key."""
     return frozenset(name for name, parameter in action.inputs.items() if _is_file(parameter.annotation))
 
 
@@ -171,10 +171,10 @@ def _is_file(annotation: Any) -> bool:
 
 
 class _Describe:
-    """Values as they enter a key: files by name and, where it counts, content."""
+    """Writes values as parts of a key: files by name and, where it matters, by content."""
 
-    def __init__(self, setting: Setting, states: Mapping[str, Manifest]) -> None:
-        self._setting = setting
+    def __init__(self, context: KeyContext, states: Mapping[str, Manifest]) -> None:
+        self._context = context
         self._states = states
         self.files: list[Path] = []
 
@@ -190,20 +190,20 @@ class _Describe:
         return str(value)
 
     def _file(self, path: Path, content: bool, what: str) -> Any:
-        workdir = self._setting.workdir
+        workdir = self._context.workdir
         inside = path.is_relative_to(workdir)
         name = str(path.relative_to(workdir)) if inside else path.name
         if not content:
             return {"file": name if inside else str(path)}
         self.files.append(path)
         try:
-            return {"file": name, "content": self._promised(name) or self._setting.prints.content(path)}
+            return {"file": name, "content": self._promised(name) or self._context.fingerprints.content(path)}
         except RecipeToolError as exc:
-            hint = exc.hint or f"give its whole path, or its path from {self._setting.base}"
+            hint = exc.hint or f"give its absolute path, or its path relative to {self._context.base}"
             raise InputError(f"{what}: {exc.message}", hint=hint) from exc
 
     def _promised(self, name: str) -> str | None:
-        """Content of a file of a shared folder as of this point of the order, whatever it is now."""
+        """Return the content that earlier steps promise for a file of a shared folder, or None."""
         state = self._states.get(name.partition("/")[0])
         if state is None:
             return None

@@ -1,4 +1,4 @@
-"""Checks of a project before anything runs: what steps need, and inputs that are already known."""
+"""Checks before anything runs: what steps need of source and engine, and inputs that are already known."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 from isce2_recipe import engines
 from isce2_recipe.errors import InputError
 from isce2_recipe.plan.graph import Node
-from isce2_recipe.plan.partial import partial_inputs
-from isce2_recipe.plan.project import Project
+from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.sources import sources_with
 from isce2_recipe.sources.base import capabilities_of
 
 
-def preflight(project: Project, steps: frozenset[str]) -> None:
+def preflight(workspace: Workspace, steps: frozenset[str]) -> None:
     """Check that source and engine can do what the steps need, and the inputs that are known already.
 
     Raises
@@ -22,33 +21,33 @@ def preflight(project: Project, steps: frozenset[str]) -> None:
     RecipeToolError
         For everything that source or engine lacks together, else for the first input that is wrong.
     """
-    nodes = [node for node in project.graph.nodes.values() if node.id in steps]
+    nodes = [node for node in workspace.graph.nodes.values() if node.id in steps]
     for node in nodes:
         if node.action.check is not None:
-            inputs = _known_inputs(project, node)
+            inputs = _known_inputs(workspace, node)
             if inputs is not None:
                 node.action.check(inputs)
-    nodes = [node for node in nodes if _may_run(project, node)]
-    check_providers(project, nodes)
+    nodes = [node for node in nodes if _may_run(workspace, node)]
+    check_providers(workspace, nodes)
 
 
-def _known_inputs(project: Project, node: Node) -> dict[str, Any] | None:
+def _known_inputs(workspace: Workspace, node: Node) -> dict[str, Any] | None:
     """Return the inputs of a step that will run, if all of them are known before any step has run."""
     try:
-        return project.names.inputs(node, {}) if project.names.wanted(node, {}) else None
+        return workspace.bindings.inputs(node, {}) if workspace.bindings.wanted(node, {}) else None
     except KeyError:  # it depends on another step
         return None
 
 
-def _may_run(project: Project, node: Node) -> bool:
+def _may_run(workspace: Workspace, node: Node) -> bool:
     """Return whether a step will run, as far as that is known before any step has run."""
     try:
-        return project.names.wanted(node, {})
+        return workspace.bindings.wanted(node, {})
     except KeyError:
         return False
 
 
-def check_providers(project: Project, nodes: Sequence[Node]) -> None:
+def check_providers(workspace: Workspace, nodes: Sequence[Node]) -> None:
     """Check that the source has the capabilities, and the engine the steps, that these nodes need.
 
     Raises
@@ -57,19 +56,19 @@ def check_providers(project: Project, nodes: Sequence[Node]) -> None:
         With every node that needs a capability which the source lacks, and the sources that have it. Or with
         the first node that needs a step which the engine lacks, and the engines that have it.
     """
-    _check_source(project, nodes)
+    _check_source(workspace, nodes)
     for node in nodes:
-        _check_engine(project, node)
+        _check_engine(workspace, node)
 
 
-def _check_source(project: Project, nodes: Sequence[Node]) -> None:
+def _check_source(workspace: Workspace, nodes: Sequence[Node]) -> None:
     needed = {node.id: node.action.capabilities for node in nodes if node.action.capabilities}
     if not needed:
         return
-    had = capabilities_of(project.source)
+    had = capabilities_of(workspace.source)
     lacking = {step: sorted(wanted - had) for step, wanted in needed.items() if wanted - had}
     if lacking:
-        name = project.source.name
+        name = workspace.source.name
         listed = "".join(f"\n  - step '{step}' needs {', '.join(names)}" for step, names in lacking.items())
         others = sources_with(frozenset[str]().union(*lacking.values()))
         raise InputError(
@@ -82,13 +81,13 @@ def _all_of(lists: Iterable[list[str]]) -> str:
     return ", ".join(dict.fromkeys(name for names in lists for name in names))
 
 
-def _check_engine(project: Project, node: Node) -> None:
+def _check_engine(workspace: Workspace, node: Node) -> None:
     if node.action.runs is None:
         return
-    wanted = node.action.runs(partial_inputs(project.names, node, {}))
+    wanted = node.action.runs(workspace.bindings.partial_inputs(node, {}))
     if wanted is None:
         return
     try:
-        engines.check_steps(project.engine.name, engines.applications_of(project.engine), wanted)
+        engines.check_steps(workspace.engine.name, engines.applications_of(workspace.engine), wanted)
     except InputError as exc:
         raise InputError(f"step '{node.id}': {exc.message}", hint=exc.hint) from exc

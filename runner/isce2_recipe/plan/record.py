@@ -1,53 +1,52 @@
-"""What a product carries along so that its run can be made again from it alone."""
+"""The record that a product carries, from which alone its run can be repeated."""
 
 from __future__ import annotations
 
-import json
 import posixpath
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from isce2_recipe.expressions import References, references
 from isce2_recipe.paths import data_folder
-from isce2_recipe.recipe.model import Recipe
+from isce2_recipe.plan.graph import Graph
+from isce2_recipe.plan.request import RunRequest
+from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.taking_over import self_contained
 
-if TYPE_CHECKING:
-    from isce2_recipe.plan.project import Project
-
-FACT = "run.record"
-# Actions that look at parameters of others without making anything.
+_FACT = "record"  # the field of ``run`` in expressions
+# Actions that check parameters of other steps without making anything.
 _NO_PART = ("preflight.",)
 _TEMPLATE = "*.j2"
 
 
-def record(project: Project) -> dict[str, Any]:
-    """Recipe, source, engine and parameters as JSON: the same for the same run, wherever it takes place.
+def record(request: RunRequest, graph: Graph, engine_name: Callable[[], str]) -> dict[str, Any]:
+    """Return recipe, source, engine and parameters as JSON: the same for the same run in any folder.
 
-    What only steps below the one that reads the record use is left out: where a product is sent to does not
-    belong to it. Neither do secrets.
+    Parameters that only steps after the reader of the record use are not in it: the place to which a product
+    is sent is not a property of the product. Neither are secrets.
     """
-    recipe = project.recipe
-    engine_used = any("engine" in node.action.uses for node in project.graph.nodes.values())
-    shown = _used(recipe, project.parameters)
+    engine_used = any("engine" in node.action.uses for node in graph.nodes.values())
+    shown = _of_product(request.recipe, request.parameters)
     return {
-        "recipe": recipe.name,
-        "source": project.source_text,
-        "engine": project.engine.name if engine_used else None,
+        "recipe": request.recipe.name,
+        "source": request.source_text,
+        "engine": engine_name() if engine_used else None,
         "parameters": shown,
-        "document": resolved(recipe, shown),
-        "files": own_files(recipe, project.templates),
+        "document": resolved(request.recipe, shown),
+        "files": own_files(request.recipe, request.templates),
     }
 
 
 def own_files(recipe: Recipe, templates: Sequence[Path]) -> dict[str, str]:
-    """Texts of the parts and templates that do not come with the package, by their places beside the recipe.
+    """Return the texts of parts and templates that are not shipped, by their paths relative to the recipe.
 
     Parameters
     ----------
+    recipe : Recipe
+        The recipe that uses them.
     templates : sequence of Path
-        Folders of templates, the first found counting; the last are those shipped.
+        Folders of templates; the first one that has a template counts. The last one is the shipped folder.
     """
     return _own_parts(recipe, "") | _own_templates(templates)
 
@@ -70,31 +69,40 @@ def _own_templates(templates: Sequence[Path]) -> dict[str, str]:
     for folder in own:
         if folder.resolve() == shipped.resolve() or not folder.is_dir():
             continue
-        # Of the recipe's own folder the files beside it, of folders of templates all.
+        # Only the files next to the recipe, but everything in folders of templates.
         for file in sorted(folder.glob(_TEMPLATE) if folder == own[-1] else folder.rglob(_TEMPLATE)):
             place = f"templates/{file.relative_to(folder).as_posix()}"
             found.setdefault(place, file.read_text(encoding="utf-8"))
     return found
 
 
-def _used(recipe: Recipe, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    data = recipe.document.data
-    steps = [
-        json.dumps(step, default=str)
-        for step in data.get("steps", ())
-        if not str(step.get("uses", "")).startswith(_NO_PART)
-    ]
-    last = next((place for place, text in enumerate(steps) if FACT in text), len(steps))
-    text = " ".join([json.dumps(data.get("variables", {}), default=str), *steps[: last + 1]])
+def _of_product(recipe: Recipe, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the public parameters that the steps use up to the first one that reads the record."""
+    steps = [step for step in recipe.steps if not step.uses.startswith(_NO_PART)]
+    last = next((place for place, step in enumerate(steps) if _reads_record(step)), len(steps))
+    names = {name for step in steps[: last + 1] for name in _read_by(step).names}
+    names.update(*(references(value).names for value in recipe.variables.values()))
     return {
         name: value
         for name, value in parameters.items()
-        if not recipe.parameters[name].secret and re.search(rf"\b{re.escape(name)}\b", text)
+        if name in names and not recipe.parameters[name].secret
     }
 
 
+def _read_by(step: Step) -> References:
+    retry = step.retry
+    limits = [step.timeout, dict(step.resources), retry.count, retry.backoff]
+    return references([step.with_, step.when, *limits])
+
+
+def _reads_record(step: Step) -> bool:
+    """Return whether a step, or a step of the part it uses, reads the record."""
+    part = step.part
+    return _FACT in _read_by(step).run or (part is not None and any(map(_reads_record, part.steps)))
+
+
 def resolved(recipe: Recipe, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The recipe with the given values as its parameters' defaults."""
+    """Return the recipe's document with the given values as the defaults of its parameters."""
     data = dict(recipe.document.data)
     parameters = {name: dict(schema) for name, schema in data.get("parameters", {}).items()}
     required = list(data.get("required", ()))

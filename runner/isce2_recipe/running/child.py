@@ -1,4 +1,4 @@
-"""One step in a process of its own: forked, watched, and ended with its parent."""
+"""The child process of a step: it is forked by the runner and ends with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,73 +19,45 @@ from isce2_recipe import processes
 from isce2_recipe.actions.base import Context
 from isce2_recipe.errors import EngineFailed, RecipeToolError, SourceError
 from isce2_recipe.journal import checkpoints
-from isce2_recipe.journal.files import FOLDER, Entry, Fingerprints, Manifest, signature, walk
+from isce2_recipe.journal.files import FOLDER, FileEntry, Fingerprints, Manifest, signature, walk
 from isce2_recipe.journal.values import encode
 from isce2_recipe.plan.folders import changed_files
-from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.preflight import check_providers
-from isce2_recipe.plan.project import Project
+from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.redact import known_secrets, redactor
+from isce2_recipe.running.executor import Task
 from isce2_recipe.running.preloading import preload
 from isce2_recipe.running.resources import budget
 from isce2_recipe.running.run_summary import summary_of_run
 
 MARKER = "ISCE2_RECIPE_RUN"
-"""Variable in the environment of all a step starts: the run's work directory."""
+"""Variable in the environment of every process of a step: the run's work directory."""
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS",
 )  # fmt: skip
-# Left alone GDAL keeps up to a twentieth of the machine's memory in every process.
+# By default GDAL caches up to a twentieth of the machine's memory in every process.
 _GDAL_CACHE = "128MB"
 _DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _PROGRESS_INTERVAL_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A step about to run.
-
-    Attributes
-    ----------
-    node : Node
-        The step.
-    inputs : dict
-        What its action is called with.
-    out : Path
-        Where it writes: its scratch folder, or the shared folder.
-    published : Path
-        Where that will be found by others.
-    before : dict
-        Of a shared folder what is in it now.
-    cpus : int
-        Threads it may use.
-    """
-
-    node: Node
-    inputs: dict[str, Any]
-    out: Path
-    published: Path
-    before: Manifest
-    cpus: int
-
-
 def marker(workdir: Path) -> str:
-    """``NAME=value`` in the environment of all a run starts."""
+    """Return ``NAME=value`` as it is in the environment of every process of a run."""
     return f"{MARKER}={workdir}"
 
 
-def fork(project: Project, task: Task, output: int, messages: int) -> int:
-    """Start a step; its process id, which is also its group's.
+def fork(workspace: Workspace, task: Task, output: int, messages: int) -> int:
+    """Start a step and return its process id, which is also that of its process group.
 
     Parameters
     ----------
-    project : Project
-        What is being run.
+    workspace : Workspace
+        The work directory of the run.
     task : Task
         The step.
     output, messages : int
-        Pipes for what it prints, and for progress, result or error as JSON lines.
+        Pipes for what the step fingerprints, and for its progress, result or error as JSON lines.
     """
     parent = os.getpid()
     processes.get_ready()
@@ -94,19 +65,19 @@ def fork(project: Project, task: Task, output: int, messages: int) -> int:
         preload()
     pid = os.fork()
     if pid == 0:
-        _child(parent, project, task, output, messages)
-    with suppress(OSError):  # it may have been quicker
+        _child(parent, workspace, task, output, messages)
+    with suppress(OSError):  # the child may have done this already
         os.setpgid(pid, pid)
     return pid
 
 
-def _child(parent: int, project: Project, task: Task, output: int, messages: int) -> NoReturn:
+def _child(parent: int, workspace: Workspace, task: Task, output: int, messages: int) -> NoReturn:
     status = 1
     try:
-        _settle(parent, output, messages)
-        _limit(project, task)
-        status = _work(project, task, _Sender(messages))
-    except BaseException:  # nothing may return into the runner's own code
+        _set_up(parent, output, messages)
+        _limit(workspace, task)
+        status = _work(workspace, task, _Sender(messages))
+    except BaseException:  # nothing may return into the code of the runner
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -114,8 +85,8 @@ def _child(parent: int, project: Project, task: Task, output: int, messages: int
         os._exit(status)
 
 
-def _settle(parent: int, output: int, messages: int) -> None:
-    """Become a process of its own: group, signals, standard streams, no one else's files."""
+def _set_up(parent: int, output: int, messages: int) -> None:
+    """Set up the process: group, signals and standard streams; close all files of the runner."""
     os.setpgid(0, 0)
     processes.die_with_parent(parent)
     signal.set_wakeup_fd(-1)
@@ -131,17 +102,17 @@ def _settle(parent: int, output: int, messages: int) -> None:
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
 
 
-def _limit(project: Project, task: Task) -> None:
+def _limit(workspace: Workspace, task: Task) -> None:
     for name in _THREAD_VARIABLES:
         os.environ[name] = str(task.cpus)
     if numba := sys.modules.get("numba"):
         numba.config.reload_config()
     os.environ.setdefault("GDAL_CACHEMAX", _GDAL_CACHE)
-    os.environ[MARKER] = str(project.workdir)
+    os.environ[MARKER] = str(workspace.workdir)
 
 
 class _Sender:
-    """Messages to the runner."""
+    """Sends messages to the runner."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -153,17 +124,17 @@ class _Sender:
             data = data[os.write(self._descriptor, data) :]
 
     def progress(self, fraction: float, text: str = "") -> None:
-        """How far a step is; most calls cost nothing."""
+        """Report progress; most calls return at once."""
         now = time.monotonic()
         if now >= self._next or fraction >= 1.0:
             self._next = now + _PROGRESS_INTERVAL_S
             self.send({"progress": min(1.0, max(0.0, float(fraction))), "text": str(text)})
 
 
-def _work(project: Project, task: Task, sender: _Sender) -> int:
+def _work(workspace: Workspace, task: Task, sender: _Sender) -> int:
     try:
-        returned = task.node.action.function(_context(project, task, sender.progress), **task.inputs)
-        sender.send({"result": _result(project, task, returned)})
+        returned = task.node.action.function(_context(workspace, task, sender.progress), **task.inputs)
+        sender.send({"result": _result(workspace, task, returned)})
         return 0
     except Exception as exc:
         sender.send({"error": _error(exc)})
@@ -172,27 +143,28 @@ def _work(project: Project, task: Task, sender: _Sender) -> int:
         return 1
 
 
-def _context(project: Project, task: Task, progress: Callable[[float, str], None]) -> Context:
+def _context(workspace: Workspace, task: Task, progress: Callable[[float, str], None]) -> Context:
     uses = task.node.action.uses
     name = task.node.action.name
-    check_providers(project, [task.node])  # a plan checks only steps whose condition is known
+    secrets = known_secrets(os.environ) | workspace.request.secrets
+    check_providers(workspace, [task.node])  # a plan checks only steps whose condition is known
     return Context(
-        workdir=project.workdir,
+        workdir=workspace.workdir,
         out=task.out,
-        source=project.source if "source" in uses else _Undeclared("source", name),  # type: ignore[arg-type]
-        engine=project.engine if "engine" in uses else _Undeclared("engine", name),  # type: ignore[arg-type]
+        source=workspace.source if "source" in uses else _Undeclared("source", name),  # type: ignore[arg-type]
+        engine=workspace.engine if "engine" in uses else _Undeclared("engine", name),  # type: ignore[arg-type]
         log=_logger(task.node.id),
         progress=progress,
         cpus=task.cpus,
-        templates=project.templates,
+        templates=workspace.request.templates,
         published=task.published,
-        budget=lambda: budget(project),
-        summary_of_run=lambda: summary_of_run(project, redactor(known_secrets(os.environ) | project.secrets)),
+        budget=lambda: budget(workspace),
+        summary_of_run=lambda: summary_of_run(workspace, redactor(secrets)),
     )
 
 
 class _Undeclared:
-    """In place of what an action did not say it uses: its content key would not know of it."""
+    """Stands for a source or engine that an action does not declare; its content key would not contain it."""
 
     def __init__(self, what: str, action: str) -> None:
         self._text = f'action {action} uses the {what} without declaring uses=("{what}",)'
@@ -210,27 +182,29 @@ def _logger(step: str) -> logging.Logger:
     return logger
 
 
-def _result(project: Project, task: Task, returned: object) -> dict[str, Any]:
-    prints = project.prints
-    files: dict[str, Entry | None]
+def _result(workspace: Workspace, task: Task, returned: object) -> dict[str, Any]:
+    fingerprints = workspace.fingerprints
+    files: dict[str, FileEntry | None]
     if task.node.folder is not None:
-        files = changed_files(task.before, project.workdir, task.node.folder, prints)
-        checkpoints.keep(project.workdir, {name: entry for name, entry in files.items() if entry is not None})
+        files = changed_files(task.before, workspace.workdir, task.node.folder, fingerprints)
+        checkpoints.keep(
+            workspace.workdir, {name: entry for name, entry in files.items() if entry is not None}
+        )
     else:
-        files = dict(_own_files(task, project.workdir, prints))
-    outputs = {} if returned is None else encode(returned, project.workdir, (task.out, task.published))
+        files = dict(_own_files(task, workspace.workdir, fingerprints))
+    outputs = {} if returned is None else encode(returned, workspace.workdir, (task.out, task.published))
     listed = {name: None if entry is None else entry.to_json() for name, entry in files.items()}
     return {"outputs": outputs, "files": listed}
 
 
-def _own_files(task: Task, workdir: Path, prints: Fingerprints) -> Manifest:
-    """Entries of all a step wrote into its scratch folder, by where they will be found."""
+def _own_files(task: Task, workdir: Path, fingerprints: Fingerprints) -> Manifest:
+    """Return entries of everything in a step's scratch folder, by the paths they will have later."""
     root = str(task.published.relative_to(workdir))
     found: Manifest = {}
     for name, path, status in walk(task.out, f"{root}/"):
-        entry = prints.entry(path, status)
-        found[name] = Entry(FOLDER, signature(status)) if entry.digest == FOLDER else entry
-    found[root] = Entry(FOLDER, signature(task.out.stat()))
+        entry = fingerprints.entry(path, status)
+        found[name] = FileEntry(FOLDER, signature(status)) if entry.digest == FOLDER else entry
+    found[root] = FileEntry(FOLDER, signature(task.out.stat()))
     return found
 
 

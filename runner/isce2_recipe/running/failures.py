@@ -1,10 +1,11 @@
-"""What to tell of a step that failed: the thing, the log, the remedy."""
+"""Errors of steps that failed: what happened, the log, the remedy."""
 
 from __future__ import annotations
 
 import errno
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isce2_recipe import errors
@@ -13,82 +14,81 @@ from isce2_recipe.quantities import format_bytes
 from isce2_recipe.running.resources import disk_bytes
 
 if TYPE_CHECKING:
-    from isce2_recipe.plan.project import Project
-    from isce2_recipe.running.worker import Ending, Worker
+    from isce2_recipe.running.executor import Ending, RunningTask
 
 
 class StepBug(StepFailed):
-    """A step ended by an error that nobody foresaw."""
+    """An unexpected error ended a step."""
 
     exit_code = errors.EXIT_BUG
 
 
-def of_ending(ending: Ending, worker: Worker, project: Project) -> RecipeToolError:
-    """The error of an attempt that did not succeed."""
-    step = worker.task.node.id
+def of_ending(ending: Ending, running: RunningTask, workdir: Path) -> RecipeToolError:
+    """Return the error of an attempt that failed."""
+    step = running.task.node.id
     if ending.kind == "disk":
-        return _full(step, str(ending.error.get("message", "")), project)
+        return _full(step, str(ending.error.get("message", "")), workdir)
     if ending.kind in ("input", "source", "engine"):
-        return _as_sent(ending, worker)
+        return _as_sent(ending, running)
     if ending.kind == "bug":
         return StepBug(
             f"step {step}: {ending.error['message']}",
-            hint=f"this is a bug in {worker.task.node.action.name}; the traceback is in {worker.log_path}",
+            hint=f"this is a bug in {running.task.node.action.name}; the traceback is in {running.log_path}",
         )
-    return StepFailed(_what_happened(ending, worker, step), hint=_remedy(ending, worker))
+    return StepFailed(_what_happened(ending, running, step), hint=_remedy(ending, running))
 
 
-def _as_sent(ending: Ending, worker: Worker) -> RecipeToolError:
+def _as_sent(ending: Ending, running: RunningTask) -> RecipeToolError:
     kind = getattr(errors, str(ending.error.get("type")), StepFailed)
     if not (isinstance(kind, type) and issubclass(kind, RecipeToolError)):
         kind = StepFailed
-    what = f"step {worker.task.node.id}: {ending.error['message']}"
+    what = f"step {running.task.node.id}: {ending.error['message']}"
     if kind is errors.EngineFailed:
-        what += f"\nfull log: {worker.log_path}"
+        what += f"\nfull log: {running.log_path}"
     return kind(what, hint=ending.error.get("hint"))
 
 
-def _full(step: str, message: str, project: Project) -> StepFailed:
-    free = format_bytes(disk_bytes(project.workdir))
+def _full(step: str, message: str, workdir: Path) -> StepFailed:
+    free = format_bytes(disk_bytes(workdir))
     return StepFailed(
         f"step {step}: the disk is full or a limit on file sizes was reached ({message}; {free} free at "
-        f"{project.workdir})",
-        hint="make room and run the same command again: finished steps are kept",
+        f"{workdir})",
+        hint="free disk space and run the same command again: finished steps are kept",
     )
 
 
-def _what_happened(ending: Ending, worker: Worker, step: str) -> str:
-    last = "".join(f"\n    {line}" for line in worker.tail[-5:])
-    said = f"; its last lines were:{last}" if last else ""
+def _what_happened(ending: Ending, running: RunningTask, step: str) -> str:
+    last = "".join(f"\n    {line}" for line in running.tail[-5:])
+    output = f"; its last lines were:{last}" if last else ""
     if ending.kind == "timeout":
-        return f"step {step} was stopped after its timeout, {round(ending.seconds, 1):g} s{said}"
+        return f"step {step} was stopped after its timeout, {round(ending.seconds, 1):g} s{output}"
     if ending.kind == "stopped":
         return f"step {step} was stopped"
     if ending.kind == "memory" and ending.status == -signal.SIGKILL:
-        return f"step {step} was killed from outside, as the system does when memory runs out{said}"
+        return f"step {step} was killed, as the system does when memory runs out{output}"
     if ending.kind == "memory":
-        return f"step {step} ran out of memory{said}"
+        return f"step {step} ran out of memory{output}"
     if ending.status < 0:
-        return f"step {step} crashed ({signal.Signals(-ending.status).name}){said}"
-    return f"step {step} ended with exit code {ending.status} and without a result{said}"
+        return f"step {step} crashed ({signal.Signals(-ending.status).name}){output}"
+    return f"step {step} ended with exit code {ending.status} and without a result{output}"
 
 
-def _remedy(ending: Ending, worker: Worker) -> str:
-    log = f"its log is {worker.log_path}"
+def _remedy(ending: Ending, running: RunningTask) -> str:
+    log = f"its log is {running.log_path}"
     if ending.kind == "memory":
-        peak = f", its peak was {format_bytes(ending.memory)}" if ending.memory else ""
-        return f"free memory or take a larger machine{peak}; {log}"
+        peak = f", the peak was {format_bytes(ending.memory)}" if ending.memory else ""
+        return f"free memory or use a larger machine{peak}; {log}"
     if ending.kind == "timeout":
-        return f"raise the step's timeout in the recipe; {log}"
+        return f"raise the timeout of the step in the recipe; {log}"
     return log
 
 
 def of_system(exc: OSError, what: str) -> RecipeToolError:
-    """The error of a system call of the runner's own, on behalf of a step or of its records."""
+    """Return the error of a failed system call of the runner itself."""
     where = f": {exc.filename}" if exc.filename else ""
     if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return StepFailed(
             f"{what}: the disk is full ({os.strerror(exc.errno)}{where})",
-            hint="make room and run the same command again: finished steps are kept",
+            hint="free disk space and run the same command again: finished steps are kept",
         )
     return StepFailed(f"{what}: {exc.strerror}{where}")

@@ -1,4 +1,4 @@
-"""What this machine has, and what a step may take of it."""
+"""Processors, memory and disk: what this machine has, and what steps need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from isce2_recipe.actions.base import Budget
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.plan.graph import Node
-from isce2_recipe.plan.project import Project
+from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.quantities import format_bytes
 from isce2_recipe.recipe.units import amount
 
@@ -22,7 +22,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Threads (0 where the recipe says nothing), bytes of memory, bytes of disk."""
+    """Threads, bytes of memory and bytes of disk; 0 where the recipe gives no number."""
 
     cpus: int
     memory: float
@@ -30,7 +30,7 @@ class Resources:
 
 
 def processors() -> int:
-    """Processors this process may use, a container's limit included."""
+    """Return the number of processors this process may use, also within a container."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with suppress(OSError, ValueError):
         quota, period = (_CGROUP / "cpu.max").read_text().split()
@@ -39,7 +39,7 @@ def processors() -> int:
 
 
 def memory_bytes() -> float:
-    """Memory of this machine, or a container's limit."""
+    """Return the memory of this machine or container, bytes."""
     total = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     with suppress(OSError, ValueError):
         total = min(total, float((_CGROUP / "memory.max").read_text()))
@@ -47,47 +47,47 @@ def memory_bytes() -> float:
 
 
 def disk_bytes(folder: Path) -> float:
-    """Free space where a folder is, or will be."""
+    """Return the free space where a folder is or will be, bytes."""
     while not folder.exists():
         folder = folder.parent
     return float(shutil.disk_usage(folder).free)
 
 
 def wanted(resources: dict[str, Any], limit: int) -> Resources:
-    """What a step asks for, its expressions evaluated; never more threads than there are."""
+    """Return the evaluated resources of a step; never more threads than there are."""
     cpus = min(limit, int(amount(resources.get("cpus", 0))))
     return Resources(cpus, amount(resources.get("memory", 0)), amount(resources.get("disk", 0)))
 
 
-def budget(project: Project) -> Budget:
-    """What the steps of a run ask for, as far as it is known before they run, and what there is."""
-    asked = [_asked(project, node) for node in project.graph.nodes.values()]
+def budget(workspace: Workspace) -> Budget:
+    """Return what the steps of a run need, as far as it is known before they run, and what there is."""
+    asked = [_asked(workspace, node) for node in workspace.graph.nodes.values()]
     return Budget(
         memory=max((one.memory for one in asked), default=0.0),
         memory_there=memory_bytes(),
         disk=sum(one.disk for one in asked),
-        disk_there=disk_bytes(project.workdir),
+        disk_there=disk_bytes(workspace.workdir),
     )
 
 
-def _asked(project: Project, node: Node) -> Resources:
+def _asked(workspace: Workspace, node: Node) -> Resources:
     try:
-        with suppress(KeyError):  # a condition that only a step can tell
-            if not project.names.wanted(node, {}):
+        with suppress(KeyError):  # the condition reads a step
+            if not workspace.bindings.wanted(node, {}):
                 return Resources(0, 0.0, 0.0)
-        return wanted(project.names.setting(node, node.step.resources, "resources", {}), 1)
+        return wanted(workspace.bindings.setting(node, node.step.resources, "resources", {}), 1)
     except (KeyError, RecipeToolError):
         return Resources(0, 0.0, 0.0)
 
 
-def shortages(project: Project, steps: Collection[str], memory: float) -> Iterator[str]:
-    """What steps ask for and this machine does not have, as far as it is known before they run."""
-    free = disk_bytes(project.workdir)
+def shortages(workspace: Workspace, steps: Collection[str], memory: float) -> Iterator[str]:
+    """Yield a warning for each step that needs more than this machine has, as far as it is known."""
+    free = disk_bytes(workspace.workdir)
     for name in steps:
-        node = project.graph.nodes[name]
-        if not node.step.resources or name in project.history.done:
+        node = workspace.graph.nodes[name]
+        if not node.step.resources or name in workspace.history.done:
             continue
-        asked = _asked(project, node)
+        asked = _asked(workspace, node)
         if asked.memory > memory:
             needed, there = format_bytes(asked.memory), format_bytes(memory)
             yield f"step {name} needs {needed} of memory, this machine has {there}"

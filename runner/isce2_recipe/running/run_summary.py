@@ -1,4 +1,4 @@
-"""What a step may know of the run it is part of, for pages that tell of it."""
+"""The summary of a run that its steps can read, for reports."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from isce2_recipe import __version__
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.journal.values import decode
 from isce2_recipe.paths import data_folder
+from isce2_recipe.plan.bindings import Outputs, skipped_outputs
 from isce2_recipe.plan.drawing import arrows
 from isce2_recipe.plan.graph import Node
-from isce2_recipe.plan.names import Outputs, skipped_outputs
-from isce2_recipe.plan.project import Project
-from isce2_recipe.redact import MASK
+from isce2_recipe.plan.workspace import Workspace
 
 
-def summary_of_run(project: Project, redact: Callable[[str], str]) -> dict[str, Any]:
-    """The run so far, as JSON.
+def summary_of_run(workspace: Workspace, redact: Callable[[str], str]) -> dict[str, Any]:
+    """Return the run so far as JSON.
 
     Returns
     -------
@@ -32,57 +31,51 @@ def summary_of_run(project: Project, redact: Callable[[str], str]) -> dict[str, 
     """
     from isce2_recipe.running.provenance import package_versions
 
-    engine_used = any("engine" in node.action.uses for node in project.graph.nodes.values())
-    told = {
-        "recipe": {"name": project.recipe.name, "summary": project.recipe.summary},
+    request, uses_engine = workspace.request, workspace.uses_engine
+    summary = {
+        "recipe": {"name": request.recipe.name, "summary": request.recipe.summary},
         "version": __version__,
         "packages": {"Python": platform.python_version(), **package_versions()},
-        "parameters": _parameters(project),
-        "command": _command(project, project.engine.name if engine_used else project.engine_text),
-        "source": project.source_text,
-        "engine": project.engine_label if engine_used else None,
-        "steps": _steps(project),
+        "parameters": request.public_parameters,
+        "command": _command(workspace, workspace.engine.name if uses_engine else request.engine_text),
+        "source": request.source_text,
+        "engine": workspace.engine_label if uses_engine else None,
+        "steps": _steps(workspace),
     }
-    result: dict[str, Any] = json.loads(redact(json.dumps(told, default=str)))
+    result: dict[str, Any] = json.loads(redact(json.dumps(summary, default=str)))
     return result
 
 
-def _parameters(project: Project) -> dict[str, Any]:
-    return {
-        name: MASK if project.recipe.parameters[name].secret and value is not None else value
-        for name, value in project.parameters.items()
-    }
-
-
-def _command(project: Project, engine: str) -> str:
-    """The line that makes the same again, wherever it is typed."""
-    path = project.recipe.path.resolve()
+def _command(workspace: Workspace, engine: str) -> str:
+    """Return the command line that repeats the run in any folder."""
+    request = workspace.request
+    path = request.recipe.path.resolve()
     shipped = path.is_relative_to(data_folder("recipes").resolve())
-    words = ["isce2-recipe", "run", path.stem if shipped else str(project.recipe.path)]
-    words += ["--source", project.source_anywhere, "--engine", engine]
-    for name, value in project.anywhere(project.given).items():
-        if project.recipe.parameters[name].secret:
+    words = ["isce2-recipe", "run", path.stem if shipped else str(request.recipe.path)]
+    words += ["--source", request.portable_source, "--engine", engine]
+    for name, value in workspace.with_absolute_paths(request.overrides).items():
+        if request.recipe.parameters[name].secret:
             continue
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
         words += ["--set", f"{name}={text}"]
     return shlex.join(words)
 
 
-def _steps(project: Project) -> list[dict[str, Any]]:
-    graph, history = project.graph, project.history
+def _steps(workspace: Workspace) -> list[dict[str, Any]]:
+    graph, history = workspace.graph, workspace.history
     done: dict[str, dict[str, Any]] = {}
     after: dict[str, list[str]] = {name: [] for name in graph.nodes}
     for before, name in arrows(graph):
         after[name].append(before)
-    told = []
+    steps = []
     for name, node in graph.nodes.items():
-        status = _status(project, node, done)
+        status = _status(workspace, node, done)
         known: Mapping[str, Any] = history.done[name].facts if status == "done" else {}
         if status == "done":
-            done[name] = decode(history.done[name].outputs, project.workdir)
+            done[name] = decode(history.done[name].outputs, workspace.workdir)
         elif status == "skipped":
             done[name] = skipped_outputs(node)
-        told.append(
+        steps.append(
             {
                 "id": name,
                 "action": node.action.name,
@@ -94,14 +87,14 @@ def _steps(project: Project) -> list[dict[str, Any]]:
                 "after": after[name],
             }
         )
-    return told
+    return steps
 
 
-def _status(project: Project, node: Node, done: Outputs) -> str:
+def _status(workspace: Workspace, node: Node, done: Outputs) -> str:
     try:
-        wanted = project.names.wanted(node, done)
-    except RecipeToolError:  # its condition reads a step that is still to come
+        wanted = workspace.bindings.wanted(node, done)
+    except RecipeToolError:  # its condition reads a step that is not done
         return "to do"
     if not wanted:
         return "skipped"
-    return "done" if node.id in project.history.done else "to do"
+    return "done" if node.id in workspace.history.done else "to do"

@@ -1,118 +1,142 @@
-"""A run from the lock to the last record."""
+"""A run, from taking the lock to the last record."""
 
 from __future__ import annotations
 
+import fcntl
 import gc
+import os
 import signal
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from isce2_recipe import __version__, errors, noop_cache, processes
+from isce2_recipe import __version__, errors, processes
 from isce2_recipe.errors import RecipeToolError
-from isce2_recipe.files import write_json
-from isce2_recipe.journal import checkpoints, lock, times
-from isce2_recipe.journal.log import Journal
-from isce2_recipe.paths import FINGERPRINTS, SCRATCH
-from isce2_recipe.plan.folders import SharedFolder, bring_back
+from isce2_recipe.journal import checkpoints, times
+from isce2_recipe.journal.log import VERSION
+from isce2_recipe.paths import SCRATCH
+from isce2_recipe.plan.folders import restore_folder
 from isce2_recipe.plan.preflight import preflight
-from isce2_recipe.plan.project import Project
-from isce2_recipe.running import failures, provenance, signals
+from isce2_recipe.plan.workspace import Workspace
+from isce2_recipe.running import failures, provenance
 from isce2_recipe.running.child import marker
+from isce2_recipe.running.local import LocalExecutor
 from isce2_recipe.running.resources import shortages
 from isce2_recipe.running.scheduler import Emit, Scheduler
-from isce2_recipe.running.state import Outcome, Report, Request, Selection, select
+from isce2_recipe.running.state import Outcome, RunOptions, Selection, StepResults, select
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class RunInterrupted(RecipeToolError):  # noqa: N818 - as its siblings
-    """Someone asked the run to end."""
+    """A signal ended the run."""
 
     exit_code = errors.EXIT_INTERRUPTED
 
 
-def run(project: Project, request: Request, emit: Emit, redact: Callable[[str], str]) -> Outcome:
-    """Run a project in its work directory.
+def run(workspace: Workspace, options: RunOptions, emit: Emit, redact: Callable[[str], str]) -> Outcome:
+    """Run a request in its work directory.
 
     Raises
     ------
     RecipeToolError
-        The first failure, after all that is finished has been recorded.
+        The first failure, after everything that is finished has been recorded.
     RunInterrupted
-        If a signal ended it.
+        If a signal ended the run.
     """
-    selection = select(project, request)
-    preflight(project, selection.steps)
-    _open_doors(project, selection)
+    selection = select(workspace.graph, options)
+    preflight(workspace, selection.steps)
+    _open_tools(workspace, selection)
     try:
-        return _locked(project, request, selection, emit, redact)
+        return _run_held(workspace, options, selection, emit, redact)
     except OSError as exc:
-        raise failures.of_system(exc, f"records in {project.workdir}") from exc
+        raise failures.of_system(exc, f"records in {workspace.workdir}") from exc
 
 
-def _locked(
-    project: Project,
-    request: Request,
+def _run_held(
+    workspace: Workspace,
+    options: RunOptions,
     selection: Selection,
     emit: Emit,
     redact: Callable[[str], str],
 ) -> Outcome:
     began = time.monotonic()
-    with lock.hold(project.workdir, redact(" ".join(request.command))) as crashed:
-        project.__dict__.pop("history", None)  # what was read before the lock was held may be old
-        project.__dict__.pop("prints", None)
-        journal = Journal(project.workdir, redact)
-        noop_cache.forget(project.workdir)
-        try:
-            _end_leftovers(project, crashed, emit)
-            _roll_back(project, journal)
-            checkpoints.remove(project.workdir / SCRATCH)
-            report, stopped_by = _carry_out(project, request, selection, journal, emit, redact)
-        finally:
-            journal.close()
-            _save_fingerprints(project, redact)
-        outcome = _outcome(project, report, time.monotonic() - began)
-        provenance.write(project, outcome.steps, outcome.outputs, request.command, outcome.seconds, redact)
-        times.keep(_times(project, outcome))
+
+    def warn(message: str) -> None:
+        emit({"event": "warning", "message": message})
+
+    with workspace.hold(" ".join(options.command), redact, warn) as killed:
+        _end_leftovers(workspace, killed, warn)
+        _roll_back(workspace)
+        checkpoints.remove(workspace.workdir / SCRATCH)
+        results, stopped_by = _carry_out(workspace, options, selection, emit, redact)
+        outcome = _outcome(workspace, results, time.monotonic() - began)
+        provenance.write(workspace, outcome.steps, outcome.outputs, options.command, outcome.seconds, redact)
+        times.keep(_times(workspace, outcome))
     if stopped_by:
         raise RunInterrupted(f"interrupted by {signal.Signals(stopped_by).name}; finished steps are kept")
-    if report.failure is not None:
-        raise report.failure
+    if results.failure is not None:
+        raise results.failure
     return outcome
 
 
 def _carry_out(
-    project: Project,
-    request: Request,
+    workspace: Workspace,
+    options: RunOptions,
     selection: Selection,
-    journal: Journal,
     emit: Emit,
     redact: Callable[[str], str],
-) -> tuple[Report, int]:
-    emit(_run_started(project, selection))
-    for said in project.said:
-        emit({"event": "note", "message": said})
-    for message in shortages(project, selection.steps, request.limits.memory):
+) -> tuple[StepResults, int]:
+    emit(_run_started(workspace, selection))
+    for message in workspace.messages:
+        emit({"event": "note", "message": message})
+    for message in shortages(workspace, selection.steps, options.limits.memory):
         emit({"event": "warning", "message": message})
-    _record_begin(journal)
-    gc.freeze()  # what was made up to here stays, also in the steps, which share its memory
+    _record_begin(workspace)
+    gc.freeze()  # what exists by now stays, also in the steps, which share its memory
     gc.enable()
-    scheduler = Scheduler(project, journal, selection, request.limits, emit, redact)
-    with signals.told(scheduler.stop) as wakeup:
-        report = scheduler.run(wakeup)
-    journal.append({"event": "end", "time": _now(), "steps": _counts(report.steps)})
-    _forget_checkpoints(project)
-    return report, scheduler.stopped_by
+    executor = LocalExecutor(workspace, redact)
+    scheduler = Scheduler(workspace, executor, selection, options.limits, emit, redact)
+    with _signals(scheduler.stop) as wakeup:
+        results = scheduler.run(wakeup)
+    workspace.add_event({"event": "end", "time": _now(), "steps": _counts(results.steps)})
+    workspace.delete_unneeded_checkpoints()
+    return results, scheduler.stopped_by
 
 
-def _record_begin(journal: Journal) -> None:
-    """Note the run's beginning, for the next one to tell a crash of the machine from a clean end."""
-    journal.append(
+@contextmanager
+def _signals(listener: Callable[[int], None]) -> Iterator[int]:
+    """Yield a file descriptor that signals make readable; call the listener with those that end a run."""
+    reader, writer = os.pipe()
+    for descriptor in (reader, writer):
+        os.set_blocking(descriptor, False)
+        fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+
+    def handle(number: int, _frame: object) -> None:
+        listener(number)
+
+    before = {number: signal.signal(number, handle) for number in _ENDING}
+    before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+    old = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield reader
+    finally:
+        signal.set_wakeup_fd(old)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(reader)
+        os.close(writer)
+
+
+def _record_begin(workspace: Workspace) -> None:
+    """Record the start of the run, so that the next one notices a new start of the machine."""
+    workspace.add_event(
         {
             "event": "run",
             "time": _now(),
-            "journal": journal.version(),
+            "journal": VERSION,
             "boot": processes.boot_id(),
             "host": processes.host_name(),
             "version": __version__,
@@ -121,28 +145,28 @@ def _record_begin(journal: Journal) -> None:
     )
 
 
-def _run_started(project: Project, selection: Selection) -> dict[str, Any]:
+def _run_started(workspace: Workspace, selection: Selection) -> dict[str, Any]:
     return {
         "event": "run.started",
-        "recipe": project.recipe.name,
-        "workdir": str(project.workdir),
-        "source": project.source_text,
-        "engine": project.engine_text,
+        "recipe": workspace.request.recipe.name,
+        "workdir": str(workspace.workdir),
+        "source": workspace.request.source_text,
+        "engine": workspace.request.engine_text,
         "steps": [
             {"step": node.id, "uses": node.step.uses, "summary": node.step.summary or node.action.summary}
-            for node in project.graph.nodes.values()
+            for node in workspace.graph.nodes.values()
             if node.id in selection.steps
         ],
     }
 
 
-def _open_doors(project: Project, selection: Selection) -> None:
-    """Open source and engine where they are used, so that what is wrong with them is said first."""
-    used = {use for name in selection.steps for use in project.graph.nodes[name].action.uses}
+def _open_tools(workspace: Workspace, selection: Selection) -> None:
+    """Open the source and the engine if they are used: their errors come before anything is written."""
+    used = {use for name in selection.steps for use in workspace.graph.nodes[name].action.uses}
     if "source" in used:
-        _ = project.source
+        _ = workspace.source
     if "engine" in used:
-        _ = project.engine
+        _ = workspace.engine
 
 
 def _counts(steps: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
@@ -156,75 +180,41 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _end_leftovers(project: Project, crashed: dict[str, Any] | None, emit: Emit) -> None:
-    """End processes that a killed run could not take along, before they write into our files."""
-    if crashed is None:
+def _end_leftovers(workspace: Workspace, killed: dict[str, Any] | None, warn: Callable[[str], None]) -> None:
+    """End processes that outlived a killed run, before they write into files of this run."""
+    if killed is None:
         return
-    emit(
-        {
-            "event": "warning",
-            "message": f"process {crashed['pid']} ended without letting go of the work directory; resumed",
-        }
-    )
-    for step in project.history.open:
-        group = project.history.groups.get(step)
+    warn(f"process {killed['pid']}, the last run in this work directory, was killed; this run continues it")
+    for step in workspace.history.open:
+        group = workspace.history.groups.get(step)
         if group is not None and group[1] is not None:
-            processes.end_orphans(*group, marker(project.workdir))
+            processes.end_orphans(*group, marker(workspace.workdir))
 
 
-def _roll_back(project: Project, journal: Journal) -> None:
-    """Undo what steps cut off or failed have done to shared folders."""
-    history = project.history
-    for step, record in list(history.open.items()):
-        folder = record.get("folder")
-        if folder not in project.graph.folders or record.get("rolled"):
+def _roll_back(workspace: Workspace) -> None:
+    """Undo what interrupted or failed steps did to shared folders."""
+    for step, record in list(workspace.history.open.items()):
+        folder = str(record.get("folder"))
+        if folder not in workspace.graph.folders or record.get("rolled"):
             continue
-        chain = project.graph.folders[folder]
+        chain = workspace.graph.folders[folder]
         position = chain.index(step) if step in chain else len(chain)
-        state = SharedFolder(folder, chain, history).before(position)
-        bring_back(project.workdir, folder, state, project.prints)
-        undone = {"event": "rollback", "step": step}
-        journal.append(undone)
-        history.add(undone)
+        state = workspace.shared_before(folder, position, ()).state()
+        restore_folder(workspace.workdir, folder, state, workspace.fingerprints)
+        workspace.add_event({"event": "rollback", "step": step})
 
 
-def _save_fingerprints(project: Project, redact: Callable[[str], str]) -> None:
-    """Keep what was learnt of files that no step made."""
-    prints = project.__dict__.get("prints")
-    if prints is None or not prints.learnt:
-        return
-    path = project.workdir / FINGERPRINTS
-    made = {f"{project.workdir}/{name}" for done in project.history.done.values() for name in done.files}
-    kept = {
-        name: entry.to_json()
-        for name, entry in prints.known().items()
-        if (name not in made or name in prints.learnt) and redact(name) == name
-    }
-    with suppress(OSError):  # it only saves time
-        write_json(path, kept, indent=None)
-
-
-def _forget_checkpoints(project: Project) -> None:
-    needed = {
-        entry.digest
-        for done in project.history.done.values()
-        for entry in done.files.values()
-        if entry is not None
-    }
-    checkpoints.forget_unneeded(project.workdir, needed)
-
-
-def _times(project: Project, outcome: Outcome) -> dict[str, float]:
-    """How long the steps took that were carried out."""
+def _times(workspace: Workspace, outcome: Outcome) -> dict[str, float]:
+    """Return how long the steps took that ran."""
     return {
-        project.kind(project.graph.nodes[name]): facts["seconds"]
+        workspace.timing_group(workspace.graph.nodes[name]): facts["seconds"]
         for name, facts in outcome.steps.items()
         if facts["status"] == "done"
     }
 
 
-def _outcome(project: Project, report: Report, seconds: float) -> Outcome:
-    whole = report.failure is None and len(report.outputs) == len(project.graph.nodes)
-    outputs = project.names.outputs(report.outputs) if whole else {}
-    steps = {name: report.steps[name] for name in project.graph.nodes if name in report.steps}
+def _outcome(workspace: Workspace, results: StepResults, seconds: float) -> Outcome:
+    whole = results.failure is None and len(results.outputs) == len(workspace.graph.nodes)
+    outputs = workspace.bindings.outputs(results.outputs) if whole else {}
+    steps = {name: results.steps[name] for name in workspace.graph.nodes if name in results.steps}
     return Outcome(outputs, steps, seconds)

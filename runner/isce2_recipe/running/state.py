@@ -1,18 +1,19 @@
-"""What a run is asked for, and what becomes of its steps."""
+"""The options of a run, and the results of its steps."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from isce2_recipe.errors import RecipeToolError
-from isce2_recipe.plan.project import Project
+from isce2_recipe.plan.graph import Graph
 from isce2_recipe.running.resources import memory_bytes, processors
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may run at a time."""
+    """How many steps, threads and bytes of memory may be in use at the same time."""
 
     jobs: int
     cpus: int
@@ -20,30 +21,30 @@ class Limits:
 
     @classmethod
     def of_machine(cls, jobs: int | None = None, cpus: int | None = None) -> Limits:
-        """All this machine has, or less."""
+        """Return everything that this machine has, or less."""
         count = cpus or processors()
         return cls(jobs or max(4, count), count, memory_bytes())
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which steps to carry out.
+    """The steps that a run is about.
 
     Attributes
     ----------
     steps : frozenset of str
-        Those to look at.
-    forced : dict
-        Those to run in any case, with the reason.
+        Steps to check, and to run if necessary.
+    forced : mapping
+        Steps to run in any case, with the reason.
     """
 
     steps: frozenset[str]
-    forced: dict[str, str]
+    forced: Mapping[str, str]
 
 
 @dataclass
-class Report:
-    """What became of the steps.
+class StepResults:
+    """The results of the steps so far.
 
     Attributes
     ----------
@@ -61,19 +62,19 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """How to run a project.
+class RunOptions:
+    """How to run a options.
 
     Attributes
     ----------
     limits : Limits
-        How much at a time.
+        How much may be in use at the same time.
     force : tuple of str
         Steps to run even if they are up to date.
     start : str or None
-        Step to run again with all that depends on it.
+        Step to run again, with all steps that depend on it.
     until : str or None
-        Last step to run, with all it needs.
+        Last step to run, with all steps that it needs.
     command : tuple of str
         The command line, for the records.
     """
@@ -87,39 +88,38 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run came to.
+    """The result of a run.
 
     Attributes
     ----------
-    outputs : dict
+    outputs : mapping
         The recipe's outputs, files absolute.
-    steps : dict
+    steps : mapping
         Status, reason and facts by step.
     seconds : float
         Wall time.
     """
 
-    outputs: dict[str, Any] = field(default_factory=dict)
-    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
 
 
-def select(project: Project, request: Request) -> Selection:
-    """The steps a request is about.
+def select(graph: Graph, options: RunOptions) -> Selection:
+    """Return the steps that a run with some options is about.
 
     Raises
     ------
     RecipeError
-        If it names a step that is not there.
+        If an option names a step that does not exist.
     """
-    graph = project.graph
     steps = set(graph.nodes)
     forced: dict[str, str] = {}
-    if request.until is not None:
-        steps = graph.ancestors(graph.select(request.until))
-    if request.start is not None:
-        again = graph.descendants(graph.select(request.start))
-        forced |= dict.fromkeys(again, f"--from {request.start}")
-    for name in request.force:
+    if options.until is not None:
+        steps = graph.ancestors(graph.select(options.until))
+    if options.start is not None:
+        again = graph.descendants(graph.select(options.start))
+        forced |= dict.fromkeys(again, f"--from {options.start}")
+    for name in options.force:
         forced |= dict.fromkeys(graph.select(name), "--force")
     return Selection(frozenset(steps), {name: why for name, why in forced.items() if name in steps})

@@ -9,7 +9,7 @@ import pytest
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.journal import checkpoints, log
-from isce2_recipe.journal.files import Entry, Fingerprints, file_digest, tree_digest
+from isce2_recipe.journal.files import FileEntry, Fingerprints, file_digest, tree_digest
 from isce2_recipe.journal.lock import WorkdirBusy, hold
 from isce2_recipe.journal.log import Done, Journal
 from isce2_recipe.paths import JOURNAL, LOCK, STATE_FOLDER
@@ -79,14 +79,18 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_the_order_of_names_does_not_matter() -> None:
-    one, two = Entry("x", (0, 0, 0, 0)), Entry("y", (1, 2, 3, 4))
+    one, two = FileEntry("x", (0, 0, 0, 0)), FileEntry("y", (1, 2, 3, 4))
     assert tree_digest({"a": one, "b": two}) == tree_digest({"b": two, "a": one})
-    assert Entry.from_json(two.to_json()) == two
+    assert FileEntry.from_json(two.to_json()) == two
 
 
 def _done(step: str, key: str = "k") -> Done:
     return Done(
-        step, key, {"action": "a v1"}, {"path": {"$file": "x"}}, {"x": Entry("d", (1, 2, 3, 4)), "y": None}
+        step,
+        key,
+        {"action": "a v1"},
+        {"path": {"$file": "x"}},
+        {"x": FileEntry("d", (1, 2, 3, 4)), "y": None},
     )
 
 
@@ -99,7 +103,7 @@ def test_the_journal_tells_what_was_done_last_and_before(tmp_path: Path) -> None
     journal.close()
     history = log.read(tmp_path)
     assert (history.done["a"].key, history.earlier["a"].key) == ("second", "first")
-    assert history.done["a"].made == {"x": Entry("d", (1, 2, 3, 4))}
+    assert history.done["a"].made == {"x": FileEntry("d", (1, 2, 3, 4))}
     assert list(history.open) == ["b"]
 
 
@@ -153,11 +157,11 @@ def test_checkpoints_put_files_folders_and_links_back(tmp_path: Path) -> None:
     state = {f"isce/{name}": entry for name, entry in prints.tree(tmp_path / "isce").items()}
     checkpoints.keep(tmp_path, state)
     checkpoints.remove(tmp_path / "isce")
-    assert all(checkpoints.put_back(tmp_path, name, entry) for name, entry in state.items())
+    assert all(checkpoints.restore(tmp_path, name, entry) for name, entry in state.items())
     assert Fingerprints().tree(tmp_path / "isce").keys() == {"sub", "a", "link"}
     assert (tmp_path / "isce/link").read_text() == "content"
     stored = next((tmp_path / ".isce2-recipe/checkpoints").iterdir())
     stored.write_text("rotten")
-    assert not checkpoints.put_back(tmp_path, "isce/a", state["isce/a"])
-    checkpoints.forget_unneeded(tmp_path, set())
+    assert not checkpoints.restore(tmp_path, "isce/a", state["isce/a"])
+    checkpoints.delete_unneeded(tmp_path, set())
     assert list((tmp_path / ".isce2-recipe/checkpoints").iterdir()) == []

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from isce2_recipe.cli.running import make_project, run_command
+from isce2_recipe.cli.running import request_of, run_command
 from isce2_recipe.legacy.workflows import WORKFLOWS
-from isce2_recipe.plan.project import Project
+from isce2_recipe.plan.request import RunRequest
 from isce2_recipe.recipe import Recipe, load
 from isce2_recipe.types import SlcName
 from support.legacy_command_lines import find_burst, translate
@@ -200,20 +200,20 @@ def recipe_of(name: str) -> Recipe:
     return load(WORKFLOWS[name].recipe)
 
 
-def project_of(words: list[str]) -> Project:
-    """Return the project that ``isce2-recipe run ...`` would run."""
+def request_from(words: list[str]) -> RunRequest:
+    """Return the request that ``isce2-recipe run ...`` would run."""
     context = run_command.make_context("run", words[2:])
-    return make_project(context, context.params)
+    return request_of(context, context.params)
 
 
 def check(data: st.DataObject, name: str, folder: Path) -> None:
     """Check that a line, its translation and its parameter file give the same, expected parameters."""
     line, expected = data.draw(lines(name))
     translation = translate(line)
-    by_words = project_of(shlex.split(shlex.join(["isce2-recipe", *translation.arguments])))
+    by_words = request_from(shlex.split(shlex.join(["isce2-recipe", *translation.arguments])))
     file = folder / "parameters.yml"
     file.write_text(translation.yaml, encoding="utf-8")
-    by_file = project_of(["isce2-recipe", "run", translation.recipe, "--params", str(file)])
+    by_file = request_from(["isce2-recipe", "run", translation.recipe, "--params", str(file)])
     assert by_words.parameters == by_file.parameters
     assert by_words.workdir == by_file.workdir
     assert by_words.recipe.name == by_file.recipe.name == WORKFLOWS[name].recipe

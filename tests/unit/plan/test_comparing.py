@@ -51,5 +51,5 @@ def test_the_same_run_has_no_difference(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"has no run\.json in it"):
+    with pytest.raises(InputError, match=r"there is no run\.json"):
         compare(tmp_path, tmp_path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from isce2_recipe.actions.registry import load_registry
-from isce2_recipe.plan.downloads import downloads
+from isce2_recipe.plan.forecast import downloads
 from support.runs import call
 
 OLDER = "S1_136231_IW2_20200604T022312_VV_7C85-BURST"
@@ -53,11 +53,11 @@ def _plan(tmp_path: Path, *words: str, **variables: str) -> str:
 
 def test_a_first_plan_asks_no_network_and_says_what_it_cannot_know(tmp_path: Path) -> None:
     said = _plan(tmp_path)
-    assert f"download {OLDER}.tiff, size not known" in said
-    assert "downloads: 9, their size is not known before the catalogue has been asked" in said
+    assert f"download {OLDER}.tiff, size unknown" in said
+    assert "downloads: 9, their size is unknown before the catalogue has been queried" in said
     assert "credentials: Earthdata login" in said
     assert '<property name="swaths">[2]</property>' in said  # foreseen: the names alone tell
-    assert "time: not known before a first run on this machine" in said
+    assert "time: unknown before the first run on this machine" in said
 
 
 def test_other_sources_download_nothing(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_steps_of_a_shared_folder_wait_for_each_other() -> None:
 
 
 def test_a_circle_is_refused() -> None:
-    with pytest.raises(RecipeError, match="in a circle: a, b"):
+    with pytest.raises(RecipeError, match="in a circle: a > b > a"):
         _graph(_step("a", "b") + _step("b", "a"))
 
 

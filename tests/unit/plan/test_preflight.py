@@ -9,7 +9,8 @@ import pytest
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.plan.preflight import preflight
-from isce2_recipe.plan.project import Project, make
+from isce2_recipe.plan.request import make_request
+from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.recipe.checking import load
 from support.runs import write_recipe
 
@@ -64,19 +65,20 @@ def hills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "hills_source", raising=False)
 
 
-def project(folder: Path, source: str, **given: object) -> Project:
+def workspace(folder: Path, source: str, **given: object) -> Workspace:
     recipe = load(write_recipe(folder, RECIPE))
-    return make(recipe, given, workdir=folder / "w", base=folder, source=source, engine="builtin")
+    request = make_request(recipe, given, workdir=folder / "w", base=folder, source=source, engine="builtin")
+    return Workspace(request)
 
 
-def check(project: Project) -> None:
-    preflight(project, frozenset(project.graph.nodes))
+def check(found: Workspace) -> None:
+    preflight(found, frozenset(found.graph.nodes))
 
 
 @pytest.mark.usefixtures("hills")
 def test_a_source_without_a_capability_is_named_with_the_step_and_the_sources_that_have_it(tmp_path) -> None:
     with pytest.raises(InputError) as caught:
-        check(project(tmp_path, "hills"))
+        check(workspace(tmp_path, "hills"))
     assert "the source hills" in caught.value.message
     assert "step 'water' needs water_mask" in caught.value.message
     assert "'dem'" not in caught.value.message
@@ -85,17 +87,17 @@ def test_a_source_without_a_capability_is_named_with_the_step_and_the_sources_th
 
 @pytest.mark.usefixtures("hills")
 def test_steps_that_will_not_run_need_nothing(tmp_path) -> None:
-    check(project(tmp_path, "hills", mask=False))
+    check(workspace(tmp_path, "hills", mask=False))
 
 
 def test_every_shipped_source_has_what_the_recipe_needs(tmp_path) -> None:
     for source in ("asf", f"directory:{tmp_path}", "simulated"):
-        check(project(tmp_path, source))
+        check(workspace(tmp_path, source))
 
 
 def test_an_engine_without_a_step_is_named_with_its_steps(tmp_path) -> None:
     with pytest.raises(InputError) as caught:
-        check(project(tmp_path, "simulated", end="denseoffsets"))
+        check(workspace(tmp_path, "simulated", end="denseoffsets"))
     expected = "step 'interferogram': the engine builtin has no step 'denseoffsets' of topsApp"
     assert caught.value.message == expected
     assert "--engine isce2" in caught.value.hint

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from isce2_recipe.paths import data_folder
-from isce2_recipe.plan.project import make
-from isce2_recipe.plan.record import own_files, record
+from isce2_recipe.plan.graph import StepScope
+from isce2_recipe.plan.record import own_files
+from isce2_recipe.plan.request import make_request
+from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.recipe import load
 
 PAIR = """\
@@ -42,8 +44,10 @@ def test_parts_within_parts_and_the_first_template_of_a_name(tmp_path):
     write(home, outer_yml=OUTER, parts__inner_yml=INNER, parts__parts__innermost_yml=INNERMOST)
     write(home, templates__a_j2="first", b_j2="beside")
     write(tmp_path, templates__a_j2="second", templates__product__c_j2="own README")
-    project = make(load(home / "outer.yml"), {}, workdir=tmp_path / "w", base=tmp_path, source="simulated")
-    assert own_files(project.recipe, project.templates) == {
+    request = make_request(
+        load(home / "outer.yml"), {}, workdir=tmp_path / "w", base=tmp_path, source="simulated"
+    )
+    assert own_files(request.recipe, request.templates) == {
         "parts/inner.yml": INNER,
         "parts/parts/innermost.yml": INNERMOST,
         "templates/a.j2": "first",
@@ -55,8 +59,9 @@ def test_parts_within_parts_and_the_first_template_of_a_name(tmp_path):
 def test_shipped_recipes_have_none_and_tell_no_place(tmp_path):
     bursts = {"reference": ["S1_136231_IW2_20200604T022312_VV_7C85-BURST"]}
     bursts["secondary"] = ["S1_136231_IW2_20200616T022313_VV_5D11-BURST"]
-    project = make(load("insar_tops_burst"), bursts, workdir=tmp_path, base=tmp_path, source="simulated")
-    told = record(project)
+    recipe = load("insar_tops_burst")
+    workspace = Workspace(make_request(recipe, bursts, workdir=tmp_path, base=tmp_path, source="simulated"))
+    told = workspace.bindings.evaluate("{{ run.record }}", StepScope(recipe), {})
     assert told["files"] == {}
     assert str(data_folder("recipes")) not in repr(told)
     assert str(tmp_path) not in repr(told)

@@ -266,7 +266,7 @@ def test_a_run_without_its_journal_is_not_up_to_date(place: Place) -> None:
     place.path("w/.isce2-recipe/journal.jsonl").unlink()
     done = place.run()
     assert done.returncode == 1
-    assert "has files in it that no run of isce2-recipe put there" in done.stderr
+    assert "contains files that no run of isce2-recipe wrote" in done.stderr
 
 
 @pytest.mark.slow

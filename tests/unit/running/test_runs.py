@@ -239,7 +239,7 @@ def test_a_plan_knows_of_a_part_all_that_can_be_known(tmp_path: Path) -> None:
 def test_explain_says_what_changed(done: Path) -> None:
     _again(done, "--text", "other")
     explained = call("explain", done, "left", cwd=done.parent)
-    assert "left: done, because text: left hello -> left other" in explained.stdout
+    assert "left: done (text: left hello -> left other)" in explained.stdout
     as_json = json.loads(call("explain", done, "left", "--json", cwd=done.parent).stdout)
     assert as_json["changes"] == [["inputs.text", "left hello", "left other"]]
     unknown = call("explain", done, "lft", cwd=done.parent)
@@ -357,7 +357,7 @@ def test_a_plan_knows_the_times_of_other_runs_on_the_machine(tmp_path: Path) -> 
     env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     write_recipe(tmp_path)
     before = call("plan", "diamond.yml", "--workdir", "v", cwd=tmp_path, env=env)
-    assert "time: not known before a first run on this machine" in before.stdout
+    assert "time: unknown before the first run on this machine" in before.stdout
     assert (
         call("run", "diamond.yml", "--pause", "0.3", "--workdir", "w", cwd=tmp_path, env=env).returncode == 0
     )

@@ -1,4 +1,4 @@
-"""The running steps: their pipes, logs, time limits and ends."""
+"""The executor of this machine: each step is a forked child process of the runner."""
 
 from __future__ import annotations
 
@@ -13,57 +13,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from isce2_recipe.journal.files import Entry
-from isce2_recipe.plan.project import Project
+from isce2_recipe.journal.files import FileEntry
+from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.processes import kill_group
 from isce2_recipe.running import child
-from isce2_recipe.running.child import Task
+from isce2_recipe.running.executor import Ending, Task
 
 GRACE_S = 5.0
-"""Seconds between asking a step to end and ending it."""
+"""Time between the request to end and the end by force, seconds."""
 
 _CHUNK = 1 << 16
-_LONGEST_LINE = 1 << 15  # bytes held back at most while waiting for the end of a line
+_LONGEST_LINE = 1 << 15  # bytes kept while the end of a line is missing
 _TAIL = 12  # lines kept for messages
 
 # ru_maxrss is in kibibytes on Linux and in bytes on macOS.
 _MAXRSS_UNIT = 1024 if os.uname().sysname == "Linux" else 1
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How an attempt at a step ended.
-
-    Attributes
-    ----------
-    outputs, files : dict or None
-        What it returned and made, where it succeeded.
-    kind : str
-        ``done``, or what went wrong: ``input``, ``source``, ``engine``, ``timeout``, ``crash``, ``memory``,
-        ``disk``, ``bug``, ``stopped``.
-    error : dict
-        The error it sent, where it did.
-    seconds, cpu_seconds : float
-        Wall and processor time.
-    memory : int
-        Peak resident memory of its largest process, bytes.
-    status : int
-        Exit code; minus the signal's number where one ended it.
-    """
-
-    kind: str
-    outputs: dict[str, Any] | None = None
-    files: dict[str, Entry | None] | None = None
-    error: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    memory: int = 0
-    status: int = 0
-
-
 @dataclass
-class Worker:
-    """A step that runs."""
+class ForkedTask:
+    """A task that runs in a child process; a `isce2_recipe.running.executor.RunningTask`."""
 
     task: Task
     pid: int
@@ -82,12 +51,12 @@ class Worker:
     error: dict[str, Any] = field(default_factory=dict)
     tail: list[str] = field(default_factory=list)
 
-    def open_pipes(self) -> list[int]:
-        """The pipes that are not at their end."""
+    def descriptors(self) -> list[int]:
+        """Return the pipes that are not at their end."""
         return [descriptor for descriptor in (self.output, self.messages) if descriptor not in self._ended]
 
     def read(self, descriptor: int) -> list[dict[str, Any]]:
-        """Take in what a pipe holds; progress the step sent comes back."""
+        """Read what a pipe contains; return reports of progress."""
         if descriptor == self.output:
             self._read_output()
             return []
@@ -97,7 +66,7 @@ class Worker:
         return self._take(data or b"")
 
     def _read_output(self) -> None:
-        """Copy what the step printed into its log, line by line, secrets taken out."""
+        """Copy what the step printed into its log, line by line, secrets removed."""
         data = _read(self.output)
         if data is None:
             return
@@ -115,7 +84,7 @@ class Worker:
             return
         text = self.redact(data.decode(errors="replace"))
         self.tail = [*self.tail, *text.splitlines()][-_TAIL:]
-        with suppress(OSError):  # a full disk: the step itself will say so
+        with suppress(OSError):  # if the disk is full, the step itself reports it
             os.write(self.log, text.encode())
 
     def _take(self, data: bytes) -> list[dict[str, Any]]:
@@ -132,19 +101,23 @@ class Worker:
         return progress
 
     def stop(self, why: str) -> None:
-        """Ask the step to end; a second call, or `GRACE_S` seconds, end it."""
+        """Ask the step to end; a second call, or `check_deadline` after `GRACE_S` seconds, kills it."""
         kill_group(self.pid, signal.SIGKILL if self.stopping else signal.SIGTERM)
         self.stopping = self.stopping or why
         self.deadline = time.monotonic() + GRACE_S
 
-    def overdue(self) -> None:
-        """Act on a time limit that has passed."""
+    def check_deadline(self) -> None:
+        """Stop the step if its deadline has passed."""
         if time.monotonic() >= self.deadline:
             self.stop("timeout")
 
-    def reap(self, *, wait: bool = False) -> Ending | None:
-        """How the step ended, once it has; nothing of its group is left then."""
-        pid, status, usage = os.wait4(self.pid, 0 if wait else os.WNOHANG)
+    def kill(self) -> None:
+        """End the step at once, with everything it started."""
+        kill_group(self.pid)
+
+    def ending(self) -> Ending | None:
+        """Return how the step ended, or None while it runs. Afterwards nothing of its group is left."""
+        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         if not pid:
             return None
         kill_group(self.pid)
@@ -162,15 +135,15 @@ class Worker:
         return self._ending(code, facts)
 
     def _drain(self) -> None:
-        """Read what is left in the pipes. Someone outside the group may hold them open: wait for nobody."""
-        while readable := select.select(self.open_pipes(), [], [], 0)[0]:
+        """Read what is left in the pipes, without waiting: processes outside the group may hold them open."""
+        while readable := select.select(self.descriptors(), [], [], 0)[0]:
             for descriptor in readable:
                 self.read(descriptor)
 
     def _ending(self, code: int, facts: dict[str, Any]) -> Ending:
         if self.result is not None and code == 0 and not self.stopping:
             files = {
-                name: None if item is None else Entry.from_json(item)
+                name: None if item is None else FileEntry.from_json(item)
                 for name, item in self.result["files"].items()
             }
             return Ending("done", self.result["outputs"], files, **facts)
@@ -182,25 +155,38 @@ class Worker:
 
 
 def _read(descriptor: int) -> bytes | None:
-    """What is in a pipe: nothing at its end, None where there is nothing yet."""
+    """Read from a pipe: empty at its end, None if there is nothing yet."""
     try:
         return os.read(descriptor, _CHUNK)
     except BlockingIOError:
         return None
 
 
-def start(
-    project: Project, task: Task, redact: Callable[[str], str], log_path: Path, *, again: bool
-) -> Worker:
-    """Start a step."""
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (0 if again else os.O_TRUNC)
-    log = os.open(log_path, flags, 0o644)
-    output, output_end = os.pipe()
-    messages, messages_end = os.pipe()
-    os.set_blocking(output, False)
-    os.set_blocking(messages, False)
-    pid = child.fork(project, task, output_end, messages_end)
-    os.close(output_end)
-    os.close(messages_end)
-    return Worker(task, pid, output, messages, log, log_path, redact)
+@dataclass(frozen=True, slots=True)
+class LocalExecutor:
+    """Starts tasks as child processes of this process.
+
+    Attributes
+    ----------
+    workspace : Workspace
+        The work directory of the run.
+    redact : callable
+        Removes secrets from what steps print.
+    """
+
+    workspace: Workspace
+    redact: Callable[[str], str]
+
+    def start(self, task: Task, log_path: Path, *, append: bool) -> ForkedTask:
+        """Start a task; see `isce2_recipe.running.executor.Executor.start`."""
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (0 if append else os.O_TRUNC)
+        log = os.open(log_path, flags, 0o644)
+        output, output_end = os.pipe()
+        messages, messages_end = os.pipe()
+        os.set_blocking(output, False)
+        os.set_blocking(messages, False)
+        pid = child.fork(self.workspace, task, output_end, messages_end)
+        os.close(output_end)
+        os.close(messages_end)
+        return ForkedTask(task, pid, output, messages, log, log_path, self.redact)

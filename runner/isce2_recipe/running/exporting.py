@@ -1,4 +1,4 @@
-"""Puts a recipe's output files where their user wants them."""
+"""Exports the output files of a recipe into a folder of the user."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from isce2_recipe.files import replace_when_complete
 from isce2_recipe.journal.values import files_in
 
 
-def publish(outputs: Mapping[str, Any], folder: Path) -> list[Path]:
-    """The files and folders among a recipe's outputs, linked or copied into a folder.
+def export(outputs: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Link or copy the files and folders among a recipe's outputs into a folder; return their new paths.
 
-    What is there under the same name is replaced, each file by one rename. Products of several runs lie
-    side by side, so that a file's name gets the product's in front where an output ``name`` tells it.
+    An existing file of the same name is replaced. If there is an output ``name``, the names of all files
+    begin with it, so that products of several runs can share a folder.
     """
     product = outputs.get("name")
     folder.mkdir(parents=True, exist_ok=True)
@@ -25,14 +25,14 @@ def publish(outputs: Mapping[str, Any], folder: Path) -> list[Path]:
         target = folder / (path.name if known else f"{product}_{path.name}")
         if path.is_dir():
             for file in sorted(found for found in path.rglob("*") if found.is_file()):
-                _put(file, target / file.relative_to(path))
+                _export_file(file, target / file.relative_to(path))
         elif path.is_file():
-            _put(path, target)
+            _export_file(path, target)
         made.append(target)
     return made
 
 
-def _put(source: Path, target: Path) -> None:
+def _export_file(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with replace_when_complete(target) as partial:
         link(source, partial)

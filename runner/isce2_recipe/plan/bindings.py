@@ -1,4 +1,4 @@
-"""What the expressions of a step see: parameters, variables, outputs of steps, facts of the run."""
+"""The names that expressions see: parameters, variables, outputs of steps, facts of the run."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from isce2_recipe.errors import ParameterError
-from isce2_recipe.expressions import ExpressionError, References, evaluate, references
-from isce2_recipe.plan.graph import Graph, Node, Scope, outputs_read
+from isce2_recipe.errors import ParameterError, RecipeToolError
+from isce2_recipe.expressions import ExpressionError, References, evaluate, plain_chain, references
+from isce2_recipe.plan.graph import Graph, Node, StepScope, outputs_read
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.recipe.parameters import resolve_parameters
 
 Outputs = Mapping[str, Mapping[str, Any]]
-"""Outputs by step id, of the steps that are done or skipped."""
+"""Outputs by step id, of steps that are done or skipped."""
 
 
-class Facts(Mapping[str, Any]):
-    """The facts of the run that expressions read with ``run.``, each found when it is first read."""
+class RunFacts(Mapping[str, Any]):
+    """The facts of the run that expressions read with ``run.``, each computed when it is read."""
 
     def __init__(self, readers: Mapping[str, Callable[[], Any]]) -> None:
         self._readers = readers
@@ -35,27 +35,27 @@ class Facts(Mapping[str, Any]):
         return len(self._readers)
 
 
-class Names:
-    """Names of a recipe and its parts.
+class Bindings:
+    """The names of a recipe and its parts, bound to values.
 
     Parameters
     ----------
     graph : Graph
-        Whose expressions are evaluated.
+        The steps whose expressions are evaluated.
     parameters : mapping
         A value for every parameter of the recipe.
-    facts : Facts
-        What ``run.`` gives.
+    facts : RunFacts
+        The fields of ``run``.
     """
 
-    def __init__(self, graph: Graph, parameters: Mapping[str, Any], facts: Facts) -> None:
+    def __init__(self, graph: Graph, parameters: Mapping[str, Any], facts: RunFacts) -> None:
         self._graph = graph
         self._parameters = parameters
         self._facts = facts
 
     @cached_property
     def _base(self) -> dict[str, Any]:
-        """Names of the outermost recipe that depend on no step."""
+        """The names of the outermost recipe that depend on no step."""
         recipe = self._graph.recipe
         return self._with_variables(recipe, dict(self._parameters), recipe.variables)
 
@@ -69,8 +69,8 @@ class Names:
                     known[name] = evaluate(value, known)
         return known
 
-    def evaluate(self, value: Any, scope: Scope, done: Outputs) -> Any:
-        """A value of a recipe or part; of the steps around it only those have to be done that it depends on.
+    def evaluate(self, value: Any, scope: StepScope, done: Outputs) -> Any:
+        """Evaluate a value of a recipe or part. Only the steps on which it depends have to be done.
 
         Raises
         ------
@@ -80,14 +80,14 @@ class Names:
         read = references(value)
         return evaluate(value, self._seen(scope, done, read) if read.all else {})
 
-    def _seen(self, scope: Scope, done: Outputs, read: References) -> dict[str, Any]:
-        """The names an expression reads."""
+    def _seen(self, scope: StepScope, done: Outputs, read: References) -> dict[str, Any]:
+        """Return the names that an expression reads."""
         names = dict(self._base) if scope.outer is None else self._inner(scope, done, read.names)
         names["steps"] = self._steps(scope, done, read)
         return names
 
-    def _inner(self, scope: Scope, done: Outputs, wanted: frozenset[str]) -> dict[str, Any]:
-        """Those of a part's parameters and variables that are wanted."""
+    def _inner(self, scope: StepScope, done: Outputs, wanted: frozenset[str]) -> dict[str, Any]:
+        """Return some of a part's parameters and variables."""
         outer, via, recipe = scope.outer, scope.via, scope.recipe
         if outer is None or via is None:
             return dict(self._base)
@@ -100,7 +100,7 @@ class Names:
         typed = {name: given[name] if _has_path(given.get(name)) else text for name, text in texts.items()}
         return self._with_variables(recipe, typed, wanted)
 
-    def _steps(self, scope: Scope, done: Outputs, read: References) -> dict[str, Mapping[str, Any]]:
+    def _steps(self, scope: StepScope, done: Outputs, read: References) -> dict[str, Mapping[str, Any]]:
         found: dict[str, Mapping[str, Any]] = {}
         for name in read.steps:
             step = scope.recipe.step(name)
@@ -113,7 +113,7 @@ class Names:
                 found[name] = dict.fromkeys(step.part.outputs)
         return found
 
-    def _outputs(self, scope: Scope, done: Outputs, wanted: Iterable[str]) -> dict[str, Any]:
+    def _outputs(self, scope: StepScope, done: Outputs, wanted: Iterable[str]) -> dict[str, Any]:
         found = {}
         for name in wanted:
             with _placed(scope.recipe, ("outputs", name)):
@@ -121,11 +121,11 @@ class Names:
         return found
 
     def outputs(self, done: Outputs) -> dict[str, Any]:
-        """What the outermost recipe returns, once its steps are done."""
-        return self._outputs(Scope(self._graph.recipe), done, self._graph.recipe.outputs)
+        """Return the outputs of the outermost recipe, once its steps are done."""
+        return self._outputs(StepScope(self._graph.recipe), done, self._graph.recipe.outputs)
 
     def wanted(self, node: Node, done: Outputs) -> bool:
-        """Whether a step and all parts around it are to be carried out at all."""
+        """Return whether the conditions of a step and of all parts around it are true."""
         scope = node.scope
         while scope.outer is not None and scope.via is not None:
             via = scope.via
@@ -134,14 +134,14 @@ class Names:
             scope = scope.outer
         return self._wanted(node.scope, node.step.when, (*node.step.path, "when"), done)
 
-    def _wanted(self, scope: Scope, when: bool | str, path: tuple[str | int, ...], done: Outputs) -> bool:
+    def _wanted(self, scope: StepScope, when: bool | str, path: tuple[str | int, ...], done: Outputs) -> bool:
         if isinstance(when, bool):
             return when
         with _placed(scope.recipe, path):
             return bool(self.evaluate(when, scope, done))
 
     def inputs(self, node: Node, done: Outputs) -> dict[str, Any]:
-        """What a step's ``with:`` comes to.
+        """Evaluate a step's ``with:``.
 
         Raises
         ------
@@ -151,14 +151,38 @@ class Names:
         with _placed(node.scope.recipe, (*node.step.path, "with")):
             return dict(self.evaluate(node.step.with_, node.scope, done))
 
+    def partial_inputs(self, node: Node, known: Outputs) -> dict[str, Any]:
+        """Evaluate a step's ``with:``; what cannot be evaluated yet is the text of its expression."""
+        return {
+            key: self._evaluate_partly(value, node.scope, known) for key, value in node.step.with_.items()
+        }
+
+    def _evaluate_partly(self, value: Any, scope: StepScope, known: Outputs) -> Any:
+        if isinstance(value, Mapping):
+            return {key: self._evaluate_partly(item, scope, known) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._evaluate_partly(item, scope, known) for item in value]
+        try:
+            return self.evaluate(value, scope, known)
+        except (KeyError, ExpressionError, RecipeToolError):
+            return self._from_outside(value, scope, known)
+
+    def _from_outside(self, value: str, scope: StepScope, known: Outputs) -> Any:
+        """Return a part's parameter as the outer recipe sets it; any other text is returned unchanged."""
+        chain = plain_chain(value)
+        if chain is None or scope.outer is None or scope.via is None or chain[0] not in scope.via.with_:
+            return value
+        outside = scope.via.with_[chain[0]]
+        return self._evaluate_partly(outside, scope.outer, known) if len(chain) == 1 else value
+
     def setting(self, node: Node, value: Any, key: str, done: Outputs) -> Any:
-        """A step's timeout, retry or resources."""
+        """Evaluate a step's timeout, retry or resources."""
         with _placed(node.scope.recipe, (*node.step.path, key)):
             return self.evaluate(value, node.scope, done)
 
 
 class _placed:  # noqa: N801 - reads as a statement
-    """Gives an expression's error the place of the text at fault."""
+    """Gives the error of an expression the place of its text in the recipe."""
 
     def __init__(self, recipe: Recipe, path: tuple[str | int, ...]) -> None:
         self._recipe = recipe
@@ -201,5 +225,5 @@ def _has_path(value: Any) -> bool:
 
 
 def skipped_outputs(node: Node) -> dict[str, Any]:
-    """What a skipped step returns: null for everything."""
+    """Return the outputs of a skipped step, which are all null."""
     return dict.fromkeys(node.action.outputs)

@@ -1,0 +1,340 @@
+"""A work directory and what is known about it: what plans read and runs change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isce2_recipe import noop_cache
+from isce2_recipe.engines.base import Engine
+from isce2_recipe.errors import InputError
+from isce2_recipe.files import write_json
+from isce2_recipe.journal import checkpoints, lock, log
+from isce2_recipe.journal.files import FileEntry, Fingerprints
+from isce2_recipe.journal.log import Done, History, Journal
+from isce2_recipe.noop_cache import Signature, signature
+from isce2_recipe.paths import FINGERPRINTS
+from isce2_recipe.plan import graph, keys
+from isce2_recipe.plan.bindings import Bindings, Outputs, RunFacts
+from isce2_recipe.plan.folders import SharedFolder
+from isce2_recipe.plan.graph import Node
+from isce2_recipe.plan.keys import Key, KeyContext
+from isce2_recipe.plan.record import record
+from isce2_recipe.plan.request import RunRequest, actions_of
+from isce2_recipe.processes import boot_id
+from isce2_recipe.recipe.inputs_check import null_inputs
+from isce2_recipe.recipe.loading import recipe_error
+from isce2_recipe.redact import redactor
+from isce2_recipe.sources.base import FileSource, FullSource, capabilities_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What earlier runs recorded in the work directory."""
+
+    history: History
+    fingerprints: Fingerprints
+
+
+class Workspace:
+    """The work directory of a request, with everything that is derived from the request.
+
+    Reading it writes nothing. `hold` locks it for a run and opens its journal.
+
+    Attributes
+    ----------
+    request : RunRequest
+        What is to be run.
+    actions : dict
+        The actions that the recipe and its parts use.
+    graph : Graph
+        The steps in order.
+    bindings : Bindings
+        The names that expressions see.
+    messages : list of str
+        Messages about the choice of the engine.
+    texts_read : dict
+        Signatures of texts, such as templates, of which keys were made; None where there is no file.
+    files_read : set of str
+        Files whose content is part of a key.
+    """
+
+    def __init__(self, request: RunRequest) -> None:
+        self.request = request
+        self.actions = actions_of(request.recipe)
+        self.graph = graph.build(request.recipe, self.actions)
+        facts = {
+            "source": lambda: self.source.name,
+            "truth": lambda: "truth" in capabilities_of(self.source),
+            "engine": lambda: self.engine.name,
+            "record": lambda: record(request, self.graph, lambda: self.engine.name),
+        }
+        self.bindings = Bindings(self.graph, request.parameters, RunFacts(facts))
+        self.messages: list[str] = []
+        self.texts_read: dict[str, Signature] = {}
+        self.files_read: set[str] = set()
+        self._source: FullSource | None = None
+        self._engine: Engine | None = None
+        self._engine_label = ""
+        self._source_label = ""
+        self._known: _Known | None = None
+        self._journal: Journal | None = None
+
+    @property
+    def workdir(self) -> Path:
+        """Return the run's folder."""
+        return self.request.workdir
+
+    # Source and engine, opened when they are first used.
+
+    @property
+    def source(self) -> FullSource:
+        """Return the source of inputs."""
+        if self._source is None:
+            from isce2_recipe.sources import open_source
+
+            self._source = open_source(self.request.source_text)
+        return self._source
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine that computes."""
+        if self._engine is None:
+            from isce2_recipe.engines import open_engine
+
+            self._engine = open_engine(self.request.engine_text, self.messages.append)
+        return self._engine
+
+    @property
+    def opened(self) -> dict[str, object]:
+        """Return the source and the engine as far as they are in use."""
+        both = {"source": self._source, "engine": self._engine}
+        return {name: one for name, one in both.items() if one is not None}
+
+    @property
+    def source_label(self) -> str:
+        """Return the source's fingerprint."""
+        self._source_label = self._source_label or self.source.fingerprint()
+        return self._source_label
+
+    @property
+    def engine_label(self) -> str:
+        """Return the engine's name and version."""
+        self._engine_label = self._engine_label or f"{self.engine.name} {self.engine.version()}"
+        return self._engine_label
+
+    @property
+    def uses_source(self) -> bool:
+        """Return whether any step uses the source."""
+        return any("source" in node.action.uses for node in self.graph.nodes.values())
+
+    @property
+    def uses_engine(self) -> bool:
+        """Return whether any step uses the engine."""
+        return any("engine" in node.action.uses for node in self.graph.nodes.values())
+
+    # What earlier runs recorded.
+
+    @property
+    def history(self) -> History:
+        """Return what the journal records."""
+        return self._read_once().history
+
+    @property
+    def fingerprints(self) -> Fingerprints:
+        """Return fingerprints of files, as far as they are known from earlier runs."""
+        return self._read_once().fingerprints
+
+    def _read_once(self) -> _Known:
+        if self._known is None:
+            history = log.read(self.workdir)
+            self._known = _Known(history, _fingerprints(self.workdir, history))
+        return self._known
+
+    # Content keys.
+
+    def key(self, node: Node, done: Outputs, skipped: Collection[str]) -> Key:
+        """Return the content key of a step, once everything it depends on is done."""
+        given = self.bindings.inputs(node, done)
+        problems = tuple(null_inputs(node.scope.recipe, node.step, node.action, given))
+        if problems:
+            raise recipe_error(problems, node.scope.recipe.texts())
+        states = {}
+        for folder, position in self.graph.reads.get(node.id, {}).items():
+            states[folder] = self.shared_before(folder, position, skipped).state()
+        own = None
+        if node.folder is not None:
+            position = self.graph.folders[node.folder].index(node.id)
+            own = states[node.folder] = self.shared_before(node.folder, position, skipped).state()
+        key = keys.make(node, given, self._key_context(), states, own)
+        self.files_read.update(map(str, key.files))
+        return key
+
+    def _key_context(self) -> KeyContext:
+        request = self.request
+        return KeyContext(
+            request.workdir,
+            request.base,
+            request.templates,
+            self.fingerprints,
+            lambda: self.source_label,
+            lambda: self.engine_label,
+            self._read_text,
+            self._source_files,
+            self._hide_secrets,
+        )
+
+    def _source_files(self, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
+        """Return the files of the source on which a key depends; only sources that are folders have any."""
+        source: object = self.source
+        return source.contents(wanted) if isinstance(source, FileSource) else []
+
+    def _read_text(self, path: Path) -> str | None:
+        """Read a text on which a key depends, and record its signature."""
+        self.texts_read[str(path)] = signature(str(path))
+        try:
+            return path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except (OSError, UnicodeDecodeError) as exc:
+            raise InputError(f"cannot read {path}: {exc}") from None
+
+    def _hide_secrets(self, parts: dict[str, Any]) -> dict[str, Any]:
+        """Return the parts of a key without secrets, as they may be recorded."""
+        if not self.request.secrets:
+            return parts
+        hidden: dict[str, Any] = json.loads(redactor(self.request.secrets)(json.dumps(parts)))
+        return hidden
+
+    def shared(self, folder: str, skipped: Collection[str]) -> SharedFolder:
+        """Return a shared folder with the steps that work in it this time."""
+        return self.shared_before(folder, len(self.graph.folders[folder]), skipped)
+
+    def shared_before(self, folder: str, position: int, skipped: Collection[str]) -> SharedFolder:
+        """Return a shared folder with those of its first ``position`` steps that work in it this time."""
+        names = self.graph.folders[folder][:position]
+        return SharedFolder(folder, tuple(name for name in names if name not in skipped), self.history)
+
+    def timing_group(self, node: Node) -> str:
+        """Return what runs of a step that take about the same time have in common, as one text."""
+        uses = node.action.uses
+        source = self.request.source_name if "source" in uses else ""
+        engine = self.engine.name if "engine" in uses else ""
+        return " ".join(filter(None, (self.request.recipe.name, node.id, source, engine)))
+
+    def with_absolute_paths(self, value: Any) -> Any:
+        """Return a value of the recipe in which the names of files that were read are absolute."""
+        if isinstance(value, str):
+            path = str(self.request.base / value)
+            return path if path in self.files_read else value
+        if isinstance(value, Mapping):
+            return {key: self.with_absolute_paths(item) for key, item in value.items()}
+        return [self.with_absolute_paths(item) for item in value] if isinstance(value, list) else value
+
+    # A run.
+
+    @contextmanager
+    def hold(
+        self, command: str, redact: Callable[[str], str], warn: Callable[[str], None]
+    ) -> Iterator[dict[str, Any] | None]:
+        """Hold the work directory for a run: its lock, its journal and its fingerprints.
+
+        Parameters
+        ----------
+        command : str
+            The command line, which is shown to others who want the folder.
+        redact : callable
+            Removes secrets from a text.
+        warn : callable
+            Called with a warning where the file system has no locks.
+
+        Yields
+        ------
+        dict or None
+            The description of the last holder if it was killed.
+
+        Raises
+        ------
+        WorkdirBusy
+            If another run holds it.
+        """
+        with lock.hold(self.workdir, redact(command), warn) as killed:
+            self._known = None  # another run may have changed it before this one held the lock
+            self._journal = Journal(self.workdir, redact)
+            noop_cache.forget(self.workdir)
+            try:
+                yield killed
+            finally:
+                self._journal.close()
+                self._journal = None
+                self._save_fingerprints(redact)
+
+    @property
+    def journal(self) -> Journal:
+        """Return the open journal of the run that holds this work directory."""
+        if self._journal is None:
+            raise RuntimeError("the journal is open only while the work directory is held")
+        return self._journal
+
+    def add_event(self, event: dict[str, Any], *, sync: bool = True) -> None:
+        """Add an event to the journal and to the history."""
+        self.journal.append(event, sync=sync)
+        self.history.add(event)
+
+    def add_done(self, done: Done) -> None:
+        """Add a finished step to the journal and to the history; `Journal.sync` must follow."""
+        self.journal.finished(done)
+        self.history.lines += 1
+        self.history.finish(done)
+        for name, entry in done.made.items():
+            if entry.stat[3]:
+                self.fingerprints.learn(f"{self.workdir}/{name}", entry)
+
+    def delete_unneeded_checkpoints(self) -> None:
+        """Delete copies of files that no finished step promises any more."""
+        entries = (entry for done in self.history.done.values() for entry in done.files.values())
+        checkpoints.delete_unneeded(self.workdir, {entry.digest for entry in entries if entry is not None})
+
+    def _save_fingerprints(self, redact: Callable[[str], str]) -> None:
+        """Save new fingerprints of files that no step made."""
+        if self._known is None or not self._known.fingerprints.learnt:
+            return
+        known = self._known.fingerprints
+        made = {f"{self.workdir}/{name}" for done in self.history.done.values() for name in done.files}
+        kept = {
+            name: entry.to_json()
+            for name, entry in known.known().items()
+            if (name not in made or name in known.learnt) and redact(name) == name
+        }
+        with suppress(OSError):  # fingerprints only save time
+            write_json(self.workdir / FINGERPRINTS, kept, indent=None)
+
+
+def _fingerprints(workdir: Path, history: History) -> Fingerprints:
+    if not _same_boot(history):
+        return Fingerprints(trust=False)
+    found = Fingerprints(_saved_fingerprints(workdir))
+    for done in history.done.values():
+        for name, entry in done.files.items():
+            path = f"{workdir}/{name}"
+            if entry is not None and entry.stat[3] and not found.agrees(path, entry):
+                found.learn(path, entry)
+    return found
+
+
+def _same_boot(history: History) -> bool:
+    """Return whether the machine has not been started since the last run: else files may be incomplete."""
+    boots = [run["boot"] for run in history.runs if "boot" in run]
+    return not boots or bool(boots[-1] == boot_id())
+
+
+def _saved_fingerprints(workdir: Path) -> dict[str, FileEntry]:
+    try:
+        found = json.loads((workdir / FINGERPRINTS).read_bytes())
+        return {name: FileEntry.from_json(item) for name, item in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}

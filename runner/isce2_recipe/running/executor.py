@@ -1,0 +1,159 @@
+"""The interface between the scheduler and whatever starts steps.
+
+The scheduler alone decides which steps are up to date, publishes their files and records them. An executor
+starts tasks; for each of them it returns an object with which the scheduler follows the task and stops it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from isce2_recipe.journal.files import FileEntry, Manifest
+from isce2_recipe.journal.values import decode, encode
+from isce2_recipe.plan.graph import Graph, Node
+from isce2_recipe.plan.keys import complete
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An attempt at a step, with everything that its process needs beyond the request for the run.
+
+    Attributes
+    ----------
+    node : Node
+        The step.
+    inputs : mapping
+        The arguments of its action.
+    out : Path
+        The folder into which it writes: its scratch folder, or the shared folder.
+    published : Path
+        The folder in which later steps find its files.
+    before : mapping
+        Content of its shared folder at the start; empty for other steps.
+    cpus : int
+        Number of threads that it may use.
+    """
+
+    node: Node
+    inputs: Mapping[str, Any]
+    out: Path
+    published: Path
+    before: Mapping[str, FileEntry]
+    cpus: int
+
+    def to_json(self, workdir: Path) -> dict[str, Any]:
+        """Return the task as JSON, for executors that start it in another program."""
+        return {
+            "step": self.node.id,
+            "inputs": encode(self.inputs, workdir),
+            "out": str(self.out),
+            "published": str(self.published),
+            "before": {name: entry.to_json() for name, entry in self.before.items()},
+            "cpus": self.cpus,
+        }
+
+    @classmethod
+    def from_json(cls, task: Mapping[str, Any], graph: Graph, workdir: Path, base: Path) -> Task:
+        """Return the task that `to_json` wrote for the same graph, work directory and base folder."""
+        node = graph.nodes[task["step"]]
+        before: Manifest = {name: FileEntry.from_json(entry) for name, entry in task["before"].items()}
+        inputs = complete(node, decode(task["inputs"], workdir), base)
+        return cls(node, inputs, Path(task["out"]), Path(task["published"]), before, task["cpus"])
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt at a step ended.
+
+    Attributes
+    ----------
+    kind : str
+        ``done``, or the kind of failure: ``input``, ``source``, ``engine``, ``timeout``, ``crash``,
+        ``memory``, ``disk``, ``bug``, ``stopped``.
+    outputs, files : mapping or None
+        What it returned, and entries of the files it made, if it succeeded.
+    error : mapping
+        The error that it sent, if any.
+    seconds, cpu_seconds : float
+        Wall and processor time.
+    memory : int
+        Peak resident memory of its largest process, bytes.
+    status : int
+        Exit code; minus the number of the signal that ended it.
+    """
+
+    kind: str
+    outputs: Mapping[str, Any] | None = None
+    files: Mapping[str, FileEntry | None] | None = None
+    error: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    memory: int = 0
+    status: int = 0
+
+
+class RunningTask(Protocol):
+    """A task that an executor has started.
+
+    Attributes
+    ----------
+    task : Task
+        The task.
+    pid : int
+        Process id of the step on the machine where it runs, for people and for the journal.
+    log_path : Path
+        The file that receives everything the step prints.
+    started, deadline : float
+        Times of `time.monotonic`; after the deadline the task is stopped.
+    stopping : str
+        Why the task is being stopped; empty while it is not.
+    """
+
+    task: Task
+    pid: int
+    log_path: Path
+    started: float
+    deadline: float
+    stopping: str
+
+    @property
+    def tail(self) -> Sequence[str]:
+        """Return the last lines that the step printed."""
+
+    def descriptors(self) -> list[int]:
+        """Return the file descriptors that become readable when the task has something to report."""
+
+    def read(self, descriptor: int) -> list[dict[str, Any]]:
+        """Read from one of the descriptors; return reports of progress (``progress``, ``text``)."""
+
+    def stop(self, why: str) -> None:
+        """Ask the task to end (``stopped`` or ``timeout``); a second call ends it at once."""
+
+    def check_deadline(self) -> None:
+        """Stop the task if its deadline has passed."""
+
+    def ending(self) -> Ending | None:
+        """Return how the task ended, or None while it runs. Afterwards nothing of it is left running."""
+
+    def kill(self) -> None:
+        """End the task at once; the run is over."""
+
+
+class Executor(Protocol):
+    """Starts tasks."""
+
+    def start(self, task: Task, log_path: Path, *, append: bool) -> RunningTask:
+        """Start a task.
+
+        Parameters
+        ----------
+        task : Task
+            What to run.
+        log_path : Path
+            The file that receives everything the step prints, secrets removed.
+        append : bool
+            Whether the log already has output of an earlier attempt.
+        """

@@ -1,0 +1,107 @@
+"""The folders of steps: prepared before a step runs, published when it has succeeded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from isce2_recipe.journal import checkpoints
+from isce2_recipe.journal.files import FOLDER, FileEntry, Manifest
+from isce2_recipe.paths import SCRATCH
+from isce2_recipe.plan.folders import SharedFolder, restore_folder
+from isce2_recipe.plan.graph import Node
+from isce2_recipe.plan.keys import Key
+from isce2_recipe.plan.workspace import Workspace
+from isce2_recipe.running.executor import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Files of a shared folder that are damaged and cannot be restored.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Paths relative to the work directory.
+    again : tuple of str
+        Steps that must run again to make them.
+    """
+
+    names: tuple[str, ...]
+    again: tuple[str, ...]
+
+
+def scratch(workdir: Path, step: str) -> Path:
+    """Return a new empty folder into which a step writes."""
+    folder = workdir / SCRATCH / step
+    checkpoints.remove(folder)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def prepare(workspace: Workspace, node: Node, key: Key, skipped: Collection[str]) -> Manifest | Lost:
+    """Bring a step's shared folder to the state that the step needs; return its content, or what is lost.
+
+    For a step that only reads shared folders, the files that it reads are restored.
+    """
+    for folder, position in workspace.graph.reads.get(node.id, {}).items():
+        lost = _restore_inputs(workspace, workspace.shared_before(folder, position, skipped), key)
+        if lost is not None:
+            return lost
+    return {} if node.folder is None else _restore(workspace, node, node.folder, skipped)
+
+
+def undo(workspace: Workspace, node: Node, skipped: Collection[str]) -> Lost | None:
+    """Undo what a step, which is skipped now, did to a shared folder in an earlier run."""
+    if node.folder is None or node.id not in workspace.history.done:
+        return None
+    found = _restore(workspace, node, node.folder, skipped)
+    return found if isinstance(found, Lost) else None
+
+
+def _restore(workspace: Workspace, node: Node, folder: str, skipped: Collection[str]) -> Manifest | Lost:
+    """Bring a shared folder to its state before a step."""
+    position = workspace.graph.folders[folder].index(node.id)
+    shared = workspace.shared_before(folder, position, skipped)
+    state = shared.state()
+    lost = _lost(shared, restore_folder(workspace.workdir, folder, state, workspace.fingerprints))
+    return state if lost is None else lost
+
+
+def _restore_inputs(workspace: Workspace, shared: SharedFolder, key: Key) -> Lost | None:
+    workdir = workspace.workdir
+    inside = [path for path in key.files if path.is_relative_to(workdir / shared.name)]
+    roots = [str(path.relative_to(workdir)) for path in inside]
+    damaged = [
+        name
+        for name, entry in shared.state().items()
+        if any(name == root or name.startswith(f"{root}/") for root in roots)
+        and not workspace.fingerprints.matches(f"{workdir}/{name}", entry)
+        and not checkpoints.restore(workdir, name, entry)
+    ]
+    return _lost(shared, damaged)
+
+
+def _lost(shared: SharedFolder, names: list[str]) -> Lost | None:
+    if not names:
+        return None
+    first = min(map(shared.last_writer, names))
+    return Lost(tuple(names), shared.steps[first:])
+
+
+def publish(task: Task, files: dict[str, FileEntry | None], workdir: Path) -> None:
+    """Make the scratch folder of a step its own folder, and note how that changed the folder's times."""
+    task.published.parent.mkdir(parents=True, exist_ok=True)
+    old = task.out.with_name(f"{task.out.name}.old")
+    checkpoints.remove(old)
+    if os.path.lexists(task.published):
+        task.published.rename(old)
+    task.out.rename(task.published)
+    checkpoints.remove(old)
+    name = str(task.published.relative_to(workdir))
+    before = files[name]
+    if before is not None:
+        size, modified, _, inode = before.stat
+        files[name] = FileEntry(FOLDER, (size, modified, task.published.stat().st_ctime_ns, inode))
