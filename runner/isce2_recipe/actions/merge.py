@@ -14,7 +14,7 @@ from isce2_recipe.products.package import Product, describe_inputs, readme_finge
 from isce2_recipe.types import Bounds
 
 if TYPE_CHECKING:
-    from isce2_recipe.engines.builtin.looked_bursts import LookedBurst
+    from isce2_recipe.engines.builtin.multilooked_bursts import MultilookedBurst
     from isce2_recipe.products.burst_products import BurstProduct
 
 
@@ -74,7 +74,7 @@ def _bounds(products: list[BurstProduct]) -> Bounds:
     for product in products:
         limits = []
         for layer in ("lon_rdr", "lat_rdr"):
-            with isceimage.opened(product.layer(layer)) as dataset:
+            with isceimage.open_raster(product.layer(layer)) as dataset:
                 values = dataset.read(1)
             limits.append((float(values.min()), float(values.max())))
         (west, east), (south, north) = limits
@@ -99,9 +99,9 @@ class Merged:
 @action("merge.bursts", version=2)
 def bursts(ctx: Context, *, products: list[Path]) -> Merged:
     """Merge the radar-geometry layers of burst products into ISCE2's folder."""
-    from isce2_recipe.engines.builtin.looked_bursts import merge_looked
+    from isce2_recipe.engines.builtin.multilooked_bursts import merge_multilooked
 
-    lines, samples = merge_looked(_looked(_read(products)), ctx.out, ctx.progress)
+    lines, samples = merge_multilooked(_multilooked(_read(products)), ctx.out, ctx.progress)
     ctx.log.info("%d bursts became %d lines x %d samples", len(products), lines, samples)
     return Merged(lines, samples)
 
@@ -112,9 +112,9 @@ def _read(folders: list[Path]) -> list[BurstProduct]:
     return [read_burst_product(folder) for folder in folders]
 
 
-def _looked(products: list[BurstProduct]) -> list[LookedBurst]:
+def _multilooked(products: list[BurstProduct]) -> list[MultilookedBurst]:
     """Where each product lies in the grid of the earliest line and the nearest sample."""
-    from isce2_recipe.engines.builtin.looked_bursts import LookedBurst
+    from isce2_recipe.engines.builtin.multilooked_bursts import MultilookedBurst
 
     start = min(product.start for product in products)
     near = min(product.near_range_m for product in products)
@@ -125,7 +125,7 @@ def _looked(products: list[BurstProduct]) -> list[LookedBurst]:
         sample = (product.near_range_m - near) / window.range_spacing_m
         sublooks = product.layer("sublooks_rdr")
         found.append(
-            LookedBurst(
+            MultilookedBurst(
                 interferogram=product.layer("wrapped_phase_rdr"),
                 latitude=product.layer("lat_rdr"),
                 longitude=product.layer("lon_rdr"),
@@ -178,7 +178,7 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
     """
     import numpy as np
 
-    from isce2_recipe.engines.builtin import geocoding, ground_lookup, isceimage
+    from isce2_recipe.engines.builtin import geocoding, geolocation, isceimage
     from isce2_recipe.products.layers import geocode_list
 
     merged = ctx.out / paths.MERGED
@@ -187,10 +187,10 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
         np.asarray(isceimage.open_array(isceimage.read_header(merged / name))[0])
         for name in (paths.LATITUDE_FULL, paths.LONGITUDE_FULL)
     )
-    grid = geocoding.map_grid(header, ground_lookup.box(latitude, longitude))
+    grid = geocoding.geocode_grid(header, geolocation.bounds_of(latitude, longitude))
     geocoding.geocode(
         [ctx.out / name for name in geocode_list()],
-        ground_lookup.locator(latitude, longitude, grid),
+        geolocation.locator(latitude, longitude, grid),
         grid,
         header,
         dem_crop=merged / paths.DEM_CROP,

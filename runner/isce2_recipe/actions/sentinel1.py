@@ -287,7 +287,7 @@ def fetch_aux_cal(ctx: Context, *, safes: list[Path]) -> AuxCal:
 
     platforms = sorted({safe.name[:3] for safe in safes if aux_cal.needed(safe)})
     if not platforms:
-        ctx.log.info("no data of version %s", aux_cal.NEEDED_BY)
+        ctx.log.info("no data of version %s", aux_cal.UNCORRECTED_IPF)
         return AuxCal(None)
     if "calibration" not in capabilities_of(ctx.source):
         raise SourceError(

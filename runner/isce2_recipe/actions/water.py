@@ -31,7 +31,7 @@ def fetch(ctx: Context, *, dem: Path) -> WaterMask:
 
     from isce2_recipe.engines.builtin import isceimage, water_mask
 
-    with isceimage.opened(dem) as dataset:
+    with isceimage.open_raster(dem) as dataset:
         bounds = Bounds(*dataset.bounds)
     target = ctx.out / paths.WATER_MASK
     with TemporaryDirectory(dir=ctx.out, prefix=".tiles-") as scratch:

@@ -1,1 +1,1 @@
-"""ALOS PALSAR scenes of level 1.0: their files, names and pairs."""
+"""ALOS PALSAR scenes of level 1.0: files, names and pairs."""

@@ -1,4 +1,4 @@
-"""A scene's archive, unpacked safely."""
+"""Unpacking of the archive of an ALOS scene."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from isce2_recipe.errors import InputError
 
 
 def unpack(archive: Path, folder: Path, progress: Callable[[float, str], None]) -> Path:
-    """The folder of a scene's files, all directly in it.
+    """Unpack an archive so that all files are directly in one folder; return the folder.
 
     Parameters
     ----------
     archive : Path
-        A zip archive as ASF delivers it, or a folder that already is one unpacked; then its files are linked.
+        Zip archive from ASF, or a folder with its files, which are linked then.
     folder : Path
-        Where to; created.
+        Output folder; it is created.
     progress : callable
         ``progress(fraction, text)``.
 
     Raises
     ------
     InputError
-        If the archive is none, is cut off or damaged.
+        If the file is not a zip archive, is truncated or damaged.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if archive.is_dir():
@@ -41,10 +41,10 @@ def unpack(archive: Path, folder: Path, progress: Callable[[float, str], None]) 
                 with opened.open(info) as source, (folder / name).open("wb") as target:
                     copying.copy(source, target, f"unpacking {name}")
     except (zipfile.BadZipFile, EOFError) as exc:
-        raise InputError(f"{archive} is not a whole zip archive: {exc}", hint="download it again") from exc
+        raise InputError(f"{archive} is not a complete zip archive: {exc}", hint="download it again") from exc
     return folder
 
 
 def _plain(name: str) -> str:
-    """A member's own name: what folders it lies in does not matter, and it cannot lead out of ours."""
+    """Return the file name of a member without folders, so that it stays inside the output folder."""
     return PurePosixPath(name.replace("\\", "/")).name

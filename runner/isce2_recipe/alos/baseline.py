@@ -1,8 +1,7 @@
-"""How far apart two passes flew."""
+"""Perpendicular baseline of two ALOS scenes."""
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 
 import numpy as np
@@ -13,17 +12,17 @@ from isce2_recipe.sar.orbit import Orbit
 
 Float = NDArray[np.float64]
 
-# Leaders hold a vector a minute; kernels want them denser.
+# Leaders have one state vector a minute; the polynomial needs them closer.
 _STEP_S = 10.0
 _MARGIN_S = 120.0
 
 
 def perpendicular_baseline_m(reference: AlosScene, secondary: AlosScene) -> float:
-    """Perpendicular baseline at the reference's middle, on the ellipsoid, with ISCE2's sign.
+    """Return the perpendicular baseline at the middle of the reference, on the ellipsoid.
 
-    Positive when the secondary flew below or to the left of the line of sight, away from the side the radar
-    looks to.
+    See `isce2_recipe.sar.baseline.across_track_baseline_m` for the sign.
     """
+    from isce2_recipe.sar.baseline import across_track_baseline_m
     from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
     from isce2_recipe.sar.zero_doppler import geo2rdr, rdr2geo, state
 
@@ -38,19 +37,12 @@ def perpendicular_baseline_m(reference: AlosScene, secondary: AlosScene) -> floa
     time, other_slant = geo2rdr(second, *target, second_time)
     here = np.array(state(first, first_time))
     there = np.array(state(second, time)[:3])
-    ahead = here[3:] / np.linalg.norm(here[3:])
-    apart = there - here[:3]
-    apart -= (apart @ ahead) * ahead
-    length = float(np.linalg.norm(apart))
-    if length == 0.0:
-        return 0.0
-    cosine = (slant**2 + length**2 - other_slant**2) / (2.0 * slant * length)
-    side = np.cross(np.array(target) - here[:3], apart) @ here[3:]
-    return math.copysign(length * math.sqrt(max(1.0 - cosine**2, 0.0)), float(side))
+    _, perpendicular = across_track_baseline_m((here[:3], here[3:]), there, target, slant, other_slant)
+    return perpendicular
 
 
 def _polynomial(orbit: Orbit, around: datetime) -> tuple[Float, float]:
-    """The orbit for kernels around a time, and the time in seconds since the orbit's epoch."""
+    """Return the orbit polynomial around a time, and the time in seconds since the orbit's epoch."""
     middle = orbit.seconds(around)
     times = np.arange(middle - _MARGIN_S, middle + _MARGIN_S + 1.0, _STEP_S)
     dense = Orbit(orbit.epoch, times, *orbit.at(times))

@@ -1,12 +1,12 @@
-"""Records in CEOS's style: text, right-justified numbers and big-endian integers at fixed places."""
+"""Records in CEOS format: text, right-justified numbers and big-endian integers at fixed offsets."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
 
-# What a field holds: "A16" text, left-justified; "I4" integer, "F16.7" and "E16.7" real, right-justified;
-# "B4" and "B2" big-endian integers of so many bytes.
+# (offset, format, value). Formats: "A16" left-justified text; "I4" integer, "F16.7" and "E16.7" real number,
+# both right-justified; "B4" and "B2" big-endian integers of 4 and 2 bytes.
 Field = tuple[int, str, str | float | int]
 
 
@@ -18,12 +18,12 @@ def record(
     sequence: int,
     blank: bytes = b" ",
 ) -> bytes:
-    """A record, made of its fields.
+    """Return the bytes of a record.
 
     Parameters
     ----------
     length : int
-        Bytes.
+        Length in bytes.
     code : tuple of int
         First subtype, type, second and third subtype.
     fields : iterable of (offset, format, value)
@@ -31,7 +31,7 @@ def record(
     sequence : int
         Number of the record in its file, from 1.
     blank : bytes
-        What stands where there is no field.
+        Byte that fills the gaps between fields.
 
     Raises
     ------
@@ -43,13 +43,13 @@ def record(
     for offset, form, value in fields:
         data = encode(form, value)
         if offset + len(data) > length:
-            raise ValueError(f"a field at {offset} leaves its record of {length} bytes")
+            raise ValueError(f"the field at {offset} exceeds its record of {length} bytes")
         out[offset : offset + len(data)] = data
     return bytes(out)
 
 
 def encode(form: str, value: str | float | int) -> bytes:
-    """The bytes of one field.
+    """Return the bytes of one field.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def encode(form: str, value: str | float | int) -> bytes:
 
 
 def decode(data: bytes, offset: int, form: str) -> str | float | int:
-    """What a field holds; blank numbers are zero, as readers take them.
+    """Return the value of a field; blank numbers are zero.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def decode(data: bytes, offset: int, form: str) -> str | float | int:
 
 
 def spread(start: int, forms: Iterable[tuple[str, str | float | int]]) -> list[Field]:
-    """Fields that follow each other without a gap, from an offset on."""
+    """Return consecutive fields without gaps, starting at an offset."""
     fields: list[Field] = []
     for form, value in forms:
         fields.append((start, form, value))
@@ -102,18 +102,18 @@ def spread(start: int, forms: Iterable[tuple[str, str | float | int]]) -> list[F
 
 
 def descriptor(document: str, number: int, name: str, counts: Mapping[int, tuple[int, int]]) -> list[Field]:
-    """Fields that every file descriptor record begins with.
+    """Return the fields at the beginning of a file descriptor record.
 
     Parameters
     ----------
     document : str
-        Name of the format's document.
+        Name of the document of the format.
     number : int
-        Of the file in its volume.
+        Number of the file in its volume.
     name : str
-        Of the file.
+        Name of the file.
     counts : mapping
-        Offset to number of records of a kind and their length.
+        Number of records of a kind and their length, by the offset of the field.
     """
     fields = spread(
         12,

@@ -1,4 +1,4 @@
-"""Which two ALOS scenes make an interferogram."""
+"""Rules for two ALOS scenes that can form an interferogram."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ CYCLE_DAYS = 46
 
 @dataclass(frozen=True, slots=True)
 class AlosPair:
-    """Two scenes of one place, the older first."""
+    """Two scenes of the same ground; the older one is the reference."""
 
     reference: AlosName
     secondary: AlosName
 
     @property
     def days(self) -> int:
-        """Time between the two."""
+        """Return the number of days between the scenes."""
         return (self.secondary.orbit - self.reference.orbit) // CYCLE_ORBITS * CYCLE_DAYS
 
 
 def check_pair(reference: str, secondary: str) -> AlosPair:
-    """Two scenes as a pair, in order of time whatever the order they are given in.
+    """Return two scenes as a pair in order of time.
 
     Raises
     ------
     ParameterError
-        If a name is none, or the scenes are of different tracks or frames, or are one and the same.
+        If a name is invalid, or the scenes have different tracks or frames or are the same.
     """
     first, second = sorted((AlosName.parse(reference), AlosName.parse(secondary)))
     if first == second:
@@ -39,12 +39,12 @@ def check_pair(reference: str, secondary: str) -> AlosPair:
     apart = second.orbit - first.orbit
     if apart % CYCLE_ORBITS:
         raise ParameterError(
-            f"{first} and {second} are of different tracks: their orbits are {apart} apart",
+            f"{first} and {second} are on different tracks: their orbits are {apart} apart",
             hint=f"orbits of one track are a multiple of {CYCLE_ORBITS} apart ({CYCLE_DAYS} days)",
         )
     if first.frame != second.frame:
         raise ParameterError(
-            f"{first} and {second} are of different frames, {first.frame} and {second.frame}",
+            f"{first} and {second} have different frames, {first.frame} and {second.frame}",
             hint="the last four digits of both names must be the same",
         )
     return AlosPair(first, second)

@@ -1,4 +1,4 @@
-"""What is in a scene's folder, read from its leader and its first and last pulse."""
+"""Reader of an ALOS scene: its leader, and the first and last pulse of its signal data."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class AlosScene:
     Attributes
     ----------
     name : AlosName
-        The scene.
+        Name of the scene.
     image, leader : Path
-        Signal data of HH, and leader.
+        Files of the HH signal data and the leader.
     polarizations : tuple of str
-        All that there are, such as HH and HV.
+        Polarizations in the folder, such as HH and HV.
     ascending : bool
-        Whether the satellite flew north.
+        Whether the pass is ascending.
     start, stop : datetime
-        First and last pulse, UTC.
+        Times of the first and last pulse, UTC.
     lines, samples : int
-        Pulses and complex samples of each.
+        Number of pulses, and of complex samples in each.
     prf_hz, sampling_hz, bandwidth_hz, pulse_s, wavelength_m, near_range_m : float
-        Of the radar.
+        Parameters of the radar.
     orbit : Orbit
         State vectors of the leader.
     """
@@ -68,33 +68,33 @@ class AlosScene:
 
     @property
     def range_spacing_m(self) -> float:
-        """Slant range from sample to sample."""
+        """Return the slant range between samples."""
         return SPEED_OF_LIGHT_M_S / (2.0 * self.sampling_hz)
 
     @property
     def far_range_m(self) -> float:
-        """Slant range of the last sample that a whole pulse covers."""
+        """Return the slant range of the last sample that a complete pulse covers."""
         whole = self.samples - round(self.pulse_s * self.sampling_hz)
         return self.near_range_m + (whole - 1) * self.range_spacing_m
 
     @property
     def mode(self) -> str:
-        """``FBS`` or ``FBD``: fine beam with one or two polarizations."""
+        """Return ``FBS`` or ``FBD``: fine beam with one or two polarizations."""
         return "FBS" if self.bandwidth_hz > 20e6 else "FBD"
 
     @property
     def direction(self) -> str:
-        """``ASCENDING`` or ``DESCENDING``."""
+        """Return ``ASCENDING`` or ``DESCENDING``."""
         return "ASCENDING" if self.ascending else "DESCENDING"
 
     @property
     def height_m(self) -> float:
-        """Height of the satellite above the ellipsoid at the first pulse."""
+        """Return the height of the satellite above the ellipsoid at the first pulse."""
         return self._nadir[2]
 
     @property
     def earth_radius_m(self) -> float:
-        """Distance of the ellipsoid below the satellite from the Earth's centre."""
+        """Return the distance from the Earth's centre to the ellipsoid below the satellite."""
         from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
 
         lat, lon, _ = self._nadir
@@ -102,7 +102,7 @@ class AlosScene:
 
     @property
     def heading_deg(self) -> float:
-        """Direction of the ground track at the first pulse, degrees clockwise from north, -180 to 180."""
+        """Return the direction of the ground track at the first pulse, clockwise from north, -180 to 180."""
         lat, lon, _ = self._nadir
         _, velocity = self.orbit.at(self.orbit.seconds(self.start))
         east = -math.sin(lon) * velocity[0] + math.cos(lon) * velocity[1]
@@ -113,7 +113,7 @@ class AlosScene:
 
     @property
     def _nadir(self) -> tuple[float, float, float]:
-        """Latitude and longitude (radians) and height of the satellite at the first pulse."""
+        """Return latitude, longitude (radians) and height of the satellite at the first pulse."""
         from isce2_recipe.sar.ellipsoid import ecef_to_geodetic
 
         position, _ = self.orbit.at(self.orbit.seconds(self.start))
@@ -122,7 +122,7 @@ class AlosScene:
 
     @property
     def footprint(self) -> tuple[tuple[float, float], ...]:
-        """Closed polygon of (longitude, latitude) on the ellipsoid: near, far start, then far, near end."""
+        """Return the closed polygon of (longitude, latitude): start near, start far, end far, end near."""
         corners = [
             (time, slant)
             for time, ranges in (
@@ -136,24 +136,24 @@ class AlosScene:
 
 
 def _on_ellipsoid(orbit: Orbit, time: datetime, slant_range_m: float) -> tuple[float, float]:
-    """Longitude and latitude in degrees of the place at sea level seen at a time and a slant range."""
-    from isce2_recipe.sar.zero_doppler import solve_look, sphere_look
+    """Return longitude and latitude in degrees of the point of the ellipsoid at a time and a slant range."""
+    from isce2_recipe.sar.zero_doppler import solve_look_angle, sphere_look_angle
 
     position, velocity = (values.tolist() for values in orbit.at(orbit.seconds(time)))
     state = (*position, *velocity)
     sea = np.zeros((1, 1), dtype=np.float32)
-    look = sphere_look(state, slant_range_m, 0.0)
-    lat, lon, _, _ = solve_look(state, slant_range_m, look, 0.0, sea, 0.0, 0.0, -1.0, 1.0)
+    look_angle = sphere_look_angle(state, slant_range_m, 0.0)
+    lat, lon, _, _ = solve_look_angle(state, slant_range_m, look_angle, 0.0, sea, 0.0, 0.0, -1.0, 1.0)
     return math.degrees(lon), math.degrees(lat)
 
 
 def read_scene(folder: Path) -> AlosScene:
-    """The scene in a folder that holds its ``IMG-*`` and ``LED-*`` files.
+    """Read the scene in a folder with its ``IMG-*`` and ``LED-*`` files.
 
     Raises
     ------
     InputError
-        If a file is missing, cut off, of another level, or makes no sense.
+        If a file is missing, truncated, of another level, or invalid.
     """
     found = [match for path in sorted(folder.glob("IMG-*")) if (match := _IMAGE.fullmatch(path.name))]
     images = {match[1]: match for match in found}
@@ -166,7 +166,7 @@ def read_scene(folder: Path) -> AlosScene:
     image = images["HH"]
     leader = folder / image[0].replace("IMG-HH-", "LED-")
     if not leader.is_file():
-        raise InputError(f"{folder} lacks {leader.name}", hint="unpack the whole archive")
+        raise InputError(f"{folder} lacks {leader.name}", hint="unpack all files of the archive")
     try:
         return _read(folder / image[0], image, leader, tuple(images))
     except (ValueError, OSError) as exc:
@@ -203,13 +203,13 @@ def _read(image: Path, match: re.Match[str], leader: Path, polarizations: tuple[
 
 
 def _pulses(stream: BinaryIO, size: int) -> tuple[bytes, bytes, int, int]:
-    """Header of the first and last pulse, number of pulses, and of samples in each."""
+    """Return the headers of the first and last pulse, the number of pulses, and of samples in each."""
     stream.seek(_DESCRIPTOR)
     first = stream.read(_HEADER)
     length = _integer(first, 8)
     lines, rest = divmod(size - _DESCRIPTOR, max(length, 1))
     if length <= _HEADER or lines < 1 or rest:
-        raise ValueError("the signal data is cut off or holds something else")
+        raise ValueError("the signal data is truncated or has another format")
     stream.seek(_DESCRIPTOR + (lines - 1) * length)
     return first, stream.read(_HEADER), lines, _integer(first, 24)
 

@@ -121,7 +121,7 @@ def write_radar_layers(
         "los_rdr": _multilooked(geometry / "los_01.rdr.vrt", looks, shape),
     }
     fine = folder / "fine_interferogram" / f"IW{burst.swath}" / "burst_01.int.vrt"
-    part = sublooks.part_of(looks, burst.swath)
+    part = sublooks.sublook_size(looks, burst.swath)
     if part != looks and fine.is_file():
         layers["sublooks_rdr"] = _parts(fine, looks, part, window, _valid_window(folder, burst))
     known = by_name()
@@ -138,7 +138,7 @@ def _parts(
     """Codes of all parts of the looks that are decorrelated or near such, half valid ones too."""
     across = looks.range // part.range
     # Decorrelated or not is told by parts of one size in all swaths.
-    judged = looks.range // sublooks.part_of(looks, sublooks.NEAREST_SWATH).range
+    judged = looks.range // sublooks.sublook_size(looks, sublooks.NEAREST_SWATH).range
     first, count = valid["firstvalidline"], valid["numberofvalidlines"]
     left = -(-valid["firstvalidsample"] // part.range)
     right = (valid["firstvalidsample"] + valid["numberofvalidsamples"]) // part.range

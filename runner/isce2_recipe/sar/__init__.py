@@ -1,1 +1,1 @@
-"""Radar geometry and Sentinel-1's own formats: what the builtin engine and the simulated source share."""
+"""Radar geometry, orbits, and the annotation and burst grid of Sentinel-1."""

@@ -1,7 +1,7 @@
-"""Sentinel-1 IW SLC annotation: one `BurstGeometry` a burst, straight from ESA's XML.
+"""Reader of Sentinel-1 IW SLC annotation XML: one `BurstGeometry` for each burst.
 
-Source: ESA, *Sentinel-1 Product Specification*, S1-RS-MDA-52-7441. Which of several estimates belongs to a
-burst, and which samples of it are valid, follows ISCE2.
+Source: ESA, *Sentinel-1 Product Specification*, S1-RS-MDA-52-7441. The choice among several estimates and the
+valid samples of a burst follow ISCE2.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from isce2_recipe.errors import InputError
 
 SPEED_OF_LIGHT_M_S = 299792458.0
 
-# Orbit number of each satellite's relative orbit 1, and since when (first absolute orbit).
+# For each satellite: (first absolute orbit, offset) so that relative orbit = (absolute - offset) % 175 + 1.
 _FIRST_ORBIT = {"S1A": ((0, 73),), "S1B": ((0, 27),), "S1C": ((0, 172), (8019, 99)), "S1D": ((0, 42),)}
 _REPEAT_ORBITS = 175
 
@@ -31,13 +31,13 @@ class RangePolynomial:
     coefficients: tuple[float, ...]
 
     def __call__(self, tau_s: float) -> float:
-        """The quantity at a two-way travel time."""
+        """Return the quantity at a two-way travel time in seconds."""
         return sum(c * (tau_s - self.t0_s) ** k for k, c in enumerate(self.coefficients))
 
 
 @dataclass(frozen=True, slots=True)
 class Weighting:
-    """How ESA's processor weighted a spectrum."""
+    """Spectral window that ESA's processor applied."""
 
     window: str
     coefficient: float
@@ -46,7 +46,7 @@ class Weighting:
 
 @dataclass(frozen=True, slots=True)
 class BurstGeometry:
-    """Where and how one burst was taken. Times are UTC, lines and samples zero-based.
+    """Acquisition geometry of one burst. Times are UTC; lines and samples are zero-based.
 
     Attributes
     ----------
@@ -57,9 +57,9 @@ class BurstGeometry:
     sensing_start : datetime
         Time of the first echo (``sensingTime``).
     ascending_node : datetime
-        The orbit's start, as the annotation has it.
+        Time of the ascending node before the acquisition, from the annotation.
     near_range_m, range_spacing_m : float
-        Slant range of sample 0 and the step from sample to sample.
+        Slant range of sample 0 and the distance between samples.
     fm_rate : RangePolynomial
         Azimuth FM rate, Hz/s, of the estimate nearest to the burst's middle.
     doppler : RangePolynomial
@@ -67,9 +67,9 @@ class BurstGeometry:
     steering_rate_rad_s : float
         Antenna steering rate.
     heading_deg : float
-        Of the satellite; NaN where the annotation does not say.
+        Heading of the satellite; NaN where the annotation has none.
     first_valid_line, valid_lines, first_valid_sample, valid_samples : int
-        The window ISCE2 uses (it leaves out the last valid sample).
+        The valid window that ISCE2 uses (it excludes the last valid sample).
     burst_id : int or None
         ESA's relative burst number; processors before version 3.40 do not write it.
     """
@@ -106,27 +106,27 @@ class BurstGeometry:
 
     @property
     def stop(self) -> datetime:
-        """Zero-Doppler time of the last line."""
+        """Return the zero-Doppler time of the last line."""
         return self.start + timedelta(seconds=(self.lines - 1) * self.azimuth_interval_s)
 
     @property
     def middle(self) -> datetime:
-        """Zero-Doppler time halfway between the first and the last line."""
+        """Return the zero-Doppler time halfway between the first and the last line."""
         return self.start + (self.stop - self.start) / 2
 
     @property
     def far_range_m(self) -> float:
-        """Slant range of the last sample."""
+        """Return the slant range of the last sample."""
         return self.near_range_m + (self.samples - 1) * self.range_spacing_m
 
     @property
     def relative_orbit(self) -> int:
-        """Track number, 1 to 175."""
+        """Return the track number, 1 to 175."""
         return relative_orbit(self.platform, self.absolute_orbit)
 
 
 def relative_orbit(platform: str, absolute_orbit: int) -> int:
-    """Track number of an absolute orbit of ``S1A`` to ``S1D``.
+    """Return the track number, 1 to 175, of an absolute orbit of ``S1A`` to ``S1D``.
 
     Raises
     ------
@@ -142,25 +142,25 @@ def relative_orbit(platform: str, absolute_orbit: int) -> int:
 
 
 def platform_on(track: int, absolute_orbit: int) -> str:
-    """The satellite, ``S1A`` to ``S1D``, whose orbit of that number is on that track; empty for none."""
+    """Return the satellite, ``S1A`` to ``S1D``, whose absolute orbit lies on a track; empty for none."""
     found = (name for name in _FIRST_ORBIT if relative_orbit(name, absolute_orbit) == track)
     return next(found, "")
 
 
 def read_annotation(source: Path | bytes, name: str | None = None) -> list[BurstGeometry]:
-    """The bursts of one annotation file, in its order.
+    """Read the bursts of one annotation file, in the order of the file.
 
     Parameters
     ----------
     source : Path or bytes
         ``s1a-iw2-slc-vv-...xml`` or its content.
     name : str, optional
-        What to call the file in messages, if its content is given.
+        Name of the file in messages, if its content is given.
 
     Raises
     ------
     InputError
-        If the file is missing, is not well-formed or lacks an element, naming both.
+        If the file is missing, is not well-formed or lacks an element; the message names both.
     """
     label = name or (str(source) if isinstance(source, Path) else "annotation")
     try:
@@ -176,7 +176,7 @@ def read_annotation(source: Path | bytes, name: str | None = None) -> list[Burst
 
 
 class _Reader:
-    """Looks things up in one annotation and names the file where something is missing."""
+    """Reads elements of one annotation; its errors name the file and the element."""
 
     def __init__(self, root: ET.Element, label: str) -> None:
         self.root = root
@@ -207,9 +207,9 @@ class _Reader:
     def _numbers(self, path: str, within: ET.Element) -> tuple[float, ...]:
         text = self._text(path, within)
         try:
-            return tuple(float(word) for word in text.split())
+            return tuple(float(number) for number in text.split())
         except ValueError:
-            raise InputError(f"annotation {self.label}: {path} does not hold numbers only") from None
+            raise InputError(f"annotation {self.label}: {path} must hold only numbers") from None
 
     def _time(self, path: str, within: ET.Element | None = None) -> datetime:
         text = self._text(path, within)
@@ -227,7 +227,7 @@ class _Reader:
         )
 
     def _common(self) -> dict[str, Any]:
-        """What all bursts of the swath share."""
+        """Return the fields that are equal for all bursts of the swath."""
         product = "generalAnnotation/productInformation"
         image = "imageAnnotation/imageInformation"
         sampling = self._number(f"{product}/rangeSamplingRate")
@@ -262,7 +262,7 @@ class _Reader:
         return found
 
     def _fm_rate(self, element: ET.Element) -> RangePolynomial:
-        # Processors before version 2.43 wrote the coefficients as elements of their own.
+        # Processors before version 2.43 wrote each coefficient as an element.
         if element.find("c0") is not None:
             coefficients = tuple(self._number(f"c{k}", element) for k in range(3))
         else:
@@ -299,7 +299,7 @@ class _Reader:
         )
 
     def _valid_window(self, element: ET.Element) -> tuple[int, int, int, int]:
-        """First line, lines, first sample and samples that are valid, as ISCE2 counts them."""
+        """Return first line, lines, first sample and samples that are valid, counted as in ISCE2."""
         first = self._numbers("firstValidSample", element)
         last = self._numbers("lastValidSample", element)
         valid = [k for k, sample in enumerate(first) if sample >= 0]

@@ -1,8 +1,8 @@
-"""ESA's burst ID grid: a burst's number alone tells its track and where on the orbit it lies.
+"""ESA's burst ID grid: conversion between burst numbers, tracks and times since the ascending node.
 
-Sentinel-1 starts its IW bursts at the same places of the orbit on every cycle, and ESA numbers them
-through all 175 orbits of the repeat cycle. Source: ESA, *Sentinel-1 burst ID maps*, format document; the
-place of the three swaths within a period is measured on real bursts (see the tests).
+Sentinel-1 starts its IW bursts at the same positions of the orbit in every cycle, and ESA numbers them
+through all 175 orbits of the repeat cycle. Source: ESA, *Sentinel-1 burst ID maps*, format document. The
+position of the three swaths within a period was measured on real bursts (see the tests).
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ CYCLE_S = 12 * 86400.0
 CYCLE_ORBITS = 175
 ORBIT_S = CYCLE_S / CYCLE_ORBITS
 
-# From one burst of a swath to the next, and where the first period of the cycle starts, seconds.
+# Time between bursts of a swath, and start of the first period after the cycle's start, seconds.
 BURST_PERIOD_S = 2.758273
 PREAMBLE_S = 2.299849
 
-# Numbers run from 1 to this one, once around the cycle.
+# Burst numbers of a cycle run from 1 to this one.
 LAST_BURST = int(CYCLE_S / BURST_PERIOD_S)
 
-# Zero-Doppler time of the middle of IW1's, IW2's and IW3's burst, in periods since the number's start. From
-# 166 real bursts of 2014 to 2021 and a whole SLC; they scatter by 0.007 (0.02 s).
+# Zero-Doppler time of the middle of the bursts of IW1, IW2 and IW3, in periods since the start of their
+# number. Measured on 166 real bursts of 2014 to 2021 and a whole SLC; they scatter by 0.007 periods (0.02 s).
 _MIDDLE = {1: 0.1600, 2: 0.5068, 3: 0.8545}
 
 
 @dataclass(frozen=True, slots=True)
 class BurstSlot:
-    """A burst's place in the repeat cycle.
+    """Position of a burst in the repeat cycle.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class BurstSlot:
 
 
 def burst_slot(number: int, swath: int) -> BurstSlot:
-    """Where ESA's relative burst number lies.
+    """Return the position in the repeat cycle of ESA's relative burst number.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def burst_slot(number: int, swath: int) -> BurstSlot:
     Raises
     ------
     ParameterError
-        If the number is not one of the cycle's.
+        If the number is outside 1 to `LAST_BURST`.
     """
     if not 1 <= number <= LAST_BURST:
         raise ParameterError(
@@ -70,7 +70,7 @@ def burst_slot(number: int, swath: int) -> BurstSlot:
 
 
 def burst_number(relative_orbit: int, middle_anx_s: float) -> int:
-    """ESA's relative burst number from track and time since the ascending node.
+    """Return ESA's relative burst number for a track and a time since the ascending node.
 
     Parameters
     ----------
@@ -84,9 +84,9 @@ def burst_number(relative_orbit: int, middle_anx_s: float) -> int:
 
 
 def middle_anx_s(number: int, swath: int, relative_orbit: int) -> float:
-    """Time of a burst's middle since the ascending node of a given track, which it may lie before or after.
+    """Return the time of a burst's middle in seconds since the ascending node of a given track.
 
-    Bursts of one pass that reach over the node are all counted from the same one.
+    The time is negative for bursts before the node, so all bursts of a pass that crosses it have one origin.
     """
     slot = burst_slot(number, swath)
     orbits = (slot.relative_orbit - relative_orbit + CYCLE_ORBITS // 2) % CYCLE_ORBITS - CYCLE_ORBITS // 2

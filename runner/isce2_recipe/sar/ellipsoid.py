@@ -1,4 +1,4 @@
-"""The WGS84 ellipsoid: between geodetic coordinates and Earth-centred, Earth-fixed metres."""
+"""Conversion between geodetic coordinates on WGS84 and Earth-centred, Earth-fixed (ECEF) metres."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from numba import njit
 
-# NIMA TR8350.2 (WGS84), the values ISCE2 uses too.
+# NIMA TR8350.2 (WGS84); ISCE2 uses the same values.
 WGS84_A_M = 6378137.0
 WGS84_E2 = 0.0066943799901
 WGS84_B_M = WGS84_A_M * math.sqrt(1.0 - WGS84_E2)
@@ -15,7 +15,7 @@ _EP2 = WGS84_E2 / (1.0 - WGS84_E2)
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def geodetic_to_ecef(lat_rad: float, lon_rad: float, height_m: float) -> tuple[float, float, float]:
-    """Earth-centred, Earth-fixed ``x, y, z`` in metres."""
+    """Return ECEF ``x, y, z`` in metres."""
     sin_lat = math.sin(lat_rad)
     cos_lat = math.cos(lat_rad)
     normal = WGS84_A_M / math.sqrt(1.0 - WGS84_E2 * sin_lat * sin_lat)
@@ -29,13 +29,14 @@ def geodetic_to_ecef(lat_rad: float, lon_rad: float, height_m: float) -> tuple[f
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def ecef_to_geodetic(x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Latitude and longitude in radians and height in metres.
+    """Return latitude and longitude in radians and height in metres of an ECEF point in metres.
 
-    Bowring's formula, twice: exact to rounding from the sea floor to a satellite's orbit. No trigonometric
-    functions but the two arcs of the result.
+    Two iterations of Bowring's formula, which is exact to rounding from the sea floor to a satellite's orbit.
+    The only trigonometric functions are the two arc tangents of the result.
     """
     p = math.sqrt(x * x + y * y)
-    # tan of the parametric latitude; p is zero only on the axis, where the limits are right too.
+    # u is the tangent of the parametric latitude; it is infinite on the axis (p = 0), which gives correct
+    # limits.
     u = z * WGS84_A_M / (p * WGS84_B_M)
     sin_lat = 0.0
     cos_lat = 1.0

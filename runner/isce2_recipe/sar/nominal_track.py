@@ -1,9 +1,9 @@
-"""Sentinel-1's nominal orbit: where the satellite is, from track and time since the node alone.
+"""Nominal orbit of Sentinel-1: position of the satellite from track and time since the ascending node.
 
-Sentinel-1 repeats its ground track every 175 orbits in 12 days and stays within 100 m of it. Seen from a
-frame that turns once a day its orbit is one closed curve; here a Fourier series through real state vectors
-(S1A, orbits 50003 and 50004, 2023-08-23; 0.2 km RMS). Everything else follows: the track turns by 24.69
-degrees from orbit to orbit, and every pass of a track sees the same ground.
+Sentinel-1 repeats its ground track every 175 orbits in 12 days and stays within 100 m of it. In a frame that
+turns once a day its orbit is one closed curve, given here as a Fourier series fitted to real state vectors
+(S1A, orbits 50003 and 50004, 2023-08-23; 0.2 km RMS). The track turns by 24.69 degrees from orbit to orbit,
+and every pass of a track images the same ground.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DEGREE = 9
 # Longitude of the ascending node of relative orbit 56, degrees (mean of three real crossings).
 _NODE_LONGITUDE_56_DEG = 82.43067
 
-# x, y, z in metres in the frame of the node: constant, cosine 1 to 6, sine 1 to 6 of the orbit's phase.
+# Columns x, y, z in metres in the frame of the node; rows constant, cosine 1 to 6, sine 1 to 6 of the phase.
 _SERIES_M = np.array(
     [
         [21.1, 1776.2, -12323.4],
@@ -45,7 +45,7 @@ _SERIES_M = np.array(
 
 
 def nominal_position(track: int, anx_s: Float) -> Float:
-    """Position (m, Earth-fixed, shape (n, 3)) on the nominal track at seconds since its ascending node."""
+    """Return positions (m, ECEF, shape (n, 3)) on the nominal track at seconds since its ascending node."""
     phase = 2.0 * np.pi / ORBIT_S * anx_s
     order = np.arange(1, 7)
     terms = [np.ones((anx_s.size, 1)), np.cos(np.outer(phase, order)), np.sin(np.outer(phase, order))]
@@ -56,12 +56,12 @@ def nominal_position(track: int, anx_s: Float) -> Float:
 
 
 def nominal_polynomial(track: int, middle_anx_s: float) -> Float:
-    """The nominal track for the kernels of `zero_doppler`, good for half a minute to either side of a time.
+    """Return the nominal track for the kernels of `zero_doppler`, valid 30 s before and after a time.
 
     Returns
     -------
     ndarray, shape (4, 10)
-        As `Orbit.polynomial` has it; times are seconds since the ascending node.
+        The form of `Orbit.polynomial`; times are seconds since the ascending node.
     """
     u = np.linspace(-1.0, 1.0, 41)
     positions = nominal_position(track, middle_anx_s + _HALF_SPAN_S * u)

@@ -1,4 +1,4 @@
-"""Where the satellite was: state vectors, ESA's EOF files, and a polynomial that kernels can evaluate."""
+"""Orbits: state vectors, ESA's EOF files, and the polynomial that kernels evaluate."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from isce2_recipe.errors import InputError
 
 Float = NDArray[np.float64]
 
-# Vectors are 10 s apart; degree 9 through a minute and a half of them is good to a tenth of a millimetre.
+# Vectors are 10 s apart; degree 9 fitted to 90 s of them is accurate to 0.1 mm.
 POLYNOMIAL_DEGREE = 9
-# Vectors used on either side of the wanted interval, seconds.
+# Time before and after the requested interval from which vectors are used, seconds.
 _MARGIN_S = 45.0
-# ISCE2 wants vectors a minute before and after the burst; so do we.
+# ISCE2 requires vectors one minute before and after the burst.
 COVER_MARGIN_S = 60.0
 
 
@@ -29,7 +29,7 @@ class Orbit:
     Attributes
     ----------
     epoch : datetime
-        UTC, what ``time_s`` counts from.
+        UTC origin of ``time_s``.
     time_s : ndarray, shape (n,)
         Seconds, ascending.
     position_m, velocity_m_s : ndarray, shape (n, 3)
@@ -42,24 +42,24 @@ class Orbit:
     velocity_m_s: Float
 
     def seconds(self, when: datetime) -> float:
-        """``when`` as seconds since the orbit's epoch; a time without a zone is UTC."""
+        """Return a time as seconds since the orbit's epoch; a time without a zone is UTC."""
         aware = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
         return (aware - self.epoch) / timedelta(seconds=1)
 
     def covers(self, start_s: float, stop_s: float, margin_s: float = COVER_MARGIN_S) -> bool:
-        """Whether there are vectors ``margin_s`` before ``start_s`` and after ``stop_s``."""
+        """Return whether vectors reach ``margin_s`` before ``start_s`` and after ``stop_s``."""
         return bool(self.time_s[0] <= start_s - margin_s and self.time_s[-1] >= stop_s + margin_s)
 
     def at(self, time_s: ArrayLike) -> tuple[Float, Float]:
-        """Position (m) and velocity (m/s) at given seconds.
+        """Return position (m) and velocity (m/s) at given times.
 
-        Hermite interpolation through the positions and velocities of the four nearest vectors, as ISCE2
-        does it: the reference that the kernels' polynomial is held against.
+        Uses Hermite interpolation of positions and velocities of the four nearest vectors, like ISCE2. Tests
+        compare the kernels' polynomial with it.
 
         Parameters
         ----------
         time_s : array_like, shape (...)
-            Seconds since the epoch, inside the vectors' span.
+            Seconds since the epoch, within the span of the vectors.
 
         Returns
         -------
@@ -71,9 +71,9 @@ class Orbit:
         return _hermite(wanted, self.time_s[nodes], self.position_m[nodes], self.velocity_m_s[nodes])
 
     def polynomial(self, start_s: float, stop_s: float, degree: int = POLYNOMIAL_DEGREE) -> Float:
-        """Coefficients for the kernels of `zero_doppler`, good between ``start_s`` and ``stop_s``.
+        """Return coefficients for the kernels of `zero_doppler`, valid from ``start_s`` to ``stop_s``.
 
-        Least squares through positions and velocities of the vectors around the interval.
+        They are a least-squares fit to positions and velocities of the vectors around the interval.
 
         Returns
         -------
@@ -108,7 +108,7 @@ class Orbit:
         return table
 
     def describe_span(self) -> str:
-        """First and last vector's time as text."""
+        """Return the times of the first and last vector as text."""
         return f"{self._text(self.time_s[0])} to {self._text(self.time_s[-1])}"
 
     def _text(self, time_s: float) -> str:
@@ -116,7 +116,7 @@ class Orbit:
 
 
 def _hermite(t: Float, nodes: Float, values: Float, slopes: Float) -> tuple[Float, Float]:
-    """Polynomial with given values and slopes at the nodes, and its derivative.
+    """Evaluate the polynomial with given values and slopes at nodes, and its derivative.
 
     ``t`` has shape (...), ``nodes`` (..., n), ``values`` and ``slopes`` (..., n, 3). With Lagrange's
     polynomials L the polynomial is the sum of ``(v + (s - 2 v L'(node)) (t - node)) L(t)**2``.
@@ -146,19 +146,19 @@ def _parse_utc(text: str) -> datetime:
 
 
 def read_orbit(path: Path, start: datetime | None = None, stop: datetime | None = None) -> Orbit:
-    """The NOMINAL state vectors of an ESA orbit file.
+    """Read the NOMINAL state vectors of an ESA orbit file.
 
     Parameters
     ----------
     path : Path
         ``S1A_OPER_AUX_POEORB_...EOF`` or ``..._RESORB_...EOF``.
     start, stop : datetime, optional
-        Only vectors within ten minutes of this interval are kept, which is quicker for whole-day files.
+        Only vectors within ten minutes of this interval are read, which is faster for whole-day files.
 
     Raises
     ------
     InputError
-        If the file is missing, is not such a file, or holds no usable vector.
+        If the file is missing, is not an orbit file, or holds no usable vector.
     """
     root = _parse(path)
     margin = timedelta(minutes=10)
@@ -189,7 +189,7 @@ _TAGS = ("X", "Y", "Z", "VX", "VY", "VZ")
 
 
 def _parse(path: Path) -> Any:
-    # Three times as fast as the standard library, and a day's file has 9361 vectors.
+    # lxml is three times as fast as the standard library; the file of a day has 9361 vectors.
     from lxml import etree
 
     try:
@@ -197,7 +197,9 @@ def _parse(path: Path) -> Any:
     except OSError as exc:
         raise InputError(f"orbit file {path} cannot be read: {exc.strerror}") from exc
     except etree.XMLSyntaxError as exc:
-        raise InputError(f"orbit file {path} is not well-formed XML: {exc}", hint="fetch it again") from exc
+        raise InputError(
+            f"orbit file {path} is not well-formed XML: {exc}", hint="download it again"
+        ) from exc
 
 
 def _orbit(times: list[datetime], vectors: Float) -> Orbit:

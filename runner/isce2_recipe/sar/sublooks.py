@@ -1,8 +1,8 @@
-"""Parts of looks in two bytes each, with which the windows of looks can be moved later.
+"""Sublooks: partial sums of multilook windows, stored in two bytes each, to shift the windows later.
 
-Where ground is decorrelated, as water is, the phase of a look depends on which pixels are in it; no
-interpolation between looks can tell it for another window. Parts of looks can: one line of a few samples, or
-of one where windows may begin at any sample.
+On decorrelated ground, such as water, the phase of a multilooked pixel depends on exactly which pixels its
+window holds, and cannot be interpolated for a shifted window. Sums of sublooks give it: a sublook is one line
+of a few samples, or of one sample where windows may begin anywhere.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from numpy.typing import NDArray
 from isce2_recipe.types import Looks
 
 _PHASES = 256
-_STEPS = 7  # of amplitude, to a factor of two
-_ZERO = 40  # code of amplitude one
+_STEPS = 7  # steps of amplitude for each factor of two
+_ZERO = 40  # code of the amplitude 1
 _SAMPLES = 5
 NEAREST_SWATH = 1
 
 
-def part_of(looks: Looks, swath: int) -> Looks:
-    """The part that looks are cut into: one line of at most five samples, of one beyond the first swath.
+def sublook_size(looks: Looks, swath: int) -> Looks:
+    """Return the size of a sublook: one line of at most five samples in IW1, of one sample in IW2 and IW3.
 
-    Merged bursts have the windows of the nearest swath. Those of IW1 begin where its own do; those of IW2 and
-    IW3 are moved by any number of samples, which differs from pass to pass.
+    Merged bursts use the windows of the nearest swath. Windows of IW1 keep their first sample; those of IW2
+    and IW3 shift by any number of samples, which differs from pass to pass.
     """
     most = _SAMPLES if swath == NEAREST_SWATH else 1
     return Looks(next(n for n in range(most, 0, -1) if looks.range % n == 0), 1)
 
 
 def encode(values: NDArray[np.complex64]) -> NDArray[np.uint8]:
-    """Phase in 256 steps and amplitude in sevenths of powers of two, shape (2, *shape); 0 for nothing."""
+    """Encode phase in 1/256 cycle and amplitude in steps of 2**(1/7), shape (2, *shape); 0 is no data."""
     amplitude = np.abs(values)
     there = amplitude > 0
     power = np.log2(amplitude, out=np.zeros_like(amplitude), where=there)
@@ -43,7 +43,7 @@ def encode(values: NDArray[np.complex64]) -> NDArray[np.uint8]:
 
 
 def decode(codes: NDArray[np.uint8]) -> NDArray[np.complex64]:
-    """What `encode` was given, to 3 % RMS of its amplitude and 0.007 rad RMS."""
+    """Return the values that were encoded, to 3 % RMS of their amplitude and 0.007 rad RMS."""
     amplitude = np.exp2((np.arange(256) - _ZERO) / _STEPS).astype(np.float32)
     amplitude[0] = 0.0
     turns = np.exp(2j * math.pi / _PHASES * np.arange(256)).astype(np.complex64)

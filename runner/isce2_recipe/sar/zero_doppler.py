@@ -1,9 +1,10 @@
-"""Exact zero-Doppler geometry: between radar coordinates (azimuth time, slant range) and the ground.
+"""Zero-Doppler geometry: conversion between radar coordinates (azimuth time, slant range) and the ground.
 
-Angles are in radians, times in seconds since the orbit's epoch, lengths in metres. ``poly`` is what
-`Orbit.polynomial` returns. A DEM is ``dem`` (rows, cols; heights above the ellipsoid) with the position of
-its first pixel's *centre*, ``dem_lat0, dem_lon0``, and its steps ``dem_dlat, dem_dlon`` (the first negative
-for north-up rasters). Sentinel-1 looks right.
+Angles are in radians, times in seconds since the orbit's epoch, lengths in metres. ``poly`` is the result of
+`Orbit.polynomial`, shape (4, degree + 1). A DEM is ``dem`` (rows, cols; heights above the ellipsoid) with the
+position of its first pixel's *centre*, ``dem_lat0, dem_lon0``, and its steps ``dem_dlat, dem_dlon``
+(``dem_dlat`` is negative for north-up rasters). The radar points to the right of the track, as Sentinel-1 and
+PALSAR do.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ Grid = NDArray[np.float32]
 State = tuple[float, float, float, float, float, float]
 Point = tuple[float, float, float]
 
-# Where solving stops: a tenth of a millimetre in height, a tenth of a nanosecond in time (0.7 micrometre).
+# Convergence limits: 0.1 mm in height, 0.1 ns in time (0.7 micrometre along track).
 _HEIGHT_TOLERANCE_M = 1e-4
 _TIME_TOLERANCE_S = 1e-10
-_LOOK_STEPS = 40
+_ANGLE_STEPS = 40
 _TIME_STEPS = 20
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def state(poly: Float, t: float) -> State:
-    """Satellite position and velocity ``x, y, z, vx, vy, vz`` at time ``t``."""
+    """Return position (ECEF, m) and velocity (m/s) ``x, y, z, vx, vy, vz`` of the satellite at time ``t``."""
     scale = poly[0, 1]
     u = (t - poly[0, 0]) / scale
     n = poly.shape[1] - 1
@@ -48,10 +49,10 @@ def state(poly: Float, t: float) -> State:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def geo2rdr(poly: Float, x: float, y: float, z: float, t_guess: float) -> tuple[float, float]:
-    """Azimuth time and slant range at which a point (ECEF, m) is seen at zero Doppler.
+    """Return azimuth time and slant range at which a point (ECEF, m) is at zero Doppler.
 
-    Newton's method; the acceleration is taken from gravity's direction and the velocity's turning, by a
-    difference of two states, because only the step's size needs it.
+    Newton's method from ``t_guess``. The slope uses an approximate acceleration, towards the Earth's centre
+    with the size |V|^2 / |S|; this affects the speed of convergence only.
     """
     t = t_guess
     px, py, pz, vx, vy, vz = state(poly, t)
@@ -72,10 +73,10 @@ def geo2rdr(poly: Float, x: float, y: float, z: float, t_guess: float) -> tuple[
 
 
 def _spline_coefficients() -> Float:
-    """Row k, ascending powers of a fraction f: weight of sample k of six at place 1 + f.
+    """Return the weights of six samples at position 1 + f as powers of f, ascending, one row a sample.
 
-    A natural cubic spline through six samples, evaluated between the second and the third: what ISCE2's
-    BIQUINTIC is, off centre as it is there.
+    They are those of a natural cubic spline through six samples, evaluated between the second and the third.
+    This is what ISCE2's BIQUINTIC computes, with the same off-centre position.
     """
     second = np.zeros((6, 6))
     system = np.eye(6)
@@ -102,7 +103,7 @@ def _spline_weight(k: int, f: float) -> float:
 def sample_dem(
     dem: Grid, dem_lat0: float, dem_lon0: float, dem_dlat: float, dem_dlon: float, lat: float, lon: float
 ) -> float:
-    """Height of the DEM at a place, by splines between pixel centres; beyond its edge the edge's height."""
+    """Return the DEM's height at a point by spline interpolation; outside the DEM, the height at its edge."""
     rows, cols = dem.shape
     y = min(max((lat - dem_lat0) / dem_dlat, 0.0), rows - 1.0)
     x = min(max((lon - dem_lon0) / dem_dlon, 0.0), cols - 1.0)
@@ -125,8 +126,8 @@ def sample_dem(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def look_axes(s: State) -> tuple[float, float, float, float, float, float]:
-    """Unit vectors ``down`` (perpendicular to the velocity) and ``right`` of the zero-Doppler plane."""
+def zero_doppler_axes(s: State) -> tuple[float, float, float, float, float, float]:
+    """Return the unit vectors ``down`` and ``right`` of the zero-Doppler plane (ECEF)."""
     px, py, pz, vx, vy, vz = s
     v = math.sqrt(vx * vx + vy * vy + vz * vz)
     vx, vy, vz = vx / v, vy / v, vz / v
@@ -138,10 +139,10 @@ def look_axes(s: State) -> tuple[float, float, float, float, float, float]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _on_circle(s: State, axes: State, slant_range: float, look: float) -> Point:
-    """The point of the zero-Doppler circle at a look angle from ``down`` (ECEF, m)."""
-    c = slant_range * math.cos(look)
-    q = slant_range * math.sin(look)
+def _on_circle(s: State, axes: State, slant_range: float, look_angle: float) -> Point:
+    """Return the point (ECEF, m) of the zero-Doppler circle at a look angle measured from ``down``."""
+    c = slant_range * math.cos(look_angle)
+    q = slant_range * math.sin(look_angle)
     return (
         s[0] + c * axes[0] + q * axes[3],
         s[1] + c * axes[1] + q * axes[4],
@@ -150,8 +151,8 @@ def _on_circle(s: State, axes: State, slant_range: float, look: float) -> Point:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sphere_look(s: State, slant_range: float, height_m: float) -> float:
-    """Look angle at which a sphere through the ground below is met: where solving starts."""
+def sphere_look_angle(s: State, slant_range: float, height_m: float) -> float:
+    """Return the look angle of a slant range for a sphere through the ground below the satellite."""
     distance = math.sqrt(s[0] * s[0] + s[1] * s[1] + s[2] * s[2])
     lat = math.asin(s[2] / distance)
     radius = WGS84_A_M * (1.0 - math.sin(lat) ** 2 / 298.257) + height_m
@@ -162,10 +163,10 @@ def sphere_look(s: State, slant_range: float, height_m: float) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve_look(
+def solve_look_angle(
     s: State,
     slant_range: float,
-    look: float,
+    look_angle: float,
     height: float,
     dem: Grid,
     dem_lat0: float,
@@ -173,35 +174,36 @@ def solve_look(
     dem_dlat: float,
     dem_dlon: float,
 ) -> tuple[float, float, float, float]:
-    """Ground point at a slant range from a satellite state.
+    """Return the ground point at a slant range from a satellite state.
 
-    Secant steps in the look angle on "height of the point minus height of the DEM", bisecting when a step
-    leaves a bracket that is known.
+    Secant method in the look angle on "height of the point minus height of the DEM", with bisection when a
+    step leaves a known bracket.
 
     Parameters
     ----------
     s : tuple of float
-        From `state`.
+        Position and velocity from `state`.
     slant_range : float
-        Metres.
-    look : float
-        First guess of the look angle: a neighbour's, or `sphere_look`.
+        Slant range, m.
+    look_angle : float
+        First guess: the result of a neighbouring sample, or of `sphere_look_angle`.
     height : float
-        Metres added to the DEM's.
+        Height added to the DEM, m.
     dem, dem_lat0, dem_lon0, dem_dlat, dem_dlon
         Terrain. A 1 x 1 DEM is a surface of constant height.
 
     Returns
     -------
-    lat, lon, height, look : float
+    lat, lon, height, look_angle : float
+        Radians, radians, metres, radians.
     """
-    axes = look_axes(s)
+    axes = zero_doppler_axes(s)
     flat = dem.size == 1
     below, above = 0.0, math.pi
-    old_look, old_miss = look, 0.0
+    old_angle, old_miss = look_angle, 0.0
     lat, lon, h = 0.0, 0.0, 0.0
-    for k in range(_LOOK_STEPS):
-        x, y, z = _on_circle(s, axes, slant_range, look)
+    for k in range(_ANGLE_STEPS):
+        x, y, z = _on_circle(s, axes, slant_range, look_angle)
         lat, lon, h = ecef_to_geodetic(x, y, z)
         ground = height + (
             dem[0, 0] if flat else sample_dem(dem, dem_lat0, dem_lon0, dem_dlat, dem_dlon, lat, lon)
@@ -210,21 +212,22 @@ def solve_look(
         if abs(miss) < _HEIGHT_TOLERANCE_M:
             break
         if miss < 0.0:
-            below = max(below, look)
+            below = max(below, look_angle)
         else:
-            above = min(above, look)
+            above = min(above, look_angle)
         if k == 0 or miss == old_miss:
-            # d height / d look on a sphere: R * S * sin(look) / |P|
+            # Derivative of the height on a sphere: R * S * sin(look_angle) / |P|
             s_norm = math.sqrt(s[0] * s[0] + s[1] * s[1] + s[2] * s[2])
             p_norm = math.sqrt(x * x + y * y + z * z)
-            slope = slant_range * s_norm * math.sin(look) / p_norm
+            slope = slant_range * s_norm * math.sin(look_angle) / p_norm
         else:
-            slope = (miss - old_miss) / (look - old_look)
-        old_look, old_miss = look, miss
-        look = look - miss / slope
-        if not below < look < above:
-            look = 0.5 * (below + above) if above < math.pi and below > 0.0 else old_look - miss / abs(slope)
-    return lat, lon, h, look
+            slope = (miss - old_miss) / (look_angle - old_angle)
+        old_angle, old_miss = look_angle, miss
+        look_angle = look_angle - miss / slope
+        if not below < look_angle < above:
+            bracketed = above < math.pi and below > 0.0
+            look_angle = 0.5 * (below + above) if bracketed else old_angle - miss / abs(slope)
+    return lat, lon, h, look_angle
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -238,11 +241,11 @@ def rdr2geo(
     dem_dlat: float,
     dem_dlon: float,
 ) -> Point:
-    """Latitude, longitude (radians) and height (m) of the ground seen at a time and a slant range.
+    """Return latitude, longitude (radians) and height (m) of the ground at an azimuth time and a slant range.
 
-    The DEM's origin and steps are in radians. For a surface of constant height give a 1 x 1 DEM of it.
+    The DEM's origin and steps are in radians. A 1 x 1 DEM is a surface of constant height.
     """
     s = state(poly, t)
-    look = sphere_look(s, slant_range, 0.0)
-    lat, lon, h, _ = solve_look(s, slant_range, look, 0.0, dem, dem_lat0, dem_lon0, dem_dlat, dem_dlon)
+    guess = sphere_look_angle(s, slant_range, 0.0)
+    lat, lon, h, _ = solve_look_angle(s, slant_range, guess, 0.0, dem, dem_lat0, dem_lon0, dem_dlat, dem_dlon)
     return lat, lon, h

@@ -1,1 +1,1 @@
-"""Sentinel-1's files and names: which bursts make a pair, and SAFE folders cut from burst granules."""
+"""Sentinel-1 files and names: rules for pairs, and SAFE folders made from burst granules."""

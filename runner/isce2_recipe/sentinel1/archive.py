@@ -1,4 +1,4 @@
-"""Whole SLCs as people have them, a zip archive or a SAFE folder, and what processing needs of them."""
+"""Complete SLCs, as a zip archive or a SAFE folder, and unpacking of the files that processing needs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from isce2_recipe.types import SlcName
 
 
 class SlcArchive:
-    """The files of an SLC by their names below its SAFE folder.
+    """Access to the files of an SLC by their names relative to its SAFE folder.
 
     Raises
     ------
     InputError
-        If it is no SLC, or not a whole archive.
+        If the path is not an SLC, or an incomplete archive.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +38,7 @@ class SlcArchive:
                     if below and not info.is_dir():
                         self._members[below] = info.filename
         if "manifest.safe" not in self._members:
-            raise InputError(f"{path} holds no SAFE folder with a manifest.safe", hint="download it again")
+            raise InputError(f"{path} contains no SAFE folder with a manifest.safe", hint="download it again")
 
     @contextmanager
     def _zip(self) -> Iterator[zipfile.ZipFile]:
@@ -49,22 +49,22 @@ class SlcArchive:
             raise InputError(f"{self.path} cannot be read: {exc.strerror or exc}") from exc
         except (zipfile.BadZipFile, EOFError) as exc:
             raise InputError(
-                f"{self.path} is not a whole zip archive: {exc}", hint="download it again"
+                f"{self.path} is not a complete zip archive: {exc}", hint="download it again"
             ) from exc
 
     def names(self, pattern: str) -> list[str]:
-        """Files that match, sorted."""
+        """Return the names that match a pattern, sorted."""
         return sorted(name for name in self._members if fnmatch.fnmatch(name, pattern))
 
     def read(self, name: str) -> bytes:
-        """A file's content."""
+        """Return the content of a file."""
         if self.path.is_dir():
             return Path(self._members[name]).read_bytes()
         with self._zip() as archive:
             return archive.read(self._members[name])
 
     def extract(self, names: Sequence[str], folder: Path, progress: Callable[[float, str], None]) -> None:
-        """Bring files into a folder: linked out of a folder, unpacked out of an archive."""
+        """Link (from a SAFE folder) or unpack (from an archive) files into a folder."""
         for name in names:
             (folder / _safe(name)).parent.mkdir(parents=True, exist_ok=True)
         if self.path.is_dir():
@@ -80,10 +80,10 @@ class SlcArchive:
 
 
 def _safe(name: str) -> str:
-    """A member's name that stays below the folder it is put into."""
+    """Return the name of a member; raise an error if it would leave the output folder."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if ".." in parts or name.startswith("/"):
-        raise InputError(f"the archive holds a file with the dangerous name '{name}'")
+        raise InputError(f"the archive contains a file with the unsafe name '{name}'")
     return name
 
 
@@ -95,12 +95,12 @@ def unpack_slc(
     folder: Path,
     progress: Callable[[float, str], None],
 ) -> Path:
-    """``NAME.SAFE`` in ``folder`` with manifest, annotation and measurement of what is wanted, and no more.
+    """Write ``NAME.SAFE`` in ``folder`` with the manifest and the files of the requested swaths.
 
     Raises
     ------
     InputError
-        If a swath or the polarization is not there, or the archive is damaged.
+        If a swath or the polarization is missing, or the archive is damaged.
     """
     archive = SlcArchive(path)
     wanted = ["manifest.safe"]
@@ -111,8 +111,8 @@ def unpack_slc(
             if not found:
                 raise InputError(
                     f"{path.name} has no {kind.partition('/')[0]} of IW{swath} {polarization}, only of "
-                    f"{_held(archive) or 'nothing'}",
-                    hint="choose swaths and a polarization that it has, or download it again",
+                    f"{_contents(archive) or 'nothing'}",
+                    hint="choose swaths and a polarization that the SLC contains, or download it again",
                 )
             wanted += found
         wanted += archive.names(f"annotation/calibration/*-{image}.xml")
@@ -121,7 +121,7 @@ def unpack_slc(
     return safe
 
 
-def _held(archive: SlcArchive) -> str:
-    """Swaths and polarizations of the measurements."""
-    words = [PurePosixPath(name).name.split("-") for name in archive.names("measurement/*.tiff")]
-    return ", ".join(sorted(f"{parts[1].upper()} {parts[3].upper()}" for parts in words if len(parts) > 3))
+def _contents(archive: SlcArchive) -> str:
+    """Return the swaths and polarizations of the measurements as text."""
+    fields = [PurePosixPath(name).name.split("-") for name in archive.names("measurement/*.tiff")]
+    return ", ".join(sorted(f"{parts[1].upper()} {parts[3].upper()}" for parts in fields if len(parts) > 3))

@@ -1,4 +1,4 @@
-"""ESA's auxiliary calibration files, which ISCE2 wants for what version 002.36 of ESA's processor made."""
+"""ESA's auxiliary calibration files, which ISCE2 needs for products of version 002.36 of ESA's processor."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from pathlib import Path, PurePosixPath
 
 from isce2_recipe.errors import InputError
 
-NEEDED_BY = "002.36"
-"""That version left the elevation antenna pattern's phase in the images."""
+UNCORRECTED_IPF = "002.36"
+"""Version of ESA's processor that did not remove the phase of the elevation antenna pattern."""
 
 _VERSION = re.compile(r'name="Sentinel-1 IPF"\s+version="([\d.]+)"')
 _SAFE = re.compile(r"S1[A-D]_AUX_CAL_.+\.SAFE", re.IGNORECASE)
 
 
 def needed(safe: Path) -> bool:
-    """Whether a SAFE folder was made by the version that needs calibration.
+    """Return whether a SAFE folder was made by the processor version that needs calibration files.
 
     Raises
     ------
     InputError
-        If its manifest cannot be read.
+        If the manifest cannot be read.
     """
     manifest = safe / "manifest.safe"
     try:
         found = _VERSION.search(manifest.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
         raise InputError(f"{manifest} cannot be read: {exc}", hint="download it again") from exc
-    return found is not None and found[1] == NEEDED_BY
+    return found is not None and found[1] == UNCORRECTED_IPF
 
 
 def unpack(archive: Path, platform: str, folder: Path) -> list[Path]:
-    """The calibration folders of a satellite in an archive, however deep, side by side in ``folder``.
+    """Unpack the calibration folders of a satellite from any level of an archive directly into ``folder``.
 
-    ISCE2 looks for ``{platform}_AUX_CAL_*`` there and no deeper.
+    ISCE2 searches ``{platform}_AUX_CAL_*`` only at the top of the folder.
 
     Raises
     ------
     InputError
-        If the archive is damaged or has none.
+        If the archive is damaged or contains no such folder.
     """
     made: set[Path] = set()
     try:

@@ -1,4 +1,4 @@
-"""The manifest of a SAFE folder that was cut from a larger one."""
+"""Manifest of a SAFE folder that contains a subset of another one."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import PurePosixPath
 
-from isce2_recipe.sentinel1.cut import to_bytes
+from isce2_recipe.sentinel1.annotation_subset import to_bytes
 from isce2_recipe.sentinel1.metadata import BurstMetadata, Element
 
 _SAFE = "{http://www.esa.int/safe/sentinel-1.0}"
 _GML = "{http://www.opengis.net/gml}"
 
 
-def cut_manifest(metadata: BurstMetadata, products: Sequence[Element], paths: Sequence[str]) -> bytes:
-    """The SLC's manifest with only the files, times and footprint of the cut.
+def subset_manifest(metadata: BurstMetadata, products: Sequence[Element], paths: Sequence[str]) -> bytes:
+    """Return the SLC's manifest with the files, times and footprint of the subset.
 
     Parameters
     ----------
     metadata : BurstMetadata
-        Of the first burst.
+        Metadata of the first burst.
     products : sequence of Element
-        The cut annotation, one root a swath.
+        Annotation of the subset, one root for each swath.
     paths : sequence of str
         Files of the new folder, relative to it.
     """
@@ -35,15 +35,15 @@ def cut_manifest(metadata: BurstMetadata, products: Sequence[Element], paths: Se
 
 
 def _key(path: str) -> tuple[str, str, str, str]:
-    """What names a file's role: folder and kind, swath, polarization (times and numbers change in a cut)."""
+    """Return the parts of a name that do not change in a subset: folder, kind, swath and polarization."""
     pure = PurePosixPath(path)
     kind, _, rest = pure.stem.rpartition("s1") if "-s1" in pure.stem else ("", "", pure.stem)
-    words = rest.split("-")
-    return str(pure.parent), kind, words[1] if len(words) > 1 else "", words[3] if len(words) > 3 else ""
+    fields = rest.split("-")
+    return str(pure.parent), kind, fields[1] if len(fields) > 1 else "", fields[3] if len(fields) > 3 else ""
 
 
 def _keep_objects(root: Element, renamed: dict[tuple[str, str, str, str], str]) -> set[str]:
-    """Drop the data objects of files that are not there; return their IDs."""
+    """Remove the data objects of missing files; return their IDs."""
     gone = set()
     for data_object in list(root.iterfind("dataObjectSection/dataObject")):
         location = data_object.find("byteStream/fileLocation")
@@ -61,7 +61,7 @@ def _keep_objects(root: Element, renamed: dict[tuple[str, str, str, str], str]) 
 
 
 def _drop_references(root: Element, gone: set[str]) -> None:
-    """Drop what points to dropped data objects: content units and metadata objects."""
+    """Remove the owners of pointers to removed data objects: content units and metadata objects."""
     for pointer in list(root.iter("dataObjectPointer")):
         owner = pointer.getparent()
         if pointer.get("dataObjectID") in gone and owner is not None and owner.getparent() is not None:
@@ -79,7 +79,7 @@ def _set_times(root: Element, products: Sequence[Element]) -> None:
 
 
 def _set_footprint(root: Element, products: Sequence[Element]) -> None:
-    """Corners in ESA's order: last line near and far range, then first line far and near."""
+    """Set the corners in ESA's order: last line near and far range, then first line far and near range."""
     corners = _corners(products)
     for coordinates in root.iter(f"{_GML}coordinates"):
         if corners:
@@ -94,7 +94,7 @@ def _corners(products: Sequence[Element]) -> list[tuple[float, float]]:
 
 
 def _point(product: Element, row: int, column: int) -> tuple[float, float] | None:
-    """Latitude and longitude of a corner of a swath's geolocation grid."""
+    """Return latitude and longitude of a corner of a swath's geolocation grid."""
     points = product.findall("geolocationGrid/geolocationGridPointList/geolocationGridPoint")
     if not points:
         return None

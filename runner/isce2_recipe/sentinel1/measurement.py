@@ -1,4 +1,4 @@
-"""Burst measurements: CInt16 GeoTIFFs, checked before anything is made of them."""
+"""Burst measurements, which are CInt16 GeoTIFFs: checking and stacking."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from isce2_recipe.sentinel1.metadata import REFETCH
 
 
 def check_measurement(path: Path, lines: int, samples: int) -> int:
-    """Byte offset of the first sample, once the file is known to be a whole burst.
+    """Check that a file is a complete burst; return the byte offset of its first sample.
 
     Parameters
     ----------
     path : Path
-        The burst's GeoTIFF.
+        GeoTIFF of the burst.
     lines, samples : int
-        As the annotation has them.
+        Size from the annotation.
 
     Raises
     ------
     InputError
-        If the file is missing, truncated, no GeoTIFF, or of another shape or type.
+        If the file is missing, truncated, not a GeoTIFF, or has another size or data type.
     """
     from rasterio.errors import RasterioIOError
 
     if not path.is_file():
-        raise InputError(f"burst measurement {path} does not exist", hint="fetch it")
+        raise InputError(f"burst measurement {path} does not exist", hint="download it")
     try:
         with _open(path) as dataset:
             _check_shape(path, dataset, lines, samples)
@@ -45,7 +45,7 @@ def check_measurement(path: Path, lines: int, samples: int) -> int:
 
 @contextmanager
 def _open(path: Path, mode: str = "r", **profile: Any) -> Iterator[Any]:
-    """A raster; measurements have no geotransform, and nobody wants to hear it."""
+    """Open a raster without the warning about its missing geotransform."""
     import warnings
 
     import rasterio
@@ -60,13 +60,13 @@ def _check_shape(path: Path, dataset: Any, lines: int, samples: int) -> None:
     if dataset.count != 1 or dataset.dtypes[0] != "complex_int16":
         raise InputError(
             f"burst measurement {path} is {dataset.count} x {dataset.dtypes[0]}, not one band of CInt16",
-            hint="give the burst as ASF's extractor delivers it",
+            hint="use the burst as ASF's extractor delivers it",
         )
     if (dataset.height, dataset.width) != (lines, samples):
         raise InputError(
             f"burst measurement {path} has {dataset.height} lines x {dataset.width} samples, "
-            f"but its annotation says {lines} x {samples}",
-            hint="measurement and metadata must be of the same burst; fetch both again",
+            f"but its annotation has {lines} x {samples}",
+            hint="measurement and metadata must be of the same burst; download both again",
         )
 
 
@@ -81,12 +81,13 @@ def _check_size(path: Path, dataset: Any) -> None:
     needed, present = int(offset) + int(size), path.stat().st_size
     if present < needed:
         raise InputError(
-            f"burst measurement {path} is truncated: {present} bytes of at least {needed}", hint=REFETCH
+            f"burst measurement {path} is truncated: it has {present} bytes, at least {needed} are expected",
+            hint=REFETCH,
         )
 
 
 def stack_measurements(parts: Sequence[Path], target: Path, lines: int, samples: int) -> Path:
-    """Write bursts of ``lines`` x ``samples`` one below the other, as in an SLC."""
+    """Write bursts of ``lines`` x ``samples`` below each other, as in an SLC; return ``target``."""
     profile = {
         "driver": "GTiff",
         "height": lines * len(parts),

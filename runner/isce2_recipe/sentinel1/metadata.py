@@ -1,4 +1,4 @@
-"""ASF's burst metadata XML: the manifest and every annotation of the SLC a burst was cut from."""
+"""Reader of ASF's burst metadata XML, which has the manifest and all annotation of the burst's SLC."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lxml import etree
 from isce2_recipe.errors import InputError
 from isce2_recipe.types import BurstName
 
-REFETCH = "delete it and fetch it again"
+REFETCH = "delete it and download it again"
 _SAFE = "{http://www.esa.int/safe/sentinel-1.0}"
-# The files of a SAFE folder's annotation, by their root elements.
+# Root elements of the annotation files of a SAFE folder.
 KINDS = ("product", "calibration", "noise", "rfi")
 
-# Bursts follow each other every 2.758 s; a burst that is further off is another one.
+# Largest difference between the times of a burst in its name and its annotation; bursts repeat every 2.758 s.
 _TIME_TOLERANCE_S = 2.0
 
 Element = Any  # lxml.etree._Element
@@ -25,19 +25,19 @@ Element = Any  # lxml.etree._Element
 
 @dataclass(frozen=True, slots=True)
 class BurstMetadata:
-    """What belongs to one burst's swath and polarization.
+    """The metadata of one burst's swath and polarization.
 
     Attributes
     ----------
     path : Path
-        Where it was read from.
+        File that was read.
     manifest : Element
         Root of the SLC's ``manifest.safe``.
     annotation : dict of str to Element
-        ``product`` and, where there are any, ``calibration``, ``noise`` and ``rfi``: roots as in the SAFE's
-        own files, listing *all* bursts of the swath.
+        Roots of ``product`` and, if present, ``calibration``, ``noise`` and ``rfi``, as in the files of the
+        SAFE. They list *all* bursts of the swath.
     polarizations : tuple of str
-        All that the SLC has.
+        Polarizations of the SLC.
     """
 
     path: Path
@@ -47,24 +47,24 @@ class BurstMetadata:
 
     @property
     def product(self) -> Element:
-        """The annotation proper."""
+        """Return the root of the product annotation."""
         return self.annotation["product"]
 
     @property
     def ipf_version(self) -> str:
-        """Version of ESA's processor, such as ``003.31``; empty where the manifest has none."""
+        """Return the version of ESA's processor, such as ``003.31``; empty if the manifest has none."""
         for software in self.manifest.iter(f"{_SAFE}software"):
             if "IPF" in software.get("name", ""):
                 return str(software.get("version", ""))
         return ""
 
     def text(self, path: str) -> str:
-        """The text of an element of the annotation.
+        """Return the text of an element of the product annotation.
 
         Raises
         ------
         InputError
-            If there is no such element.
+            If the element is missing or empty.
         """
         found = self.product.findtext(path)
         if found is None or not found.strip():
@@ -72,7 +72,7 @@ class BurstMetadata:
         return str(found).strip()
 
     def number(self, path: str) -> float:
-        """The number in an element of the annotation; errors as `text`."""
+        """Return the number in an element of the product annotation; see `text` for errors."""
         text = self.text(path)
         try:
             return float(text)
@@ -83,22 +83,22 @@ class BurstMetadata:
 
     @property
     def bursts(self) -> list[Element]:
-        """The ``burst`` elements of the swath, in order."""
+        """Return the ``burst`` elements of the swath, in order."""
         return list(self.product.iterfind("swathTiming/burstList/burst"))
 
     def burst_time(self, index: int) -> datetime:
-        """UTC of the first line of the burst at a position in the list."""
+        """Return the time (UTC) of the first line of the burst at a position in the list."""
         text = self.bursts[index].findtext("azimuthTime") or ""
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def read_metadata(path: Path, name: BurstName) -> BurstMetadata:
-    """The parts of a metadata file that belong to a burst's swath and polarization.
+    """Read the parts of a metadata file for a burst's swath and polarization.
 
     Raises
     ------
     InputError
-        If the file is missing, is not well-formed, is something else or lacks the swath.
+        If the file is missing, is not well-formed, is not burst metadata or lacks the swath.
     """
     root = _parse(path)
     if root.tag != "burst":
@@ -117,24 +117,24 @@ def read_metadata(path: Path, name: BurstName) -> BurstMetadata:
     if "product" not in annotation:
         wanted = f"IW{name.swath} {name.polarization}"
         raise InputError(
-            f"burst metadata {path} holds no annotation of {wanted}, only of {_held(root)}",
-            hint=f"give the metadata of {name}",
+            f"burst metadata {path} contains no annotation of {wanted}, only of {_contents(root)}",
+            hint=f"use the metadata of {name}",
         )
     polarizations = {part.findtext("polarisation") or "" for part in root.iterfind("metadata/product")}
     return BurstMetadata(path, manifest, annotation, tuple(sorted(polarizations)))
 
 
 def find_index(metadata: BurstMetadata, name: BurstName, expected: int | None = None) -> int:
-    """The zero-based position of a burst in its swath's list.
+    """Return the zero-based position of a burst in its swath's list.
 
     Parameters
     ----------
     metadata : BurstMetadata
     name : BurstName
-        Its number is compared with the burst IDs that processors from version 3.40 on write, else
-        its time with those of the first lines.
+        Its number is compared with the burst IDs that processors from version 3.40 on write; if there are
+        none, its time is compared with those of the first lines.
     expected : int, optional
-        The catalogue's opinion, taken where the time agrees.
+        Position from the catalogue, which is used if the time agrees.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def find_index(metadata: BurstMetadata, name: BurstName, expected: int | None = 
     for index, number in enumerate(numbers):
         if number is not None and int(number) == name.relative_burst:
             return index
-    # Names carry whole seconds; half a second is what truncation loses on average.
+    # Names have times in whole seconds; truncation subtracts half a second on average.
     late_s = [(metadata.burst_time(index) - name.start).total_seconds() - 0.5 for index in range(len(bursts))]
     if expected is not None and 0 <= expected < len(bursts) and abs(late_s[expected]) < _TIME_TOLERANCE_S:
         return expected
@@ -156,13 +156,13 @@ def find_index(metadata: BurstMetadata, name: BurstName, expected: int | None = 
     begins = ", ".join(f"{metadata.burst_time(index):%H:%M:%S.%f}" for index in range(len(bursts)))
     raise InputError(
         f"burst metadata {metadata.path}: none of the {len(bursts)} bursts of IW{name.swath} begins at "
-        f"{name.start:%Y-%m-%dT%H:%M:%S}, the time of {name} (they begin at {begins or 'no time at all'})",
-        hint="give the metadata that belongs to the burst",
+        f"{name.start:%Y-%m-%dT%H:%M:%S}, the time of {name} (they begin at {begins or 'unknown times'})",
+        hint="use the metadata of this burst",
     )
 
 
 def footprint(metadata: BurstMetadata, index: int) -> tuple[tuple[float, float], ...]:
-    """Closed polygon (longitude, latitude) around a burst, from the geolocation grid.
+    """Return the closed polygon (longitude, latitude) around a burst, from the geolocation grid.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def footprint(metadata: BurstMetadata, index: int) -> tuple[tuple[float, float],
 
 
 def slc_name(metadata: BurstMetadata, name: BurstName) -> str:
-    """The name of the SLC a burst was cut from; a burst's last four characters are its SLC's."""
+    """Return the name of the burst's SLC; the last four characters of both names are equal."""
     period = metadata.manifest.find(f".//{_SAFE}acquisitionPeriod")
     if period is None:
         raise InputError(
@@ -215,7 +215,7 @@ def _parse(path: Path) -> Element:
 
 
 def _part(root: Element, kind: str, swath: str, polarization: str) -> Element | None:
-    """The content of one annotation as the root element it has in a SAFE folder."""
+    """Return the content of one annotation with the root element that it has in a SAFE folder."""
     for part in root.iterfind(f"metadata/{kind}"):
         if part.findtext("swath") == swath and part.findtext("polarisation") == polarization:
             content = part.find("content")
@@ -227,9 +227,9 @@ def _part(root: Element, kind: str, swath: str, polarization: str) -> Element | 
     return None
 
 
-def _held(root: Element) -> str:
-    held = [
+def _contents(root: Element) -> str:
+    found = [
         f"{part.findtext('swath')} {part.findtext('polarisation')}"
         for part in root.iterfind("metadata/product")
     ]
-    return ", ".join(held) or "nothing"
+    return ", ".join(found) or "nothing"

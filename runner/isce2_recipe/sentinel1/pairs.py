@@ -1,7 +1,7 @@
-"""Which Sentinel-1 bursts can be processed together: rules that need nothing but the granules' names.
+"""Rules for Sentinel-1 bursts that can be processed together; they use only the names of the granules.
 
-The rules and their words are those of HyP3's multi-burst InSAR job (ASFHyP3/hyp3-isce2, ``validate_bursts``);
-the last one, contiguity, is burst2safe's.
+The rules and their messages are those of HyP3's multi-burst InSAR job (ASFHyP3/hyp3-isce2,
+``validate_bursts``); the last one, contiguity, is from burst2safe.
 """
 
 from __future__ import annotations
@@ -15,33 +15,35 @@ from itertools import pairwise
 from isce2_recipe.errors import ParameterError
 from isce2_recipe.types import BurstName
 
-# Bursts of one pass were all taken within this time.
+# Longest time between bursts of one pass.
 PASS_WINDOW = timedelta(minutes=2)
 POLARIZATIONS = ("VV", "HH")
-# ESA burst ID map: relative burst numbers run from 1 to this and start again (S1-TN-OVL-ESL-0001).
+# Relative burst numbers run from 1 to this number in each cycle (ESA burst ID map, S1-TN-OVL-ESL-0001).
 BURSTS_PER_CYCLE = 375887
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Bursts that passed every rule, both sides sorted by burst number and swath."""
+class CheckedBurstPair:
+    """Bursts that satisfy every rule; both sides are sorted by burst number and swath."""
 
     reference: tuple[BurstName, ...]
     secondary: tuple[BurstName, ...]
 
     @property
     def polarization(self) -> str:
-        """VV or HH."""
+        """Return the polarization, VV or HH."""
         return self.reference[0].polarization
 
     @property
     def swaths(self) -> tuple[int, ...]:
-        """Numbers of the swaths that occur, ascending."""
+        """Return the numbers of the swaths, ascending."""
         return tuple(sorted({burst.swath for burst in self.reference}))
 
 
-def check_pair(reference: Sequence[str], secondary: Sequence[str], *, any_order: bool = False) -> Pair:
-    """The pair, sorted.
+def check_pair(
+    reference: Sequence[str], secondary: Sequence[str], *, any_order: bool = False
+) -> CheckedBurstPair:
+    """Check that bursts form a pair; return it with both sides sorted.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ def check_pair(reference: Sequence[str], secondary: Sequence[str], *, any_order:
     Raises
     ------
     ParameterError
-        With every rule that is broken, each with the names it is broken by.
+        If a rule is violated; the message lists all violations with the names of the bursts.
     """
     problems, sides = _parse_names(reference, secondary)
     if not problems:
@@ -60,7 +62,7 @@ def check_pair(reference: Sequence[str], secondary: Sequence[str], *, any_order:
     if problems:
         raise _error(problems)
     first, second = (tuple(sorted(side, key=lambda burst: burst.identifier)) for side in sides)
-    return Pair(first, second)
+    return CheckedBurstPair(first, second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def _some_of_each(reference: _Side, secondary: _Side) -> list[_Problem]:
     return [
         _Problem(
             "Must include at least 1 reference scene and 1 secondary scene",
-            "give --reference and --secondary a burst name each",
+            "set reference and secondary to at least one burst name each",
         )
     ]
 
@@ -112,7 +114,7 @@ def _same_number(reference: _Side, secondary: _Side) -> list[_Problem]:
         _Problem(
             "Must provide the same number of reference and secondary scenes, "
             f"got {len(reference)} reference and {len(secondary)} secondary",
-            "every reference burst needs the secondary burst of the same ground",
+            "each reference burst needs the secondary burst of the same ground",
         )
     ]
 
@@ -121,29 +123,29 @@ def _same_identifiers(reference: _Side, secondary: _Side) -> list[_Problem]:
     first, second = ({burst.identifier for burst in side} for side in (reference, secondary))
     if first == second or not first or not second:
         return []
-    lonely = [
-        f"only in the {word}: {_identifiers(ids)}"
-        for word, ids in (("reference", first - second), ("secondary", second - first))
+    unpaired = [
+        f"only in the {label}: {_identifiers(ids)}"
+        for label, ids in (("reference", first - second), ("secondary", second - first))
         if ids
     ]
     return [
         _Problem(
             "Burst number + swath + polarization identifiers must be the same for reference scenes and "
-            f"secondary scenes ({'; '.join(lonely)})",
-            "a pair is made of granules whose names share number, swath and polarization",
+            f"secondary scenes ({'; '.join(unpaired)})",
+            "pair granules whose names have the same number, swath and polarization",
         )
     ]
 
 
 def _unique_identifiers(reference: _Side, secondary: _Side) -> list[_Problem]:
     problems = []
-    for word, side in (("reference", reference), ("secondary", secondary)):
+    for label, side in (("reference", reference), ("secondary", secondary)):
         counts = Counter(burst.identifier for burst in side)
         repeated = [identifier for identifier, count in counts.items() if count > 1]
         if repeated:
             problems.append(
                 _Problem(
-                    f"Each {word} scene must have a unique burst number + swath + polarization identifier "
+                    f"Each {label} scene must have a unique burst number + swath + polarization identifier "
                     f"({_identifiers(repeated)} is given more than once)",
                     "name every burst once",
                 )
@@ -158,7 +160,7 @@ def _one_polarization(reference: _Side, secondary: _Side) -> list[_Problem]:
     return [
         _Problem(
             f"Scenes must have the same polarization. Polarizations present: {', '.join(present)}",
-            "process each polarization by itself",
+            "process each polarization in a run of its own",
         )
     ]
 
@@ -168,7 +170,7 @@ def _supported_polarization(reference: _Side, secondary: _Side) -> list[_Problem
     return [
         _Problem(
             f"{polarization} polarization is not currently supported, only VV and HH",
-            "take the co-polarized burst of the same place and time",
+            "use the co-polarized burst of the same place and time",
         )
         for polarization in present
     ]
@@ -176,15 +178,15 @@ def _supported_polarization(reference: _Side, secondary: _Side) -> list[_Problem
 
 def _one_pass(reference: _Side, secondary: _Side) -> list[_Problem]:
     problems = []
-    for word, side in (("Reference", reference), ("Secondary", secondary)):
+    for label, side in (("Reference", reference), ("Secondary", secondary)):
         if not side or max(side).start - min(side).start <= PASS_WINDOW:
             continue
         problems.append(
             _Problem(
-                f"{word} scenes must fall within a 2-minute window in order to ensure they were collected "
+                f"{label} scenes must fall within a 2-minute window in order to ensure they were collected "
                 f"during the same pass ({min(side)} and {max(side)} are {max(side).start - min(side).start} "
                 "apart)",
-                "give bursts of one pass; make one run a pair of dates",
+                "use bursts of one pass; process each pair of dates in a run of its own",
             )
         )
     return problems
@@ -199,7 +201,7 @@ def _passes(reference: _Side, secondary: _Side, *, any_order: bool) -> list[_Pro
         _Problem(
             "Reference scenes must be older than secondary scenes "
             f"({max(reference)} is not older than {min(secondary)})",
-            "swap reference and secondary, or set any_order to take the newer as reference",
+            "swap reference and secondary, or set any_order to use the newer pass as the reference",
         )
     ]
 
@@ -208,10 +210,10 @@ def _contiguous(reference: _Side, secondary: _Side) -> list[_Problem]:
     sides = [("Reference", reference)]
     if {burst.identifier for burst in reference} != {burst.identifier for burst in secondary}:
         sides.append(("Secondary", secondary))
-    return [problem for word, side in sides for problem in _contiguity_of(word, side)]
+    return [problem for label, side in sides for problem in _contiguity_of(label, side)]
 
 
-def _contiguity_of(word: str, side: _Side) -> list[_Problem]:
+def _contiguity_of(label: str, side: _Side) -> list[_Problem]:
     numbers = numbers_by_swath(side)
     problems = []
     for swath, present in numbers.items():
@@ -219,25 +221,25 @@ def _contiguity_of(word: str, side: _Side) -> list[_Problem]:
         if gaps:
             problems.append(
                 _Problem(
-                    f"{word} scenes of IW{swath} must be consecutive bursts, "
+                    f"{label} scenes of IW{swath} must be consecutive bursts, "
                     f"but there is a gap between {', '.join(gaps)}",
-                    "add the bursts in between, or make one run a group of consecutive bursts",
+                    "add the missing bursts, or process each group of consecutive bursts in a run of its own",
                 )
             )
     for (swath, these), (neighbour, those) in pairwise(numbers.items()):
         if abs(these[0] - those[0]) > 1 or abs(these[-1] - those[-1]) > 1:
             problems.append(
                 _Problem(
-                    f"{word} scenes of IW{swath} ({_span(these)}) and IW{neighbour} ({_span(those)}) do not "
+                    f"{label} scenes of IW{swath} ({_span(these)}) and IW{neighbour} ({_span(those)}) do not "
                     "overlap: their first and last burst numbers may differ by 1 at most",
-                    "give the same burst numbers in neighbouring swaths",
+                    "use the same burst numbers in neighbouring swaths",
                 )
             )
     return problems
 
 
 def numbers_by_swath(side: Sequence[BurstName]) -> dict[int, list[int]]:
-    """Burst numbers of each swath, ascending; a pass over the cycle's end goes on counting."""
+    """Return the burst numbers of each swath, ascending; numbers continue over the end of the cycle."""
     over_the_end = any(burst.relative_burst > BURSTS_PER_CYCLE * 3 // 4 for burst in side)
     numbers: dict[int, set[int]] = {}
     for burst in sorted(side, key=lambda burst: burst.swath):

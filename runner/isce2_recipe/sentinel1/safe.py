@@ -1,8 +1,8 @@
-"""SAFE folders made of burst granules, as ISCE2's Sentinel-1 reader takes them.
+"""SAFE folders made from burst granules, in the form that ISCE2's Sentinel-1 reader needs.
 
-ISCE2 joins a list of SAFE folders of one pass, but looks for *every* wanted swath in each of them
-(isceobj/Sensor/TOPS/Sentinel1.py, ``validateUserInputs``). So a pass becomes as many folders as its shortest
-swath has bursts: one burst of each swath in every folder, and what longer swaths have left in the last.
+ISCE2 joins a list of SAFE folders of one pass, but requires *every* processed swath in each of them
+(isceobj/Sensor/TOPS/Sentinel1.py, ``validateUserInputs``). A pass is therefore written to as many folders as
+its shortest swath has bursts: each folder has one burst of each swath, and the last one the remaining bursts.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from isce2_recipe.copying import link
-from isce2_recipe.sentinel1.cut import cut_product, set_times, shift_lines, to_bytes
-from isce2_recipe.sentinel1.manifest import cut_manifest
+from isce2_recipe.sentinel1.annotation_subset import set_times, shift_lines, subset_product, to_bytes
+from isce2_recipe.sentinel1.manifest import subset_manifest
 from isce2_recipe.sentinel1.measurement import check_measurement, stack_measurements
 from isce2_recipe.sentinel1.metadata import BurstMetadata, Element, find_index, read_metadata
 from isce2_recipe.types import BurstName
@@ -31,10 +31,11 @@ class BurstInput:
     Attributes
     ----------
     name : BurstName
+        Name of the granule.
     tiff, metadata : Path
-        As ASF's extractor delivers them.
+        Files from ASF's extractor.
     index : int or None
-        Position in the SLC's burst list, where a catalogue knows it.
+        Position in the SLC's burst list, if the catalogue has it.
     """
 
     name: BurstName
@@ -44,7 +45,7 @@ class BurstInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Safe:
+class WrittenSafe:
     """A SAFE folder that was written.
 
     Attributes
@@ -52,7 +53,7 @@ class Safe:
     path : Path
         The folder.
     ipf_version : str
-        ESA's processor version; ISCE2 joins only what one version made.
+        Version of ESA's processor; ISCE2 joins only folders of the same version.
     """
 
     path: Path
@@ -60,9 +61,9 @@ class Safe:
 
 
 def group_bursts(names: Sequence[BurstName]) -> list[list[BurstName]]:
-    """The bursts of one pass as groups that become a SAFE folder each, in order of time.
+    """Return the bursts of one pass in groups, one for each SAFE folder, in order of time.
 
-    Every group holds at least one burst of every swath; no burst is in two groups.
+    Every group has at least one burst of every swath; no burst is in two groups.
     """
     swaths: dict[int, list[BurstName]] = {}
     for name in sorted(names):
@@ -80,7 +81,7 @@ def group_bursts(names: Sequence[BurstName]) -> list[list[BurstName]]:
 
 @dataclass(frozen=True, slots=True)
 class _Swath:
-    """One swath of a SAFE folder: its files' common stem, contents and where the samples come from."""
+    """One swath of a SAFE folder: common stem and contents of its files, and the file with its samples."""
 
     stem: str
     files: Mapping[str, bytes]
@@ -89,7 +90,7 @@ class _Swath:
     metadata: BurstMetadata
 
 
-def write_safe(bursts: Sequence[BurstInput], folder: Path) -> Safe:
+def write_safe(bursts: Sequence[BurstInput], folder: Path) -> WrittenSafe:
     """Write one SAFE folder.
 
     Parameters
@@ -97,12 +98,12 @@ def write_safe(bursts: Sequence[BurstInput], folder: Path) -> Safe:
     bursts : sequence of BurstInput
         A group of `group_bursts`.
     folder : Path
-        Where the SAFE folder is made; must exist.
+        Existing folder in which the SAFE folder is created.
 
     Returns
     -------
-    Safe
-        Its name follows from the bursts' annotation alone.
+    WrittenSafe
+        The folder; its name depends only on the annotation of the bursts.
 
     Raises
     ------
@@ -117,11 +118,11 @@ def write_safe(bursts: Sequence[BurstInput], folder: Path) -> Safe:
         return _write(swaths, bursts[0].name.polarization, folder)
 
 
-def _write(swaths: Sequence[_Swath], polarization: str, folder: Path) -> Safe:
+def _write(swaths: Sequence[_Swath], polarization: str, folder: Path) -> WrittenSafe:
     files = {path: content for swath in swaths for path, content in swath.files.items()}
     measurements = {f"measurement/{swath.stem}.tiff": swath for swath in swaths}
     first = swaths[0].metadata
-    manifest = cut_manifest(first, [swath.product for swath in swaths], [*files, *measurements])
+    manifest = subset_manifest(first, [swath.product for swath in swaths], [*files, *measurements])
     safe = folder / _name(swaths, polarization, manifest)
     for path, content in {**files, "manifest.safe": manifest}.items():
         (safe / path).parent.mkdir(parents=True, exist_ok=True)
@@ -129,11 +130,11 @@ def _write(swaths: Sequence[_Swath], polarization: str, folder: Path) -> Safe:
     (safe / "measurement").mkdir(exist_ok=True)
     for path, swath in measurements.items():
         link(swath.tiff, safe / path)
-    return Safe(safe, first.ipf_version)
+    return WrittenSafe(safe, first.ipf_version)
 
 
 def _cut_swath(bursts: Sequence[BurstInput], scratch: Path) -> _Swath:
-    """Read, check and cut the bursts of one swath; several measurements become one in ``scratch``."""
+    """Read and check the bursts of one swath; several measurements are stacked in ``scratch``."""
     bursts = sorted(bursts, key=lambda burst: burst.name)
     parts = []
     for burst in bursts:
@@ -148,7 +149,7 @@ def _cut_swath(bursts: Sequence[BurstInput], scratch: Path) -> _Swath:
         target = scratch / f"iw{bursts[0].name.swath}.tiff"
         tiff = stack_measurements([burst.tiff for burst in bursts], target, lines, samples)
         first_byte = check_measurement(tiff, lines * len(bursts), samples)
-    product = cut_product(parts, first_byte)
+    product = subset_product(parts, first_byte)
     stem = _stem(metadata, product)
     files = {f"annotation/{stem}.xml": to_bytes(product)}
     for kind in ("calibration", "noise", "rfi"):
@@ -161,12 +162,12 @@ def _cut_swath(bursts: Sequence[BurstInput], scratch: Path) -> _Swath:
 
 
 def _compact(time: str) -> str:
-    """``2020-06-04T02:23:12.933265`` as names have it: ``20200604T022312``."""
+    """Return ``2020-06-04T02:23:12.933265`` in the form of names, ``20200604T022312``."""
     return time.partition(".")[0].replace("-", "").replace(":", "")
 
 
 def _stem(metadata: BurstMetadata, product: Element) -> str:
-    """The name that annotation, calibration, noise and measurement of a swath share."""
+    """Return the common stem of annotation, calibration, noise and measurement of a swath."""
     parts = [
         metadata.text("adsHeader/missionId"),
         metadata.text("adsHeader/swath"),
@@ -182,7 +183,7 @@ def _stem(metadata: BurstMetadata, product: Element) -> str:
 
 
 def _name(swaths: Sequence[_Swath], polarization: str, manifest: bytes) -> str:
-    """The folder's name; its last four characters are the manifest's CRC-16, as in ESA's own."""
+    """Return the name of the folder; its last four characters are the CRC-16 of the manifest, as in ESA's."""
     metadata = swaths[0].metadata
     starts = [swath.product.findtext("adsHeader/startTime") for swath in swaths]
     stops = [swath.product.findtext("adsHeader/stopTime") for swath in swaths]

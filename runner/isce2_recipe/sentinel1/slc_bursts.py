@@ -1,4 +1,4 @@
-"""The bursts of whole SLCs by ESA's numbers, and which of them two SLCs share."""
+"""Bursts of complete SLCs by ESA's burst numbers, and the common bursts of two SLCs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from isce2_recipe.types import BurstName
 def common_bursts(
     reference: Path, secondary: Path
 ) -> tuple[tuple[BurstGeometry, ...], tuple[BurstGeometry, ...]]:
-    """The bursts of two SAFE folders that show the same ground, side by side, by swath and time.
+    """Return the bursts of two SAFE folders that show the same ground, in the same order of swath and time.
 
     Raises
     ------
@@ -26,7 +26,8 @@ def common_bursts(
     shared = sorted(first.keys() & second.keys(), key=lambda key: (key[0], first[key].start))
     if not shared:
         raise InputError(
-            f"{reference.name} and {secondary.name} share no burst", hint="take scenes of the same place"
+            f"{reference.name} and {secondary.name} have no burst in common",
+            hint="use scenes of the same place",
         )
     return tuple(first[key] for key in shared), tuple(second[key] for key in shared)
 
@@ -34,12 +35,12 @@ def common_bursts(
 def _bursts(safe: Path) -> list[BurstGeometry]:
     files = sorted(safe.glob("annotation/*.xml"))
     if not files:
-        raise InputError(f"no annotation in {safe}", hint="fetch it again")
+        raise InputError(f"no annotation in {safe}", hint="download it again")
     return [burst for file in files for burst in read_annotation(file)]
 
 
 def number_of(burst: BurstGeometry) -> int:
-    """ESA's relative burst number, computed for processors that do not write it."""
+    """Return ESA's relative burst number; it is computed if the processor did not write it."""
     if burst.burst_id is not None:
         return burst.burst_id
     since_node = (burst.middle - burst.ascending_node).total_seconds()
@@ -47,7 +48,7 @@ def number_of(burst: BurstGeometry) -> int:
 
 
 def burst_name(burst: BurstGeometry) -> BurstName:
-    """A burst granule's name, as far as names of products need it."""
+    """Return the name of a burst granule for the names of products; its suffix is not known."""
     return BurstName(
         burst.start.replace(microsecond=0), number_of(burst), burst.swath, burst.polarization, "0000"
     )

@@ -1,4 +1,4 @@
-"""Which two Sentinel-1 SLCs can be processed together, as far as their names tell."""
+"""Rules for two Sentinel-1 SLCs that can be processed together; they use only the names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from isce2_recipe.types import SlcName
 
 @dataclass(frozen=True, slots=True)
 class SlcPair:
-    """Two SLCs of one track that have the polarization that is wanted."""
+    """Two SLCs of one track that contain the requested polarization."""
 
     reference: SlcName
     secondary: SlcName
@@ -23,7 +23,7 @@ class SlcPair:
 def check_slc_pair(
     reference: str, secondary: str, polarization: str, swaths: Sequence[int], *, any_order: bool = False
 ) -> SlcPair:
-    """The pair.
+    """Check that two SLCs form a pair; return it.
 
     Parameters
     ----------
@@ -35,13 +35,13 @@ def check_slc_pair(
     Raises
     ------
     ParameterError
-        With every rule that is broken.
+        If a rule is violated; the message lists all violations.
     """
     pair = SlcName.parse(reference), SlcName.parse(secondary)
     wanted = pair[0].polarizations[0] if polarization == "auto" else polarization
     problems = [*_channels(pair, wanted), *_track(pair), *_order(pair, any_order)]
     if not swaths:
-        problems.append("no swath is wanted; choose some of 1, 2 and 3")
+        problems.append("no swath is given; choose from 1, 2 and 3")
     if len(problems) == 1:
         raise ParameterError(problems[0], hint=_HINT)
     if problems:
@@ -50,7 +50,7 @@ def check_slc_pair(
     return SlcPair(*pair, wanted, tuple(sorted(set(swaths))))
 
 
-_HINT = "take an older and a newer SLC of one track and place that hold the polarization you want"
+_HINT = "use an older and a newer SLC of the same track and place that contain the requested polarization"
 
 
 def _channels(pair: tuple[SlcName, SlcName], wanted: str) -> list[str]:
@@ -65,7 +65,7 @@ def _track(pair: tuple[SlcName, SlcName]) -> list[str]:
     first, second = (relative_orbit(name.platform, name.absolute_orbit) for name in pair)
     if first == second:
         return []
-    return [f"reference and secondary are of different tracks: {first} and {second}"]
+    return [f"reference and secondary are on different tracks: {first} and {second}"]
 
 
 def _order(pair: tuple[SlcName, SlcName], any_order: bool) -> list[str]:

@@ -62,9 +62,11 @@ def test_terrain_and_water(tmp_path, source):
     image = isceimage.read_header(found.isce)
     assert image.grid.first_longitude == pytest.approx(52.96, abs=1e-9)
     assert isceimage.read(found.isce, 1)[5, 0] == pytest.approx(160, abs=0.01)
-    assert "<value>../dem/full_res.dem.wgs84</value>" in isceimage.beside(found.isce, "xml").read_text()
+    assert (
+        "<value>../dem/full_res.dem.wgs84</value>" in isceimage.append_suffix(found.isce, "xml").read_text()
+    )
     fine = dem.resample.function(context(tmp_path / "work", "geocode_dem"), dem=found.geotiff)
-    header = isceimage.beside(fine.isce, "xml").read_text()
+    header = isceimage.append_suffix(fine.isce, "xml").read_text()
     assert "<value>../geocode_dem/full_res_geocode.dem.wgs84</value>" in header
     assert isceimage.read_header(fine.isce).grid.delta_longitude == pytest.approx(2 / 3 / 3600)
     ctx = context(tmp_path / "work", "water_mask", source)
@@ -98,7 +100,7 @@ def test_unwrap_in_isce2s_folder(tmp_path):
         ("filt_topophase.flat", np.exp(1j * surface).astype("c8"), "cpx"),
         ("phsig.cor", np.full(surface.shape, 0.9, "f4"), "cor"),
     ):
-        image = isceimage.describe(folder / "merged" / name, values, image_type=kind)
+        image = isceimage.header_for_array(folder / "merged" / name, values, image_type=kind)
         isceimage.write(image, values, folder)
     ctx = context(tmp_path / "work", "isce", out=folder)
     found = unwrap.run.function(ctx, unwrapper="snaphu", looks="20x4")

@@ -1,4 +1,4 @@
-"""Annotation and the TOPS carrier against a real Sentinel-1 SAFE and the formula's own properties."""
+"""Tests of annotation and TOPS carrier with a real Sentinel-1 SAFE and properties of the formula."""
 
 import itertools
 import math
@@ -12,7 +12,7 @@ import pytest
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import RangePolynomial, platform_on, read_annotation, relative_orbit
 from isce2_recipe.sar.orbit import Orbit
-from isce2_recipe.sar.tops import carrier_at, carrier_phase, carrier_table
+from isce2_recipe.sar.tops_carrier import carrier_at, carrier_phase, carrier_table
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 real_data = pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real files of ../shared/data")
@@ -25,7 +25,7 @@ def real_annotation(swath: int) -> bytes:
 
 
 def straight_orbit(when: datetime) -> Orbit:
-    """Vectors every 10 s of a straight flight at 7500 m/s: only the speed matters here."""
+    """Return vectors every 10 s of a straight flight at 7500 m/s; only the speed is used."""
     epoch = when.replace(hour=0, minute=0, second=0, microsecond=0)
     time = (when - epoch).total_seconds() + np.arange(-100.0, 101.0, 10.0)
     velocity = np.tile([0.0, 7500.0, 0.0], (time.size, 1))
@@ -33,7 +33,7 @@ def straight_orbit(when: datetime) -> Orbit:
 
 
 @real_data
-def test_real_annotation() -> None:
+def test_a_real_annotation_is_read() -> None:
     bursts = read_annotation(real_annotation(2))
     assert len(bursts) == 9
     first = bursts[0]
@@ -52,7 +52,7 @@ def test_real_annotation() -> None:
 
 
 @real_data
-def test_estimates_are_the_nearest_to_the_bursts_middle() -> None:
+def test_estimates_nearest_to_the_middle_are_used() -> None:
     first = read_annotation(real_annotation(2))[0]
     # 13:51:19.17 is nearer to the middle (13:51:19.15) than 13:51:16.41.
     assert first.fm_rate.coefficients[0] == -2196.084119188912
@@ -61,21 +61,21 @@ def test_estimates_are_the_nearest_to_the_bursts_middle() -> None:
 
 @real_data
 @pytest.mark.parametrize("swath", [1, 2, 3])
-def test_bursts_follow_each_other(swath: int) -> None:
+def test_bursts_are_equally_spaced(swath: int) -> None:
     bursts = read_annotation(real_annotation(swath))
     steps = [(b.start - a.start).total_seconds() for a, b in itertools.pairwise(bursts)]
-    assert np.allclose(steps, 2.7583, atol=0.005)  # whole lines of 2 ms
+    assert np.allclose(steps, 2.7583, atol=0.005)  # steps are multiples of the line interval, 2 ms
     assert [b.index for b in bursts] == list(range(len(bursts)))
 
 
 @real_data
-def test_what_is_wrong_is_named() -> None:
+def test_messages_name_file_and_element() -> None:
     text = real_annotation(2)
     with pytest.raises(InputError, match=r"a\.xml is not well-formed XML"):
         read_annotation(text[:5000], "a.xml")
     with pytest.raises(InputError, match=r"a\.xml has no .*rangeSamplingRate"):
         read_annotation(text.replace(b"rangeSamplingRate", b"other"), "a.xml")
-    with pytest.raises(InputError, match="dataDcPolynomial does not hold numbers only"):
+    with pytest.raises(InputError, match="dataDcPolynomial must hold only numbers"):
         read_annotation(text.replace(b"-1.063056e+01 -9", b"x -9"), "a.xml")
 
 
@@ -86,26 +86,26 @@ def test_missing_annotation_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("platform", ["S1A", "S1B", "S1C", "S1D"])
 @pytest.mark.parametrize("orbit", [8100, 21804, 32861])
-def test_track_and_orbit_tell_the_satellite(platform: str, orbit: int) -> None:
+def test_satellite_is_found_from_track_and_orbit(platform: str, orbit: int) -> None:
     assert platform_on(relative_orbit(platform, orbit), orbit) == platform
     tracks = {relative_orbit(name, orbit) for name in ("S1A", "S1B", "S1C", "S1D")}
     assert platform_on(next(track for track in range(1, 176) if track not in tracks), orbit) == ""
 
 
-def test_relative_orbits() -> None:
-    """32518 is S1A's track 71 by its real manifest; a repeat cycle later it is 71 again."""
+def test_relative_orbits_of_known_orbits() -> None:
+    """Orbit 32518 of S1A is on track 71 according to a real manifest, and so is the orbit one cycle later."""
     assert relative_orbit("S1A", 32518) == relative_orbit("S1A", 32518 + 175) == 71
     assert relative_orbit("S1B", 26500) == (26500 - 27) % 175 + 1
     with pytest.raises(InputError, match="'S1Z' is not"):
         relative_orbit("S1Z", 1)
 
 
-def test_range_polynomial() -> None:
+def test_range_polynomial_is_evaluated() -> None:
     assert RangePolynomial(2.0, (1.0, 3.0, 5.0))(4.0) == 1 + 6 + 20
 
 
-def test_carrier_phase_has_its_own_rate_and_doppler() -> None:
-    """Second derivative over 2 pi is kt; the first, at eta_ref, is the Doppler centroid."""
+def test_derivatives_of_the_carrier_phase_are_doppler_and_rate() -> None:
+    """The second derivative is 2 pi kt; the first at eta_ref is 2 pi times the Doppler centroid."""
     kt, reference, doppler, step = 1700.0, 0.02, -37.0, 1e-5
     phase = [carrier_phase(kt, reference, doppler, reference + k * step) for k in (-1, 0, 1)]
     assert phase[1] == 0.0
@@ -114,7 +114,7 @@ def test_carrier_phase_has_its_own_rate_and_doppler() -> None:
 
 
 @real_data
-def test_carrier_table_of_a_real_burst() -> None:
+def test_carrier_table_of_a_real_burst_follows_the_formula() -> None:
     burst = read_annotation(real_annotation(2))[0]
     table = carrier_table(burst, straight_orbit(burst.middle))
     tau = 2 * burst.near_range_m / 299792458.0
@@ -129,8 +129,8 @@ def test_carrier_table_of_a_real_burst() -> None:
 
 
 @real_data
-def test_carrier_between_samples() -> None:
-    """Half-way between two samples of a table twice as fine is its sample in the middle."""
+def test_carrier_is_interpolated_between_samples() -> None:
+    """Compare the phase halfway between two samples with the mean of their phases."""
     burst = read_annotation(real_annotation(2))[0]
     orbit = straight_orbit(burst.middle)
     table = carrier_table(burst, orbit)

@@ -1,4 +1,4 @@
-"""The ground that a burst can show, against real bursts."""
+"""Tests of the outline of a burst with real bursts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAFE = DATA / "S1A_IW_SLC__1SDV_20200511T135117_20200511T135144_032518_03C421_77
 
 
 def inside(points: np.ndarray, outline: np.ndarray) -> np.ndarray:
-    """Which points (n, 2) lie in the convex hull of an outline, by the sides of its edges."""
+    """Return a mask of the points (n, 2) inside the convex hull of an outline."""
     from scipy.spatial import ConvexHull
 
     hull = ConvexHull(outline)
@@ -27,7 +27,7 @@ def inside(points: np.ndarray, outline: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.skipif(not STACK.is_file(), reason="needs the real catalogue records of ../shared/data")
-def test_166_real_bursts_lie_inside():
+def test_166_real_bursts_are_inside_the_outline():
     outline = burst_outline(372326, 3)
     items = yaml.load(STACK.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     assert len(items) == 166
@@ -40,7 +40,7 @@ def test_166_real_bursts_lie_inside():
 
 @pytest.mark.skipif(not SAFE.is_file(), reason="needs the real SAFE of ../shared/data")
 @pytest.mark.parametrize(("swath", "first"), [(1, 151200), (2, 151199), (3, 151199)])
-def test_every_line_of_a_real_slc_lies_inside_its_burst(swath, first):
+def test_geolocation_points_of_a_real_slc_are_inside_the_outlines(swath, first):
     with zipfile.ZipFile(SAFE) as archive:
         name = next(n for n in archive.namelist() if f"annotation/s1a-iw{swath}-slc-vv" in n)
         root = ET.fromstring(archive.read(name))
@@ -57,14 +57,14 @@ def test_every_line_of_a_real_slc_lies_inside_its_burst(swath, first):
         assert inside(places, burst_outline(first + index, swath)).all()
 
 
-def test_it_is_not_much_larger_than_the_burst():
+def test_outline_is_not_much_larger_than_the_burst():
     longitude, latitude = np.ptp(burst_outline(136231, 2), axis=0)
-    # A burst is 86 by 20 km, turned by 12 degrees; high ground, the moving window and errors add 30 and 7 km.
+    # A burst has 86 by 20 km, rotated by 12 degrees; margins for heights, range and time add 30 and 7 km.
     assert 1.1 < longitude < 1.25
     assert 0.37 < latitude < 0.44
 
 
-def test_flat_ground_needs_less():
+def test_outline_of_flat_ground_is_smaller():
     whole, flat = burst_outline(136231, 2), burst_outline(136231, 2, (0.0,))
     assert np.ptp(flat[:, 0]) < 0.93 * np.ptp(whole[:, 0])
 

@@ -1,4 +1,4 @@
-"""ESA's burst numbers, against real bursts."""
+"""Tests of ESA's burst numbers with real bursts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INTERVAL_S = 2.0555563e-3
 
 
 @pytest.mark.skipif(not STACK.is_file(), reason="needs the real catalogue records of ../shared/data")
-def test_166_real_bursts_lie_where_their_number_says():
+def test_times_of_166_real_bursts_match_their_number():
     slot = burst_slot(372326, 3)
     assert slot.relative_orbit == 174
     items = yaml.load(STACK.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -36,14 +36,14 @@ def test_166_real_bursts_lie_where_their_number_says():
     for item in items:
         values = {each["Name"]: each["Values"][0] for each in item["umm"]["AdditionalAttributes"]}
         middle = float(values["AZIMUTH_ANX_TIME"]) + int(values["LINES_PER_BURST"]) // 2 * INTERVAL_S
-        # Real bursts are not repeated more closely than this (their standard deviation is 0.02 s).
+        # The times of real bursts scatter with a standard deviation of 0.02 s.
         assert abs(middle - slot.middle_anx_s) < 0.06
         assert burst_number(174, middle) == 372326
 
 
 @pytest.mark.skipif(not SAFE.is_file(), reason="needs the real SAFE of ../shared/data")
 @pytest.mark.parametrize(("swath", "first"), [(1, 151200), (2, 151199), (3, 151199)])
-def test_the_bursts_of_a_real_slc_are_numbered_one_by_one(swath, first):
+def test_bursts_of_a_real_slc_have_consecutive_numbers(swath, first):
     with zipfile.ZipFile(SAFE) as archive:
         name = next(n for n in archive.namelist() if f"annotation/s1a-iw{swath}-slc-vv" in n)
         root = ET.fromstring(archive.read(name))
@@ -67,13 +67,13 @@ def test_number_and_slot_are_inverse(number, swath):
 
 
 @given(st.integers(1, LAST_BURST - 1), st.sampled_from([1, 2, 3]))
-def test_neighbours_are_one_period_apart_even_over_the_node(number, swath):
+def test_neighbours_are_one_period_apart_also_across_the_node(number, swath):
     track = burst_slot(number, swath).relative_orbit
     gap = middle_anx_s(number + 1, swath, track) - middle_anx_s(number, swath, track)
     assert gap == pytest.approx(BURST_PERIOD_S, abs=1e-6)
 
 
 @pytest.mark.parametrize("number", [0, -3, LAST_BURST + 1, 999999])
-def test_numbers_off_the_grid_are_refused(number):
+def test_numbers_outside_the_cycle_are_refused(number):
     with pytest.raises(ParameterError, match=f"no Sentinel-1 burst number {number}"):
         burst_slot(number, 1)

@@ -1,4 +1,4 @@
-"""Ellipsoid, orbit and zero-Doppler geometry against closed forms, real orbits and real annotation."""
+"""Tests of ellipsoid, orbit and zero-Doppler geometry with closed forms, real orbits and real annotation."""
 
 import math
 import xml.etree.ElementTree as ET
@@ -22,7 +22,7 @@ SPIN_RAD_S = 2 * math.pi / 5924.6
 
 
 def circular_orbit() -> Orbit:
-    """A polar circle, vectors every 10 s: every derivative is known exactly."""
+    """Return vectors every 10 s of a polar circle, whose derivatives are known exactly."""
     time = np.arange(0.0, 400.0, 10.0)
     angle = SPIN_RAD_S * time + 0.3
     position = RADIUS_M * np.stack([np.cos(angle), np.zeros_like(angle), np.sin(angle)], axis=1)
@@ -40,12 +40,12 @@ def test_ellipsoid_round_trip(lat: float, height: float) -> None:
     assert height2 == pytest.approx(height, abs=1e-6)
 
 
-def test_ellipsoid_axes() -> None:
+def test_points_on_the_axes_of_the_ellipsoid() -> None:
     assert geodetic_to_ecef(0.0, 0.0, 0.0) == pytest.approx((WGS84_A_M, 0.0, 0.0))
     assert geodetic_to_ecef(math.pi / 2, 0.0, 0.0) == pytest.approx((0.0, 0.0, WGS84_B_M), abs=1e-6)
 
 
-def test_polynomial_is_the_circle_to_a_tenth_of_a_millimetre() -> None:
+def test_polynomial_fits_a_circle_to_a_tenth_of_a_millimetre() -> None:
     poly = circular_orbit().polynomial(190.0, 195.0)
     for t in np.linspace(185.0, 200.0, 31):
         x, y, z, vx, vy, vz = state(poly, t)
@@ -55,8 +55,8 @@ def test_polynomial_is_the_circle_to_a_tenth_of_a_millimetre() -> None:
         assert math.hypot(vx + speed * math.sin(angle), vy, vz - speed * math.cos(angle)) < 1e-5
 
 
-def test_geo2rdr_of_a_circle_is_the_point_abeam() -> None:
-    """On a circular orbit the closest approach to a point in polar direction a is at angle a."""
+def test_geo2rdr_for_a_circular_orbit_has_the_closed_form() -> None:
+    """On a circular orbit, a point in polar direction a is at zero Doppler at the angle a."""
     poly = circular_orbit().polynomial(100.0, 110.0)
     angle = SPIN_RAD_S * 104.0 + 0.3
     ground = 6_370_000.0
@@ -67,7 +67,7 @@ def test_geo2rdr_of_a_circle_is_the_point_abeam() -> None:
 
 
 def rough_dem() -> tuple[np.ndarray, float, float, float, float]:
-    """Hills around the circle's ground track, origin and steps in radians."""
+    """Return a DEM with hills around the ground track, and its origin and steps in radians."""
     step = math.radians(1 / 1200)
     lat0, lon0 = math.radians(26.0), math.radians(1.0)
     row, col = np.mgrid[0:2400, 0:7200]
@@ -88,8 +88,8 @@ def test_rdr2geo_and_geo2rdr_are_inverse(slant_range: float) -> None:
         assert range2 == pytest.approx(slant_range, abs=1e-4)
 
 
-def test_rdr2geo_looks_right() -> None:
-    """Flying north along the Greenwich meridian, right is east."""
+def test_rdr2geo_gives_points_to_the_right_of_the_track() -> None:
+    """On a northward track along the Greenwich meridian, points to the right are in the east."""
     poly = circular_orbit().polynomial(110.0, 130.0)
     flat = np.zeros((1, 1), np.float32)
     _, lon, height = rdr2geo(poly, 120.0, 850e3, flat, 0.0, 0.0, 1.0, 1.0)
@@ -118,13 +118,13 @@ def test_missing_and_broken_orbit_files_are_named(tmp_path: Path) -> None:
         read_orbit(broken)
 
 
-def test_an_orbit_says_what_it_does_not_cover() -> None:
+def test_message_of_an_orbit_names_the_times_it_does_not_cover() -> None:
     with pytest.raises(InputError, match="do not cover 2020-06-04T00:10:00"):
         circular_orbit().polynomial(600.0, 610.0)
 
 
 @real_data
-def test_real_orbit_file() -> None:
+def test_a_real_orbit_file_is_read() -> None:
     orbit = read_orbit(next(SHARED.glob("*V20230823T123139*.EOF")))
     assert orbit.time_s.size == 1186
     assert orbit.position_m[0] == pytest.approx([923782.276306, 7016372.549440, -39701.370546])
@@ -134,8 +134,8 @@ def test_real_orbit_file() -> None:
 
 
 @real_data
-def test_interpolation_finds_a_left_out_real_vector() -> None:
-    """Twenty-second gaps are harder than real ten-second ones: 0.2 mm here means far less in use."""
+def test_interpolation_reproduces_an_omitted_real_vector() -> None:
+    """Interpolate across gaps of 20 s; errors are much smaller for the real interval of 10 s."""
     orbit = read_orbit(next(SHARED.glob("*V20230823T123139*.EOF")))
     for k in (100, 500, 900):
         keep = np.arange(orbit.time_s.size) != k
@@ -148,7 +148,7 @@ def test_interpolation_finds_a_left_out_real_vector() -> None:
 
 @real_data
 def test_real_geolocation_grid_is_reproduced() -> None:
-    """ESA's own tie points, whose times are rounded to a microsecond (7 mm) and heights to nothing."""
+    """Compare with ESA's tie points, whose times are rounded to a microsecond (7 mm)."""
     archive = zipfile.ZipFile(next(SHARED.glob("S1A_IW_SLC*.zip")))
     name = next(n for n in archive.namelist() if "annotation/s1a-iw2-slc-vv" in n)
     root = ET.fromstring(archive.read(name))

@@ -1,4 +1,4 @@
-"""Which bursts make a pair: HyP3's eight rules, contiguity, and several problems at once."""
+"""Tests of the rules for burst pairs: HyP3's eight rules, contiguity, and several problems together."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def named(
     return str(BurstName(start, number, swath, polarization, "0A1F"))
 
 
-def complaint(reference: list[str], secondary: list[str]) -> str:
+def message_of(reference: list[str], secondary: list[str]) -> str:
     with pytest.raises(ParameterError) as caught:
         check_pair(reference, secondary)
     assert caught.value.hint
     return caught.value.message
 
 
-def test_a_pair_is_sorted_whatever_the_order_it_was_given_in():
+def test_a_pair_is_sorted():
     pair = check_pair([A2, A], [B, B2])
     assert [str(name) for name in pair.reference] == [A, A2]
     assert [str(name) for name in pair.secondary] == [B, B2]
@@ -41,7 +41,7 @@ def test_a_pair_is_sorted_whatever_the_order_it_was_given_in():
 
 
 @pytest.mark.parametrize(
-    ("reference", "secondary", "words"),
+    ("reference", "secondary", "text"),
     [
         ([], [B], "Must include at least 1 reference scene and 1 secondary scene"),
         ([A], [], "Must include at least 1 reference scene and 1 secondary scene"),
@@ -58,12 +58,12 @@ def test_a_pair_is_sorted_whatever_the_order_it_was_given_in():
         (["S1_136231_IW2_20201304T022312_VV_7C85-BURST"], [B], "is not a date and time"),
     ],
 )  # fmt: skip
-def test_each_rule_has_its_words(reference, secondary, words):
-    assert words in complaint(reference, secondary)
+def test_each_violated_rule_has_its_message(reference, secondary, text):
+    assert text in message_of(reference, secondary)
 
 
 def test_a_gap_in_a_swath_is_named():
-    message = complaint([A, named(136234)], [B, named(136234, days=12)])
+    message = message_of([A, named(136234)], [B, named(136234, days=12)])
     assert "scenes of IW2 must be consecutive bursts" in message
     assert "a gap between 136231 and 136234" in message
 
@@ -78,7 +78,7 @@ def test_neighbouring_swaths_may_differ_by_one_burst(shift, fits):
     if fits:
         assert check_pair(*sides).swaths == (1, 2)
     else:
-        assert "do not overlap" in complaint(*sides)
+        assert "do not overlap" in message_of(*sides)
 
 
 def test_a_pass_over_the_end_of_the_burst_count_is_contiguous():
@@ -95,7 +95,7 @@ def test_a_pass_over_midnight_is_one_pass():
     assert check_pair([late, early], later).polarization == "HH"
 
 
-def test_a_newer_reference_is_taken_where_it_is_meant():
+def test_any_order_allows_a_newer_reference():
     with pytest.raises(ParameterError, match="set any_order"):
         check_pair([B], [A])
     pair = check_pair([B], [A], any_order=True)
@@ -105,17 +105,17 @@ def test_a_newer_reference_is_taken_where_it_is_meant():
         check_pair([A], [A], any_order=True)
 
 
-def test_several_problems_come_together():
-    message = complaint([B, named(136240, days=12, polarization="HH")], [A])
+def test_all_problems_are_reported_together():
+    message = message_of([B, named(136240, days=12, polarization="HH")], [A])
     assert message.startswith("the burst pair has ")
-    for words in (
+    for text in (
         "same number",
         "identifiers must be the same",
         "Polarizations present",
         "must be older",
         "gap",
     ):
-        assert words in message
+        assert text in message
 
 
 bursts = st.builds(
@@ -130,7 +130,7 @@ bursts = st.builds(
 @given(
     st.lists(bursts | st.text(max_size=50), max_size=5), st.lists(bursts | st.text(max_size=50), max_size=5)
 )
-def test_any_two_lists_are_a_sound_pair_or_refused_with_a_reason(reference, secondary):
+def test_any_two_lists_are_a_valid_pair_or_refused_with_a_hint(reference, secondary):
     try:
         pair = check_pair(reference, secondary)
     except ParameterError as exc:
@@ -148,7 +148,7 @@ def test_any_two_lists_are_a_sound_pair_or_refused_with_a_reason(reference, seco
     st.sets(st.integers(1, 3), min_size=1),
     st.randoms(),
 )
-def test_every_contiguous_group_in_any_order_is_a_pair(first, count, swaths, random):
+def test_contiguous_groups_in_any_order_are_pairs(first, count, swaths, random):
     sides = []
     for day in (0, 12):
         side = [

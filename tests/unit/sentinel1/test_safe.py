@@ -1,4 +1,4 @@
-"""SAFE folders cut from burst granules."""
+"""Tests of SAFE folders made from burst granules."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def annotation_of(safe: Path, swath: int = 2) -> ET.Element:
     return ET.parse(path).getroot()
 
 
-def test_the_folder_has_the_layout_and_names_that_isce2_looks_for(tmp_path):
+def test_folder_has_the_layout_and_names_that_isce2_needs(tmp_path):
     safe = write_safe([granule(tmp_path, SECOND)], tmp_path / "out")
     assert re.fullmatch(
         r"S1A_IW_SLC__1SSV_20200604T022312_20200604T022314_032861_03CE65_[0-9A-F]{4}\.SAFE", safe.path.name
@@ -55,7 +55,7 @@ def test_the_folder_has_the_layout_and_names_that_isce2_looks_for(tmp_path):
     assert safe.ipf_version == "003.31"
 
 
-def test_the_annotation_is_cut_to_the_burst(tmp_path):
+def test_annotation_contains_only_the_burst(tmp_path):
     slc = Slc()
     product = annotation_of(write_safe([granule(tmp_path, SECOND, slc)], tmp_path / "out").path)
     burst_list = product.find("swathTiming/burstList")
@@ -71,14 +71,14 @@ def test_the_annotation_is_cut_to_the_burst(tmp_path):
     assert product.find("dopplerCentroid/dcEstimateList").get("count") == str(slc.bursts)
 
 
-def test_noise_lines_count_from_the_burst(tmp_path):
+def test_noise_lines_are_relative_to_the_burst(tmp_path):
     slc = Slc()
     safe = write_safe([granule(tmp_path, SECOND, slc)], tmp_path / "out").path
     [noise] = safe.glob("annotation/calibration/noise-*.xml")
     assert ET.parse(noise).getroot().findtext(".//line") == "0"
 
 
-def test_the_manifest_lists_what_is_there_and_nothing_else(tmp_path):
+def test_manifest_lists_exactly_the_files_of_the_folder(tmp_path):
     safe = write_safe([granule(tmp_path, SECOND)], tmp_path / "out").path
     root = ET.parse(safe / "manifest.safe").getroot()
     listed = {location.get("href") for location in root.iter("fileLocation")}
@@ -107,7 +107,7 @@ def test_the_same_granules_give_the_same_bytes(tmp_path):
             assert path.read_bytes() == (made[1] / path.relative_to(made[0])).read_bytes()
 
 
-def test_bursts_of_one_swath_become_a_folder_each_and_their_names_differ(tmp_path):
+def test_each_burst_of_one_swath_gets_a_folder_with_its_own_name(tmp_path):
     groups = group_bursts([THIRD, FIRST, SECOND])
     assert groups == [[FIRST], [SECOND], [THIRD]]
     names = {
@@ -125,7 +125,7 @@ def test_every_folder_of_several_swaths_has_every_swath():
     assert group_bursts([FIRST, SECOND, THIRD, *more]) == [[more[0], FIRST], [more[1], SECOND, THIRD]]
 
 
-def test_what_a_longer_swath_has_left_is_stacked(tmp_path):
+def test_remaining_bursts_of_a_longer_swath_are_stacked(tmp_path):
     slc = Slc(swaths=("IW1", "IW2"))
     in_iw1 = BurstName.parse("S1_136232_IW1_20200604T022311_VV_7C85-BURST")
     inputs = [
@@ -149,7 +149,7 @@ def test_what_a_longer_swath_has_left_is_stacked(tmp_path):
     assert annotation_of(safe, 1).find("swathTiming/burstList").get("count") == "1"
 
 
-def test_bursts_of_different_slcs_join_their_lists(tmp_path):
+def test_lists_of_different_slcs_are_joined(tmp_path):
     later = Slc(first_line="2020-06-04T02:23:12.258273", bursts=2)
     bursts = [granule(tmp_path, FIRST, Slc(bursts=1)), granule(tmp_path, SECOND, later)]
     in_iw1 = Slc(swaths=("IW1",))
@@ -159,7 +159,7 @@ def test_bursts_of_different_slcs_join_their_lists(tmp_path):
     assert len(times) == 3 and times == sorted(times)
 
 
-def spoiled(tmp_path: Path, what: str) -> BurstInput:
+def damaged(tmp_path: Path, what: str) -> BurstInput:
     burst = granule(tmp_path, SECOND)
     if what == "truncated":
         burst.tiff.write_bytes(burst.tiff.read_bytes()[:-50])
@@ -187,30 +187,30 @@ def spoiled(tmp_path: Path, what: str) -> BurstInput:
 
 
 @pytest.mark.parametrize(
-    ("what", "words"),
+    ("what", "text"),
     [
         ("truncated", "is truncated"),
         ("not a tiff", "is truncated or not a GeoTIFF"),
         ("missing", "does not exist"),
         ("float", "is 1 x float32, not one band of CInt16"),
-        ("other shape", "has 6 lines x 11 samples, but its annotation says 6 x 10"),
+        ("other shape", "has 6 lines x 11 samples, but its annotation has 6 x 10"),
         ("malformed", "is not well-formed XML"),
         ("web page", "its root element is <html>, not <burst>"),
-        ("other swath", "holds no annotation of IW2 VV, only of IW1 VV"),
+        ("other swath", "contains no annotation of IW2 VV, only of IW1 VV"),
         ("other time", "none of the 3 bursts of IW2 begins at 2020-06-04T02:23:12"),
     ],
 )
-def test_what_cannot_be_used_is_named(tmp_path, what, words):
+def test_unusable_files_are_named(tmp_path, what, text):
     with pytest.raises(InputError) as caught:
-        write_safe([spoiled(tmp_path, what)], tmp_path / "out")
-    assert words in caught.value.message
+        write_safe([damaged(tmp_path, what)], tmp_path / "out")
+    assert text in caught.value.message
     assert str(tmp_path / "in" / str(SECOND)) in caught.value.message
     assert caught.value.hint
 
 
-@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real SAFE folder lies outside the repository")
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs the real SAFE of ../shared/data")
 class TestRealAnnotation:
-    """Against ESA's own files: what ISCE2 reads of the cut is what it would read of the whole SLC."""
+    """Tests with ESA's files: a subset has the same values of its burst as the complete SLC."""
 
     name = BurstName.parse("S1_136231_IW2_20200511T135125_VV_7768-BURST")
     index = 3
@@ -236,13 +236,13 @@ class TestRealAnnotation:
         assert read.ipf_version == "003.20"
         assert slc_name(read, self.name) == REAL_SAFE
 
-    def test_the_footprint_lies_where_the_slc_does(self, metadata):
+    def test_footprint_is_inside_the_slc(self, metadata):
         longitudes, latitudes = zip(*footprint(read_metadata(metadata, self.name), self.index), strict=True)
         assert 37.1 < min(latitudes) < max(latitudes) < 39.2
         assert -118.5 < min(longitudes) < max(longitudes) < -115.2
         assert 0.2 < max(latitudes) - min(latitudes) < 0.5
 
-    def test_everything_but_the_cut_is_as_it_was(self, safe, metadata):
+    def test_the_burst_is_unchanged_in_the_subset(self, safe, metadata):
         from isce2_recipe.sar.annotation import read_annotation
 
         whole = read_metadata(metadata, self.name).product
@@ -251,7 +251,7 @@ class TestRealAnnotation:
         before = read_annotation(_to_bytes(whole))[self.index]
         assert dataclasses.replace(cut, index=self.index) == before
 
-    def test_every_vector_list_keeps_its_calibration(self, safe):
+    def test_calibration_lines_before_and_after_the_burst_are_kept(self, safe):
         [calibration] = safe.glob("annotation/calibration/calibration-*.xml")
         lines = [int(line.text) for line in ET.parse(calibration).getroot().iter("line")]
         assert min(lines) < 0 < max(lines)

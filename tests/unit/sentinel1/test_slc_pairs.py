@@ -1,4 +1,4 @@
-"""Which SLCs make a pair, and archives of SLCs."""
+"""Tests of the rules for SLC pairs, and of archives of SLCs."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ A = "S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85"
 B = "S1A_IW_SLC__1SDV_20200616T022252_20200616T022319_033036_03D3A3_5D11"
 
 
-def complaint(*arguments) -> str:
+def message_of(*arguments) -> str:
     with pytest.raises(ParameterError) as caught:
         check_slc_pair(*arguments)
     return caught.value.message
 
 
-def test_names_come_back_as_they_were():
+def test_names_are_parsed_and_printed_unchanged():
     name = SlcName.parse(f"{A}.SAFE")
     assert str(name) == A
     assert (name.platform, name.absolute_orbit, name.polarizations) == ("S1A", 32861, ("VV", "VH"))
 
 
 @pytest.mark.parametrize(
-    ("channels", "held"), [("SV", ("VV",)), ("SH", ("HH",)), ("DV", ("VV", "VH")), ("DH", ("HH", "HV"))]
+    ("channels", "expected"), [("SV", ("VV",)), ("SH", ("HH",)), ("DV", ("VV", "VH")), ("DH", ("HH", "HV"))]
 )
-def test_a_name_tells_what_the_granule_holds(channels, held):
-    assert SlcName.parse(A.replace("1SDV", f"1S{channels}")).polarizations == held
+def test_polarizations_are_read_from_the_name(channels, expected):
+    assert SlcName.parse(A.replace("1SDV", f"1S{channels}")).polarizations == expected
 
 
 @pytest.mark.parametrize("text", ["", A[:-1], A.replace("IW", "EW"), A.replace("T02", "T99")])
@@ -40,27 +40,27 @@ def test_other_names_are_refused(text):
         SlcName.parse(text)
 
 
-def test_auto_takes_the_co_polarized_channel():
+def test_auto_selects_the_co_polarized_channel():
     assert check_slc_pair(A, B, "auto", [3, 1]).polarization == "VV"
     assert check_slc_pair(A, B, "auto", [3, 1]).swaths == (1, 3)
     assert check_slc_pair(A.replace("DV", "DH"), B.replace("DV", "SH"), "auto", [2]).polarization == "HH"
 
 
-def test_a_polarization_that_a_granule_lacks_is_named():
-    said = complaint(A, B, "HH", [1])
-    assert f"{A} has no HH, only VV and VH (its name says 1SDV)" in said
-    assert f"{B} has no HH" in said
-    assert f"{B.replace('DV', 'SH')} has no VV, only HH" in complaint(A, B.replace("DV", "SH"), "VV", [1])
+def test_a_missing_polarization_is_named():
+    message = message_of(A, B, "HH", [1])
+    assert f"{A} has no HH, only VV and VH (its name says 1SDV)" in message
+    assert f"{B} has no HH" in message
+    assert f"{B.replace('DV', 'SH')} has no VV, only HH" in message_of(A, B.replace("DV", "SH"), "VV", [1])
     assert check_slc_pair(A, B, "VH", [1]).polarization == "VH"
 
 
-def test_tracks_order_and_swaths():
-    assert "different tracks: 64 and 65" in complaint(A, B.replace("033036", "033037"), "VV", [1])
-    assert "Reference scenes must be older" in complaint(B, A, "VV", [1])
+def test_tracks_order_and_swaths_are_checked():
+    assert "different tracks: 64 and 65" in message_of(A, B.replace("033036", "033037"), "VV", [1])
+    assert "Reference scenes must be older" in message_of(B, A, "VV", [1])
     assert str(check_slc_pair(B, A, "VV", [1], any_order=True).reference) == B
     with pytest.raises(ParameterError, match="must be older"):
         check_slc_pair(A, A, "VV", [1], any_order=True)
-    assert "no swath" in complaint(A, B, "VV", [])
+    assert "no swath" in message_of(A, B, "VV", [])
 
 
 def archive(path, swaths=(1, 2), polarizations=("vv", "vh"), root=f"{A}.SAFE"):
@@ -84,7 +84,7 @@ def names_in(folder):
 
 
 @pytest.mark.parametrize("root", [f"{A}.SAFE", f"safe/{A}.SAFE"])
-def test_only_what_is_wanted_is_unpacked(tmp_path, root):
+def test_only_requested_files_are_unpacked(tmp_path, root):
     path = archive(tmp_path / f"{A}.zip", root=root)
     safe = unpack_slc(path, SlcName.parse(A), "VV", [2], tmp_path, lambda *_: None)
     assert safe == tmp_path / f"{A}.SAFE"
@@ -92,7 +92,7 @@ def test_only_what_is_wanted_is_unpacked(tmp_path, root):
     assert all("iw2-slc-vv" in name or name == "manifest.safe" for name in names_in(safe))
 
 
-def test_a_folder_serves_as_well_as_an_archive(tmp_path):
+def test_a_folder_is_read_like_an_archive(tmp_path):
     with zipfile.ZipFile(archive(tmp_path / "a.zip")) as zipped:
         zipped.extractall(tmp_path / "there")
     out = tmp_path / "out"
@@ -101,7 +101,7 @@ def test_a_folder_serves_as_well_as_an_archive(tmp_path):
     assert len(names_in(safe)) == 7
 
 
-def test_a_missing_swath_is_named_with_what_there_is(tmp_path):
+def test_message_for_a_missing_swath_lists_the_present_ones(tmp_path):
     path = archive(tmp_path / f"{A}.zip")
     with pytest.raises(InputError, match="no annotation of IW3 VV, only of IW1 VH, IW1 VV, IW2 VH, IW2 VV"):
         unpack_slc(path, SlcName.parse(A), "VV", [2, 3], tmp_path, lambda *_: None)
@@ -111,7 +111,7 @@ def test_a_missing_swath_is_named_with_what_there_is(tmp_path):
 def test_a_truncated_archive_is_refused(tmp_path, cut):
     path = archive(tmp_path / f"{A}.zip")
     path.write_bytes(path.read_bytes()[:-cut])
-    with pytest.raises(InputError, match="not a whole zip archive"):
+    with pytest.raises(InputError, match="not a complete zip archive"):
         unpack_slc(path, SlcName.parse(A), "VV", [1], tmp_path, lambda *_: None)
 
 
@@ -121,5 +121,5 @@ def test_a_member_cannot_leave_its_folder(tmp_path):
         zipped.writestr(f"{A}.SAFE/measurement/s1a-iw1-slc-vv-/../../../x.tiff", "x")
     safe = tmp_path / "out"
     safe.mkdir()
-    with pytest.raises(InputError, match="dangerous name"):
+    with pytest.raises(InputError, match="unsafe name"):
         unpack_slc(path, SlcName.parse(A), "VV", [1], safe, lambda *_: None)

@@ -22,7 +22,7 @@ from scipy.interpolate import RectBivariateSpline
 from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
 from isce2_recipe.sar.orbit import Orbit, read_orbit
-from isce2_recipe.sar.tops import carrier_table
+from isce2_recipe.sar.tops_carrier import carrier_table
 from isce2_recipe.sar.zero_doppler import geo2rdr, rdr2geo, sample_dem
 from isce2_recipe.sources import open_source
 from isce2_recipe.sources.simulated import ground

@@ -1,4 +1,4 @@
-"""The builtin engine: pip-installable, without a compiler, and many times faster than ISCE2."""
+"""The builtin engine: ISCE2's topsApp in Python, installable with pip and without a compiler."""
 
 from __future__ import annotations
 

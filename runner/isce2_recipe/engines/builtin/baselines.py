@@ -1,8 +1,6 @@
-"""The step ``computeBaselines``: which bursts are common and how far apart the satellite flew."""
+"""The step ``computeBaselines``: common bursts and baselines."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
@@ -11,7 +9,7 @@ from isce2_recipe.engines.builtin.swaths import SwathPair
 
 
 def compute_baselines(job: Job) -> Catalog:
-    """Baselines at mid range of the first and last common burst of every swath, on the ellipsoid."""
+    """Compute baselines at mid-range of the first and last common burst of every swath, on the ellipsoid."""
     entries: dict[str, object] = {}
     for pair in job.pairs:
         last = pair.first + pair.count
@@ -35,11 +33,11 @@ def compute_baselines(job: Job) -> Catalog:
 
 
 def baseline(pair: SwathPair, index: int) -> tuple[float, float]:
-    """Parallel and perpendicular baseline in metres at the middle of a common burst.
+    """Return parallel and perpendicular baseline in metres at the middle of a common burst.
 
-    Both are of the secondary as seen from the reference, across track, with ISCE2's sign: the perpendicular
-    one is positive where the secondary is below or away from the look side.
+    See `isce2_recipe.sar.baseline.across_track_baseline_m` for the signs.
     """
+    from isce2_recipe.sar.baseline import across_track_baseline_m
     from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
     from isce2_recipe.sar.zero_doppler import geo2rdr, rdr2geo
 
@@ -50,18 +48,8 @@ def baseline(pair: SwathPair, index: int) -> tuple[float, float]:
     target = geodetic_to_ecef(
         *rdr2geo(pair.reference.polynomial(index), t, middle_range, flat, 0.0, 0.0, 1.0, 1.0)
     )
-    here, velocity = pair.reference.orbit.at(t)
     other = pair.secondary
     guess = other.orbit.seconds(other.bursts[index + pair.offset].geometry.middle)
-    abeam, its_range = geo2rdr(other.polynomial(index + pair.offset), *target, guess)
-    there, _ = other.orbit.at(abeam)
-    along = velocity / np.linalg.norm(velocity)
-    apart = there - here
-    apart -= (apart @ along) * along
-    length = float(np.linalg.norm(apart))
-    if length == 0.0:
-        return 0.0, 0.0
-    cosine = (middle_range**2 + length**2 - its_range**2) / (2.0 * middle_range * length)
-    cosine = min(max(cosine, -1.0), 1.0)
-    side = np.sign(np.cross(np.array(target) - here, apart) @ velocity)
-    return length * cosine, float(side) * length * math.sqrt(1.0 - cosine**2)
+    time, other_range = geo2rdr(other.polynomial(index + pair.offset), *target, guess)
+    position, _ = other.orbit.at(time)
+    return across_track_baseline_m(pair.reference.orbit.at(t), position, target, middle_range, other_range)

@@ -1,7 +1,7 @@
-"""What a ``topsApp.xml`` asks for, read as ISCE2 reads it.
+"""Reader of ``topsApp.xml`` with the rules of ISCE2.
 
-Names are compared without case and white space. A component's values may come from a file of their own
-(``<catalog>``). Lists are Python's. Source: ISCE2 2.6.5, ``applications/topsApp.py`` and
+Names are compared without case and white space. The values of a component may be in a separate file
+(``<catalog>``). Lists have Python's syntax. Source: ISCE2 2.6.5, ``applications/topsApp.py`` and
 ``components/iscesys/Parsers``.
 """
 
@@ -20,16 +20,16 @@ from isce2_recipe.recipe.isce2_xml import facts, normalized
 
 @dataclass(frozen=True, slots=True)
 class SensorConfig:
-    """One date: what its ``reference`` or ``secondary`` component says.
+    """Settings of one date, from the component ``reference`` or ``secondary``.
 
     Attributes
     ----------
     safe : tuple of Path
         SAFE folders or zip files of one pass.
     output : str
-        Folder, relative to the work folder, that gets the bursts.
+        Folder for the bursts, relative to the work folder.
     orbit_directory, orbit_file : Path or None
-        Where the orbit comes from; with neither, from the annotation.
+        Source of the orbit; if both are None, it is read from the annotation.
     """
 
     safe: tuple[Path, ...]
@@ -41,16 +41,16 @@ class SensorConfig:
 
 @dataclass(frozen=True, slots=True)
 class TopsConfig:
-    """All that a ``topsApp.xml`` says and this engine uses; defaults are ISCE2's.
+    """Settings of a ``topsApp.xml`` that this engine uses; the defaults are those of ISCE2.
 
     Attributes
     ----------
     dem, geocode_dem : Path
-        ISCE2 rasters.
+        DEMs in ISCE2's format.
     region_of_interest, geocode_bounding_box : tuple of float or None
         South, north, west, east in degrees.
     geocode_list : tuple of str or None
-        Files relative to the work folder; None for ISCE2's default list.
+        Files to geocode, relative to the work folder; None for ISCE2's default list.
     """
 
     reference: SensorConfig
@@ -70,19 +70,19 @@ class TopsConfig:
 
 
 def read_config(path: Path, folder: Path) -> TopsConfig:
-    """The settings of a ``topsApp.xml``.
+    """Read the settings of a ``topsApp.xml``.
 
     Parameters
     ----------
     path : Path
-        The XML.
+        XML file of the application.
     folder : Path
-        The work folder; relative paths in the XML start there.
+        Work folder; relative paths in the XML start there.
 
     Raises
     ------
     InputError
-        If the file cannot be read, a name or value is wrong, or it asks for what this engine cannot do.
+        If the file cannot be read, a name or value is wrong, or a setting is not supported by this engine.
     """
     root = _parse(path)
     component = root if root.tag == "component" else root.find("component")
@@ -113,7 +113,7 @@ def _parse(path: Path) -> ET.Element:
 
 
 def _properties(path: Path, component: ET.Element) -> dict[str, tuple[str, str]]:
-    """Normalized name -> name as written and text."""
+    """Return name and text of each property as written, by the normalized name."""
     found = {}
     for node in component.findall("property"):
         name = node.get("name") or node.findtext("name") or ""
@@ -125,7 +125,7 @@ def _properties(path: Path, component: ET.Element) -> dict[str, tuple[str, str]]
 
 
 class _Values:
-    """Properties by name, converted, with ISCE2's defaults and messages that name file and property."""
+    """Properties of a component, converted to their types; ISCE2's defaults apply to missing ones."""
 
     def __init__(self, path: Path, found: dict[str, tuple[str, str]], known: list[dict[str, Any]]) -> None:
         self.path = path
@@ -138,11 +138,11 @@ class _Values:
                 hint = f"did you mean '{self._known[close[0]]['name']}'?" if close else f"known: {names}"
                 raise InputError(f"{path}: unknown property '{written}'", hint=hint)
 
-    def given(self, name: str) -> bool:
+    def is_set(self, name: str) -> bool:
         return bool(self.found.get(normalized(name), ("", ""))[1])
 
     def text(self, name: str) -> str:
-        """The value as written, else the default; empty where there is none."""
+        """Return the value as written, else the default; empty if there is neither."""
         default = self._known[normalized(name)]["default"]
         written = self.found.get(normalized(name), (name, ""))[1]
         return written or ("" if default is None else str(default))
@@ -155,7 +155,7 @@ class _Values:
             raise self.wrong(name, expected) from None
 
     def wrong(self, name: str, expected: str) -> InputError:
-        return InputError(f"{self.path}: '{name}' must be {expected}, instead got '{self.text(name)}'")
+        return InputError(f"{self.path}: '{name}' must be {expected}, got '{self.text(name)}'")
 
     def boolean(self, name: str) -> bool:
         text = self.text(name)
@@ -189,8 +189,8 @@ class _Values:
             raise self.wrong(name, "[south, north, west, east] in this order")
         return south, north, west, east
 
-    def words(self, name: str) -> tuple[str, ...]:
-        """A list of texts, or one text."""
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return the texts of a list; a single text is a list of one."""
         text = self.text(name)
         if not text.startswith(("[", "(")):
             return (text,) if text else ()
@@ -211,7 +211,7 @@ def _sensor(path: Path, node: ET.Element, folder: Path, known: list[dict[str, An
         found.update(_properties(source, inner if inner is not None else root))
     found.update(_properties(path, node))
     values = _Values(source, found, known)
-    safes = values.words("safe")
+    safes = values.texts("safe")
     if not safes:
         raise InputError(f"{source}: the {node.get('name')} component has no 'safe'")
     directory, file = values.text("orbit directory"), values.text("orbit file")
@@ -225,26 +225,26 @@ def _sensor(path: Path, node: ET.Element, folder: Path, known: list[dict[str, An
 
 
 def _refuse_unsupported(top: _Values) -> None:
-    """What this engine does not do, said before anything is computed."""
-    isce2 = "or run it with ISCE2 itself (--engine isce2)"
+    """Raise an error for settings that this engine does not support."""
     for name in ("do ESD", "do dense offsets", "do ionosphere correction", "do unwrap 2 stage"):
         if top.boolean(name):
-            how = "is True" if top.given(name) else "is not given, which means True"
+            how = "is True" if top.is_set(name) else "is True by default"
             raise InputError(
-                f"{top.path}: '{name}' {how}, and the builtin engine cannot do that",
-                hint=f"set '{name}' to False, {isce2}",
+                f"{top.path}: '{name}' {how}, which the builtin engine does not support",
+                hint=f"set '{name}' to False, or use ISCE2 itself (--engine isce2)",
             )
     if not top.boolean("do interferogram"):
-        raise InputError(f"{top.path}: 'do interferogram' is False, so nothing is asked for")
+        raise InputError(f"{top.path}: 'do interferogram' is False, so there is nothing to compute")
     if normalized(top.text("sensor name")) != "sentinel1":
-        raise InputError(f"{top.path}: sensor '{top.text('sensor name')}' is not known; only SENTINEL1 is")
+        raise InputError(f"{top.path}: sensor '{top.text('sensor name')}' is not supported; use SENTINEL1")
 
 
 def _config(top: _Values, sensors: dict[str, SensorConfig], folder: Path) -> TopsConfig:
     dem = top.text("demFilename")
     if not dem:
         raise InputError(
-            f"{top.path} has no 'demFilename'", hint="the builtin engine downloads no DEM; give one"
+            f"{top.path} has no 'demFilename'",
+            hint="set it to a DEM file; the builtin engine does not download one",
         )
     return TopsConfig(
         reference=sensors["reference"],
@@ -260,7 +260,7 @@ def _config(top: _Values, sensors: dict[str, SensorConfig], folder: Path) -> Top
         do_unwrap=top.boolean("do unwrap"),
         unwrapper=top.text("unwrapper name"),
         use_virtual_files=top.boolean("use virtual files"),
-        geocode_list=top.words("geocode list") or None,
+        geocode_list=top.texts("geocode list") or None,
     )
 
 

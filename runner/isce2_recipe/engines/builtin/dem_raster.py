@@ -1,4 +1,4 @@
-"""Terrain for either engine: checked, on ISCE2's terms, and resampled."""
+"""GeoTIFF DEMs: checking, conversion to ISCE2's format and resampling, for both engines."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.isceimage import GeoGrid, IsceImage
 from isce2_recipe.errors import InputError
+from isce2_recipe.files import replace_when_complete
 from isce2_recipe.types import Bounds
 
-# Heights on Earth lie between the Dead Sea and Mount Everest; geoid and noise may add a hundred metres.
+# Lowest and highest ground (Dead Sea, Mount Everest) with a margin of about 100 m for geoid and noise.
 _LOWEST_M, _HIGHEST_M = -600.0, 9000.0
-# A minute of arc of latitude is a nautical mile.
+# One minute of arc of latitude is a nautical mile.
 _METRES_PER_ARC_SECOND = 1852.0 / 60.0
-# Spacings are whole sixths of an arc second, so that grids of neighbouring scenes fit.
+# Spacings are multiples of 1/6 arc second, so that the grids of neighbouring scenes are aligned.
 _PARTS_OF_ARC_SECOND = 6
 _STRIP_ROWS = 512
 _TOLERANCE = 1e-6
@@ -33,7 +34,7 @@ class _Grid:
 
     @property
     def node_bounds(self) -> Bounds:
-        """Box around the pixel centres."""
+        """Return the box around the pixel centres."""
         nodes = self.nodes
         return Bounds(
             nodes.first_longitude,
@@ -44,21 +45,21 @@ class _Grid:
 
 
 def check(geotiff: Path, bounds: Bounds) -> None:
-    """Refuse a DEM that does not cover ``bounds`` (degrees), has gaps, or heights no ground has.
+    """Check that a DEM covers ``bounds`` (degrees), has no gaps and has plausible heights.
 
     Raises
     ------
     InputError
-        Naming what is wrong.
+        If one of these is not the case.
     """
-    with isceimage.opened(geotiff) as dataset:
+    with isceimage.open_raster(geotiff) as dataset:
         grid = _grid(geotiff, dataset)
         slack = abs(grid.nodes.delta_latitude) * _TOLERANCE
         if not grid.node_bounds.buffered(slack).contains(bounds):
             raise InputError(
-                f"the DEM {geotiff} does not cover the scene: it reaches {_text(grid.node_bounds)}, "
-                f"needed is {_text(bounds)}",
-                hint="give terrain that is larger",
+                f"the DEM {geotiff} does not cover the scene: it covers {_text(grid.node_bounds)}, "
+                f"but needs to cover {_text(bounds)}",
+                hint="use a larger DEM",
             )
         for rows, heights in _strips(dataset):
             _check_heights(geotiff, heights, rows)
@@ -70,40 +71,40 @@ def _check_heights(geotiff: Path, heights: NDArray[Any], rows: range) -> None:
         row, col = np.argwhere(gaps)[0]
         raise InputError(
             f"the DEM {geotiff} has gaps, the first at row {rows.start + row}, column {col}",
-            hint="fill them; ISCE2 would take them for ground",
+            hint="fill them; ISCE2 would use the no-data values as heights",
         )
     lowest, highest = float(heights.min()), float(heights.max())
     if lowest < _LOWEST_M or highest > _HIGHEST_M:
         raise InputError(
-            f"the DEM {geotiff} has heights from {lowest:.0f} m to {highest:.0f} m, which no ground has",
-            hint="its no-data value must be replaced by heights",
+            f"the DEM {geotiff} has heights from {lowest:.0f} m to {highest:.0f} m; "
+            f"heights on Earth are between {_LOWEST_M:.0f} m and {_HIGHEST_M:.0f} m",
+            hint="replace its no-data values by heights",
         )
 
 
 def to_isce(geotiff: Path, target: Path, *, name: str | None = None) -> IsceImage:
-    """Write a GeoTIFF DEM as ISCE2's raster: float32, little-endian, heights above the ellipsoid.
+    """Write a GeoTIFF DEM in ISCE2's format: float32, little-endian, heights above the ellipsoid.
 
-    ISCE2 takes the header's starting values for the centre of the first pixel; that is what is written, so
-    nothing is shifted.
+    The header's starting values are the centre of the first pixel, as ISCE2 expects, so nothing is shifted.
 
     Parameters
     ----------
     geotiff : Path
         EPSG:4326, north-up, metres above the WGS84 ellipsoid.
     target : Path
-        The binary; its headers appear beside it.
+        Binary file; its headers are written to the same folder.
     name : str, optional
-        What the header calls the binary; by default its absolute path.
+        Path of the binary in the header; by default its absolute path.
 
     Raises
     ------
     InputError
         If the GeoTIFF cannot be used.
     """
-    with isceimage.opened(geotiff) as dataset:
+    with isceimage.open_raster(geotiff) as dataset:
         grid = _grid(geotiff, dataset)
         image = IsceImage(target, grid.rows, grid.cols, image_type="dem", grid=grid.nodes, reference="WGS84")
-        with isceimage.publish(target) as partial, partial.open("wb") as stream:
+        with replace_when_complete(target) as partial, partial.open("wb") as stream:
             for _, heights in _strips(dataset):
                 isceimage.append_lines(stream, image, heights[None])
     isceimage.write_sidecars(image, name=name)
@@ -111,7 +112,7 @@ def to_isce(geotiff: Path, target: Path, *, name: str | None = None) -> IsceImag
 
 
 def resample(geotiff: Path, target: Path, pixel_m: float) -> None:
-    """Write a DEM at another spacing, bicubic, first pixel centre kept.
+    """Resample a DEM to another spacing by bicubic interpolation; the first pixel centre is unchanged.
 
     The spacing is the multiple of a sixth of an arc second nearest to ``pixel_m`` along a meridian, in
     both directions: 2/3 arc second for 20 m.
@@ -128,7 +129,7 @@ def resample(geotiff: Path, target: Path, pixel_m: float) -> None:
 
     parts = max(1, round(pixel_m / _METRES_PER_ARC_SECOND * _PARTS_OF_ARC_SECOND))
     step = parts / (_PARTS_OF_ARC_SECOND * 3600)
-    with isceimage.opened(geotiff) as dataset:
+    with isceimage.open_raster(geotiff) as dataset:
         old = _grid(geotiff, dataset)
         new = GeoGrid(old.nodes.first_longitude, old.nodes.first_latitude, step, -step)
         rows = int((old.rows - 1) * -old.nodes.delta_latitude / step + _TOLERANCE) + 1
@@ -138,7 +139,7 @@ def resample(geotiff: Path, target: Path, pixel_m: float) -> None:
         profile = grid | {"driver": "GTiff", "dtype": "float32", "count": 1}
         with (
             WarpedVRT(dataset, **grid, resampling=Resampling.cubic) as warped,
-            isceimage.publish(target) as partial,
+            replace_when_complete(target) as partial,
             rasterio.open(partial, "w", **profile, tiled=True, compress="deflate", predictor=3) as output,
         ):
             for strip, heights in _strips(warped):
@@ -153,7 +154,7 @@ def _grid(geotiff: Path, dataset: Any) -> _Grid:
 
 
 def _strips(dataset: Any) -> Iterator[tuple[range, NDArray[np.float32]]]:
-    """Rows and their heights; no-data is NaN."""
+    """Yield ranges of rows with their heights; no-data is NaN."""
     for first in range(0, dataset.height, _STRIP_ROWS):
         last = min(first + _STRIP_ROWS, dataset.height)
         heights = dataset.read(1, window=((first, last), (0, dataset.width))).astype(np.float32)

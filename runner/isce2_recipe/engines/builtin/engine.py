@@ -1,6 +1,6 @@
-"""The builtin engine: ISCE2's topsApp steps in Python, by the same names, on the same files.
+"""The builtin engine: the steps of ISCE2's topsApp in Python, with the same names and files.
 
-Light to import: a plan asks for the engine's name and version only.
+Importing this module is cheap, because a plan needs only the engine's name and version.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[float, str], None]
 
-# Where each step is: module and function. A step that is not named has nothing to do in this engine because
-# what it is for (ESD, the ionosphere) is refused when the XML is read.
+# Module and function of each step. Steps that are missing here do nothing in this engine: they serve settings
+# (ESD, ionosphere) that are refused when the XML is read.
 _STEPS = {
     "startup": ("preprocess", "startup"),
     "preprocess": ("preprocess", "preprocess"),
@@ -39,7 +39,7 @@ _STEPS = {
     "unwrap": ("postprocess", "unwrap"),
     "geocode": ("postprocess", "geocode"),
 }
-# Seconds each step takes of a whole burst, for the progress display only.
+# Relative durations of the steps, for the progress display only.
 _WEIGHTS = {
     "topo": 3.0, "fineoffsets": 1.5, "fineresamp": 2.5, "burstifg": 2.5, "mergebursts": 1.5, "unwrap": 6.0,
     "geocode": 4.0,
@@ -47,12 +47,12 @@ _WEIGHTS = {
 
 
 class BuiltinEngine:
-    """ISCE2's topsApp without ISCE2."""
+    """Engine that runs the steps of ISCE2's topsApp without ISCE2."""
 
     name = "builtin"
 
     def version(self) -> str:
-        """The package's version: the engine is part of it."""
+        """Return the version of the package, which the engine is part of."""
         return __version__
 
     @classmethod
@@ -74,31 +74,31 @@ class BuiltinEngine:
     ) -> None:
         """Run the steps ``start`` to ``end``; see `isce2_recipe.engines.base.Engine`."""
         from isce2_recipe.engines.builtin.config import read_config
-        from isce2_recipe.engines.builtin.job import Job, forget_steps, require_previous
-        from isce2_recipe.engines.builtin.unwrapping import find as find_unwrapper
+        from isce2_recipe.engines.builtin.job import Job, clear_step_records, require_previous_steps
+        from isce2_recipe.engines.builtin.unwrapping import find_unwrapper
 
         steps = select_steps(self.name, self.applications(), AppSteps(app, start, end))
         folder = folder.resolve()
         settings = read_config(folder / config, folder)
         if settings.do_unwrap and "unwrap" in steps:
-            # An unknown name is better heard of now than when all else is done.
+            # Refuses an unknown unwrapper before the first step.
             find_unwrapper(settings.unwrapper)
         if steps[0] == tops_steps()[0]:
-            forget_steps(folder)
-        require_previous(folder, steps[0])
+            clear_step_records(folder)
+        require_previous_steps(folder, steps[0])
         weights = [_WEIGHTS.get(step, 0.3) for step in steps]
         done = 0.0
         job = Job(folder, settings, log, progress, cpus)
         with warnings.catch_warnings():
-            # Radar images have no map coordinates, and need none.
+            # Images in radar geometry have no geotransform.
             warnings.filterwarnings("ignore", message="Dataset has no geotransform")
             for step, weight in zip(steps, weights, strict=True):
-                job.progress = _part(progress, step, done / sum(weights), weight / sum(weights))
+                job.progress = _share_of(progress, step, done / sum(weights), weight / sum(weights))
                 _run_step(job, step)
                 done += weight
 
 
-def _part(progress: Progress, step: str, base: float, share: float) -> Progress:
+def _share_of(progress: Progress, step: str, base: float, share: float) -> Progress:
     def report(fraction: float, text: str) -> None:
         progress(base + share * fraction, f"{step}: {text}" if text else step)
 
@@ -106,7 +106,7 @@ def _part(progress: Progress, step: str, base: float, share: float) -> Progress:
 
 
 def _run_step(job: Job, step: str) -> None:
-    from isce2_recipe.engines.builtin.job import remember_step
+    from isce2_recipe.engines.builtin.job import record_finished_step
 
     job.progress(0.0, "")
     job.log.info("step %s", step)
@@ -118,19 +118,19 @@ def _run_step(job: Job, step: str) -> None:
             catalog = function(job) or {}
         except (OSError, MemoryError) as exc:
             raise _failure(job, step, exc) from exc
-    remember_step(job.folder, step, catalog)
+    record_finished_step(job.folder, step, catalog)
     job.progress(1.0, "")
 
 
 def _failure(job: Job, step: str, exc: OSError | MemoryError) -> EngineFailed:
-    """What the machine refused, and the step to go on with."""
+    """Return the error for a failed system call or allocation, with the command that resumes the run."""
     if isinstance(exc, MemoryError):
-        reason, remedy = "out of memory", "give it more memory"
+        reason, remedy = "not enough memory", "provide more memory"
     else:
         place = "" if exc.filename is None else f": {exc.filename}"
         reason = f"{exc.strerror or exc}{place}"
         full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free space on that disk" if full else "put that right"
+        remedy = "free space on that disk" if full else "fix this"
     return EngineFailed(
-        f"step '{step}' in {job.folder} failed: {reason}", hint=f"{remedy}, then go on with --start={step}"
+        f"step '{step}' in {job.folder} failed: {reason}", hint=f"{remedy}, then resume with --start={step}"
     )

@@ -1,4 +1,4 @@
-"""The files of ISCE2's ``filter`` step."""
+"""Goldstein filter and phase-sigma coherence of a merged interferogram: the files of ISCE2's ``filter``."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.goldstein import goldstein_strips
 from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.phase_sigma import phase_sigma_strips
+from isce2_recipe.files import replace_when_complete
 
 
 def filter_interferogram(folder: Path, strength: float, workers: int = 1) -> None:
     """Filter ``merged/topophase.flat`` and estimate the coherence of the result.
 
-    Writes ``filt_topophase.flat`` (CFloat32) and ``phsig.cor`` (Float32, 0 to 1) beside it, with headers.
+    Writes ``filt_topophase.flat`` (CFloat32) and ``phsig.cor`` (Float32, 0 to 1) with headers to ``merged``.
 
     Parameters
     ----------
     folder : Path
-        The application's work folder.
+        Work folder of the application.
     strength : float
         ISCE2's ``filter strength``, 0 to 1.
 
     Raises
     ------
     InputError
-        If the interferogram is missing or broken.
+        If the interferogram is missing or cannot be read.
     """
     merged = folder / paths.MERGED
     source = isceimage.read_header(merged / paths.INTERFEROGRAM)
@@ -45,7 +46,7 @@ def filter_interferogram(folder: Path, strength: float, workers: int = 1) -> Non
 
 
 def _write(image: IsceImage, strips: Iterable[NDArray[Any]], folder: Path) -> None:
-    with isceimage.publish(image.path) as unfinished, unfinished.open("wb") as stream:
+    with replace_when_complete(image.path) as unfinished, unfinished.open("wb") as stream:
         for strip in strips:
             isceimage.append_lines(stream, image, strip[None])
     isceimage.write_sidecars(image, folder)

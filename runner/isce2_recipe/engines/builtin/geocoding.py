@@ -1,4 +1,4 @@
-"""From radar geometry to the DEM's grid, node by node, as ISCE2's geozero does it."""
+"""Geocoding: resampling of multilooked radar images to the nodes of a DEM, like ISCE2's geozero."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from numpy.typing import NDArray
 
 from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.isceimage import GeoGrid, IsceImage
+from isce2_recipe.engines.builtin.rasters import blocks
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
 from isce2_recipe.sar.orbit import Orbit
 from isce2_recipe.sar.zero_doppler import geo2rdr
 from isce2_recipe.types import Bounds, Looks
 
-# ISCE2 2.6.5, Geocodable: what interpolates which image type; all else goes by data type.
+# Interpolation by image type (ISCE2 2.6.5, Geocodable); for other types it depends on the data type.
 _METHODS = {"amp": "sinc", "cpx": "sinc", "cor": "nearest", "unw": "nearest", "rmg": "nearest"}
-# ISCE2 2.6.5, geozeroMethods: pixels this near to the edge of the radar image are not used.
+# Width of the border of the radar image that is not used (ISCE2 2.6.5, geozeroMethods).
 _EDGE = {"sinc": 4, "nearest": 2}
-# ISCE2 2.6.5, geozero: lower nodes of a DEM are holes.
+# Lower heights of a DEM mean no data (ISCE2 2.6.5, geozero).
 _LOWEST_M = -1500.0
 _TAPS = 8
 _STEPS = 8192
-# Corners of the map lie outside the scene: seconds before and after it in which they can be seen.
+# Time before and after the scene in which corners of the map, outside the scene, are at zero Doppler,
+# seconds.
 _ORBIT_MARGIN_S = 15.0
-# Map pixels located at once by a thread: bounds the memory.
+# Map pixels that a thread processes at once; limits the memory.
 _STRIP_PIXELS = 1 << 19
 
 
@@ -43,15 +45,15 @@ class RadarGrid:
     Attributes
     ----------
     orbit : Orbit
-        Of the reference.
+        Orbit of the reference.
     start_s : float
-        Middle of the first line's looks, seconds since the orbit's epoch.
+        Azimuth time of the middle of the first line's looks, seconds since the orbit's epoch.
     line_s : float
-        Between lines.
+        Time between multilooked lines.
     near_range_m : float
-        Middle of the first sample's looks.
+        Slant range of the middle of the first sample's looks.
     sample_m : float
-        Between samples, slant range.
+        Slant range between multilooked samples.
     """
 
     orbit: Orbit
@@ -61,7 +63,7 @@ class RadarGrid:
     sample_m: float
 
     @classmethod
-    def looked(
+    def multilooked(
         cls,
         orbit: Orbit,
         looks: Looks,
@@ -71,7 +73,7 @@ class RadarGrid:
         near_range_m: float,
         range_spacing_m: float,
     ) -> RadarGrid:
-        """The grid of an image of full resolution after multilooking; each pixel is its looks' middle."""
+        """Return the grid after multilooking; each pixel is at the middle of its looks."""
         return cls(
             orbit,
             start_s + (looks.azimuth - 1) / 2 * azimuth_interval_s,
@@ -82,17 +84,17 @@ class RadarGrid:
 
 
 @dataclass(frozen=True, slots=True)
-class MapGrid:
-    """The part of the DEM's grid to geocode to.
+class GeocodeGrid:
+    """The part of the DEM's grid that images are geocoded to.
 
     Attributes
     ----------
     row, col : int
-        Its first node in the DEM's; may lie outside.
+        First node in the DEM; may be outside.
     rows, cols : int
         Size.
     nodes : GeoGrid
-        Coordinates.
+        Coordinates of the nodes.
     """
 
     row: int
@@ -102,8 +104,8 @@ class MapGrid:
     nodes: GeoGrid
 
 
-def map_grid(dem: IsceImage, bounds: Bounds) -> MapGrid:
-    """The nodes of the DEM that ISCE2 would geocode to.
+def geocode_grid(dem: IsceImage, bounds: Bounds) -> GeocodeGrid:
+    """Return the nodes of the DEM that ISCE2 would geocode to.
 
     Raises
     ------
@@ -112,20 +114,24 @@ def map_grid(dem: IsceImage, bounds: Bounds) -> MapGrid:
     """
     grid = dem.grid
     if grid is None:
-        raise InputError(f"{dem.path}.xml gives no latitude and longitude", hint="it must describe a DEM")
-    # Fortran's int() cuts towards zero.
+        raise InputError(
+            f"{dem.path}.xml gives no latitude and longitude", hint="use a DEM whose .xml has map coordinates"
+        )
+    # ISCE2 uses Fortran's int(), which rounds towards zero.
     row = math.trunc((bounds.north - grid.first_latitude) / grid.delta_latitude)
     end_row = math.trunc((bounds.south - grid.first_latitude) / grid.delta_latitude + 1)
     col = math.trunc((bounds.west - grid.first_longitude) / grid.delta_longitude)
     end_col = math.trunc((bounds.east - grid.first_longitude) / grid.delta_longitude + 1)
     if min(end_row, dem.lines) <= max(row, 0) or min(end_col, dem.samples) <= max(col, 0):
-        raise InputError(f"the DEM {dem.path} does not cover the scene", hint="fetch a DEM with a margin")
+        raise InputError(
+            f"the DEM {dem.path} does not cover the scene", hint="use a DEM with a margin around the scene"
+        )
     nodes = replace(
         grid,
         first_longitude=grid.first_longitude + col * grid.delta_longitude,
         first_latitude=grid.first_latitude + row * grid.delta_latitude,
     )
-    return MapGrid(row, col, end_row - row, end_col - col, nodes)
+    return GeocodeGrid(row, col, end_row - row, end_col - col, nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +143,13 @@ class _Product:
 
 
 Locate = Callable[[range], tuple[NDArray[np.float64], NDArray[np.float64]]]
-"""From rows of a map grid to the radar coordinates (line, sample) of their nodes; -1 where there are none."""
+"""Function from rows of a map grid to radar coordinates (line, sample) of their nodes; -1 means none."""
 
 
 def geocode(
     files: Sequence[Path],
     radar: RadarGrid | Locate,
-    grid: MapGrid,
+    grid: GeocodeGrid,
     dem: IsceImage,
     *,
     dem_crop: Path,
@@ -151,30 +157,30 @@ def geocode(
     progress: Callable[[float, str], None] = lambda _fraction, _text: None,
     workers: int = 1,
 ) -> list[IsceImage]:
-    """Put multilooked radar images on the DEM's grid, each as ``<file>.geo`` with its headers.
+    """Geocode multilooked radar images to the DEM's grid, each to ``<file>.geo`` with its headers.
 
-    Complex images are interpolated with eight taps of a Hann-weighted sinc, all others take the nearest
-    pixel; nodes that see nothing are zero.
+    Complex images are interpolated with a Hann-weighted sinc of eight samples, other images with the nearest
+    pixel. Nodes outside the image are zero.
 
     Parameters
     ----------
     files : sequence of Path
-        ISCE2 rasters of one geometry.
+        Rasters in ISCE2's format with the same geometry.
     radar : RadarGrid or callable
-        That geometry, or what knows where the nodes of ``grid`` are in it.
-    grid : MapGrid
-        Where to, from `map_grid`.
+        Geometry of the images, or a function that returns the radar coordinates of the nodes of ``grid``.
+    grid : GeocodeGrid
+        Output grid, from `geocode_grid`.
     dem : IsceImage
         Heights above the ellipsoid.
     dem_crop : Path
-        Where the heights of the nodes go, Int16 as ISCE2 has them.
+        Output file for the heights of the nodes, Int16 like ISCE2's.
     folder : Path
-        The application's work folder, which headers are relative to.
+        Work folder of the application; paths in the headers are relative to it.
 
     Returns
     -------
     list of IsceImage
-        What was written, without the heights.
+        Headers of the geocoded images, without the heights.
 
     Raises
     ------
@@ -187,23 +193,24 @@ def geocode(
     )
     outputs = [*(product.output for product in products), crop]
     strip = _strip_maker(products, radar, isceimage.open_array(dem)[0], grid)
+    strips = blocks(grid.rows, max(1, _STRIP_PIXELS // grid.cols))
     with ExitStack() as stack:
-        streams = [isceimage.stream(stack, output.path) for output in outputs]
-        for done, parts in enumerate(_in_order(strip, _strips(grid), workers), start=1):
+        streams = [isceimage.open_for_writing(stack, output.path) for output in outputs]
+        for done, parts in enumerate(_in_order(strip, strips, workers), start=1):
             for stream, output, part in zip(streams, outputs, parts, strict=True):
                 isceimage.append_lines(stream, output, part)
-            progress(done / len(_strips(grid)), f"geocoded {len(products)} images")
+            progress(done / len(strips), f"geocoded {len(products)} images")
     for output in outputs:
         isceimage.write_sidecars(output, folder)
     return outputs[:-1]
 
 
-def _product(path: Path, grid: MapGrid) -> _Product:
+def _product(path: Path, grid: GeocodeGrid) -> _Product:
     image = isceimage.read_header(path)
     complex_default = "sinc" if image.data_type == "CFLOAT" else "nearest"
     output = replace(
         image,
-        path=isceimage.beside(path, "geo"),
+        path=isceimage.append_suffix(path, "geo"),
         lines=grid.rows,
         samples=grid.cols,
         grid=grid.nodes,
@@ -214,24 +221,19 @@ def _product(path: Path, grid: MapGrid) -> _Product:
     return _Product(image, pixels, _METHODS.get(image.image_type, complex_default), output)
 
 
-def _strips(grid: MapGrid) -> list[range]:
-    height = max(1, _STRIP_PIXELS // grid.cols)
-    return [range(first, min(first + height, grid.rows)) for first in range(0, grid.rows, height)]
-
-
 def _in_order(
     work: Callable[[range], list[NDArray[Any]]], strips: list[range], workers: int
 ) -> Iterator[list[NDArray[Any]]]:
-    """Results in order, never more at once than there are threads."""
+    """Yield results in order; hold at most as many at once as there are threads."""
     with ThreadPoolExecutor(workers) as pool:
         for first in range(0, len(strips), workers):
             yield from pool.map(work, strips[first : first + workers])
 
 
 def _strip_maker(
-    products: list[_Product], radar: RadarGrid | Locate, dem: NDArray[Any], grid: MapGrid
+    products: list[_Product], radar: RadarGrid | Locate, dem: NDArray[Any], grid: GeocodeGrid
 ) -> Callable[[range], list[NDArray[Any]]]:
-    """A function from rows of the map to every product's pixels there, and the heights'."""
+    """Return a function from rows of the map to the pixels of every product and the heights."""
     lines = max((product.image.lines for product in products), default=1)
     locate = _zero_doppler(radar, lines, dem, grid) if isinstance(radar, RadarGrid) else radar
     table = _sinc_table()
@@ -245,8 +247,8 @@ def _strip_maker(
     return make
 
 
-def _zero_doppler(radar: RadarGrid, lines: int, dem: NDArray[Any], grid: MapGrid) -> Locate:
-    """Radar coordinates from the orbit and the heights."""
+def _zero_doppler(radar: RadarGrid, lines: int, dem: NDArray[Any], grid: GeocodeGrid) -> Locate:
+    """Return a function that computes radar coordinates from the orbit and the heights."""
     stop_s = radar.start_s + lines * radar.line_s
     poly = radar.orbit.polynomial(radar.start_s - _ORBIT_MARGIN_S, stop_s + _ORBIT_MARGIN_S)
     axes = np.array([radar.start_s, radar.line_s, radar.near_range_m, radar.sample_m])
@@ -263,8 +265,10 @@ def _zero_doppler(radar: RadarGrid, lines: int, dem: NDArray[Any], grid: MapGrid
     return locate
 
 
-def _heights(dem: NDArray[Any], grid: MapGrid, rows: range) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Heights of some rows, zero outside the DEM, and which rows the DEM has."""
+def _heights(
+    dem: NDArray[Any], grid: GeocodeGrid, rows: range
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return heights of some rows, zero outside the DEM, and a mask of the rows that the DEM has."""
     heights = np.zeros((len(rows), grid.cols), np.float32)
     row = np.arange(grid.row + rows.start, grid.row + rows.stop)
     seen = (row >= 0) & (row < dem.shape[0])
@@ -284,7 +288,12 @@ def _locate(
     line: NDArray[np.float64],
     sample: NDArray[np.float64],
 ) -> None:
-    """Zero-based radar coordinates of map nodes (radians); -1 for holes of the DEM."""
+    """Compute zero-based radar coordinates of map nodes; -1 where the DEM has no data.
+
+    ``latitudes`` (rows,) and ``longitudes`` (cols,) are in radians, ``heights`` (rows, cols) in metres;
+    ``axes`` has the first line's time (s), line interval (s), first sample's range (m) and sample spacing
+    (m). ``line`` and ``sample``, shape (rows, cols), are filled.
+    """
     for i in range(latitudes.size):
         t = guess_s
         for j in range(longitudes.size):
@@ -301,7 +310,7 @@ def _locate(
 def _take(
     product: _Product, line: NDArray[Any], sample: NDArray[Any], table: NDArray[np.float32]
 ) -> NDArray[Any]:
-    """Pixels of a product at radar coordinates, ``(bands, rows, cols)``."""
+    """Return the pixels of a product at radar coordinates, shape ``(bands, rows, cols)``."""
     lines, samples = product.image.lines, product.image.samples
     edge = _EDGE[product.method]
     inside = (line > edge - 1) & (line < lines - edge - 1)
@@ -318,7 +327,7 @@ def _take(
 
 
 def _sinc_table() -> NDArray[np.float32]:
-    """Weights of `_TAPS` samples from three before to four after, a row for each fraction, sums 1."""
+    """Return sinc weights of samples -3 to 4, a row of sum 1 for each of `_STEPS` fractions."""
     offset = np.arange(_STEPS)[:, None] / _STEPS + 3 - np.arange(_TAPS)
     weight = np.sinc(offset) * (0.5 + 0.5 * np.cos(np.pi * offset / (_TAPS / 2)))
     return np.asarray(weight / weight.sum(1, keepdims=True), np.float32)
@@ -331,6 +340,7 @@ def _sinc(
     line: NDArray[np.float64],
     sample: NDArray[np.float64],
 ) -> NDArray[np.complex64]:
+    """Interpolate a complex image, shape (lines, samples), at n fractional lines and samples, shape (n,)."""
     values = np.empty(line.size, np.complex64)
     for n in range(line.size):
         top, left = int(line[n]), int(sample[n])

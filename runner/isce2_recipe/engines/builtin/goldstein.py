@@ -1,4 +1,4 @@
-"""Goldstein and Werner's adaptive filter, cut into blocks as ISCE2 cuts them.
+"""Goldstein and Werner's adaptive filter, with the blocks of ISCE2.
 
 R. M. Goldstein and C. L. Werner, Radar interferogram filtering for geophysical applications, Geophysical
 Research Letters 25 (1998), doi:10.1029/1998GL900033.
@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# ISCE2 2.6.5, mroipac/filter: Fourier blocks of 32 pixels every 16.
+# Fourier blocks of 32 pixels, one every 16 pixels (ISCE2 2.6.5, mroipac/filter).
 BLOCK = 32
 STEP = 16
-# Rows of blocks transformed together: bounds the memory of wide images.
+# Rows of blocks that are transformed together; limits the memory for wide images.
 _ROWS = 8
 
 
 def goldstein(interferogram: NDArray[Any], alpha: float, workers: int = 1) -> NDArray[np.complex64]:
-    """The filtered interferogram at once; see `goldstein_strips`."""
+    """Return the whole filtered interferogram; see `goldstein_strips`."""
     lines, samples = interferogram.shape
     strips = goldstein_strips(
         lambda part: interferogram[part.start : part.stop], lines, samples, alpha, workers
@@ -31,22 +31,22 @@ def goldstein(interferogram: NDArray[Any], alpha: float, workers: int = 1) -> ND
 def goldstein_strips(
     read: Callable[[range], NDArray[Any]], lines: int, samples: int, alpha: float, workers: int = 1
 ) -> Iterator[NDArray[np.complex64]]:
-    """The interferogram with filtered phase and its own magnitude, strip by strip.
+    """Yield strips of the interferogram with filtered phase and unchanged magnitude.
 
-    Each block's spectrum is multiplied by its modulus to the power ``alpha`` (not smoothed first); blocks
-    are put together with a triangular weight. The first block begins at the first pixel and the image
-    is continued with zeros past its end, so the outermost pixels come from fewer blocks than the others.
+    The spectrum of each block is multiplied by its modulus (without smoothing) to the power ``alpha``.
+    Overlapping blocks are added with triangular weights. The first block begins at the first pixel and the
+    image is padded with zeros at its end, so the outermost pixels are covered by fewer blocks than others.
 
     Parameters
     ----------
     read : callable
-        From lines to their pixels: complex, zero where there is no data.
+        Function from a range of lines to their pixels: complex, zero where there is no data.
     lines, samples : int
-        Size of the whole.
+        Size of the image.
     alpha : float
-        Filter strength: 0 leaves the phase as it is.
+        Filter strength; 0 does not change the phase.
     workers : int
-        Threads for the transforms.
+        Number of threads for the transforms.
     """
     cols = -(-samples // STEP)
     carried = np.zeros((STEP, (cols + 1) * STEP), np.complex64)
@@ -63,7 +63,7 @@ def goldstein_strips(
 
 
 def _filter_blocks(padded: NDArray[Any], alpha: float, workers: int) -> NDArray[np.complex64]:
-    """Filtered blocks of a strip, weighted and added where they overlap."""
+    """Return the weighted sum of the filtered blocks of a strip."""
     from scipy import fft
 
     windows = np.lib.stride_tricks.sliding_window_view(padded, (BLOCK, BLOCK))
@@ -83,7 +83,7 @@ def _filter_blocks(padded: NDArray[Any], alpha: float, workers: int) -> NDArray[
 
 
 def _with_magnitude(interferogram: NDArray[Any], smooth: NDArray[Any]) -> NDArray[np.complex64]:
-    # As in ISCE2, a pixel whose real part is zero counts as one without data.
+    # Like ISCE2, treats a pixel whose real part is zero as no data.
     modulus = np.where(interferogram.real == 0, 0, np.abs(smooth))
     unit = np.divide(smooth, modulus, out=np.ones_like(smooth), where=modulus > 0)
     return np.asarray(np.abs(interferogram) * unit, np.complex64)

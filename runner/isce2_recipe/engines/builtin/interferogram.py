@@ -1,4 +1,4 @@
-"""The step ``burstifg``: flattened interferograms and coherence of the bursts."""
+"""The step ``burstifg``: flattened interferogram and coherence of each burst."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from isce2_recipe.engines.builtin import grids, kernels
-from isce2_recipe.engines.builtin.isceimage import IsceImage, beside
+from isce2_recipe.engines.builtin import kernels, node_grids
+from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import COREGISTERED, INTERFEROGRAMS, Job
-from isce2_recipe.engines.builtin.looks import take_looks
+from isce2_recipe.engines.builtin.multilooking import multilook_raster
 from isce2_recipe.engines.builtin.offsets import Offsets
 from isce2_recipe.engines.builtin.preprocess import burst_image
 from isce2_recipe.engines.builtin.product_xml import write_product
@@ -22,30 +22,30 @@ from isce2_recipe.sar.annotation import BurstGeometry
 
 Complex = NDArray[np.complex64]
 
-# Lines above and below that the coherence's window needs.
+# Additional lines above and below that the window of the coherence needs.
 _HALO = 2
 
 
 def burst_interferograms(job: Job) -> None:
     """Write ``fine_interferogram/IWn``."""
     for pair in job.pairs:
-        windows = job.kept_windows(COREGISTERED, pair)
+        windows = job.load_valid_windows(COREGISTERED, pair)
         described = []
         for index, coregistered in zip(pair.indices(), windows, strict=True):
             burst = _common_window(pair.reference.bursts[index].geometry, coregistered)
             described.append((burst, _write(job, pair, index, burst)))
         path = job.folder / INTERFEROGRAMS / f"IW{pair.number}.xml"
         write_product(path, pair.reference, described, job.folder)
-        job.keep_windows(INTERFEROGRAMS, pair, [burst for burst, _ in described])
+        job.save_valid_windows(INTERFEROGRAMS, pair, [burst for burst, _ in described])
 
 
 def interferogram_file(job: Job, swath: int, index: int, extension: str) -> Path:
-    """``fine_interferogram/IW2/burst_01.int`` for example."""
+    """Return the path of an interferogram, such as ``fine_interferogram/IW2/burst_01.int``."""
     return job.folder / INTERFEROGRAMS / f"IW{swath}" / f"burst_{index + 1:02d}.{extension}"
 
 
 def _common_window(one: BurstGeometry, other: BurstGeometry) -> BurstGeometry:
-    """The first burst with the part of its valid window that the second has too."""
+    """Return the first burst with the intersection of both valid windows."""
     line = max(one.first_valid_line, other.first_valid_line)
     last_line = min(one.first_valid_line + one.valid_lines, other.first_valid_line + other.valid_lines)
     sample = max(one.first_valid_sample, other.first_valid_sample)
@@ -69,36 +69,36 @@ def _write(job: Job, pair: SwathPair, index: int, burst: BurstGeometry) -> IsceI
     correlation = IsceImage(
         interferogram_file(job, pair.number, index, "cor"), *size, 2, "FLOAT", "BIL", "cor"
     )
-    maker = _Maker(job, pair, index, burst)
+    burst_blocks = _BlockComputation(job, pair, index, burst)
     with line_writer(image, job.folder) as writer, line_writer(correlation, job.folder) as cor_writer:
 
         def write(block: range) -> None:
-            interferogram, amplitude, coherence = maker.make(block)
+            interferogram, amplitude, coherence = burst_blocks.compute(block)
             writer.write(block.start, interferogram)
             cor_writer.write(block.start, amplitude, coherence)
 
         job.in_threads(write, blocks(burst.lines), f"IW{pair.number} burst {index + 1}")
     al, rl = job.config.azimuth_looks, job.config.range_looks
     if (al, rl) != (1, 1):
-        looked = image.path.with_name(f"{image.path.stem}.{al}alks_{rl}rlks.int")
-        take_looks(job, image, looked)
+        path = image.path.with_name(f"{image.path.stem}.{al}alks_{rl}rlks.int")
+        multilook_raster(job, image, path)
     return image
 
 
-class _Maker:
-    """Makes lines of one burst's interferogram and coherence."""
+class _BlockComputation:
+    """Computes interferogram and coherence of blocks of lines of one burst."""
 
     def __init__(self, job: Job, pair: SwathPair, index: int, burst: BurstGeometry) -> None:
         reference = burst_image(job, job.config.reference, pair.reference, index)
         self.burst = burst
-        self.reference = LineReader(beside(reference.path, "vrt"))
-        self.secondary = LineReader(beside(coregistered_image(job, pair, index).path, "vrt"))
+        self.reference = LineReader(append_suffix(reference.path, "vrt"))
+        self.secondary = LineReader(append_suffix(coregistered_image(job, pair, index).path, "vrt"))
         self.offsets = Offsets.load(job, pair, index)
         other = pair.secondary.bursts[index + pair.offset].geometry
         self.turns_per_sample = 2.0 * other.range_spacing_m / other.wavelength_m
 
-    def make(self, block: range) -> tuple[Complex, NDArray[np.float32], NDArray[np.float32]]:
-        """Interferogram, amplitude and coherence of some lines."""
+    def compute(self, block: range) -> tuple[Complex, NDArray[np.float32], NDArray[np.float32]]:
+        """Return interferogram, amplitude and coherence of some lines."""
         reference = self._read(self.reference, block)
         secondary = self._read(self.secondary, block)
         burst = self.burst
@@ -109,7 +109,7 @@ class _Maker:
         if stop > first:
             kernels.multiply(
                 reference[_HALO + first : _HALO + stop], secondary[_HALO + first : _HALO + stop],
-                self.offsets.lines(range(block.start + first, block.start + stop), grids.RANGE),
+                self.offsets.lines(range(block.start + first, block.start + stop), node_grids.RANGE_OFFSET),
                 self.turns_per_sample, burst.first_valid_sample,
                 burst.first_valid_sample + burst.valid_samples, interferogram[first:stop],
             )  # fmt: skip
@@ -124,7 +124,7 @@ class _Maker:
         return interferogram, amplitude, correlation
 
     def _read(self, reader: LineReader, block: range) -> Complex:
-        """Lines with the halo; zero beyond the burst."""
+        """Read lines with the additional ones above and below; zero outside the burst."""
         lines = range(max(block.start - _HALO, 0), min(block.stop + _HALO, self.burst.lines))
         read = np.zeros((len(block) + 2 * _HALO, self.burst.samples), np.complex64)
         at = lines.start - block.start + _HALO

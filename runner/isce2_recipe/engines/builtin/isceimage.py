@@ -1,6 +1,6 @@
-"""ISCE2's rasters: a flat binary file with its header in ``.xml`` (ISCE2's) and ``.vrt`` (GDAL's) beside it.
+"""ISCE2's rasters: a flat binary file with two headers, ``.xml`` for ISCE2 and ``.vrt`` for GDAL.
 
-Arrays have the shape ``(bands, lines, samples)`` whatever the interleaving in the file.
+Arrays have the shape ``(bands, lines, samples)`` for every interleaving of the file.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.files import replace_when_complete, write_text
 
-# ISCE2's DATA_TYPE, NumPy's type and GDAL's name of the same thing.
+# ISCE2's DATA_TYPE, with NumPy's and GDAL's names of the same type.
 _TYPES = {
     "BYTE": ("u1", "Byte"),
     "SHORT": ("i2", "Int16"),
@@ -31,7 +32,7 @@ _TYPES = {
 }
 _FAMILIES = {"cpx": "intimage", "unw": "unwimage", "dem": "demimage", "slc": "slcimage"}
 _ISCE_NAMES = {np.dtype(code): name for name, (code, _) in _TYPES.items()}
-# Axes (0 bands, 1 lines, 2 samples) from the slowest to the fastest in the file.
+# Order of the axes (0 bands, 1 lines, 2 samples) in the file, from the slowest to the fastest.
 _STORED = {"BSQ": (0, 1, 2), "BIL": (1, 0, 2), "BIP": (1, 2, 0)}
 _DOCS = {
     "access_mode": "Image access mode.",
@@ -51,18 +52,18 @@ _DOCS = {
     "xmin": "Minimum range value",
 }
 
-# GDAL would keep up to a twentieth of the machine's memory.
-_CACHE_MB = 64
+# Size of GDAL's block cache; its default is 5 % of the machine's memory.
+GDAL_CACHE_MB = 64
 
 Scheme = Literal["BIP", "BIL", "BSQ"]
 
 
 @dataclass(frozen=True, slots=True)
 class GeoGrid:
-    """Where the pixels of a geographic raster lie, degrees.
+    """Positions of the pixels of a geographic raster, degrees.
 
-    ISCE2 means the *centre* of the first pixel by its starting values, in the ``.xml`` and in the ``.vrt``
-    alike, although GDAL takes those of a ``.vrt`` for the corner.
+    ISCE2's starting values are the *centre* of the first pixel, in the ``.xml`` and in the ``.vrt``, although
+    GDAL reads those of a ``.vrt`` as its corner.
     """
 
     first_longitude: float
@@ -72,7 +73,7 @@ class GeoGrid:
 
     @property
     def corner_transform(self) -> tuple[float, float, float, float, float, float]:
-        """GDAL's geotransform of the upper-left pixel's corner, true to the ground."""
+        """Return GDAL's geotransform, which refers to the corner of the upper-left pixel."""
         return (
             self.first_longitude - self.delta_longitude / 2,
             self.delta_longitude,
@@ -90,22 +91,22 @@ class IsceImage:
     Attributes
     ----------
     path : Path
-        The binary file; its headers are this path with ``.xml`` and ``.vrt`` appended.
+        Binary file; its headers are this path with ``.xml`` and ``.vrt`` appended.
     lines, samples, bands : int
-        Size.
+        Size of the raster.
     data_type : str
         ISCE2's name: BYTE, SHORT, INT, FLOAT, DOUBLE, CFLOAT or CDOUBLE.
     scheme : str
         Interleaving: BIP, BIL or BSQ.
     image_type : str
-        ISCE2's word for the content (``cpx``, ``cor``, ``unw``, ``dem``, ``slc``, ``bil``), which chooses the
+        ISCE2's name of the content (``cpx``, ``cor``, ``unw``, ``dem``, ``slc``, ``bil``), which selects the
         interpolation when ISCE2 geocodes it. May be empty.
     grid : GeoGrid or None
-        Of rasters on the map; None in radar geometry.
+        Map coordinates; None in radar geometry.
     reference : str or None
         Vertical datum of a DEM: WGS84 (ellipsoid) or EGM96.
     byte_order : str
-        ``l`` or ``b``.
+        ``l`` (little-endian) or ``b`` (big-endian).
     """
 
     path: Path
@@ -121,26 +122,26 @@ class IsceImage:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """NumPy's type in the file, byte order included."""
+        """Return the NumPy type of the file, including its byte order."""
         return np.dtype(_TYPES[self.data_type][0]).newbyteorder("<" if self.byte_order == "l" else ">")
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """``(bands, lines, samples)``."""
+        """Return ``(bands, lines, samples)``."""
         return self.bands, self.lines, self.samples
 
     @property
     def nbytes(self) -> int:
-        """Size of the binary file."""
+        """Return the size of the binary file in bytes."""
         return self.bands * self.lines * self.samples * self.dtype.itemsize
 
 
-def beside(path: Path, extension: str) -> Path:
-    """``path`` with a further extension: ``phsig.cor`` and ``xml`` give ``phsig.cor.xml``."""
+def append_suffix(path: Path, extension: str) -> Path:
+    """Append an extension to a path: ``phsig.cor`` and ``xml`` give ``phsig.cor.xml``."""
     return path.with_name(f"{path.name}.{extension}")
 
 
-def describe(
+def header_for_array(
     path: Path,
     array: NDArray[Any],
     *,
@@ -149,25 +150,27 @@ def describe(
     grid: GeoGrid | None = None,
     reference: str | None = None,
 ) -> IsceImage:
-    """The header that fits an array of shape ``(lines, samples)`` or ``(bands, lines, samples)``."""
+    """Return the header for an array of shape ``(lines, samples)`` or ``(bands, lines, samples)``."""
     bands, lines, samples = array.shape if array.ndim == 3 else (1, *array.shape)
     data_type = _ISCE_NAMES[array.dtype.newbyteorder("=")]
     return IsceImage(path, lines, samples, bands, data_type, scheme, image_type, grid, reference)
 
 
 def read_header(path: Path) -> IsceImage:
-    """Header of an ISCE2 raster, from its ``.xml``.
+    """Read the header of an ISCE2 raster from its ``.xml``.
 
     Raises
     ------
     InputError
-        If there is no such header, or it is not one of ISCE2's.
+        If the header is missing or is not in ISCE2's format.
     """
-    xml = beside(path, "xml")
+    xml = append_suffix(path, "xml")
     try:
         root = ET.parse(xml).getroot()
     except FileNotFoundError:
-        raise InputError(f"{xml} does not exist", hint="an ISCE2 raster needs its .xml beside it") from None
+        raise InputError(
+            f"{xml} does not exist", hint="an ISCE2 raster needs its .xml in the same folder"
+        ) from None
     except (ET.ParseError, OSError) as exc:
         raise InputError(f"{xml} is not an ISCE2 image header: {exc}") from exc
     try:
@@ -199,7 +202,7 @@ def _known(value: str, known: Any) -> str:
 
 
 def _properties(element: ET.Element) -> Iterator[tuple[str, str]]:
-    """Names, in lower case, and values of an element's own properties."""
+    """Yield names, in lower case, and values of the direct properties of an element."""
     for child in element.findall("property"):
         value = child.get("value") or child.findtext("value") or ""
         yield (child.get("name") or "").lower(), value.strip()
@@ -209,7 +212,8 @@ def _grid(root: ET.Element) -> GeoGrid | None:
     axes = {(c.get("name") or "").lower(): dict(_properties(c)) for c in root.findall("component")}
     longitude, latitude = axes.get("coordinate1", {}), axes.get("coordinate2", {})
     numbers = [float(a.get(k, "1")) for k in ("startingvalue", "delta") for a in (longitude, latitude)]
-    # ISCE2 puts looks and offsets here for multilooked radar rasters; only latitudes fall by less than one.
+    # ISCE2 writes looks and offsets here for multilooked rasters; only latitudes have a step between -1 and
+    # 0.
     return GeoGrid(*numbers) if -1 < numbers[3] < 0 else None
 
 
@@ -219,12 +223,12 @@ def write_sidecars(image: IsceImage, folder: Path | None = None, *, name: str | 
     Parameters
     ----------
     image : IsceImage
-        What the headers say.
+        Content of the headers.
     folder : Path, optional
-        The ISCE2 application's work folder. The ``.xml`` names the binary relative to it, as ISCE2 (which
-        runs there) does; without it the absolute path is written.
+        Work folder of the ISCE2 application. The ``.xml`` contains the path of the binary relative to it,
+        like ISCE2's own; without it, the absolute path.
     name : str, optional
-        What the ``.xml`` calls the binary instead, for one that is going to be moved.
+        Path of the binary in the ``.xml``, for a file that will be moved.
     """
     name = name or (os.path.relpath(image.path, folder) if folder else str(image.path))
     root = ET.Element("imageFile")
@@ -235,8 +239,8 @@ def write_sidecars(image: IsceImage, folder: Path | None = None, *, name: str | 
             _add(root, key, properties[key], _DOCS[key])
         else:
             root.append(_coordinate(image, int(key[-1]) - 1))
-    _write_text(beside(image.path, "xml"), _text(root))
-    _write_text(beside(image.path, "vrt"), _text(_vrt(image)))
+    write_text(append_suffix(image.path, "xml"), _text(root))
+    write_text(append_suffix(image.path, "vrt"), _text(_vrt(image)))
 
 
 def _image_properties(image: IsceImage, name: str) -> dict[str, str]:
@@ -262,7 +266,7 @@ def _image_properties(image: IsceImage, name: str) -> dict[str, str]:
 
 
 def _axis(image: IsceImage, number: int) -> tuple[float, float, int]:
-    """Start, spacing and size along samples (0) or lines (1)."""
+    """Return start, spacing and size along samples (0) or lines (1)."""
     size = (image.samples, image.lines)[number]
     if image.grid is None:
         return 0, 1, size
@@ -326,7 +330,7 @@ def _vrt_band(image: IsceImage, band: int) -> ET.Element:
 
 
 def _strides(image: IsceImage) -> tuple[int, int, int]:
-    """Bytes from one band, line and sample to the next."""
+    """Return the distance in bytes between bands, lines and samples."""
     bands, lines, samples = image.shape
     steps = {
         "BSQ": (lines * samples, samples, 1),
@@ -342,30 +346,14 @@ def _text(root: ET.Element) -> str:
     return ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _write_text(path: Path, text: str) -> None:
-    with publish(path) as partial:
-        partial.write_text(text, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def publish(path: Path) -> Iterator[Path]:
-    """A name to write to that becomes ``path`` by one rename when the block ends well."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def stream(stack: contextlib.ExitStack, path: Path) -> BinaryIO:
-    """A file to write that becomes ``path`` when the stack ends well."""
-    partial = stack.enter_context(publish(path))
+def open_for_writing(stack: contextlib.ExitStack, path: Path) -> BinaryIO:
+    """Open a binary file for writing, which gets its final name when the stack ends without an error."""
+    partial = stack.enter_context(replace_when_complete(path))
     return stack.enter_context(partial.open("wb"))
 
 
 def create(image: IsceImage, folder: Path | None = None) -> NDArray[Any]:
-    """A new raster on disk, all zero, with headers: a writable memory map ``(bands, lines, samples)``."""
+    """Create a raster of zeros with its headers; return a writable memory map ``(bands, lines, samples)``."""
     with image.path.open("wb") as stream:
         stream.truncate(image.nbytes)
     write_sidecars(image, folder)
@@ -373,91 +361,87 @@ def create(image: IsceImage, folder: Path | None = None) -> NDArray[Any]:
 
 
 def open_array(image: IsceImage, mode: Literal["r", "r+"] = "r") -> NDArray[Any]:
-    """The raster as a memory map of shape ``(bands, lines, samples)``.
+    """Return the raster as a memory map of shape ``(bands, lines, samples)``.
 
     Raises
     ------
     InputError
-        If the binary is missing or its size is not what the header says.
+        If the binary is missing or its size differs from the header.
     """
     order = _STORED[image.scheme]
     size = image.path.stat().st_size if image.path.is_file() else None
     if size != image.nbytes:
         found = "does not exist" if size is None else f"has {size} bytes"
-        raise InputError(f"{image.path} {found}, its header asks for {image.nbytes} bytes")
+        raise InputError(f"{image.path} {found}; expected {image.nbytes} bytes from its header")
     stored = np.memmap(image.path, image.dtype, mode, shape=tuple(image.shape[axis] for axis in order))
     return stored.transpose([order.index(axis) for axis in range(3)])
 
 
 def write(image: IsceImage, array: NDArray[Any], folder: Path | None = None) -> None:
-    """Write a whole raster and its headers, each complete or not at all.
+    """Write a raster and its headers; each file appears when it is complete.
 
     Parameters
     ----------
     image : IsceImage
-        Made with `describe`, for example.
+        Header, for example from `header_for_array`.
     array : ndarray
         ``(bands, lines, samples)``, or ``(lines, samples)`` for one band.
     folder : Path, optional
         See `write_sidecars`.
     """
     bands = np.asarray(array, image.dtype).reshape(image.shape)
-    with publish(image.path) as partial, partial.open("wb") as stream:
+    with replace_when_complete(image.path) as partial, partial.open("wb") as stream:
         np.ascontiguousarray(bands.transpose(_STORED[image.scheme])).tofile(stream)
     write_sidecars(image, folder)
 
 
 def append_lines(stream: BinaryIO, image: IsceImage, lines: NDArray[Any]) -> None:
-    """Write the next lines, ``(bands, n, samples)``, of a BIL or BIP raster (or one of a single band)."""
+    """Write the next lines, ``(bands, n, samples)``, of a raster that is BIL, BIP or has one band."""
     stored = np.asarray(lines, image.dtype).transpose(_STORED[image.scheme])
     stream.write(np.ascontiguousarray(stored).data)
 
 
 def read(path: Path, band: int | None = None) -> NDArray[Any]:
-    """A whole raster in memory, virtual ones (a ``.vrt`` without binary) included.
+    """Read a whole raster, which may be virtual (a ``.vrt`` without a binary).
 
     Parameters
     ----------
     path : Path
-        Of the binary, without ``.xml`` or ``.vrt``.
+        Path of the binary, without ``.xml`` or ``.vrt``.
     band : int, optional
-        One-based; then the result is ``(lines, samples)`` instead of ``(bands, lines, samples)``.
+        One-based band; the result is then ``(lines, samples)`` instead of ``(bands, lines, samples)``.
 
     Raises
     ------
     InputError
-        If neither the binary nor a readable ``.vrt`` is there.
+        If neither the binary nor a readable ``.vrt`` exists.
     """
-    if path.is_file() and beside(path, "xml").is_file():
+    if path.is_file() and append_suffix(path, "xml").is_file():
         bands = open_array(read_header(path))
         picked = bands if band is None else bands[band - 1]
         return np.array(picked, picked.dtype.newbyteorder("="), order="C")
-    return _read_virtual(beside(path, "vrt"), band)
+    with open_raster(append_suffix(path, "vrt")) as dataset:
+        return np.asarray(dataset.read(band))
 
 
 def read_part(path: Path, lines: range, samples: range | None = None, band: int = 1) -> NDArray[Any]:
-    """Part of one band (from 1) of a raster of any size; by default all samples of the lines."""
+    """Read part of one band (from 1) of a raster; by default all samples of the lines."""
     import rasterio
 
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB), opened(beside(path, "vrt")) as dataset:
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), open_raster(append_suffix(path, "vrt")) as dataset:
         across = range(dataset.width) if samples is None else samples
         window = ((lines.start, lines.stop), (across.start, across.stop))
         return np.asarray(dataset.read(band, window=window))
 
 
-def _read_virtual(vrt: Path, band: int | None) -> NDArray[Any]:
-    with opened(vrt) as dataset:
-        return np.asarray(dataset.read(band))
-
-
 @contextlib.contextmanager
-def opened(vrt: Path) -> Iterator[Any]:
-    """A raster's ``.vrt`` as rasterio's dataset, to read parts of it; in radar geometry it has no place.
+def open_raster(path: Path) -> Iterator[Any]:
+    """Open a raster, such as a ``.vrt``, as a rasterio dataset; a missing geotransform causes no warning.
 
     Raises
     ------
     InputError
-        If it is missing or cannot be read.
+        If the file is missing or cannot be read.
     """
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -465,8 +449,8 @@ def opened(vrt: Path) -> Iterator[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            dataset = rasterio.open(vrt)
+            dataset = rasterio.open(path)
         with dataset:
             yield dataset
     except RasterioError as exc:
-        raise InputError(f"{vrt} cannot be read: {exc}") from exc
+        raise InputError(f"{path} cannot be read: {exc}") from exc

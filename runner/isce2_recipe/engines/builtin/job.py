@@ -1,4 +1,4 @@
-"""What the engine's steps share: settings, bursts, the work folder and what earlier steps left there."""
+"""State that the engine's steps share: settings, bursts, work folder, and records of finished steps."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from isce2_recipe.engines.builtin.config import TopsConfig
 from isce2_recipe.engines.builtin.steps import tops_steps
 from isce2_recipe.engines.builtin.swaths import SwathPair, read_pairs
 from isce2_recipe.errors import InputError
+from isce2_recipe.files import write_text
 from isce2_recipe.paths import TOPS_PROC
 from isce2_recipe.sar.annotation import BurstGeometry
 
-# ISCE2's folders.
+# Names of ISCE2's folders.
 GEOMETRY = "geom_reference"
 OFFSETS = "fine_offsets"
 COREGISTERED = "fine_coreg"
@@ -29,25 +30,25 @@ STATE = "PICKLE"
 _WINDOW = ("first_valid_line", "valid_lines", "first_valid_sample", "valid_samples")
 _T = TypeVar("_T")
 
-# Node of topsProc.xml -> entry -> value.
+# Entries of topsProc.xml: path of the node -> name of the entry -> value.
 Catalog = dict[str, dict[str, Any]]
 
 
 class Job:
-    """One run of steps in a work folder.
+    """One run of consecutive steps in a work folder.
 
     Attributes
     ----------
     folder : Path
-        The work folder, absolute.
+        Absolute path of the work folder.
     config : TopsConfig
-        What the XML says.
+        Settings from the application's XML.
     log : logging.Logger
-        The step's log.
+        Log of the run.
     progress : callable
-        ``progress(fraction, text)`` of the step that is running.
+        ``progress(fraction, text)`` for the running step.
     cpus : int
-        Threads a step may use.
+        Number of threads that a step may use.
     """
 
     def __init__(
@@ -66,22 +67,22 @@ class Job:
 
     @cached_property
     def pairs(self) -> list[SwathPair]:
-        """The swaths that both dates have, with their common bursts."""
+        """Return the swaths that both dates contain, with their common bursts."""
         return read_pairs(self.config)
 
     def subfolder(self, *names: str) -> Path:
-        """A folder below the work folder, made if need be."""
+        """Return a folder below the work folder; create it if it is missing."""
         path = self.folder.joinpath(*names)
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def keep_windows(self, kind: str, pair: SwathPair, bursts: list[BurstGeometry]) -> None:
-        """Keep the valid windows of a swath's common bursts for later steps."""
+    def save_valid_windows(self, kind: str, pair: SwathPair, bursts: list[BurstGeometry]) -> None:
+        """Write the valid windows of a swath's common bursts for later steps."""
         values = [[getattr(burst, name) for name in _WINDOW] for burst in bursts]
-        _write_whole(self._window_file(kind, pair), json.dumps(values))
+        write_text(self._window_file(kind, pair), json.dumps(values))
 
-    def kept_windows(self, kind: str, pair: SwathPair) -> list[BurstGeometry]:
-        """The reference's common bursts with the valid windows that an earlier step kept."""
+    def load_valid_windows(self, kind: str, pair: SwathPair) -> list[BurstGeometry]:
+        """Return the reference's common bursts with the valid windows that an earlier step wrote."""
         values = json.loads(self._window_file(kind, pair).read_text(encoding="utf-8"))
         return [
             replace(pair.reference.bursts[index].geometry, **dict(zip(_WINDOW, window, strict=True)))
@@ -92,20 +93,20 @@ class Job:
         return self.subfolder(STATE) / f"{kind}_IW{pair.number}.json"
 
     def in_threads(self, function: Callable[[_T], None], items: Iterable[_T], text: str) -> None:
-        """Call ``function`` for every item in ``cpus`` threads; the first error ends it."""
+        """Call ``function`` for every item in ``cpus`` threads; raise the first error."""
         todo = list(items)
         with ThreadPoolExecutor(self.cpus) as pool:
             for done, _ in enumerate(pool.map(function, todo), 1):
                 self.progress(done / len(todo), text)
 
 
-def require_previous(folder: Path, step: str) -> None:
-    """Refuse to run a step whose predecessor has not been run in this folder.
+def require_previous_steps(folder: Path, step: str) -> None:
+    """Raise an error if a step before ``step`` has not been run in this folder.
 
     Raises
     ------
     InputError
-        Naming the missing step.
+        The message names the missing step.
     """
     steps = tops_steps()
     for previous in steps[: steps.index(step)]:
@@ -116,23 +117,23 @@ def require_previous(folder: Path, step: str) -> None:
             )
 
 
-def forget_steps(folder: Path) -> None:
-    """Forget all steps: a run starts afresh."""
+def clear_step_records(folder: Path) -> None:
+    """Delete the records of all steps, so that a run starts from the beginning."""
     for step in tops_steps():
         _record(folder, step).unlink(missing_ok=True)
 
 
-def remember_step(folder: Path, step: str, catalog: Catalog) -> None:
-    """Record that a step is done, and write ``topsProc.xml`` with what all steps so far have to say."""
+def record_finished_step(folder: Path, step: str, catalog: Catalog) -> None:
+    """Record that a step has finished, and write ``topsProc.xml`` with the entries of all finished steps."""
     record = _record(folder, step)
     record.parent.mkdir(exist_ok=True)
-    _write_whole(record, json.dumps(catalog, indent=1, default=str))
+    write_text(record, json.dumps(catalog, indent=1, default=str))
     root = ET.Element("topsProc")
     for name in tops_steps():
         if _record(folder, name).is_file():
             _add_catalog(root, json.loads(_record(folder, name).read_text(encoding="utf-8")))
     ET.indent(root, "    ")
-    _write_whole(folder / TOPS_PROC, ET.tostring(root, encoding="unicode") + "\n")
+    write_text(folder / TOPS_PROC, ET.tostring(root, encoding="unicode") + "\n")
 
 
 def _record(folder: Path, step: str) -> Path:
@@ -146,13 +147,7 @@ def _add_catalog(root: ET.Element, catalog: Catalog) -> None:
             found = node.find(name)
             node = ET.SubElement(node, name) if found is None else found
         for key, value in entries.items():
-            # ISCE2 has a few names with a colon at the end, which XML does not allow.
+            # Some of ISCE2's names end with a colon, which XML does not allow.
             tag = key.rstrip(": ").replace(" ", "_").replace("/", "_dirslash_")
             existing = node.find(tag)
             (ET.SubElement(node, tag) if existing is None else existing).text = str(value)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

@@ -1,4 +1,4 @@
-"""What is done to every sample: deramping, resampling, multiplying, coherence, looks."""
+"""Kernels on full-resolution samples: deramping, resampling, interferogram, coherence, multilooking."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ Float = NDArray[np.float64]
 Real = NDArray[np.float32]
 Complex = NDArray[np.complex64]
 
-# Taps of the interpolator, and places between two samples for which weights are kept.
+# Length of the interpolator in samples, and number of fractional positions in the table of its weights.
 TAPS = 8
 PLACES = 2048
-# ISCE2 makes no output nearer to the edge of the input than this.
+# ISCE2 computes no output nearer to the edge of the input than this many samples or lines.
 EDGE = 4
 
 
 def sinc_table() -> Real:
-    """Weights of 8 samples, three before to four after, at `PLACES` + 1 fractions; Hann window, sums 1."""
+    """Return weights of samples -3 to 4 at `PLACES` + 1 fractions from 0 to 1, shape (2049, 8).
+
+    They are a sinc with a Hann window; each row has the sum 1.
+    """
     distance = np.arange(-3, 5)[None, :] - np.linspace(0.0, 1.0, PLACES + 1)[:, None]
     weights = np.sinc(distance) * (0.5 + 0.5 * np.cos(np.pi * distance / 4.0))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
@@ -28,9 +31,9 @@ def sinc_table() -> Real:
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def _cis(turns: float) -> tuple[float, float]:
-    """Cosine and sine of ``2 pi turns`` to 1e-9, without a branch, so that loops over it vectorise.
+    """Return cosine and sine of ``2 pi turns`` to 1e-9, without branches, so that loops over it vectorise.
 
-    Both by their series at half the angle, which is within a quarter turn.
+    The Taylor series of both is evaluated at half the angle, which is within a quarter turn.
     """
     h = math.pi * (turns - math.floor(turns + 0.5))
     q = h * h
@@ -52,7 +55,7 @@ def _cis(turns: float) -> tuple[float, float]:
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def deramp(first_eta: float, dt: float, carrier: Float, slc: Complex) -> None:
-    """Take the TOPS carrier off lines of a burst, in place.
+    """Remove the TOPS carrier from lines of a burst, in place.
 
     Parameters
     ----------
@@ -61,8 +64,9 @@ def deramp(first_eta: float, dt: float, carrier: Float, slc: Complex) -> None:
     dt : float
         Line interval, s.
     carrier : ndarray, shape (3, samples)
-        From `isce2_recipe.sar.tops.carrier_table`.
+        Result of `isce2_recipe.sar.tops_carrier.carrier_table`.
     slc : ndarray, shape (lines, samples)
+        Changed in place.
     """
     for i in range(slc.shape[0]):
         eta = first_eta + i * dt
@@ -75,16 +79,17 @@ def deramp(first_eta: float, dt: float, carrier: Float, slc: Complex) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def _column_filter(base: Real, table: Real, line: float, lag: Float, shift: Float, filtered: Real) -> None:
-    """Interpolate in azimuth at every eighth column of the input for its eight columns.
+    """Interpolate one line in azimuth, with the same weights for each group of eight samples of the input.
 
-    The lag varies by 1e-4 lines over eight samples, so one set of weights serves them. ``base`` and
-    ``filtered`` are complex samples seen as pairs of floats.
+    The azimuth offset changes by 1e-4 lines over eight samples. ``base``, shape (lines, 2 * samples), and
+    ``filtered``, shape (2 * samples,), hold complex samples as pairs of floats. ``lag`` and ``shift``, shape
+    (width,), are azimuth and range offsets in lines and samples.
     """
     lines, samples = base.shape[0], base.shape[1] // 2
     last = lag.size - 1
     for start in range(0, samples, 8):
         stop = min(start + 8, samples)
-        # The output sample that falls on the middle of these columns, in two steps.
+        # Output sample that corresponds to the middle of this group, by two fixed-point iterations.
         x = min(max(int(start + 4 - shift[last // 2]), 0), last)
         x = min(max(int(start + 4 - shift[x]), 0), last)
         y = line + lag[x]
@@ -114,26 +119,27 @@ def resample(
     out: Complex,
     limits: Float,
 ) -> None:
-    """Bring a deramped burst to another burst's pixels and put its carrier back there.
+    """Resample a deramped burst to the pixels of another burst, and restore the carrier there.
 
     Parameters
     ----------
     base : ndarray, shape (lines, 2 * samples)
-        The deramped burst, complex samples as pairs of floats.
+        Deramped burst; complex samples as pairs of floats.
     table : ndarray
-        From `sinc_table`.
+        Result of `sinc_table`.
     first_line : int
-        Of the output's lines.
+        Line number in the output burst of the first row of ``out``.
     shift, lag : ndarray, shape (n, width)
-        Range and azimuth offsets of the output's pixels, in samples and lines.
+        Range and azimuth offsets of the output's pixels, in samples and lines: position in ``base`` minus
+        position in the output.
     carrier : ndarray, shape (3, samples)
-        Of ``base``'s burst.
+        Carrier table of the burst in ``base``.
     dt : float
-        Its line interval, s.
+        Line interval of that burst, s.
     out : ndarray, shape (n, width)
-        Filled; zero where the input does not reach.
+        Filled; zero outside the input.
     limits : ndarray, shape (4,)
-        Widened to hold the least and greatest lag and shift of pixels that fall inside the input.
+        Updated: smallest and largest ``lag``, smallest and largest ``shift`` of pixels inside the input.
     """
     lines, samples = base.shape[0], base.shape[1] // 2
     filtered = np.empty(base.shape[1], np.float32)
@@ -177,9 +183,11 @@ def multiply(
     stop: int,
     out: Complex,
 ) -> None:
-    """Flattened interferogram ``reference * conj(secondary) * exp(-2j pi turns_per_sample * shift)``.
+    """Compute ``reference * conj(secondary) * exp(-2j pi turns_per_sample * shift)``, flattened.
 
-    Only samples ``first`` to ``stop`` (not included) of ``out``, shape (lines, samples), are written.
+    All arrays have the shape (lines, samples). ``shift`` is the range offset in samples, ``turns_per_sample``
+    the two-way distance of one sample in wavelengths. Only samples ``first`` to ``stop - 1`` of ``out`` are
+    written.
     """
     for i in range(out.shape[0]):
         for j in range(first, stop):
@@ -192,21 +200,22 @@ def multiply(
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def _across(sums: Real, j: int) -> float:
+    """Return the sum of five neighbours of one line, weighted 1 2 3 2 1."""
     total: float = sums[j - 2] + 2 * sums[j - 1] + 3 * sums[j] + 2 * sums[j + 1] + sums[j + 2]
     return total
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def coherence(reference: Complex, secondary: Complex, amplitude: Real, correlation: Real) -> None:
-    """ISCE2's coherence in a 5 x 5 window with triangular weights 1 2 3 2 1.
+    """Compute ISCE2's coherence in a 5 x 5 window with triangular weights 1 2 3 2 1.
 
     Parameters
     ----------
     reference, secondary : ndarray, shape (lines + 4, samples)
-        With two lines more above and below.
+        SLCs with two additional lines above and below.
     amplitude, correlation : ndarray, shape (lines, samples)
-        Filled: root of the product of both amplitudes, and 0 to 1; the two outermost samples on either side
-        are left alone.
+        Filled: geometric mean of both amplitudes, and coherence from 0 to 1. The first and last two samples
+        of each line are not written.
     """
     samples = amplitude.shape[1]
     sums = np.empty((4, samples), np.float32)
@@ -233,13 +242,13 @@ def coherence(reference: Complex, secondary: Complex, amplitude: Real, correlati
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def look(pixels: Real, lines: int, samples: int, out: Real) -> None:
-    """Mean of every window of ``lines`` x ``samples``, zeros counted.
+def multilook(pixels: Real, lines: int, samples: int, out: Real) -> None:
+    """Compute the mean of every window of ``lines`` x ``samples``; zeros count as values.
 
     Parameters
     ----------
     pixels : ndarray, shape (rows * lines or more, cols * samples or more, parts)
-        Real numbers, or complex ones as two parts.
+        Real numbers (one part) or complex numbers (two parts).
     out : ndarray, shape (rows, cols, parts)
         Filled.
     """

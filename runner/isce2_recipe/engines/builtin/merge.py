@@ -1,4 +1,4 @@
-"""The step ``mergebursts``: one image of all bursts and swaths, full and multilooked."""
+"""The step ``mergebursts``: one image of all bursts and swaths, at full resolution and multilooked."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from isce2_recipe import paths
 from isce2_recipe.engines.builtin.interferogram import interferogram_file
-from isce2_recipe.engines.builtin.isceimage import IsceImage, beside
+from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import INTERFEROGRAMS, Job
-from isce2_recipe.engines.builtin.looks import take_looks
+from isce2_recipe.engines.builtin.multilooking import multilook_raster
 from isce2_recipe.engines.builtin.preprocess import burst_image
-from isce2_recipe.engines.builtin.rasters import LineReader, Source, blocks, line_writer, write_mosaic
+from isce2_recipe.engines.builtin.rasters import LineReader, MosaicPiece, blocks, line_writer, write_mosaic
 from isce2_recipe.engines.builtin.resample import coregistered_image
 from isce2_recipe.engines.builtin.swaths import SwathPair, lines_between
 from isce2_recipe.engines.builtin.topo import geometry_file
@@ -23,8 +23,8 @@ FileOf = Callable[[SwathPair, int], Path]
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """The merged image: size and where its first pixel is."""
+class MergedFrame:
+    """Size and position of the merged image."""
 
     lines: int
     samples: int
@@ -34,14 +34,14 @@ class Frame:
     range_spacing_m: float
 
     def place(self, burst: BurstGeometry) -> tuple[int, int]:
-        """Line and sample of a burst's first pixel."""
+        """Return line and sample of a burst's first pixel."""
         line = lines_between(burst.start, self.start, self.azimuth_interval_s)
         return line, round((burst.near_range_m - self.near_range_m) / self.range_spacing_m)
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """A file of ``merged`` and the burst files it is made of."""
+    """A file of ``merged`` and the files of the bursts that are merged."""
 
     name: str
     file_of: FileOf
@@ -49,11 +49,11 @@ class _Layer:
     bands: int
     image_type: str
     valid_only: bool
-    looked: bool
+    multilooked: bool
 
 
-def merged_frame(bursts: list[list[BurstGeometry]]) -> Frame:
-    """Frame around the common bursts of every swath."""
+def merged_frame(bursts: list[list[BurstGeometry]]) -> MergedFrame:
+    """Return the frame around the common bursts of every swath."""
     first = bursts[0][0]
     start = min(swath[0].start for swath in bursts)
     stop = max(swath[-1].stop for swath in bursts)
@@ -62,14 +62,14 @@ def merged_frame(bursts: list[list[BurstGeometry]]) -> Frame:
     spacing = min(bursts, key=lambda swath: swath[0].near_range_m)[0].range_spacing_m
     interval = min(bursts, key=lambda swath: swath[0].start)[0].azimuth_interval_s
     lines = lines_between(stop, start, interval) + 1
-    return Frame(
+    return MergedFrame(
         lines, round((far - near) / spacing + 1), start, near, interval or first.azimuth_interval_s, spacing
     )
 
 
 def merge_bursts(job: Job) -> None:
-    """Write ``merged``."""
-    windows = [job.kept_windows(INTERFEROGRAMS, pair) for pair in job.pairs]
+    """Write the rasters of ``merged``."""
+    windows = [job.load_valid_windows(INTERFEROGRAMS, pair) for pair in job.pairs]
     frame = merged_frame(windows)
     whole = (job.config.range_looks, job.config.azimuth_looks) == (1, 1)
     for layer in _layers(job):
@@ -81,8 +81,8 @@ def merge_bursts(job: Job) -> None:
         write_mosaic(image, job.folder, _pieces(job, layer, frame, windows))
         if not job.config.use_virtual_files and len(job.pairs) == 1:
             _materialize(job, image)
-        if layer.looked and not whole:
-            take_looks(job, image, job.folder / paths.MERGED / layer.name)
+        if layer.multilooked and not whole:
+            multilook_raster(job, image, job.folder / paths.MERGED / layer.name)
 
 
 def _layers(job: Job) -> list[_Layer]:
@@ -110,8 +110,10 @@ def _layers(job: Job) -> list[_Layer]:
     ]
 
 
-def _pieces(job: Job, layer: _Layer, frame: Frame, windows: list[list[BurstGeometry]]) -> list[Source]:
-    """Where every burst goes; later ones lie on top, so the seam is where the next burst begins."""
+def _pieces(
+    job: Job, layer: _Layer, frame: MergedFrame, windows: list[list[BurstGeometry]]
+) -> list[MosaicPiece]:
+    """Return the positions of the bursts in the mosaic; a seam is where the next burst begins."""
     pieces = []
     stacked = not job.config.use_virtual_files and len(job.pairs) == 1
     for pair, bursts in zip(job.pairs, windows, strict=True):
@@ -120,7 +122,7 @@ def _pieces(job: Job, layer: _Layer, frame: Frame, windows: list[list[BurstGeome
             line, sample = frame.place(burst)
             window = (0, 0, burst.lines, burst.samples)
             if stacked:
-                # ISCE2 without virtual files: whole lines, and the upper burst to its last valid line.
+                # Like ISCE2 without virtual files: whole lines, the upper burst up to its last valid line.
                 first = max(burst.first_valid_line, end - line)
                 last = burst.first_valid_line + burst.valid_lines
                 end = line + last
@@ -133,14 +135,14 @@ def _pieces(job: Job, layer: _Layer, frame: Frame, windows: list[list[BurstGeome
                     burst.valid_samples,
                 )
             placed = (line + window[0], sample + window[1], *window[2:])
-            source = str(beside(layer.file_of(pair, index), "vrt"))
-            pieces.append(Source(source, (burst.lines, burst.samples), window, placed))
+            source = str(append_suffix(layer.file_of(pair, index), "vrt"))
+            pieces.append(MosaicPiece(source, (burst.lines, burst.samples), window, placed))
     return pieces
 
 
 def _materialize(job: Job, image: IsceImage) -> None:
-    """Turn a mosaic into a file."""
-    reader = LineReader(beside(image.path, "vrt"))
+    """Replace a virtual mosaic by a file with its data."""
+    reader = LineReader(append_suffix(image.path, "vrt"))
     with line_writer(image, job.folder) as writer:
         for block in blocks(image.lines):
             writer.write(block.start, *(reader.read(block, band) for band in range(1, image.bands + 1)))

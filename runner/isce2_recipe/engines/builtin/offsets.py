@@ -1,4 +1,4 @@
-"""The step ``fineoffsets``: where every pixel of the reference is in the secondary."""
+"""The step ``fineoffsets``: offsets from every pixel of the reference to the secondary."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from isce2_recipe.engines.builtin import grids
+from isce2_recipe.engines.builtin import node_grids
 from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.job import OFFSETS, STATE, Job
 from isce2_recipe.engines.builtin.rasters import blocks, line_writer
@@ -15,49 +15,51 @@ from isce2_recipe.engines.builtin.swaths import SwathPair
 
 Float = NDArray[np.float64]
 
-# ISCE2's mark for a place outside the secondary burst.
+# ISCE2's value for pixels outside the secondary burst.
 _OUTSIDE = -999999.0
 _NODE_ROWS = 16
 
 
 class Offsets:
-    """Offsets of a burst, kept on a grid and brought to lines when they are wanted."""
+    """Offsets of a burst, held at grid nodes and interpolated to lines on request."""
 
     def __init__(self, grid: Float, samples: int) -> None:
         self._grid = grid
         self._samples = samples
-        self._line_weights = grids.cubic_weights(grids.LINE_STEP)
-        self._sample_weights = grids.cubic_weights(grids.SAMPLE_STEP)
+        self._line_weights = node_grids.cubic_weights(node_grids.LINE_STEP)
+        self._sample_weights = node_grids.cubic_weights(node_grids.SAMPLE_STEP)
 
     @classmethod
     def load(cls, job: Job, pair: SwathPair, index: int) -> Offsets:
-        """What the step ``fineoffsets`` found for a burst of the reference."""
-        path = grids.grid_file(job.folder / STATE, "offsets", pair.number, index + 1)
+        """Read the offsets that the step ``fineoffsets`` wrote for a burst of the reference."""
+        path = node_grids.grid_file(job.folder / STATE, "offsets", pair.number, index + 1)
         return cls(np.load(path), pair.reference.bursts[index].geometry.samples)
 
     def lines(self, block: range, plane: int) -> Float:
-        """Offsets (`grids.RANGE` in samples or `grids.ALONG` in lines) of whole lines."""
+        """Return a plane of whole lines: `RANGE_OFFSET` (samples) or `AZIMUTH_OFFSET` (lines)."""
         out = np.empty((len(block), self._samples))
-        grids.upsample(self._grid[plane], block.start, self._line_weights, self._sample_weights, out)
+        node_grids.upsample(self._grid[plane], block.start, self._line_weights, self._sample_weights, out)
         return out
 
 
 def fine_offsets(job: Job) -> None:
-    """Write ``fine_offsets/IWn``."""
+    """Write the rasters of ``fine_offsets/IWn``."""
     for pair in job.pairs:
         for index in pair.indices():
             grid = _solve(job, pair, index)
-            np.save(grids.grid_file(job.subfolder(STATE), "offsets", pair.number, index + 1), grid)
+            np.save(node_grids.grid_file(job.subfolder(STATE), "offsets", pair.number, index + 1), grid)
             _write(job, pair, index, Offsets(grid, pair.reference.bursts[index].geometry.samples))
 
 
 def offset_file(job: Job, swath: int, index: int, name: str) -> Path:
-    """``fine_offsets/IW2/range_01.off`` for example."""
+    """Return the path of an offset raster, such as ``fine_offsets/IW2/range_01.off``."""
     return job.folder / OFFSETS / f"IW{swath}" / f"{name}_{index + 1:02d}.off"
 
 
 def _solve(job: Job, pair: SwathPair, index: int) -> Float:
-    geometry = np.load(grids.grid_file(job.folder / STATE, "geometry", pair.number, index + 1), mmap_mode="r")
+    geometry = np.load(
+        node_grids.grid_file(job.folder / STATE, "geometry", pair.number, index + 1), mmap_mode="r"
+    )
     other = index + pair.offset
     burst = pair.secondary.bursts[other].geometry
     orbit, poly = pair.secondary.orbit, pair.secondary.polynomial(other)
@@ -66,7 +68,7 @@ def _solve(job: Job, pair: SwathPair, index: int) -> Float:
     def solve(first: int) -> None:
         known = np.array(geometry[:, first : first + _NODE_ROWS])
         part = np.empty((2, *known.shape[1:]))
-        grids.offset_rows(
+        node_grids.offset_rows(
             first, known, poly, orbit.seconds(burst.start), burst.azimuth_interval_s, burst.near_range_m,
             burst.range_spacing_m, orbit.seconds(burst.middle), part,
         )  # fmt: skip
@@ -87,7 +89,10 @@ def _write(job: Job, pair: SwathPair, index: int, offsets: Offsets) -> None:
     with line_writer(across, job.folder) as across_writer, line_writer(along, job.folder) as along_writer:
 
         def write(block: range) -> None:
-            shift, lag = offsets.lines(block, grids.RANGE), offsets.lines(block, grids.ALONG)
+            shift, lag = (
+                offsets.lines(block, node_grids.RANGE_OFFSET),
+                offsets.lines(block, node_grids.AZIMUTH_OFFSET),
+            )
             column, row = sample + shift, np.arange(block.start, block.stop)[:, None] + lag
             outside = (column < 0) | (column > other.samples - 1) | (row < 0) | (row > other.lines - 1)
             shift[outside] = lag[outside] = _OUTSIDE

@@ -1,7 +1,7 @@
-"""Coherence from the scatter of the phase around a local plane, as ISCE2's ``phsig.cor``.
+"""Coherence from the variance of the phase around a local plane: ISCE2's ``phsig.cor``.
 
-The method is that of ISCE2's ICU (mroipac/icu, written by C. Werner): the local fringe frequency is taken
-from weighted first differences, removed, and the phase variance about the window's mean becomes a
+The method is that of ISCE2's ICU (mroipac/icu, written by C. Werner): the local fringe frequency is estimated
+from weighted first differences and removed; the variance of the phase around the mean of the window gives the
 correlation ``1 / sqrt(2 L var + 1)`` with ``L`` = 3 looks.
 """
 
@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# ISCE2 2.6.5, mroipac/icu: 5 x 5 windows, Gaussian exp(-r^2 / 2.5), three looks.
+# Windows of 5 x 5, Gaussian weights exp(-r^2 / 2.5), three looks (ISCE2 2.6.5, mroipac/icu).
 WINDOW = 5
 HALF = WINDOW // 2
 LOOKS = 3
-# Lines worked on at once: keeps the arrays in cache.
+# Lines that a thread processes at once, so that the arrays fit into the processor's cache.
 _STRIP = 16
-# Strips read at once: bounds the memory.
+# Strips that are read at once; limits the memory.
 _AT_ONCE = 8
 
 
 def phase_sigma_correlation(interferogram: NDArray[Any], workers: int = 1) -> NDArray[np.float32]:
-    """The correlation of a whole interferogram; see `phase_sigma_strips`."""
+    """Return the correlation of a whole interferogram; see `phase_sigma_strips`."""
     lines, samples = interferogram.shape
     strips = phase_sigma_strips(lambda part: interferogram[part.start : part.stop], lines, samples, workers)
     return np.concatenate(list(strips))
@@ -34,18 +34,19 @@ def phase_sigma_correlation(interferogram: NDArray[Any], workers: int = 1) -> ND
 def phase_sigma_strips(
     read: Callable[[range], NDArray[Any]], lines: int, samples: int, workers: int = 1
 ) -> Iterator[NDArray[np.float32]]:
-    """Correlation 0 to 1, zero where there is no data and in a frame of two to three pixels, strip by strip.
+    """Yield strips of the correlation, 0 to 1; zero where there is no data and at the image's border.
 
     Parameters
     ----------
     read : callable
-        From lines to their pixels: complex, usually filtered, zero where there is no data.
+        Function from a range of lines to their pixels: complex, usually filtered, zero where there is no
+        data.
     lines, samples : int
-        Size of the whole.
+        Size of the image.
     workers : int
-        Threads.
+        Number of threads.
     """
-    # ISCE2 leaves the two outermost pixels at the start and the three at the end without a value.
+    # Like ISCE2, computes no value for the first two and the last three lines and samples.
     inner = slice(HALF, samples - HALF - 1)
     end_line = lines - HALF - 1
     if end_line <= HALF or inner.stop <= HALF:
@@ -56,7 +57,7 @@ def phase_sigma_strips(
     with ThreadPoolExecutor(workers) as pool:
         for first in range(HALF, end_line, height):
             last = min(first + height, end_line)
-            # A line of zeros stands above the image, a sample before it: their slopes are not used.
+            # Pads a line above and a sample before the image; differences with them are not used.
             above = max(first - HALF - 1, 0)
             padded = np.zeros((last - first + 2 * HALF + 1, samples + 1), np.complex64)
             padded[above - (first - HALF - 1) :, 1:] = read(range(above, last + HALF))
@@ -70,7 +71,7 @@ def phase_sigma_strips(
 
 
 def _correlation(strip: NDArray[Any], top: bool) -> NDArray[Any]:
-    """Correlation of a strip's lines; it has three more above and left, two below and right."""
+    """Return the correlation; ``strip`` has three more lines above and two below, likewise samples."""
     fringes = strip[1:, 1:-1]
     along, across = _fringe_frequency(strip, top)
     height, width = along.shape
@@ -85,7 +86,7 @@ def _correlation(strip: NDArray[Any], top: bool) -> NDArray[Any]:
 
 
 def _fringe_frequency(strip: NDArray[Any], top: bool) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Unit phasors of one sample's and one line's phase step; 1 in the first line and sample of the image."""
+    """Return unit phasors of the phase step per sample and line; 1 in the first line and sample."""
     inner = strip[1:, 1:-1]
     along = _smooth(inner * np.conj(strip[1:, :-2]))
     across = _smooth(inner * np.conj(strip[:-1, 1:-1]))
@@ -100,21 +101,21 @@ def _fringe_frequency(strip: NDArray[Any], top: bool) -> tuple[NDArray[Any], NDA
 
 
 def _weight() -> NDArray[np.float32]:
-    """Of one axis; the window's weight is the product of two."""
+    """Return the weights along one axis; those of the window are products of two."""
     offset = np.arange(WINDOW) - HALF
     weight = np.exp(-(offset**2) / (WINDOW / 2))
     return np.asarray(weight / weight.sum(), np.float32)
 
 
 def _smooth(values: NDArray[Any]) -> NDArray[Any]:
-    """Weighted mean of every whole window."""
+    """Return the weighted mean of every complete window."""
     height, width = values.shape[0] - WINDOW + 1, values.shape[1] - WINDOW + 1
     lines = sum(w * values[i : i + height] for i, w in enumerate(_weight()))
     return np.asarray(sum(w * lines[:, i : i + width] for i, w in enumerate(_weight())))
 
 
 def _power(phasor: NDArray[Any], exponent: int) -> NDArray[Any]:
-    """Integer power of unit phasors, without a logarithm."""
+    """Return an integer power of unit phasors by multiplication."""
     base = phasor if exponent >= 0 else np.conj(phasor)
     return np.asarray(base ** abs(exponent))
 
@@ -125,7 +126,7 @@ def _phase_variance(level: NDArray[Any], centre: NDArray[Any]) -> NDArray[Any]:
     weight = _weight()
     for line in range(WINDOW):
         for sample in range(WINDOW):
-            # Where there is no data a product is zero of either sign; to add zero leaves the angle 0, not pi.
+            # Adding zero turns -0 into +0, so that the angle is 0, not pi, where there is no data.
             phase = np.angle(level[line, sample] * centre + 0)
             weighted = weight[line] * weight[sample] * phase
             mean += weighted

@@ -1,4 +1,4 @@
-"""The application's steps after the interferogram: ``filter``, ``unwrap`` and ``geocode``."""
+"""The steps ``filter``, ``unwrap`` and ``geocode``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from isce2_recipe import paths
 from isce2_recipe.engines.builtin import filtering, isceimage, unwrapping
-from isce2_recipe.engines.builtin.geocoding import MapGrid, RadarGrid, map_grid
+from isce2_recipe.engines.builtin.dem import read_dem_header
+from isce2_recipe.engines.builtin.geocoding import GeocodeGrid, RadarGrid, geocode_grid
 from isce2_recipe.engines.builtin.geocoding import geocode as geocode_files
 from isce2_recipe.engines.builtin.job import Catalog, Job
 from isce2_recipe.engines.builtin.swaths import bounding_box
-from isce2_recipe.errors import InputError
 from isce2_recipe.types import Bounds, Looks
 
-# ISCE2 2.6.5, TopsProc.py: what is geocoded when the XML has no list.
+# Files that are geocoded if the XML has no list (ISCE2 2.6.5, TopsProc.py).
 _GEOCODED = (
     "phsig.cor",
     "topophase.cor",
@@ -30,25 +30,20 @@ def filter_interferogram(job: Job) -> None:
 
 
 def unwrap(job: Job) -> None:
-    """Unwrap the filtered interferogram, if the XML asks for it."""
+    """Unwrap the filtered interferogram if ``do unwrap`` is set."""
     if job.config.do_unwrap:
         unwrapping.unwrap(job.folder, _looks(job), job.config.unwrapper, log=job.log, progress=job.progress)
 
 
 def geocode(job: Job) -> Catalog:
-    """Put the files of the ``geocode list`` that exist on the map."""
+    """Geocode the files of the ``geocode list`` that exist."""
     names = job.config.geocode_list or tuple(f"{paths.MERGED}/{name}" for name in _GEOCODED)
     files = [path for path in (job.folder / name for name in names) if path.is_file()]
     if not files:
         job.log.warning("none of the files to geocode exists: %s", ", ".join(names))
         return {}
-    dem = isceimage.read_header(job.config.geocode_dem)
-    if (dem.reference or "EGM96").upper() != "WGS84":
-        raise InputError(
-            f"the heights of {dem.path} refer to {dem.reference or 'EGM96'}",
-            hint="give a DEM above the ellipsoid whose .xml says <reference> WGS84",
-        )
-    grid = map_grid(dem, _bounds(job))
+    dem = read_dem_header(job.config.geocode_dem)
+    grid = geocode_grid(dem, _bounds(job))
     geocode_files(
         files,
         _radar_grid(job),
@@ -67,11 +62,11 @@ def _looks(job: Job) -> Looks:
 
 
 def _radar_grid(job: Job) -> RadarGrid:
-    """The merged image begins with the earliest line and the nearest sample of all swaths."""
+    """Return the geometry of the merged image, which begins with the earliest line and the nearest sample."""
     references = [pair.reference.bursts[pair.first].geometry for pair in job.pairs]
     orbit = job.pairs[0].reference.orbit
     first = references[0]
-    return RadarGrid.looked(
+    return RadarGrid.multilooked(
         orbit,
         _looks(job),
         start_s=orbit.seconds(min(burst.start for burst in references)),
@@ -82,7 +77,7 @@ def _radar_grid(job: Job) -> RadarGrid:
 
 
 def _bounds(job: Job) -> Bounds:
-    """The XML's ``geocode bounding box``, else all ground that the swaths may show."""
+    """Return the ``geocode bounding box``, else the box around all ground that the swaths can image."""
     if job.config.geocode_bounding_box is not None:
         south, north, west, east = job.config.geocode_bounding_box
         return Bounds(west, south, east, north)
@@ -94,13 +89,13 @@ def _bounds(job: Job) -> Bounds:
     return Bounds(min(wests), min(souths), max(easts), max(norths))
 
 
-def _catalog(job: Job, last: Path, dem: Path, grid: MapGrid) -> Catalog:
-    """What ISCE2 notes in ``topsProc.xml``: the last file's numbers."""
+def _catalog(job: Job, last: Path, dem: Path, grid: GeocodeGrid) -> Catalog:
+    """Return the entries of ``topsProc.xml``; like ISCE2, those of the last file."""
     image = isceimage.read_header(last)
     nodes = grid.nodes
     return {
         "geocode": {
-            "Dem Used": dem,
+            "DemWindow Used": dem,
             "Width": image.samples,
             "Length": image.lines,
             "Range looks": job.config.range_looks,

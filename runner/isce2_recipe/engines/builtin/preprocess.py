@@ -1,28 +1,26 @@
-"""The steps ``startup`` and ``preprocess``: find the bursts and lay them out as ISCE2 does."""
+"""The steps ``startup`` and ``preprocess``: find the bursts and write them in ISCE2's layout."""
 
 from __future__ import annotations
 
 from isce2_recipe.engines.builtin.config import SensorConfig
-from isce2_recipe.engines.builtin.isceimage import IsceImage, beside
+from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import Catalog, Job
 from isce2_recipe.engines.builtin.product_xml import write_product
 from isce2_recipe.engines.builtin.rasters import (
     LineReader,
-    Source,
+    MosaicPiece,
     blocks,
     line_writer,
     unreadable,
     write_mosaic,
 )
-from isce2_recipe.engines.builtin.swaths import Burst, Swath
+from isce2_recipe.engines.builtin.swaths import Burst, SwathBursts
 from isce2_recipe.errors import InputError
-
-# ESA's processor left the elevation antenna pattern's phase in; ISCE2 takes it out if it is given AUX_CAL.
-_UNCORRECTED = "002.36"
+from isce2_recipe.sentinel1.aux_cal import UNCORRECTED_IPF
 
 
 def startup(job: Job) -> Catalog:
-    """Say what will be processed; everything that can be wrong with settings has been checked by now."""
+    """Log what will be processed; the settings have been checked before."""
     job.log.info(
         "builtin engine: swaths %s, looks %dx%d",
         job.config.swaths,
@@ -33,21 +31,21 @@ def startup(job: Job) -> Catalog:
 
 
 def preprocess(job: Job) -> Catalog:
-    """Make ``reference/IWn`` and ``secondary/IWn`` of all swaths."""
+    """Write ``reference/IWn`` and ``secondary/IWn`` of all swaths."""
     catalog: Catalog = {
         "common": {"Input list of swaths to process": list(job.config.swaths)},
         "reference": {},
         "secondary": {},
     }
     for number in set(job.config.swaths) - {pair.number for pair in job.pairs}:
-        job.log.warning("IW%d is left out: not in both dates, or no burst in common", number)
+        job.log.warning("IW%d is skipped: it is not in both dates, or they have no burst in common", number)
     for pair in job.pairs:
         for name, sensor, swath in (
             ("reference", job.config.reference, pair.reference),
             ("secondary", job.config.secondary, pair.secondary),
         ):
-            if _UNCORRECTED in swath.version:
-                job.log.warning("IPF %s: the antenna pattern's phase is not corrected", swath.version)
+            if UNCORRECTED_IPF in swath.version:
+                job.log.warning("IPF %s: the phase of the antenna pattern is not corrected", swath.version)
             _unpack(job, sensor, swath)
             first = swath.bursts[0].geometry
             catalog.setdefault(f"{name}.sensor", {}).update(_sensor(swath))
@@ -59,7 +57,7 @@ def preprocess(job: Job) -> Catalog:
     return catalog
 
 
-def _sensor(swath: Swath) -> dict[str, object]:
+def _sensor(swath: SwathBursts) -> dict[str, object]:
     first = swath.bursts[0].geometry
     return {
         "imagingmode": "TOPS",
@@ -73,14 +71,14 @@ def _sensor(swath: Swath) -> dict[str, object]:
     }
 
 
-def burst_image(job: Job, sensor: SensorConfig, swath: Swath, index: int) -> IsceImage:
-    """Header of an unpacked burst, ``reference/IW2/burst_01.slc``."""
+def burst_image(job: Job, sensor: SensorConfig, swath: SwathBursts, index: int) -> IsceImage:
+    """Return the header of an unpacked burst, such as ``reference/IW2/burst_01.slc``."""
     burst = swath.bursts[index].geometry
     path = job.folder / sensor.output / f"IW{swath.number}" / f"burst_{index + 1:02d}.slc"
     return IsceImage(path, burst.lines, burst.samples, 1, "CFLOAT", image_type="slc")
 
 
-def _unpack(job: Job, sensor: SensorConfig, swath: Swath) -> None:
+def _unpack(job: Job, sensor: SensorConfig, swath: SwathBursts) -> None:
     described = []
     for index, burst in enumerate(swath.bursts):
         image = burst_image(job, sensor, swath, index)
@@ -88,23 +86,23 @@ def _unpack(job: Job, sensor: SensorConfig, swath: Swath) -> None:
         if not job.config.use_virtual_files:
             _copy(job, image)
         described.append((burst.geometry, image))
-        job.log.info("%s: IW%d burst %d is %s", sensor.output, swath.number, index + 1, burst.tiff)
+        job.log.info("%s: IW%d burst %d is from %s", sensor.output, swath.number, index + 1, burst.tiff)
     write_product(job.folder / sensor.output / f"IW{swath.number}.xml", swath, described, job.folder)
 
 
 def _link(job: Job, image: IsceImage, burst: Burst) -> None:
-    """A ``.vrt`` that shows the valid part of the measurement."""
+    """Write a ``.vrt`` of the valid part of the measurement."""
     size = _measured_size(burst)
     g = burst.geometry
     window = (g.first_valid_sample, g.valid_lines, g.valid_samples)
     taken = (burst.first_line + g.first_valid_line, *window)
     write_mosaic(
-        image, job.folder, [Source(burst.tiff, size, taken, (g.first_valid_line, *window), "CInt16")]
+        image, job.folder, [MosaicPiece(burst.tiff, size, taken, (g.first_valid_line, *window), "CInt16")]
     )
 
 
 def _measured_size(burst: Burst) -> tuple[int, int]:
-    """Lines and samples of a measurement, once its size and its burst's last line have been seen."""
+    """Check size and last line of a burst's measurement; return its lines and samples."""
     import rasterio
     from rasterio.errors import RasterioError
     from rasterio.windows import Window
@@ -116,8 +114,8 @@ def _measured_size(burst: Burst) -> tuple[int, int]:
             size = (dataset.height, dataset.width)
             if last >= size[0] or g.first_valid_sample + g.valid_samples > size[1]:
                 raise InputError(
-                    f"{burst.tiff} has {size[0]} lines x {size[1]} samples, its annotation asks for more",
-                    hint="annotation and measurement do not belong together; get the product again",
+                    f"{burst.tiff} has {size[0]} lines x {size[1]} samples, fewer than its annotation states",
+                    hint="annotation and measurement do not belong together; download the product again",
                 )
             dataset.read(1, window=Window(0, last, size[1], 1))
     except RasterioError as exc:
@@ -126,8 +124,8 @@ def _measured_size(burst: Burst) -> tuple[int, int]:
 
 
 def _copy(job: Job, image: IsceImage) -> None:
-    """A file of its own in place of the link."""
-    reader = LineReader(beside(image.path, "vrt"))
+    """Replace the virtual raster by a copy of its data."""
+    reader = LineReader(append_suffix(image.path, "vrt"))
     with line_writer(image, job.folder) as writer:
         for lines in blocks(image.lines):
             writer.write(lines.start, reader.read(lines))

@@ -1,4 +1,4 @@
-"""ISCE2's description of a swath's bursts, ``IW2.xml``, which its own tools load."""
+"""Writer of ISCE2's description of the bursts of a swath, such as ``IW2.xml``, which ISCE2's tools load."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import Any
 import numpy as np
 
 from isce2_recipe.engines.builtin.isceimage import IsceImage
-from isce2_recipe.engines.builtin.swaths import Swath
+from isce2_recipe.engines.builtin.swaths import SwathBursts
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S, BurstGeometry, RangePolynomial
 from isce2_recipe.sar.orbit import Orbit
 
-# ISCE2 keeps the state vectors this long before and after a swath.
+# ISCE2 writes the state vectors from this time before to this time after a swath.
 _ORBIT_MARGIN_S = 60.0
 
 
 def write_product(
-    path: Path, swath: Swath, bursts: list[tuple[BurstGeometry, IsceImage]], folder: Path
+    path: Path, swath: SwathBursts, bursts: list[tuple[BurstGeometry, IsceImage]], folder: Path
 ) -> None:
-    """Write the description of a swath.
+    """Write the description of the bursts of a swath.
 
     Parameters
     ----------
     path : Path
-        ``reference/IW2.xml`` or the like.
-    swath : Swath
+        Output, such as ``reference/IW2.xml``.
+    swath : SwathBursts
         Orbit, processor and satellite.
     bursts : list of tuple
-        Each burst's geometry, with the valid window to be described, and its raster.
+        Geometry, with the valid window, and raster of each burst.
     folder : Path
-        The work folder.
+        Work folder of the application.
     """
     first, last = bursts[0][0], bursts[-1][0]
     vectors = _vectors(swath.orbit, first.start, last.stop)

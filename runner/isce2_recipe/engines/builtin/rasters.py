@@ -1,4 +1,4 @@
-"""Rasters too large for memory: written line by line from several threads, read through GDAL."""
+"""Access to rasters that are larger than memory: threads write blocks of lines; GDAL reads them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,27 @@ from xml.etree import ElementTree as ET
 import numpy as np
 from numpy.typing import NDArray
 
-from isce2_recipe.engines.builtin.isceimage import IsceImage, beside, write_sidecars
+from isce2_recipe.engines.builtin.isceimage import (
+    GDAL_CACHE_MB,
+    IsceImage,
+    append_suffix,
+    write_sidecars,
+)
 from isce2_recipe.errors import InputError
 
-# Lines handled at once by a thread: bounds the memory of a step.
+# Lines that a thread processes at once; limits the memory of a step.
 BLOCK_LINES = 64
 
-_CACHE_MB = 64
 _GDAL_TYPES = {"FLOAT": "Float32", "DOUBLE": "Float64", "CFLOAT": "CFloat32", "BYTE": "Byte"}
 
 
 def blocks(lines: int, height: int = BLOCK_LINES) -> list[range]:
-    """The lines of a raster in pieces."""
+    """Return consecutive ranges of at most ``height`` lines that cover a raster."""
     return [range(first, min(first + height, lines)) for first in range(0, lines, height)]
 
 
 class LineWriter:
-    """Writes whole lines of a raster in any order; threads may share it."""
+    """Writes whole lines of a raster in any order; several threads may use it."""
 
     def __init__(self, image: IsceImage) -> None:
         self._image = image
@@ -37,7 +41,7 @@ class LineWriter:
         os.ftruncate(self._descriptor, image.nbytes)
 
     def write(self, first_line: int, *bands: NDArray[Any]) -> None:
-        """Write lines of every band, each ``(lines, samples)``, interleaved as the raster asks."""
+        """Write lines of every band, each ``(lines, samples)``; several bands are interleaved by line."""
         stacked = bands[0] if len(bands) == 1 else np.stack(bands, axis=1)
         data = np.ascontiguousarray(stacked, self._image.dtype)
         view = data.reshape(-1).view(np.uint8)
@@ -53,7 +57,7 @@ class LineWriter:
 
 @contextmanager
 def line_writer(image: IsceImage, folder: Path) -> Iterator[LineWriter]:
-    """A writer whose raster gets its headers when the block ends well; bands are line-interleaved."""
+    """Open a writer of a line-interleaved raster; write its headers if the block ends without an error."""
     image.path.parent.mkdir(parents=True, exist_ok=True)
     writer = LineWriter(image)
     try:
@@ -64,26 +68,25 @@ def line_writer(image: IsceImage, folder: Path) -> Iterator[LineWriter]:
 
 
 class LineReader:
-    """Reads lines of a raster that GDAL can open, from any thread."""
+    """Reads lines of a raster that GDAL can open; several threads may use it."""
 
     def __init__(self, source: Path | str) -> None:
         self.source = str(source)
 
     def read(self, lines: range, band: int = 1) -> NDArray[Any]:
-        """Lines of one band.
+        """Read lines of one band, shape ``(lines, samples)``.
 
         Raises
         ------
         InputError
-            If the raster is missing or cut short.
+            If the raster is missing or truncated.
         """
         import rasterio
         from rasterio.errors import RasterioError
         from rasterio.windows import Window
 
         try:
-            # GDAL would keep up to a twentieth of the machine's memory.
-            with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB), rasterio.open(self.source) as dataset:
+            with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), rasterio.open(self.source) as dataset:
                 window = Window(0, lines.start, dataset.width, len(lines))
                 return np.asarray(dataset.read(band, window=window))
         except RasterioError as exc:
@@ -91,28 +94,30 @@ class LineReader:
 
 
 def unreadable(source: str, exc: Exception) -> InputError:
-    """The message for a raster that GDAL cannot read."""
-    return InputError(f"{source} cannot be read: {exc}", hint="it is missing or cut short; get it again")
+    """Return the error for a raster that GDAL cannot read."""
+    return InputError(
+        f"{source} cannot be read: {exc}", hint="it is missing or truncated; download or make it again"
+    )
 
 
-# First line, first sample, lines, samples.
+# First line, first sample, number of lines, number of samples.
 Rectangle = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A piece of a mosaic.
+class MosaicPiece:
+    """One source raster of a mosaic.
 
     Attributes
     ----------
     name : str
-        What GDAL opens.
+        Name that GDAL opens.
     size : tuple of int
-        Its lines and samples.
+        Lines and samples of the raster.
     taken, placed : tuple of int
-        Rectangle in it and in the mosaic.
+        Rectangle in the raster and in the mosaic.
     data_type : str or None
-        GDAL's name, if not the mosaic's.
+        GDAL's name of the data type, if it differs from the mosaic's.
     """
 
     name: str
@@ -122,17 +127,17 @@ class Source:
     data_type: str | None = None
 
 
-def write_mosaic(image: IsceImage, folder: Path, sources: list[Source]) -> None:
-    """Write the headers of a raster that exists as a ``.vrt`` only.
+def write_mosaic(image: IsceImage, folder: Path, sources: list[MosaicPiece]) -> None:
+    """Write the headers of a raster that exists only as a ``.vrt``.
 
     Parameters
     ----------
     image : IsceImage
-        What the whole is.
+        Header of the mosaic.
     folder : Path
-        The work folder.
-    sources : list of Source
-        Later ones lie on top.
+        Work folder of the application.
+    sources : list of MosaicPiece
+        Where they overlap, the later one is visible.
     """
     image.path.parent.mkdir(parents=True, exist_ok=True)
     write_sidecars(image, folder)
@@ -143,10 +148,12 @@ def write_mosaic(image: IsceImage, folder: Path, sources: list[Source]) -> None:
         for source in sources:
             _add_source(element, image.path.parent, band, source)
     ET.indent(root, "    ")
-    beside(image.path, "vrt").write_text(ET.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
+    append_suffix(image.path, "vrt").write_text(
+        ET.tostring(root, encoding="unicode") + "\n", encoding="utf-8"
+    )
 
 
-def _add_source(band_element: ET.Element, folder: Path, band: int, source: Source) -> None:
+def _add_source(band_element: ET.Element, folder: Path, band: int, source: MosaicPiece) -> None:
     element = ET.SubElement(band_element, "SimpleSource")
     relative = not source.name.startswith("/vsi")
     ET.SubElement(element, "SourceFilename", relativeToVRT=str(int(relative))).text = (

@@ -1,4 +1,4 @@
-"""The step ``fineresamp``: the secondary's bursts on the reference's pixels."""
+"""The step ``fineresamp``: resampling of the secondary's bursts to the reference's pixels."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from isce2_recipe.engines.builtin import grids, kernels
-from isce2_recipe.engines.builtin.isceimage import IsceImage, beside
+from isce2_recipe.engines.builtin import kernels, node_grids
+from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import COREGISTERED, Job
 from isce2_recipe.engines.builtin.offsets import Offsets
 from isce2_recipe.engines.builtin.preprocess import burst_image
@@ -20,14 +20,14 @@ from isce2_recipe.engines.builtin.rasters import LineReader, blocks, line_writer
 from isce2_recipe.engines.builtin.swaths import Burst, SwathPair, lines_between
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import BurstGeometry
-from isce2_recipe.sar.tops import carrier_table
+from isce2_recipe.sar.tops_carrier import carrier_table
 
-# What ISCE2 takes off either end of the secondary's valid window for its interpolator's sake.
+# Lines and samples that ISCE2 removes at each end of the secondary's valid window for its interpolator.
 _TRIM = 4
 
 
 def fine_resample(job: Job) -> None:
-    """Write ``fine_coreg/IWn``."""
+    """Write the rasters of ``fine_coreg/IWn``."""
     table = kernels.sinc_table()
     for pair in job.pairs:
         described = []
@@ -38,11 +38,11 @@ def fine_resample(job: Job) -> None:
             described.append((burst, image))
         path = job.folder / COREGISTERED / f"IW{pair.number}.xml"
         write_product(path, pair.reference, described, job.folder)
-        job.keep_windows(COREGISTERED, pair, [burst for burst, _ in described])
+        job.save_valid_windows(COREGISTERED, pair, [burst for burst, _ in described])
 
 
 def coregistered_image(job: Job, pair: SwathPair, index: int) -> IsceImage:
-    """Header of ``fine_coreg/IW2/burst_01.slc`` for example."""
+    """Return the header of a coregistered burst, such as ``fine_coreg/IW2/burst_01.slc``."""
     burst = pair.reference.bursts[index].geometry
     path: Path = job.folder / COREGISTERED / f"IW{pair.number}" / f"burst_{index + 1:02d}.slc"
     return IsceImage(path, burst.lines, burst.samples, 1, "CFLOAT", image_type="slc")
@@ -51,7 +51,7 @@ def coregistered_image(job: Job, pair: SwathPair, index: int) -> IsceImage:
 def _resample(
     job: Job, pair: SwathPair, index: int, image: IsceImage, table: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Write one burst; least and greatest lag (lines) and shift (samples) where the dates meet."""
+    """Write one burst; return the range of azimuth (lines) and range offsets (samples) inside it."""
     other = index + pair.offset
     burst = pair.secondary.bursts[other].geometry
     carrier = carrier_table(burst, pair.secondary.orbit)
@@ -65,8 +65,9 @@ def _resample(
             out = np.empty((len(block), image.samples), np.complex64)
             found = np.array([np.inf, -np.inf, np.inf, -np.inf])
             kernels.resample(
-                pairs_of_floats, table, block.start, offsets.lines(block, grids.RANGE),
-                offsets.lines(block, grids.ALONG), carrier, burst.azimuth_interval_s, out, found,
+                pairs_of_floats, table, block.start, offsets.lines(block, node_grids.RANGE_OFFSET),
+                offsets.lines(block, node_grids.AZIMUTH_OFFSET), carrier, burst.azimuth_interval_s,
+                out, found,
             )  # fmt: skip
             writer.write(block.start, out)
             limits.append(found)
@@ -76,16 +77,16 @@ def _resample(
     if not np.isfinite(found.min()):
         raise InputError(
             f"IW{pair.number} burst {index + 1}: reference and secondary do not overlap",
-            hint="the bursts' times do not fit their orbit files",
+            hint="check that the orbit files belong to the bursts",
         )
     return np.array([found[:, 0].min(), found[:, 1].max(), found[:, 2].min(), found[:, 3].max()])
 
 
 def _base_band(job: Job, pair: SwathPair, index: int, carrier: NDArray[np.float64]) -> NDArray[np.complex64]:
-    """A burst of the secondary without its carrier, in memory."""
+    """Return a burst of the secondary without its carrier, shape (lines, samples)."""
     burst = pair.secondary.bursts[index].geometry
     image = burst_image(job, job.config.secondary, pair.secondary, index)
-    reader = LineReader(beside(image.path, "vrt"))
+    reader = LineReader(append_suffix(image.path, "vrt"))
     base = np.empty((burst.lines, burst.samples), np.complex64)
 
     def read(block: range) -> None:
@@ -99,7 +100,7 @@ def _base_band(job: Job, pair: SwathPair, index: int, carrier: NDArray[np.float6
 
 
 def _trimmed(pair: SwathPair, index: int, limits: NDArray[np.float64]) -> BurstGeometry:
-    """The reference's burst with the window that ISCE2 holds valid after resampling."""
+    """Return the reference's burst with the window that is valid after resampling, by ISCE2's rule."""
     burst = pair.reference.bursts[index].geometry
     other = pair.secondary.bursts[index + pair.offset].geometry
     drift = _drift(pair, index)
@@ -119,7 +120,7 @@ def _trimmed(pair: SwathPair, index: int, limits: NDArray[np.float64]) -> BurstG
 
 
 def _drift(pair: SwathPair, index: int) -> int:
-    """Lines by which the secondary's burst begins later than the first common one, less the reference's."""
+    """Return the lines from the first common burst to this burst, secondary minus reference."""
 
     def since_first(bursts: tuple[Burst, ...], first: int, here: int) -> int:
         start: datetime = bursts[first].geometry.start
@@ -133,16 +134,16 @@ def _drift(pair: SwathPair, index: int) -> int:
 
 
 def _shifted_window(least: float, greatest: float, size: int, first: int, count: int) -> tuple[int, int]:
-    """First place and length of the secondary's valid window as the reference counts, ISCE2's rule.
+    """Return start and length of the secondary's valid window in the reference, by ISCE2's rule.
 
     Parameters
     ----------
     least, greatest : float
-        Offsets from the reference to the secondary.
+        Smallest and largest offset from the reference to the secondary.
     size : int
-        Of the reference.
+        Size of the reference.
     first, count : int
-        The secondary's window.
+        Valid window of the secondary.
     """
     if least < 0 < greatest:
         start = first - math.floor(least) + _TRIM

@@ -1,4 +1,4 @@
-"""From SAFE folders and orbit files to the bursts of a swath, joined and chosen as ISCE2 does."""
+"""Bursts of a swath, read from SAFE folders and orbit files, joined and selected like ISCE2."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from isce2_recipe.sar.orbit import COVER_MARGIN_S, Orbit, read_orbit
 
 # South, north, west, east in degrees, ISCE2's order.
 Region = tuple[float, float, float, float]
-# Heights between which the ground of a burst is looked for, metres (ISCE2's).
+# Lowest and highest ground in the bounding box of a burst, metres (from ISCE2).
 HEIGHT_RANGE_M = (-500.0, 9000.0)
-# Two bursts are the same ground if their middles are closer along track than this part of a burst.
+# Two bursts show the same ground if their middles are closer along track than this fraction of a burst.
 _SAME_GROUND = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """A burst and where its samples are.
+    """A burst and the location of its samples.
 
     Attributes
     ----------
     geometry : BurstGeometry
-        Sizes are those of the swath's first burst, as in ISCE2.
+        Geometry; the size is that of the swath's first burst, as in ISCE2.
     tiff : str
-        What GDAL opens.
+        Name of the measurement for GDAL.
     first_line : int
-        The burst's first line in it.
+        First line of the burst in the measurement.
     """
 
     geometry: BurstGeometry
@@ -45,8 +45,8 @@ class Burst:
 
 
 @dataclass(frozen=True, slots=True)
-class Swath:
-    """The bursts of one swath and date, in time's order, and their orbit."""
+class SwathBursts:
+    """The bursts of one swath and date in order of time, and their orbit."""
 
     number: int
     bursts: tuple[Burst, ...]
@@ -57,7 +57,7 @@ class Swath:
     version: str
 
     def polynomial(self, index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        """The orbit around a burst, for kernels."""
+        """Return the orbit polynomial for the duration of a burst, see `Orbit.polynomial`."""
         burst = self.bursts[index].geometry
         start, stop = self.orbit.seconds(burst.start), self.orbit.seconds(burst.stop)
         return self.orbit.polynomial(start, stop)
@@ -65,36 +65,35 @@ class Swath:
 
 @dataclass(frozen=True, slots=True)
 class SwathPair:
-    """The same swath of both dates and which bursts they share."""
+    """One swath of both dates, and the bursts that they have in common."""
 
-    reference: Swath
-    secondary: Swath
+    reference: SwathBursts
+    secondary: SwathBursts
     first: int
     """Index of the first common burst in the reference."""
     offset: int
-    """What to add to an index of the reference to get the secondary's."""
+    """Index in the secondary minus index in the reference of the same burst."""
     count: int
 
     @property
     def number(self) -> int:
-        """1, 2 or 3."""
+        """Return the number of the swath, 1, 2 or 3."""
         return self.reference.number
 
     def indices(self) -> range:
-        """The reference's indices of the common bursts."""
+        """Return the indices of the common bursts in the reference."""
         return range(self.first, self.first + self.count)
 
 
 def read_pairs(config: TopsConfig) -> list[SwathPair]:
-    """The swaths to process, each with its common bursts.
+    """Read the swaths to process, each with its common bursts.
 
-    A swath that either date does not have, or that shares no burst, is left out as ISCE2 does; if none is
-    left that is an error.
+    A swath that is missing in one date or has no common burst is skipped, as in ISCE2.
 
     Raises
     ------
     InputError
-        Naming the file that is missing or wrong.
+        If a file is missing or wrong, or no swath is left.
     """
     pairs = []
     missing: list[InputError] = []
@@ -119,11 +118,13 @@ def read_pairs(config: TopsConfig) -> list[SwathPair]:
 
 
 class MissingSwathError(InputError):
-    """A date does not have a swath; others may do."""
+    """A date does not contain a swath; it may contain others."""
 
 
-def read_swath(sensor: SensorConfig, number: int, region: Region | None, orbits: dict[Path, Orbit]) -> Swath:
-    """One date's bursts of one swath from all its SAFEs; ``orbits`` remembers files that were read."""
+def read_swath(
+    sensor: SensorConfig, number: int, region: Region | None, orbits: dict[Path, Orbit]
+) -> SwathBursts:
+    """Read the bursts of one swath and date from all its SAFEs; ``orbits`` caches orbit files by path."""
     slices = [_read_slice(safe, sensor, number, region, orbits) for safe in sensor.safe]
     filled = sorted((s for s in slices if s.bursts), key=lambda s: s.bursts[0].geometry.start)
     if not filled:
@@ -136,9 +137,9 @@ def read_swath(sensor: SensorConfig, number: int, region: Region | None, orbits:
 
 def _read_slice(
     safe: Path, sensor: SensorConfig, number: int, region: Region | None, orbits: dict[Path, Orbit]
-) -> Swath:
+) -> SwathBursts:
     pattern = f"s1?-iw{number}-slc-{sensor.polarization}*"
-    contents = _Safe(safe)
+    contents = _SafeReader(safe)
     annotation = contents.find("annotation", f"{pattern}.xml")
     if annotation is None:
         raise MissingSwathError(
@@ -156,11 +157,11 @@ def _read_slice(
     bursts = tuple(Burst(g, contents.gdal_name(tiff), g.index * g.lines) for g in geometries)
     if region is not None:
         bursts = tuple(b for b in bursts if _overlaps(bounding_box(b.geometry, orbit), region))
-    return Swath(number, bursts, orbit, source, *contents.processing())
+    return SwathBursts(number, bursts, orbit, source, *contents.processing())
 
 
-class _Safe:
-    """A SAFE, unpacked or zipped."""
+class _SafeReader:
+    """Reads files of a SAFE folder or of a zipped SAFE."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -170,10 +171,10 @@ class _Safe:
         try:
             self.names = zipfile.ZipFile(path).namelist() if self.zipped else None
         except (zipfile.BadZipFile, OSError) as exc:
-            raise InputError(f"{path} is not a whole zip file: {exc}", hint="download it again") from exc
+            raise InputError(f"{path} is not a complete zip file: {exc}", hint="download it again") from exc
 
     def find(self, folder: str, pattern: str) -> str | None:
-        """Name of the first file that matches, relative to the SAFE's (or the zip's) top."""
+        """Return the first matching name, relative to the folder or the zip file; None if there is none."""
         if self.names is not None:
             found = sorted(n for n in self.names if fnmatch.fnmatch(n, f"*SAFE/{folder}/{pattern}"))
             return found[0] if found else None
@@ -192,7 +193,7 @@ class _Safe:
         return f"/vsizip/{self.path}/{name}" if self.zipped else str(self.path / name)
 
     def processing(self) -> tuple[str, str, str]:
-        """Facility, software and version from the manifest; empty where it does not say."""
+        """Return facility, software and version from the manifest; empty strings if they are missing."""
         space = "{http://www.esa.int/safe/sentinel-1.0}"
         try:
             name = self.find(".", "manifest.safe") if self.names is None else None
@@ -211,8 +212,8 @@ class _Safe:
         return place, software.get("name", ""), software.get("version", "")
 
 
-def _join(slices: list[Swath]) -> Swath:
-    """Slices of one pass as one swath: a burst of two slices counts once, a gap is an error."""
+def _join(slices: list[SwathBursts]) -> SwathBursts:
+    """Join the slices of one pass; a burst in two slices counts once, a gap is an error."""
     versions = {s.version for s in slices}
     if len(versions) > 1:
         raise InputError(
@@ -253,21 +254,21 @@ def _orbit(
     if not orbit.covers(orbit.seconds(start), orbit.seconds(stop)):
         raise InputError(
             f"orbit file {path} ({orbit.describe_span()}) does not cover {start:%Y-%m-%dT%H:%M:%S} to "
-            f"{stop:%Y-%m-%dT%H:%M:%S} with {COVER_MARGIN_S:.0f} s to spare",
+            f"{stop:%Y-%m-%dT%H:%M:%S} with a margin of {COVER_MARGIN_S:.0f} s",
             hint="give the orbit file of the acquisition's day and satellite",
         )
     return orbit, path.name
 
 
 def find_orbit_file(folder: Path, platform: str, start: datetime, stop: datetime) -> Path:
-    """The file whose name says that it covers an acquisition, chosen as ISCE2 does.
+    """Return the orbit file whose name covers an acquisition, selected like ISCE2.
 
-    Precise before restituted; of several the one whose middle is nearest.
+    Precise orbits are preferred to restituted ones, then the file whose middle is nearest.
 
     Raises
     ------
     InputError
-        If there is none.
+        If there is no such file.
     """
     middle = start + (stop - start) / 2
     for kind in ("POEORB", "RESORB"):
@@ -295,7 +296,7 @@ def find_orbit_file(folder: Path, platform: str, start: datetime, stop: datetime
 def _annotation_orbit(text: bytes) -> Orbit:
     vectors = ET.fromstring(text).findall("generalAnnotation/orbitList/orbit")
     if len(vectors) < 4:
-        raise InputError("the annotation holds too few state vectors", hint="give an orbit file")
+        raise InputError("the annotation has fewer than four state vectors", hint="provide an orbit file")
     times = [datetime.fromisoformat(v.findtext("time", "")).replace(tzinfo=UTC) for v in vectors]
     epoch = times[0].replace(hour=0, minute=0, second=0, microsecond=0)
     seconds = np.array([(t - epoch) / timedelta(seconds=1) for t in times])
@@ -309,7 +310,7 @@ def _annotation_orbit(text: bytes) -> Orbit:
 def bounding_box(
     burst: BurstGeometry, orbit: Orbit, stop: datetime | None = None, far_range_m: float | None = None
 ) -> tuple[float, float, float, float]:
-    """South, north, west, east in degrees of all ground a burst (or a swath from it to ``stop``) may show."""
+    """Return south, north, west, east (degrees) of the ground of a burst, or of a swath up to ``stop``."""
     from isce2_recipe.sar.zero_doppler import rdr2geo
 
     first, last = orbit.seconds(burst.start), orbit.seconds(stop or burst.stop)
@@ -328,15 +329,15 @@ def _overlaps(a: tuple[float, float, float, float], b: tuple[float, float, float
     return a[0] < b[1] and a[1] > b[0] and a[2] < b[3] and a[3] > b[2]
 
 
-def _match(reference: Swath, secondary: Swath) -> SwathPair:
+def _match(reference: SwathBursts, secondary: SwathBursts) -> SwathPair:
     offset = _burst_offset(reference, secondary)
     first = max(0, -offset)
     last = min(len(reference.bursts), len(secondary.bursts) - offset)
     return SwathPair(reference, secondary, first, offset, max(0, last - first))
 
 
-def _burst_offset(one: Swath, other: Swath) -> int:
-    """Index in ``other`` minus index in ``one`` of the same ground."""
+def _burst_offset(one: SwathBursts, other: SwathBursts) -> int:
+    """Return the index in ``other`` minus the index in ``one`` of the same burst."""
     if len(other.bursts) < len(one.bursts):
         return -_burst_offset(other, one)
     middles = np.array([other.orbit.at(other.orbit.seconds(b.geometry.middle))[0] for b in other.bursts])
@@ -357,10 +358,10 @@ def _burst_offset(one: Swath, other: Swath) -> int:
 
 
 def seconds_between(later: datetime, earlier: datetime) -> float:
-    """Difference of two times in seconds."""
+    """Return the difference of two times in seconds."""
     return (later - earlier) / timedelta(seconds=1)
 
 
 def lines_between(later: datetime, earlier: datetime, interval_s: float) -> int:
-    """Difference of two times in whole lines, rounded."""
+    """Return the difference of two times in lines, rounded to an integer."""
     return math.floor(seconds_between(later, earlier) / interval_s + 0.5)

@@ -1,4 +1,4 @@
-"""The step ``topo``: latitude, longitude, height and look direction of every pixel of the common bursts."""
+"""The step ``topo``: latitude, longitude, height and line of sight of every pixel of the common bursts."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from isce2_recipe.engines.builtin import grids
+from isce2_recipe.engines.builtin import node_grids
+from isce2_recipe.engines.builtin.dem import DemWindow, read_dem_window
 from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.job import GEOMETRY, STATE, Catalog, Job
 from isce2_recipe.engines.builtin.rasters import blocks, line_writer
 from isce2_recipe.engines.builtin.swaths import SwathPair, bounding_box
-from isce2_recipe.engines.builtin.terrain import Dem, read_dem
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import BurstGeometry
 
 Float = NDArray[np.float64]
 
-# Rows of nodes solved by a thread at once.
+# Rows of nodes that a thread solves at once.
 _NODE_ROWS = 16
 
 
 def topo(job: Job) -> Catalog:
     """Write ``geom_reference/IWn``."""
-    entries: dict[str, object] = {"Dem Used": job.config.dem}
+    entries: dict[str, object] = {"DemWindow Used": job.config.dem}
     boxes = []
     for pair in job.pairs:
         entries[f"Number of common bursts IW-{pair.number}"] = pair.count
         for number, index in enumerate(pair.indices()):
             burst = pair.reference.bursts[index].geometry
-            dem = read_dem(job.config.dem, bounding_box(burst, pair.reference.orbit))
+            dem = read_dem_window(job.config.dem, bounding_box(burst, pair.reference.orbit))
             grid = _solve(job, pair, index, dem)
-            np.save(grids.grid_file(job.subfolder(STATE), "geometry", pair.number, index + 1), grid)
+            np.save(node_grids.grid_file(job.subfolder(STATE), "geometry", pair.number, index + 1), grid)
             _write(job, pair.number, index, burst, grid, dem)
             boxes.append(_box(grid))
             entries |= {
@@ -47,20 +47,20 @@ def topo(job: Job) -> Catalog:
 
 
 def geometry_file(job: Job, swath: int, index: int, name: str) -> Path:
-    """``geom_reference/IW2/lat_01.rdr`` for example."""
+    """Return the path of a geometry raster, such as ``geom_reference/IW2/lat_01.rdr``."""
     return job.folder / GEOMETRY / f"IW{swath}" / f"{name}_{index + 1:02d}.rdr"
 
 
-def _solve(job: Job, pair: SwathPair, index: int, dem: Dem) -> Float:
+def _solve(job: Job, pair: SwathPair, index: int, dem: DemWindow) -> Float:
     burst = pair.reference.bursts[index].geometry
     poly = pair.reference.polynomial(index)
     t0 = pair.reference.orbit.seconds(burst.start)
-    rows, cols = grids.grid_shape(burst.lines, burst.samples)
+    rows, cols = node_grids.grid_shape(burst.lines, burst.samples)
     grid = np.empty((5, rows, cols))
 
     def solve(first: int) -> None:
         part = np.empty((5, min(_NODE_ROWS, rows - first), cols))
-        grids.solve_rows(
+        node_grids.solve_rows(
             first, poly, t0, burst.azimuth_interval_s, burst.near_range_m, burst.range_spacing_m,
             dem.heights_m, dem.origin, part,
         )  # fmt: skip
@@ -71,13 +71,13 @@ def _solve(job: Job, pair: SwathPair, index: int, dem: Dem) -> Float:
     return grid
 
 
-def _require_cover(job: Job, burst: BurstGeometry, dem: Dem, grid: Float) -> None:
-    """Refuse a DEM that leaves out part of the valid window."""
-    top = burst.first_valid_line // grids.LINE_STEP + 1
-    left = burst.first_valid_sample // grids.SAMPLE_STEP + 1
+def _require_cover(job: Job, burst: BurstGeometry, dem: DemWindow, grid: Float) -> None:
+    """Raise an error if the DEM does not cover the whole valid window."""
+    top = burst.first_valid_line // node_grids.LINE_STEP + 1
+    left = burst.first_valid_sample // node_grids.SAMPLE_STEP + 1
     bottom, right = (
-        top + burst.valid_lines // grids.LINE_STEP,
-        left + burst.valid_samples // grids.SAMPLE_STEP,
+        top + burst.valid_lines // node_grids.LINE_STEP,
+        left + burst.valid_samples // node_grids.SAMPLE_STEP,
     )
     lat, lon = grid[:2, top:bottom, left:right]
     outside = dem.outside(lat, lon)
@@ -86,7 +86,7 @@ def _require_cover(job: Job, burst: BurstGeometry, dem: Dem, grid: Float) -> Non
             f"the DEM {job.config.dem} does not cover {100 * outside.mean():.1f} % of burst "
             f"IW{burst.swath} of {burst.start:%Y-%m-%dT%H:%M:%S} (latitude {lat.min():.3f} to "
             f"{lat.max():.3f}, longitude {lon.min():.3f} to {lon.max():.3f})",
-            hint="give a DEM of the scene with a margin of 0.1 degrees",
+            hint="use a DEM that covers the scene with a margin of 0.1 degrees",
         )
 
 
@@ -95,16 +95,16 @@ def _box(grid: Float) -> list[float]:
     return [float(v) for v in (lat.min(), lat.max(), lon.min(), lon.max())]
 
 
-def _write(job: Job, swath: int, index: int, burst: BurstGeometry, grid: Float, dem: Dem) -> None:
-    """Bring the grid to every pixel and write ISCE2's four files."""
+def _write(job: Job, swath: int, index: int, burst: BurstGeometry, grid: Float, dem: DemWindow) -> None:
+    """Interpolate the grid to every pixel and write ISCE2's four files."""
     size = (burst.lines, burst.samples)
     line_weights, sample_weights = (
-        grids.cubic_weights(grids.LINE_STEP),
-        grids.cubic_weights(grids.SAMPLE_STEP),
+        node_grids.cubic_weights(node_grids.LINE_STEP),
+        node_grids.cubic_weights(node_grids.SAMPLE_STEP),
     )
-    # Azimuths jump by 360 at -270; between nodes they must not.
-    reference = grid[grids.AZIMUTH, 0, 0]
-    grid[grids.AZIMUTH] = reference + (grid[grids.AZIMUTH] - reference + 180.0) % 360.0 - 180.0
+    # Removes the jump of 360 degrees at -270, which must not be interpolated.
+    reference = grid[node_grids.AZIMUTH, 0, 0]
+    grid[node_grids.AZIMUTH] = reference + (grid[node_grids.AZIMUTH] - reference + 180.0) % 360.0 - 180.0
     los = IsceImage(geometry_file(job, swath, index, "los"), *size, 2, "FLOAT", "BIL", "bil")
     with ExitStack() as stack:
         writers = [
@@ -118,11 +118,11 @@ def _write(job: Job, swath: int, index: int, burst: BurstGeometry, grid: Float, 
         def write(block: range) -> None:
             planes = np.empty((len(grid), len(block), burst.samples))
             for plane, values in zip(planes, grid, strict=True):
-                grids.upsample(values, block.start, line_weights, sample_weights, plane)
-            grids.settle(dem.heights_m, dem.origin, planes)
+                node_grids.upsample(values, block.start, line_weights, sample_weights, plane)
+            node_grids.snap_to_dem(dem.heights_m, dem.origin, planes)
             for writer, plane in zip(writers, planes[:3], strict=True):
                 writer.write(block.start, plane)
-            azimuth = 90.0 - (90.0 - planes[grids.AZIMUTH]) % 360.0
-            los_writer.write(block.start, planes[grids.INCIDENCE], azimuth)
+            azimuth = 90.0 - (90.0 - planes[node_grids.AZIMUTH]) % 360.0
+            los_writer.write(block.start, planes[node_grids.INCIDENCE], azimuth)
 
         job.in_threads(write, blocks(burst.lines), f"IW{swath} burst {index + 1}")

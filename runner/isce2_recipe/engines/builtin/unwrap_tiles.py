@@ -1,13 +1,14 @@
-"""Images cut into overlapping tiles, unwrapped one by one, and put together without steps where they meet.
+"""Unwrapping in overlapping tiles: cutting an image, and joining the tiles without steps at their borders.
 
-Every tile's phase may be whole cycles off its neighbours', and so may each of its connected components. How
-many is read where tiles overlap, component by component, and the surest answers come first.
+The phase of a tile, and of each of its connected components, may differ from its neighbours' by whole cycles.
+The number of cycles is measured in the overlaps for each pair of components; the most certain measurements
+are used first.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from pathlib import Path
@@ -16,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Looks that two neighbours share; SNAPHU's costs look at seven.
+# Pixels that neighbouring tiles share; SNAPHU's costs depend on seven.
 OVERLAP = 128
-# Next to a cut an unwrapper does not see all of what it weighs.
+# Pixels next to a cut that are not compared, because the unwrapper lacks part of its input there.
 _RIM = 4
 _TWO_PI = 2 * np.pi
 
@@ -28,14 +29,14 @@ Node = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A piece of an image.
+    """A part of an image.
 
     Attributes
     ----------
     lines, samples : range
-        What is unwrapped.
+        Part that is unwrapped.
     own_lines, own_samples : range
-        What of it goes into the whole; these do not overlap.
+        Part that is used in the result; these do not overlap.
     """
 
     lines: range
@@ -44,8 +45,8 @@ class Tile:
     own_samples: range
 
 
-def cut(shape: tuple[int, int], largest: int) -> list[Tile]:
-    """Tiles of at most ``largest`` pixels, about square, that cover an image of ``shape``."""
+def cut_into_tiles(shape: tuple[int, int], largest: int) -> list[Tile]:
+    """Return tiles of at most ``largest`` pixels, about square, that cover an image of ``shape``."""
     lines, samples = shape
     side = int(largest**0.5)
     overlap = min(OVERLAP, side // 4)
@@ -56,7 +57,7 @@ def cut(shape: tuple[int, int], largest: int) -> list[Tile]:
 
 
 def _pieces(size: int, longest: int, overlap: int) -> list[tuple[range, range]]:
-    """Pieces of a line with and without the overlap, as few and as equal as can be."""
+    """Return pieces of a line with and without overlap; they are few and of nearly equal length."""
     count = 1 if size <= longest else -(-size // (longest - overlap))
     ends = [size * number // count for number in range(count + 1)]
     before, after = overlap // 2, overlap - overlap // 2
@@ -67,17 +68,17 @@ def _pieces(size: int, longest: int, overlap: int) -> list[tuple[range, range]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """An unwrapped tile on disk, to be read in parts.
+class StoredTile:
+    """An unwrapped tile on disk, which can be read in parts.
 
     Attributes
     ----------
     tile : Tile
-        Where it lies.
+        Position in the image.
     path : Path
-        Beginning of its files' names.
+        Path of its files without their extensions.
     sizes : mapping
-        Pixels of each component among its own.
+        Number of pixels of each component in the own part.
     """
 
     tile: Tile
@@ -85,7 +86,7 @@ class Kept:
     sizes: Mapping[int, int]
 
     def read(self, name: str, lines: range, samples: range) -> NDArray[Any]:
-        """Part of ``phase`` (rad, NaN without data), ``labels`` or ``nearest``, counted in the whole."""
+        """Read part of ``phase`` (rad, NaN without data), ``labels`` or ``nearest`` by image position."""
         kinds = {"phase": np.float32, "labels": np.uint8, "nearest": np.uint8}
         rows = range(lines.start - self.tile.lines.start, lines.stop - self.tile.lines.start)
         cols = slice(samples.start - self.tile.samples.start, samples.stop - self.tile.samples.start)
@@ -99,17 +100,17 @@ class Kept:
         return flat.reshape(len(rows), width)[:, cols]
 
 
-def keep(tile: Tile, path: Path, phase: NDArray[np.float32], labels: NDArray[np.uint8]) -> Kept:
-    """Write an unwrapped tile down.
+def store_tile(tile: Tile, path: Path, phase: NDArray[np.float32], labels: NDArray[np.uint8]) -> StoredTile:
+    """Write an unwrapped tile to disk.
 
     Parameters
     ----------
     path : Path
-        Beginning of its files' names.
+        Path of its files without their extensions.
     phase : ndarray
-        rad, NaN where there are no data.
+        Unwrapped phase, rad; NaN where there is no data.
     labels : ndarray
-        Components; 0 belongs to none and counts with the nearest one when cycles are put right.
+        Components; pixels with 0 belong to none and are shifted with the nearest component.
     """
     phase.astype("f4", copy=False).tofile(path.with_suffix(".phase"))
     labels.tofile(path.with_suffix(".labels"))
@@ -120,10 +121,11 @@ def keep(tile: Tile, path: Path, phase: NDArray[np.float32], labels: NDArray[np.
     ]
     counts = np.bincount(own.ravel(), minlength=int(labels.max(initial=0)) + 1)
     present = np.unique(labels)
-    return Kept(tile, path, {int(label): int(counts[label]) for label in present if label})
+    return StoredTile(tile, path, {int(label): int(counts[label]) for label in present if label})
 
 
 def _nearest(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the label of the nearest component for every pixel."""
     from scipy.ndimage import distance_transform_edt
 
     if labels.all() or not labels.any():
@@ -133,17 +135,17 @@ def _nearest(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True, slots=True)
-class Tie:
-    """What an overlap says of two components.
+class CycleOffset:
+    """Cycles between two components, measured where their tiles overlap.
 
     Attributes
     ----------
     first, second : Node
-        Of two tiles.
+        Components of two tiles.
     cycles : int
-        To add to the second's phase so that it goes on where the first's ends.
+        Number to add to the second's phase to continue the first's.
     support : int
-        Pixels that say so, less those that say otherwise.
+        Number of pixels that agree minus number of pixels that disagree.
     """
 
     first: Node
@@ -152,30 +154,30 @@ class Tie:
     support: int
 
 
-def ties(kept: Sequence[Kept], name: str) -> Iterator[Tie]:
-    """Ties between the components of neighbours; ``name`` tells how pixels are labelled, see `Kept.read`."""
-    for first, second in neighbours([each.tile for each in kept]):
-        lines, samples = _shared(kept[first].tile, kept[second].tile)
+def cycle_offsets(tiles: Sequence[StoredTile], name: str) -> Iterator[CycleOffset]:
+    """Yield offsets between components of neighbours; ``name`` is a name for `StoredTile.read`."""
+    for first, second in neighbours([each.tile for each in tiles]):
+        lines, samples = _shared(tiles[first].tile, tiles[second].tile)
         parts = [
-            (kept[number].read("phase", lines, samples), kept[number].read(name, lines, samples))
+            (tiles[number].read("phase", lines, samples), tiles[number].read(name, lines, samples))
             for number in (first, second)
         ]
         for (one, other), (cycles, support) in _votes(*parts).items():
-            yield Tie((first, one), (second, other), cycles, support)
+            yield CycleOffset((first, one), (second, other), cycles, support)
 
 
 def neighbours(tiles: Sequence[Tile]) -> Iterator[tuple[int, int]]:
-    """Numbers of tiles with a common side, in order."""
+    """Yield the indices of tiles with a common side, in order."""
     for second, tile in enumerate(tiles):
         for first, other in enumerate(tiles[:second]):
-            beside = other.own_lines == tile.own_lines and other.own_samples.stop == tile.own_samples.start
+            left = other.own_lines == tile.own_lines and other.own_samples.stop == tile.own_samples.start
             above = other.own_samples == tile.own_samples and other.own_lines.stop == tile.own_lines.start
-            if beside or above:
+            if left or above:
                 yield first, second
 
 
 def _shared(first: Tile, second: Tile) -> tuple[range, range]:
-    """Lines and samples that two neighbours share, without the rim of each along their cut."""
+    """Return lines and samples that two neighbours share, without the rim of each tile at their cut."""
     if first.own_lines == second.own_lines:
         return first.lines, range(second.samples.start + _RIM, first.samples.stop - _RIM)
     return range(second.lines.start + _RIM, first.lines.stop - _RIM), first.samples
@@ -185,7 +187,7 @@ def _votes(
     first: tuple[NDArray[Any], NDArray[Any]],
     second: tuple[NDArray[Any], NDArray[Any]],
 ) -> dict[tuple[int, int], tuple[int, int]]:
-    """Cycles that most pixels of each pair of components ask for, with their majority, where there is one."""
+    """Return cycles and support for each pair of components for which most pixels agree."""
     difference = np.asarray(first[0], np.float64) - second[0]
     known = np.isfinite(difference)
     cycles = np.rint(difference[known] / _TWO_PI).astype(np.int64)
@@ -207,99 +209,103 @@ def _counted(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int
     return found.T, counts
 
 
-class Cycles:
-    """Whole cycles between nodes, as far as they are tied; the first ties to join two groups decide."""
+class CycleGroups:
+    """Groups of nodes with known cycles between them: a union-find structure with offsets."""
 
     def __init__(self) -> None:
         self._above: dict[Node, tuple[Node, int]] = {}
 
     def find(self, node: Node) -> tuple[Node, int]:
-        """The group's root, and the cycles to add to the node's phase so that it goes on with the root's."""
+        """Return the root of a node's group, and the cycles to add to the node to continue the root."""
         total = 0
         while node in self._above:
             node, cycles = self._above[node]
             total += cycles
         return node, total
 
-    def join(self, tie: Tie) -> bool:
-        """Whether the tie holds: it does unless others have decided otherwise."""
-        (first, of_first), (second, of_second) = self.find(tie.first), self.find(tie.second)
+    def join(self, offset: CycleOffset) -> bool:
+        """Join two groups; return False if they are joined already with another number of cycles."""
+        (first, of_first), (second, of_second) = self.find(offset.first), self.find(offset.second)
         if first != second:
-            # The lower root stays, so that the first tile keeps its cycle.
-            cycles = of_first + tie.cycles - of_second
+            # Keeps the lower root, so that the first tile is not shifted.
+            cycles = of_first + offset.cycles - of_second
             if first < second:
                 self._above[second] = (first, cycles)
             else:
                 self._above[first] = (second, -cycles)
             return True
-        return of_first + tie.cycles == of_second
+        return of_first + offset.cycles == of_second
 
 
 @dataclass(frozen=True, slots=True)
 class Stitching:
-    """How to put tiles together.
+    """Shifts and labels with which tiles are joined.
 
     Attributes
     ----------
     shifts : array, shape (tiles, 256)
-        Cycles to add by tile and ``nearest`` component.
+        Cycles to add, by tile and ``nearest`` component.
     labels : array, shape (tiles, 256)
-        The whole's component by tile and its own.
-    broken : int
-        Ties between components that do not hold because surer ones say otherwise.
+        Component of the result, by tile and component of the tile.
+    contradictions : int
+        Number of offsets between components that contradict more certain ones.
     """
 
     shifts: NDArray[np.float32]
     labels: NDArray[np.uint8]
-    broken: int
+    contradictions: int
 
 
-def stitch(kept: Sequence[Kept], most: int) -> Stitching:
-    """How tiles go together; the ``most`` largest components get a number, 1 the largest."""
-    cycles, whole = Cycles(), Cycles()
-    broken = 0
-    for tie in sorted(ties(kept, "labels"), key=lambda tie: -tie.support):
-        if tie.first[1] and tie.second[1]:
-            held = cycles.join(tie)
-            broken += not held
-            if held:
-                whole.join(Tie(tie.first, tie.second, 0, 0))
-    for number, each in enumerate(kept):
-        # Nothing surer is known between components of one tile than what its unwrapper thought.
+def compute_stitching(tiles: Sequence[StoredTile], most: int) -> Stitching:
+    """Compute how tiles are joined; the ``most`` largest components are numbered from 1, the largest."""
+    cycles, components = CycleGroups(), CycleGroups()
+    contradictions = 0
+    for offset in _by_support(cycle_offsets(tiles, "labels")):
+        if offset.first[1] and offset.second[1]:
+            agrees = cycles.join(offset)
+            contradictions += not agrees
+            if agrees:
+                components.join(CycleOffset(offset.first, offset.second, 0, 0))
+    for number, each in enumerate(tiles):
+        # Between components of one tile, the unwrapper's own solution is the best estimate.
         first, *others = sorted(each.sizes, key=lambda label: (-each.sizes[label], label)) or [0]
         for label in others:
-            cycles.join(Tie((number, first), (number, label), 0, 0))
-    for tie in sorted(ties(kept, "nearest"), key=lambda tie: -tie.support):
-        cycles.join(tie)
-    names = _numbers(kept, whole, most)
-    shifts, labels = np.zeros((len(kept), 256), np.float32), np.zeros((len(kept), 256), np.uint8)
-    for number, each in enumerate(kept):
+            cycles.join(CycleOffset((number, first), (number, label), 0, 0))
+    for offset in _by_support(cycle_offsets(tiles, "nearest")):
+        cycles.join(offset)
+    names = _numbers(tiles, components, most)
+    shifts, labels = np.zeros((len(tiles), 256), np.float32), np.zeros((len(tiles), 256), np.uint8)
+    for number, each in enumerate(tiles):
         for own in each.sizes or [0]:
             shifts[number, own] = cycles.find((number, own))[1]
-            labels[number, own] = names.get(whole.find((number, own))[0], 0)
-    return Stitching(shifts, labels, broken)
+            labels[number, own] = names.get(components.find((number, own))[0], 0)
+    return Stitching(shifts, labels, contradictions)
 
 
-def _numbers(kept: Sequence[Kept], whole: Cycles, most: int) -> dict[Node, int]:
-    """Numbers of the largest components, by their roots."""
+def _by_support(offsets: Iterable[CycleOffset]) -> list[CycleOffset]:
+    return sorted(offsets, key=lambda offset: -offset.support)
+
+
+def _numbers(tiles: Sequence[StoredTile], components: CycleGroups, most: int) -> dict[Node, int]:
+    """Return the numbers of the largest components by their roots."""
     sizes: dict[Node, int] = defaultdict(int)
-    for number, each in enumerate(kept):
+    for number, each in enumerate(tiles):
         for label, size in each.sizes.items():
-            sizes[whole.find((number, label))[0]] += size
+            sizes[components.find((number, label))[0]] += size
     largest = sorted((root for root in sizes if sizes[root]), key=lambda root: (-sizes[root], root))
     return {root: number for number, root in enumerate(largest[:most], 1)}
 
 
 def assemble(
-    kept: Sequence[Kept], stitching: Stitching
+    tiles: Sequence[StoredTile], stitching: Stitching
 ) -> Callable[[range], tuple[NDArray[np.float32], NDArray[np.uint8]]]:
-    """A function from lines of the whole to their unwrapped phase (rad, NaN without data) and components."""
-    samples = max(each.tile.own_samples.stop for each in kept)
+    """Return a function from lines to their unwrapped phase (rad, NaN without data) and components."""
+    samples = max(each.tile.own_samples.stop for each in tiles)
 
     def lines_of(lines: range) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         phase = np.full((len(lines), samples), np.nan, np.float32)
         labels = np.zeros(phase.shape, np.uint8)
-        for each, shift, names in zip(kept, stitching.shifts, stitching.labels, strict=True):
+        for each, shift, names in zip(tiles, stitching.shifts, stitching.labels, strict=True):
             own = each.tile.own_lines
             taken = range(max(own.start, lines.start), min(own.stop, lines.stop))
             if not taken:

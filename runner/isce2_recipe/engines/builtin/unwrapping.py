@@ -1,8 +1,8 @@
 """Phase unwrapping: the unwrappers by name, and the files of ISCE2's ``unwrap`` step.
 
 SNAPHU (C. W. Chen and H. A. Zebker, doi:10.1364/JOSAA.18.000338) is ISCE2's unwrapper; its licence forbids
-commercial use. Others plug in: a distribution names a function with the signature of `Unwrapper` in the
-entry-point group ``isce2_recipe.unwrappers``.
+commercial use. Another distribution can add an unwrapper: a function with the signature of `Unwrapper`,
+registered in the entry-point group ``isce2_recipe.unwrappers``.
 """
 
 from __future__ import annotations
@@ -24,31 +24,36 @@ from isce2_recipe import paths
 from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.rasters import blocks
-from isce2_recipe.engines.builtin.unwrap_tiles import Tile, assemble, cut, keep, stitch
+from isce2_recipe.engines.builtin.unwrap_tiles import (
+    Tile,
+    assemble,
+    compute_stitching,
+    cut_into_tiles,
+    store_tile,
+)
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, ParameterError
 from isce2_recipe.types import Looks
 
 ENTRY_POINTS = "isce2_recipe.unwrappers"
-# Looks that are unwrapped in one piece: any burst's at 5x1 or coarser. SNAPHU takes 365 bytes for each.
-WHOLE_LOOKS = 8_000_000
-# Looks of a tile of a larger image.
-TILE_LOOKS = 2_000_000
-# ISCE2 2.6.5, runUnwrapSnaphu.py: single-look samples are this much finer than the resolution, per axis.
+# Multilooked pixels up to which an image is unwrapped in one piece: any burst at 5x1 looks or coarser. SNAPHU
+# needs 365 bytes of memory for each.
+MAX_UNTILED_PIXELS = 8_000_000
+# Multilooked pixels of a tile of a larger image.
+MAX_TILE_PIXELS = 2_000_000
+# Ratio of sample spacing to resolution in each direction (ISCE2 2.6.5, runUnwrapSnaphu.py).
 _SAMPLING = 0.8
-# ISCE2 2.6.5, contrib/Snaphu: components grow up to this cost, the largest of any size are kept.
+# Cost threshold of connected components and their largest number (ISCE2 2.6.5, contrib/Snaphu).
 _COMPONENT_THRESHOLD = 300
 _COMPONENTS = 20
 
 _LOG = logging.getLogger(__name__)
 
 Result = tuple[NDArray[np.float32], NDArray[np.uint8]]
-
-
 Solution = Callable[[range], Result]
 
 
 class Unwrapper(Protocol):
-    """What an unwrapper is."""
+    """Interface of an unwrapper."""
 
     def __call__(
         self,
@@ -57,18 +62,18 @@ class Unwrapper(Protocol):
         independent_looks: float,
         scratch: Path,
     ) -> Result:
-        """Unwrapped phase (rad) and connected components (1 and up; 0 belongs to none).
+        """Return unwrapped phase (rad) and connected components (numbered from 1; 0 is none).
 
         Parameters
         ----------
         interferogram : ndarray
             Complex, ``(lines, samples)``, zero where there is no data.
         correlation : ndarray
-            0 to 1, same shape; small where the phase means little.
+            Coherence, 0 to 1, of the same shape.
         independent_looks : float
-            Statistically independent samples in a pixel.
+            Number of statistically independent samples in a pixel.
         scratch : Path
-            An empty folder to work in; it is removed afterwards.
+            Empty folder for temporary files; it is removed afterwards.
         """
 
 
@@ -83,21 +88,21 @@ def snaphu(
     start_only: bool = True,
     most_cycles: float = 2.0,
 ) -> Result:
-    """SNAPHU's solution as ISCE2 asks for it; see `Unwrapper`.
+    """Unwrap with SNAPHU and the settings of ISCE2; see `Unwrapper`.
 
     Parameters
     ----------
     cost, start : str
         SNAPHU's STATCOSTMODE and INITMETHOD.
     start_only : bool
-        Keep the initial solution and grow components on it, as ISCE2's ``snaphu_mcf`` does.
+        Use the initial solution and grow components on it, like ISCE2's ``snaphu_mcf``.
     most_cycles : float
-        Largest discontinuity of DEFO mode.
+        Largest discontinuity in DEFO mode, cycles.
 
     Raises
     ------
     EngineFailed
-        With what SNAPHU said.
+        If SNAPHU fails; the message contains its own.
     """
     shape = interferogram.shape
     np.ascontiguousarray(interferogram, "<c8").tofile(scratch / "wrapped")
@@ -147,9 +152,9 @@ def whirlwind(
     interferogram: NDArray[np.complex64],
     correlation: NDArray[np.float32],
     independent_looks: float,
-    scratch: Path,  # noqa: ARG001 - part of the protocol
+    scratch: Path,  # noqa: ARG001 - required by the protocol
 ) -> Result:
-    """The solution of the package ``whirlwind-insar``; see `Unwrapper`.
+    """Unwrap with the package ``whirlwind-insar``; see `Unwrapper`.
 
     Raises
     ------
@@ -179,13 +184,13 @@ _BUILT_IN: Mapping[str, Unwrapper] = {
 }
 
 
-def find(name: str) -> Unwrapper:
-    """The unwrapper of a name: ISCE2's ``snaphu`` and ``snaphu_mcf``, ``whirlwind``, or one plugged in.
+def find_unwrapper(name: str) -> Unwrapper:
+    """Return an unwrapper by name: ``snaphu``, ``snaphu_mcf`` (both ISCE2's), ``whirlwind``, or a plug-in.
 
     Raises
     ------
     ParameterError
-        If there is none of that name.
+        If no unwrapper has this name.
     """
     if name.lower() in _BUILT_IN:
         return _BUILT_IN[name.lower()]
@@ -194,7 +199,7 @@ def find(name: str) -> Unwrapper:
         found: Unwrapper = plugged[name].load()
         return found
     known = ", ".join(sorted({*_BUILT_IN, *plugged}))
-    raise ParameterError(f"there is no unwrapper '{name}' here", hint=f"choose one of {known}")
+    raise ParameterError(f"there is no unwrapper '{name}'", hint=f"choose one of {known}")
 
 
 def unwrap(
@@ -202,31 +207,31 @@ def unwrap(
     looks: Looks,
     unwrapper: str = "snaphu_mcf",
     *,
-    whole: int = WHOLE_LOOKS,
-    tile: int = TILE_LOOKS,
+    max_untiled_pixels: int = MAX_UNTILED_PIXELS,
+    max_tile_pixels: int = MAX_TILE_PIXELS,
     log: logging.Logger = _LOG,
     progress: Callable[[float, str], None] = lambda _fraction, _text: None,
 ) -> None:
-    """Unwrap ``merged/filt_topophase.flat`` with ``merged/phsig.cor`` in an ISCE2 application's folder.
+    """Unwrap ``merged/filt_topophase.flat`` with ``merged/phsig.cor`` in the work folder of an application.
 
     Writes ``filt_topophase.unw`` (amplitude and phase, zero where there is no data) and
-    ``filt_topophase.unw.conncomp`` beside them, with their headers.
+    ``filt_topophase.unw.conncomp`` with headers to ``merged``.
 
     Parameters
     ----------
-    whole : int
-        Images of at most so many looks are unwrapped in one piece, larger ones in tiles.
-    tile : int
-        Looks of a tile at most: bounds the memory.
+    max_untiled_pixels : int
+        Images with at most this many multilooked pixels are unwrapped in one piece, larger ones in tiles.
+    max_tile_pixels : int
+        Largest number of multilooked pixels of a tile; limits the memory.
 
     Raises
     ------
     InputError
-        If the two rasters are missing or do not fit.
+        If one of the two rasters is missing or their sizes differ.
     ParameterError, EngineMissing, EngineFailed
-        If the unwrapper is unknown, not installed, or gives up.
+        If the unwrapper is unknown, not installed, or fails.
     """
-    solve = find(unwrapper)
+    solve = find_unwrapper(unwrapper)
     merged = folder / paths.MERGED
     image, correlation = (
         isceimage.read_header(merged / name) for name in (paths.FILTERED_INTERFEROGRAM, paths.PHASE_SIGMA)
@@ -234,35 +239,36 @@ def unwrap(
     shape = image.lines, image.samples
     if shape != (correlation.lines, correlation.samples):
         raise InputError(
-            f"{paths.FILTERED_INTERFEROGRAM} and {paths.PHASE_SIGMA} in {merged} are not of one size: "
+            f"{paths.FILTERED_INTERFEROGRAM} and {paths.PHASE_SIGMA} in {merged} differ in size: "
             f"{shape} and {(correlation.lines, correlation.samples)}"
         )
-    pair = _Pair(image.path, correlation.path, looks.range * looks.azimuth / _SAMPLING**2)
+    inputs = _Inputs(image.path, correlation.path, looks.range * looks.azimuth / _SAMPLING**2)
     with _scratch(merged) as scratch:
-        if image.lines * image.samples <= whole:
-            solution = _in_one_piece(pair, shape, solve, scratch)
+        if image.lines * image.samples <= max_untiled_pixels:
+            solution = _in_one_piece(inputs, shape, solve, scratch)
         else:
-            solution = _in_tiles(pair, cut(shape, tile), solve, scratch, log, progress)
-        _write(folder, image, pair, solution)
+            tiles = cut_into_tiles(shape, max_tile_pixels)
+            solution = _in_tiles(inputs, tiles, solve, scratch, log, progress)
+        _write(folder, image, inputs, solution)
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    """What is unwrapped: two rasters."""
+class _Inputs:
+    """The rasters that are unwrapped, and their number of looks."""
 
     interferogram: Path
     correlation: Path
     independent_looks: float
 
 
-def _in_one_piece(pair: _Pair, shape: tuple[int, int], solve: Unwrapper, scratch: Path) -> Solution:
+def _in_one_piece(inputs: _Inputs, shape: tuple[int, int], solve: Unwrapper, scratch: Path) -> Solution:
     everything = range(shape[0]), range(shape[1])
-    phase, labels = _solve(pair, *everything, solve, scratch)
+    phase, labels = _solve(inputs, *everything, solve, scratch)
     return lambda lines: (phase[lines.start : lines.stop], labels[lines.start : lines.stop])
 
 
 def _in_tiles(
-    pair: _Pair,
+    inputs: _Inputs,
     tiles: Sequence[Tile],
     solve: Unwrapper,
     scratch: Path,
@@ -270,33 +276,34 @@ def _in_tiles(
     progress: Callable[[float, str], None],
 ) -> Solution:
     log.info("unwrapping in %d tiles", len(tiles))
-    kept = []
+    solved = []
     for number, tile in enumerate(tiles):
         progress(number / len(tiles), f"tile {number + 1} of {len(tiles)}")
         folder = scratch / "tile"
         folder.mkdir()
-        kept.append(keep(tile, scratch / str(number), *_solve(pair, tile.lines, tile.samples, solve, folder)))
+        solution = _solve(inputs, tile.lines, tile.samples, solve, folder)
+        solved.append(store_tile(tile, scratch / str(number), *solution))
         shutil.rmtree(folder)
-    stitching = stitch(kept, _COMPONENTS)
-    if stitching.broken:
-        log.warning("components disagree in %d places where tiles overlap", stitching.broken)
-    return assemble(kept, stitching)
+    stitching = compute_stitching(solved, _COMPONENTS)
+    if stitching.contradictions:
+        log.warning("components disagree in %d places where tiles overlap", stitching.contradictions)
+    return assemble(solved, stitching)
 
 
-def _solve(pair: _Pair, lines: range, samples: range, solve: Unwrapper, scratch: Path) -> Result:
-    """The unwrapper's solution of a part, NaN where there is no data."""
-    wrapped = isceimage.read_part(pair.interferogram, lines, samples)
+def _solve(inputs: _Inputs, lines: range, samples: range, solve: Unwrapper, scratch: Path) -> Result:
+    """Unwrap a part of the image; the phase is NaN where there is no data."""
+    wrapped = isceimage.read_part(inputs.interferogram, lines, samples)
     valid = np.abs(wrapped) > 0
     if not valid.any():
         return np.full(valid.shape, np.nan, np.float32), np.zeros(valid.shape, np.uint8)
-    correlation = isceimage.read_part(pair.correlation, lines, samples)
-    phase, labels = solve(wrapped, correlation, pair.independent_looks, scratch)
+    correlation = isceimage.read_part(inputs.correlation, lines, samples)
+    phase, labels = solve(wrapped, correlation, inputs.independent_looks, scratch)
     phase = np.where(valid, phase, np.float32(np.nan))
     return phase, labels
 
 
-def _write(folder: Path, image: IsceImage, pair: _Pair, solution: Solution) -> None:
-    """Write the files of the step, line by line."""
+def _write(folder: Path, image: IsceImage, inputs: _Inputs, solution: Solution) -> None:
+    """Write the files of the step in blocks of lines."""
     unwrapped = replace(
         image,
         path=image.path.with_name(paths.UNWRAPPED),
@@ -308,18 +315,18 @@ def _write(folder: Path, image: IsceImage, pair: _Pair, solution: Solution) -> N
     )
     labels = replace(
         unwrapped,
-        path=isceimage.beside(unwrapped.path, "conncomp"),
+        path=isceimage.append_suffix(unwrapped.path, "conncomp"),
         bands=1,
         data_type="BYTE",
         scheme="BIP",
         image_type="",
     )
     with ExitStack() as stack:
-        of_phase, of_labels = (isceimage.stream(stack, each.path) for each in (unwrapped, labels))
+        of_phase, of_labels = (isceimage.open_for_writing(stack, each.path) for each in (unwrapped, labels))
         for lines in blocks(image.lines):
             phase, components = solution(lines)
-            amplitude = np.abs(isceimage.read_part(pair.interferogram, lines))
-            # Unwrappers may leave NaN where they found no way.
+            amplitude = np.abs(isceimage.read_part(inputs.interferogram, lines))
+            # Unwrappers may return NaN where they found no solution.
             known = np.where(np.isfinite(phase), phase, 0)
             isceimage.append_lines(of_phase, unwrapped, np.stack([amplitude, known]))
             isceimage.append_lines(of_labels, labels, components[None])
@@ -329,7 +336,7 @@ def _write(folder: Path, image: IsceImage, pair: _Pair, solution: Solution) -> N
 
 @contextmanager
 def _scratch(merged: Path) -> Iterator[Path]:
-    """A fresh folder that is removed afterwards, also what a killed run left of it."""
+    """Create an empty folder, also if a killed run left one; remove it afterwards."""
     scratch = merged / ".unwrap"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()

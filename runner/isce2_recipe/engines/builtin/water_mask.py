@@ -1,4 +1,4 @@
-"""Water: tiles put on the DEM's grid, and coherence set to zero over it while the phase is unwrapped."""
+"""Water masks: resampling of tiles to the DEM's grid, and masking of the coherence for unwrapping."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ from isce2_recipe import paths
 from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.errors import InputError
+from isce2_recipe.files import replace_when_complete
 from isce2_recipe.types import Looks
 
 LAND, WATER = 1, 0
-# What a source's tiles say; on the way to ours.
+# Values of a source's tiles.
 _TILE_WATER = 1
 _UNKNOWN = 255
-# Lines of looks read at once, and rows of the map.
+# Multilooked lines, and map rows, that are read at once.
 _STRIP = 32
 _STRIP_ROWS = 512
 
 
 def on_dem_grid(tiles: Sequence[Path], dem: Path, target: Path) -> None:
-    """Write a GeoTIFF on the grid of ``dem``: 1 on land, 0 on water; nearest pixel of the tiles.
+    """Write a mask on the grid of ``dem`` from the nearest pixels of tiles: 1 on land, 0 on water.
 
     Parameters
     ----------
     tiles : sequence of Path
-        ASF's: 1 is water, 0 land.
+        Tiles of ASF: 1 on water, 0 on land.
 
     Raises
     ------
     InputError
-        If a file cannot be read or the tiles leave a gap.
+        If a file cannot be read or the tiles do not cover the DEM.
     """
     import rasterio
 
-    with isceimage.opened(dem) as grid:
+    with isceimage.open_raster(dem) as grid:
         profile = {
             "driver": "GTiff", "dtype": "uint8", "count": 1, "crs": grid.crs, "transform": grid.transform,
             "width": grid.width, "height": grid.height, "tiled": True, "compress": "deflate",
         }  # fmt: skip
-    with isceimage.publish(target) as partial, rasterio.open(partial, "w", **profile) as output:
+    with replace_when_complete(target) as partial, rasterio.open(partial, "w", **profile) as output:
         for first in range(0, output.height, _STRIP_ROWS):
             last = min(first + _STRIP_ROWS, output.height)
             found = _from_tiles(tiles, output, range(first, last))
@@ -54,21 +55,21 @@ def on_dem_grid(tiles: Sequence[Path], dem: Path, target: Path) -> None:
                 east, north = output.xy(first + row, col)
                 place = f"{east:.4f} E, {north:.4f} N"
                 raise InputError(
-                    f"the water mask tiles do not cover the DEM {dem}: nothing at {place}",
-                    hint=f"tiles at hand: {', '.join(tile.name for tile in tiles) or 'none'}",
+                    f"the water mask tiles do not cover the DEM {dem}: there is none at {place}",
+                    hint=f"available tiles: {', '.join(tile.name for tile in tiles) or 'none'}",
                 )
             mask = np.where(found == _TILE_WATER, np.uint8(WATER), np.uint8(LAND))
             output.write(mask, 1, window=((first, last), (0, output.width)))
 
 
 def _from_tiles(tiles: Sequence[Path], grid: Any, rows: range) -> NDArray[np.uint8]:
-    """What the tiles say of some rows of a grid."""
+    """Return the values of the tiles on some rows of a grid."""
     import rasterio
     from rasterio.warp import Resampling, reproject
 
     found = np.full((len(rows), grid.width), _UNKNOWN, np.uint8)
     for tile in tiles:
-        with isceimage.opened(tile) as dataset:
+        with isceimage.open_raster(tile) as dataset:
             reproject(
                 rasterio.band(dataset, 1),
                 found,
@@ -81,17 +82,18 @@ def _from_tiles(tiles: Sequence[Path], grid: Any, rows: range) -> NDArray[np.uin
     return found
 
 
-def in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> Iterator[NDArray[np.bool_]]:
-    """Where there is land, on the multilooked radar grid: the mask's nearest pixel to each pixel's middle.
+def land_in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> Iterator[NDArray[np.bool_]]:
+    """Yield strips of lines of the multilooked radar grid: True where the mask's nearest pixel is land.
 
-    Strips of lines, so that memory holds the mask and one of them.
+    Memory holds the mask and one strip.
 
     Parameters
     ----------
     folder : Path
-        ISCE2's, after ``mergebursts``: ``merged/lat.rdr.full`` and ``lon.rdr.full`` say where pixels are.
+        Work folder of the application after ``mergebursts``, with ``merged/lat.rdr.full`` and
+        ``lon.rdr.full``.
     mask : Path
-        GeoTIFF in degrees, 1 on land. Outside it there is none.
+        GeoTIFF in degrees, 1 on land. The area outside it is water.
 
     Raises
     ------
@@ -99,21 +101,21 @@ def in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> Iterator[NDArra
         If one of the files is missing.
     """
     merged = folder / paths.MERGED
-    with isceimage.opened(mask) as dataset:
+    with isceimage.open_raster(mask) as dataset:
         values, transform = dataset.read(1), dataset.transform
     with (
-        isceimage.opened(isceimage.beside(merged / paths.LATITUDE_FULL, "vrt")) as latitudes,
-        isceimage.opened(isceimage.beside(merged / paths.LONGITUDE_FULL, "vrt")) as longitudes,
+        isceimage.open_raster(isceimage.append_suffix(merged / paths.LATITUDE_FULL, "vrt")) as latitudes,
+        isceimage.open_raster(isceimage.append_suffix(merged / paths.LONGITUDE_FULL, "vrt")) as longitudes,
     ):
         lines = latitudes.height // looks.azimuth
         for first in range(0, lines, _STRIP):
             rows = range(first, min(first + _STRIP, lines))
-            latitude, longitude = (_looked(axis, rows, looks) for axis in (latitudes, longitudes))
+            latitude, longitude = (_multilooked(axis, rows, looks) for axis in (latitudes, longitudes))
             yield _lookup(values, transform, latitude, longitude)
 
 
-def _looked(dataset: Any, rows: range, looks: Looks) -> NDArray[np.float64]:
-    """Mean coordinate of each window of looks; zeros, where ISCE2 has no geometry, do not count."""
+def _multilooked(dataset: Any, rows: range, looks: Looks) -> NDArray[np.float64]:
+    """Return the mean coordinate of each window of looks; zeros mean no geometry and are ignored."""
     samples = dataset.width // looks.range
     window = ((rows.start * looks.azimuth, rows.stop * looks.azimuth), (0, samples * looks.range))
     full = dataset.read(1, window=window).reshape(len(rows), looks.azimuth, samples, looks.range)
@@ -133,51 +135,57 @@ def _lookup(
 
 
 def mask_coherence(folder: Path, mask: Path, looks: Looks) -> float:
-    """Set ``merged/phsig.cor`` to zero over water and keep the original beside it.
+    """Set ``merged/phsig.cor`` to zero over water and keep a copy of the original in the same folder.
 
-    May be repeated, also after a crash at any point: the original is kept before anything changes, and each
-    file appears whole.
+    The function may be called again, also after a crash at any point: the copy is made before anything
+    changes, and each file appears when it is complete.
 
     Returns
     -------
     float
-        Which part of the pixels is land.
+        Fraction of the pixels that are land.
 
     Raises
     ------
     InputError
-        If one of the files is missing or does not fit.
+        If one of the files is missing or has another size.
     """
     coherence = folder / paths.MERGED / paths.PHASE_SIGMA
     kept = coherence.with_name(paths.PHASE_SIGMA_UNMASKED)
     image = isceimage.read_header(coherence)
-    shape = _looked_shape(folder, looks)
+    shape = _multilooked_shape(folder, looks)
     if shape != (image.lines, image.samples):
         raise InputError(
-            f"{coherence} has {(image.lines, image.samples)} pixels, but {looks} looks of "
-            f"{paths.LATITUDE_FULL} make {shape}",
-            hint="the looks must be those of the interferogram",
+            f"{coherence} has {(image.lines, image.samples)} pixels, but {paths.LATITUDE_FULL} with {looks} "
+            f"looks has {shape}",
+            hint="use the looks of the interferogram",
         )
-    isceimage.open_array(image)  # refuses what is cut short
+    isceimage.open_array(image)  # raises an error if the file is truncated
     if not _is_masked(coherence, kept, image):
-        with isceimage.publish(kept) as partial:
+        with replace_when_complete(kept) as partial:
             shutil.copyfile(coherence, partial)
     count = 0
-    with isceimage.publish(coherence) as partial, partial.open("wb") as output, kept.open("rb") as original:
-        for land in in_radar_geometry(folder, mask, looks):
+    with (
+        replace_when_complete(coherence) as partial,
+        partial.open("wb") as output,
+        kept.open("rb") as original,
+    ):
+        for land in land_in_radar_geometry(folder, mask, looks):
             values = np.fromfile(original, image.dtype, land.size).reshape(land.shape)
             (values * land).tofile(output)
             count += int(np.count_nonzero(land))
     return count / (image.lines * image.samples)
 
 
-def _looked_shape(folder: Path, looks: Looks) -> tuple[int, int]:
-    with isceimage.opened(isceimage.beside(folder / paths.MERGED / paths.LATITUDE_FULL, "vrt")) as full:
+def _multilooked_shape(folder: Path, looks: Looks) -> tuple[int, int]:
+    with isceimage.open_raster(
+        isceimage.append_suffix(folder / paths.MERGED / paths.LATITUDE_FULL, "vrt")
+    ) as full:
         return full.height // looks.azimuth, full.width // looks.range
 
 
 def _is_masked(coherence: Path, kept: Path, image: IsceImage) -> bool:
-    """Whether the coherence is the kept original with zeros in it, and not something newer."""
+    """Return whether the coherence is the kept original with some values set to zero."""
     if not kept.is_file() or kept.stat().st_size != coherence.stat().st_size:
         return False
     with coherence.open("rb") as one, kept.open("rb") as other:
@@ -189,7 +197,7 @@ def _is_masked(coherence: Path, kept: Path, image: IsceImage) -> bool:
 
 
 def restore_coherence(folder: Path) -> bool:
-    """Put the coherence back as it was before `mask_coherence`; False where there is nothing to put back."""
+    """Restore the coherence before `mask_coherence`; return False if there is no original."""
     coherence = folder / paths.MERGED / paths.PHASE_SIGMA
     kept = coherence.with_name(paths.PHASE_SIGMA_UNMASKED)
     if not kept.is_file():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.sar.orbit import Orbit
-from isce2_recipe.sar.tops import carrier_table
+from isce2_recipe.sar.tops_carrier import carrier_table
 from isce2_recipe.sources.base import Progress
 from isce2_recipe.sources.simulated import echo, ground
 from isce2_recipe.sources.simulated.acquisition import Slice, start_anx_s

@@ -18,8 +18,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from isce2_recipe.sar.ellipsoid import ecef_to_geodetic
-from isce2_recipe.sar.tops import carrier_phase
-from isce2_recipe.sar.zero_doppler import State, geo2rdr, look_axes, sphere_look, state
+from isce2_recipe.sar.tops_carrier import carrier_phase
+from isce2_recipe.sar.zero_doppler import State, geo2rdr, sphere_look_angle, state, zero_doppler_axes
 from isce2_recipe.sources.simulated.ground import (
     LAKE_LEVEL_M,
     Vector,
@@ -62,8 +62,8 @@ def _ground_point(
 ) -> tuple[float, float, float, float, float, Vector, float]:
     """Return the ground point at an observed range: ECEF, height, dry height, normal and look angle.
 
-    Uses secant steps in the look angle on the zero-Doppler circle, as `zero_doppler.solve_look` does, and
-    subtracts the displacement of the ground from the range.
+    Uses secant steps in the look angle on the zero-Doppler circle, as `zero_doppler.solve_look_angle` does,
+    and subtracts the displacement of the ground from the range.
     """
     s_norm = math.sqrt(s[0] * s[0] + s[1] * s[1] + s[2] * s[2])
     slant = observed
@@ -131,13 +131,13 @@ def solve_geometry(
         line = (row - MARGIN_NODES) * LINE_STEP
         t = start_s + line * interval_s
         s = state(poly, t)
-        axes = look_axes(s)
+        axes = zero_doppler_axes(s)
         look, step = first_look, 0.0
         nearer_h = 0.0
         for col in range(out.shape[2]):
             observed = near_m + (col - MARGIN_NODES) * SAMPLE_STEP * spacing_m
             if row == 0 and col == 0:
-                look = sphere_look(s, observed, 0.0)
+                look = sphere_look_angle(s, observed, 0.0)
             x, y, z, h, dry, n, found = _ground_point(s, axes, observed, look + step, lobes, seed, cache)
             step = found - look if col > 0 else 0.0
             look = found

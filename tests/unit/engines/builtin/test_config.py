@@ -1,4 +1,4 @@
-"""topsApp.xml read as ISCE2 reads it."""
+"""Tests of reading topsApp.xml with the rules of ISCE2."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def read(tmp_path: Path, properties: str = "", **kwargs: object) -> TopsConfig:
     return read_config(application(tmp_path, properties, **kwargs), tmp_path)  # type: ignore[arg-type]
 
 
-def test_defaults_are_isce2s(tmp_path: Path) -> None:
+def test_defaults_equal_those_of_isce2(tmp_path: Path) -> None:
     config = read(tmp_path)
     assert (config.range_looks, config.azimuth_looks) == (19, 7)
     assert config.swaths == (1, 2, 3)
@@ -41,7 +41,7 @@ def test_defaults_are_isce2s(tmp_path: Path) -> None:
     assert config.secondary.polarization == "vv"
 
 
-def test_paths_start_in_the_work_folder(tmp_path: Path) -> None:
+def test_paths_are_relative_to_the_work_folder(tmp_path: Path) -> None:
     config = read(tmp_path)
     assert config.reference.safe == (tmp_path / "a.SAFE", Path("/data/b.SAFE"))
     assert config.secondary.safe == (tmp_path / "c.SAFE",)
@@ -49,7 +49,7 @@ def test_paths_start_in_the_work_folder(tmp_path: Path) -> None:
     assert config.dem == config.geocode_dem == tmp_path / "dem.wgs84"
 
 
-def test_names_are_compared_without_case_and_blanks(tmp_path: Path) -> None:
+def test_names_are_compared_without_case_and_white_space(tmp_path: Path) -> None:
     config = read(
         tmp_path,
         """<property name="RANGELOOKS">20</property>
@@ -65,7 +65,7 @@ def test_names_are_compared_without_case_and_blanks(tmp_path: Path) -> None:
     assert config.geocode_list == ("merged/phsig.cor", "merged/los.rdr")
 
 
-def test_a_component_may_be_a_file_of_its_own(tmp_path: Path) -> None:
+def test_a_component_may_be_in_a_separate_file(tmp_path: Path) -> None:
     (tmp_path / "reference.xml").write_text(
         '<component name="reference"><property name="SAFE">x.SAFE</property>'
         '<property name="polarization">HH</property></component>'
@@ -86,16 +86,16 @@ def test_a_component_may_be_a_file_of_its_own(tmp_path: Path) -> None:
     [
         ('<property name="range loks">20</property>', "unknown property 'range loks'.*\n.*'range looks'"),
         ('<property name="range looks">0</property>', "'range looks' must be a positive whole number"),
-        ('<property name="range looks">many</property>', "instead got 'many'"),
+        ('<property name="range looks">many</property>', "got 'many'"),
         ('<property name="swaths">[4]</property>', "'swaths' must be a list of 1, 2 and 3"),
         ('<property name="do unwrap">perhaps</property>', "'do unwrap' must be True or False"),
         ('<property name="region of interest">[28, 27, 53, 54]</property>', "south, north, west, east"),
-        ('<property name="do ionosphere correction">True</property>', "cannot do that\n.*--engine isce2"),
-        ('<property name="do interferogram">False</property>', "nothing is asked for"),
-        ('<property name="sensor name">ALOS</property>', "only SENTINEL1"),
+        ('<property name="do ionosphere correction">True</property>', "does not support\n.*--engine isce2"),
+        ('<property name="do interferogram">False</property>', "nothing to compute"),
+        ('<property name="sensor name">ALOS</property>', "not supported; use SENTINEL1"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, properties: str, message: str) -> None:
+def test_messages_name_file_and_problem(tmp_path: Path, properties: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, properties)
     text = str(caught.value)
@@ -103,17 +103,17 @@ def test_what_is_wrong_is_named(tmp_path: Path, properties: str, message: str) -
     assert re.search(message, text), text
 
 
-def test_esd_is_refused_even_where_it_is_only_the_default(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'do ESD' is not given, which means True"):
+def test_esd_is_refused_when_it_is_on_by_default(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'do ESD' is True by default"):
         read(tmp_path, basics=False)
 
 
-def test_a_dem_must_be_given(tmp_path: Path) -> None:
+def test_a_dem_is_required(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no 'demFilename'"):
         read(tmp_path, '<property name="do ESD">False</property>', basics=False)
 
 
-def test_both_dates_must_be_given(tmp_path: Path) -> None:
+def test_both_dates_are_required(tmp_path: Path) -> None:
     path = tmp_path / "topsApp.xml"
     path.write_text(
         '<topsApp><component name="topsinsar"><component name="reference"/></component></topsApp>'
@@ -123,13 +123,13 @@ def test_both_dates_must_be_given(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["<topsApp><component>", "", "<topsApp/>"])
-def test_files_that_are_no_application(tmp_path: Path, text: str) -> None:
+def test_files_without_an_application_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "topsApp.xml"
     path.write_text(text)
     with pytest.raises(InputError, match=r"topsApp\.xml"):
         read_config(path, tmp_path)
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"topsApp\.xml cannot be read: No such file"):
         read_config(tmp_path / "topsApp.xml", tmp_path)

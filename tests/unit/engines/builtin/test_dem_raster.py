@@ -1,4 +1,4 @@
-"""Terrain on ISCE2's terms: nothing moves, nothing is missing."""
+"""Tests of checking, converting and resampling DEMs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WEST, NORTH, ROWS, COLS = 53.0, 27.5, 90, 120
 
 
 def plane(longitude, latitude):
-    """Heights that any interpolation gives back, metres."""
+    """Return heights (m) on a plane, which every interpolation reproduces."""
     return 500 + 20000 * (longitude - WEST) + 10000 * (latitude - NORTH)
 
 
@@ -37,7 +37,7 @@ def covered() -> Bounds:
     return Bounds(WEST, NORTH - (ROWS - 1) * ARC_SECOND, WEST + (COLS - 1) * ARC_SECOND, NORTH)
 
 
-def test_isce_raster_is_where_the_ground_is(tmp_path):
+def test_conversion_keeps_the_positions_of_heights(tmp_path):
     image = dem_raster.to_isce(write_geotiff(tmp_path / "dem.tif"), tmp_path / "full_res.dem.wgs84")
     assert isceimage.read_header(image.path) == image
     assert (image.reference, image.data_type, image.image_type) == ("WGS84", "FLOAT", "dem")
@@ -50,9 +50,9 @@ def test_isce_raster_is_where_the_ground_is(tmp_path):
         assert np.allclose(image.grid.corner_transform, dataset.transform.to_gdal(), atol=1e-12)
 
 
-def test_name_in_the_header(tmp_path):
+def test_header_contains_the_given_path(tmp_path):
     image = dem_raster.to_isce(write_geotiff(tmp_path / "a.tif"), tmp_path / "a.dem", name="../dem/a.dem")
-    text = isceimage.beside(image.path, "xml").read_text()
+    text = isceimage.append_suffix(image.path, "xml").read_text()
     assert "<value>../dem/a.dem</value>" in text
     assert "<value>../dem/a.dem.vrt</value>" in text
 
@@ -78,13 +78,13 @@ def test_a_good_dem_passes(tmp_path):
     dem_raster.check(write_geotiff(tmp_path / "dem.tif"), covered())
 
 
-def test_too_small(tmp_path):
-    with pytest.raises(InputError, match=r"does not cover the scene: it reaches 53\.0000 to 53\.0331 E"):
+def test_a_dem_that_is_too_small_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"does not cover the scene: it covers 53\.0000 to 53\.0331 E"):
         dem_raster.check(write_geotiff(tmp_path / "dem.tif"), covered().buffered(ARC_SECOND))
 
 
 @pytest.mark.parametrize("nodata", [None, -9999.0])
-def test_gaps(tmp_path, nodata):
+def test_gaps_are_refused(tmp_path, nodata):
     heights = np.full((ROWS, COLS), 100.0)
     heights[7, 11] = np.nan if nodata is None else nodata
     source = write_geotiff(tmp_path / "dem.tif", heights, nodata=nodata)
@@ -92,10 +92,10 @@ def test_gaps(tmp_path, nodata):
         dem_raster.check(source, covered())
 
 
-def test_heights_no_ground_has(tmp_path):
+def test_impossible_heights_are_refused(tmp_path):
     heights = np.full((ROWS, COLS), 100.0)
     heights[3, 4] = -32768
-    with pytest.raises(InputError, match="from -32768 m to 100 m, which no ground has"):
+    with pytest.raises(InputError, match="heights from -32768 m to 100 m"):
         dem_raster.check(write_geotiff(tmp_path / "dem.tif", heights), covered())
 
 
@@ -105,7 +105,7 @@ def test_other_grids_are_refused(tmp_path, wrong):
         dem_raster.check(write_geotiff(tmp_path / "dem.tif", **wrong), covered())
 
 
-def test_no_geotiff(tmp_path):
+def test_a_file_that_is_not_a_geotiff_is_refused(tmp_path):
     (tmp_path / "dem.tif").write_text("nothing")
     with pytest.raises(InputError, match=r"dem\.tif cannot be read"):
         dem_raster.to_isce(tmp_path / "dem.tif", tmp_path / "out")

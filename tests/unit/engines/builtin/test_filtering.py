@@ -1,4 +1,4 @@
-"""Goldstein's filter and the phase-sigma correlation against closed forms and their definitions."""
+"""Tests of Goldstein's filter and the phase-sigma correlation with closed forms and their definitions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from isce2_recipe.engines.builtin.phase_sigma import phase_sigma_correlation
 
 
 def fringes(lines: int, samples: int, per_line: float, per_sample: float) -> np.ndarray:
-    """A plane of unit magnitude, frequencies in cycles a pixel."""
+    """Return fringes of unit magnitude; frequencies are in cycles per pixel."""
     line, sample = np.mgrid[:lines, :samples]
     return np.exp(2j * np.pi * (per_line * line + per_sample * sample)).astype("c8")
 
@@ -26,8 +26,8 @@ def phase_difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
-def test_pure_fringes_come_back(strength):
-    # A whole number of cycles in a block is one line of its spectrum, which no weight can bend.
+def test_filter_preserves_pure_fringes(strength):
+    # An integer number of cycles in a block is one line of its spectrum, so weights do not change the phase.
     plane = fringes(6 * STEP, 9 * STEP, 3 / BLOCK, -5 / BLOCK) * np.float32(7)
     filtered = goldstein(plane, strength)
     inner = (slice(0, 5 * STEP), slice(0, 8 * STEP))
@@ -35,12 +35,12 @@ def test_pure_fringes_come_back(strength):
     assert np.allclose(np.abs(filtered), 7, rtol=1e-6)
 
 
-def test_strength_zero_keeps_every_phase():
+def test_strength_zero_does_not_change_the_phase():
     image = complex_noise((75, 101), 1)
     assert np.abs(phase_difference(goldstein(image, 0.0), image)).max() < 1e-4
 
 
-def test_noise_falls_and_magnitude_stays():
+def test_filter_reduces_noise_and_keeps_the_magnitude():
     plane = fringes(160, 160, 0.02, 0.013)
     noisy = (plane + 0.5 * complex_noise(plane.shape, 2)).astype("c8")
     noisy[40:60, 30:50] = 0
@@ -51,12 +51,12 @@ def test_noise_falls_and_magnitude_stays():
     assert after < 0.5 * before
 
 
-def test_flat_phase_is_fully_coherent_whatever_its_slope():
+def test_plane_phase_has_full_coherence():
     correlation = phase_sigma_correlation(fringes(40, 50, 0.11, -0.07))
     assert np.abs(correlation[3:-3, 3:-3] - 1).max() < 1e-3
 
 
-def test_frame_without_value():
+def test_border_has_no_values():
     correlation = phase_sigma_correlation(fringes(40, 50, 0, 0), workers=2)
     assert np.count_nonzero(correlation) == (40 - 5) * (50 - 5)
     assert correlation[2, 2] > 0
@@ -65,7 +65,7 @@ def test_frame_without_value():
 
 
 def test_checkerboard_of_two_phases():
-    # Phases +-a have the variance a^2 (1 - m^2), m the weighted mean of the board's signs.
+    # Phases +-a have the variance a^2 (1 - m^2), where m is the weighted mean of the board's signs.
     a = 0.3
     line, sample = np.mgrid[:30, :30]
     correlation = phase_sigma_correlation(np.exp(1j * a * (-1.0) ** (line + sample)).astype("c8"))
@@ -76,7 +76,7 @@ def test_checkerboard_of_two_phases():
 
 
 def test_noise_of_known_variance():
-    # Many windows: the expected variance is sigma^2 (1 - sum w^2), less what the fitted slope takes.
+    # The expected variance is sigma^2 (1 - sum w^2), minus a small part that the fitted slope removes.
     sigma = 0.1
     rng = np.random.default_rng(3)
     image = np.exp(1j * sigma * rng.standard_normal((300, 300))).astype("c8")
@@ -89,7 +89,7 @@ def test_noise_of_known_variance():
 
 
 def definition(image: np.ndarray, i: int, j: int) -> float:
-    """The correlation of one pixel, written out."""
+    """Return the correlation of one pixel, computed from its definition."""
     window = [(k, n) for k in range(-2, 3) for n in range(-2, 3)]
     weight = {kn: np.exp(-(kn[0] ** 2 + kn[1] ** 2) / 2.5) for kn in window}
     total = sum(weight.values())
@@ -111,7 +111,7 @@ def test_correlation_follows_its_definition():
         assert correlation[i, j] == pytest.approx(definition(image, i, j), abs=2e-5)
 
 
-def test_no_data_has_no_coherence():
+def test_no_data_has_zero_coherence():
     image = fringes(40, 40, 0, 0)
     image[:, 20:] = 0
     correlation = phase_sigma_correlation(image)
@@ -121,7 +121,7 @@ def test_no_data_has_no_coherence():
 
 
 @pytest.mark.parametrize("turn", [0.5, 2.0, 3.0, 3.14, -2.5, -1.0])
-def test_coherence_beside_no_data_does_not_depend_on_where_the_phase_begins(turn):
+def test_coherence_next_to_no_data_does_not_depend_on_a_constant_phase(turn):
     image = (fringes(40, 40, 0.3, -0.2) + 0.1 * complex_noise((40, 40), 5)).astype("c8")
     image[:, 20:] = 0
     image[:9] = 0
@@ -131,10 +131,12 @@ def test_coherence_beside_no_data_does_not_depend_on_where_the_phase_begins(turn
     np.testing.assert_allclose(phase_sigma_correlation(turned), correlation, atol=1e-4)
 
 
-def test_files_of_the_step(tmp_path):
+def test_step_writes_filtered_interferogram_and_coherence(tmp_path):
     (tmp_path / "merged").mkdir()
     plane = fringes(64, 80, 1 / 32, 0) * np.float32(3)
-    isceimage.write(isceimage.describe(tmp_path / "merged/topophase.flat", plane, image_type="cpx"), plane)
+    isceimage.write(
+        isceimage.header_for_array(tmp_path / "merged/topophase.flat", plane, image_type="cpx"), plane
+    )
     filtering.filter_interferogram(tmp_path, 0.5, workers=2)
     filtered = isceimage.read_header(tmp_path / "merged/filt_topophase.flat")
     correlation = isceimage.read_header(tmp_path / "merged/phsig.cor")

@@ -1,4 +1,4 @@
-"""startup to mergebursts on a simulated pair whose displacement is known."""
+"""Tests of startup to mergebursts on a simulated pair with known displacement."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import rasterio
 from scipy.ndimage import map_coordinates
 
 from isce2_recipe.engines.builtin import BuiltinEngine, isceimage
+from isce2_recipe.engines.builtin.dem import read_dem_window
 from isce2_recipe.engines.builtin.steps import tops_steps
-from isce2_recipe.engines.builtin.terrain import read_dem
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, UsageError
 from isce2_recipe.sar.annotation import read_annotation
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
@@ -34,27 +34,29 @@ def read(path: Path, band: int = 1) -> np.ndarray:
     return isceimage.read(path, band)
 
 
-def looked(array: np.ndarray, azimuth: int, range_: int) -> np.ndarray:
+def multilooked(array: np.ndarray, azimuth: int, range_: int) -> np.ndarray:
     lines, samples = array.shape[0] // azimuth, array.shape[1] // range_
     cut = array[: lines * azimuth, : samples * range_]
     return cut.reshape(lines, azimuth, samples, range_).mean(axis=(1, 3))
 
 
 def error_rad(folder: Path, truth: Path, azimuth: int = 4, range_: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    """Interferometric phase less the true one, and where it is on land and whole."""
+    """Return the phase error, and a mask of complete pixels on land."""
     interferogram = read(folder / "merged/topophase.flat")
-    lat, lon = (looked(read(folder / f"merged/{k}.rdr.full"), azimuth, range_) for k in ("lat", "lon"))
+    lat, lon = (multilooked(read(folder / f"merged/{k}.rdr.full"), azimuth, range_) for k in ("lat", "lon"))
     with rasterio.open(truth) as dataset:
         displacement, t = dataset.read(1).astype(float), dataset.transform
     place = [(lat - t.f) / t.e - 0.5, (lon - t.c) / t.a - 0.5]
     moved = map_coordinates(displacement, place, order=3, mode="nearest")
     error = np.angle(interferogram * np.exp(-4j * np.pi / WAVELENGTH_M * moved))
-    valid = looked((read(folder / "merged/topophase.flat.full") != 0).astype(float), azimuth, range_) == 1
+    valid = (
+        multilooked((read(folder / "merged/topophase.flat.full") != 0).astype(float), azimuth, range_) == 1
+    )
     return error, valid & (read(folder / "merged/topophase.cor", 2) > 0.75)
 
 
 def rms_and_plane(error: np.ndarray, land: np.ndarray) -> tuple[float, np.ndarray]:
-    """RMS after one constant, and the rise of the best plane across the image."""
+    """Return the RMS without a constant, and the slope of the best plane across the image."""
     constant = np.angle(np.exp(1j * error[land]).mean())
     rest = np.angle(np.exp(1j * (error - constant)))
     line, sample = np.nonzero(land)
@@ -63,7 +65,7 @@ def rms_and_plane(error: np.ndarray, land: np.ndarray) -> tuple[float, np.ndarra
     return float(rest[land].std()), plane[1:]
 
 
-def test_the_phase_is_the_true_displacements(scene: Scene, merged: Path) -> None:
+def test_phase_equals_the_true_displacement(scene: Scene, merged: Path) -> None:
     error, land = error_rad(merged, scene.truth)
     rms, plane = rms_and_plane(error, land)
     assert land.mean() > 0.5
@@ -72,8 +74,8 @@ def test_the_phase_is_the_true_displacements(scene: Scene, merged: Path) -> None
     assert np.abs(plane).max() < 4 * 0.06 * math.sqrt(12 / land.sum())
 
 
-def test_ground_coordinates_lie_where_the_radar_looks(scene: Scene, merged: Path) -> None:
-    """Every pixel's place, put back through the orbit, is that pixel; its height is the DEM's."""
+def test_ground_coordinates_map_back_to_their_pixels(scene: Scene, merged: Path) -> None:
+    """Check that geo2rdr of each pixel's coordinates gives its line and sample."""
     burst = read_annotation(next(scene.reference[0].glob("annotation/*.xml")))[0]
     orbit = read_orbit(next(scene.orbits.glob("*V20200603T*.EOF")), burst.start, burst.stop)
     poly = orbit.polynomial(orbit.seconds(burst.start), orbit.seconds(burst.stop))
@@ -82,17 +84,17 @@ def test_ground_coordinates_lie_where_the_radar_looks(scene: Scene, merged: Path
     for line, sample in zip(rng.integers(0, LINES, 40), rng.integers(0, SAMPLES, 40), strict=True):
         place = math.radians(lat[line, sample]), math.radians(lon[line, sample]), height[line, sample]
         t, distance = geo2rdr(poly, *geodetic_to_ecef(*place), orbit.seconds(burst.middle))
-        # 5 mm: what interpolating a grid of two lines by eight samples leaves.
+        # 5 mm is the error of interpolation on a grid of two lines by eight samples.
         assert (t - orbit.seconds(burst.start)) / burst.azimuth_interval_s == pytest.approx(line, abs=4e-4)
         expected = burst.near_range_m + sample * burst.range_spacing_m
         assert distance == pytest.approx(expected, abs=0.005)
 
 
-def test_every_pixel_lies_on_the_ground(scene: Scene, merged: Path) -> None:
-    """Shores too, where the ground has a crease that a grid of nodes cannot follow."""
+def test_heights_of_all_pixels_equal_the_dem(scene: Scene, merged: Path) -> None:
+    """Include shores, where the slope changes abruptly between nodes of the grid."""
     lat, lon, height = (read(merged / f"geom_reference/IW2/{k}_01.rdr") for k in ("lat", "lon", "hgt"))
     box = lat.min(), lat.max(), lon.min(), lon.max()
-    dem = read_dem(scene.dem, tuple(float(value) for value in box))
+    dem = read_dem_window(scene.dem, tuple(float(value) for value in box))
     lake = np.isclose(dem.heights_m[:-1], dem.heights_m[1:], atol=1e-3).mean()
     assert lake > 0.01
     miss = [
@@ -106,8 +108,8 @@ def test_every_pixel_lies_on_the_ground(scene: Scene, merged: Path) -> None:
     assert np.abs(miss).max() < 0.02
 
 
-def test_the_look_direction_is_isce2s(merged: Path) -> None:
-    """Descending, right-looking: the satellite is to the east, 100 degrees clockwise from north or so."""
+def test_line_of_sight_has_isce2s_convention(merged: Path) -> None:
+    """On a descending pass the satellite is about 100 degrees clockwise from north, to the east."""
     incidence, azimuth = (read(merged / "geom_reference/IW2/los_01.rdr", band) for band in (1, 2))
     assert 30 < incidence.min() < incidence.max() < 45
     assert np.all(np.diff(incidence[200, ::100]) > 0)
@@ -126,7 +128,7 @@ EXPECTED = {
     "fine_coreg/IW2/burst_01.slc": ("CFLOAT", 1, "full"),
     "fine_interferogram/IW2/burst_01.int": ("CFLOAT", 1, "full"),
     "fine_interferogram/IW2/burst_01.cor": ("FLOAT", 2, "full"),
-    "fine_interferogram/IW2/burst_01.4alks_20rlks.int": ("CFLOAT", 1, "looked"),
+    "fine_interferogram/IW2/burst_01.4alks_20rlks.int": ("CFLOAT", 1, "multilooked"),
     "merged/lat.rdr.full": ("DOUBLE", 1, "full"),
     "merged/lon.rdr.full": ("DOUBLE", 1, "full"),
     "merged/z.rdr.full": ("DOUBLE", 1, "full"),
@@ -135,14 +137,14 @@ EXPECTED = {
     "merged/topophase.flat.full": ("CFLOAT", 1, "full"),
     "merged/reference.slc.full": ("CFLOAT", 1, "full"),
     "merged/secondary.slc.full": ("CFLOAT", 1, "full"),
-    "merged/topophase.flat": ("CFLOAT", 1, "looked"),
-    "merged/topophase.cor": ("FLOAT", 2, "looked"),
-    "merged/los.rdr": ("FLOAT", 2, "looked"),
+    "merged/topophase.flat": ("CFLOAT", 1, "multilooked"),
+    "merged/topophase.cor": ("FLOAT", 2, "multilooked"),
+    "merged/los.rdr": ("FLOAT", 2, "multilooked"),
 }
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_files_are_isce2s(merged: Path, name: str) -> None:
+def test_files_have_isce2s_names_types_and_sizes(merged: Path, name: str) -> None:
     data_type, bands, size = EXPECTED[name]
     lines, samples = (LINES, SAMPLES) if size == "full" else (LINES // 4, SAMPLES // 20)
     header = isceimage.read_header(merged / name)
@@ -157,7 +159,7 @@ def test_files_are_isce2s(merged: Path, name: str) -> None:
         assert np.any(dataset.read(1))
 
 
-def test_swaths_are_described(merged: Path) -> None:
+def test_swath_descriptions_are_written(merged: Path) -> None:
     for name in ("reference", "secondary", "fine_coreg", "fine_interferogram"):
         root = ElementTree.parse(merged / name / "IW2.xml").getroot()
         values = {p.get("name"): p.findtext("value") for p in root.iter("property")}
@@ -166,7 +168,7 @@ def test_swaths_are_described(merged: Path) -> None:
         assert values["mission"] == "S1A"
 
 
-def test_offsets_outside_the_secondary_are_marked(merged: Path) -> None:
+def test_offsets_outside_the_secondary_have_isce2s_value(merged: Path) -> None:
     shift, lag = (read(merged / f"fine_offsets/IW2/{name}_01.off") for name in ("range", "azimuth"))
     outside = shift == -999999
     assert np.array_equal(outside, lag == -999999)
@@ -176,7 +178,7 @@ def test_offsets_outside_the_secondary_are_marked(merged: Path) -> None:
     assert np.all((sample + shift)[inside] <= SAMPLES - 1) and np.all((line + lag)[inside] >= 0)
 
 
-def test_the_valid_window_is_that_of_both_dates_less_the_interpolator(merged: Path) -> None:
+def test_valid_window_is_the_common_one_without_the_interpolator(merged: Path) -> None:
     valid = read(merged / "fine_interferogram/IW2/burst_01.int") != 0
     lines, samples = np.flatnonzero(valid.any(axis=1)), np.flatnonzero(valid.any(axis=0))
     assert valid[lines[0] : lines[-1] + 1, samples[0] : samples[-1] + 1].mean() > 0.999
@@ -187,7 +189,7 @@ def test_the_valid_window_is_that_of_both_dates_less_the_interpolator(merged: Pa
     assert valid.sum() / reference.sum() > 0.8
 
 
-def test_topsproc_holds_the_baselines_and_is_well_formed(merged: Path) -> None:
+def test_topsproc_contains_the_baselines(merged: Path) -> None:
     root = ElementTree.parse(merged / "topsProc.xml").getroot()
     first, last = (
         float(root.findtext(f"baseline/IW-2_Bperp_at_midrange_for_{which}_common_burst", "nan"))
@@ -198,14 +200,14 @@ def test_topsproc_holds_the_baselines_and_is_well_formed(merged: Path) -> None:
     assert root.findtext("baseline/IW-2_Number_of_common_bursts") == "1"
 
 
-def test_the_same_run_gives_the_same_bytes(scene: Scene, merged: Path, tmp_path: Path) -> None:
+def test_a_repeated_run_gives_the_same_bytes(scene: Scene, merged: Path, tmp_path: Path) -> None:
     again = run(scene.application(tmp_path / "again"), cpus=1)
     for name in ("merged/topophase.flat", "merged/los.rdr", "merged/topophase.cor", "topsProc.xml"):
         assert filecmp.cmp(again / name, merged / name, shallow=False), name
 
 
 @pytest.mark.slow
-def test_steps_in_processes_of_their_own(scene: Scene, merged: Path, tmp_path: Path) -> None:
+def test_steps_in_separate_processes_give_the_same_bytes(scene: Scene, merged: Path, tmp_path: Path) -> None:
     folder = scene.application(tmp_path / "steps")
     program = (
         "import logging, sys; from pathlib import Path\n"
@@ -222,8 +224,8 @@ def test_steps_in_processes_of_their_own(scene: Scene, merged: Path, tmp_path: P
 
 
 @pytest.mark.slow
-def test_without_virtual_files(scene: Scene, merged: Path, tmp_path: Path) -> None:
-    """Everything is a file then, and of one burst every valid sample is the same."""
+def test_files_without_virtual_files(scene: Scene, merged: Path, tmp_path: Path) -> None:
+    """Check that binaries are complete and, for one burst, have the same valid samples."""
     folder = run(scene.application(tmp_path / "real", use_virtual_files=False))
     for name in ("reference/IW2/burst_01.slc", "merged/topophase.flat.full", "merged/lat.rdr.full"):
         assert (folder / name).stat().st_size == isceimage.read_header(folder / name).nbytes
@@ -231,14 +233,14 @@ def test_without_virtual_files(scene: Scene, merged: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_without_looks_nothing_is_called_full(scene: Scene, merged: Path, tmp_path: Path) -> None:
+def test_one_look_writes_no_full_files(scene: Scene, merged: Path, tmp_path: Path) -> None:
     folder = run(scene.application(tmp_path / "one", range_looks=1, azimuth_looks=1))
     assert not list((folder / "merged").glob("*.full*"))
     assert np.array_equal(read(folder / "merged/topophase.flat"), read(merged / "merged/topophase.flat.full"))
 
 
 @pytest.mark.slow
-def test_bursts_of_several_safes_meet_without_a_step(tmp_path: Path) -> None:
+def test_bursts_of_several_safes_join_without_a_phase_step(tmp_path: Path) -> None:
     bursts = [("136231_IW2", "12"), ("136232_IW2", "15")]
     scene = make_scene(tmp_path / "scene", "samples=1200", bursts)
     folder = run(scene.application(tmp_path / "work"))
@@ -246,7 +248,7 @@ def test_bursts_of_several_safes_meet_without_a_step(tmp_path: Path) -> None:
     rms, plane = rms_and_plane(error, land)
     assert rms < 0.07
     assert np.abs(plane).max() < 0.01
-    # The seam is where the lower burst begins to be valid; means on either side differ by noise only.
+    # The seam is at the first valid line of the lower burst; means on both sides differ only by noise.
     windows = ElementTree.parse(folder / "fine_interferogram/IW2.xml").getroot()
     first = [
         int(p.findtext("value", "")) for p in windows.iter("property") if p.get("name") == "firstvalidline"
@@ -268,7 +270,7 @@ def _row(folder: Path, burst: int, line: int) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_three_swaths_share_one_grid(tmp_path: Path) -> None:
+def test_three_swaths_are_merged_on_one_grid(tmp_path: Path) -> None:
     bursts = [("136231_IW1", "11"), ("136231_IW2", "12"), ("136231_IW3", "13")]
     scene = make_scene(tmp_path / "scene", "lines=300,samples=1500", bursts)
     folder = run(scene.application(tmp_path / "work", swaths="[1, 2, 3]"))
@@ -286,7 +288,7 @@ def test_three_swaths_share_one_grid(tmp_path: Path) -> None:
         assert ElementTree.parse(folder / "topsProc.xml").getroot().findtext(value)
 
 
-def test_a_step_whose_predecessor_is_missing(scene: Scene, tmp_path: Path) -> None:
+def test_a_step_without_its_predecessor_is_refused(scene: Scene, tmp_path: Path) -> None:
     folder = scene.application(tmp_path / "fresh")
     with pytest.raises(InputError, match="step 'topo' needs the results of step 'startup'"):
         run(folder, start="topo")
@@ -298,7 +300,7 @@ def test_a_step_whose_predecessor_is_missing(scene: Scene, tmp_path: Path) -> No
     assert caught.value.hint == "start with --start=verifyDEM"
 
 
-def test_words_that_are_no_steps(scene: Scene, tmp_path: Path) -> None:
+def test_unknown_steps_are_refused(scene: Scene, tmp_path: Path) -> None:
     folder = scene.application(tmp_path / "words")
     with pytest.raises(UsageError, match="'toppo' is not a step of topsApp"):
         run(folder, start="toppo")
@@ -306,7 +308,7 @@ def test_words_that_are_no_steps(scene: Scene, tmp_path: Path) -> None:
         run(folder, start="topo", end="startup")
 
 
-def test_other_applications_are_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_other_applications_are_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineMissing, match="runs topsApp only, not stripmapApp") as caught:
         BuiltinEngine().run(
             "stripmapApp",
@@ -321,7 +323,7 @@ def test_other_applications_are_refused_with_the_remedy(tmp_path: Path) -> None:
     assert "--engine isce2" in (caught.value.hint or "")
 
 
-def test_a_measurement_cut_short_is_named(copied: Callable[[], Scene], tmp_path: Path) -> None:
+def test_a_truncated_measurement_is_named(copied: Callable[[], Scene], tmp_path: Path) -> None:
     scene = copied()
     tiff = next(scene.reference[0].glob("measurement/*.tiff"))
     with tiff.open("r+b") as stream:
@@ -335,7 +337,7 @@ def test_a_measurement_of_another_burst_is_refused(copied: Callable[[], Scene], 
     tiff = next(scene.reference[0].glob("measurement/*.tiff"))
     with rasterio.open(tiff, "w", driver="GTiff", width=50, height=50, count=1, dtype="complex_int16"):
         pass
-    with pytest.raises(InputError, match="50 lines x 50 samples, its annotation asks for more"):
+    with pytest.raises(InputError, match="50 lines x 50 samples, fewer than its annotation states"):
         run(scene.application(tmp_path / "small"))
 
 
@@ -347,10 +349,12 @@ def test_broken_annotation_is_named(copied: Callable[[], Scene], tmp_path: Path)
         run(scene.application(tmp_path / "broken"))
 
 
-def test_a_dem_of_elsewhere_is_refused(scene: Scene, tmp_path: Path) -> None:
+def test_a_dem_of_another_place_is_refused(scene: Scene, tmp_path: Path) -> None:
     grid = isceimage.GeoGrid(10.0, 50.0, 1 / 3600, -1 / 3600)
     heights = np.zeros((100, 100), np.float32)
-    image = isceimage.describe(tmp_path / "far.dem", heights, image_type="dem", grid=grid, reference="WGS84")
+    image = isceimage.header_for_array(
+        tmp_path / "far.dem", heights, image_type="dem", grid=grid, reference="WGS84"
+    )
     isceimage.write(image, heights)
     with pytest.raises(InputError, match=r"far\.dem does not cover the scene"):
         run(scene.application(tmp_path / "far", demFilename=image.path))
@@ -360,7 +364,7 @@ def test_a_dem_of_half_the_scene_is_refused(scene: Scene, tmp_path: Path) -> Non
     header = isceimage.read_header(scene.dem)
     whole = isceimage.read(scene.dem, 1)
     half = whole[:, : whole.shape[1] // 2]
-    image = isceimage.describe(
+    image = isceimage.header_for_array(
         tmp_path / "half.dem", half, image_type="dem", grid=header.grid, reference="WGS84"
     )
     isceimage.write(image, half)
@@ -371,7 +375,7 @@ def test_a_dem_of_half_the_scene_is_refused(scene: Scene, tmp_path: Path) -> Non
 def test_a_dem_above_the_geoid_is_refused(scene: Scene, tmp_path: Path) -> None:
     image = isceimage.read_header(scene.dem)
     heights = isceimage.read(scene.dem, 1)
-    geoid = isceimage.describe(
+    geoid = isceimage.header_for_array(
         tmp_path / "geoid.dem", heights, image_type="dem", grid=image.grid, reference="EGM96"
     )
     isceimage.write(geoid, heights)
@@ -385,14 +389,14 @@ def test_orbits_of_other_days_are_refused(scene: Scene, tmp_path: Path) -> None:
         run(scene.application(tmp_path / "noorbit", orbit_directory=tmp_path / "orbits"))
 
 
-def test_a_disk_that_takes_no_more_is_said_plainly(scene: Scene, tmp_path: Path) -> None:
-    """A folder where the interferogram should go stands for whatever the disk may answer."""
+def test_a_failed_write_names_step_file_and_command_to_resume(scene: Scene, tmp_path: Path) -> None:
+    """A folder with the name of the interferogram causes an error of the operating system."""
     folder = run(scene.application(tmp_path / "full"), end="ion")
     (folder / "fine_interferogram/IW2/burst_01.int").mkdir(parents=True)
     with pytest.raises(
         EngineFailed, match=r"step 'burstifg' in .* failed: Is a directory: .*burst_01\.int"
     ) as caught:
         run(folder, start="burstifg")
-    assert caught.value.hint == "put that right, then go on with --start=burstifg"
+    assert caught.value.hint == "fix this, then resume with --start=burstifg"
     (folder / "fine_interferogram/IW2/burst_01.int").rmdir()
     run(folder, start="burstifg")

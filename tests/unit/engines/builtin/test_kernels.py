@@ -1,16 +1,16 @@
-"""The kernels of the interferogram against closed forms."""
+"""Tests of the kernels with closed forms."""
 
 import numpy as np
 import pytest
 
-from isce2_recipe.engines.builtin import grids, kernels
-from isce2_recipe.sar.tops import carrier_phase
+from isce2_recipe.engines.builtin import kernels, node_grids
+from isce2_recipe.sar.tops_carrier import carrier_phase
 
 LINES, SAMPLES, DT = 120, 300, 2.055556e-3
 
 
 def carrier() -> np.ndarray:
-    """A TOPS carrier of real size whose parameters vary along range."""
+    """Return the table of a TOPS carrier with realistic parameters that vary along range."""
     x = np.linspace(0.0, 1.0, SAMPLES)
     return np.stack([1700.0 + 3 * x, 1e-3 * x, -20.0 + 30 * x])
 
@@ -22,7 +22,7 @@ def phase_of(line: np.ndarray, sample: np.ndarray) -> np.ndarray:
 
 
 def base_band(line: np.ndarray, sample: np.ndarray) -> np.ndarray:
-    """Waves within the processed bandwidths, known between the samples too."""
+    """Return a sum of waves within the processed bandwidths, at any fractional position."""
     waves = [(0.05, 0.11, 1.0), (-0.17, 0.21, 0.7j), (0.21, -0.16, 0.5)]
     return sum(a * np.exp(2j * np.pi * (f * line + g * sample)) for f, g, a in waves)
 
@@ -40,17 +40,18 @@ def test_interpolator_weights_sum_to_one_and_keep_samples() -> None:
     assert table[kernels.PLACES // 2] == pytest.approx(table[kernels.PLACES // 2][::-1])
 
 
-def test_deramping_leaves_the_base_band() -> None:
+def test_deramping_gives_the_base_band() -> None:
     slc = burst()
     kernels.deramp(-(LINES // 2) * DT, DT, carrier(), slc)
     line, sample = np.mgrid[0:LINES, 0:SAMPLES].astype(float)
     assert np.abs(slc - base_band(line, sample)).max() < 2e-6
 
 
-def test_resampling_evaluates_the_burst_between_its_pixels() -> None:
-    """Interpolating deramped samples and ramping at the exact place is the burst at that place.
+def test_resampling_gives_the_burst_between_its_pixels() -> None:
+    """Check interpolation of deramped samples with the carrier restored at the fractional position.
 
-    Eight taps pass these waves, a few at the edge of the bandwidth, to within one percent.
+    The interpolator of eight samples reproduces these waves, some at the edge of the bandwidth, to one
+    percent.
     """
     slc = burst()
     kernels.deramp(-(LINES // 2) * DT, DT, carrier(), slc)
@@ -63,7 +64,7 @@ def test_resampling_evaluates_the_burst_between_its_pixels() -> None:
     )  # fmt: skip
     y, x = line + lag, sample + shift
     expected = base_band(y, x) * np.exp(1j * phase_of(y, x))
-    # ISCE2's rule for the edge, one-based: nothing where the whole position is <= 4 or >= size - 4.
+    # ISCE2 computes no output where the integer position, one-based, is <= 4 or >= size - 4.
     k, row = np.floor(x).astype(int) + 1, np.floor(y).astype(int) + 1
     reached = (k > 4) & (k < SAMPLES - 4) & (row > 4) & (row < LINES - 4)
     assert np.array_equal(out != 0, reached)
@@ -74,7 +75,7 @@ def test_resampling_evaluates_the_burst_between_its_pixels() -> None:
     assert limits == pytest.approx(wanted)
 
 
-def test_multiply_flattens() -> None:
+def test_interferogram_is_flattened() -> None:
     rng = np.random.default_rng(1)
     a, b = (rng.standard_normal((2, 5, 40)) + 1j * rng.standard_normal((2, 5, 40))).astype(np.complex64)
     shift = rng.uniform(-40, 40, (5, 40))
@@ -85,7 +86,7 @@ def test_multiply_flattens() -> None:
     assert not out[:, :3].any() and not out[:, 37:].any()
 
 
-def test_coherence_is_isce2s_weighted_sum() -> None:
+def test_coherence_equals_the_weighted_sums_of_its_definition() -> None:
     rng = np.random.default_rng(2)
     a, b = (rng.standard_normal((2, 12, 30)) + 1j * rng.standard_normal((2, 12, 30))).astype(np.complex64)
     b = (0.7 * a + 0.5 * b).astype(np.complex64)
@@ -103,40 +104,40 @@ def test_coherence_is_isce2s_weighted_sum() -> None:
     assert not correlation[:, :2].any() and not correlation[:, -2:].any()
 
 
-def test_coherence_of_nothing_is_nothing() -> None:
+def test_coherence_of_zeros_is_zero() -> None:
     nothing = np.zeros((8, 10), np.complex64)
     amplitude, correlation = np.zeros((2, 4, 10), np.float32)
     kernels.coherence(nothing, nothing, amplitude, correlation)
     assert not amplitude.any() and not correlation.any()
 
 
-def test_looks_are_means_and_drop_the_rest() -> None:
+def test_multilooking_gives_means_of_complete_windows() -> None:
     pixels = np.arange(7 * 11 * 2, dtype=np.float32).reshape(7, 11, 2)
     out = np.empty((3, 3, 2), np.float32)
-    kernels.look(pixels, 2, 3, out)
+    kernels.multilook(pixels, 2, 3, out)
     assert out == pytest.approx(pixels[:6, :9].reshape(3, 2, 3, 3, 2).mean(axis=(1, 3)))
 
 
-def test_upsampling_is_exact_on_cubics() -> None:
+def test_upsampling_is_exact_for_cubic_polynomials() -> None:
     def surface(line: np.ndarray, sample: np.ndarray) -> np.ndarray:
         u, v = line / 50 - 0.4, sample / 90 - 0.7
         return 3 * u**3 - v**3 + 2 * u * v**2 - u + 5
 
     lines, samples = 41, 83
-    rows, cols = grids.grid_shape(lines, samples)
+    rows, cols = node_grids.grid_shape(lines, samples)
     row, col = np.mgrid[0:rows, 0:cols]
-    grid = surface((row - 1) * grids.LINE_STEP, (col - 1) * grids.SAMPLE_STEP)
-    weights = grids.cubic_weights(grids.LINE_STEP), grids.cubic_weights(grids.SAMPLE_STEP)
+    grid = surface((row - 1) * node_grids.LINE_STEP, (col - 1) * node_grids.SAMPLE_STEP)
+    weights = node_grids.cubic_weights(node_grids.LINE_STEP), node_grids.cubic_weights(node_grids.SAMPLE_STEP)
     for first in (0, 7, 40):
         out = np.empty((lines - first, samples))
-        grids.upsample(grid, first, *weights, out)
+        node_grids.upsample(grid, first, *weights, out)
         line, sample = np.mgrid[first:lines, 0:samples]
         assert out == pytest.approx(surface(line, sample), abs=1e-12)
 
 
 @pytest.mark.parametrize("lines", [40, 41, 42])
 @pytest.mark.parametrize("samples", [80, 81, 88])
-def test_the_grid_has_every_node_that_upsampling_reads(lines: int, samples: int) -> None:
-    rows, cols = grids.grid_shape(lines, samples)
-    assert (lines - 1) // grids.LINE_STEP + 3 < rows
-    assert (samples - 1) // grids.SAMPLE_STEP + 3 < cols
+def test_the_grid_has_all_nodes_that_upsampling_needs(lines: int, samples: int) -> None:
+    rows, cols = node_grids.grid_shape(lines, samples)
+    assert (lines - 1) // node_grids.LINE_STEP + 3 < rows
+    assert (samples - 1) // node_grids.SAMPLE_STEP + 3 < cols

@@ -1,4 +1,4 @@
-"""Finding, joining and matching bursts, on a real SAFE's annotation."""
+"""Tests of finding, joining and matching bursts with the annotation of a real SAFE."""
 
 import shutil
 import zipfile
@@ -11,7 +11,7 @@ import pytest
 from isce2_recipe.engines.builtin.config import SensorConfig
 from isce2_recipe.engines.builtin.swaths import (
     MissingSwathError,
-    Swath,
+    SwathBursts,
     _join,
     _match,
     bounding_box,
@@ -38,7 +38,7 @@ def sensor(*safes: Path, orbit_directory: Path | None = None) -> SensorConfig:
 
 
 @real_data
-def test_a_real_safe(safe: Path) -> None:
+def test_bursts_of_a_real_safe_are_read(safe: Path) -> None:
     swath = read_swath(sensor(safe), 2, None, {})
     assert len(swath.bursts) == 9
     assert swath.orbit_source == "Annotation"
@@ -48,7 +48,7 @@ def test_a_real_safe(safe: Path) -> None:
 
 
 @real_data
-def test_a_zipped_safe_is_the_same(safe: Path, tmp_path: Path) -> None:
+def test_a_zipped_safe_gives_the_same_bursts(safe: Path, tmp_path: Path) -> None:
     zipped = shutil.make_archive(str(tmp_path / safe.stem), "zip", safe.parent, safe.name)
     one = read_swath(sensor(safe), 2, None, {})
     other = read_swath(sensor(Path(zipped)), 2, None, {})
@@ -58,8 +58,8 @@ def test_a_zipped_safe_is_the_same(safe: Path, tmp_path: Path) -> None:
 
 
 @real_data
-def test_the_box_of_a_burst_holds_its_tie_points(safe: Path) -> None:
-    """First and last geolocation points of the annotation, read off the file."""
+def test_bounding_box_contains_the_tie_points(safe: Path) -> None:
+    """Compare with the first and last geolocation points of the annotation."""
     swath = read_swath(sensor(safe), 2, None, {})
     south, north, west, east = bounding_box(swath.bursts[-1].geometry, swath.orbit)
     assert south < 37.50566 < north
@@ -68,7 +68,7 @@ def test_the_box_of_a_burst_holds_its_tie_points(safe: Path) -> None:
 
 
 @real_data
-def test_a_region_chooses_bursts_that_touch_it(safe: Path) -> None:
+def test_region_of_interest_selects_overlapping_bursts(safe: Path) -> None:
     whole = read_swath(sensor(safe), 2, None, {})
     box = bounding_box(whole.bursts[4].geometry, whole.orbit)
     middle = (box[0] + box[1]) / 2
@@ -81,7 +81,7 @@ def test_a_region_chooses_bursts_that_touch_it(safe: Path) -> None:
         read_swath(sensor(safe), 2, (0.0, 1.0, 0.0, 1.0), {})
 
 
-def pieces(swath: Swath, *parts: slice) -> list[Swath]:
+def pieces(swath: SwathBursts, *parts: slice) -> list[SwathBursts]:
     return [replace(swath, bursts=swath.bursts[part]) for part in parts]
 
 
@@ -95,7 +95,7 @@ def test_slices_are_joined_and_repeated_bursts_count_once(safe: Path) -> None:
 
 
 @real_data
-def test_slices_that_cannot_be_joined(safe: Path) -> None:
+def test_slices_that_cannot_be_joined_are_refused(safe: Path) -> None:
     swath = read_swath(sensor(safe), 2, None, {})
     with pytest.raises(InputError, match="there is a gap before"):
         _join(pieces(swath, slice(0, 2), slice(3, 5)))
@@ -108,8 +108,8 @@ def test_slices_that_cannot_be_joined(safe: Path) -> None:
 
 
 @real_data
-def test_common_bursts(safe: Path) -> None:
-    """Whatever bursts are left out on either side, the same ground is matched."""
+def test_common_bursts_are_matched(safe: Path) -> None:
+    """Check subsets of the bursts on both sides."""
     swath = read_swath(sensor(safe), 2, None, {})
     for mine, theirs, expected in (
         (slice(0, 9), slice(0, 9), (0, 0, 9)),
@@ -126,7 +126,7 @@ def test_common_bursts(safe: Path) -> None:
 
 
 @real_data
-def test_dates_that_share_no_ground(safe: Path) -> None:
+def test_dates_without_common_ground_are_refused(safe: Path) -> None:
     swath = read_swath(sensor(safe), 2, None, {})
     one, other = pieces(swath, slice(0, 2), slice(6, 9))
     with pytest.raises(InputError, match="no burst of the secondary shows the ground"):
@@ -134,14 +134,14 @@ def test_dates_that_share_no_ground(safe: Path) -> None:
 
 
 @real_data
-def test_what_is_missing_is_named(safe: Path, tmp_path: Path) -> None:
+def test_missing_and_damaged_files_are_named(safe: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.SAFE does not exist"):
         read_swath(sensor(tmp_path / "none.SAFE"), 2, None, {})
     with pytest.raises(MissingSwathError, match="no annotation of IW1 VV"):
         read_swath(sensor(safe), 1, None, {})
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(InputError, match="not a whole zip file"):
+    with pytest.raises(InputError, match="not a complete zip file"):
         read_swath(sensor(broken), 2, None, {})
     copy = tmp_path / safe.name
     shutil.copytree(safe, copy)
@@ -157,7 +157,7 @@ def test_what_is_missing_is_named(safe: Path, tmp_path: Path) -> None:
 START = datetime(2023, 8, 23, 14, 0, 0, tzinfo=UTC)
 
 
-def test_orbit_files_are_chosen_by_their_names(tmp_path: Path) -> None:
+def test_orbit_files_are_selected_by_their_names(tmp_path: Path) -> None:
     def name(kind: str, first: str, last: str, platform: str = "S1A") -> Path:
         path = tmp_path / f"{platform}_OPER_AUX_{kind}_OPOD_20230823T162050_V{first}_{last}.EOF"
         path.touch()
@@ -177,15 +177,15 @@ def test_orbit_files_are_chosen_by_their_names(tmp_path: Path) -> None:
 
 
 @real_data
-def test_an_orbit_file_of_another_day_does_not_do(safe: Path, tmp_path: Path) -> None:
-    """The name promises cover; the vectors in it do not keep the promise."""
+def test_an_orbit_file_without_the_vectors_is_refused(safe: Path, tmp_path: Path) -> None:
+    """Check files whose names cover the acquisition but whose vectors do not."""
     real = next(SHARED.glob("*V20230823T123139*.EOF"))
-    liar = tmp_path / "S1A_OPER_AUX_POEORB_OPOD_20200531T120000_V20200510T225942_20200512T005942.EOF"
-    shutil.copy(real, liar)
-    with pytest.raises(InputError, match=f"{liar.name} holds no NOMINAL state vector near 2020-05-11"):
+    misnamed = tmp_path / "S1A_OPER_AUX_POEORB_OPOD_20200531T120000_V20200510T225942_20200512T005942.EOF"
+    shutil.copy(real, misnamed)
+    with pytest.raises(InputError, match=f"{misnamed.name} holds no NOMINAL state vector near 2020-05-11"):
         read_swath(sensor(safe, orbit_directory=tmp_path), 2, None, {})
     text = real.read_text()
-    # Only vectors of twenty seconds before and after the scene: a minute is needed.
+    # The vectors cover 20 s before and after the scene; 60 s are needed.
     lines = []
     for k in range(-1, 5):
         when = f"2020-05-11T13:51:{17 + 10 * k:02d}.000000" if k < 4 else "2020-05-11T13:51:57.000000"
@@ -193,8 +193,8 @@ def test_an_orbit_file_of_another_day_does_not_do(safe: Path, tmp_path: Path) ->
             f"<OSV><UTC>UTC={when}</UTC><X>1</X><Y>2</Y><Z>3</Z><VX>4</VX><VY>5</VY><VZ>6</VZ></OSV>"
         )
     start = text.index("<List_of_OSVs")
-    liar.write_text(
+    misnamed.write_text(
         f"{text[:start]}<List_of_OSVs>{''.join(lines)}</List_of_OSVs></Data_Block></Earth_Explorer_File>"
     )
-    with pytest.raises(InputError, match=r"does not cover 2020-05-11T13:51:17 to .* with 60 s to spare"):
+    with pytest.raises(InputError, match=r"does not cover 2020-05-11T13:51:17 to .* with a margin of 60 s"):
         read_swath(sensor(safe, orbit_directory=tmp_path), 2, None, {})

@@ -1,4 +1,4 @@
-"""Tiles of an image: how they are cut, and what is put together again from their phases and components."""
+"""Tests of unwrapping in tiles: cutting an image, and joining phases and components."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isce2_recipe.engines.builtin import filtering, isceimage, unwrapping
-from isce2_recipe.engines.builtin.unwrap_tiles import Kept, Tile, assemble, cut, keep, stitch
+from isce2_recipe.engines.builtin.unwrap_tiles import (
+    StoredTile,
+    Tile,
+    assemble,
+    compute_stitching,
+    cut_into_tiles,
+    store_tile,
+)
 from isce2_recipe.types import Looks
 
 LINES, SAMPLES = 300, 340
@@ -22,7 +29,7 @@ TWO_PI = 2 * np.pi
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(400, 300_000))
 def test_tiles_cover_the_image_once_and_are_no_larger_than_asked(lines, samples, largest):
     covered = np.zeros((lines, samples), np.uint8)
-    for tile in cut((lines, samples), largest):
+    for tile in cut_into_tiles((lines, samples), largest):
         assert len(tile.lines) * len(tile.samples) <= largest
         assert set(tile.own_lines) <= set(tile.lines)
         assert set(tile.own_samples) <= set(tile.samples)
@@ -34,37 +41,39 @@ def test_tiles_cover_the_image_once_and_are_no_larger_than_asked(lines, samples,
 
 
 def surface(lines: int = LINES, samples: int = SAMPLES) -> np.ndarray:
-    """A ramp and a lobe, about seven cycles in all, radians."""
+    """Return the phase of a ramp and a lobe, about seven cycles in total, radians."""
     line, sample = np.mgrid[:lines, :samples]
     return 0.05 * line - 0.03 * sample + 25 * np.exp(-((line - 140) ** 2 + (sample - 180) ** 2) / 5000)
 
 
-def kept_tiles(folder: Path, phase: np.ndarray, labels: np.ndarray, wrong: np.ndarray) -> list[Kept]:
-    """Tiles of a solution; ``wrong[tile, label]`` are cycles that each unwrapper is off by."""
-    kept = []
-    for number, tile in enumerate(cut(phase.shape, 12_000)):
+def stored_tiles(folder: Path, phase: np.ndarray, labels: np.ndarray, wrong: np.ndarray) -> list[StoredTile]:
+    """Return tiles of a solution with errors of ``wrong[tile, label]`` cycles."""
+    stored = []
+    for number, tile in enumerate(cut_into_tiles(phase.shape, 12_000)):
         part = np.s_[tile.lines.start : tile.lines.stop, tile.samples.start : tile.samples.stop]
-        # Each tile numbers its components its own way.
+        # Each tile has its own numbering of the components.
         names = np.concatenate([[0], 1 + (np.arange(labels.max()) + number) % labels.max()]).astype(np.uint8)
         off = TWO_PI * wrong[number][labels[part]]
-        kept.append(keep(tile, folder / str(number), (phase[part] + off).astype("f4"), names[labels[part]]))
-    return kept
+        stored.append(
+            store_tile(tile, folder / str(number), (phase[part] + off).astype("f4"), names[labels[part]])
+        )
+    return stored
 
 
-def whole(kept: list[Kept], most: int = 20) -> tuple[np.ndarray, np.ndarray, int]:
-    stitching = stitch(kept, most)
-    phase, labels = assemble(kept, stitching)(range(max(each.tile.own_lines.stop for each in kept)))
-    return phase, labels, stitching.broken
+def join(stored: list[StoredTile], most: int = 20) -> tuple[np.ndarray, np.ndarray, int]:
+    stitching = compute_stitching(stored, most)
+    phase, labels = assemble(stored, stitching)(range(max(each.tile.own_lines.stop for each in stored)))
+    return phase, labels, stitching.contradictions
 
 
-def test_cycles_of_tiles_and_of_their_components_are_put_right(tmp_path):
+def test_cycles_of_tiles_and_components_are_corrected(tmp_path):
     labels = np.ones((LINES, SAMPLES), np.uint8)
     labels[:, 100:110] = 0
     labels[:, 110:] = 2
-    wrong = np.random.default_rng(1).integers(-5, 6, (len(cut(labels.shape, 12_000)), 3))
+    wrong = np.random.default_rng(1).integers(-5, 6, (len(cut_into_tiles(labels.shape, 12_000)), 3))
     wrong[:, 0] = wrong[:, 1]
-    phase, found, broken = whole(kept_tiles(tmp_path, surface(), labels, wrong))
-    assert broken == 0
+    phase, found, contradictions = join(stored_tiles(tmp_path, surface(), labels, wrong))
+    assert contradictions == 0
     for label, largest in ((1, 2), (2, 1)):
         assert set(found[labels == label]) == {largest}
         cycles = (phase - surface())[labels == label] / TWO_PI
@@ -72,55 +81,55 @@ def test_cycles_of_tiles_and_of_their_components_are_put_right(tmp_path):
     assert not found[labels == 0].any()
 
 
-def test_first_tile_keeps_its_cycle_and_noise_goes_with_its_neighbour(tmp_path):
+def test_first_tile_is_not_shifted_and_unlabelled_pixels_follow_the_nearest_component(tmp_path):
     labels = np.ones((LINES, SAMPLES), np.uint8)
     labels[150:170, 50:90] = 0
-    wrong = np.zeros((len(cut(labels.shape, 12_000)), 2), int)
+    wrong = np.zeros((len(cut_into_tiles(labels.shape, 12_000)), 2), int)
     wrong[1:] = np.random.default_rng(2).integers(-5, 6, (len(wrong) - 1, 1))
-    phase, _, _ = whole(kept_tiles(tmp_path, surface(), labels, wrong))
+    phase, _, _ = join(stored_tiles(tmp_path, surface(), labels, wrong))
     assert np.abs(phase - surface()).max() < 1e-4
 
 
-def test_some_wrong_pixels_do_not_outvote_the_others(tmp_path):
+def test_a_minority_of_wrong_pixels_has_no_effect(tmp_path):
     rng = np.random.default_rng(3)
     labels = np.ones((LINES, SAMPLES), np.uint8)
-    tiles = cut(labels.shape, 12_000)
+    tiles = cut_into_tiles(labels.shape, 12_000)
     wrong = rng.integers(-5, 6, (len(tiles), 2))
-    kept = kept_tiles(tmp_path, surface(), labels, wrong)
-    for each in kept:
+    stored = stored_tiles(tmp_path, surface(), labels, wrong)
+    for each in stored:
         phase = np.fromfile(each.path.with_suffix(".phase"), "f4")
         phase[rng.random(phase.size) < 0.2] += np.float32(TWO_PI)
         phase[rng.random(phase.size) < 0.2] = np.nan
         phase.tofile(each.path.with_suffix(".phase"))
-    phase, found, broken = whole(kept)
-    assert broken == 0
+    phase, found, contradictions = join(stored)
+    assert contradictions == 0
     assert set(found.ravel()) == {1}
     off = np.round((phase - surface())[np.isfinite(phase)] / TWO_PI)
     assert set(off - off[0]) <= {-1.0, 0.0, 1.0}
     assert 0.15 < 1 - np.mean(off == np.median(off)) < 0.25
 
 
-def test_only_the_largest_components_get_numbers(tmp_path):
+def test_only_the_largest_components_are_numbered(tmp_path):
     labels = np.zeros((LINES, SAMPLES), np.uint8)
     for number, width in enumerate((30, 60, 20, 50), 1):
         labels[20:280, 80 * number - 60 : 80 * number - 60 + width] = number
-    wrong = np.zeros((len(cut(labels.shape, 12_000)), 5), int)
-    _, found, _ = whole(kept_tiles(tmp_path, surface(), labels, wrong), most=3)
+    wrong = np.zeros((len(cut_into_tiles(labels.shape, 12_000)), 5), int)
+    _, found, _ = join(stored_tiles(tmp_path, surface(), labels, wrong), most=3)
     assert [set(found[labels == number]) for number in (1, 2, 3, 4)] == [{3}, {1}, {0}, {2}]
 
 
-def test_tiles_without_data_do_no_harm(tmp_path):
+def test_tiles_without_data_are_skipped(tmp_path):
     labels = np.ones((LINES, SAMPLES), np.uint8)
     phase = surface()
     phase[:, 90:250] = np.nan
     labels[:, 90:250] = 0
-    wrong = np.zeros((len(cut(labels.shape, 12_000)), 2), int)
-    found, names, _ = whole(kept_tiles(tmp_path, phase, labels, wrong))
+    wrong = np.zeros((len(cut_into_tiles(labels.shape, 12_000)), 2), int)
+    found, names, _ = join(stored_tiles(tmp_path, phase, labels, wrong))
     assert np.array_equal(np.isnan(found), np.isnan(phase))
     assert set(names[:, :90].ravel()) | set(names[:, 250:].ravel()) == {1, 2}
 
 
-def test_where_half_says_this_and_half_says_that_components_stay_apart(tmp_path):
+def test_components_stay_separate_if_pixels_disagree_equally(tmp_path):
     tiles = [
         Tile(range(40), range(start, stop), range(40), range(own, end))
         for start, stop, own, end in ((0, 60, 0, 50), (40, 100, 50, 100))
@@ -129,32 +138,32 @@ def test_where_half_says_this_and_half_says_that_components_stay_apart(tmp_path)
     two[20:] = 2
     level, step = np.zeros((40, 60), np.float32), np.zeros((40, 60), np.float32)
     step[20:] = TWO_PI
-    first = keep(tiles[0], tmp_path / "0", level, one)
-    phase, found, _ = whole([first, keep(tiles[1], tmp_path / "1", step, two)])
+    first = store_tile(tiles[0], tmp_path / "0", level, one)
+    phase, found, _ = join([first, store_tile(tiles[1], tmp_path / "1", step, two)])
     assert set(found.ravel()) == {1}
     assert not phase.any()
-    _, found, _ = whole([first, keep(tiles[1], tmp_path / "2", step, one)])
+    _, found, _ = join([first, store_tile(tiles[1], tmp_path / "2", step, one)])
     assert found[5, 5] != found[5, 90]
 
 
-def test_ties_that_surer_ones_contradict_are_counted(tmp_path):
+def test_contradicting_offsets_are_counted(tmp_path):
     shape = 200, 200
-    tiles = cut(shape, 12_000)
+    tiles = cut_into_tiles(shape, 12_000)
     assert len(tiles) == 6
-    kept = []
+    stored = []
     for number, tile in enumerate(tiles):
         phase = np.zeros((len(tile.lines), len(tile.samples)), np.float32)
         if number == 4:
-            # All that the tile in the middle shares with the one above it.
+            # The part that the middle tile shares with the one above it.
             phase[: tiles[1].lines.stop - tile.lines.start] = TWO_PI
-        kept.append(keep(tile, tmp_path / str(number), phase, np.ones(phase.shape, np.uint8)))
-    _, found, broken = whole(kept)
-    assert broken == 2
+        stored.append(store_tile(tile, tmp_path / str(number), phase, np.ones(phase.shape, np.uint8)))
+    _, found, contradictions = join(stored)
+    assert contradictions == 2
     assert set(found.ravel()) == {1}
 
 
 def scene(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """A filtered interferogram with noise, a lake, a river and an edge; its phase and where there is land."""
+    """Write a filtered interferogram with noise, a lake, a river and an edge; return phase and land mask."""
     rng = np.random.default_rng(5)
     line, sample = np.mgrid[:LINES, :SAMPLES]
     noise = rng.standard_normal((2, LINES, SAMPLES))
@@ -165,29 +174,31 @@ def scene(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     image[270:, :150] = 0
     pixels = (50 * image).astype("c8")
     (folder / "merged").mkdir(parents=True)
-    header = isceimage.describe(folder / "merged/topophase.flat", pixels, image_type="cpx")
+    header = isceimage.header_for_array(folder / "merged/topophase.flat", pixels, image_type="cpx")
     isceimage.write(header, pixels, folder)
     filtering.filter_interferogram(folder, 0.5)
     return surface(), (np.abs(pixels) > 0) & ~water
 
 
 @pytest.mark.parametrize("unwrapper", ["snaphu_mcf", pytest.param("snaphu", marks=pytest.mark.slow)])
-def test_tiled_image_agrees_with_the_whole_one_and_with_the_truth(tmp_path, unwrapper):
+def test_tiles_agree_with_one_piece_and_with_the_truth(tmp_path, unwrapper):
     found = {}
-    for name, largest in (("whole", LINES * SAMPLES), ("tiled", 20_000)):
+    for name, largest in (("one_piece", LINES * SAMPLES), ("tiled", 20_000)):
         truth, land = scene(tmp_path / name)
-        unwrapping.unwrap(tmp_path / name, Looks(20, 4), unwrapper, whole=largest, tile=largest)
+        unwrapping.unwrap(
+            tmp_path / name, Looks(20, 4), unwrapper, max_untiled_pixels=largest, max_tile_pixels=largest
+        )
         unwrapped = tmp_path / name / "merged/filt_topophase.unw"
         found[name] = (
             isceimage.read(unwrapped, 2),
-            isceimage.read(isceimage.beside(unwrapped, "conncomp"), 1),
+            isceimage.read(isceimage.append_suffix(unwrapped, "conncomp"), 1),
         )
         assert not list((tmp_path / name / "merged").glob(".*"))
     for phase, _ in found.values():
         assert set(np.rint((phase - truth)[land] / TWO_PI)) == {0}
-    (whole_phase, whole_labels), (phase, labels) = found["whole"], found["tiled"]
+    (whole_phase, whole_labels), (phase, labels) = found["one_piece"], found["tiled"]
     assert np.abs(phase - whole_phase)[land].max() < 1e-4
-    # The land is one component on both sides of the river, which has gaps that the filter closes.
+    # The land on both sides of the river is one component, because the filter closes gaps of the river.
     assert np.mean((labels == 1) == (whole_labels == 1)) > 0.995
     assert np.mean(labels[land] == 1) > 0.98
 
@@ -209,13 +220,13 @@ with image.path.open("wb") as stream:
 isceimage.write_sidecars(image, folder)
 filtering.filter_interferogram(folder, 0.5)
 if sys.argv[3] == "unwrap":
-    unwrapping.unwrap(folder, Looks(20, 4), whole=50_000, tile=50_000)
+    unwrapping.unwrap(folder, Looks(20, 4), max_untiled_pixels=50_000, max_tile_pixels=50_000)
 own = next(line.split()[1] for line in Path("/proc/self/status").open() if line.startswith("VmHWM"))
 print(int(own), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux alone tells a process's own peak")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs the peak memory that Linux reports")
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["filter", "unwrap"])
 def test_memory_does_not_grow_with_the_image(tmp_path, step):
@@ -225,9 +236,9 @@ def test_memory_does_not_grow_with_the_image(tmp_path, step):
         folder = tmp_path / str(lines)
         folder.mkdir()
         command = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(folder), str(lines), step]
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        peaks.append([int(word) for word in said.splitlines()[-1].split()])
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        peaks.append([int(word) for word in output.splitlines()[-1].split()])
     for before, after in zip(*peaks, strict=True):
-        # 16 bytes a look would be 105 MB more in the filter, 365 in SNAPHU 390 MB. What arenas of threads
-        # keep differs by some 10 MB from run to run.
+        # Arrays of the image's size would take 105 MB more in the filter (16 bytes a pixel) and 390 MB more
+        # in SNAPHU (365 bytes a pixel). Memory that threads keep varies by about 10 MB.
         assert after < before + 40 * 1024

@@ -1,4 +1,4 @@
-"""Unwrapping of known surfaces with every unwrapper, and the files of the step."""
+"""Tests of every unwrapper with known surfaces, and of the files of the step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINES, SAMPLES = 90, 120
 
 
 def surface() -> np.ndarray:
-    """A ramp and a lobe, about nine cycles in all, radians."""
+    """Return the phase of a ramp and a lobe, about nine cycles in total, radians."""
     line, sample = np.mgrid[:LINES, :SAMPLES]
     return 0.2 * line - 0.1 * sample + 25 * np.exp(-((line - 40) ** 2 + (sample - 70) ** 2) / 500)
 
@@ -28,7 +28,7 @@ def write_inputs(folder, interferogram, correlation):
         ("filt_topophase.flat", interferogram, "cpx"),
         ("phsig.cor", correlation, "cor"),
     ):
-        image = isceimage.describe(folder / "merged" / name, array, image_type=kind)
+        image = isceimage.header_for_array(folder / "merged" / name, array, image_type=kind)
         isceimage.write(image, array, folder)
 
 
@@ -41,7 +41,7 @@ def inputs() -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(
     "name", ["snaphu_mcf", "snaphu", "SNAPHU_MCF", pytest.param("whirlwind", marks=pytest.mark.slow)]
 )
-def test_a_known_surface_comes_back(tmp_path, name):
+def test_a_known_surface_is_recovered(tmp_path, name):
     if name == "whirlwind":
         pytest.importorskip("whirlwind", reason="the whirlwind extra is not installed")
     interferogram, correlation = inputs()
@@ -60,7 +60,7 @@ def test_a_known_surface_comes_back(tmp_path, name):
     assert sorted(path.name for path in (tmp_path / "merged").iterdir() if path.name.startswith(".")) == []
 
 
-def test_islands_are_components_of_their_own(tmp_path):
+def test_islands_are_separate_components(tmp_path):
     interferogram, correlation = inputs()
     interferogram[:, 56:64] = 0
     correlation[:, 56:64] = 0
@@ -72,7 +72,7 @@ def test_islands_are_components_of_their_own(tmp_path):
     assert labels[45, 30] != labels[45, 100]
 
 
-def test_same_input_same_bytes(tmp_path):
+def test_the_same_input_gives_the_same_bytes(tmp_path):
     results = []
     for run in ("one", "two"):
         (tmp_path / run).mkdir()
@@ -83,13 +83,13 @@ def test_same_input_same_bytes(tmp_path):
     assert results[0] == results[1]
 
 
-def test_unknown_name_lists_the_known():
-    with pytest.raises(ParameterError, match="there is no unwrapper 'icu' here") as caught:
-        unwrapping.find("icu")
+def test_message_for_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(ParameterError, match="there is no unwrapper 'icu'") as caught:
+        unwrapping.find_unwrapper("icu")
     assert caught.value.hint == "choose one of snaphu, snaphu_mcf, whirlwind"
 
 
-def test_engine_refuses_an_unknown_unwrapper_before_anything_is_done(tmp_path):
+def test_engine_refuses_an_unknown_unwrapper_before_the_first_step(tmp_path):
     properties = {"do ESD": False, "do unwrap": True, "unwrapper name": "grass", "demFilename": "dem"}
     dates = "".join(
         f'<component name="{date}"><property name="safe">{date}.SAFE</property></component>'
@@ -100,7 +100,7 @@ def test_engine_refuses_an_unknown_unwrapper_before_anything_is_done(tmp_path):
         + "".join(f'<property name="{name}">{value}</property>' for name, value in properties.items())
         + f"{dates}</component></topsApp>"
     )
-    with pytest.raises(ParameterError, match="there is no unwrapper 'grass' here"):
+    with pytest.raises(ParameterError, match="there is no unwrapper 'grass'"):
         BuiltinEngine().run(
             "topsApp",
             tmp_path / "topsApp.xml",
@@ -114,15 +114,15 @@ def test_engine_refuses_an_unknown_unwrapper_before_anything_is_done(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["topsApp.xml"]
 
 
-def test_missing_package_says_how_to_get_it(monkeypatch, tmp_path):
+def test_message_for_a_missing_package_has_the_command_to_install_it(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "whirlwind", None)
     interferogram, correlation = inputs()
     with pytest.raises(EngineMissing) as caught:
-        unwrapping.find("whirlwind")(interferogram, correlation, 100.0, tmp_path)
+        unwrapping.find_unwrapper("whirlwind")(interferogram, correlation, 100.0, tmp_path)
     assert caught.value.hint == "pip install 'isce2-recipe[whirlwind]'"
 
 
-def test_plug_in_by_entry_point(monkeypatch, tmp_path):
+def test_an_entry_point_adds_an_unwrapper(monkeypatch, tmp_path):
     package = tmp_path / "plugged-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged\nVersion: 1.0\n")
@@ -139,13 +139,13 @@ def test_plug_in_by_entry_point(monkeypatch, tmp_path):
     assert np.allclose(isceimage.read(tmp_path / "merged/filt_topophase.unw", 2), np.angle(wrapped))
 
 
-def test_what_does_not_fit_is_named(tmp_path):
+def test_different_sizes_are_refused(tmp_path):
     interferogram, correlation = inputs()
     write_inputs(tmp_path, interferogram, correlation[:-1])
-    with pytest.raises(InputError, match=r"not of one size: \(90, 120\) and \(89, 120\)"):
+    with pytest.raises(InputError, match=r"differ in size: \(90, 120\) and \(89, 120\)"):
         unwrapping.unwrap(tmp_path, Looks(20, 4))
 
 
-def test_snaphu_giving_up_is_one_message(tmp_path):
+def test_failure_of_snaphu_is_reported(tmp_path):
     with pytest.raises(EngineFailed, match="SNAPHU could not unwrap"):
         unwrapping.snaphu(np.ones((1, 1), "c8"), np.ones((1, 1), "f4"), 100.0, tmp_path)

@@ -1,4 +1,4 @@
-"""Water masks on the map and in radar geometry."""
+"""Tests of water masks on the map and in radar geometry."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def lake(longitude, latitude):
 
 
 def tile(folder: Path, west: float, cols: int) -> Path:
-    """A tile 0.1 degrees high around 27 N with 1 on water."""
+    """Write a tile of 0.1 degrees height around 27 N with 1 on water."""
     step = 0.001
     row, col = np.mgrid[:100, :cols]
     water = lake(west + (col + 0.5) * step, 27.05 - (row + 0.5) * step)
@@ -44,7 +44,7 @@ def dem(folder: Path) -> Path:
     return write_tif(folder / "dem.tif", heights, Affine(0.0008, 0, 4.95, 0, -0.0008, 27.04))
 
 
-def test_tiles_are_joined_on_the_dems_grid(tmp_path):
+def test_tiles_are_resampled_to_the_dems_grid(tmp_path):
     tiles = [tile(tmp_path / "t", 4.94, 60), tile(tmp_path / "t", 5.0, 60)]
     water_mask.on_dem_grid(tiles, dem(tmp_path), tmp_path / "water_mask.tif")
     with (
@@ -56,7 +56,7 @@ def test_tiles_are_joined_on_the_dems_grid(tmp_path):
         found = dataset.read(1)
     row, col = np.mgrid[:90, :120]
     distance = np.hypot(4.95 + (col + 0.5) * 0.0008 - 5.0, 27.04 - (row + 0.5) * 0.0008 - 27.0)
-    # Half a diagonal of the tiles' pixels: nearer to the shore the nearest pixel may be either.
+    # Closer to the shore than half a diagonal of the tiles' pixels, the nearest pixel may be land or water.
     clear = np.abs(distance - 0.02) > 0.00071
     assert np.array_equal(found[clear], (distance >= 0.02)[clear])
     assert set(np.unique(found)) == {0, 1}
@@ -67,31 +67,31 @@ def test_tiles_are_joined_on_the_dems_grid(tmp_path):
 def test_a_missing_tile_is_named(tmp_path):
     with pytest.raises(InputError, match="tiles do not cover the DEM") as caught:
         water_mask.on_dem_grid([tile(tmp_path / "t", 5.0, 60)], dem(tmp_path), tmp_path / "water_mask.tif")
-    assert caught.value.hint == "tiles at hand: 5.0.tif"
+    assert caught.value.hint == "available tiles: 5.0.tif"
     assert not (tmp_path / "water_mask.tif").exists()
 
 
 def radar_folder(folder: Path) -> tuple[Path, Path]:
-    """ISCE2's folder with virtual geometry, and a mask whose west is water."""
+    """Write a work folder with virtual geometry, and a mask whose west is water."""
     merged = folder / "isce" / "merged"
     merged.mkdir(parents=True)
     line, sample = np.mgrid[: LINES * LOOKS.azimuth + 1, : SAMPLES * LOOKS.range + 3].astype("f8")
     for name, values in (("lat", 27 - 1e-4 * line), ("lon", 5 + 1e-4 * sample + 2e-5 * line)):
         values[-20:, -40:] = 0
         full = merged / f"{name}.burst"
-        isceimage.write(isceimage.describe(full, values), values)
-        isceimage.beside(full, "vrt").rename(merged / f"{name}.rdr.full.vrt")
+        isceimage.write(isceimage.header_for_array(full, values), values)
+        isceimage.append_suffix(full, "vrt").rename(merged / f"{name}.rdr.full.vrt")
     coherence = np.random.default_rng(1).random((LINES, SAMPLES), "f4") + np.float32(0.1)
-    image = isceimage.describe(merged / "phsig.cor", coherence, image_type="cor")
+    image = isceimage.header_for_array(merged / "phsig.cor", coherence, image_type="cor")
     isceimage.write(image, coherence, folder / "isce")
     mask = (np.arange(500) >= 150)[None].repeat(200, axis=0).astype("u1")
     transform = Affine(1e-4, 0, 5 - 0.5e-4, 0, -1e-4, 27 + 0.5e-4)
     return folder / "isce", write_tif(folder / "mask.tif", mask, transform)
 
 
-def test_mask_in_radar_geometry(tmp_path):
+def test_mask_is_resampled_to_radar_geometry(tmp_path):
     folder, mask = radar_folder(tmp_path)
-    land = np.concatenate(list(water_mask.in_radar_geometry(folder, mask, LOOKS)))
+    land = np.concatenate(list(water_mask.land_in_radar_geometry(folder, mask, LOOKS)))
     line = np.arange(LINES)[:, None] * LOOKS.azimuth + (LOOKS.azimuth - 1) / 2
     sample = np.arange(SAMPLES)[None] * LOOKS.range + (LOOKS.range - 1) / 2
     expected = np.floor(sample + 0.2 * line + 0.5) >= 150
@@ -100,11 +100,11 @@ def test_mask_in_radar_geometry(tmp_path):
     assert not land[-8:, -6:].any()
 
 
-def test_masked_and_restored(tmp_path):
+def test_coherence_is_masked_and_restored(tmp_path):
     folder, mask = radar_folder(tmp_path)
     path = folder / "merged" / "phsig.cor"
     before = path.read_bytes()
-    land = np.concatenate(list(water_mask.in_radar_geometry(folder, mask, LOOKS)))
+    land = np.concatenate(list(water_mask.land_in_radar_geometry(folder, mask, LOOKS)))
     fraction = water_mask.mask_coherence(folder, mask, LOOKS)
     assert fraction == pytest.approx(land.mean())
     original = np.frombuffer(before, "f4").reshape(LINES, SAMPLES)
@@ -127,7 +127,7 @@ def test_masking_again_keeps_the_first_original(tmp_path):
     assert path.read_bytes() == before
 
 
-def test_a_new_coherence_replaces_the_kept_one(tmp_path):
+def test_a_new_coherence_replaces_the_saved_original(tmp_path):
     folder, mask = radar_folder(tmp_path)
     path = folder / "merged" / "phsig.cor"
     water_mask.mask_coherence(folder, mask, LOOKS)
@@ -138,7 +138,7 @@ def test_a_new_coherence_replaces_the_kept_one(tmp_path):
     assert path.read_bytes() == new
 
 
-def test_wrong_looks(tmp_path):
+def test_wrong_looks_are_refused(tmp_path):
     folder, mask = radar_folder(tmp_path)
-    with pytest.raises(InputError, match=r"has \(40, 60\) pixels, but 3x2 looks"):
+    with pytest.raises(InputError, match=r"has \(40, 60\) pixels, but .* with 3x2 looks has"):
         water_mask.mask_coherence(folder, mask, Looks(range=3, azimuth=2))

@@ -124,10 +124,10 @@ class Acquisition:
     def middle_range_m(self) -> float:
         """Slant range from the nominal track to the ellipsoid at the off-nadir angle."""
         from isce2_recipe.sar.ellipsoid import WGS84_A_M, WGS84_B_M
-        from isce2_recipe.sar.zero_doppler import look_axes
+        from isce2_recipe.sar.zero_doppler import zero_doppler_axes
 
         position, velocity = self.flight.nominal.states(self.middle_s)
-        axes = np.array(look_axes((*position[0], *velocity[0]))).reshape(2, 3)
+        axes = np.array(zero_doppler_axes((*position[0], *velocity[0]))).reshape(2, 3)
         sight = math.cos(OFF_NADIR_RAD) * axes[0] + math.sin(OFF_NADIR_RAD) * axes[1]
         # The nearer root of |position + range * sight| = 1 in units of the ellipsoid's axes.
         unit = np.array([WGS84_A_M, WGS84_A_M, WGS84_B_M])

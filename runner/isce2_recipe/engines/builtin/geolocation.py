@@ -1,7 +1,7 @@
-"""Geocoding without an orbit: radar pixels whose places on the ground are known tell where map nodes lie.
+"""Radar coordinates of map nodes from arrays of latitude and longitude, without an orbit.
 
-Four neighbouring pixels are two triangles on the map; a node inside one gets radar coordinates by linear
-interpolation between its corners.
+Four neighbouring radar pixels form two triangles on the map. A node inside a triangle gets radar coordinates
+by linear interpolation between its corners.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from isce2_recipe.engines.builtin.geocoding import Locate, MapGrid
+from isce2_recipe.engines.builtin.geocoding import GeocodeGrid, Locate
 from isce2_recipe.types import Bounds
 
 Float = NDArray[np.float64]
 
-# Pixels of a tile's edge; a tile that lies nowhere near the rows in question is passed over as a whole.
+# Size of a tile in pixels; tiles that do not reach the requested rows are skipped.
 _TILE = 32
-# A node on an edge belongs to both triangles; rounding must not lose it to both.
+# Tolerance of the barycentric coordinates, so that rounding does not exclude a node on an edge from both
+# triangles.
 _ON_EDGE = -1e-9
 
 
-def box(latitude: Float, longitude: Float) -> Bounds:
-    """Of all pixels that have a place; see `locator`."""
+def bounds_of(latitude: Float, longitude: Float) -> Bounds:
+    """Return the box around all pixels that have coordinates; see `locator`."""
     west, south, east, north = np.inf, np.inf, -np.inf, -np.inf
     for one, other in zip(latitude, longitude, strict=True):
         known = one != 0
@@ -32,16 +33,16 @@ def box(latitude: Float, longitude: Float) -> Bounds:
     return Bounds(float(west), float(south), float(east), float(north))
 
 
-def locator(latitude: Float, longitude: Float, grid: MapGrid) -> Locate:
-    """A function from rows of a map grid to the radar coordinates of their nodes.
+def locator(latitude: Float, longitude: Float, grid: GeocodeGrid) -> Locate:
+    """Return a function from rows of a map grid to the radar coordinates of their nodes.
 
     Parameters
     ----------
     latitude, longitude : ndarray
-        Degrees of every radar pixel, ``(lines, samples)``; zero in both where a pixel has no place. They may
-        be mapped files: nothing as large is made of them.
-    grid : MapGrid
-        The map.
+        Coordinates of every radar pixel in degrees, ``(lines, samples)``; both are zero where a pixel has
+        none. They may be memory maps: no array of their size is allocated.
+    grid : GeocodeGrid
+        Map grid.
     """
     nodes = grid.nodes
     axes = np.array(
@@ -58,7 +59,7 @@ def locator(latitude: Float, longitude: Float, grid: MapGrid) -> Locate:
 
 
 def _tile_limits(latitude: Float, longitude: Float, axes: Float) -> Float:
-    """Smallest and largest row of every tile of quadrangles, shape (2, tile lines, tile samples)."""
+    """Return the smallest and largest map row in every tile, shape (2, tile lines, tile samples)."""
     down, across = (max(1, -(-(size - 1) // _TILE)) for size in latitude.shape)
     limits = np.empty((2, down, across))
     for i in range(down):
@@ -83,7 +84,11 @@ def _fill(
     line: Float,
     sample: Float,
 ) -> None:
-    """Radar coordinates of the map's rows from ``first`` on; what no triangle holds stays as it is."""
+    """Fill the radar coordinates of map rows from ``first`` on; nodes outside all triangles are unchanged.
+
+    ``latitude`` and ``longitude`` (lines, samples) are in degrees; ``axes`` has first latitude, step, first
+    longitude and step; ``limits`` is from `_tile_limits`; ``line`` and ``sample`` (rows, cols) are filled.
+    """
     lines, samples = latitude.shape
     last = first + line.shape[0] - 1
     for a in range(limits.shape[1]):
@@ -97,8 +102,8 @@ def _fill(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _place(latitude: Float, longitude: Float, axes: Float, i: int, j: int) -> tuple[float, float]:
-    """Row and column of the map, NaN where the pixel has no place."""
+def _map_position(latitude: Float, longitude: Float, axes: Float, i: int, j: int) -> tuple[float, float]:
+    """Return row and column of a radar pixel on the map; NaN if it has no coordinates."""
     if latitude[i, j] == 0.0 and longitude[i, j] == 0.0:
         return np.nan, np.nan
     return (latitude[i, j] - axes[0]) / axes[1], (longitude[i, j] - axes[2]) / axes[3]
@@ -116,10 +121,10 @@ def _triangle(
     line: Float,
     sample: Float,
 ) -> None:
-    """Nodes within the triangle of pixel (i, j) and its neighbours ``step`` along and across."""
-    r0, c0 = _place(latitude, longitude, axes, i, j)
-    r1, c1 = _place(latitude, longitude, axes, i, j + step)
-    r2, c2 = _place(latitude, longitude, axes, i + step, j)
+    """Fill the nodes inside the triangle of pixel (i, j) and its neighbours at ``step`` (1 or -1)."""
+    r0, c0 = _map_position(latitude, longitude, axes, i, j)
+    r1, c1 = _map_position(latitude, longitude, axes, i, j + step)
+    r2, c2 = _map_position(latitude, longitude, axes, i + step, j)
     r1, c1, r2, c2 = r1 - r0, c1 - c0, r2 - r0, c2 - c0
     area = c1 * r2 - c2 * r1
     if np.isnan(area) or area == 0.0:

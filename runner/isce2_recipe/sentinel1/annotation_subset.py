@@ -1,4 +1,4 @@
-"""Annotation cut down to some of the bursts it lists."""
+"""Subset of a swath's annotation that contains only some of its bursts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lxml import etree
 from isce2_recipe.errors import InputError
 from isce2_recipe.sentinel1.metadata import BurstMetadata, Element
 
-# Lists whose entries carry a time and hold for all of an SLC: kept whole, joined where SLCs differ.
+# Lists of timed entries that apply to a whole SLC: kept complete; lists of several SLCs are joined.
 _TIMED_LISTS = (
     "generalAnnotation/orbitList",
     "generalAnnotation/attitudeList",
@@ -23,21 +23,21 @@ _TIMED_LISTS = (
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%f"
 
 
-def cut_product(parts: Sequence[tuple[BurstMetadata, int]], first_byte: int) -> Element:
-    """The annotation of one swath with only the given bursts in it.
+def subset_product(parts: Sequence[tuple[BurstMetadata, int]], first_byte: int) -> Element:
+    """Return the annotation of one swath with only the given bursts.
 
     Parameters
     ----------
     parts : sequence of (BurstMetadata, int)
         Consecutive bursts of one swath, each with its position in its own annotation's list.
     first_byte : int
-        Where the first burst's samples begin in the measurement that goes with the result.
+        Byte offset of the first burst's samples in the new measurement.
 
     Returns
     -------
     Element
-        A new ``product`` root: burst list, line numbers, first and last times and geolocation grid are of
-        these bursts; Doppler, FM-rate and other lists of the SLC stay whole.
+        New ``product`` root. Burst list, line numbers, first and last times and geolocation grid are those of
+        the given bursts; Doppler, FM-rate and other lists of the SLC are complete.
     """
     first = parts[0][0]
     lines = int(first.number("swathTiming/linesPerBurst"))
@@ -54,7 +54,7 @@ def cut_product(parts: Sequence[tuple[BurstMetadata, int]], first_byte: int) -> 
 
 
 def shift_lines(root: Element, lines: int) -> Element:
-    """A copy of calibration or noise annotation whose line numbers count from another line."""
+    """Return a copy of calibration or noise annotation with ``lines`` subtracted from its line numbers."""
     shifted = deepcopy(root)
     for tag in ("line", "firstAzimuthLine", "lastAzimuthLine"):
         for element in shifted.iter(tag):
@@ -63,7 +63,7 @@ def shift_lines(root: Element, lines: int) -> Element:
 
 
 def set_times(root: Element, start: str, stop: str) -> None:
-    """Write a file's first and last line into its header."""
+    """Set the times of the first and last line in the header of an annotation file."""
     for tag, text in (("adsHeader/startTime", start), ("adsHeader/stopTime", stop)):
         _set(root, tag, text)
 
@@ -76,8 +76,8 @@ def _check_alike(parts: Sequence[tuple[BurstMetadata, int]], lines: int, samples
         )
         if other != (lines, samples):
             raise InputError(
-                f"the bursts of {metadata.path} are {other[0]} lines x {other[1]} samples, their neighbours "
-                f"{lines} x {samples}: ISCE2 cannot join them",
+                f"the bursts of {metadata.path} have {other[0]} lines x {other[1]} samples, but their "
+                f"neighbours have {lines} x {samples}; ISCE2 cannot join them",
                 hint="process them in separate runs",
             )
 
@@ -100,7 +100,7 @@ def _replace_bursts(product: Element, bursts: Sequence[Element], first_byte: int
 
 
 def _set_extent(product: Element, lines: int) -> None:
-    """First and last line of the image, in numbers and times."""
+    """Set number of lines, and first and last time of the image."""
     bursts = product.findall("swathTiming/burstList/burst")
     per_burst = lines // len(bursts)
     interval_s = float(product.findtext("imageAnnotation/imageInformation/azimuthTimeInterval"))
@@ -130,7 +130,7 @@ def _time_of(entry: Element) -> str:
 
 
 def _replace_grid(product: Element, parts: Sequence[tuple[BurstMetadata, int]], lines: int) -> None:
-    """Keep the geolocation points on these bursts; a burst's last row is its neighbour's first."""
+    """Keep the geolocation points of these bursts; the last row of a burst is the first of the next one."""
     grid = product.find("geolocationGrid/geolocationGridPointList")
     if grid is None:
         return
@@ -150,6 +150,6 @@ def _replace_grid(product: Element, parts: Sequence[tuple[BurstMetadata, int]], 
 
 
 def to_bytes(root: Element) -> bytes:
-    """The XML file of a root element; the same element always gives the same bytes."""
+    """Return the XML file of a root element; equal elements give equal bytes."""
     etree.indent(root, space="  ")
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))

@@ -1,4 +1,4 @@
-"""Multilooked bursts of a known scene, merged and brought to the map."""
+"""Tests of merging multilooked bursts of a known scene, and of geolocation lookup."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from isce2_recipe.actions.base import Context
 from isce2_recipe.engines import open_engine
 from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.filtering import filter_interferogram
-from isce2_recipe.engines.builtin.geocoding import MapGrid
-from isce2_recipe.engines.builtin.ground_lookup import locator
+from isce2_recipe.engines.builtin.geocoding import GeocodeGrid
+from isce2_recipe.engines.builtin.geolocation import locator
 from isce2_recipe.engines.builtin.isceimage import GeoGrid
-from isce2_recipe.engines.builtin.looked_bursts import LookedBurst, merge_looked
+from isce2_recipe.engines.builtin.multilooked_bursts import MultilookedBurst, merge_multilooked
 from isce2_recipe.sar import sublooks
 from isce2_recipe.sources import open_source
 from isce2_recipe.types import Looks
@@ -34,7 +34,7 @@ def context(folder) -> Context:
 
 
 def merged(folder, bursts=BURSTS, shuffled=None):
-    """The merged interferogram, latitude and longitude of some bursts."""
+    """Return merged interferogram, latitude and longitude of some bursts."""
     folders = [write_product(folder / "products", *burst) for burst in bursts]
     if shuffled is not None:
         random.Random(shuffled).shuffle(folders)
@@ -47,12 +47,12 @@ def axes(shape):
     return np.arange(shape[0])[:, None] * LINE_S, NEAR_M + np.arange(shape[1])[None, :] * SAMPLE_M
 
 
-def test_phase_is_the_scenes_on_one_grid_without_a_step_at_a_seam(tmp_path):
+def test_merged_phase_equals_the_scene_without_steps_at_seams(tmp_path):
     wrapped, _, _ = merged(tmp_path)
     assert wrapped.shape == (105, 165)
     valid = wrapped != 0
     off = np.angle(wrapped * np.exp(-1j * phase(*axes(wrapped.shape))))
-    # Cubic interpolation of these fringes at half a pixel is good to milliradians, at an end to some more.
+    # Cubic interpolation of these fringes at half a pixel is accurate to 2 mrad, and to 20 mrad at the ends.
     assert np.abs(off[valid]).max() < 0.02
     assert np.abs(off[7:-7, 7:-7]).max() < 0.002
     assert np.abs(np.abs(wrapped[valid]) - 50.0).max() < 1.5
@@ -61,12 +61,12 @@ def test_phase_is_the_scenes_on_one_grid_without_a_step_at_a_seam(tmp_path):
     assert not valid[:3].any()
 
 
-def test_places_are_the_scenes(tmp_path):
+def test_merged_coordinates_equal_the_scene(tmp_path):
     wrapped, latitude, longitude = merged(tmp_path)
     expected = place(*axes(wrapped.shape))
     known = latitude != 0
     assert known[wrapped != 0].all()
-    # Bursts are laid on whole lines, their times are told to a microsecond.
+    # Bursts are at integer lines; their times are rounded to a microsecond.
     assert np.abs(latitude - expected[0])[known].max() < 3e-8
     assert np.abs(longitude - expected[1])[known].max() < 3e-8
 
@@ -79,7 +79,7 @@ def test_the_order_of_products_does_not_matter(tmp_path, shuffled):
         assert np.array_equal(one, two)
 
 
-def test_a_swath_that_ends_early_leaves_its_neighbours_data(tmp_path):
+def test_a_shorter_swath_keeps_the_data_of_its_neighbour(tmp_path):
     wrapped, _, _ = merged(tmp_path, BURSTS[:3])
     assert (wrapped[60:98, 4:85] != 0).all()
     assert not wrapped[60:100, 95:].any()
@@ -89,13 +89,13 @@ LOOKS, BURST, VALID = Looks(20, 4), (240, 1600), slice(14, 227)
 
 
 def speckle(coherence: float, seed: int) -> np.ndarray:
-    """An interferogram of full resolution over noise that two dates share to some part."""
+    """Return an interferogram of full resolution of two noise images with a given coherence."""
     rng = np.random.default_rng(seed)
     one, other = (rng.standard_normal(BURST) + 1j * rng.standard_normal(BURST) for _ in range(2))
     return one * np.conj(coherence * one + math.sqrt(1 - coherence**2) * other)
 
 
-def looked(values: np.ndarray, looks: Looks = LOOKS) -> np.ndarray:
+def multilooked(values: np.ndarray, looks: Looks = LOOKS) -> np.ndarray:
     lines, samples = values.shape[0] // looks.azimuth, values.shape[1] // looks.range
     cut = values[: lines * looks.azimuth, : samples * looks.range]
     return cut.reshape(lines, looks.azimuth, samples, looks.range).mean((1, 3)).astype(np.complex64)
@@ -103,13 +103,13 @@ def looked(values: np.ndarray, looks: Looks = LOOKS) -> np.ndarray:
 
 def burst_of(
     folder, values: np.ndarray, line: int, sample: int, *, parts: bool, looks: Looks = LOOKS
-) -> LookedBurst:
-    """As of a product: whole looks of its valid lines, and a place that does not matter here."""
+) -> MultilookedBurst:
+    """Return a burst as from a product: complete windows of its valid lines, arbitrary coordinates."""
     first, stop = -(-VALID.start // looks.azimuth), VALID.stop // looks.azimuth
-    interferogram = looked(values, looks)
+    interferogram = multilooked(values, looks)
     interferogram[:first], interferogram[stop:] = 0, 0
     lines, samples = interferogram.shape
-    fine = looked(values, sublooks.part_of(looks, 2))
+    fine = multilooked(values, sublooks.sublook_size(looks, 2))
     fine[: VALID.start], fine[VALID.stop :] = 0, 0
     layers = {
         "interferogram": interferogram[None],
@@ -120,7 +120,7 @@ def burst_of(
     files = {name: folder / f"{line}_{name}.tif" for name in layers}
     for name, layer in layers.items():
         write_raster(files[name], layer)
-    return LookedBurst(
+    return MultilookedBurst(
         **files | {"sublooks": files["sublooks"] if parts else None},
         longitude=files["latitude"],
         swath=2,
@@ -136,7 +136,9 @@ def burst_of(
 
 
 def filtered(folder, interferogram: np.ndarray) -> np.ndarray:
-    image = isceimage.describe(folder / paths.MERGED / paths.INTERFEROGRAM, interferogram, image_type="cpx")
+    image = isceimage.header_for_array(
+        folder / paths.MERGED / paths.INTERFEROGRAM, interferogram, image_type="cpx"
+    )
     image.path.parent.mkdir(parents=True, exist_ok=True)
     isceimage.write(image, interferogram, folder)
     filter_interferogram(folder, 0.5)
@@ -158,17 +160,17 @@ def filtered(folder, interferogram: np.ndarray) -> np.ndarray:
         (0.9, (182, 10), False, 0.005, LOOKS),
     ],
 )
-def test_speckle_too_is_that_of_the_bursts_together(tmp_path, coherence, later, parts, limit_rad, looks):
-    """Looks of a burst begin elsewhere than those of all bursts; each burst sees speckle of its own."""
+def test_speckle_equals_that_of_a_joint_run(tmp_path, coherence, later, parts, limit_rad, looks):
+    """Check bursts whose windows differ from those of the joint run; each burst has its own speckle."""
     bursts = dict(zip(((0, 0), later), (speckle(coherence, seed) for seed in (1, 2)), strict=True))
     whole = np.zeros((BURST[0] + later[0], BURST[1] + later[1]), complex)
     for (line, sample), values in bursts.items():
         whole[line + VALID.start : line + VALID.stop, sample : sample + BURST[1]] = values[VALID]
-    together = filtered(tmp_path / "together", looked(whole, looks))
+    together = filtered(tmp_path / "together", multilooked(whole, looks))
     products = [
         burst_of(tmp_path, values, *place, parts=parts, looks=looks) for place, values in bursts.items()
     ]
-    merge_looked(products, tmp_path, lambda *_: None)
+    merge_multilooked(products, tmp_path, lambda *_: None)
     merged = filtered(tmp_path, isceimage.read(tmp_path / paths.MERGED / paths.INTERFEROGRAM, 1).copy())
     shape = tuple(map(min, merged.shape, together.shape))
     one, other = (image[: shape[0], : shape[1]] for image in (merged, together))
@@ -179,12 +181,12 @@ def test_speckle_too_is_that_of_the_bursts_together(tmp_path, coherence, later, 
     assert abs(off.mean()) < 0.01
 
 
-def test_map_nodes_are_found_between_radar_pixels():
+def test_map_nodes_between_radar_pixels_get_interpolated_coordinates():
     line, sample = np.mgrid[0:40, 0:70].astype(float)
     latitude = 27.6 - 5e-4 * line - 1e-4 * sample
     longitude = 53.4 - 1.2e-4 * line + 7e-4 * sample
     step = 1 / 3600
-    grid = MapGrid(0, 0, 90, 170, GeoGrid(53.394, 27.602, step, -step))
+    grid = GeocodeGrid(0, 0, 90, 170, GeoGrid(53.394, 27.602, step, -step))
     found_line, found_sample = locator(latitude, longitude, grid)(range(20, 60))
     lat = grid.nodes.first_latitude - step * np.arange(20, 60)[:, None]
     lon = grid.nodes.first_longitude + step * np.arange(170)[None, :]
@@ -197,8 +199,8 @@ def test_map_nodes_are_found_between_radar_pixels():
     assert np.abs(found_sample - true_sample)[inside].max() < 1e-6
 
 
-def test_pixels_without_a_place_hold_no_node():
+def test_pixels_without_coordinates_contain_no_nodes():
     latitude, longitude = np.zeros((2, 5, 5))
-    grid = MapGrid(0, 0, 3, 3, GeoGrid(0.0, 0.0, 0.1, -0.1))
+    grid = GeocodeGrid(0, 0, 3, 3, GeoGrid(0.0, 0.0, 0.1, -0.1))
     line, _ = locator(latitude, longitude, grid)(range(3))
     assert (line == -1).all()

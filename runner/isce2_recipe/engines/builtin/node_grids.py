@@ -1,8 +1,8 @@
-"""Geometry solved on a grid of every second line and eighth sample, and brought to every pixel.
+"""Geometry and offsets at nodes of a grid (every second line and eighth sample), interpolated to every pixel.
 
-The grid is about as fine as a 30 m DEM; where the ground has a crease, such as a shore, pixels between nodes
-are then put back onto it. It reaches one node before the burst and two after it, which cubic interpolation
-reads.
+The grid is about as fine as a 30 m DEM. Where the slope of the ground changes abruptly, such as at a shore,
+pixels between nodes are corrected with the DEM afterwards. The grid has one node before the burst and two
+behind it, which cubic interpolation needs.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from numba import njit
 from numpy.typing import NDArray
 
 from isce2_recipe.sar.ellipsoid import WGS84_A_M, WGS84_E2, geodetic_to_ecef
-from isce2_recipe.sar.zero_doppler import geo2rdr, sample_dem, solve_look, sphere_look, state
+from isce2_recipe.sar.zero_doppler import geo2rdr, sample_dem, solve_look_angle, sphere_look_angle, state
 
 Float = NDArray[np.float64]
 
 LINE_STEP = 2
 SAMPLE_STEP = 8
-# Planes of a geometry grid.
+# Planes of a geometry grid: degrees, degrees, metres, degrees, degrees.
 LATITUDE, LONGITUDE, HEIGHT, INCIDENCE, AZIMUTH = range(5)
-# Planes of an offset grid.
-RANGE, ALONG = range(2)
+# Planes of an offset grid: samples, lines.
+RANGE_OFFSET, AZIMUTH_OFFSET = range(2)
 
-# How far interpolation may leave a pixel above or below the ground, metres, and how far it is moved at most.
-_ON_GROUND_M = 0.01
-_REACH_M = 20.0
-_SETTLING_STEPS = 5
+# Height difference to the DEM up to which a pixel is left unchanged, and largest correction, metres.
+_HEIGHT_TOLERANCE_M = 0.01
+_MAX_CORRECTION_M = 20.0
+_MAX_STEPS = 5
 
 
 def grid_shape(lines: int, samples: int) -> tuple[int, int]:
-    """Nodes along azimuth and range for a burst; node 1 is the first pixel, two follow the last."""
+    """Return the number of nodes in azimuth and range for a burst; node 1 is the first pixel."""
     return (lines - 1) // LINE_STEP + 4, (samples - 1) // SAMPLE_STEP + 4
 
 
 def grid_file(folder: Path, kind: str, swath: int, burst: int) -> Path:
-    """Where a grid is kept between steps; ``burst`` counts from 1."""
+    """Return the file that keeps a grid between steps; ``burst`` counts from 1."""
     return folder / f"{kind}_IW{swath}_{burst:02d}.npy"
 
 
@@ -54,32 +54,34 @@ def solve_rows(
     dem_origin: tuple[float, float, float, float],
     out: Float,
 ) -> None:
-    """Ground coordinates (degrees, m) and look direction (degrees) of rows of nodes.
+    """Compute ground coordinates (degrees, m) and the direction to the satellite (degrees) of rows of nodes.
 
     Parameters
     ----------
     first_row : int
-        Of ``out``'s rows in the whole grid.
+        Row number in the grid of the first row of ``out``.
     poly : ndarray
-        The orbit.
+        Orbit polynomial.
     t0, dt, near_range, dr : float
-        First line, line interval, first sample and sample spacing of the burst.
-    dem : ndarray
-        Heights.
+        Time of the first line (s), line interval (s), range of the first sample (m) and sample spacing (m).
+    dem : ndarray, shape (rows, cols)
+        Heights above the ellipsoid, m.
     dem_origin : tuple
-        First pixel's latitude and longitude and the steps, radians.
+        Latitude and longitude of the first pixel, and steps in latitude and longitude, radians.
     out : ndarray, shape (5, rows, cols)
-        Filled: latitude, longitude, height, incidence angle, and the azimuth of the direction to the
-        satellite, anticlockwise from north, in (-270, 90].
+        Filled: latitude, longitude, height, incidence angle, and azimuth of the direction to the satellite,
+        anticlockwise from north, in (-270, 90].
     """
     lat0, lon0, dlat, dlon = dem_origin
     degrees = 180.0 / math.pi
     for row in range(out.shape[1]):
         s = state(poly, t0 + (first_row + row - 1) * 2 * dt)
-        look = sphere_look(s, near_range, 0.0)
+        look_angle = sphere_look_angle(s, near_range, 0.0)
         for col in range(out.shape[2]):
             slant_range = near_range + (col - 1) * 8 * dr
-            lat, lon, height, look = solve_look(s, slant_range, look, 0.0, dem, lat0, lon0, dlat, dlon)
+            lat, lon, height, look_angle = solve_look_angle(
+                s, slant_range, look_angle, 0.0, dem, lat0, lon0, dlat, dlon
+            )
             x, y, z = geodetic_to_ecef(lat, lon, height)
             dx, dy, dz = s[0] - x, s[1] - y, s[2] - z
             sin_lat, cos_lat, sin_lon, cos_lon = math.sin(lat), math.cos(lat), math.sin(lon), math.cos(lon)
@@ -106,20 +108,20 @@ def offset_rows(
     t_guess: float,
     out: Float,
 ) -> None:
-    """Where rows of nodes are in another burst, less where they are in their own.
+    """Compute offsets of rows of nodes: position in the other burst minus position in their own.
 
     Parameters
     ----------
     first_row : int
-        Of ``out``'s rows in the whole grid.
+        Row number in the grid of the first row of ``out``.
     geometry : ndarray, shape (5, rows, cols)
-        The same rows from `solve_rows`.
+        Result of `solve_rows` for these rows.
     poly, t0, dt, near_range, dr
-        Orbit and sampling of the other burst.
+        Orbit and sampling of the other burst, as for `solve_rows`.
     t_guess : float
-        Time to start from.
+        First guess of the azimuth time, s.
     out : ndarray, shape (2, rows, cols)
-        Filled: samples in range, lines in azimuth.
+        Filled: range offsets in samples, azimuth offsets in lines.
     """
     radians = math.pi / 180.0
     t = t_guess
@@ -134,7 +136,7 @@ def offset_rows(
 
 
 def cubic_weights(steps: int) -> Float:
-    """Weights of four nodes for each of ``steps`` places between the middle two, shape (steps, 4)."""
+    """Return cubic weights of four nodes at positions from the second to the third, shape (steps, 4)."""
     f = np.arange(steps) / steps
     nodes = np.array([-1.0, 0.0, 1.0, 2.0])
     weights = np.ones((steps, 4))
@@ -147,16 +149,16 @@ def cubic_weights(steps: int) -> Float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def upsample(grid: Float, first_line: int, line_weights: Float, sample_weights: Float, out: Float) -> None:
-    """Bring one plane of a grid to every pixel of some lines.
+    """Interpolate one plane of a grid to every pixel of some lines.
 
     Parameters
     ----------
     grid : ndarray, shape (rows, cols)
-        Nodes of the whole burst.
+        Plane of the grid of the whole burst.
     first_line : int
-        Of the lines wanted.
+        Line number of the first row of ``out``.
     line_weights, sample_weights : ndarray
-        From `cubic_weights`.
+        Results of `cubic_weights`.
     out : ndarray, shape (lines, samples)
         Filled.
     """
@@ -183,15 +185,17 @@ def upsample(grid: Float, first_line: int, line_weights: Float, sample_weights: 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def settle(dem: NDArray[np.float32], dem_origin: tuple[float, float, float, float], planes: Float) -> None:
-    """Put pixels that interpolation left above or below the ground back onto it, at the same slant range.
+def snap_to_dem(
+    dem: NDArray[np.float32], dem_origin: tuple[float, float, float, float], planes: Float
+) -> None:
+    """Correct pixels that are above or below the DEM after interpolation, at constant slant range.
 
     Parameters
     ----------
     dem, dem_origin
-        As for `solve_rows`.
+        Terrain, as for `solve_rows`.
     planes : ndarray, shape (5, lines, samples)
-        As `solve_rows` has them; the first three are changed.
+        Planes of `solve_rows` at every pixel; the first three are corrected in place.
     """
     lat0, lon0, dlat, dlon = dem_origin
     radians = math.pi / 180.0
@@ -199,9 +203,9 @@ def settle(dem: NDArray[np.float32], dem_origin: tuple[float, float, float, floa
         for j in range(planes.shape[2]):
             lat, lon, height = planes[0, i, j] * radians, planes[1, i, j] * radians, planes[2, i, j]
             miss = sample_dem(dem, lat0, lon0, dlat, dlon, lat, lon) - height
-            if abs(miss) < _ON_GROUND_M:
+            if abs(miss) < _HEIGHT_TOLERANCE_M:
                 continue
-            # A metre higher is as far as this from the satellite's foot, at the same slant range.
+            # Horizontal distance away from the satellite for each metre of height, at constant slant range.
             away = 1.0 / math.tan(planes[3, i, j] * radians)
             towards = (planes[4, i, j] + 90.0) * radians
             w = 1.0 - WGS84_E2 * math.sin(lat) ** 2
@@ -209,15 +213,15 @@ def settle(dem: NDArray[np.float32], dem_origin: tuple[float, float, float, floa
             north = -math.sin(towards) * away * w / (across * (1.0 - WGS84_E2))
             east = -math.cos(towards) * away / (across * math.cos(lat))
             old, old_miss, rise, left = 0.0, miss, miss, miss
-            for _ in range(_SETTLING_STEPS):
+            for _ in range(_MAX_STEPS):
                 ground = sample_dem(dem, lat0, lon0, dlat, dlon, lat + rise * north, lon + rise * east)
                 left = ground - height - rise
-                if abs(left) < _ON_GROUND_M or left == old_miss:
+                if abs(left) < _HEIGHT_TOLERANCE_M or left == old_miss:
                     break
                 step = -left * (rise - old) / (left - old_miss)
                 old, old_miss = rise, left
                 rise += step
-            if abs(left) < _ON_GROUND_M and abs(rise) < _REACH_M:
+            if abs(left) < _HEIGHT_TOLERANCE_M and abs(rise) < _MAX_CORRECTION_M:
                 planes[0, i, j] += rise * north / radians
                 planes[1, i, j] += rise * east / radians
                 planes[2, i, j] += rise

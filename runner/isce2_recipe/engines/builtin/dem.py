@@ -1,4 +1,4 @@
-"""The step ``verifyDEM`` and the DEM around a burst."""
+"""The step ``verifyDEM``, and reading the part of a DEM around a burst."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.job import Catalog, Job
 from isce2_recipe.errors import InputError
 
-# ISCE2 takes lower heights for this.
+# Lower heights are replaced by this one, as in ISCE2.
 _LOWEST_M = -500.0
-# Degrees around a burst's box.
+# Margin around the bounding box of a burst, degrees.
 _MARGIN_DEG = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Dem:
-    """Heights above the ellipsoid on a geographic grid.
+class DemWindow:
+    """Part of a DEM: heights above the ellipsoid on a geographic grid.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Dem:
     north_rad, west_rad : float
         Centre of the first pixel.
     step_lat_rad, step_lon_rad : float
-        From row to row (negative) and column to column.
+        Steps between rows (negative) and between columns.
     """
 
     heights_m: NDArray[np.float32]
@@ -39,11 +39,11 @@ class Dem:
 
     @property
     def origin(self) -> tuple[float, float, float, float]:
-        """Latitude and longitude of the first pixel and the steps, radians, as the kernels take them."""
+        """Return latitude and longitude of the first pixel and the steps, radians, for kernels."""
         return self.north_rad, self.west_rad, self.step_lat_rad, self.step_lon_rad
 
     def outside(self, lat_deg: NDArray[np.float64], lon_deg: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which places lie more than a pixel outside."""
+        """Return a mask of the points that are more than a pixel outside the DEM."""
         row = (np.radians(lat_deg) - self.north_rad) / self.step_lat_rad
         col = (np.radians(lon_deg) - self.west_rad) / self.step_lon_rad
         rows, cols = self.heights_m.shape
@@ -52,33 +52,36 @@ class Dem:
 
 
 def verify_dem(job: Job) -> Catalog:
-    """Check that the DEM can be used; nothing is downloaded."""
+    """Check that the DEMs can be used; nothing is downloaded."""
     for path in {job.config.dem, job.config.geocode_dem}:
-        _header(path)
+        read_dem_header(path)
     return {}
 
 
-def _header(path: Path) -> isceimage.IsceImage:
+def read_dem_header(path: Path) -> isceimage.IsceImage:
+    """Read the header of a DEM; raise `InputError` unless it has map and ellipsoidal coordinates."""
     header = isceimage.read_header(path)
     if header.grid is None:
-        raise InputError(f"{path}.xml gives no latitude and longitude", hint="it must describe a DEM")
+        raise InputError(
+            f"{path}.xml gives no latitude and longitude", hint="use a DEM whose .xml has map coordinates"
+        )
     if (header.reference or "EGM96").upper() != "WGS84":
         raise InputError(
             f"{path} has heights above the geoid ({header.reference or 'EGM96'}), not the WGS84 ellipsoid",
-            hint="give a DEM with ellipsoidal heights and 'reference' WGS84 in its .xml",
+            hint="use a DEM with ellipsoidal heights and 'reference' WGS84 in its .xml",
         )
     return header
 
 
-def read_dem(path: Path, box: tuple[float, float, float, float]) -> Dem:
-    """The part of a DEM around a box of south, north, west, east in degrees, as much of it as there is.
+def read_dem_window(path: Path, box: tuple[float, float, float, float]) -> DemWindow:
+    """Read the part of a DEM around a box (south, north, west, east in degrees), which it may cover in part.
 
     Raises
     ------
     InputError
-        If the file cannot be used or lies elsewhere.
+        If the file cannot be used or does not reach the box.
     """
-    header = _header(path)
+    header = read_dem_header(path)
     grid = header.grid
     heights = isceimage.open_array(header)[0]
     rows, cols = heights.shape
@@ -98,10 +101,10 @@ def read_dem(path: Path, box: tuple[float, float, float, float]) -> Dem:
         raise InputError(
             f"the DEM {path} does not cover the scene (latitude {south:.3f} to {north:.3f}, "
             f"longitude {west:.3f} to {east:.3f})",
-            hint="give a DEM of the scene with a margin of 0.1 degrees",
+            hint="use a DEM that covers the scene with a margin of 0.1 degrees",
         )
     part = np.nan_to_num(heights[top:bottom, left:right].astype(np.float32), nan=0.0)
-    return Dem(
+    return DemWindow(
         np.maximum(part, np.float32(_LOWEST_M)),
         float(np.radians(grid.first_latitude + top * grid.delta_latitude)),
         float(np.radians(grid.first_longitude + left * grid.delta_longitude)),
