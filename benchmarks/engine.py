@@ -1,13 +1,13 @@
-"""The builtin engine beside the truth of a simulated pair, and beside ISCE2 where `topsApp.py` is found.
+"""Compare the builtin engine with the truth of a simulated pair, and with ISCE2 if it is installed.
 
     python benchmarks/engine.py FOLDER                            # one burst, VV, descending, 20x4
     python benchmarks/engine.py FOLDER --source simulated:samples=6000 \\
         --reference NAME NAME --secondary NAME NAME               # others
     ISCE_HOME=... PATH=... python benchmarks/engine.py FOLDER     # with ISCE2
 
-FOLDER keeps the run's inputs, `builtin/` and `isce2/`, each with its files and `steps.json`. What is finished
-there is not done again. Every step runs in a process of its own, whose wall time, processor time and peak
-memory are those the kernel reports.
+FOLDER keeps the inputs of the run, and `builtin/` and `isce2/` with their files and `steps.json`. An engine
+whose `steps.json` exists is not run again. Every step runs in a separate process; its wall time, processor
+time and peak memory are those that the kernel reports.
 """
 
 from __future__ import annotations
@@ -37,11 +37,9 @@ from isce2_recipe.errors import EngineMissing
 WAVELENGTH_M = 299792458.0 / 5.405000454e9
 REFERENCE = ["S1_136231_IW2_20200604T022312_VV_7C85-BURST"]
 SECONDARY = ["S1_136231_IW2_20200616T022313_VV_5D11-BURST"]
-# ISCE2 2.6.5 on one such burst with two idle cores, wall seconds.
-ISCE2_ALL_S = 379.0
-# Metres of a degree of latitude, near enough to tell 0.1 m from less.
+# Metres in a degree of latitude, approximately.
 DEGREE_M = 111_200.0
-# Ground that moved less lies outside the lobes and the halo the Goldstein filter gives them.
+# Pixels with less true displacement are outside the lobes and the area around them that the filter smooths.
 HALO_M = 1e-3
 PRODUCTS = (
     "phsig.cor.geo",
@@ -57,7 +55,7 @@ Array = NDArray[Any]
 def measured(
     command: list[str], folder: Path, log: Path, environment: dict[str, str] | None = None
 ) -> dict[str, float]:
-    """Wall and processor seconds, and the peak of memory in MB, of a child process."""
+    """Run a child process; return its wall and processor time in seconds and its peak memory in MB."""
     start = time.perf_counter()
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=file, stderr=file)
@@ -74,21 +72,21 @@ def measured(
 def run_steps(
     command: list[str], folder: Path, environment: dict[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """Every step of topsApp in a process of its own, in a folder, unless that was done."""
+    """Run every step of topsApp in a separate process; if `steps.json` exists, read it instead."""
     record = folder / "steps.json"
     if record.is_file():
         return list(json.loads(record.read_text()))
     folder.mkdir(exist_ok=True)
     steps: list[dict[str, Any]] = []
     for step in tops_steps():
-        words = [*command, f"--start={step}", f"--end={step}"]
-        steps.append({"step": step, **measured(words, folder, folder / f"{step}.log", environment)})
+        arguments = [*command, f"--start={step}", f"--end={step}"]
+        steps.append({"step": step, **measured(arguments, folder, folder / f"{step}.log", environment)})
     record.write_text(json.dumps(steps))
     return steps
 
 
 def run_isce2(folder: Path) -> list[dict[str, Any]] | None:
-    """ISCE2's own topsApp, started directly; None if it is not installed."""
+    """Run ISCE2's topsApp.py; return None if it is not installed."""
     if (folder / "steps.json").is_file():
         return run_steps([], folder)
     try:
@@ -104,8 +102,8 @@ def read(folder: Path, name: str, band: int = 1) -> Array:
     return np.asarray(isceimage.read(folder / "merged" / name, band))
 
 
-def looked(array: Array, shape: tuple[int, ...], looks: tuple[int, int]) -> Array:
-    """Means over the cells of (azimuth, range) looks."""
+def multilooked(array: Array, shape: tuple[int, ...], looks: tuple[int, int]) -> Array:
+    """Return means over windows of (azimuth, range) looks, shape ``shape``."""
     lines, samples = shape
     azimuth, range_ = looks
     cut = array[: lines * azimuth, : samples * range_]
@@ -113,7 +111,7 @@ def looked(array: Array, shape: tuple[int, ...], looks: tuple[int, int]) -> Arra
 
 
 def sampled(path: Path, latitude: Array, longitude: Array, order: int) -> Array:
-    """A GeoTIFF's values at places."""
+    """Return the values of a GeoTIFF at latitudes and longitudes (degrees)."""
     with rasterio.open(path) as dataset:
         values, t = dataset.read(1).astype(float), dataset.transform
     place = [(latitude - t.f) / t.e - 0.5, (longitude - t.c) / t.a - 0.5]
@@ -125,7 +123,7 @@ def water_mask(inputs: Path) -> Path:
 
 
 def geocoded_places(folder: Path) -> tuple[Array, Array]:
-    """Latitude and longitude of every geocoded pixel."""
+    """Return latitude and longitude of every geocoded pixel, degrees."""
     header = isceimage.read_header(folder / "merged/filt_topophase.unw.geo")
     grid = header.grid
     assert grid is not None
@@ -137,19 +135,19 @@ def geocoded_places(folder: Path) -> tuple[Array, Array]:
 
 
 class Phase:
-    """Flattened interferogram of looked pixels beside the truth."""
+    """Flattened multilooked interferogram, its coordinates, and masks of complete pixels and of land."""
 
     def __init__(self, inputs: Path, folder: Path, looks: tuple[int, int]) -> None:
         self.interferogram = read(folder, "topophase.flat")
         shape = self.interferogram.shape
         self.latitude, self.longitude = (
-            looked(read(folder, f"{k}.rdr.full"), shape, looks) for k in ("lat", "lon")
+            multilooked(read(folder, f"{k}.rdr.full"), shape, looks) for k in ("lat", "lon")
         )
-        self.whole = looked(read(folder, "topophase.flat.full") != 0, shape, looks) == 1
+        self.whole = multilooked(read(folder, "topophase.flat.full") != 0, shape, looks) == 1
         self.land = self.whole & (sampled(water_mask(inputs), self.latitude, self.longitude, 1) > 0.999)
 
     def against_truth(self, truth: Path) -> dict[str, float]:
-        """RMS on land after one constant, and the rise of the best plane across the image."""
+        """Return the RMS error on land without a constant, and the slope of the best plane."""
         moved = sampled(truth, self.latitude, self.longitude, 3)
         error = self.interferogram * np.exp(-4j * np.pi / WAVELENGTH_M * moved)
         constant = np.angle(error[self.land] / np.abs(error[self.land]))
@@ -167,7 +165,7 @@ class Phase:
 
 
 def displacement_error(inputs: Path, folder: Path, truth: Path) -> dict[str, float]:
-    """Geocoded unwrapped displacement less the truth, on land inside connected components."""
+    """Return errors of the geocoded unwrapped displacement on land inside connected components."""
     latitude, longitude = geocoded_places(folder)
     moved = sampled(truth, latitude, longitude, 1)
     use = read(folder, "filt_topophase.unw.conncomp.geo") > 0
@@ -184,13 +182,13 @@ def displacement_error(inputs: Path, folder: Path, truth: Path) -> dict[str, flo
 
 
 def baselines_m(folder: Path) -> list[float]:
-    """Bperp of all swaths' first and last common bursts."""
+    """Return Bperp of the first and last common burst of every swath."""
     text = (folder / "topsProc.xml").read_text()
     return [float(found) for found in re.findall(r"Bperp_at_midrange_for_\w+?>\s*([-\d.e+]+)", text)]
 
 
 def engines_differ(inputs: Path, ours: Path, theirs: Path, land: Array) -> dict[str, float]:
-    """How the two engines' files differ."""
+    """Return differences between the files of the two engines."""
     product = read(ours, "topophase.flat") * np.conj(read(theirs, "topophase.flat"))
     both = product != 0
     metres = [
@@ -214,6 +212,7 @@ def engines_differ(inputs: Path, ours: Path, theirs: Path, land: Array) -> dict[
 
 
 def unwrapped_differ(ours: Path, theirs: Path, mask: Path) -> dict[str, float]:
+    """Return differences of the geocoded unwrapped phase, and the number of pixels in another cycle."""
     a, b = (read(folder, "filt_topophase.unw.geo", 2) for folder in (ours, theirs))
     use = (a != 0) & (b != 0)
     difference = (a - b)[use]
@@ -232,7 +231,7 @@ def rms(values: Array) -> float:
 
 
 def table(ours: list[dict[str, Any]], theirs: list[dict[str, Any]] | None) -> Iterator[str]:
-    """Wall time, processor time and peak memory of the steps."""
+    """Yield the lines of a table of wall time, processor time and peak memory of the steps."""
     other = f"{'ISCE2 s':>10}{'cpu s':>9}{'peak MB':>9}" if theirs else ""
     yield f"{'step':18}{'wall s':>9}{'cpu s':>9}{'peak MB':>9}{other}"
     for index, step in enumerate(ours):
@@ -268,7 +267,6 @@ def speed(ours: list[dict[str, Any]], theirs: list[dict[str, Any]] | None, at_on
             "ISCE2: wall s": wall_s,
             "ISCE2: processor s": cpu_s,
             "times faster by wall time": wall_s / at_once["wall_s"],
-            "times faster than 379 s (one burst, two idle cores)": ISCE2_ALL_S / at_once["wall_s"],
             "times faster by processor time": cpu_s / at_once["cpu_s"],
         },
     )
@@ -288,7 +286,7 @@ def main() -> None:
         source=options.source, engine="builtin", workdir=folder,
     )  # fmt: skip
     print(result.outputs["agreement"])
-    range_, azimuth = (int(word) for word in options.looks.split("x"))
+    range_, azimuth = (int(number) for number in options.looks.split("x"))
     looks = azimuth, range_
     command = [sys.executable, "-m", "isce2_recipe", "app", "--engine", "builtin", "topsApp", CONFIG]
     ours = run_steps(command, folder / "builtin")

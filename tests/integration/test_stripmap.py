@@ -60,7 +60,7 @@ def test_the_older_scene_became_the_reference(finished):
     ("words", "code", "message"),
     [
         (["--secondary", NEWER, "--engine", "builtin"], 1, "the engine builtin cannot run stripmapApp"),
-        (["--secondary", "ALPSRP156131200", "--engine", "builtin"], 1, "are of different tracks"),
+        (["--secondary", "ALPSRP156131200", "--engine", "builtin"], 1, "are on different tracks"),
         (["--secondary", "S1A", "--engine", "builtin"], 1, "secondary"),
     ],
 )

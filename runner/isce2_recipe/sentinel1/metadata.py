@@ -12,7 +12,7 @@ from lxml import etree
 from isce2_recipe.errors import InputError
 from isce2_recipe.types import BurstName
 
-REFETCH = "delete it and download it again"
+REFETCH = "delete it and fetch it again"
 _SAFE = "{http://www.esa.int/safe/sentinel-1.0}"
 # Root elements of the annotation files of a SAFE folder.
 KINDS = ("product", "calibration", "noise", "rfi")

@@ -200,7 +200,7 @@ def test_values_that_do_not_fit_are_refused(form, value):
 
 
 def test_fields_stay_in_their_record():
-    with pytest.raises(ValueError, match="leaves its record"):
+    with pytest.raises(ValueError, match="exceeds its record"):
         ceos.record(20, (1, 2, 3, 4), [(18, "I4", 1)], sequence=1)
 
 

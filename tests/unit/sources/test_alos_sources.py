@@ -176,7 +176,7 @@ class TestFolder:
     def test_an_archive_that_is_none_is_refused(self, tmp_path):
         (tmp_path / "alos").mkdir()
         (tmp_path / "alos" / f"{NAME}-L1.0.zip").write_bytes(ARCHIVE[:-9])
-        with pytest.raises(InputError, match="not a whole zip archive"):
+        with pytest.raises(InputError, match="not a complete zip archive"):
             DirectorySource(tmp_path).find_alos([NAME], LOG)
 
 

@@ -155,7 +155,7 @@ class _Values:
             raise self.wrong(name, expected) from None
 
     def wrong(self, name: str, expected: str) -> InputError:
-        return InputError(f"{self.path}: '{name}' must be {expected}, got '{self.text(name)}'")
+        return InputError(f"{self.path}: '{name}' must be {expected}, instead got '{self.text(name)}'")
 
     def boolean(self, name: str) -> bool:
         text = self.text(name)

@@ -86,7 +86,7 @@ def test_a_component_may_be_in_a_separate_file(tmp_path: Path) -> None:
     [
         ('<property name="range loks">20</property>', "unknown property 'range loks'.*\n.*'range looks'"),
         ('<property name="range looks">0</property>', "'range looks' must be a positive whole number"),
-        ('<property name="range looks">many</property>', "got 'many'"),
+        ('<property name="range looks">many</property>', "instead got 'many'"),
         ('<property name="swaths">[4]</property>', "'swaths' must be a list of 1, 2 and 3"),
         ('<property name="do unwrap">perhaps</property>', "'do unwrap' must be True or False"),
         ('<property name="region of interest">[28, 27, 53, 54]</property>', "south, north, west, east"),
