@@ -66,22 +66,3 @@ def carrier_phase(kt: float, eta_ref: float, doppler: float, eta: float) -> floa
     """Return the phase of the carrier in radians, ``eta`` seconds after the burst's line ``lines // 2``."""
     since = eta - eta_ref
     return math.pi * since * (kt * since + 2.0 * doppler)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def carrier_at(table: Float, before: int, lines: int, interval_s: float, line: float, sample: float) -> float:
-    """Return the phase of the carrier in radians at a fractional line and sample of a burst.
-
-    ``table`` and ``before`` are those of `carrier_table`, ``lines`` and ``interval_s`` those of the burst.
-    Linear interpolation of the table between samples is accurate to 1e-6 rad.
-    """
-    position = min(max(sample + before, 0.0), table.shape[1] - 1.000001)
-    k = int(position)
-    f = position - k
-    eta = (line - lines // 2) * interval_s
-    return carrier_phase(
-        table[0, k] + f * (table[0, k + 1] - table[0, k]),
-        table[1, k] + f * (table[1, k + 1] - table[1, k]),
-        table[2, k] + f * (table[2, k + 1] - table[2, k]),
-        eta,
-    )

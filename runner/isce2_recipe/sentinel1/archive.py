@@ -56,6 +56,11 @@ class SlcArchive:
         """Return the names that match a pattern, sorted."""
         return sorted(name for name in self._members if fnmatch.fnmatch(name, pattern))
 
+    def gdal_name(self, name: str) -> str:
+        """Return the name with which GDAL opens a file."""
+        member = self._members[name]
+        return member if self.path.is_dir() else f"/vsizip/{self.path}/{member}"
+
     def read(self, name: str) -> bytes:
         """Return the content of a file."""
         if self.path.is_dir():

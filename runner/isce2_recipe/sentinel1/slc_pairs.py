@@ -55,7 +55,7 @@ _HINT = "use an older and a newer SLC of the same track and place that contain t
 
 def _channels(pair: tuple[SlcName, SlcName], wanted: str) -> list[str]:
     return [
-        f"{name} has no {wanted}, only {' and '.join(name.polarizations)} (its name says 1S{name.channels})"
+        f"{name} has no {wanted}, only {' and '.join(name.polarizations)} (its name has 1S{name.channels})"
         for name in pair
         if wanted not in name.polarizations
     ]

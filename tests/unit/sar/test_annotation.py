@@ -12,7 +12,7 @@ import pytest
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import RangePolynomial, platform_on, read_annotation, relative_orbit
 from isce2_recipe.sar.orbit import Orbit
-from isce2_recipe.sar.tops_carrier import carrier_at, carrier_phase, carrier_table
+from isce2_recipe.sar.tops_carrier import carrier_phase, carrier_table
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 real_data = pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real files of ../shared/data")
@@ -126,18 +126,3 @@ def test_carrier_table_of_a_real_burst_follows_the_formula() -> None:
     assert table[2, 0] == pytest.approx(burst.doppler(tau))
     margin = carrier_table(burst, straight_orbit(burst.middle), before=10, after=5)
     assert np.array_equal(margin[:, 10:-5], table)
-
-
-@real_data
-def test_carrier_is_interpolated_between_samples() -> None:
-    """Compare the phase halfway between two samples with the mean of their phases."""
-    burst = read_annotation(real_annotation(2))[0]
-    orbit = straight_orbit(burst.middle)
-    table = carrier_table(burst, orbit)
-    line, sample = 3.25, 12000
-    eta = (line - burst.lines // 2) * burst.azimuth_interval_s
-    exact = [carrier_phase(*table[:, sample + k], eta) for k in (0, 1)]
-    got = carrier_at(table, 0, burst.lines, burst.azimuth_interval_s, line, sample + 0.5)
-    assert got == pytest.approx(sum(exact) / 2, abs=1e-6)
-    whole = carrier_at(table, 0, burst.lines, burst.azimuth_interval_s, line, sample)
-    assert whole == pytest.approx(exact[0], abs=1e-9)

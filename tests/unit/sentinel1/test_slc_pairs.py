@@ -48,7 +48,7 @@ def test_auto_selects_the_co_polarized_channel():
 
 def test_a_missing_polarization_is_named():
     message = message_of(A, B, "HH", [1])
-    assert f"{A} has no HH, only VV and VH (its name says 1SDV)" in message
+    assert f"{A} has no HH, only VV and VH (its name has 1SDV)" in message
     assert f"{B} has no HH" in message
     assert f"{B.replace('DV', 'SH')} has no VV, only HH" in message_of(A, B.replace("DV", "SH"), "VV", [1])
     assert check_slc_pair(A, B, "VH", [1]).polarization == "VH"

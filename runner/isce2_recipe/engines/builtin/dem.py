@@ -61,10 +61,7 @@ def verify_dem(job: Job) -> Catalog:
 def read_dem_header(path: Path) -> isceimage.IsceImage:
     """Read the header of a DEM; raise `InputError` unless it has map and ellipsoidal coordinates."""
     header = isceimage.read_header(path)
-    if header.grid is None:
-        raise InputError(
-            f"{path}.xml gives no latitude and longitude", hint="use a DEM whose .xml has map coordinates"
-        )
+    header.require_map_grid()
     if (header.reference or "EGM96").upper() != "WGS84":
         raise InputError(
             f"{path} has heights above the geoid ({header.reference or 'EGM96'}), not the WGS84 ellipsoid",
@@ -82,11 +79,9 @@ def read_dem_window(path: Path, box: tuple[float, float, float, float]) -> DemWi
         If the file cannot be used or does not reach the box.
     """
     header = read_dem_header(path)
-    grid = header.grid
+    grid = header.require_map_grid()
     heights = isceimage.open_array(header)[0]
     rows, cols = heights.shape
-    if grid is None:
-        raise InputError(f"{path}.xml gives no latitude and longitude")
     south, north, west, east = box
     top, bottom = (
         int((lat - grid.first_latitude) / grid.delta_latitude)

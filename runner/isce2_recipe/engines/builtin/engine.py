@@ -29,7 +29,7 @@ _STEPS = {
     "startup": ("preprocess", "startup"),
     "preprocess": ("preprocess", "preprocess"),
     "computeBaselines": ("baselines", "compute_baselines"),
-    "verifyDEM": ("terrain", "verify_dem"),
+    "verifyDEM": ("dem", "verify_dem"),
     "topo": ("topo", "topo"),
     "fineoffsets": ("offsets", "fine_offsets"),
     "fineresamp": ("resample", "fine_resample"),

@@ -112,11 +112,7 @@ def geocode_grid(dem: IsceImage, bounds: Bounds) -> GeocodeGrid:
     InputError
         If the DEM has no map coordinates or shares no node with the bounds.
     """
-    grid = dem.grid
-    if grid is None:
-        raise InputError(
-            f"{dem.path}.xml gives no latitude and longitude", hint="use a DEM whose .xml has map coordinates"
-        )
+    grid = dem.require_map_grid()
     # ISCE2 uses Fortran's int(), which rounds towards zero.
     row = math.trunc((bounds.north - grid.first_latitude) / grid.delta_latitude)
     end_row = math.trunc((bounds.south - grid.first_latitude) / grid.delta_latitude + 1)

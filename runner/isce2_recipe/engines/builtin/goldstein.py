@@ -19,15 +19,6 @@ STEP = 16
 _ROWS = 8
 
 
-def goldstein(interferogram: NDArray[Any], alpha: float, workers: int = 1) -> NDArray[np.complex64]:
-    """Return the whole filtered interferogram; see `goldstein_strips`."""
-    lines, samples = interferogram.shape
-    strips = goldstein_strips(
-        lambda part: interferogram[part.start : part.stop], lines, samples, alpha, workers
-    )
-    return np.concatenate(list(strips))
-
-
 def goldstein_strips(
     read: Callable[[range], NDArray[Any]], lines: int, samples: int, alpha: float, workers: int = 1
 ) -> Iterator[NDArray[np.complex64]]:

@@ -130,6 +130,14 @@ class IsceImage:
         """Return ``(bands, lines, samples)``."""
         return self.bands, self.lines, self.samples
 
+    def require_map_grid(self) -> GeoGrid:
+        """Return the map coordinates; raise `InputError` if there are none."""
+        if self.grid is None:
+            raise InputError(
+                f"{self.path}.xml has no latitude and longitude", hint="use a DEM whose .xml has them"
+            )
+        return self.grid
+
     @property
     def nbytes(self) -> int:
         """Return the size of the binary file in bytes."""
@@ -239,8 +247,8 @@ def write_sidecars(image: IsceImage, folder: Path | None = None, *, name: str | 
             _add(root, key, properties[key], _DOCS[key])
         else:
             root.append(_coordinate(image, int(key[-1]) - 1))
-    write_text(append_suffix(image.path, "xml"), _text(root))
-    write_text(append_suffix(image.path, "vrt"), _text(_vrt(image)))
+    write_xml(append_suffix(image.path, "xml"), root)
+    write_xml(append_suffix(image.path, "vrt"), _vrt(image))
 
 
 def _image_properties(image: IsceImage, name: str) -> dict[str, str]:
@@ -341,9 +349,10 @@ def _strides(image: IsceImage) -> tuple[int, int, int]:
     return of_band, of_line, of_sample
 
 
-def _text(root: ET.Element) -> str:
+def write_xml(path: Path, root: ET.Element) -> None:
+    """Write an indented XML file without a declaration, like ISCE2's."""
     ET.indent(root, "    ")
-    return ET.tostring(root, encoding="unicode") + "\n"
+    write_text(path, ET.tostring(root, encoding="unicode") + "\n")
 
 
 def open_for_writing(stack: contextlib.ExitStack, path: Path) -> BinaryIO:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
 
 from isce2_recipe.engines.builtin.config import TopsConfig
+from isce2_recipe.engines.builtin.isceimage import write_xml
 from isce2_recipe.engines.builtin.steps import tops_steps
 from isce2_recipe.engines.builtin.swaths import SwathPair, read_pairs
 from isce2_recipe.errors import InputError
@@ -132,8 +133,7 @@ def record_finished_step(folder: Path, step: str, catalog: Catalog) -> None:
     for name in tops_steps():
         if _record(folder, name).is_file():
             _add_catalog(root, json.loads(_record(folder, name).read_text(encoding="utf-8")))
-    ET.indent(root, "    ")
-    write_text(folder / TOPS_PROC, ET.tostring(root, encoding="unicode") + "\n")
+    write_xml(folder / TOPS_PROC, root)
 
 
 def _record(folder: Path, step: str) -> Path:

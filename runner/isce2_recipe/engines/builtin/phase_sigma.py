@@ -24,13 +24,6 @@ _STRIP = 16
 _AT_ONCE = 8
 
 
-def phase_sigma_correlation(interferogram: NDArray[Any], workers: int = 1) -> NDArray[np.float32]:
-    """Return the correlation of a whole interferogram; see `phase_sigma_strips`."""
-    lines, samples = interferogram.shape
-    strips = phase_sigma_strips(lambda part: interferogram[part.start : part.stop], lines, samples, workers)
-    return np.concatenate(list(strips))
-
-
 def phase_sigma_strips(
     read: Callable[[range], NDArray[Any]], lines: int, samples: int, workers: int = 1
 ) -> Iterator[NDArray[np.float32]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from isce2_recipe.engines.builtin.isceimage import IsceImage
+from isce2_recipe.engines.builtin.isceimage import IsceImage, write_xml
 from isce2_recipe.engines.builtin.swaths import SwathBursts
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S, BurstGeometry, RangePolynomial
 from isce2_recipe.sar.orbit import Orbit
@@ -60,9 +60,8 @@ def write_product(
         _polynomial(element, "doppler", burst.doppler)
         _image(element, image, folder)
         _orbit(element, vectors, swath.orbit_source)
-    ET.indent(root, "    ")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(ET.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
+    write_xml(path, root)
 
 
 def _text(when: datetime) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 import math
 import xml.etree.ElementTree as ET
-import zipfile
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +14,7 @@ from isce2_recipe.engines.builtin.config import SensorConfig, TopsConfig
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import BurstGeometry, read_annotation
 from isce2_recipe.sar.orbit import COVER_MARGIN_S, Orbit, read_orbit
+from isce2_recipe.sentinel1.archive import SlcArchive
 
 # South, north, west, east in degrees, ISCE2's order.
 Region = tuple[float, float, float, float]
@@ -138,78 +137,46 @@ def read_swath(
 def _read_slice(
     safe: Path, sensor: SensorConfig, number: int, region: Region | None, orbits: dict[Path, Orbit]
 ) -> SwathBursts:
+    if not safe.exists():
+        raise InputError(f"{safe} does not exist", hint="check 'safe' in the application's XML")
+    archive = SlcArchive(safe)
     pattern = f"s1?-iw{number}-slc-{sensor.polarization}*"
-    contents = _SafeReader(safe)
-    annotation = contents.find("annotation", f"{pattern}.xml")
-    if annotation is None:
+    annotations = archive.names(f"annotation/{pattern}.xml")
+    if not annotations:
         raise MissingSwathError(
             f"{safe} has no annotation of IW{number} {sensor.polarization.upper()} ({pattern}.xml)",
             hint="check 'swaths', 'polarization' and 'safe'",
         )
-    geometries = read_annotation(contents.read(annotation), f"{safe}/{annotation}")
-    tiff = contents.find("measurement", f"{pattern}.tiff")
-    if tiff is None:
+    annotation = archive.read(annotations[0])
+    geometries = read_annotation(annotation, f"{safe}/{annotations[0]}")
+    tiffs = archive.names(f"measurement/{pattern}.tiff")
+    if not tiffs:
         raise InputError(
             f"{safe} has no measurement of IW{number} {sensor.polarization.upper()} ({pattern}.tiff)",
             hint="download the product again",
         )
-    orbit, source = _orbit(sensor, geometries, contents.read(annotation), orbits)
-    bursts = tuple(Burst(g, contents.gdal_name(tiff), g.index * g.lines) for g in geometries)
+    orbit, source = _orbit(sensor, geometries, annotation, orbits)
+    tiff = archive.gdal_name(tiffs[0])
+    bursts = tuple(Burst(g, tiff, g.index * g.lines) for g in geometries)
     if region is not None:
         bursts = tuple(b for b in bursts if _overlaps(bounding_box(b.geometry, orbit), region))
-    return SwathBursts(number, bursts, orbit, source, *contents.processing())
+    return SwathBursts(number, bursts, orbit, source, *_processing(archive.read("manifest.safe"), safe))
 
 
-class _SafeReader:
-    """Reads files of a SAFE folder or of a zipped SAFE."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.zipped = path.suffix == ".zip"
-        if not path.exists():
-            raise InputError(f"{path} does not exist", hint="check 'safe' in the application's XML")
-        try:
-            self.names = zipfile.ZipFile(path).namelist() if self.zipped else None
-        except (zipfile.BadZipFile, OSError) as exc:
-            raise InputError(f"{path} is not a complete zip file: {exc}", hint="download it again") from exc
-
-    def find(self, folder: str, pattern: str) -> str | None:
-        """Return the first matching name, relative to the folder or the zip file; None if there is none."""
-        if self.names is not None:
-            found = sorted(n for n in self.names if fnmatch.fnmatch(n, f"*SAFE/{folder}/{pattern}"))
-            return found[0] if found else None
-        files = sorted((self.path / folder).glob(pattern))
-        return f"{folder}/{files[0].name}" if files else None
-
-    def read(self, name: str) -> bytes:
-        if self.names is not None:
-            return zipfile.ZipFile(self.path).read(name)
-        try:
-            return (self.path / name).read_bytes()
-        except OSError as exc:
-            raise InputError(f"{self.path / name} cannot be read: {exc.strerror}") from exc
-
-    def gdal_name(self, name: str) -> str:
-        return f"/vsizip/{self.path}/{name}" if self.zipped else str(self.path / name)
-
-    def processing(self) -> tuple[str, str, str]:
-        """Return facility, software and version from the manifest; empty strings if they are missing."""
-        space = "{http://www.esa.int/safe/sentinel-1.0}"
-        try:
-            name = self.find(".", "manifest.safe") if self.names is None else None
-            if self.names is not None:
-                name = next((n for n in self.names if n.endswith("/manifest.safe")), None)
-            root = ET.fromstring(self.read(name)) if name else None
-        except ET.ParseError as exc:
-            raise InputError(
-                f"{self.path}/manifest.safe is not well-formed XML: {exc}", hint="download the product again"
-            ) from exc
-        facility = None if root is None else root.find(f".//{space}processing/{space}facility")
-        software = None if facility is None else facility.find(f"{space}software")
-        if facility is None or software is None:
-            return "", "", ""
-        place = f"{facility.get('site', '')}, {facility.get('country', '')}"
-        return place, software.get("name", ""), software.get("version", "")
+def _processing(manifest: bytes, safe: Path) -> tuple[str, str, str]:
+    """Return facility, software and version from a manifest; empty strings if they are missing."""
+    space = "{http://www.esa.int/safe/sentinel-1.0}"
+    try:
+        facility = ET.fromstring(manifest).find(f".//{space}processing/{space}facility")
+    except ET.ParseError as exc:
+        raise InputError(
+            f"{safe}/manifest.safe is not well-formed XML: {exc}", hint="download the product again"
+        ) from exc
+    software = None if facility is None else facility.find(f"{space}software")
+    if facility is None or software is None:
+        return "", "", ""
+    place = f"{facility.get('site', '')}, {facility.get('country', '')}"
+    return place, software.get("name", ""), software.get("version", "")
 
 
 def _join(slices: list[SwathBursts]) -> SwathBursts:

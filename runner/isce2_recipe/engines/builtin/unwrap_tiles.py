@@ -256,8 +256,8 @@ class Stitching:
     contradictions: int
 
 
-def compute_stitching(tiles: Sequence[StoredTile], most: int) -> Stitching:
-    """Compute how tiles are joined; the ``most`` largest components are numbered from 1, the largest."""
+def compute_stitching(tiles: Sequence[StoredTile], max_components: int) -> Stitching:
+    """Compute how tiles are joined; the largest components are numbered from 1."""
     cycles, components = CycleGroups(), CycleGroups()
     contradictions = 0
     for offset in _by_support(cycle_offsets(tiles, "labels")):
@@ -273,7 +273,7 @@ def compute_stitching(tiles: Sequence[StoredTile], most: int) -> Stitching:
             cycles.join(CycleOffset((number, first), (number, label), 0, 0))
     for offset in _by_support(cycle_offsets(tiles, "nearest")):
         cycles.join(offset)
-    names = _numbers(tiles, components, most)
+    names = _numbers(tiles, components, max_components)
     shifts, labels = np.zeros((len(tiles), 256), np.float32), np.zeros((len(tiles), 256), np.uint8)
     for number, each in enumerate(tiles):
         for own in each.sizes or [0]:
@@ -286,14 +286,14 @@ def _by_support(offsets: Iterable[CycleOffset]) -> list[CycleOffset]:
     return sorted(offsets, key=lambda offset: -offset.support)
 
 
-def _numbers(tiles: Sequence[StoredTile], components: CycleGroups, most: int) -> dict[Node, int]:
+def _numbers(tiles: Sequence[StoredTile], components: CycleGroups, max_components: int) -> dict[Node, int]:
     """Return the numbers of the largest components by their roots."""
     sizes: dict[Node, int] = defaultdict(int)
     for number, each in enumerate(tiles):
         for label, size in each.sizes.items():
             sizes[components.find((number, label))[0]] += size
     largest = sorted((root for root in sizes if sizes[root]), key=lambda root: (-sizes[root], root))
-    return {root: number for number, root in enumerate(largest[:most], 1)}
+    return {root: number for number, root in enumerate(largest[:max_components], 1)}
 
 
 def assemble(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from isce2_recipe.engines.builtin import filtering, isceimage
-from isce2_recipe.engines.builtin.goldstein import BLOCK, STEP, goldstein
-from isce2_recipe.engines.builtin.phase_sigma import phase_sigma_correlation
+from isce2_recipe.engines.builtin.goldstein import BLOCK, STEP, goldstein_strips
+from isce2_recipe.engines.builtin.phase_sigma import phase_sigma_strips
 
 
 def fringes(lines: int, samples: int, per_line: float, per_sample: float) -> np.ndarray:
@@ -19,6 +19,22 @@ def fringes(lines: int, samples: int, per_line: float, per_sample: float) -> np.
 def complex_noise(shape: tuple[int, int], seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype("c8")
+
+
+def goldstein(image: np.ndarray, alpha: float, workers: int = 1) -> np.ndarray:
+    """Return the whole filtered interferogram."""
+    return np.concatenate(
+        [*goldstein_strips(lambda part: image[slice_of(part)], *image.shape, alpha, workers)]
+    )
+
+
+def phase_sigma_correlation(image: np.ndarray, workers: int = 1) -> np.ndarray:
+    """Return the correlation of a whole interferogram."""
+    return np.concatenate([*phase_sigma_strips(lambda part: image[slice_of(part)], *image.shape, workers)])
+
+
+def slice_of(lines: range) -> slice:
+    return slice(lines.start, lines.stop)
 
 
 def phase_difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:

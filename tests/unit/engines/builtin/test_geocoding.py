@@ -221,7 +221,7 @@ def test_nodes_outside_the_dem_are_zero(tmp_path):
 def test_a_dem_without_map_coordinates_is_refused(tmp_path):
     heights = np.zeros((3, 3), "f4")
     image = isceimage.header_for_array(tmp_path / "dem", heights)
-    with pytest.raises(InputError, match="gives no latitude and longitude"):
+    with pytest.raises(InputError, match="has no latitude and longitude"):
         geocoding.geocode_grid(image, Bounds(0, 0, 1, 1))
 
 

@@ -141,7 +141,7 @@ def test_missing_and_damaged_files_are_named(safe: Path, tmp_path: Path) -> None
         read_swath(sensor(safe), 1, None, {})
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(InputError, match="not a complete zip file"):
+    with pytest.raises(InputError, match="not a complete zip archive"):
         read_swath(sensor(broken), 2, None, {})
     copy = tmp_path / safe.name
     shutil.copytree(safe, copy)
