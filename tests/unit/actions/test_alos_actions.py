@@ -150,7 +150,7 @@ def test_damaged_scenes_are_named(context, damage):
     led = bytearray(scene.leader.read_bytes())
     if damage == "cut":
         scene.image.write_bytes(scene.image.read_bytes()[:-1000])
-        words = "cut off"
+        words = "truncated"
     elif damage == "level":
         led[720 + 1094 : 720 + 1097] = b"1.5"
         scene.leader.write_bytes(led)
