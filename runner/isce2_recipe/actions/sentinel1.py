@@ -292,7 +292,7 @@ def fetch_aux_cal(ctx: Context, *, safes: list[Path]) -> AuxCal:
     if "calibration" not in capabilities_of(ctx.source):
         raise SourceError(
             f"the source {ctx.source.name} has no calibration files, which data of version "
-            f"{aux_cal.NEEDED_BY} need",
+            f"{aux_cal.UNCORRECTED_IPF} need",
             hint=f"use one of the sources {', '.join(sources_with(['calibration']))}",
         )
     folder = ctx.out / "aux_cal"
