@@ -28,7 +28,7 @@ import corpus  # noqa: E402 - found through the line above
 
 SHIPPED = sorted(path for path in data_folder("recipes").rglob("*.yml"))
 # Rules without a recipe of their own in the corpus, and where they are tested instead.
-ELSEWHERE = {"IR017": "test_rules.py", "IR092": "test_ignoring.py"}
+ELSEWHERE = {"IR017": "test_rules.py", "IR038": "test_providers.py", "IR092": "test_ignoring.py"}
 
 
 @pytest.mark.parametrize("path", corpus.OK, ids=lambda path: path.stem)
