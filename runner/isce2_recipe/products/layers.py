@@ -47,7 +47,7 @@ _FEW_MILLIRADIANS = 0.001
 _MASK = Drawing(
     "mask",
     "Components and water",
-    "Within a component whole cycles are right; between components they may differ.",
+    "Within a component all pixels are in the same cycle; between components, cycles may be wrong.",
     "components",
     relief=0.15,
 )
@@ -89,8 +89,8 @@ LAYERS: tuple[Layer, ...] = (
         drawing=Drawing(
             "displacement",
             "Displacement",
-            "Unwrapped phase as displacement along the line of sight, about its median: red moved away from "
-            "the satellite, blue towards it.",
+            "Unwrapped phase as displacement along the line of sight, relative to its median: red is away "
+            "from the satellite, blue is towards it.",
             "displacement",
             "cm",
             relief=0.15,
@@ -146,7 +146,7 @@ LAYERS: tuple[Layer, ...] = (
         drawing=Drawing(
             "amplitude",
             "Amplitude",
-            "How strongly the ground reflects: of the interferogram, in decibels, without calibration.",
+            "Amplitude of the interferogram in decibels, not calibrated: the strength of the reflection.",
             "grey",
             "dB",
         ),
@@ -239,7 +239,7 @@ LAYERS: tuple[Layer, ...] = (
         drawing=Drawing(
             "ionosphere",
             "Ionosphere",
-            "Its phase as estimated from two halves of the range spectrum, about its median. It is not "
+            "Its phase, estimated from two halves of the range spectrum, relative to its median. It is not "
             "subtracted from the other maps.",
             "signed",
             "rad",

@@ -80,7 +80,8 @@ def truth_views(reduced: ReducedProduct) -> list[View]:
         View(
             "true_displacement",
             "True displacement",
-            "Displacement of the simulated ground along the line of sight, in the same colours.",
+            "Displacement of the simulated ground along the line of sight, with the colour scale of the "
+            "measured displacement.",
             f"Map of the simulated displacement, {_span(shown, 'cm')}.",
             _over_terrain(reduced, colour.paint(shown)),
             colour,
