@@ -1,4 +1,4 @@
-"""What other packages add through entry points, loaded at a door where their mistakes are told from ours."""
+"""Plug-ins: objects that other packages register as entry points."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from isce2_recipe.errors import InputError
 
 @contextmanager
 def importing(what: str, module: str) -> Iterator[None]:
-    """Blame the package behind a module for whatever keeps that from being imported.
+    """Report any error of the block as an import error of a plug-in's package.
 
     Parameters
     ----------
     what : str
-        What it offers, for the message.
+        The name of the plug-in, for the message.
     module : str
-        As its entry point names it.
+        The value of its entry point.
 
     Raises
     ------
     InputError
-        In place of any error.
+        In place of any error of the block.
     """
     try:
         yield
     except Exception as exc:
         why = f"{type(exc).__name__}: {exc}"
         message = f"{what} of the package behind '{module}' cannot be imported: {why}"
-        raise InputError(message, hint="install the package again, or remove it") from exc
+        raise InputError(message, hint="reinstall the package, or remove it") from exc

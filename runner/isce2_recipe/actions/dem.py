@@ -1,4 +1,4 @@
-"""Terrain: fetch it, and resample it for fine geocoding."""
+"""Actions for terrain: fetch it, and resample it for fine geocoding."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from isce2_recipe.actions.base import Context, action
 from isce2_recipe.progress import partly
 from isce2_recipe.types import Bounds
 
-# ISCE2's application runs in a folder beside the steps' folders; its DEM's header names the file from there.
+# ISCE2 runs in a folder next to the steps' folders. The DEM's header has the path from that folder.
 _APPLICATION = "isce"
 
 
 @dataclass(frozen=True, slots=True)
-class Dem:
+class DemFiles:
     """A DEM in metres above the WGS84 ellipsoid, degrees.
 
     Attributes
     ----------
     geotiff : Path
-        GeoTIFF.
+        The DEM as GeoTIFF.
     isce : Path
-        The same as ISCE2's raster, with ``.xml`` and ``.vrt`` beside it.
+        The DEM as ISCE2's raster, with its ``.xml`` and ``.vrt`` files next to it.
     """
 
     geotiff: Path
@@ -32,35 +32,35 @@ class Dem:
 
 
 @action("dem.fetch", version=1, uses=("source.terrain",), takes=lambda _: {"dem": (), "geoid": ()})
-def fetch(ctx: Context, *, bounds: list[float], margin: float) -> Dem:
-    """Fetch terrain around a scene, checked, as GeoTIFF and as ISCE2's raster.
+def fetch(ctx: Context, *, bounds: list[float], margin: float) -> DemFiles:
+    """Fetch terrain around a scene, check it, and write it as GeoTIFF and as ISCE2's raster.
 
     Parameters
     ----------
     bounds : list of float
-        West, south, east, north in degrees.
+        Bounds of the scene: west, south, east, north, degrees.
     margin : float
-        Degrees around them.
+        Margin around the bounds, degrees.
     """
     from isce2_recipe.engines.builtin import dem_raster
 
     wanted = Bounds(*bounds).buffered(margin)
     geotiff = ctx.source.fetch_dem(wanted, ctx.out, ctx.log, partly(ctx.progress, 0.0, 0.9))
     dem_raster.check(geotiff, wanted)
-    ctx.progress(0.9, "ISCE2's raster")
+    ctx.progress(0.9, "converting to ISCE2's raster")
     return _with_isce(ctx, geotiff, paths.DEM_ISCE)
 
 
 @action("dem.resample", version=1)
-def resample(ctx: Context, *, dem: Path, pixel_m: float = 20.0) -> Dem:
+def resample(ctx: Context, *, dem: Path, pixel_m: float = 20.0) -> DemFiles:
     """Resample a DEM, for geocoding with pixels smaller than its own.
 
     Parameters
     ----------
     dem : Path
-        GeoTIFF.
+        The DEM as GeoTIFF.
     pixel_m : float
-        Wanted spacing in metres; whole sixths of an arc second are made of it.
+        Pixel spacing, metres; it is rounded to whole sixths of an arc second.
     """
     from isce2_recipe.engines.builtin import dem_raster
 
@@ -69,8 +69,8 @@ def resample(ctx: Context, *, dem: Path, pixel_m: float = 20.0) -> Dem:
     return _with_isce(ctx, target, paths.GEOCODE_DEM_ISCE)
 
 
-def _with_isce(ctx: Context, geotiff: Path, name: str) -> Dem:
+def _with_isce(ctx: Context, geotiff: Path, name: str) -> DemFiles:
     from isce2_recipe.engines.builtin import dem_raster
 
     found = os.path.relpath((ctx.published or ctx.out) / name, ctx.workdir / _APPLICATION)
-    return Dem(geotiff, dem_raster.to_isce(geotiff, ctx.out / name, name=found).path)
+    return DemFiles(geotiff, dem_raster.to_isce(geotiff, ctx.out / name, name=found).path)

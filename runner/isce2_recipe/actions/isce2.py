@@ -1,4 +1,4 @@
-"""ISCE2's applications, run by whichever engine there is."""
+"""The action that runs ISCE2's applications with the run's engine."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from isce2_recipe.engines.base import AppSteps
 
 
 @dataclass(frozen=True)
-class Steps:
-    """Steps of an ISCE2 application that were run.
+class ApplicationRun:
+    """A run of steps of an ISCE2 application.
 
     Attributes
     ----------
     folder : Path
-        The folder it worked in, with all its files.
+        The work folder with all files.
     engine : str
-        What ran them, with its version.
+        Name and version of the engine.
     """
 
     folder: Path
@@ -28,7 +28,7 @@ class Steps:
 
 
 def _headers(inputs: Mapping[str, Any], _: tuple[Path, ...], read: Read) -> object:
-    """Headers of ISCE2's rasters among the inputs: without them a raster says nothing of where it lies."""
+    """Return digests of the headers of ISCE2's rasters among the inputs; they have the georeference."""
     from isce2_recipe.journal.files import text_digest
 
     texts = {f"{file.name}.xml": read(file.with_name(f"{file.name}.xml")) for file in inputs["inputs"] or ()}
@@ -50,14 +50,23 @@ def run(
     inputs: list[Path] | None = None,
     start: str | None = None,
     end: str | None = None,
-) -> Steps:
-    """Run ``start`` to ``end`` of ISCE2's ``app``; ``inputs`` are the files its configuration names.
+) -> ApplicationRun:
+    """Run steps of an ISCE2 application.
 
-    Rasters of ISCE2 among them count with their headers.
+    Parameters
+    ----------
+    app : str
+        ``topsApp`` or ``stripmapApp``.
+    config : Path
+        The application's XML.
+    inputs : list of Path, optional
+        The files that the XML names. Of ISCE2's rasters, the headers are part of the content key too.
+    start, end : str, optional
+        The first and the last step; by default the application's first and last.
     """
     for file in inputs or ():
         ctx.log.info("input %s", file)
     ctx.engine.run(
         app, config, folder=ctx.out, start=start, end=end, log=ctx.log, progress=ctx.progress, cpus=ctx.cpus
     )
-    return Steps(ctx.out, f"{ctx.engine.name} {ctx.engine.version()}")
+    return ApplicationRun(ctx.out, f"{ctx.engine.name} {ctx.engine.version()}")

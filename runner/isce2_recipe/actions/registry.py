@@ -1,4 +1,4 @@
-"""All actions by name: those that come with the package, and those of installed packages."""
+"""All actions by name: those of this package, and those of plug-ins."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _NOT_SUBJECTS = frozenset(("__init__", "base", "registry"))
 
 
 class Registry(Mapping[str, Action]):
-    """Actions by name. A module is imported when its subject is first asked for."""
+    """Actions by name. A module is imported when an action of its subject is first requested."""
 
     def __getitem__(self, name: str) -> Action:
-        """The action of that name.
+        """Return the action of that name.
 
         Raises
         ------
@@ -32,7 +32,7 @@ class Registry(Mapping[str, Action]):
         return self.subject(name.partition(".")[0])[name]
 
     def __iter__(self) -> Iterator[str]:
-        """Names of all actions, sorted; imports every module."""
+        """Yield the names of all actions, sorted; this imports every module."""
         for subject in sorted({*self.builtin, *self.installed}):
             with suppress(InputError):
                 yield from sorted(self.subject(subject))
@@ -48,7 +48,7 @@ class Registry(Mapping[str, Action]):
 
     @cached_property
     def installed(self) -> dict[str, str]:
-        """Modules of other packages by subject; a subject of ours is never replaced."""
+        """Modules of other packages by subject. They cannot replace a subject of this package."""
         from importlib.metadata import entry_points
 
         return {
@@ -58,12 +58,12 @@ class Registry(Mapping[str, Action]):
         }
 
     def subject(self, subject: str) -> dict[str, Action]:
-        """Actions of one subject by name; none where the subject is unknown.
+        """Return the actions of one subject by name; none if the subject is unknown.
 
         Raises
         ------
         InputError
-            If another package offers it but cannot be imported.
+            If another package has the subject but cannot be imported.
         """
         if subject in self.builtin:
             return _actions(subject, f"isce2_recipe.actions.{subject}")
@@ -75,11 +75,11 @@ class Registry(Mapping[str, Action]):
 
 @cache
 def _actions(subject: str, module: str) -> dict[str, Action]:
-    """Actions of a subject that a module defines, by name."""
+    """Return the actions of a subject that a module defines, by name."""
     found = [value for value in vars(import_module(module)).values() if isinstance(value, Action)]
     return {action.name: action for action in found if action.name.startswith(f"{subject}.")}
 
 
 def load_registry() -> Registry:
-    """The actions known here; nothing is imported until one is asked for."""
+    """Return the known actions; modules are imported when they are needed."""
     return Registry()

@@ -1,4 +1,4 @@
-"""Text files from templates."""
+"""The action that renders templates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from isce2_recipe.paths import data_folder
 
 
 @dataclass(frozen=True)
-class Rendered:
+class RenderedFile:
     """A file made from a template.
 
     Attributes
@@ -28,7 +28,7 @@ class Rendered:
 
 
 def _fingerprint(inputs: Mapping[str, Any], folders: tuple[Path, ...], read: Read) -> object:
-    """The template's text and that of all it includes: they count as much as the values."""
+    """Return the digests of the template's text and of all templates that it includes."""
     from isce2_recipe.journal.files import text_digest
 
     return {name: text_digest(text) for name, text in _texts(str(inputs["template"]), folders, read).items()}
@@ -40,7 +40,7 @@ def _preview(inputs: Mapping[str, Any], folders: tuple[Path, ...]) -> Mapping[st
 
 
 class _Later(str):
-    """An expression that is not evaluated yet: also where a list is wanted it stands for itself."""
+    """The text of an expression that is not evaluated yet. As a list it has one item, itself."""
 
     __slots__ = ()
 
@@ -56,18 +56,20 @@ def _or_later(value: Any) -> Any:
 
 
 @action("template.render", version=1, fingerprint=_fingerprint, preview=_preview)
-def render(ctx: Context, *, template: str, to: str, values: dict[str, Any], folder: str = "isce") -> Rendered:
-    """Fill a template with values; files are written relative to the work directory's ``folder``."""
+def render(
+    ctx: Context, *, template: str, to: str, values: dict[str, Any], folder: str = "isce"
+) -> RenderedFile:
+    """Render a template with values. Paths in it are relative to the work directory's ``folder``."""
     target = ctx.out / to
     if not target.resolve().is_relative_to(ctx.out.resolve()):
-        raise InputError(f"'{to}' is not below the step's own folder", hint="give a plain file name")
+        raise InputError(f"'{to}' is not below the step's folder", hint="give a file name without folders")
     text = _render(
         template, (*ctx.templates, data_folder("templates")), values, ctx.workdir / folder, ctx.workdir
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     ctx.log.info("%s from %s", to, template)
-    return Rendered(target)
+    return RenderedFile(target)
 
 
 def _render(
@@ -87,12 +89,12 @@ def _render(
     except (TemplateError, *FAILURES) as exc:
         line = getattr(exc, "lineno", None) or _line_of(exc, template)
         place = f"{template}:{line}" if line else template
-        hint = "values come from `values:` in the recipe"
+        hint = "the values are those of `values:` in the recipe"
         raise RecipeError(f"{place}: {exc}", hint=hint) from None
 
 
 def _line_of(exc: BaseException, template: str) -> int | None:
-    """The template's line at which rendering stopped, as Jinja2 writes it into the traceback."""
+    """Return the line of the template at which rendering failed, from Jinja2's traceback."""
     trace, line = exc.__traceback__, None
     while trace is not None:
         if trace.tb_frame.f_code.co_filename.endswith(template):
@@ -102,7 +104,7 @@ def _line_of(exc: BaseException, template: str) -> int | None:
 
 
 def _plain(value: Any, start: Path, workdir: Path) -> Any:
-    """Files as text relative to where the file is read, so that a work directory can be moved."""
+    """Return a value in which paths are relative to ``start``, so that a work directory can be moved."""
     if isinstance(value, Path):
         return os.path.relpath(value, start) if value.is_relative_to(workdir) else str(value)
     if isinstance(value, Mapping):
@@ -114,7 +116,7 @@ def _plain(value: Any, start: Path, workdir: Path) -> Any:
 
 def _where(folders: tuple[Path, ...]) -> str:
     places = ", ".join(dict.fromkeys(str(folder) for folder in folders))
-    return f"templates are looked for in {places}"
+    return f"templates are searched in {places}"
 
 
 def _texts(template: str, folders: tuple[Path, ...], read: Read) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Phase unwrapping with an unwrapper that ISCE2 does not have."""
+"""The action for phase unwrapping with an unwrapper that ISCE2 does not have."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from isce2_recipe.types import Looks
 
 @dataclass(frozen=True, slots=True)
 class Unwrapped:
-    """The files of ISCE2's ``unwrap`` step.
+    """The same files as those of ISCE2's ``unwrap`` step.
 
     Attributes
     ----------
     phase : Path
-        Amplitude and unwrapped phase, ISCE2 raster of two bands.
+        ISCE2 raster with two bands: amplitude and unwrapped phase.
     components : Path
-        Connected components, ISCE2 raster.
+        ISCE2 raster of connected components.
     """
 
     phase: Path
@@ -30,14 +30,14 @@ class Unwrapped:
 def run(ctx: Context, *, unwrapper: str, looks: str) -> Unwrapped:
     """Unwrap the filtered interferogram in ISCE2's folder with any unwrapper.
 
-    To be used with ``folder: isce`` after ``filter``; either engine geocodes the result.
+    Use it with ``folder: isce`` after the step ``filter``. Both engines can geocode the result.
 
     Parameters
     ----------
     unwrapper : str
-        ``snaphu``, ``snaphu_mcf`` (ISCE2's two), ``whirlwind``, or one that is plugged in.
+        ``snaphu``, ``snaphu_mcf`` (both are in ISCE2), ``whirlwind``, or the name of a plug-in.
     looks : str
-        Of the interferogram.
+        Looks of the interferogram, ``RANGExAZIMUTH``.
     """
     from isce2_recipe.engines.builtin import unwrapping
 

@@ -1,4 +1,4 @@
-"""Water: fetch a mask of it, and keep it out of the unwrapping."""
+"""Actions for water: fetch a mask, and exclude water from the unwrapping."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class WaterMask:
     Attributes
     ----------
     mask : Path
-        GeoTIFF, uint8: 1 on land, 0 on water.
+        The mask as GeoTIFF, uint8: 1 on land, 0 on water.
     """
 
     mask: Path
@@ -26,7 +26,7 @@ class WaterMask:
 
 @action("water.fetch", version=1, uses=("source.water_mask",), takes=lambda _: {"water_mask": ()})
 def fetch(ctx: Context, *, dem: Path) -> WaterMask:
-    """Fetch the water mask of the area and on the grid of a DEM (GeoTIFF)."""
+    """Fetch the water mask for the area of a DEM (GeoTIFF), on the DEM's grid."""
     from tempfile import TemporaryDirectory
 
     from isce2_recipe.engines.builtin import isceimage, water_mask
@@ -36,19 +36,19 @@ def fetch(ctx: Context, *, dem: Path) -> WaterMask:
     target = ctx.out / paths.WATER_MASK
     with TemporaryDirectory(dir=ctx.out, prefix=".tiles-") as scratch:
         tiles = ctx.source.fetch_water_mask(bounds, Path(scratch), ctx.log, partly(ctx.progress, 0.0, 0.7))
-        ctx.progress(0.7, "water mask on the DEM's grid")
+        ctx.progress(0.7, "resampling to the DEM's grid")
         water_mask.on_dem_grid(tiles, dem, target)
     return WaterMask(target)
 
 
 @dataclass(frozen=True, slots=True)
 class MaskedCoherence:
-    """What masking found.
+    """The result of masking the coherence.
 
     Attributes
     ----------
     land_fraction : float
-        Part of the radar image that is land, 0 to 1.
+        Fraction of the radar image that is land, 0 to 1.
     """
 
     land_fraction: float
@@ -56,9 +56,9 @@ class MaskedCoherence:
 
 @action("water.mask_coherence", version=1)
 def mask_coherence(ctx: Context, *, mask: Path, looks: str) -> MaskedCoherence:
-    """Set the coherence in ISCE2's folder to zero over water; the original is kept.
+    """Set the coherence in ISCE2's folder to zero over water, and keep a copy of the original.
 
-    To be used with ``folder: isce`` between ``filter`` and ``unwrap``; `restore_coherence` undoes it.
+    Use it with ``folder: isce`` between the steps ``filter`` and ``unwrap``; `restore_coherence` undoes it.
     """
     from isce2_recipe.engines.builtin import water_mask
 
@@ -69,7 +69,7 @@ def mask_coherence(ctx: Context, *, mask: Path, looks: str) -> MaskedCoherence:
 
 @action("water.restore_coherence", version=1)
 def restore_coherence(ctx: Context) -> None:
-    """Put the coherence in ISCE2's folder back as it was before it was masked."""
+    """Restore the original coherence in ISCE2's folder."""
     from isce2_recipe.engines.builtin import water_mask
 
     if not water_mask.restore_coherence(ctx.out):

@@ -1,4 +1,4 @@
-"""Records of granules on disk, so that steps after the search need no search."""
+"""Files with the records of granules, so that only one step has to search the catalogue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KINDS: dict[str, type[GranuleRecord]] = {"burst": BurstRecord, "SLC": SlcRecord
 
 
 def write_catalog(records: Sequence[GranuleRecord], path: Path) -> Path:
-    """The file, written: a JSON list, the same records always giving the same bytes."""
+    """Write records as a JSON list. The same records always give the same bytes."""
     names = {kind: name for name, kind in _KINDS.items()}
     entries = [
         {
@@ -33,18 +33,19 @@ def write_catalog(records: Sequence[GranuleRecord], path: Path) -> Path:
 
 
 def read_catalog(path: Path, kind: type[_Record]) -> dict[str, _Record]:
-    """Records by granule name, in the file's order.
+    """Return records by granule name, in the order of the file.
 
     Parameters
     ----------
     path : Path
+        File that `write_catalog` wrote.
     kind : type
-        What they must be; `GranuleRecord` for any.
+        Class that the records must have; `GranuleRecord` for any.
 
     Raises
     ------
     InputError
-        If the file is missing or is not such a catalogue.
+        If the file is missing, or if it is not such a catalogue.
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
@@ -57,7 +58,7 @@ def read_catalog(path: Path, kind: type[_Record]) -> dict[str, _Record]:
     if wrong is not None:
         names = [name for name, each in _KINDS.items() if issubclass(each, kind)]
         raise InputError(
-            f"{path} is not a catalogue of {'s or '.join(names)}s: {wrong.name} is none",
+            f"{path} is not a catalogue of {'s or '.join(names)}s: {wrong.name} is not one",
             hint="run the search again",
         )
     return {record.name: record for record in records if isinstance(record, kind)}

@@ -1,4 +1,4 @@
-"""The grid that every source delivers terrain on: one arc second, pixel centres on whole arc seconds."""
+"""The grid of all terrain: pixels of one arc second, with centres on whole arc seconds."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ _PER_DEGREE = 3600
 
 @dataclass(frozen=True, slots=True)
 class DemGrid:
-    """Rows and columns of one arc second.
+    """A grid of pixels of one arc second.
 
     Attributes
     ----------
     west, north : int
         Centre of the first pixel, whole arc seconds.
     rows, columns : int
+        Size of the grid.
     """
 
     west: int
@@ -30,19 +31,19 @@ class DemGrid:
 
     @classmethod
     def covering(cls, bounds: Bounds) -> DemGrid:
-        """The smallest such grid whose pixel centres enclose a box in degrees."""
+        """Return the smallest grid whose pixel centres enclose a box in degrees."""
         west, south = math.floor(bounds.west * _PER_DEGREE), math.floor(bounds.south * _PER_DEGREE)
         east, north = math.ceil(bounds.east * _PER_DEGREE), math.ceil(bounds.north * _PER_DEGREE)
         return cls(west, north, north - south + 1, east - west + 1)
 
     @property
     def bounds(self) -> Bounds:
-        """Outer edges of the pixels, degrees."""
+        """The outer edges of the pixels, degrees."""
         west, north = (self.west - 0.5) / _PER_DEGREE, (self.north + 0.5) / _PER_DEGREE
         return Bounds(west, north - self.rows / _PER_DEGREE, west + self.columns / _PER_DEGREE, north)
 
     def profile(self) -> dict[str, Any]:
-        """What rasterio wants to know to write ``dem.tif``."""
+        """Return the profile with which rasterio writes ``dem.tif``."""
         from rasterio.transform import Affine
 
         pixel = 1.0 / _PER_DEGREE

@@ -39,7 +39,7 @@ from isce2_recipe.sources.base import (
     SourceTraits,
 )
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
-from isce2_recipe.sources.directory_files import Found, everything, files, find
+from isce2_recipe.sources.directory_files import FoundFile, everything, files, find
 from isce2_recipe.sources.directory_terrain import describe, mosaic
 from isce2_recipe.sources.tiles import water_mask_tiles
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
@@ -128,7 +128,7 @@ class DirectorySource:
         with TemporaryDirectory(prefix="isce2-recipe-") as scratch:
             return [_record(name, self._metadata(str(name), Path(scratch))) for name in names]
 
-    def _burst_file(self, name: str, suffixes: tuple[str, ...]) -> Found | None:
+    def _burst_file(self, name: str, suffixes: tuple[str, ...]) -> FoundFile | None:
         return find(self.root, "bursts", *(f"{name}{suffix}" for suffix in suffixes))
 
     def _metadata(self, name: str, scratch: Path) -> Path:
@@ -186,7 +186,7 @@ class DirectorySource:
         log.info("orbit %s", found.name)
         return found.take(folder)
 
-    def _orbit(self, platform: str, start: datetime, stop: datetime) -> Found:
+    def _orbit(self, platform: str, start: datetime, stop: datetime) -> FoundFile:
         there = [found for found in files(self.root, "orbits") if found.name.upper().endswith(".EOF")]
         fitting = [found for found in there if orbit_names.covers(found.name, platform, start, stop)]
         for kind in (orbit_names.PRECISE, orbit_names.RESTITUTED):
@@ -231,7 +231,7 @@ class DirectorySource:
         """Link the folder's tiles."""
         return [tile.take(folder, tile.name.lower()) for tile in self._water_tiles(bounds)]
 
-    def _water_tiles(self, bounds: Bounds) -> list[Found]:
+    def _water_tiles(self, bounds: Bounds) -> list[FoundFile]:
         tiles = {name: find(self.root, "water_mask", name) for name in water_mask_tiles(bounds)}
         missing = [name for name, tile in tiles.items() if tile is None]
         if missing:

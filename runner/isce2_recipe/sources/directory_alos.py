@@ -16,7 +16,7 @@ _SEARCH = "https://search.asf.alaska.edu"
 
 
 def find_alos(root: Path, names: Sequence[AlosName], log: logging.Logger) -> list[AlosRecord]:
-    """Records made of the scenes' own leaders and pulses, in the order of the names.
+    """Return records made from the scenes' leaders and pulses, in the order of the names.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def find_alos(root: Path, names: Sequence[AlosName], log: logging.Logger) -> lis
 
 
 def locate(root: Path, name: AlosName) -> Path:
-    """A scene's archive, or the folder of its files, whatever that is called.
+    """Return the path of a scene's archive, or of the folder with its files, which may have any name.
 
     Raises
     ------

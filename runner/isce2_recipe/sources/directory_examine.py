@@ -1,4 +1,4 @@
-"""What a folder lacks, found out before anything is made of it."""
+"""Checks that a folder has the inputs of a run."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from functools import reduce
 from pathlib import Path
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.sources.directory_files import Found
+from isce2_recipe.sources.directory_files import FoundFile
 from isce2_recipe.sources.directory_terrain import coverage, describe
 from isce2_recipe.types import Bounds, PreflightCheck
 
 
 def examine(
     root: Path,
-    orbits: Mapping[str, Callable[[], Found]],
-    water_mask: Callable[[], list[Found]],
+    orbits: Mapping[str, Callable[[], FoundFile]],
+    water_mask: Callable[[], list[FoundFile]],
     terrain: Bounds,
 ) -> list[PreflightCheck]:
-    """All findings, whatever they are."""
+    """Return the results of all checks."""
     checks: dict[str, Callable[[], str]] = {
-        **{name: lambda look=look: look().name for name, look in orbits.items()},  # type: ignore[misc]
+        **{name: lambda find=find: find().name for name, find in orbits.items()},  # type: ignore[misc]
         "terrain": lambda: _terrain(root, terrain),
         "water mask": lambda: ", ".join(tile.name for tile in water_mask()),
     }
@@ -35,13 +35,13 @@ def _found(name: str, check: Callable[[], str]) -> PreflightCheck:
 
 
 def _terrain(root: Path, wanted: Bounds) -> str:
-    """Whether the box around all files holds what is wanted; gaps between them are found later."""
+    """Check that the box around all files contains the wanted box; gaps between files are found later."""
     boxes = coverage(root)
     around = reduce(Bounds.union, boxes)
     if not around.contains(wanted):
         raise InputError(
             f"the terrain in {root / 'dem'} does not cover the scene "
-            f"({describe(wanted)}): it reaches from {describe(around)}",
+            f"({describe(wanted)}): it covers {describe(around)}",
             hint="add GeoTIFFs with heights above the WGS84 ellipsoid there, for example Copernicus "
             "GLO-30 made ellipsoidal with dem_stitcher",
         )

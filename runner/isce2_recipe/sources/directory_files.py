@@ -1,4 +1,4 @@
-"""Files in a folder, however people keep them: as they are, in folders of their own, or in zip archives."""
+"""Files of the directory source: in its folder, in folders below it, or in zip archives."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from isce2_recipe.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file, or one within an archive.
+class FoundFile:
+    """A file in a folder or in an archive.
 
     Attributes
     ----------
     path : Path
         The file or the archive.
     member : str
-        Path within the archive; empty for a file of its own.
+        Path within the archive; empty for a file in a folder.
     """
 
     path: Path
@@ -29,16 +29,16 @@ class Found:
 
     @property
     def name(self) -> str:
-        """The file's own name."""
+        """The name of the file, without folders."""
         return PurePosixPath(self.member).name if self.member else self.path.name
 
     @property
     def dataset(self) -> str:
-        """What GDAL opens it by."""
+        """The name with which GDAL opens the file."""
         return f"/vsizip/{self.path}/{self.member}" if self.member else str(self.path)
 
     def take(self, folder: Path, name: str | None = None) -> Path:
-        """The file in ``folder``: a hard link, or between file systems and out of archives a copy.
+        """Put the file into ``folder``, as a hard link or, between file systems and from archives, as a copy.
 
         Raises
         ------
@@ -66,23 +66,31 @@ class Found:
         return target
 
 
-def files(root: Path, kind: str) -> list[Found]:
-    """All files of a kind: below ``root/kind`` and in ``root`` itself, then those in archives of both.
+def files(root: Path, kind: str) -> list[FoundFile]:
+    """Return all files of a kind: below ``root/kind``, in ``root``, then those in the archives of both.
 
-    Hidden files and empty archives count for nothing.
+    Hidden files and empty archives are ignored.
     """
     plain = [path for place in (root / kind, root) for path in _below(place, deep=place != root)]
     archives = [path for path in plain if path.suffix.lower() == ".zip"]
     return [
-        *(Found(path) for path in plain),
-        *(Found(path, member) for path in archives for member in _members(path)),
+        *(FoundFile(path) for path in plain),
+        *(FoundFile(path, member) for path in archives for member in _members(path)),
     ]
 
 
 def candidates(root: Path, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
-    """Files that may hold what is wanted: names by kind, no names meaning all of a kind, None everything.
+    """Return the files that may contain what is wanted, sorted.
 
-    A file counts by its own name, by that of a folder it lies in, and as an archive by what is in it.
+    A file matches by its name, by the name of a folder that it is in, or, if it is an archive, by the names
+    of its members.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the source.
+    wanted : mapping or None
+        Names by kind. An empty list means all names of that kind, None means all files.
     """
     if wanted is None:
         return sorted(_below(root, deep=True))
@@ -91,19 +99,19 @@ def candidates(root: Path, wanted: Mapping[str, Sequence[str]] | None) -> list[P
         for kind, names in wanted.items()
         for place in (root / kind, root)
         for path in _below(place, deep=place != root)
-        if not names or _holds(path, place, tuple(name.lower() for name in names))
+        if not names or _matches(path, place, tuple(name.lower() for name in names))
     }
     return sorted(found)
 
 
-def _holds(path: Path, place: Path, names: tuple[str, ...]) -> bool:
+def _matches(path: Path, place: Path, names: tuple[str, ...]) -> bool:
     inside = _members(path) if path.suffix.lower() == ".zip" else []
     parts = [*path.relative_to(place).parts, *(PurePosixPath(member).name for member in inside)]
     return any(part.lower().startswith(names) for part in parts)
 
 
-def find(root: Path, kind: str, *names: str) -> Found | None:
-    """The first file with one of some names, capital or small letters alike."""
+def find(root: Path, kind: str, *names: str) -> FoundFile | None:
+    """Return the first file that has one of the names, regardless of case."""
     listing = files(root, kind)
     for name in names:
         for found in listing:
@@ -113,14 +121,14 @@ def find(root: Path, kind: str, *names: str) -> Found | None:
 
 
 def find_granule(root: Path, kind: str, *names: str) -> Path | None:
-    """An archive or a folder with one of some names, below ``root/kind`` or in ``root`` itself."""
+    """Return the archive or folder that has one of the names, below ``root/kind`` or in ``root``."""
     wanted = {name.lower() for name in names}
     found = [path for path in everything(root, kind) if path.name.lower() in wanted]
     return min(found, key=lambda path: len(path.parts), default=None)
 
 
 def everything(root: Path, kind: str) -> list[Path]:
-    """Files and folders of a kind: below ``root/kind``, then in ``root`` itself."""
+    """Return files and folders of a kind: those below ``root/kind``, then those in ``root``."""
     return [*sorted((root / kind).rglob("*")), *sorted(root.glob("*"))]
 
 

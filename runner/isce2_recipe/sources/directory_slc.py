@@ -17,7 +17,7 @@ _COORDINATES = re.compile(rb"<gml:coordinates>([^<]+)</gml:coordinates>")
 
 
 def find_slcs(root: Path, names: Sequence[SlcName], log: logging.Logger) -> list[SlcRecord]:
-    """Records made of the SLCs' own manifests and annotation, in the order of the names.
+    """Return records made from the SLCs' manifests and annotation, in the order of the names.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def find_slcs(root: Path, names: Sequence[SlcName], log: logging.Logger) -> list
 
 
 def locate(root: Path, name: SlcName) -> Path:
-    """An SLC's archive or unpacked folder.
+    """Return the path of an SLC's archive or unpacked folder.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def _record(name: SlcName, place: Path) -> SlcRecord:
     bursts = [burst for file in files for burst in read_annotation(archive.read(file), f"{place}/{file}")]
     found = _COORDINATES.search(archive.read("manifest.safe"))
     if found is None:
-        raise InputError(f"{place}: manifest.safe gives no footprint", hint="download it again")
+        raise InputError(f"{place}: manifest.safe has no footprint", hint="download it again")
     corners = [tuple(map(float, pair.split(","))) for pair in found[1].decode().split()]
     ring = tuple((longitude, latitude) for latitude, longitude in corners)
     first = bursts[0]

@@ -1,8 +1,8 @@
-"""Terrain in a folder: any GeoTIFFs, their heights above the ellipsoid or, where that is stated, a geoid.
+"""Terrain in a folder: any GeoTIFFs, with heights above the ellipsoid or a geoid.
 
-What a file's heights are above is taken from the vertical part of its coordinate reference system, else from
-its tag ``VERTICAL_DATUM``, else from the name of the folder it lies in (``dem/EGM2008/``) or, for Copernicus
-tiles, its own name. Heights that nothing is said of are above the WGS84 ellipsoid.
+The vertical datum of a file is taken from the vertical part of its coordinate reference system, else from its
+tag ``VERTICAL_DATUM``, else from the name of its folder (``dem/EGM2008/``) or, for Copernicus tiles, from its
+own name. Without any of these, heights are above the WGS84 ellipsoid.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.sources.demgrid import DemGrid
-from isce2_recipe.sources.directory_files import Found, files
+from isce2_recipe.sources.directory_files import FoundFile, files
 from isce2_recipe.types import Bounds
 
 _RASTERS = (".tif", ".tiff", ".vrt")
-_WORDS = {
+_GEOIDS = {
     "EGM2008": re.compile(r"EGM[ _-]*2008|EGM08|EPSG[\": ,]+3855", re.IGNORECASE),
     "EGM96": re.compile(r"EGM[ _-]*(?:19)?96|EPSG[\": ,]+5773", re.IGNORECASE),
 }
@@ -27,8 +27,8 @@ _ELLIPSOID = re.compile(r"ellipsoid", re.IGNORECASE)
 _COPERNICUS = re.compile(r"Copernicus_DSM_", re.IGNORECASE)
 
 
-def rasters(root: Path) -> list[Found]:
-    """The folder's terrain.
+def rasters(root: Path) -> list[FoundFile]:
+    """Return the files with terrain.
 
     Raises
     ------
@@ -39,19 +39,21 @@ def rasters(root: Path) -> list[Found]:
     found = [one for one in found if root / "dem" in one.path.parents]
     if not found:
         raise InputError(
-            f"{root / 'dem'} holds no GeoTIFF",
+            f"{root / 'dem'} has no GeoTIFF",
             hint="put terrain there: GeoTIFFs with heights above the WGS84 ellipsoid that cover the bursts",
         )
     return found
 
 
 def mosaic(root: Path, grid: DemGrid, log: logging.Logger) -> Any:
-    """Heights (rows, columns) above the ellipsoid on the grid, NaN where no file has any; earlier files win.
+    """Return heights (rows, columns) above the ellipsoid on a grid, NaN where no file has a height.
+
+    Where several files have heights, the first one counts.
 
     Raises
     ------
     InputError
-        If a file cannot be read, or its geoid is not there.
+        If a file cannot be read, or if its geoid is missing.
     """
     import numpy as np
 
@@ -71,7 +73,7 @@ def mosaic(root: Path, grid: DemGrid, log: logging.Logger) -> Any:
 
 
 def coverage(root: Path) -> list[Bounds]:
-    """Boxes around the files, degrees.
+    """Return the boxes around the files, degrees.
 
     Raises
     ------
@@ -95,16 +97,16 @@ def coverage(root: Path) -> list[Bounds]:
 
 
 def describe(bounds: Bounds) -> str:
-    """A box in words."""
+    """Return a box as text."""
     return f"{bounds.west:.3f} to {bounds.east:.3f} E, {bounds.south:.3f} to {bounds.north:.3f} N"
 
 
-def _no_crs(found: Found) -> InputError:
+def _no_crs(found: FoundFile) -> InputError:
     return InputError(f"terrain {found.path} has no coordinate reference system", hint="assign it one")
 
 
-def _layer(found: Found, grid: DemGrid) -> tuple[Any, str]:
-    """A file's heights on the grid, and the geoid they are above; empty for the ellipsoid."""
+def _layer(found: FoundFile, grid: DemGrid) -> tuple[Any, str]:
+    """Return a file's heights on the grid, and the geoid below them; empty for the ellipsoid."""
     import rasterio
     from rasterio.errors import RasterioError
 
@@ -134,43 +136,43 @@ def _on_grid(dataset: Any, grid: DemGrid) -> Any:
     return layer
 
 
-def _datum(found: Found, dataset: Any) -> str:
-    """The geoid that a file's heights are above; empty for the ellipsoid.
+def _datum(found: FoundFile, dataset: Any) -> str:
+    """Return the geoid below a file's heights; empty for the ellipsoid.
 
     Raises
     ------
     InputError
-        If they are above something else.
+        If the heights are above another datum.
     """
     wkt = dataset.crs.to_wkt()
     vertical = _OTHER_DATUM.search(wkt)
     stated = (vertical[1] or vertical[2]) if vertical else dataset.tags().get("VERTICAL_DATUM", "")
     stated = stated or found.path.parent.name
-    for name, words in _WORDS.items():
+    for name, words in _GEOIDS.items():
         if words.search(stated):
             return name
     if vertical and not _ELLIPSOID.search(stated):
         raise InputError(
             f"the heights of terrain {found.path} are above '{stated}'",
-            hint="make them heights above the WGS84 ellipsoid, or above EGM2008 or EGM96 and say so",
+            hint="convert them to heights above the WGS84 ellipsoid, EGM2008 or EGM96, and name the geoid",
         )
     return "EGM2008" if _COPERNICUS.match(found.name) and not _ELLIPSOID.search(stated) else ""
 
 
-def _undulation(root: Path, datum: str, grid: DemGrid, found: Found) -> Any:
-    """The geoid's height on the grid, from the folder ``geoid``."""
+def _undulation(root: Path, datum: str, grid: DemGrid, found: FoundFile) -> Any:
+    """Return the geoid's height on the grid, from the folder ``geoid``."""
     import numpy as np
     import rasterio
     from rasterio.errors import RasterioError
 
-    words = _WORDS[datum]
+    words = _GEOIDS[datum]
     wanted = [
         one for one in files(root, "geoid") if one.name.lower().endswith(_RASTERS) and words.search(one.name)
     ]
     if not wanted:
         raise InputError(
-            f"the heights of terrain {found.path} are above the geoid {datum}, which is not there",
-            hint=f"put a GeoTIFF of its undulation there as {root / 'geoid' / datum}.tif (for example "
+            f"the heights of terrain {found.path} are above the geoid {datum}, which is missing",
+            hint=f"save a GeoTIFF of its undulation as {root / 'geoid' / datum}.tif (for example "
             "https://cdn.proj.org/us_nga_egm08_25.tif), or heights above the WGS84 ellipsoid into dem/",
         )
     try:
@@ -179,5 +181,7 @@ def _undulation(root: Path, datum: str, grid: DemGrid, found: Found) -> Any:
     except RasterioError as exc:
         raise InputError(f"geoid {wanted[0].path} cannot be read: {exc}", hint="replace it") from exc
     if np.isnan(layer).any():
-        raise InputError(f"geoid {wanted[0].path} does not cover the scene", hint="put one there that does")
+        raise InputError(
+            f"geoid {wanted[0].path} does not cover the scene", hint="replace it by one that does"
+        )
     return layer

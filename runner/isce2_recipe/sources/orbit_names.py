@@ -1,4 +1,4 @@
-"""Names of orbit files, and of what ASF's orbit service is asked for."""
+"""Names of orbit files and of the scenes in requests to ASF's orbit service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TIME = "%Y%m%dT%H%M%S"
 
 
 def covers(name: str, platform: str, start: datetime, stop: datetime) -> bool:
-    """Whether a file is that satellite's orbit from a minute before ``start`` to a minute after ``stop``.
+    """Return whether a file covers ``start`` to ``stop`` of a satellite, and one minute before and after.
 
     ``S1A_OPER_AUX_POEORB_OPOD_20210314T184202_V20200603T225942_20200605T005942.EOF``
     """
@@ -27,5 +27,5 @@ def covers(name: str, platform: str, start: datetime, stop: datetime) -> bool:
 
 
 def scene_name(platform: str, start: datetime, stop: datetime) -> str:
-    """What to ask the service for; it looks at the platform and the times of a scene's name alone."""
+    """Return a scene's name for a request; the service reads only its platform and times."""
     return f"{platform}_IW_SLC__1SDV_{start:{_TIME}}_{stop:{_TIME}}_000000_000000_0000"

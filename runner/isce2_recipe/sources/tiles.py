@@ -1,4 +1,4 @@
-"""Names of the tiles that services cut the Earth into."""
+"""Names of the tiles of services."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WATER_MASK_TILE_DEG = 5
 
 
 def water_mask_tiles(bounds: Bounds) -> list[str]:
-    """File names of ASF's water mask tiles that touch a box, named after their lower left corners."""
+    """Return the file names of ASF's water mask tiles that touch a box; they name the lower left corners."""
     step = WATER_MASK_TILE_DEG
     souths = range(_floor(bounds.south), _floor_below(bounds.north) + 1, step)
     wests = range(_floor(bounds.west), _floor_below(bounds.east) + 1, step)
@@ -22,7 +22,7 @@ def _floor(degrees: float) -> int:
 
 
 def _floor_below(degrees: float) -> int:
-    """As `_floor`, but an upper edge on a tile's border does not touch the next tile."""
+    """Return the same for an upper edge; an edge on a tile's border does not touch the next tile."""
     return (math.ceil(degrees / WATER_MASK_TILE_DEG) - 1) * WATER_MASK_TILE_DEG
 
 

@@ -70,7 +70,7 @@ class TestSearch:
 
     def test_names_that_are_not_there_are_listed(self, stocked):
         other = BurstName.parse("S1_136233_IW2_20200604T022315_VV_FFFF-BURST")
-        with pytest.raises(SourceError, match=f"does not know {other}") as caught:
+        with pytest.raises(SourceError, match=f"does not have {other}") as caught:
             AsfSource(stocked.environment()).find_bursts([FIRST, other], LOG)
         assert "https://search.asf.alaska.edu" in caught.value.hint
 
@@ -94,7 +94,7 @@ class TestSearch:
 
     def test_an_answer_without_sense_is_one_with_a_message_too(self, stocked):
         stocked.faults["/search/granules.umm_json"] = ["html"] * 20
-        with pytest.raises(SourceError, match=f"the catalogue at {stocked.url} answered makes no sense"):
+        with pytest.raises(SourceError, match=f"the answer of the catalogue at {stocked.url} cannot be read"):
             AsfSource(stocked.environment()).find_bursts([FIRST], LOG)
 
     def test_a_mirror_answers_at_once(self, stocked):
@@ -171,7 +171,7 @@ class TestBursts:
 
     def test_a_burst_that_is_too_small_is_refused(self, stocked, tmp_path):
         stocked.items[1] = burst_item(SECOND, Slc(), 1, stocked.url, bytes_=10**6)
-        with pytest.raises(SourceError, match="bytes came of at least 1000000"):
+        with pytest.raises(SourceError, match="bytes, expected at least 1000000"):
             fetch(stocked, tmp_path / "in")
 
     def test_a_login_page_is_no_burst(self, stocked, tmp_path):

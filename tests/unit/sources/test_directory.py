@@ -164,7 +164,7 @@ class TestTerrain:
         assert "ellipsoid" in caught.value.hint
 
     def test_none_and_no_raster_are_said(self, source, out):
-        with pytest.raises(InputError, match="holds no GeoTIFF"):
+        with pytest.raises(InputError, match="has no GeoTIFF"):
             source.fetch_dem(BOX, out, LOG, silent)
         (source.root / "dem" / "broken.tif").write_text("nothing")
         with pytest.raises(InputError, match=r"broken\.tif cannot be read"):

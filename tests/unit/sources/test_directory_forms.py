@@ -158,7 +158,7 @@ class TestTerrain:
     def test_a_geoid_that_is_not_there_is_asked_for(self, root, out):
         raster(root / "dem" / "any.tif", 100.0, tags={"VERTICAL_DATUM": "EGM96"})
         raster(root / "geoid" / "egm2008.tif", -30.0)
-        with pytest.raises(InputError, match="above the geoid EGM96, which is not there") as caught:
+        with pytest.raises(InputError, match="above the geoid EGM96, which is missing") as caught:
             height(root, out)
         assert str(root / "geoid" / "EGM96.tif") in caught.value.hint
 

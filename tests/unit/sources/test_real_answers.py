@@ -82,7 +82,7 @@ def test_a_burst_by_its_place_in_its_slc(server):
         place = (properties["burst"]["burstIndex"], slc, int(properties["burst"]["subswath"][2]))
         number, _, swath = place
         assert str(network.burst_at(slc, swath, "VV", number, LOG)) == properties["sceneName"]
-        with pytest.raises(SourceError, match=rf"does not know burst {number + 1} of IW{swath} VV of {slc}"):
+        with pytest.raises(SourceError, match=rf"does not have burst {number + 1} of IW{swath} VV of {slc}"):
             network.burst_at(slc, swath, "VV", number + 1, LOG)
 
 

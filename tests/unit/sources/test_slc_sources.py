@@ -126,7 +126,7 @@ def test_catalogues_hold_one_kind_each(tmp_path):
     )
     path = write_catalog([record], tmp_path / "slcs.json")
     assert read_catalog(path, SlcRecord) == read_catalog(path, GranuleRecord) == {str(NAME): record}
-    with pytest.raises(InputError, match=f"is not a catalogue of bursts: {NAME} is none"):
+    with pytest.raises(InputError, match=f"is not a catalogue of bursts: {NAME} is not one"):
         read_catalog(path, BurstRecord)
 
 

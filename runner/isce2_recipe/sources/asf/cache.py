@@ -1,56 +1,56 @@
-"""Downloads that all runs of a user share: of limited size, safe when many runs use it at once.
+"""Downloads that all runs of a user share, limited in size and safe for many runs at once.
 
-A file of the cache is ``NAME``, with ``NAME.json`` that tells size and digest; ``NAME.part`` is what has come
-of a file so far, kept when a run ends early. ``NAME.lock`` is held by whoever fetches or hands out that file;
-the kernel frees it when its holder dies.
+The cache has each file under ``NAME``, its size and digest in ``NAME.json``, and the beginning of an
+unfinished download in ``NAME.part``. A process that downloads or copies a file holds ``NAME.lock``; the lock
+is released when the process dies.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from isce2_recipe.copying import link
+from isce2_recipe.files import LockHeldError, locked, write_json
 from isce2_recipe.paths import cache_folder
 from isce2_recipe.sources.asf.settings import Settings
 
 _OWNER_ONLY = 0o700
 _SLOT_POLL_S = 0.1
-_NOT_CONTENT = (".lock", ".json")
+_NOT_CONTENT = (".lock", ".json", ".holder")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A file's place in the cache, held by this process.
+class CacheEntry:
+    """The place of a file in the cache, locked by this process.
 
     Attributes
     ----------
     path : Path
-        The whole file.
+        The complete file.
     """
 
     path: Path
 
     @property
     def partial(self) -> Path:
-        """What has come so far."""
+        """The beginning of the file, while its download is unfinished."""
         return self.path.with_name(f"{self.path.name}.part")
 
     @property
     def _record(self) -> Path:
         return self.path.with_name(f"{self.path.name}.json")
 
-    def whole(self) -> bool:
-        """Whether the file is there as it was put there; one that is not is thrown away."""
+    def is_complete(self) -> bool:
+        """Return whether the file is there and unchanged; a changed file is deleted."""
         try:
             record = json.loads(self._record.read_text(encoding="utf-8"))
             if record["size"] == self.path.stat().st_size and record["blake2b"] == _digest(self.path):
@@ -58,23 +58,23 @@ class Entry:
                 return True
         except (OSError, ValueError, KeyError, TypeError):
             pass
-        self.forget()
+        self.delete()
         return False
 
-    def keep(self, file: Path) -> None:
-        """Take a file over."""
+    def store(self, file: Path) -> None:
+        """Move a file into the cache."""
         record = {"size": file.stat().st_size, "blake2b": _digest(file)}
         file.replace(self.path)
         os.utime(self.path)
-        self._record.write_text(json.dumps(record), encoding="utf-8")
+        write_json(self._record, record)
 
-    def forget(self) -> None:
-        """Throw the file away."""
+    def delete(self) -> None:
+        """Delete the file."""
         for path in (self._record, self.path):
             path.unlink(missing_ok=True)
 
-    def give(self, target: Path) -> Path:
-        """The file under another name: a hard link, or between file systems a copy."""
+    def copy_to(self, target: Path) -> Path:
+        """Put the file at another path: as a hard link, or between file systems as a copy."""
         link(self.path, target)
         return target
 
@@ -85,9 +85,11 @@ class Cache:
     Parameters
     ----------
     folder : Path
-        Made when it is not there.
+        Created if it does not exist.
     limit_bytes : float
-        What is used least goes first when there is more.
+        Size above which the least recently used files are deleted.
+    log : logging.Logger, optional
+        Receives a warning where the file system has no locks.
 
     Raises
     ------
@@ -95,38 +97,42 @@ class Cache:
         If the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, limit_bytes: float) -> None:
+    def __init__(self, folder: Path, limit_bytes: float, log: logging.Logger | None = None) -> None:
         folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
         self._folder = folder
         self._limit_bytes = limit_bytes
-        with _held(folder / "probe.lock"):  # a file system without locks is found out here
+        self._log = log or logging.getLogger(__name__)
+        with locked(folder / "probe.lock", warn=self._log.warning):
             pass
 
     @contextmanager
-    def entry(self, url: str) -> Iterator[Entry]:
-        """The place of an address's file, held until the end of the block; others wait for it."""
+    def entry(self, url: str) -> Iterator[CacheEntry]:
+        """Yield the place of an address's file, locked until the end of the block."""
         digest = hashlib.blake2b(url.encode(), digest_size=6).hexdigest()
         name = f"{digest}-{urlsplit(url).path.rpartition('/')[2]}"
-        with _held(self._folder / f"{name}.lock"):
-            yield Entry(self._folder / name)
+        with locked(self._folder / f"{name}.lock", warn=self._log.info):
+            yield CacheEntry(self._folder / name)
         self.trim()
 
     @contextmanager
     def slot(self, count: int) -> Iterator[None]:
-        """One of so many places to download at, among all processes that share the cache."""
+        """Wait for one of ``count`` places to download at, which all processes with this cache share."""
         while True:
             for number in range(count):
-                descriptor = _try_lock(self._folder / f"slot{number}.lock")
-                if descriptor is not None:
+                with ExitStack() as stack:
                     try:
-                        yield
-                        return
-                    finally:
-                        os.close(descriptor)
+                        stack.enter_context(self._try_lock(f"slot{number}"))
+                    except LockHeldError:
+                        continue
+                    yield
+                    return
             time.sleep(_SLOT_POLL_S)
 
+    def _try_lock(self, name: str) -> AbstractContextManager[None]:
+        return locked(self._folder / f"{name}.lock", blocking=False, warn=self._log.info)
+
     def trim(self) -> None:
-        """Delete what has not been used for longest, down to the limit; what is in use stays."""
+        """Delete the least recently used files above the size limit, except those that are locked."""
         files = []
         for path in self._folder.iterdir():
             if path.suffix not in _NOT_CONTENT:
@@ -137,69 +143,29 @@ class Cache:
         for _, size, path in sorted(files):
             if excess <= 0:
                 return
-            if self._delete(path):
+            with suppress(LockHeldError):
+                self._delete(path)
                 excess -= size
 
-    def _delete(self, path: Path) -> bool:
+    def _delete(self, path: Path) -> None:
+        """Delete a file or the beginning of one; its lock file stays, because others may wait for it."""
         name = path.name.removesuffix(".part")
-        lock = self._folder / f"{name}.lock"
-        descriptor = _try_lock(lock)
-        if descriptor is None:
-            return False
-        try:
-            Entry(self._folder / name).forget()
-            for gone in (path, path.with_name(f"{path.name}.json")):
-                gone.unlink(missing_ok=True)
-            lock.unlink(missing_ok=True)
-        finally:
-            os.close(descriptor)
-        return True
+        with self._try_lock(name):
+            CacheEntry(self._folder / name).delete()
+            for part in (path, path.with_name(f"{path.name}.json")):
+                part.unlink(missing_ok=True)
 
 
 def open_cache(settings: Settings, log: logging.Logger) -> Cache | None:
-    """The user's cache; None where it is switched off or, which is said, cannot be written."""
+    """Return the user's cache; None if it is disabled or, with a warning, if it cannot be written."""
     if settings.cache.lower() in ("none", "off") or settings.cache_gb <= 0:
         return None
     try:
         folder = Path(settings.cache).expanduser() if settings.cache else cache_folder() / "downloads"
-        return Cache(folder.absolute(), settings.cache_gb * 1e9)
+        return Cache(folder.absolute(), settings.cache_gb * 1e9, log)
     except OSError as exc:
-        log.warning("the cache cannot be used (%s): going on without", exc)
+        log.warning("the cache cannot be used (%s): continuing without it", exc)
         return None
-
-
-@contextmanager
-def _held(path: Path) -> Iterator[None]:
-    """Hold a lock file; one that was deleted by the holder before us is made again."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _is_current(descriptor, path):
-                yield
-                return
-        finally:
-            os.close(descriptor)
-
-
-def _try_lock(path: Path) -> int | None:
-    """The open lock file, or None where somebody holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if _is_current(descriptor, path):
-            return descriptor
-    except BlockingIOError:
-        pass
-    os.close(descriptor)
-    return None
-
-
-def _is_current(descriptor: int, path: Path) -> bool:
-    try:
-        return os.fstat(descriptor).st_ino == path.stat().st_ino
-    except FileNotFoundError:
-        return False
 
 
 def _digest(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Questions to NASA's catalogue, through ``asf_search``."""
+"""Searches in NASA's catalogue, through ``asf_search``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from isce2_recipe.errors import SourceError
-from isce2_recipe.sources.asf.retrying import TemporaryError, again, raise_if_passing, short
+from isce2_recipe.sources.asf.retrying import TemporaryError, raise_if_temporary, retry, short
 from isce2_recipe.sources.asf.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,29 +20,30 @@ _CMR = "https://cmr.earthdata.nasa.gov"
 
 
 def search(settings: Settings, log: logging.Logger, **filters: Any) -> list[Any]:
-    """Answers of the catalogue, of ``asf_search``'s type.
+    """Return the results of a search, of ``asf_search``'s type.
 
     Parameters
     ----------
     settings : Settings
+        Addresses and limits.
     log : Logger
-        Told of what is tried again.
+        Receives a warning before each retry.
     **filters
-        As ``asf_search.search`` takes them.
+        Arguments of ``asf_search.search``.
 
     Raises
     ------
     SourceError
-        If the catalogue does not answer.
+        If the catalogue does not answer, or if its answer cannot be read.
     """
     import asf_search
     import requests
 
-    # Faults of a search go to our log, not to ASF's error collector.
+    # Errors of a search go to our log, not to ASF.
     asf_search.REPORT_ERRORS = False
     session = asf_search.ASFSession()
     session.mount(_CMR, _adapter(settings, log))
-    trouble = (
+    unreadable = (
         asf_search.exceptions.ASFSearchError,
         requests.RequestException,
         json.JSONDecodeError,
@@ -51,15 +52,15 @@ def search(settings: Settings, log: logging.Logger, **filters: Any) -> list[Any]
     try:
         opts = asf_search.ASFSearchOptions(session=session)
         return list(asf_search.search(opts=opts, **filters))
-    except trouble as exc:
+    except unreadable as exc:
         raise SourceError(
-            f"what the catalogue at {settings.cmr_url} answered makes no sense: {short(exc)}",
-            hint="look at https://status.earthdata.nasa.gov, then run this again",
+            f"the answer of the catalogue at {settings.cmr_url} cannot be read: {short(exc)}",
+            hint="check https://status.earthdata.nasa.gov, then run the same command again",
         ) from exc
 
 
 def _adapter(settings: Settings, log: logging.Logger) -> requests.adapters.HTTPAdapter:
-    """What carries the search's requests: time limits, retries, and other servers where they are set."""
+    """Return the transport of a search, with time limits, retries and the servers of the settings."""
     import requests
 
     from isce2_recipe.sources.asf.patience import PatientAdapter, steadily
@@ -72,41 +73,41 @@ def _adapter(settings: Settings, log: logging.Logger) -> requests.adapters.HTTPA
             asked = request.url.removeprefix(_CMR)
 
             def attempt() -> Any:
-                """Each host once."""
-                passing: list[TemporaryError] = []
+                """Try each host once."""
+                temporary: list[TemporaryError] = []
                 for host in hosts:
                     request.url = host + asked
                     try:
                         answer = super(Adapter, self).send(request, *args, **kwargs)
-                        raise_if_passing(answer)
+                        raise_if_temporary(answer)
                         answer.raw = BytesIO(b"".join(steadily(answer, settings)))
                         return answer
                     except TemporaryError as exc:
-                        passing.append(exc)
+                        temporary.append(exc)
                     except requests.RequestException as exc:
-                        passing.append(TemporaryError(f"{urlsplit(host).netloc}: {short(exc)}"))
-                raise passing[0]
+                        temporary.append(TemporaryError(f"{urlsplit(host).netloc}: {short(exc)}"))
+                raise temporary[0]
 
-            return again(f"ask the catalogue at {settings.cmr_url}", attempt, settings, log)
+            return retry(f"ask the catalogue at {settings.cmr_url}", attempt, settings, log)
 
     return Adapter()
 
 
 def attribute(product: Any, name: str) -> str:
-    """The first value of an additional attribute of an answer."""
+    """Return the first value of an additional attribute of a result."""
     entries = product.umm["AdditionalAttributes"]
     values = {entry["Name"]: entry["Values"][0] for entry in entries if entry["Values"]}
     return str(values[name])
 
 
 def utc(text: str) -> datetime:
-    """A time of an answer; one without a zone is UTC."""
+    """Return a time of a result; a time without a zone is UTC."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def at_host(url: str | None, host: str) -> str | None:
-    """An address of the catalogue's answers, at another host where one is set."""
+    """Return an address from a result, at another host if one is set."""
     if not host or url is None:
         return url
     scheme_and_host = urlsplit(host)

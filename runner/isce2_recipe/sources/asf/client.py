@@ -1,7 +1,7 @@
-"""HTTP as ASF and NASA speak it: redirects through a login, cookies, files that are not ready yet.
+"""An HTTP session with ASF and NASA: redirects through a login, cookies, files that are not ready yet.
 
-Redirects are followed here and not by ``requests``, because credentials may go to the login host alone and
-because it matters *where* a chain ends.
+Redirects are followed here and not by ``requests``, because only the login host may receive credentials and
+because the address at the end of the redirects matters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from isce2_recipe.sources.asf.cache import open_cache
 from isce2_recipe.sources.asf.credentials import HINT, Credentials
 from isce2_recipe.sources.asf.download import Downloader, Progress, Wanted
 from isce2_recipe.sources.asf.formats import Format, refuse_page
-from isce2_recipe.sources.asf.retrying import TemporaryError, again, raise_if_passing, short
+from isce2_recipe.sources.asf.retrying import TemporaryError, raise_if_temporary, retry, short
 from isce2_recipe.sources.asf.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 _MAX_REDIRECTS = 20
 _BEGINNING_BYTES = 1024
-# A token is shown to hosts of this domain and to the login host, to nobody else.
+# Only hosts of this domain and the login host receive a token.
 _TOKEN_DOMAIN = ".asf.alaska.edu"
 
 
 class Client:
-    """A session with ASF: logs in once, retries, resumes, leaves whole files or none."""
+    """A session with ASF. It logs in once, retries and resumes downloads, and leaves only complete files."""
 
     def __init__(self, settings: Settings, credentials: Credentials, log: logging.Logger) -> None:
         import requests
@@ -56,7 +56,7 @@ class Client:
         self._logged_in = False
 
     def log_in(self) -> None:
-        """Obtain the session cookie of the burst extractor, once.
+        """Get the session cookie of the burst extractor, unless the session has it.
 
         Raises
         ------
@@ -67,30 +67,30 @@ class Client:
             if self._logged_in:
                 return
             if not self._credentials.found:
-                raise SourceError("there are no Earthdata credentials, and ASF wants a login", hint=HINT)
+                raise SourceError("there are no Earthdata credentials, and ASF requires a login", hint=HINT)
             self._log.info("logging in to Earthdata with %s", self._credentials.origin)
             if self._credentials.warning:
                 self._log.warning("%s", self._credentials.warning)
             expires = self._credentials.expires
             if expires is not None and expires <= datetime.now(UTC):
                 raise self._refused_login()
-            again("log in", self._touch, self._settings, self._log)
+            retry("log in", self._touch, self._settings, self._log)
             self._logged_in = True
 
     @property
     def credentials(self) -> Credentials:
-        """What it logs in with."""
+        """The credentials for the login."""
         return self._credentials
 
     def locate(self, url: str) -> str:
-        """The address at the end of an address's redirects.
+        """Return the address to which an address is redirected.
 
         Raises
         ------
         SourceError
-            If nothing is there.
+            If there is no file.
         TemporaryError
-            If the server does not answer as it should; another time it may.
+            If the server has a fault that may be temporary.
         """
         with self._open(url, {}) as response:
             return str(response.url)
@@ -123,39 +123,40 @@ class Client:
         least_bytes: int = 0,
         md5: str | None = None,
     ) -> Path:
-        """Fetch a file; it appears under its name only when it is whole.
+        """Download a file, which appears under its name only when it is complete.
 
         Parameters
         ----------
         url : str
-            An answer 202 (not ready) is asked again until the time for extraction is over.
+            Its address. After a response 202 (not ready) the request is repeated until the extraction
+            timeout.
         target : Path
-            The file.
+            The path to write it to.
         format : Format
-            What the file must be.
+            The format that it must have.
         progress : callable
-            Gets the fraction that has arrived.
+            Receives the fraction of the bytes that have been received.
         least_bytes : int
-            A smaller file is not whole.
+            Size below which it is incomplete.
         md5 : str, optional
-            Checksum, where a catalogue gives one.
+            Checksum from the catalogue, if there is one.
 
         Raises
         ------
         SourceError
-            If the file is not there, or not after all attempts.
+            If it does not exist, or if all attempts fail.
         """
         return self._downloader.fetch(Wanted(url, target, format, least_bytes, md5), progress)
 
     def download_all(
         self, urls: Sequence[str], folder: Path, *, format: Format, progress: Progress
     ) -> list[Path]:
-        """Fetch files side by side, each under the name that its address ends with.
+        """Download files in parallel, each under the name at the end of its address.
 
         Raises
         ------
         SourceError
-            If one is not there, or not after all attempts.
+            If one does not exist, or if all attempts fail.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -172,7 +173,7 @@ class Client:
 
     @contextmanager
     def _open(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
-        """The answer at the end of the redirects, its status known to be good."""
+        """Yield the response at the end of the redirects, after its status has been checked."""
         import requests
 
         asked = url
@@ -192,12 +193,12 @@ class Client:
                 raise TemporaryError(f"{urlsplit(url).netloc}: {short(exc)}") from exc
             with response:
                 if not response.is_redirect:
-                    self._judge(asked, response)
+                    self._check(asked, response)
                     yield response
                     return
                 url = urljoin(url, response.headers["Location"])
         raise SourceError(
-            f"{asked} leads round in circles ({_MAX_REDIRECTS} redirects)",
+            f"{asked} is redirected in circles ({_MAX_REDIRECTS} redirects)",
             hint="the login left no cookie; check the credentials, and that nothing filters cookies",
         )
 
@@ -205,7 +206,7 @@ class Client:
         return urlsplit(url).netloc == urlsplit(self._settings.login_url).netloc
 
     def _login_for(self, url: str) -> Any:
-        """User and password for the login host, else a value that keeps ``requests`` from reading netrc."""
+        """Return user and password for the login host, else a value that disables ``requests``' netrc."""
         if self._is_login(url) and self._credentials.user:
             return self._credentials.user, self._credentials.password or ""
         return lambda request: request
@@ -214,20 +215,20 @@ class Client:
         if not self._credentials.token:
             return {}
         parts = urlsplit(url)
-        # The burst extractor takes the session's cookie and no token.
+        # The burst extractor accepts the session's cookie but no token.
         shown = self._is_login(url) or (
             not self._logged_in and parts.scheme == "https" and (parts.hostname or "").endswith(_TOKEN_DOMAIN)
         )
         return {"Authorization": f"Bearer {self._credentials.token}"} if shown else {}
 
-    def _judge(self, asked: str, response: requests.Response) -> None:
-        """Raise for an answer that is not what was asked for."""
+    def _check(self, asked: str, response: requests.Response) -> None:
+        """Raise an error for a response that is not the requested file."""
         status, url = response.status_code, response.url
         query = parse_qs(urlsplit(url).query)
         if "error_msg" in query:
             raise _refusal(query["error_msg"][0], query.get("resolution_url", [""])[0])
-        raise_if_passing(response)
-        if status == 416:  # an answer to a question for the rest, which the asker understands
+        raise_if_temporary(response)
+        if status == 416:  # the answer to a request for the rest of a file that is complete
             return
         if status == 401 or (self._is_login(url) and status in (400, 403)):
             raise self._refused_login()
@@ -258,18 +259,18 @@ class Client:
                 hint="log in at https://urs.earthdata.nasa.gov to check both; "
                 "a new password: https://urs.earthdata.nasa.gov/reset_passwords/new",
             )
-        return SourceError("Earthdata Login wants credentials, and there are none", hint=HINT)
+        return SourceError("Earthdata Login requires credentials, and there are none", hint=HINT)
 
 
 def _distrust(url: str, exc: Exception) -> Exception:
-    """A certificate that is not accepted now will not be soon; other trouble with encryption may pass."""
+    """Return the error for a fault of encryption, which is temporary unless the certificate is refused."""
     host, reason = urlsplit(url).netloc, short(exc)
     if "CERTIFICATE_VERIFY_FAILED" not in reason:
         return TemporaryError(f"{host}: {reason}")
     return SourceError(
-        f"{host} shows a certificate that is not accepted: {reason}",
-        hint=f"check this machine's clock ({datetime.now(UTC):%Y-%m-%d %H:%M} UTC); where a proxy has "
-        "a certificate of its own, name the file with its authority in REQUESTS_CA_BUNDLE",
+        f"the certificate of {host} is not accepted: {reason}",
+        hint=f"check this machine's clock ({datetime.now(UTC):%Y-%m-%d %H:%M} UTC); if a proxy has "
+        "its own certificate, set REQUESTS_CA_BUNDLE to the file with its certificate authority",
     )
 
 

@@ -1,4 +1,4 @@
-"""Earthdata Login credentials: found, never written."""
+"""Earthdata Login credentials, which are read but never written."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from isce2_recipe.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """How to log in, and where that was found.
+    """Credentials and their origin.
 
     Attributes
     ----------
     origin : str
-        Names of the variables or the file, for messages; empty when nothing was found.
+        Names of the variables or the file that they are from, for messages; empty if there are none.
     token : str or None
         A bearer token.
     user, password : str or None
+        User name and password, if there is no token.
     warning : str
-        What is not as it should be with where they were found; empty for nothing.
+        A problem of the place that they are from; empty if there is none.
     """
 
     origin: str = ""
@@ -39,7 +40,7 @@ class Credentials:
 
     @property
     def expires(self) -> datetime | None:
-        """When the token ends, where it says so itself (tokens of Earthdata Login are JSON web tokens)."""
+        """The time at which the token expires, if it has one (Earthdata's tokens are JSON web tokens)."""
         parts = (self.token or "").split(".")
         try:
             claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
@@ -49,7 +50,7 @@ class Credentials:
 
     @property
     def found(self) -> bool:
-        """Whether there is anything to log in with."""
+        """Whether there are credentials."""
         return bool(self.token or self.user)
 
 
@@ -61,19 +62,19 @@ HINT = (
 
 
 def find_credentials(environment: Mapping[str, str], login_url: str) -> Credentials:
-    """Credentials from ``EARTHDATA_TOKEN``, else user name and password, else the netrc file.
+    """Return the credentials of ``EARTHDATA_TOKEN``, else user name and password, else the netrc file.
 
     Parameters
     ----------
     environment : mapping
-        ``NETRC`` names another netrc file than ``~/.netrc``.
+        Environment variables. ``NETRC`` names another netrc file than ``~/.netrc``.
     login_url : str
-        Earthdata Login; its host is the netrc machine.
+        Address of Earthdata Login; its host is the machine in the netrc file.
 
     Raises
     ------
     InputError
-        If the netrc file cannot be parsed, or a user name is given without a password.
+        If the netrc file cannot be parsed, or if only one of user name and password is set.
     """
     if environment.get("EARTHDATA_TOKEN"):
         return Credentials("EARTHDATA_TOKEN", token=environment["EARTHDATA_TOKEN"].strip())
@@ -82,7 +83,7 @@ def find_credentials(environment: Mapping[str, str], login_url: str) -> Credenti
         return Credentials("EARTHDATA_USERNAME and EARTHDATA_PASSWORD", user=user, password=password)
     if user or password:
         missing = "EARTHDATA_PASSWORD" if user else "EARTHDATA_USERNAME"
-        raise InputError(f"only half of the Earthdata credentials is set: {missing} is missing", hint=HINT)
+        raise InputError(f"the Earthdata credentials are incomplete: {missing} is missing", hint=HINT)
     return _from_netrc(environment, urlsplit(login_url).hostname or "")
 
 
@@ -101,7 +102,7 @@ def _from_netrc(environment: Mapping[str, str], host: str) -> Credentials:
 
 
 def _exposure(path: Path) -> str:
-    """Who else can read a file with a password."""
+    """Return a warning if other users can read a file with a password."""
     if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return f"other users of this machine can read the password in {path}: chmod 600 {path}"
     return ""

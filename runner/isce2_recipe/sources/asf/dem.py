@@ -1,4 +1,4 @@
-"""Copernicus GLO-30 terrain, through ``dem_stitcher``: tiles fetched by us, put together by it."""
+"""Copernicus GLO-30 terrain: tiles downloaded here and merged by ``dem_stitcher``."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ _BUCKETS = {
     "glo_30": "https://copernicus-dem-30m.s3.amazonaws.com",
     "glo_90_missing": "https://copernicus-dem-90m.s3.amazonaws.com",
 }
-# Around the wanted box, for interpolation: some pixels of the coarsest tiles, and of the geoid.
+# Margins around the box for interpolation: some pixels of the coarsest tiles, and of the geoid.
 _MARGIN_DEG = 0.01
 _GEOID_MARGIN = 4
 _SQUARE = re.compile(r"[NS]\d\d_00_[EW]\d{3}_00")
-_AT_SEA = "there is no Copernicus terrain in {}: it lies at sea"
+_AT_SEA = "there is no Copernicus terrain in {}, which is sea"
 
 
 def fetch_dem(bounds: Bounds, folder: Path, client: Client, settings: Settings, progress: Progress) -> Path:
-    """``dem.tif`` as `sources.base.Source.fetch_dem` describes it.
+    """Write ``dem.tif`` as `isce2_recipe.sources.base.TerrainSource` describes it.
 
     Sea without tiles has the geoid's height.
 
     Raises
     ------
     SourceError
-        If a tile or the geoid cannot be had, or the box lies wholly at sea.
+        If a tile or the geoid cannot be downloaded, or if the whole box is sea.
     """
     grid = DemGrid.covering(bounds)
     wanted = grid.bounds.buffered(_MARGIN_DEG)
@@ -53,9 +53,9 @@ def fetch_dem(bounds: Bounds, folder: Path, client: Client, settings: Settings, 
 
 
 def missing_terrain(bounds: Bounds) -> tuple[list[str], bool]:
-    """One-degree squares of a box without terrain, and whether there is any terrain at all.
+    """Return the one-degree squares of a box without terrain, and whether the box has any terrain.
 
-    The squares are named by their lower left corners, ``N27_E053``. Copernicus has no tiles of the open sea.
+    The squares are named after their lower left corners, ``N27_E053``. Copernicus has no tiles of open sea.
     """
     urls = [url for found in _tile_urls(bounds).values() for url in found]
     names = {match[0] for url in urls if (match := _SQUARE.search(url))}
@@ -74,7 +74,7 @@ def _square(latitude: int, longitude: int) -> str:
 
 
 def _tile_urls(bounds: Bounds) -> dict[str, list[str]]:
-    """Addresses of the tiles that touch a box, by collection; the library brings a table of them."""
+    """Return the addresses of the tiles that touch a box, by collection, from the library's table."""
     from dem_stitcher.datasets import get_overlapping_dem_tiles
 
     return {name: list(get_overlapping_dem_tiles(_box(bounds), name).url) for name in _BUCKETS}
@@ -87,7 +87,7 @@ def _box(bounds: Bounds) -> list[float]:
 def _fetch_tiles(
     bounds: Bounds, folder: Path, client: Client, settings: Settings, progress: Progress
 ) -> None:
-    """Put the tiles where ``dem_stitcher`` looks before it downloads."""
+    """Download the tiles into the folder in which ``dem_stitcher`` searches before it downloads."""
     urls = [
         url.replace(
             _BUCKETS[dataset], {"glo_30": settings.dem_url, "glo_90_missing": settings.dem90_url}[dataset]
@@ -96,12 +96,12 @@ def _fetch_tiles(
         for url in found
     ]
     if not urls:
-        raise SourceError(_AT_SEA.format(_box(bounds)), hint="choose bursts that see land")
+        raise SourceError(_AT_SEA.format(_box(bounds)), hint="choose bursts that show land")
     client.download_all(urls, folder, format=TIFF, progress=partly(progress, 0.0, 0.9))
 
 
 def fetch_geoid(bounds: Bounds, target: Path, settings: Settings) -> Path:
-    """The part of the geoid that is needed; GDAL reads it from within the remote file.
+    """Write the part of the geoid around a box, which GDAL reads from the remote file.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def fetch_geoid(bounds: Bounds, target: Path, settings: Settings) -> Path:
             reasons.append(f"{url}: {exc}")
     raise SourceError(
         f"the geoid cannot be read: {'; '.join(reasons)}",
-        hint="run the same command again later, or name another place in ISCE2_RECIPE_ASF_GEOID_URL",
+        hint="run the same command again later, or set ISCE2_RECIPE_ASF_GEOID_URL to another address",
     )
 
 
@@ -155,13 +155,13 @@ def _cut_geoid(url: str, bounds: Bounds, target: Path, settings: Settings) -> Pa
 
 
 def _trusted() -> dict[str, str]:
-    """Certificates that ``requests`` is told to trust, told GDAL too."""
+    """Return the GDAL option for the certificates that ``requests`` trusts."""
     bundle = os.environ.get("REQUESTS_CA_BUNDLE")
     return {"GDAL_CURL_CA_BUNDLE": bundle} if bundle else {}
 
 
 def _window(geoid: Any, bounds: Bounds) -> Any:
-    """Rows and columns of a raster around a box, with some to spare for interpolation."""
+    """Return the window of a raster around a box, with a margin for interpolation."""
     from rasterio.windows import Window
 
     transform = geoid.transform
@@ -174,13 +174,13 @@ def _window(geoid: Any, bounds: Bounds) -> Any:
 
 
 def _stitch(bounds: Bounds, tiles: Path, geoid: Path) -> tuple[Any, dict[str, Any]]:
-    """Heights above the ellipsoid on the tiles' own grid."""
+    """Return heights above the ellipsoid on the grid of the tiles."""
     import warnings
 
     from dem_stitcher import stitch_dem
 
     with warnings.catch_warnings():
-        # It says that the folder of tiles exists, which is the point.
+        # It warns that the folder of tiles exists, as intended.
         warnings.simplefilter("ignore")
         heights, profile = stitch_dem(
             _box(bounds), "glo_30", merge_nodata_value=0, geoid_path=str(geoid), dst_tile_dir=tiles
@@ -189,7 +189,7 @@ def _stitch(bounds: Bounds, tiles: Path, geoid: Path) -> tuple[Any, dict[str, An
 
 
 def _on_grid(heights: Any, profile: dict[str, Any], grid: DemGrid) -> Any:
-    """Heights moved onto the one-arc-second grid; where they are on it already, they stay as they are."""
+    """Resample heights to the one-arc-second grid; heights that are on it already do not change."""
     import numpy as np
     from rasterio.warp import Resampling, reproject
 
@@ -205,5 +205,5 @@ def _on_grid(heights: Any, profile: dict[str, Any], grid: DemGrid) -> Any:
         resampling=Resampling.cubic,
     )
     if np.isnan(target).any():
-        raise SourceError("the terrain that came does not cover what was asked for", hint="run it again")
+        raise SourceError("the downloaded terrain does not cover the box", hint="run the same command again")
     return target

@@ -1,4 +1,4 @@
-"""A file from the network to the disk: in pieces, resumed, checked, from any of its mirrors."""
+"""Downloads one file: it is resumed, retried, checked and taken from any of its mirrors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from isce2_recipe.errors import SourceError
-from isce2_recipe.sources.asf.cache import Cache, Entry
+from isce2_recipe.sources.asf.cache import Cache, CacheEntry
 from isce2_recipe.sources.asf.formats import Format
 from isce2_recipe.sources.asf.partial import Answer, Partial
-from isce2_recipe.sources.asf.retrying import TemporaryError, again
+from isce2_recipe.sources.asf.retrying import TemporaryError, retry
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.asf.verifying import check_size, check_sums, checksum
 
@@ -28,25 +28,25 @@ _NOT_READY = 202
 Progress = Callable[[float, str], None]
 
 Open = Callable[[str, dict[str, str]], AbstractContextManager["requests.Response"]]
-"""Ask for an address with some headers; an answer that is no file raises."""
+"""Requests an address with additional headers, and raises an error for a response that is not a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file to fetch.
+    """A file to download.
 
     Attributes
     ----------
     url : str
         Its address.
     target : Path
-        Where it goes.
+        The path to write it to.
     format : Format
-        What it must be.
+        The format that it must have.
     least_bytes : int
-        A smaller file is not whole.
+        Size below which it is incomplete.
     md5 : str or None
-        Checksum, where a catalogue gives one.
+        Checksum from the catalogue, if there is one.
     """
 
     url: str
@@ -57,14 +57,14 @@ class Wanted:
 
 
 class Downloader:
-    """Fetches files; each appears under its name only when it is whole.
+    """Downloads files. Each appears under its name only when it is complete.
 
     Parameters
     ----------
     open_url : callable
-        How to ask a server.
+        Sends a request to a server.
     cache : Cache or None
-        Shared by all runs.
+        The cache that all runs share.
     """
 
     def __init__(self, open_url: Open, settings: Settings, cache: Cache | None, log: logging.Logger) -> None:
@@ -75,18 +75,18 @@ class Downloader:
         self._slots = threading.BoundedSemaphore(settings.downloads)
 
     def fetch(self, wanted: Wanted, progress: Progress) -> Path:
-        """The file, in its place.
+        """Download a file, or take it from the cache, and return its path.
 
         Raises
         ------
         SourceError
-            If it is not there, or not after all attempts.
+            If it does not exist, or if all attempts fail.
         """
         if self._cache is not None:
             try:
                 return self._through_cache(self._cache, wanted, progress)
             except OSError as exc:
-                self._log.warning("the cache cannot be used (%s): going on without", exc)
+                self._log.warning("the cache cannot be used (%s): continuing without it", exc)
                 self._cache = None
         partial = Partial(wanted.target.with_name(f"{wanted.target.name}.part"))
         try:
@@ -101,16 +101,16 @@ class Downloader:
                 partial = Partial(entry.partial)
                 try:
                     self._download(wanted, partial, progress)
-                    entry.keep(partial.path)
+                    entry.store(partial.path)
                 except OSError:
                     partial.discard()
                     raise
                 partial.discard()
-            return entry.give(wanted.target)
+            return entry.copy_to(wanted.target)
 
-    def _usable(self, entry: Entry, wanted: Wanted) -> bool:
-        """Whether the cache has the file that is wanted."""
-        if not entry.whole() or entry.path.stat().st_size < wanted.least_bytes:
+    def _usable(self, entry: CacheEntry, wanted: Wanted) -> bool:
+        """Return whether the cache has the file."""
+        if not entry.is_complete() or entry.path.stat().st_size < wanted.least_bytes:
             return False
         if wanted.md5 is not None and checksum(entry.path, "md5") != wanted.md5:
             return False
@@ -121,9 +121,9 @@ class Downloader:
         mirrors = self._settings.mirrors_of(wanted.url)
 
         def attempt() -> None:
-            """Each mirror once. One that will never deliver is not asked again while others may."""
+            """Try each mirror once, except those that failed for good in an earlier attempt."""
             final: list[SourceError] = []
-            passing: list[TemporaryError] = []
+            temporary: list[TemporaryError] = []
             for url in list(mirrors):
                 try:
                     self._receive_when_ready(url, wanted, partial, progress)
@@ -131,16 +131,16 @@ class Downloader:
                 except TemporaryError as exc:
                     if exc.from_scratch:
                         partial.discard()
-                    passing.append(exc)
+                    temporary.append(exc)
                 except SourceError as exc:
                     mirrors.remove(url)
                     final.append(exc)
                 self._log.info("%s did not deliver %s", urlsplit(url).netloc, wanted.target.name)
-            if passing:
-                raise passing[0]
+            if temporary:
+                raise temporary[0]
             raise final[0]
 
-        again(f"fetch {wanted.target.name}", attempt, self._settings, self._log)
+        retry(f"fetch {wanted.target.name}", attempt, self._settings, self._log)
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
@@ -152,27 +152,27 @@ class Downloader:
                 yield
 
     def _receive_when_ready(self, url: str, wanted: Wanted, partial: Partial, progress: Progress) -> None:
-        """Ask until the file is made; whoever waits for that keeps nobody else from downloading."""
+        """Request a file until the extractor has made it. A waiting request does not occupy a slot."""
         patience_s, wait_s = self._settings.extraction_timeout_s, self._settings.poll_s
         deadline = time.monotonic() + patience_s
         while not self._receive(url, wanted, partial, progress):
             if time.monotonic() + wait_s > deadline:
                 raise SourceError(
                     f"{url} was not ready within {patience_s:g} s",
-                    hint="run the same command again: the extractor goes on working; "
-                    "or raise ISCE2_RECIPE_ASF_EXTRACTION_TIMEOUT_S",
+                    hint="run the same command again, because the extractor continues its work; "
+                    "or increase ISCE2_RECIPE_ASF_EXTRACTION_TIMEOUT_S",
                 )
             time.sleep(wait_s)
             wait_s = min(1.5 * wait_s, 20.0 * self._settings.poll_s)
 
     def _receive(self, url: str, wanted: Wanted, partial: Partial, progress: Progress) -> bool:
-        """Whether the file was there; then it is here."""
+        """Receive a file and check it; return False if the server has not made it yet."""
         headers = {"Accept-Encoding": "identity", **partial.headers(url)}
         with self._slot(), self._open(url, headers) as response:
             answer = Answer(response)
             if answer.status == _NOT_READY:
                 return False
-            if answer.is_nothing_more(partial.size):
+            if answer.has_nothing_more(partial.size):
                 total: int | None = partial.size
             else:
                 start = partial.begin(url, answer)

@@ -1,4 +1,4 @@
-"""What can be known of the services before anything large is asked of them."""
+"""Checks of the services before anything large is downloaded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from isce2_recipe.errors import RecipeToolError, SourceError
 from isce2_recipe.sources.asf.orbits import check_name
-from isce2_recipe.sources.asf.retrying import again
+from isce2_recipe.sources.asf.retrying import retry
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import Needs
 from isce2_recipe.sources.orbit_names import PRECISE, scene_name
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def examine(needs: Needs, client: Client, settings: Settings, log: logging.Logger) -> list[PreflightCheck]:
-    """All findings, whatever they are."""
+    """Return the results of all checks."""
     checks: list[tuple[str, Callable[[], PreflightCheck]]] = [
         ("Earthdata login", lambda: _login(client)),
         *(
@@ -51,7 +51,7 @@ def _login(client: Client) -> PreflightCheck:
     credentials = client.credentials
     detail = f"accepted, from {credentials.origin}"
     if credentials.expires is not None:
-        detail += f", ends {credentials.expires:%Y-%m-%d %H:%M} UTC"
+        detail += f", expires {credentials.expires:%Y-%m-%d %H:%M} UTC"
     return PreflightCheck(
         "Earthdata login", "note" if credentials.warning else "ok", detail, credentials.warning
     )
@@ -68,7 +68,10 @@ def _orbit_check(
         if PRECISE in name:
             return PreflightCheck(title, "ok", f"precise, {name}")
         return PreflightCheck(
-            title, "note", f"only a restituted one so far: {name}", "precise orbits come after 20 days"
+            title,
+            "note",
+            f"only a restituted one exists so far: {name}",
+            "precise orbits are published after 20 days",
         )
 
     return check
@@ -82,12 +85,12 @@ def _terrain(bounds: Bounds) -> PreflightCheck:
         return PreflightCheck(
             "terrain",
             "wrong",
-            f"Copernicus has none at {', '.join(missing)}: open sea",
-            "choose bursts that see land",
+            f"Copernicus has none at {', '.join(missing)}, which is open sea",
+            "choose bursts that show land",
         )
     if missing:
         return PreflightCheck(
-            "terrain", "note", f"Copernicus has none at {', '.join(missing)}: taken as sea level"
+            "terrain", "note", f"Copernicus has none at {', '.join(missing)}; sea level is used there"
         )
     return PreflightCheck("terrain", "ok", "Copernicus GLO-30 covers the scene")
 
@@ -100,7 +103,7 @@ def _water_mask(bounds: Bounds, client: Client, settings: Settings, log: logging
 
 
 def _locate(url: str, client: Client, settings: Settings, log: logging.Logger) -> str:
-    """Where an address or one of its mirrors leads to."""
+    """Return the address to which an address, or one of its mirrors, is redirected."""
     *others, last = settings.mirrors_of(url)
     for mirror in others:
         with suppress(SourceError):
@@ -109,4 +112,4 @@ def _locate(url: str, client: Client, settings: Settings, log: logging.Logger) -
 
 
 def _reach(url: str, client: Client, settings: Settings, log: logging.Logger) -> str:
-    return again(f"reach {urlsplit(url).netloc}", lambda: client.locate(url), settings, log)
+    return retry(f"reach {urlsplit(url).netloc}", lambda: client.locate(url), settings, log)

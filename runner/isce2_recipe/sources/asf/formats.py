@@ -1,4 +1,4 @@
-"""What arrives under a file's name, looked at before it is believed: at its beginning and at its end."""
+"""Checks that a received file has the expected format, at its beginning and at its end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _TIFF_BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BIG_TIFF = 43
-# Where a TIFF's strips and tiles are, and how long they are.
+# TIFF tags with the offsets and lengths of strips and tiles.
 _OFFSETS, _LENGTHS = (273, 324), (279, 325)
 _NUMBERS = {3: "H", 4: "I", 16: "Q"}
 _TAIL_BYTES = 256
@@ -24,18 +24,18 @@ _TAIL_BYTES = 256
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of file.
+    """A file format.
 
     Attributes
     ----------
     name : str
-        With its article.
+        Its name with an article, for messages.
     begins : callable
-        Whether first bytes are those of such a file.
+        Returns whether the first bytes are those of such a file.
     ends : callable
-        Whether a file has its end.
+        Returns whether a file has its end.
     sent_name : str
-        What the server must call it, if it calls it anything.
+        The name that the server must send, if it sends one.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Format:
     sent_name: str = ""
 
     def refuse_beginning(self, response: requests.Response, beginning: bytes) -> str | None:
-        """What is wrong with an answer, given its first bytes; None for nothing.
+        """Return what is wrong with a response, from its first bytes; None if nothing is.
 
         Raises
         ------
@@ -55,32 +55,27 @@ class Format:
         if self.sent_name and sent.endswith("-BURST.tiff") and sent != self.sent_name:
             return f"the server sent {sent}"
         refuse_page(response, beginning)
-        return None if self.begins(beginning) else f"what came is not {self.name}"
+        return None if self.begins(beginning) else f"the response is not {self.name}"
 
     def refuse_end(self, path: Path) -> str | None:
-        """What is wrong with a file that is said to be all there; None for nothing."""
-        return None if self.ends(path) else f"what came is not the whole of {self.name}"
+        """Return what is wrong with a file that should be complete; None if nothing is."""
+        return None if self.ends(path) else f"the response is not a complete {self.name.partition(' ')[2]}"
 
 
 def refuse_page(response: requests.Response, beginning: bytes) -> None:
-    """A login that went wrong ends on a page for people, with status 200.
-
-    Raises
-    ------
-    SourceError
-    """
+    """Raise SourceError for a web page, which a failed login returns with status 200."""
     head = beginning.lstrip()[:64].lower()
     if head.startswith((b"<!doctype html", b"<html")):
         url = response.url.partition("?")[0]
         raise SourceError(
-            f"{url} sent a web page instead of a file: the login did not go through",
+            f"{url} sent a web page instead of a file: the login failed",
             hint="log in to https://search.asf.alaska.edu once with a browser and accept the licence, "
             "then check the Earthdata credentials",
         )
 
 
 def _ends_tiff(path: Path) -> bool:
-    """Whether all its strips and tiles lie within it."""
+    """Return whether all strips and tiles lie within the file."""
     with path.open("rb") as stream:
         try:
             return max(_strip_ends(stream), default=0) <= path.stat().st_size
@@ -112,7 +107,7 @@ def _strip_ends(stream: BinaryIO) -> Iterator[int]:
 
 
 def _values(stream: BinaryIO, order: str, word: str, kind: int, count: int, field: bytes) -> tuple[int, ...]:
-    """An entry's numbers, which lie in its field or, if they are many, where it points."""
+    """Return an entry's numbers, which are in its field or, if they do not fit, at the offset in it."""
     form = f"{order}{count}{_NUMBERS[kind]}"
     size = struct.calcsize(form)
     if size <= len(field):
@@ -126,7 +121,7 @@ def _read(stream: BinaryIO, form: str) -> tuple[int, ...]:
 
 
 def _ends_xml(path: Path) -> bool:
-    """Whether its last element is closed."""
+    """Return whether the last element is closed."""
     with path.open("rb") as stream:
         stream.seek(max(path.stat().st_size - _TAIL_BYTES, 0))
         tail = stream.read().rstrip(b"\0 \t\r\n")
@@ -139,5 +134,5 @@ ZIP = Format("a zip archive", lambda bytes_: bytes_.startswith(b"PK"), zipfile.i
 
 
 def burst(granule: str) -> Format:
-    """A burst's TIFF. ASF's extractor, when busy, can hand out a neighbour's; the name it sends tells."""
+    """Return the format of a burst's TIFF. Its name is checked: under load, ASF may send another burst."""
     return replace(TIFF, sent_name=f"{granule}.tiff")

@@ -1,4 +1,4 @@
-"""Bursts, SLCs and ALOS scenes: looked up in NASA's catalogue by name, archives fetched from ASF."""
+"""Bursts, SLCs and ALOS scenes: found in NASA's catalogue by name, archives downloaded from ASF."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ _CHANGES = "; the last four characters change when a granule is processed again"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[_Record]):
+class GranuleKind(Generic[_Record]):
     """A kind of granule.
 
     Attributes
     ----------
-    word : str
-        What people call one.
+    title : str
+        Its name for messages.
     where : str
-        How to find its name at ASF's site.
+        How to find the names of such granules at ASF's site.
     read : callable
-        A record, of an answer of the catalogue and the host to fetch from.
+        Returns a record, from a result of a search and the host to download from.
     host : str
-        The setting with that host.
+        The name of the setting with that host.
     filters : dict
-        What to ask for beside names.
+        Filters of the search, besides the names.
     """
 
-    word: str
+    title: str
     where: str
     read: Callable[[Any, str], _Record]
     host: str
@@ -48,25 +48,25 @@ class Kind(Generic[_Record]):
 
 
 def find(
-    kind: Kind[_Record], names: Sequence[object], settings: Settings, log: logging.Logger
+    kind: GranuleKind[_Record], names: Sequence[object], settings: Settings, log: logging.Logger
 ) -> list[_Record]:
-    """Records in the order of the names (the catalogue's own order is another).
+    """Return the records of granules in the order of their names.
 
     Raises
     ------
     SourceError
-        If the catalogue does not answer, or does not know a granule.
+        If the catalogue does not answer, or does not have a granule.
     """
     wanted = [str(name) for name in names]
-    log.info("asking %s for %d %s(s)", settings.cmr_url, len(wanted), kind.word)
+    log.info("searching %s for %d %s(s)", settings.cmr_url, len(wanted), kind.title)
     host = getattr(settings, kind.host)
     answers = search(settings, log, granule_list=wanted, **kind.filters)
     found = {record.name: record for record in (kind.read(answer, host) for answer in answers)}
     missing = [name for name in wanted if name not in found]
     if missing:
         raise SourceError(
-            f"ASF's catalogue does not know {', '.join(missing)}",
-            hint=f"look the names up at https://search.asf.alaska.edu ({kind.where})",
+            f"ASF's catalogue does not have {', '.join(missing)}",
+            hint=f"search the names at https://search.asf.alaska.edu ({kind.where})",
         )
     return [found[name] for name in wanted]
 
@@ -74,14 +74,14 @@ def find(
 def find_burst_of(
     slc: SlcName, swath: int, polarization: str, number: int, settings: Settings, log: logging.Logger
 ) -> BurstRecord:
-    """The burst at a position, counted from 0, of an SLC's swath.
+    """Return the burst at a position, counted from 0, of a swath of an SLC.
 
     Raises
     ------
     SourceError
-        If the catalogue does not answer, or does not know it.
+        If the catalogue does not answer, or does not have it.
     """
-    log.info("asking %s for burst %d of IW%d of %s", settings.cmr_url, number, swath, slc)
+    log.info("searching %s for burst %d of IW%d of %s", settings.cmr_url, number, swath, slc)
     answers = search(
         settings,
         log,
@@ -92,22 +92,24 @@ def find_burst_of(
         end=slc.stop.isoformat(),
     )
     for record in (_burst(answer, settings.burst_url) for answer in answers):
-        ours = record.slc == str(slc) and f"_IW{swath}_" in record.name and f"_{polarization}_" in record.name
-        if ours and record.index == number:
+        matches = (
+            record.slc == str(slc) and f"_IW{swath}_" in record.name and f"_{polarization}_" in record.name
+        )
+        if matches and record.index == number:
             return record
     raise SourceError(
-        f"ASF's catalogue does not know burst {number} of IW{swath} {polarization} of {slc}",
-        hint="bursts are counted from 0; look at https://search.asf.alaska.edu (dataset S1 Bursts)",
+        f"ASF's catalogue does not have burst {number} of IW{swath} {polarization} of {slc}",
+        hint="bursts are counted from 0; search at https://search.asf.alaska.edu (dataset S1 Bursts)",
     )
 
 
 def fetch_archive(record: GranuleRecord, target: Path, client: Client, progress: Progress) -> Path:
-    """An SLC's or scene's archive, its checksum compared with the catalogue's.
+    """Download the archive of an SLC or scene and compare its checksum with the catalogue's.
 
     Raises
     ------
     SourceError
-        If the archive is not there or arrives damaged.
+        If the archive does not exist or is damaged.
     """
     client.log_in()
     return client.download(
@@ -121,12 +123,12 @@ def fetch_archive(record: GranuleRecord, target: Path, client: Client, progress:
 
 
 def address(record: GranuleRecord) -> str:
-    """Where a granule's file is.
+    """Return the address of a granule's file.
 
     Raises
     ------
     SourceError
-        If the catalogue does not say.
+        If the catalogue has none.
     """
     if record.url is None:
         raise SourceError(f"the catalogue has no address for {record.name}", hint="run the search again")
@@ -134,7 +136,7 @@ def address(record: GranuleRecord) -> str:
 
 
 def _common(product: Any, host: str) -> dict[str, Any]:
-    """What all answers say, in our words."""
+    """Return the fields of a record that all kinds have."""
     properties = product.properties
     ring = product.geometry["coordinates"][0]
     return {
@@ -158,8 +160,8 @@ def _orbits(product: Any) -> dict[str, Any]:
 
 
 def _burst(product: Any, host: str) -> BurstRecord:
-    # asf_search drops fractions of a second. The granule's own times are when the radar looked; only their
-    # length is the image's.
+    # asf_search drops fractions of a second. The granule's times are sensing times; only their difference
+    # is that of the image.
     first_line = utc(attribute(product, "AZIMUTH_TIME"))
     sensed = product.umm["TemporalExtent"]["RangeDateTime"]
     length = utc(sensed["EndingDateTime"]) - utc(sensed["BeginningDateTime"])
@@ -182,15 +184,15 @@ def _alos(product: Any, host: str) -> AlosRecord:
     return AlosRecord(**_common(product, host))
 
 
-BURST = Kind("burst", f"dataset S1 Bursts{_CHANGES}", _burst, "burst_url")
-SLC = Kind(
+BURST = GranuleKind("burst", f"dataset S1 Bursts{_CHANGES}", _burst, "burst_url")
+SLC = GranuleKind(
     "SLC",
     f"dataset Sentinel-1, file type L1 SLC{_CHANGES}",
     _slc,
     "slc_url",
     {"processingLevel": "SLC"},
 )
-ALOS = Kind(
+ALOS = GranuleKind(
     "ALOS scene",
     "dataset ALOS PALSAR, file type L1.0",
     _alos,

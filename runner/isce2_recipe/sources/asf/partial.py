@@ -1,4 +1,4 @@
-"""The beginning of a file on disk, and whether an answer brings the rest of it."""
+"""The beginning of a file on disk, and the check that a response contains the rest of it."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ if TYPE_CHECKING:
 
 
 def encoded(response: requests.Response) -> bool:
-    """Whether the server packed the file on the way, unasked."""
+    """Return whether the server compressed the file for the transfer, which is not requested."""
     return response.headers.get("Content-Encoding", "identity").lower() != "identity"
 
 
 class Answer:
-    """What an answer's headers say of the file."""
+    """The facts of a file in the headers of a response."""
 
     def __init__(self, response: requests.Response) -> None:
         headers = response.headers
-        packed = encoded(response)
+        compressed = encoded(response)
         text = headers.get("Content-Length", "")
         self.status = response.status_code
-        self.length = int(text) if text.isdigit() and not packed else None  # of a packed file it is another's
+        # The length and the tag of a compressed file are not those of the file.
+        self.length = int(text) if text.isdigit() and not compressed else None
         tag = headers.get("ETag", "")
-        self.tag = "" if packed or tag.startswith("W/") else tag
-        self.promised = None if packed else promised(response)
+        self.tag = "" if compressed or tag.startswith("W/") else tag
+        self.promised = None if compressed else promised(response)
         span, _, whole = headers.get("Content-Range", "").partition("/")
         self._first = span.removeprefix("bytes ").partition("-")[0]
         self._whole = whole
 
-    def is_nothing_more(self, size: int) -> bool:
-        """Whether all had come already; that there is less than had come is another matter.
+    def has_nothing_more(self, size: int) -> bool:
+        """Return whether the ``size`` bytes on disk were already the complete file.
 
         Raises
         ------
         TemporaryError
-            If the file has become shorter.
+            If the server's file is shorter now.
         """
         if self.status != 416:
             return False
@@ -50,14 +51,14 @@ class Answer:
             return True
         raise TemporaryError("the file has changed at the server", from_scratch=True)
 
-    def goes_on(self, size: int, tag: str) -> bool:
-        """Whether this is the rest of the very file of which so much is there."""
+    def continues(self, size: int, tag: str) -> bool:
+        """Return whether the response is the rest, after ``size`` bytes, of the file with that tag."""
         return self.status == 206 and self._first == str(size) and self.tag == tag
 
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What of a file is on disk already, and beside it which version of which server's file that is."""
+    """The part of a file that is on disk; a note next to it has the address and version of the file."""
 
     path: Path
 
@@ -75,39 +76,39 @@ class Partial:
 
     @property
     def size(self) -> int:
-        """Bytes that are there."""
+        """The number of bytes on disk."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     @property
     def promised(self) -> tuple[str, str] | None:
-        """Algorithm and checksum of the whole file, where the server sent one with its beginning."""
+        """Algorithm and checksum of the complete file, if the server sent them with its beginning."""
         found = self._note.get("promised")
         return (found[0], found[1]) if found else None
 
     def headers(self, url: str) -> dict[str, str]:
-        """What asks for the rest; nothing where the rest cannot be told to belong to the beginning."""
+        """Return the headers that request the rest; none if the rest might not belong to the beginning."""
         note = self._note
         if not self.size or not note.get("etag") or note.get("url") != url:
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": note["etag"]}
 
     def begin(self, url: str, answer: Answer) -> int:
-        """Get ready for what an answer brings, and say after how many bytes it goes on.
+        """Prepare for a response and return the number of bytes after which it continues.
 
         Raises
         ------
         TemporaryError
-            If it is a part of another file.
+            If it is part of another file.
         """
-        if answer.goes_on(self.size, self._note.get("etag", "")):
+        if answer.continues(self.size, self._note.get("etag", "")):
             return self.size
         if answer.status == 206:
-            raise TemporaryError("the server sent a part of another file", from_scratch=True)
+            raise TemporaryError("the server sent part of another file", from_scratch=True)
         note = {"url": url, "etag": answer.tag, "promised": answer.promised}
         self._note_path.write_text(json.dumps(note), encoding="utf-8")
         return 0
 
     def discard(self) -> None:
-        """Throw it away."""
+        """Delete it."""
         for path in (self.path, self._note_path):
             path.unlink(missing_ok=True)

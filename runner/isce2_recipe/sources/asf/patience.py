@@ -1,6 +1,6 @@
-"""How long a server may take: for an answer's headers in all, and for its body by how fast that comes.
+"""Time limits for a server: for all headers of a response together, and for the rate of its body.
 
-A time limit of ``requests`` is for silence alone: a server that sends one byte a minute never reaches it.
+The time limit of ``requests`` applies only to silence; a server that sends a byte a minute never reaches it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _CHUNK_BYTES = 1 << 16
 
 
 class PatientAdapter(requests.adapters.HTTPAdapter):
-    """Carries requests whose time limit holds for all headers of the answer together."""
+    """The transport of requests whose time limit is for all headers of the response together."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """With connections that watch the time."""
+        """Use connections with that time limit."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """The same through a proxy."""
+        """Use such connections through a proxy, too."""
         manager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
@@ -65,14 +65,14 @@ _POOLS = {"http": _Pool, "https": _TlsPool}
 
 @contextmanager
 def _watch(connection: HTTPConnection) -> Iterator[None]:
-    """Ends a connection's wait for headers when its time is over."""
+    """End the wait for headers when the connection's time limit is reached."""
     late = threading.Event()
     sock, seconds = connection.sock, connection.timeout
 
     def end() -> None:
         late.set()
         with suppress(OSError):
-            # Not that of an encrypted socket, which would pull its layer from under whoever reads.
+            # Not the method of an encrypted socket, which would remove the encryption during a read.
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     timer = threading.Timer(seconds or threading.TIMEOUT_MAX, end)
@@ -89,12 +89,12 @@ def _watch(connection: HTTPConnection) -> Iterator[None]:
 
 
 def steadily(response: requests.Response, settings: Settings) -> Iterator[bytes]:
-    """Pieces of an answer, as long as they come fast enough.
+    """Yield the pieces of a response while they are received fast enough.
 
     Raises
     ------
     TemporaryError
-        If the connection breaks, or less than ``slowest_kb_s`` comes for ``timeout_s``.
+        If the connection breaks, or if the rate is below ``slowest_kb_s`` for ``timeout_s``.
     """
     began, received = time.monotonic(), 0
     try:
@@ -104,14 +104,14 @@ def steadily(response: requests.Response, settings: Settings) -> Iterator[bytes]
             seconds = time.monotonic() - began
             if seconds > settings.timeout_s:
                 if received < settings.slowest_kb_s * 1e3 * seconds:
-                    raise TemporaryError(f"only {received / 1e3:.0f} kB came in {seconds:.0f} s")
+                    raise TemporaryError(f"received only {received / 1e3:.0f} kB in {seconds:.0f} s")
                 began, received = time.monotonic(), 0
     except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
         raise TemporaryError(f"the connection broke ({short(exc)})") from exc
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:
-    """What has come, as soon as it comes: a slow server must not be able to hide behind a buffer."""
+    """Yield the bytes as soon as they are received: a full buffer would hide that a server is slow."""
     read = getattr(response.raw, "read1", None)
     if read is None:
         yield from response.iter_content(_CHUNK_BYTES >> 4)

@@ -1,4 +1,4 @@
-"""Trying again what may work next time, and nothing else."""
+"""Retries of requests after faults that may be temporary."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from isce2_recipe.sources.asf.settings import Settings
 
 if TYPE_CHECKING:
     import requests
+    from tenacity import RetryCallState
 
-# However long a server asks to be left alone, seconds.
-_LONGEST_WAIT_S = 120.0
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_LONGEST_RETRY_AFTER_S = 120.0
+_TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 _Result = TypeVar("_Result")
 
 
 class TemporaryError(Exception):
-    """A fault that may be gone next time.
+    """A fault that may not occur at the next attempt.
 
     Parameters
     ----------
     reason : str
-        What happened.
+        Description of the fault.
     wait_s : float, optional
-        How long the server asks to wait.
+        Time that the server asks to wait.
     from_scratch : bool
-        Whether what has arrived so far is worth nothing.
+        Whether the bytes received so far are useless.
     """
 
     def __init__(self, reason: str, *, wait_s: float | None = None, from_scratch: bool = False) -> None:
@@ -42,49 +42,66 @@ class TemporaryError(Exception):
         self.from_scratch = from_scratch
 
 
-def again(what: str, attempt: Callable[[], _Result], settings: Settings, log: logging.Logger) -> _Result:
-    """Try until it works, waiting about twice as long each time.
-
-    The waits are drawn at random around that, so that runs that failed together do not come back together.
+def retry(what: str, attempt: Callable[[], _Result], settings: Settings, log: logging.Logger) -> _Result:
+    """Call a function until it raises no `TemporaryError`, with waits that grow and are partly random.
 
     Parameters
     ----------
     what : str
-        Names the attempt in messages, after the word "could not".
+        The task for messages, after the words "could not".
     attempt : callable
-        Raises `TemporaryError` where another attempt makes sense.
+        Raises `TemporaryError` if another attempt may help.
 
     Raises
     ------
     SourceError
         After the last attempt.
     """
-    wait_s = settings.retry_wait_s
-    for number in range(1, settings.attempts + 1):
-        try:
-            return attempt()
-        except TemporaryError as exc:
-            if number == settings.attempts:
-                raise SourceError(
-                    f"could not {what}: {exc} (tried {number} times)",
-                    hint="the service or the connection is in trouble; run the same command again later",
-                ) from exc
-            pause_s = _pause(wait_s, exc.wait_s)
-            log.warning("%s: %s; trying again in %.2g s", what, exc, pause_s)
-            time.sleep(pause_s)
-            wait_s *= 2.0
-    raise AssertionError("unreachable")
+    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
+    def report(state: RetryCallState) -> None:
+        log.warning("%s: %s; trying again in %.2g s", what, _fault(state), state.upcoming_sleep)
+
+    retrying = Retrying(
+        retry=retry_if_exception_type(TemporaryError),
+        stop=stop_after_attempt(settings.attempts),
+        wait=lambda state: _wait_s(settings.retry_wait_s * 2.0 ** (state.attempt_number - 1), _fault(state)),
+        before_sleep=report,
+        reraise=True,
+    )
+    try:
+        return retrying(attempt)
+    except TemporaryError as exc:
+        raise SourceError(
+            f"could not {what}: {exc} (tried {settings.attempts} times)",
+            hint="the service or the connection has a fault; run the same command again later",
+        ) from exc
 
 
-def raise_if_passing(response: requests.Response) -> None:
-    """Raise TemporaryError for a status that may be another next time."""
-    if response.status_code in _PASSING:
+def _fault(state: RetryCallState) -> TemporaryError | None:
+    fault = state.outcome.exception() if state.outcome is not None else None
+    return fault if isinstance(fault, TemporaryError) else None
+
+
+def _wait_s(usual_s: float, fault: TemporaryError | None) -> float:
+    """Return the seconds to wait: at least what the server asks for, up to a limit.
+
+    The random part prevents runs that failed together from returning together.
+    """
+    asked_s = None if fault is None else fault.wait_s
+    least_s = 0.5 * usual_s if asked_s is None else min(asked_s, _LONGEST_RETRY_AFTER_S)
+    return min(least_s + usual_s * random.random(), 1.5 * _LONGEST_RETRY_AFTER_S)
+
+
+def raise_if_temporary(response: requests.Response) -> None:
+    """Raise TemporaryError for a status that may be temporary."""
+    if response.status_code in _TEMPORARY:
         host = urlsplit(response.url).netloc
         raise TemporaryError(f"{host} answered {response.status_code}", wait_s=_retry_after(response))
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """Seconds a server asks to wait, if it does: a number or a date."""
+    """Return the seconds that the server asks to wait, which it gives as a number or a date."""
     text = response.headers.get("Retry-After", "")
     if text.isdigit():
         return float(text)
@@ -94,14 +111,8 @@ def _retry_after(response: requests.Response) -> float | None:
         return None
 
 
-def _pause(wait_s: float, asked_s: float | None) -> float:
-    """Seconds to wait: never less than the server asks for, up to a limit."""
-    least_s = 0.5 * wait_s if asked_s is None else min(asked_s, _LONGEST_WAIT_S)
-    return min(least_s + wait_s * random.random(), 1.5 * _LONGEST_WAIT_S)
-
-
 def short(exc: BaseException) -> str:
-    """A foreign error in a few words: the innermost reason, without what follows a question mark."""
+    """Return the innermost reason of an error as a short text, without the queries of addresses."""
     inner = exc
     while (reason := _reason(inner)) is not None:
         inner = reason

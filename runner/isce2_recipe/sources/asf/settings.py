@@ -1,4 +1,4 @@
-"""Where the services are and how patient to be with them; every value can be set from the environment."""
+"""Addresses and time limits of the services; every value can be set with an environment variable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from isce2_recipe.sources.orbit_names import SERVICE
 
 PREFIX = "ISCE2_RECIPE_ASF_"
 
-# Other addresses of what is public in several places.
+# Groups of public addresses of the same data.
 _MIRRORS = (
     (
         "https://aria-geoid.s3.us-west-2.amazonaws.com/us_nga_egm2008_1_4326__agisoft.tif",
@@ -31,55 +31,54 @@ _MIRRORS = (
 class Settings:
     """Endpoints and limits of the ASF source.
 
-    Every attribute is read from the environment variable of its name in capitals after
-    ``ISCE2_RECIPE_ASF_``, for example ``ISCE2_RECIPE_ASF_CMR_URL``. Set them to use a mirror, or a
-    server of your own in a test. An address may be followed by others, separated by blanks, that have the
-    same files: mirrors, asked in that order.
+    Every attribute has an environment variable: ``ISCE2_RECIPE_ASF_`` and its name in capitals, for example
+    ``ISCE2_RECIPE_ASF_CMR_URL``. Set it to use a mirror, or a local server in a test. An address may be
+    followed by mirrors, separated by blanks, which are tried in that order.
 
     Attributes
     ----------
     cmr_url : str
-        NASA's Common Metadata Repository, asked for bursts by name.
+        NASA's Common Metadata Repository, the catalogue of granules.
     burst_url : str
-        Scheme and host that replace the burst extractor's in the catalogue's answers; empty to keep those.
+        Scheme and host that replace the burst extractor's in the catalogue's results; empty to keep them.
     slc_url : str
-        Scheme and host that replace those of SLC archives in the catalogue's answers; empty to keep them.
+        Scheme and host that replace those of SLC archives in the catalogue's results; empty to keep them.
     alos_url : str
-        Scheme and host that replace those of ALOS archives in the catalogue's answers; empty to keep them.
+        Scheme and host that replace those of ALOS archives in the catalogue's results; empty to keep them.
     login_url : str
-        Earthdata Login.
+        Address of Earthdata Login.
     cookie_url : str
-        A small protected file at ASF; fetching it leaves the session cookie that the burst extractor wants.
+        A small protected file at ASF. Its download sets the session cookie that the burst extractor requires.
     orbit_url : str
-        ASF's orbit service, asked with ``/SCENE``.
+        ASF's orbit service; the name of a scene is appended to its address.
     dem_url, dem90_url : str
-        Copernicus GLO-30, and GLO-90 for where GLO-30 is not released.
+        Copernicus GLO-30, and GLO-90 for areas where GLO-30 is not released.
     geoid_url : str
-        EGM2008 undulation, a GeoTIFF that GDAL can read remotely.
+        EGM2008 undulation, as a GeoTIFF that GDAL can read remotely.
     water_mask_url : str
         Folder of ASF's water mask tiles.
     aux_cal_url : str
         Folder of the auxiliary calibration archives ``S1A_AUX_CAL_20241128.zip`` and ``S1B_...``.
     attempts : int
-        How often a request is tried.
+        Number of attempts for a request.
     retry_wait_s : float
         Wait before the second attempt, seconds; doubled before each further one.
     timeout_s : float
-        Longest silence of a server, and longest time until an answer's headers are there, seconds.
+        Longest silence of a server, and longest time until all headers are received, seconds.
     extraction_timeout_s : float
         Longest wait for the extractor to cut a burst, seconds.
     poll_s : float
-        First wait between questions whether a burst is ready, seconds; grows to twenty times that.
+        First wait between requests for a burst that is not ready, seconds; it grows to twenty times that.
     slowest_kb_s : float
-        A download slower than this for ``timeout_s`` is given up and taken up again, kilobytes a second.
+        Rate, kilobytes per second. A download that is slower for ``timeout_s`` is interrupted and resumed.
     downloads : int
-        Downloads at a time, of all runs together that share a cache.
+        Number of simultaneous downloads of all runs that share a cache.
     cache : str
-        Folder of the shared downloads; empty for the user's cache folder, ``none`` for no cache.
+        Folder of the cache; empty for the user's cache folder, ``none`` for no cache.
     cache_gb : float
-        Size of the cache, gigabytes; what is used least goes first.
+        Size of the cache, gigabytes. The least recently used files are deleted first.
     mirrors : tuple of tuple of str
-        Groups of addresses that begin the same files' addresses; made of the settings above.
+        Groups of equivalent beginnings of addresses; derived from the settings above.
     """
 
     cmr_url: str = "https://cmr.earthdata.nasa.gov"
@@ -110,12 +109,12 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """The defaults, changed by what the environment says.
+        """Return the settings of an environment.
 
         Raises
         ------
         ParameterError
-            If a variable's value is not a number where one is needed.
+            If the value of a variable should be a number but is not.
         """
         given: dict[str, object] = {}
         mirrors: list[tuple[str, ...]] = list(_MIRRORS)
@@ -132,7 +131,7 @@ class Settings:
         return cls(**given, mirrors=tuple(mirrors))  # type: ignore[arg-type]
 
     def mirrors_of(self, url: str) -> list[str]:
-        """An address and all others at which the same file is, the first to be asked first."""
+        """Return the addresses of a file, in the order in which they are tried."""
         found = [url]
         for group in self.mirrors:
             for prefix in group:

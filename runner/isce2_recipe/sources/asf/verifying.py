@@ -1,4 +1,4 @@
-"""Sizes and checksums of what was downloaded, held against what catalogue and server say."""
+"""Checks of downloaded files: their sizes and checksums, compared with those of catalogue and server."""
 
 from __future__ import annotations
 
@@ -16,34 +16,36 @@ if TYPE_CHECKING:
 
 
 def check_size(size: int, total: int | None, least_bytes: int) -> None:
-    """Raise TemporaryError for a file that is not of the size that it ought to have."""
+    """Raise TemporaryError for a file of a wrong size."""
     if total is not None and size != total:
-        raise TemporaryError(f"{size} of {total} bytes came", from_scratch=size > total)
+        raise TemporaryError(f"received {size} of {total} bytes", from_scratch=size > total)
     if size < max(least_bytes, 1):
-        raise TemporaryError(f"only {size} bytes came of at least {least_bytes}", from_scratch=True)
+        raise TemporaryError(
+            f"received only {size} bytes, expected at least {least_bytes}", from_scratch=True
+        )
 
 
-def check_sums(path: Path, md5: str | None, said: tuple[str, str] | None) -> None:
-    """Raise TemporaryError for a file whose checksum is not the catalogue's or the server's."""
-    for kind, expected, who in (
+def check_sums(path: Path, md5: str | None, promised_sum: tuple[str, str] | None) -> None:
+    """Raise TemporaryError for a file whose checksum differs from the catalogue's or the server's."""
+    for kind, expected, origin in (
         *((("md5", md5, "catalogue"),) if md5 else ()),
-        *(((*said, "server"),) if said else ()),
+        *(((*promised_sum, "server"),) if promised_sum else ()),
     ):
         if checksum(path, kind) != expected:
             raise TemporaryError(
-                f"it arrived damaged: its {kind.upper()} checksum is not the {who}'s", from_scratch=True
+                f"the file is damaged: its {kind.upper()} checksum is not the {origin}'s", from_scratch=True
             )
 
 
 def promised(response: requests.Response) -> tuple[str, str] | None:
-    """Algorithm and checksum of the whole file, where the server sends one."""
+    """Return algorithm and checksum of the complete file, if the server sends them."""
     headers = response.headers
     for name, kind in (("x-amz-checksum-sha256", "sha256"), ("Content-MD5", "md5")):
         if headers.get(name) and response.status_code == 200:
             with suppress(binascii.Error):
                 return kind, base64.b64decode(headers[name], validate=True).hex()
     etag = headers.get("ETag", "").strip('"')
-    # S3's tag of an object that was put there in one piece and not encrypted with a key of its own.
+    # The tag of S3 is an MD5 checksum if the object was uploaded in one piece and is not encrypted with KMS.
     plain = headers.get("Server") == "AmazonS3" and "kms" not in headers.get(
         "x-amz-server-side-encryption", ""
     )
@@ -53,6 +55,6 @@ def promised(response: requests.Response) -> tuple[str, str] | None:
 
 
 def checksum(path: Path, kind: str) -> str:
-    """A file's checksum, in hexadecimal."""
+    """Return a file's checksum, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
