@@ -143,7 +143,7 @@ def processing(told: Told) -> None:
     assert text["Water mask"] == tags["WATER_MASKED"]
     lineage = properties["processing:lineage"]
     assert all(word in lineage for word in (f"{looks} looks", f"filter {float(strength):g}", unwrapper))
-    assert ("water left out" in lineage) == (text["Water mask"] == "yes")
+    assert ("water masked" in lineage) == (text["Water mask"] == "yes")
     assert f"strength {strength}" in told.readme
     assert f"`{unwrapper}`" in told.readme
 

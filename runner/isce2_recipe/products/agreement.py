@@ -1,4 +1,4 @@
-"""How well an interferogram agrees with a displacement that is known."""
+"""The agreement of an interferogram with a known displacement."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from isce2_recipe.products.reading import Finished
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Unwrapped phase, as displacement, minus the truth: on land, inside connected components.
+    """Statistics of the measured displacement minus the truth, on land and inside connected components.
 
     Attributes
     ----------
     rms_m : float
-        Root of the mean square, metres, after taking the median off.
+        Root mean square, metres, after subtracting the median.
     median_m : float
-        What was taken off: an interferogram knows no absolute phase.
+        The median, which is arbitrary: an interferogram has no absolute phase.
     p95_m : float
-        95 % of the pixels differ by less.
+        Bound below which 95 % of the absolute differences are.
     wrong_cycles : int
-        Pixels that differ by more than half a cycle.
+        Number of pixels that differ by more than half a cycle.
     pixels : int
-        How many were compared.
+        Number of pixels that were compared.
     """
 
     rms_m: float
@@ -44,7 +44,7 @@ def compare(
     truth: Path,
     wavelength_m: float = SENTINEL1_WAVELENGTH_M,
 ) -> Agreement:
-    """The agreement of a product's layers with the truth.
+    """Return the agreement of a product's layers with the truth.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def compare(
     truth : Path
         GeoTIFF of the displacement in metres, positive where range increased, on any grid.
     wavelength_m : float
-        Of the radar.
+        Radar wavelength.
 
     Raises
     ------
@@ -83,13 +83,13 @@ def compare(
 
 
 def compare_product(product: Finished, truth: Path) -> Agreement:
-    """The agreement of a finished product with the truth."""
+    """Return the agreement of a finished product with the truth."""
     layers = product.layers
     return compare(layers["unw_phase"], layers["conncomp"], layers["water_mask"], truth, product.wavelength_m)
 
 
 def _read(path: Path) -> tuple[Any, Any, Any]:
-    """Values with NaN for no data where the type has one, transform and reference system."""
+    """Return values (floating point ones with NaN for no data), transform and reference system."""
     import numpy as np
     import rasterio
 

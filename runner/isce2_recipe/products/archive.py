@@ -1,4 +1,4 @@
-"""A product's archive: the same files always give the same bytes."""
+"""The archive of a product, whose bytes depend on its files only."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 
 from isce2_recipe.copying import Copying
 
-# The earliest time a zip file can hold; a product's archive tells its content, not when it was made.
+# The earliest time that a zip file can hold, so that the time of writing does not change the archive.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _COMPRESSED_ALREADY = {".tif", ".png", ".kmz"}
 
 
 def write_zip(folder: Path, progress: Callable[[float, str], None]) -> Path:
-    """``FOLDER.zip`` beside the folder, with one root folder of the same name, files in order of path.
+    """Write ``FOLDER.zip`` next to the folder, with one root folder of the same name, files in order of path.
 
-    HyP3's clients expect that the archive unpacks into a folder named like itself. ``progress`` is told how
-    many of the bytes are in it, and which file's.
+    HyP3's clients expect that the archive unpacks into a folder with its name. ``progress`` is called with
+    the share of the bytes that is written and the name of the current file.
     """
     path = folder.with_name(f"{folder.name}.zip")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -32,7 +32,7 @@ def write_zip(folder: Path, progress: Callable[[float, str], None]) -> Path:
 
 
 def entry(name: str) -> zipfile.ZipInfo:
-    """A member of an archive that does not tell when it was made."""
+    """Return a member of an archive, without the time of writing."""
     member = zipfile.ZipInfo(name, _EPOCH)
     member.external_attr = 0o100644 << 16
     stored = Path(name).suffix in _COMPRESSED_ALREADY

@@ -1,4 +1,4 @@
-"""Pictures of a product for people: browse image, thumbnail, overlays for Google Earth."""
+"""Pictures that are part of a product: browse image, thumbnail, overlays for Google Earth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from isce2_recipe.types import Bounds
 
 _WIDTH = 2048
 _THUMBNAIL = 100
-# Share of the values left out at either end of the colour scale, so that a few outliers do not set it.
+# Share of the values beyond either end of the colour scale, so that a few outliers do not determine it.
 _TAIL_PERCENT = 0.5
 
 _KML = """\
@@ -41,14 +41,14 @@ _KML = """\
 
 
 def write_browse(unwrapped: Path, prefix: Path) -> list[Path]:
-    """``PREFIX_unw_phase.png``, 2048 pixels wide, and ``PREFIX_unw_phase_thumb.png`` of the unwrapped phase.
+    """Write ``PREFIX_unw_phase.png``, 2048 pixels wide, and ``PREFIX_unw_phase_thumb.png``.
 
     Colours run from blue (range became shorter) to red (longer) about the median; no data is transparent.
 
     Parameters
     ----------
     unwrapped : Path
-        The layer's GeoTIFF.
+        GeoTIFF of the unwrapped phase.
     """
     from PIL import Image
 
@@ -64,7 +64,7 @@ def write_browse(unwrapped: Path, prefix: Path) -> list[Path]:
 
 
 def _reduced(path: Path) -> NDArray[Any]:
-    """The layer at no more than twice the picture's width, NaN where there is no data."""
+    """Return the layer at no more than twice the picture's width, NaN where there is no data."""
     with opened(path) as dataset:
         scale = min(1.0, 2 * _WIDTH / dataset.width)
         shape = (max(1, round(dataset.height * scale)), max(1, round(dataset.width * scale)))
@@ -81,12 +81,12 @@ def _coloured(values: NDArray[Any]) -> Picture:
 
 
 def write_overlays(amplitude: Path, wrapped: Path, prefix: Path) -> list[Path]:
-    """``PREFIX_amp.kmz`` and ``PREFIX_wrapped_phase.kmz``, which Google Earth lays over the ground.
+    """Write ``PREFIX_amp.kmz`` and ``PREFIX_wrapped_phase.kmz``, overlays for Google Earth.
 
     Parameters
     ----------
     amplitude, wrapped : Path
-        The layers' GeoTIFFs.
+        GeoTIFFs of the layers.
     """
     values, box = _in_degrees(amplitude, mean=True)
     levels = colours.decibels(values)
@@ -99,7 +99,7 @@ def write_overlays(amplitude: Path, wrapped: Path, prefix: Path) -> list[Path]:
 
 
 def _in_degrees(path: Path, *, mean: bool) -> tuple[NDArray[Any], Bounds]:
-    """A layer on a grid of longitude and latitude no wider or higher than a picture, NaN for no data."""
+    """Return a layer in longitude and latitude, no larger than a picture, NaN for no data, and its bounds."""
     from rasterio.enums import Resampling
     from rasterio.vrt import WarpedVRT
     from rasterio.warp import calculate_default_transform

@@ -1,7 +1,7 @@
-"""Burst products read back: what they are of, and whether they can be merged.
+"""Reading of burst products, and the rules by which they can be merged.
 
-The rules and their words are those of HyP3's ``merge_tops_bursts``, without the cases in which it refused
-good products or took bad ones: passes over midnight, horizontal polarization, gaps in either direction.
+Rules and messages are those of HyP3's ``merge_tops_bursts``, without the cases in which it refused good
+products or accepted bad ones: passes over midnight, horizontal polarization, gaps in either direction.
 """
 
 from __future__ import annotations
@@ -22,26 +22,27 @@ from isce2_recipe.types import BurstName, Looks
 RADAR_LAYERS = tuple(layer.name for layer in layers_of("burst") if layer.radar)
 _FOLDERS = "S1_??????_IW?_*"
 _REMEDY = (
-    "merging needs single-burst products with radar-geometry layers; make it again with: "
+    "merging needs products of single bursts with layers in radar geometry; make it again with: "
     "isce2-recipe run insar_tops_burst --reference {reference} --secondary {secondary}"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class BurstProduct:
-    """A product of one burst pair that holds what merging needs.
+    """A product of one burst pair that has all that merging needs.
 
     Attributes
     ----------
     folder : Path
-        Unpacked; its files are called like it.
+        Its unpacked folder, with whose name its files begin.
     reference, secondary : BurstName
         Granules.
     parameters : dict of str
-        The parameter file.
+        Content of the parameter file.
     looks : Looks
+        Multilooking window.
     window : RadarWindow
-        Of its layers in radar geometry.
+        Size and valid area of its layers in radar geometry.
     near_range_m : float
         Slant range of the burst's first sample before multilooking.
     """
@@ -56,11 +57,11 @@ class BurstProduct:
 
     @property
     def name(self) -> str:
-        """The folder's."""
+        """The name of the product and its folder."""
         return self.folder.name
 
     def layer(self, name: str) -> Path:
-        """A GeoTIFF of the product."""
+        """Return the path of a layer."""
         return self.folder / f"{self.name}_{name}.tif"
 
     @property
@@ -72,17 +73,17 @@ class BurstProduct:
 
     @property
     def stop(self) -> datetime:
-        """Zero-Doppler time of the last line used."""
+        """Zero-Doppler time of the last line that is used."""
         return datetime.strptime(self.window.sensing_stop, RADAR_TIME_FORMAT).replace(tzinfo=UTC)
 
 
 def read_burst_products(directory: Path) -> list[BurstProduct]:
-    """All burst products in a folder, by swath and time whatever the folder's own order.
+    """Return all burst products in a folder, ordered by swath and time.
 
     Raises
     ------
     InputError
-        If there are none, or one of them lacks something that merging needs; all of these are named.
+        If there are none, or some lack what merging needs; the message names all of these.
     """
     folders = sorted(path for path in directory.glob(_FOLDERS) if path.is_dir())
     if not folders:
@@ -92,7 +93,7 @@ def read_burst_products(directory: Path) -> list[BurstProduct]:
             f"{directory} holds no burst products{there}",
             hint="unzip them there first"
             if archives
-            else "give the folder in which the unzipped products of insar_tops_burst lie",
+            else "give the folder that holds the unzipped products of insar_tops_burst",
         )
     products, problems = [], []
     for folder in folders:
@@ -109,12 +110,12 @@ def read_burst_products(directory: Path) -> list[BurstProduct]:
 
 
 def read_burst_product(folder: Path) -> BurstProduct:
-    """One product.
+    """Return one burst product.
 
     Raises
     ------
     InputError
-        If it lacks a file or a key, naming what is missing and the remedy.
+        If it lacks a file or a key.
     """
     parameters = _parameters(folder / f"{folder.name}.txt")
     names = [parameters.get(key, "") for key in ("Reference Granule", "Secondary Granule")]
@@ -186,12 +187,12 @@ def _window(parameters: Mapping[str, str]) -> RadarWindow:
 
 
 def check_mergeable(products: Sequence[BurstProduct]) -> None:
-    """Refuse products that do not make one interferogram.
+    """Check that products make one interferogram.
 
     Raises
     ------
     InputError
-        With every rule that is broken.
+        If they do not; the message names every rule that is broken.
     """
     problems = [
         *_number(products),
@@ -208,7 +209,7 @@ def check_mergeable(products: Sequence[BurstProduct]) -> None:
         raise InputError(f"the products cannot be merged:{lines}", hint=_HINT)
 
 
-_HINT = "leave in the folder only products of one pair of passes whose bursts lie side by side"
+_HINT = "keep in the folder only products of one pair of passes whose bursts are neighbours"
 
 
 def _number(products: Sequence[BurstProduct]) -> list[str]:
@@ -231,7 +232,7 @@ def _alike(products: Sequence[BurstProduct]) -> list[str]:
 
 
 def _relative_orbits(products: Sequence[BurstProduct]) -> list[int]:
-    """Tracks; a pass over the equator goes on with the track it began on."""
+    """Return the tracks; a pass over the equator keeps the track on which it began."""
     from isce2_recipe.sar.burst_grid import CYCLE_ORBITS, burst_slot
 
     tracks = [burst_slot(p.reference.relative_burst, p.reference.swath).relative_orbit for p in products]
@@ -244,7 +245,7 @@ def _relative_orbits(products: Sequence[BurstProduct]) -> list[int]:
 
 
 def _one_pass(what: str, names: Sequence[BurstName]) -> list[str]:
-    """Passes last minutes, and may do so over midnight."""
+    """Yield a problem unless all bursts are of one pass, which may go over midnight."""
     starts = sorted(name.start for name in names)
     if not starts or starts[-1] - starts[0] <= PASS_WINDOW:
         return []
@@ -259,7 +260,8 @@ def _unique(products: Sequence[BurstProduct]) -> list[str]:
     for product in products:
         of.setdefault(product.reference.identifier, []).append(product.name)
     return [
-        f"Burst {number:06d} IW{swath} {polarization} is there more than once: {', '.join(sorted(names))}"
+        f"There is more than one product of burst {number:06d} IW{swath} {polarization}: "
+        f"{', '.join(sorted(names))}"
         for (number, swath, polarization), names in sorted(of.items())
         if len(names) > 1
     ]
@@ -283,7 +285,7 @@ def _swath(products: Iterable[BurstProduct], swath: int) -> list[BurstProduct]:
 
 
 def _overlap(near: Sequence[BurstProduct], far: Sequence[BurstProduct]) -> bool:
-    """Whether some bursts of two swaths show the same ground, in time and in range."""
+    """Return whether some bursts of two swaths overlap in time and in range."""
     return any(
         a.start < b.stop and b.start < a.stop and b.near_range_m < _far_range_m(a) for a in near for b in far
     )
@@ -294,7 +296,7 @@ def _far_range_m(product: BurstProduct) -> float:
 
 
 def _one_sampling(products: Sequence[BurstProduct]) -> list[str]:
-    """Grids that differ in spacing cannot be laid over one another by a shift."""
+    """Return a problem for each product whose spacings differ: merging only shifts grids."""
     first = products[0].window
     return [
         f"{product.name} has other line or sample spacings than {products[0].name}"

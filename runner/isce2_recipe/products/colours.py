@@ -1,4 +1,4 @@
-"""Colour scales: for amounts, for signs, for angles and for kinds."""
+"""Colour scales for amounts, signed values, angles and labels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DIVERGING: tuple[Rgb, ...] = (
     (211, 94, 77),
     (135, 21, 42),
 )
-# Dark to light, steadily: more is brighter, and a grey print keeps the order.
+# Steadily from dark to light: larger values are brighter, also in a grey print.
 SEQUENTIAL: tuple[Rgb, ...] = (
     (26, 20, 56),
     (53, 46, 122),
@@ -32,9 +32,9 @@ SEQUENTIAL: tuple[Rgb, ...] = (
     (252, 246, 196),
 )
 GREYS: tuple[Rgb, ...] = ((12, 14, 18), (248, 248, 246))
-# Ever lighter with height, so that the order survives any colour vision.
+# Lighter with height, so that the order is visible with any colour vision.
 TERRAIN: tuple[Rgb, ...] = ((34, 74, 70), (84, 118, 84), (152, 146, 96), (202, 182, 142), (242, 238, 230))
-# Colours of labels, apart for most kinds of colour vision (after Okabe and Ito, 2008).
+# Colours of labels, distinct for most kinds of colour vision (after Okabe and Ito, 2008).
 LABELS: tuple[Rgb, ...] = (
     (0, 158, 115),
     (230, 159, 0),
@@ -50,10 +50,10 @@ UNCONNECTED: Rgb = (92, 90, 88)
 
 
 def _cycle(count: int = 24) -> tuple[Rgb, ...]:
-    """A circle of colours from minus to plus half a turn, in OKLab (Ottosson, 2020).
+    """Return a circle of colours from minus to plus half a turn, made in OKLab (Ottosson, 2020).
 
-    Light at zero, dark half a turn away, orange on the positive side, blue on the negative: lightness and
-    the axis from blue to yellow are what all kinds of colour vision have.
+    It is light at zero, dark half a turn away, orange on the positive and blue on the negative side: all
+    kinds of colour vision see lightness and the axis from blue to yellow.
     """
     colours = []
     for angle in np.linspace(-math.pi, math.pi, count + 1):
@@ -74,7 +74,7 @@ def _cycle(count: int = 24) -> tuple[Rgb, ...]:
 
 
 def _gamma(value: float) -> float:
-    """Of sRGB."""
+    """Return a linear value with the gamma correction of sRGB."""
     value = min(1.0, max(0.0, value))
     return 12.92 * value if value <= 0.0031308 else float(1.055 * value ** (1 / 2.4) - 0.055)
 
@@ -84,18 +84,18 @@ CYCLIC = _cycle()
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From values to colours.
+    """A scale from values to colours.
 
     Attributes
     ----------
     colours : tuple
-        Evenly spaced.
+        Colours of evenly spaced values.
     low, high : float
-        Values of the first and the last colour; what lies beyond takes theirs.
+        Values of the first and the last colour, which values beyond them get too.
     unit : str
-        Of the values.
+        Unit of the values.
     ticks : tuple of (float, str)
-        Values that a colour bar names.
+        Values that are labelled on a colour bar, with their labels.
     """
 
     colours: tuple[Rgb, ...]
@@ -105,7 +105,7 @@ class Scale:
     ticks: tuple[tuple[float, str], ...]
 
     def paint(self, values: NDArray[np.floating]) -> Picture:
-        """Colours with opacity, shape (rows, cols, 4); NaN is transparent."""
+        """Return colours with opacity, shape (rows, cols, 4); NaN is transparent."""
         seen = np.isfinite(values)
         picture = np.zeros((*values.shape, 4), np.uint8)
         position = np.clip((values[seen] - self.low) / ((self.high - self.low) or 1.0), 0.0, 1.0)
@@ -117,7 +117,7 @@ class Scale:
 
 
 def phase_scale() -> Scale:
-    """For wrapped phase, radians."""
+    """Return the scale of wrapped phases, radians."""
     ticks = (
         (-math.pi, "\N{MINUS SIGN}\N{GREEK SMALL LETTER PI}"),
         (0.0, "0"),
@@ -127,21 +127,21 @@ def phase_scale() -> Scale:
 
 
 def grey_scale(decibels: NDArray[np.floating]) -> Scale:
-    """For amplitudes in decibels, from the darkest two percent to the brightest."""
+    """Return a scale of amplitudes in decibels whose ends are the 2nd and the 98th percentile."""
     seen = decibels[np.isfinite(decibels)]
     low, high = (float(value) for value in np.percentile(seen, [2, 98])) if seen.size else (0.0, 1.0)
     return Scale(GREYS, low, high, "dB", nice_ticks(low, high, 4))
 
 
 def signed_scale(reach: float, unit: str) -> Scale:
-    """For values about zero: blue below, red above."""
+    """Return a scale from minus to plus ``reach``: blue below zero, red above."""
     reach = reach or 1.0
     few = nice_ticks(-reach, reach, 4)
     return Scale(DIVERGING, -reach, reach, unit, few if len(few) > 1 else nice_ticks(-reach, reach, 8))
 
 
 def decibels(amplitude: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Amplitudes on a logarithmic scale; NaN where there is nothing."""
+    """Return amplitudes in decibels, NaN where the amplitude is zero."""
     with np.errstate(divide="ignore", invalid="ignore"):
         values: NDArray[np.floating] = 20.0 * np.log10(amplitude)
     values[~np.isfinite(values)] = np.nan
@@ -149,7 +149,7 @@ def decibels(amplitude: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def nice_step(span: float, count: int) -> float:
-    """A step of 1, 2 or 5 times a power of ten that goes about so many times into a span."""
+    """Return a step of 1, 2 or 5 times a power of ten that divides a span into about ``count`` parts."""
     raw = span / max(1, count)
     if not raw > 0:
         return 1.0
@@ -158,7 +158,7 @@ def nice_step(span: float, count: int) -> float:
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> tuple[tuple[float, str], ...]:
-    """Round values between two, with their texts."""
+    """Return round values between two limits, with their texts."""
     step = nice_step(high - low, count)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -167,7 +167,7 @@ def nice_ticks(low: float, high: float, count: int = 5) -> tuple[tuple[float, st
 
 
 def number_text(value: float, digits: int) -> str:
-    """A number with a true minus sign and never a negative zero."""
+    """Return a number as text, with a true minus sign and without negative zero."""
     text = f"{value:.{digits}f}"
     if float(text) == 0:
         text = text.lstrip("-")
@@ -175,5 +175,5 @@ def number_text(value: float, digits: int) -> str:
 
 
 def css(colour: Rgb) -> str:
-    """A colour as CSS and SVG write it."""
+    """Return a colour as CSS and SVG write it."""
     return "#{:02x}{:02x}{:02x}".format(*colour)

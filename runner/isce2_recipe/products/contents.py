@@ -1,4 +1,4 @@
-"""The files of a product, each with what catalogues are told of it."""
+"""The files of a product, with the facts that catalogues list of each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNKNOWN = "application/octet-stream"
 _TITLES = {
     "parameters": "Orbit, baseline and processing parameters, one key: value a line",
     "README.md.txt": "What was made from what, and how to read it",
-    "run.json": "What makes the run again",
+    "run.json": "What is needed to run the recipe again",
     "recipe.yml": "The recipe with the values of this run",
     "stac.json": "STAC item",
 }
@@ -38,19 +38,19 @@ class ProductFile:
     Attributes
     ----------
     path : Path
-        Where it is.
+        Path of the file.
     href : str
-        Relative to the product's folder.
+        Path relative to the product's folder.
     key : str
-        Its name without the product's; a layer's name for a GeoTIFF.
+        File name without the product's name; for a GeoTIFF the layer's name.
     media : str
         Media type.
     title : str
-        What it holds, for people; empty for files of ISCE2's own.
+        What it holds, for people; empty for ISCE2's files.
     size : int
-        Bytes.
+        Size, bytes.
     sha256 : str
-        Of its content, hexadecimal.
+        SHA-256 of the content, hexadecimal.
     """
 
     path: Path
@@ -63,19 +63,19 @@ class ProductFile:
 
     @property
     def is_layer(self) -> bool:
-        """Whether it is a GeoTIFF."""
+        """Whether the file is a GeoTIFF."""
         return self.path.suffix == ".tif"
 
 
 def contents(prefix: Path, but: Sequence[str] = ()) -> list[ProductFile]:
-    """All files below a product's folder in order of their names, but for some.
+    """Return the files in a product's folder and its subfolders, in order of their names.
 
     Parameters
     ----------
     prefix : Path
-        What the product's files are called up to their suffixes.
+        Path with which the product's files begin.
     but : sequence of str
-        Names to leave out.
+        File names to skip.
     """
     folder = prefix.parent
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in but)
@@ -95,7 +95,7 @@ def _media(path: Path) -> str:
 
 
 def _title(path: Path, key: str) -> str:
-    """A GeoTIFF says itself what it holds."""
+    """Return what a file holds; for a GeoTIFF the description of its first band."""
     if path.suffix != ".tif":
         return _TITLES.get(key, _PICTURES.get(path.suffix, ""))
     from isce2_recipe.products.rasters import opened

@@ -1,8 +1,8 @@
-"""The RO-Crate of a product: how it came to be, in words that workflow tools share.
+"""The RO-Crate of a product, which describes its provenance for workflow tools.
 
-A Workflow Run Crate (https://w3id.org/ro/wfrun/workflow/0.5) as plain JSON-LD. Every run of the same gives
-the same crate, so it tells no time of running: that is in the run's own ``run.json``. What RO-Crate wants as
-date of publication is the day of the newer acquisition, the earliest the product can be of.
+It is a Workflow Run Crate (https://w3id.org/ro/wfrun/workflow/0.5) in plain JSON-LD. Equal runs give equal
+crates, so it has no time of the run, which is in the run's ``run.json``. The date of publication, which
+RO-Crate requires, is the day of the newer acquisition, the earliest possible date of the product.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ _HOME = "https://github.com/isce2-recipe/isce2-recipe"
 _PACKAGES = "https://pypi.org/project/"
 _ISCE2 = "https://github.com/isce-framework/isce2"
 _LANGUAGE, _RUN, _TERMS = "#recipe-language", "#run", "#terms"
-# The kinds of JSON Schema as schema.org calls them.
+# Types of JSON Schema and their names in schema.org.
 _KINDS = {"boolean": "Boolean", "integer": "Integer", "number": "Float", "string": "Text"}
 
 
 def write_crate(prefix: Path, facts: ProductFacts) -> Path:
-    """Write ``ro-crate-metadata.json`` about all files that lie beside it, record and recipe among them.
+    """Write ``ro-crate-metadata.json`` about all files in a product's folder.
 
     Parameters
     ----------
     prefix : Path
-        What the product's files are called up to their suffixes.
+        Path with which the product's files begin.
     """
     path = prefix.with_name(CRATE)
     files = contents(prefix, but=(CRATE,))
@@ -67,7 +67,7 @@ def _refer(*names: str) -> Any:
 
 
 def _few(values: list[Any]) -> Any:
-    """A list, or the one that it holds."""
+    """Return a list, or its only element."""
     return values[0] if len(values) == 1 else values
 
 
@@ -115,10 +115,10 @@ def _description(facts: ProductFacts) -> str:
 
 
 def _workflow(facts: ProductFacts, files: list[ProductFile]) -> Iterator[Entity]:
-    """The recipe, its language and its parameters."""
+    """Yield the recipe, its language, its parameters and its outputs."""
     record = facts.record or {}
     document = record["document"]
-    told = document.get("documentation", {})
+    documentation = document.get("documentation", {})
     layers = [file for file in files if file.is_layer]
     recipe = _recipe_of(files)
     yield {
@@ -132,8 +132,8 @@ def _workflow(facts: ProductFacts, files: list[ProductFile]) -> Iterator[Entity]
         "input": _refer(*(_formal_id(one) for one in facts.parameters)),
         "output": _refer(*(_output_id(file) for file in layers)),
         "softwareRequirements": _refer(*(_software_id(*one) for one in facts.software.items())),
-        **({"license": told["license"]} if "license" in told else {}),
-        **({"keywords": ", ".join(told["keywords"])} if "keywords" in told else {}),
+        **({"license": documentation["license"]} if "license" in documentation else {}),
+        **({"keywords": ", ".join(documentation["keywords"])} if "keywords" in documentation else {}),
         **_described(recipe),
     }
     yield {
@@ -172,7 +172,7 @@ def _output_id(file: ProductFile) -> str:
 
 
 def _parameter(name: str, value: Any, schema: Entity) -> Iterator[Entity]:
-    """A parameter and its value."""
+    """Yield a parameter and its value."""
     plain = value if isinstance(value, str | int | float) else json.dumps(value)
     types = [schema["type"]] if isinstance(schema.get("type"), str) else schema.get("type", ["string"])
     kind = _KINDS.get(next((one for one in types if one != "null"), ""), "Text")
@@ -236,13 +236,13 @@ def _files(files: list[ProductFile]) -> Iterator[Entity]:
 
 
 def _input_id(file: InputFile) -> str:
-    """Named by its content, as RFC 6920 does: it may lie anywhere."""
+    """Return a name made of the file's content (RFC 6920), because the file is not part of the product."""
     digest = urlsafe_b64encode(bytes.fromhex(file.sha256)).decode().rstrip("=")
     return f"ni:///sha-256;{digest}"
 
 
 def _inputs(facts: ProductFacts) -> Iterator[Entity]:
-    """One entity a content: bursts of one SLC come with the same metadata."""
+    """Yield one entity for each content: bursts of one SLC have the same metadata file."""
     alike: dict[str, list[InputFile]] = {}
     for file in facts.inputs:
         alike.setdefault(_input_id(file), []).append(file)

@@ -1,4 +1,4 @@
-"""Two products of the same ground, layer by layer, past what may differ between equals."""
+"""Comparison of two products of the same ground, without the differences that equal products may have."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def compare(
     limits: Mapping[str, float] = MappingProxyType({}),
     layers: Sequence[Layer] = LAYERS,
 ) -> dict[str, Any]:
-    """The differences of two products.
+    """Return the differences of two products.
 
     Products on different grids are compared where their pixels coincide.
 
@@ -50,13 +50,15 @@ def compare(
     Raises
     ------
     InputError
-        If their grids do not meet, their pixels do not coincide, or a limit is for a layer they do not share.
+        If the grids do not overlap, the pixels do not coincide, or a limit is for a layer they do not share.
     """
     overlap = _overlap(first, second)
     shared = [name for name in first.layers if name in second.layers]
     for name in limits:
         if name not in shared:
-            raise InputError(f"both products have no layer '{name}'", hint=f"they share {', '.join(shared)}")
+            raise InputError(
+                f"the products do not both have a layer '{name}'", hint=f"they share {', '.join(shared)}"
+            )
     known = by_name(layers)
     compared = {}
     for name in shared:
@@ -81,7 +83,7 @@ def compare(
 
 @dataclass(frozen=True, slots=True)
 class _Overlap:
-    """What two grids share: its size, and its first row and column in each."""
+    """The overlap of two grids: its size, and its first row and column in each."""
 
     rows: int
     cols: int
@@ -100,7 +102,7 @@ def _overlap(first: Finished, second: Finished) -> _Overlap:
         raise InputError(
             f"{first.name} ({a.crs}, {a.pixel_m:g}) and {second.name} ({b.crs}, {b.pixel_m:g}) differ in "
             "projection or pixel size",
-            hint="make both on one grid, then compare",
+            hint="make both products on one grid, then compare them",
         )
     shift_x = (b.transform[2] - a.transform[2]) / a.transform[0]
     shift_y = (b.transform[5] - a.transform[5]) / a.transform[4]
@@ -110,7 +112,7 @@ def _overlap(first: Finished, second: Finished) -> _Overlap:
     top, left = max(0, row), max(0, col)
     rows, cols = min(a.rows, b.rows + row) - top, min(a.cols, b.cols + col) - left
     if rows <= 0 or cols <= 0:
-        raise InputError(f"{first.name} and {second.name} do not meet")
+        raise InputError(f"{first.name} and {second.name} do not overlap")
     return _Overlap(rows, cols, ((top, left), (top - row, left - col)))
 
 
@@ -158,9 +160,10 @@ def _angle(a: Values, b: Values) -> dict[str, Any]:
 
 
 def _phase(a: Values, b: Values) -> dict[str, Any]:
-    """Modulo the one constant that an interferogram leaves open.
+    """Return the statistics after removing one constant, which is arbitrary in an interferogram.
 
-    Pixels in another cycle are counted and left out of the spread: a few on noisy water would hide it.
+    Pixels in another cycle are counted, but not part of the spread, which a few on noisy water would
+    dominate.
     """
     difference = a.astype(np.float64) - b
     constant = float(np.median(difference))
@@ -178,7 +181,7 @@ def _ratio(a: Values, b: Values) -> dict[str, Any]:
 
 
 def _label(a: Values, b: Values) -> dict[str, Any]:
-    """Share of the pixels whose label is not the one that goes best with the other's."""
+    """Return the share of pixels whose labels differ, after matching the labels by their overlap."""
     names, counts = np.unique(np.stack([a, b]), axis=1, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     partner: dict[float, float] = {}
@@ -207,9 +210,9 @@ def _round(value: Any) -> float:
 
 
 def to_text(found: dict[str, Any]) -> str:
-    """The differences as a table for people."""
+    """Return the differences as a table for people."""
     grid = found["grid"]
-    where = "on the same grid" if grid["same"] else "grids differ; compared where they meet"
+    where = "on the same grid" if grid["same"] else "on different grids, compared where they overlap"
     lines = [
         f"{found['first']}",
         f"{found['second']}",
@@ -233,7 +236,7 @@ def to_text(found: dict[str, Any]) -> str:
 def _notes(layer: dict[str, Any]) -> list[str]:
     notes = []
     if layer.get("constant"):
-        notes.append(f"constant {layer['constant']:.3g} taken off")
+        notes.append(f"constant {layer['constant']:.3g} removed")
     if layer.get("other_cycles"):
         notes.append(f"{layer['other_cycles']} pixels in another cycle")
     if layer["only_first"] or layer["only_second"]:

@@ -1,4 +1,4 @@
-"""Map grids: square pixels whose edges are multiples of their size, so that products of a stack overlay."""
+"""Map grids of square pixels whose edges are multiples of their size, so that products of a stack overlay."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class MapGrid:
     Attributes
     ----------
     epsg : int
-        Code of the reference system, whose unit all lengths have: metres in UTM, degrees in EPSG:4326.
+        Code of the reference system. All lengths are in its unit: metres in UTM, degrees in EPSG:4326.
     pixel_m : float
-        Edge of a pixel.
+        Edge length of a pixel.
     west_m, north_m : float
         Outer corner of the upper-left pixel.
     rows, cols : int
@@ -41,19 +41,19 @@ class MapGrid:
 
     @property
     def crs(self) -> str:
-        """The projection as GDAL takes it."""
+        """The reference system as GDAL accepts it."""
         return f"EPSG:{self.epsg}"
 
     @property
     def transform(self) -> Affine:
-        """From column and row to the map, of the upper-left corner of a pixel."""
+        """The transform from column and row to the upper-left corner of a pixel on the map."""
         from affine import Affine
 
         return Affine(self.pixel_m, 0.0, self.west_m, 0.0, -self.pixel_m, self.north_m)
 
     @property
     def ground_pixel_m(self) -> float:
-        """Edge of a pixel in metres on the ground, about."""
+        """Approximate edge length of a pixel on the ground, metres."""
         from rasterio.crs import CRS
 
         crs = CRS.from_epsg(self.epsg)
@@ -78,7 +78,7 @@ class MapGrid:
         )
 
     def blocks(self, pixels: int = _BLOCK_PIXELS) -> Iterator[tuple[int, MapGrid]]:
-        """Bands of whole rows from north to south, each with its first row, of about so many pixels."""
+        """Yield bands of whole rows with about ``pixels`` pixels, from the north, each with its first row."""
         step = max(1, pixels // self.cols)
         for first in range(0, self.rows, step):
             north = self.north_m - first * self.pixel_m
@@ -87,15 +87,15 @@ class MapGrid:
 
 
 def utm_epsg(longitude: float, latitude: float) -> int:
-    """Code of the WGS 84 / UTM zone of a place in degrees, without the exceptions for Norway and Svalbard."""
+    """Return the code of a place's WGS 84 / UTM zone, without the exceptions for Norway and Svalbard."""
     zone = int(longitude // 6 + 30) % 60 + 1
     return (32600 if latitude >= 0 else 32700) + zone
 
 
 def utm_grid(bounds: Bounds, pixel_m: float) -> MapGrid:
-    """The UTM grid that covers a box in degrees, in the zone of its north-west corner.
+    """Return the UTM grid that covers a box in degrees, in the zone of its north-west corner.
 
-    The corner decides in HyP3 too; products of one frame must share a zone whoever made them.
+    HyP3 takes the zone of this corner too, so that products of one frame have the same zone.
     """
     from rasterio.warp import transform_bounds
 
@@ -105,7 +105,7 @@ def utm_grid(bounds: Bounds, pixel_m: float) -> MapGrid:
 
 
 def aligned_grid(epsg: int, pixel: float, box: Bounds) -> MapGrid:
-    """The smallest grid around a box, in the reference system's unit, on whole multiples of the pixel."""
+    """Return the smallest grid of whole pixels around a box, in the reference system's unit."""
     first_col, last_col = math.floor(box.west / pixel), math.ceil(box.east / pixel)
     first_row, last_row = math.floor(box.south / pixel), math.ceil(box.north / pixel)
     return MapGrid(

@@ -1,4 +1,4 @@
-"""Which map grid a product gets: unless told otherwise the same for every pair of a stack."""
+"""The choice of a product's map grid; by default it is the same for every pair of a stack."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from isce2_recipe.products.grid import MapGrid, aligned_grid, utm_epsg
 from isce2_recipe.types import Bounds
 
 _GEOGRAPHIC = "EPSG:4326"
-# Degrees for metres when nobody says how many: an arc second for 30 m, as terrain has it.
+# Default pixels in degrees: one arc second for 30 m, as in terrain models.
 _METRES_AN_ARC_SECOND = 30.0
 _EDGE_POINTS = 21
 _SQUARE = 1e-6
-# No place on a sensible map is farther from its origin, metres.
+# Largest coordinate that is accepted on a map, metres.
 _FARTHEST = 1e8
 
 
 @dataclass(frozen=True, slots=True)
 class GridChoice:
-    """What is wanted of a product's grid.
+    """How the grid of a product is chosen.
 
     Attributes
     ----------
     extent : str
-        ``common``: all that the bursts can show on any date, so that all pairs of a stack share their pixels;
-        ``data``: only what this pair shows.
+        ``common`` for all that the bursts can show on any date, so that all pairs of a stack have the same
+        pixels; ``data`` for what this pair shows.
     bounds : Bounds or None
-        A box in degrees, in place of ``extent``.
+        Box in degrees, in place of ``extent``.
     crs : str
         ``utm`` for the zone of the north-west corner, or ``EPSG:`` with a code.
     pixel : float or None
-        Edge of a pixel in the unit of ``crs``; None for what the looks resolve.
+        Edge length of a pixel in the unit of ``crs``; None for the resolution of the looks.
     like : Path or None
-        A raster whose very pixels to take, in place of all the above.
+        Raster whose pixels are taken, in place of all other choices.
     """
 
     extent: str = "common"
@@ -47,25 +47,24 @@ class GridChoice:
 
     @classmethod
     def of(cls, values: Mapping[str, Any] | None, like: Path | None = None) -> GridChoice:
-        """From a recipe's mapping with any of ``extent``, ``bounds``, ``crs`` and ``pixel``.
+        """Return the choice of a recipe's mapping with any of ``extent``, ``bounds``, ``crs`` and ``pixel``.
 
         Raises
         ------
         ParameterError
-            If a box is turned around, or the mapping has other keys.
+            If the edges of a box are in the wrong order, or the mapping has other keys.
         """
         given = {key: value for key, value in (values or {}).items() if value is not None}
         unknown = sorted(given.keys() - {"extent", "bounds", "crs", "pixel"})
         if unknown:
             raise ParameterError(
-                f"a grid has no '{unknown[0]}'",
-                hint="it has extent, bounds, crs and pixel, and may be like a raster",
+                f"a grid has no key '{unknown[0]}'", hint="its keys are extent, bounds, crs and pixel"
             )
         if "bounds" in given:
             box = given["bounds"] = Bounds(*given["bounds"])
             if box.west >= box.east or box.south >= box.north:
                 raise ParameterError(
-                    f"the box {box.west} {box.south} {box.east} {box.north} is turned around",
+                    f"the box {box.west} {box.south} {box.east} {box.north} has its edges in the wrong order",
                     hint="give west, south, east and north, in this order",
                 )
         return cls(**given, like=like)
@@ -90,24 +89,22 @@ COMMON = GridChoice()
 def map_grid(
     choice: GridChoice, pixel_m: float, data: Bounds, bursts: Sequence[tuple[int, int]] = ()
 ) -> MapGrid:
-    """The grid that was chosen.
+    """Return the grid of a choice.
 
     Parameters
     ----------
-    choice : GridChoice
-        What is wanted.
     pixel_m : float
-        Size of pixels where the choice does not say.
+        Default size of pixels on the ground.
     data : Bounds
-        What the interferogram covers, degrees.
+        Area that the interferogram covers, degrees.
     bursts : sequence of (number, swath)
-        ESA's numbers of the product's bursts; where there are none ``common`` is ``data``.
+        ESA's numbers of the product's bursts; without any, ``common`` means ``data``.
 
     Raises
     ------
     InputError
-        If the reference system is not known or cannot show the place, or the raster to be like has no square
-        north-up pixels.
+        If the reference system is not known or cannot show the place, or the pixels of the raster to be like
+        are not square and north-up.
     """
     if choice.like is not None:
         return _grid_of(choice.like)
@@ -122,7 +119,7 @@ def map_grid(
 
 
 def _outline(box: Bounds) -> list[tuple[float, float]]:
-    """Points along the edges of a box, whose projections are curved."""
+    """Return points along the edges of a box, because the edges are curved on another map."""
     steps = [k / (_EDGE_POINTS - 1) for k in range(_EDGE_POINTS)]
     longitudes = [box.west + (box.east - box.west) * step for step in steps]
     latitudes = [box.south + (box.north - box.south) * step for step in steps]
@@ -157,7 +154,7 @@ def _epsg(crs: str, places: list[tuple[float, float]]) -> int:
         known = False
     if not known:
         raise InputError(
-            f"there is no map projection {crs}",
+            f"{crs} is not a known map projection",
             hint="give utm, or a code such as EPSG:3413 (https://epsg.io)",
         ) from None
     return code
@@ -169,7 +166,7 @@ def _default_pixel(epsg: int, pixel_m: float) -> float:
 
 
 def _box(places: list[tuple[float, float]], epsg: int) -> Bounds:
-    """The box around places, in the reference system's unit."""
+    """Return the box around places, in the reference system's unit."""
     from rasterio._err import CPLE_BaseError
     from rasterio.warp import transform
 
@@ -181,14 +178,14 @@ def _box(places: list[tuple[float, float]], epsg: int) -> Bounds:
         reached = False
     if not reached:
         raise InputError(
-            f"EPSG:{epsg} cannot show all of the scene",
-            hint="choose a projection made for that part of the Earth",
+            f"EPSG:{epsg} cannot show the whole scene",
+            hint="choose a projection that is made for that part of the Earth",
         )
     return Bounds(min(xs), min(ys), max(xs), max(ys))
 
 
 def _grid_of(path: Path) -> MapGrid:
-    """The grid of a raster."""
+    """Return the grid of a raster."""
     from isce2_recipe.products.rasters import opened
 
     with opened(path) as dataset:
@@ -202,6 +199,6 @@ def _grid_of(path: Path) -> MapGrid:
     if epsg is None:
         raise InputError(
             f"the projection of {path} has no EPSG code",
-            hint="bring it into one that has: gdalwarp -t_srs EPSG:...",
+            hint="reproject it to one that has: gdalwarp -t_srs EPSG:...",
         )
     return MapGrid(epsg, width, west, north, rows, cols)

@@ -1,4 +1,4 @@
-"""What products are called, so that HyP3's and MintPy's readers know them."""
+"""Names of products, in the patterns that HyP3's and MintPy's readers know."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SWATHS = (1, 2, 3)
 _MULTI_BURST = re.compile(
     r"S1_(\d{3}_\d{6}s1n\d\d-\d{6}s2n\d\d-\d{6}s3n\d\d)_IW_\d{8}_\d{8}_[VH]{2}_(INT\d+)_"
 )
-# MintPy reads two digits; 99 stands for all pixels of 100 m and more.
+# MintPy reads two digits; 99 means 99 m or more.
 _MOST_METRES = 99
 _IDENTIFIER = re.compile(r"_[0-9A-F]{4}$")
 
@@ -54,20 +54,20 @@ def burst_product_name(
     relative_orbit: int,
     id4: str,
 ) -> str:
-    """A product's name: HyP3's single-burst pattern for one pair, its multi-burst pattern for more.
+    """Return a name in HyP3's single-burst pattern for one pair, in its multi-burst pattern for more.
 
     ``S1_136231_IW2_20200604_20200616_VV_INT80_663F`` is one pair;
-    ``S1_064_000000s1n00-136231s2n02-000000s3n00_IW_20200604_20200616_VV_INT80_77F1`` tells for each swath its
-    first burst and how many there are.
+    ``S1_064_000000s1n00-136231s2n02-000000s3n00_IW_20200604_20200616_VV_INT80_77F1`` has for each swath its
+    first burst and the number of bursts.
 
     Parameters
     ----------
     reference, secondary : sequence of BurstName
-        At least one each.
+        At least one granule each.
     relative_orbit : int
-        Track number, part of the multi-burst pattern only.
+        Track, part of the multi-burst pattern only.
     id4 : str
-        See `product_id`.
+        ID from `product_id`.
     """
     pair = _pair(reference, secondary, looks, id4)
     if len(reference) == 1:
@@ -84,7 +84,7 @@ def multi_burst_name(
     relative_orbit: int,
     id4: str,
 ) -> str:
-    """A name by HyP3's multi-burst pattern, also for one burst only; see `burst_product_name`."""
+    """Return a name in HyP3's multi-burst pattern, also for a single burst; see `burst_product_name`."""
     pair = _pair(reference, secondary, looks, id4)
     groups = "-".join(_swath_token(reference, swath) for swath in _SWATHS)
     return f"S1_{relative_orbit:03d}_{groups}_IW_{pair}"
@@ -98,7 +98,10 @@ def legacy_merged_name(
     relative_orbit: int,
     id4: str,
 ) -> str:
-    """What HyP3 called merged bursts: ``S1_064__20200604_20200616_VV_INT80_AB12``. MintPy cannot read it."""
+    """Return HyP3's older name of merged bursts, which MintPy cannot read.
+
+    ``S1_064__20200604_20200616_VV_INT80_AB12``
+    """
     return f"S1_{relative_orbit:03d}__{_pair(reference, secondary, looks, id4)}"
 
 
@@ -112,14 +115,14 @@ def legacy_slc_name(
     relative_orbit: int,
     id4: str,
 ) -> str:
-    """What HyP3 called products of whole SLCs, by platform, track and corners. MintPy cannot read it.
+    """Return HyP3's older name of products of SLCs, with platform, track and corners; MintPy cannot read it.
 
     ``S1A_064_E053_1_N27_3_E054_1_N27_8_20200604_20200616_VV_INT80_7EB5``
 
     Parameters
     ----------
     bounds : Bounds
-        Of the reference's footprint, degrees.
+        Bounds of the reference's footprint, degrees.
     """
     corners = "_".join(
         [
@@ -137,12 +140,12 @@ def _angle(degrees: float, letters: str, width: int) -> str:
 
 
 def published_name(name: str) -> str:
-    """What HyP3 calls a product that it publishes: its ID is 0000, so that a newer one replaces an older."""
+    """Return HyP3's name of a published product: its ID is 0000, so that newer ones replace older ones."""
     return _IDENTIFIER.sub("_0000", name)
 
 
 def published_folder(name: str) -> str:
-    """The folder that HyP3 publishes a product of several bursts to, that of their stack; none for others.
+    """Return the folder to which HyP3 publishes a product of several bursts, that of their stack; else empty.
 
     ``multiburst_products/064_000000s1n00_136231s2n02_000000s3n00_INT80``
     """
@@ -151,7 +154,7 @@ def published_folder(name: str) -> str:
 
 
 def _pair(reference: Sequence[BurstName], secondary: Sequence[BurstName], looks: Looks, id4: str) -> str:
-    """Dates, polarization, pixel (99 m where it is larger) and ID, which end every name."""
+    """Return the end of every name: dates, polarization, pixel (at most 99 m) and ID."""
     first = min(name.start for name in reference)
     last = max(name.start for name in secondary)
     metres = min(looks.pixel_m, _MOST_METRES)

@@ -11,11 +11,11 @@ from pathlib import Path
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.facts import ProductFacts
 
-# What HyP3 writes for every Sentinel-1 product, whatever the orbit; MintPy reads both.
+# HyP3 writes these for every Sentinel-1 product, whatever the orbit; MintPy reads both.
 SPACECRAFT_HEIGHT_M = 693000.0
 EARTH_RADIUS_M = 6337286.638938101
 
-# Of the key "Radar sensing stop".
+# Format of the value of "Radar sensing stop".
 RADAR_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%f"
 
 _BASELINE = re.compile(r"<IW-(\d)_Bperp_at_midrange_for_first_common_burst>\s*([^<\s]+)\s*<")
@@ -23,16 +23,16 @@ _BASELINE = re.compile(r"<IW-(\d)_Bperp_at_midrange_for_first_common_burst>\s*([
 
 @dataclass(frozen=True, slots=True)
 class RadarWindow:
-    """The multilooked radar images of a single-burst product, in looked lines and samples.
+    """Size, valid area and spacing of a single burst's layers in radar geometry.
 
     Attributes
     ----------
     lines, samples : int
-        Size.
+        Size after multilooking.
     first_valid_line, valid_lines, first_valid_sample, valid_samples : int
-        Where both images hold data.
+        Area in which both images hold data, after multilooking.
     azimuth_interval_s, range_spacing_m : float
-        From looked pixel to looked pixel; the second in slant range.
+        Spacing of the multilooked pixels, in azimuth time and slant range.
     sensing_stop : str
         UTC of the last line that was used, ``%Y-%m-%dT%H:%M:%S.%f``.
     """
@@ -49,12 +49,12 @@ class RadarWindow:
 
 
 def perpendicular_baseline_m(topsproc: Path) -> float:
-    """Perpendicular baseline at mid-range of the first common burst, of the lowest swath there is.
+    """Return the perpendicular baseline at mid-range of the first common burst of the lowest swath.
 
     Parameters
     ----------
     topsproc : Path
-        ISCE2's record ``topsProc.xml``; it is not well-formed XML, so it is searched and not parsed.
+        ISCE2's record ``topsProc.xml``. It is not well-formed XML and therefore searched, not parsed.
 
     Raises
     ------
@@ -75,9 +75,9 @@ def perpendicular_baseline_m(topsproc: Path) -> float:
 
 
 def lines(facts: ProductFacts, more: Mapping[str, object] | None = None) -> list[tuple[str, str]]:
-    """Keys and values in order: HyP3's, and what else there is to say.
+    """Return keys and values in order: HyP3's, then further ones.
 
-    Orbit, time, heading and ranges are those of the reference's earliest burst of its lowest swath.
+    Orbit, time, heading and ranges are those of the reference's earliest burst in its lowest swath.
     """
     processing = facts.processing
     pairs = {
@@ -112,12 +112,12 @@ def lines(facts: ProductFacts, more: Mapping[str, object] | None = None) -> list
 
 
 def write(path: Path, pairs: Sequence[tuple[str, str]]) -> None:
-    """Write keys and values as text; every line has its colon, which MintPy's reader counts on."""
+    """Write keys and values as text, each line with a colon, which MintPy's reader requires."""
     path.write_text("".join(f"{key}: {value}\n" for key, value in pairs), encoding="utf-8")
 
 
 def seconds_of_day(when: datetime) -> float:
-    """Time since midnight."""
+    """Return the time since midnight, seconds."""
     return (when - when.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
 
 
@@ -126,7 +126,7 @@ def _yes(value: bool) -> str:
 
 
 def radar_pairs(radar: RadarWindow) -> dict[str, object]:
-    """What the parameter file says of them."""
+    """Return the keys and values of the layers in radar geometry."""
     return {
         "Radar n lines": radar.lines,
         "Radar n samples": radar.samples,

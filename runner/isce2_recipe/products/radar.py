@@ -1,4 +1,4 @@
-"""Layers of a single-burst product in radar geometry, from which bursts can be merged later."""
+"""Layers in radar geometry of a single burst's product, from which bursts can be merged."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.types import Looks
 
 _BLOCK_LOOKED_LINES = 64
-# Of the Goldstein filter, in looks: within it bright land decides over the phase of dark water.
+# Window of the Goldstein filter, in looks: within it, bright land decides the phase of dark water.
 _FILTER_WINDOW = 33
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Pixels ``first`` to ``first + valid``, of ``total``, that are multiples of the looks."""
+    """Multilooked pixels ``first`` to ``first + valid`` of ``total``."""
 
     total: int
     first: int
     valid: int
 
     @classmethod
-    def looked(cls, total: int, first: int, valid: int, looks: int) -> _Span:
-        """A span in looked pixels; pixels that do not fill a look are left out."""
+    def multilooked(cls, total: int, first: int, valid: int, looks: int) -> _Span:
+        """Return a span of pixels after multilooking, without looks that are only partly filled."""
         begin = -(-first // looks)
         end = (first + valid) // looks
         if valid < 0 or end > total // looks or end < begin:
@@ -45,18 +45,20 @@ class _Span:
 
 
 def radar_window(folder: Path, burst: BurstGeometry, looks: Looks) -> RadarWindow:
-    """Size, valid area and spacing of the multilooked burst.
+    """Return size, valid area and spacing of the multilooked burst.
 
     Parameters
     ----------
     folder : Path
-        ISCE2's, whose ``fine_interferogram/IWn.xml`` knows what resampling left of the valid area.
+        topsApp's folder, whose ``fine_interferogram/IWn.xml`` has the valid area after resampling.
     burst : BurstGeometry
-        The reference.
+        The reference burst.
     """
     window = _valid_window(folder, burst)
-    azimuth = _Span.looked(burst.lines, window["firstvalidline"], window["numberofvalidlines"], looks.azimuth)
-    along = _Span.looked(
+    azimuth = _Span.multilooked(
+        burst.lines, window["firstvalidline"], window["numberofvalidlines"], looks.azimuth
+    )
+    along = _Span.multilooked(
         burst.samples, window["firstvalidsample"], window["numberofvalidsamples"], looks.range
     )
     last = azimuth.total * looks.azimuth - 1
@@ -76,7 +78,7 @@ def radar_window(folder: Path, burst: BurstGeometry, looks: Looks) -> RadarWindo
 
 
 def _valid_window(folder: Path, burst: BurstGeometry) -> dict[str, int]:
-    """The window after resampling, by ISCE2's names; the annotation's where its file does not tell."""
+    """Return the valid area after resampling by ISCE2's names, or else that of the annotation."""
     path = folder / "fine_interferogram" / f"IW{burst.swath}.xml"
     names = {
         "firstvalidline": burst.first_valid_line,
@@ -100,17 +102,17 @@ def write_radar_layers(
     prefix: Path,
     tags: Mapping[str, str],
 ) -> list[Path]:
-    """Interferogram, latitude, longitude and look angles as ``PREFIX_<layer>_rdr.tif``, and parts of looks.
+    """Write interferogram, latitude, longitude, look angles and parts of looks as ``PREFIX_<layer>_rdr.tif``.
 
-    The interferogram is zero outside the valid window; the geometry covers the whole burst. Parts of looks
-    (`isce2_recipe.sar.sublooks`) are there where the interferogram is decorrelated, else zero.
+    The interferogram is zero outside the valid area; the geometry covers the whole burst. Parts of looks
+    (`isce2_recipe.sar.sublooks`) are zero where the interferogram is correlated.
 
     Parameters
     ----------
     folder : Path
-        ISCE2's.
+        topsApp's folder.
     tags : mapping
-        Metadata that every layer carries.
+        Metadata of every layer.
     """
     geometry = folder / "geom_reference" / f"IW{burst.swath}"
     shape = (window.lines, window.samples)
@@ -135,10 +137,10 @@ def write_radar_layers(
 def _parts(
     path: Path, looks: Looks, part: Looks, window: RadarWindow, valid: Mapping[str, int]
 ) -> NDArray[np.uint8]:
-    """Codes of all parts of the looks that are decorrelated or near such, half valid ones too."""
+    """Return the codes of all parts of looks that are decorrelated or near such looks."""
     across = looks.range // part.range
-    # Decorrelated or not is told by parts of one size in all swaths.
-    judged = looks.range // sublooks.sublook_size(looks, sublooks.NEAREST_SWATH).range
+    # The decorrelation is decided from parts that have the same size in all swaths.
+    compared = looks.range // sublooks.sublook_size(looks, sublooks.NEAREST_SWATH).range
     first, count = valid["firstvalidline"], valid["numberofvalidlines"]
     left = -(-valid["firstvalidsample"] // part.range)
     right = (valid["firstvalidsample"] + valid["numberofvalidsamples"]) // part.range
@@ -151,16 +153,16 @@ def _parts(
         parts[max(first + count - lines.start, 0) :] = 0
         parts[:, :left], parts[:, right:] = 0, 0
         codes[:, lines] = sublooks.encode(parts)
-        folded = parts.reshape(-1, looks.azimuth, window.samples, judged, across // judged).mean(axis=-1)
+        folded = parts.reshape(-1, looks.azimuth, window.samples, compared, across // compared).mean(axis=-1)
         sums[rows] = np.abs(folded.sum(axis=(1, 3)))
         amplitudes[rows] = np.abs(folded).sum(axis=(1, 3))
-    keep = _decorrelated(sums, amplitudes, judged * looks.azimuth)
+    keep = _decorrelated(sums, amplitudes, compared * looks.azimuth)
     codes *= np.repeat(np.repeat(keep, looks.azimuth, axis=0), across, axis=1)
     return codes
 
 
 def _blocks(path: Path, looks: Looks, window: RadarWindow) -> Iterator[tuple[slice, NDArray[np.complex64]]]:
-    """Some looked lines at a time: which, and the pixels of their whole looks."""
+    """Yield some multilooked lines at a time: their slice, and the pixels of their looks."""
     from rasterio.windows import Window
 
     with opened(path) as dataset:
@@ -172,7 +174,7 @@ def _blocks(path: Path, looks: Looks, window: RadarWindow) -> Iterator[tuple[sli
 
 
 def _decorrelated(sums: NDArray[Any], amplitudes: NDArray[Any], parts: int) -> NDArray[np.bool_]:
-    """Looks whose parts have phases nearer to any than to one, and those within a filter window of such."""
+    """Return where looks have parts with random rather than equal phases, and their surroundings."""
     from scipy.ndimage import maximum_filter, uniform_filter
 
     around, most = (uniform_filter(values, 3, mode="constant") for values in (sums, amplitudes))
@@ -194,7 +196,7 @@ def _interferogram(
 
 
 def _multilooked(path: Path, looks: Looks, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Means over the looks, shape (bands, *shape), read some lines at a time."""
+    """Return means over the looks, shape (bands, *shape), of a raster that is read some lines at a time."""
     from rasterio.windows import Window
 
     lines, samples = shape

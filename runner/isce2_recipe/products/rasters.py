@@ -1,4 +1,4 @@
-"""Rasters in and out: ISCE2's geocoded files where the ground is, projection, cloud-optimised GeoTIFFs."""
+"""Reading of ISCE2's geocoded files, resampling to a map, and writing of cloud-optimised GeoTIFFs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from isce2_recipe.products.layer import Layer
 
 _GEOGRAPHIC = "EPSG:4326"
-# A bilinear kernel reaches one output pixel to either side when it averages down; this many make the
-# result of a block independent of where its neighbours were cut.
+# Output pixels around a block. A bilinear kernel that averages reaches one pixel to either side; this many
+# make the result independent of the division into blocks.
 _KERNEL_MARGIN = 3.0
 
 FloatArray = NDArray[np.float32]
@@ -42,16 +42,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class GeoRaster:
-    """A north-up raster in degrees whose place is true to the ground.
+    """A north-up raster in degrees whose coordinates are those of the ground it shows.
 
     Attributes
     ----------
     path : Path
-        What GDAL opens.
+        Path that GDAL opens.
     west, north : float
         Outer corner of the upper-left pixel, degrees.
     step_longitude, step_latitude : float
-        From pixel to pixel along a row and down a column; the second is negative.
+        Steps from pixel to pixel along a row and down a column, degrees; the second is negative.
     rows, cols : int
         Size.
     """
@@ -71,7 +71,7 @@ class GeoRaster:
         return Bounds(self.west, south, self.west + self.cols * self.step_longitude, self.north)
 
     def transform(self, part: Part) -> Affine:
-        """From a part's column and row to longitude and latitude, of the upper-left corner of a pixel."""
+        """Return the transform from a part's column and row to the upper-left corner of a pixel, degrees."""
         from affine import Affine
 
         west = self.west + part.col * self.step_longitude
@@ -79,14 +79,15 @@ class GeoRaster:
         return Affine(self.step_longitude, 0.0, west, 0.0, self.step_latitude, north)
 
     def same_grid(self, other: GeoRaster) -> bool:
-        """Whether the pixels of both coincide."""
+        """Return whether the pixels of both coincide."""
         return replace(self, path=other.path) == other
 
     def kernel_scale(self, pixel_m: float) -> dict[str, float]:
-        """GDAL's options that fix the width of its averaging kernel on a map of so large pixels.
+        """Return GDAL's options that fix the width of its averaging kernel for map pixels of some size.
 
-        Left alone GDAL guesses it anew for every block, and blocks would differ where they meet. A width of
-        whole pixels keeps a slope a slope; any other wobbles by a tenth of a pixel.
+        Without them GDAL estimates the width for every block, and neighbouring blocks would not fit together.
+        A width of whole pixels reproduces a slope; with any other the values are off by up to a tenth of a
+        pixel.
         """
         latitude = math.radians(self.north + self.rows / 2 * self.step_latitude)
         width_m = self.step_longitude * METRES_A_DEGREE * math.cos(latitude)
@@ -97,7 +98,7 @@ class GeoRaster:
         }
 
     def read(self, band: int, part: Part) -> NDArray[Any]:
-        """A part of one band (from 1), shape (part.rows, part.cols)."""
+        """Return a part of one band (counted from 1), shape (part.rows, part.cols)."""
         from rasterio.windows import Window
 
         with opened(self.path) as dataset:
@@ -105,7 +106,7 @@ class GeoRaster:
         return values
 
     def around(self, grid: MapGrid) -> Part | None:
-        """The part that a map grid needs, its kernel's margin included, or None where they do not meet."""
+        """Return the part that a map grid needs, with the kernel's margin, or None if they do not overlap."""
         from rasterio.warp import transform_bounds
 
         box = grid.bounds.buffered(_KERNEL_MARGIN * grid.pixel_m)
@@ -122,7 +123,7 @@ class GeoRaster:
 
 
 def geographic(path: Path) -> GeoRaster:
-    """A raster in degrees as GDAL reads it, such as a GeoTIFF.
+    """Open a raster in degrees whose header GDAL reads correctly, such as a GeoTIFF.
 
     Raises
     ------
@@ -137,15 +138,15 @@ def geographic(path: Path) -> GeoRaster:
 
 
 def isce_geocoded(path: Path) -> GeoRaster:
-    """An ISCE2 ``.geo`` raster, with its half pixel put right.
+    """Open an ISCE2 ``.geo`` raster and correct its place by half a pixel.
 
-    ISCE2 writes the centre of the first pixel where GDAL's headers have its corner, so GDAL alone would
-    place the raster half a pixel to the south-east.
+    ISCE2 writes the centre of the first pixel where GDAL expects its corner, so that GDAL places the raster
+    half a pixel too far to the south-east.
 
     Parameters
     ----------
     path : Path
-        Without the ``.vrt`` that lies beside it.
+        Path without the ending ``.vrt`` of the header.
 
     Raises
     ------
@@ -162,7 +163,7 @@ def isce_geocoded(path: Path) -> GeoRaster:
 
 @contextmanager
 def without_place() -> Iterator[None]:
-    """Rasters in radar geometry have no place on the map, and GDAL need not say so."""
+    """Suppress GDAL's warning that a raster in radar geometry has no place on the map."""
     from rasterio.errors import NotGeoreferencedWarning
 
     with warnings.catch_warnings():
@@ -172,7 +173,7 @@ def without_place() -> Iterator[None]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """A raster to read, as rasterio's dataset.
+    """Yield a raster to read, as rasterio's dataset.
 
     Raises
     ------
@@ -189,7 +190,7 @@ def opened(path: Path) -> Iterator[Any]:
             yield dataset
     except RasterioIOError as exc:
         raise InputError(
-            f"raster {path} cannot be read: {exc}", hint="the step that makes it did not finish; run it again"
+            f"raster {path} cannot be read: {exc}", hint="run the step that makes it again"
         ) from exc
 
 
@@ -202,16 +203,16 @@ def project(
     nearest: bool = False,
     threads: int = 1,
 ) -> FloatArray:
-    """Bands on a map grid; NaN is no data and takes no part in any mean.
+    """Return bands on a map grid; NaN is no data and not part of any mean.
 
     Parameters
     ----------
     values : array of float32, shape (bands, part.rows, part.cols)
-        All bands share the costly part, the coordinates, so hand them over together.
+        Bands of one raster. The coordinates, which cost most, are computed once for all bands.
     raster, part : GeoRaster, Part
-        Where the values lie.
+        Place of the values.
     nearest : bool
-        Take the nearest pixel instead of a bilinear mean (which covers all pixels below the output pixel).
+        Whether to take the nearest pixel instead of a bilinear mean over all pixels below the output pixel.
 
     Returns
     -------
@@ -241,7 +242,7 @@ def project(
 
 @contextmanager
 def scratch_raster(path: Path, grid: MapGrid, layer: Layer, tags: Mapping[str, str]) -> Iterator[Any]:
-    """A plain tiled GeoTIFF to write blocks into; see `publish` for what becomes of it."""
+    """Yield a plain tiled GeoTIFF to write blocks into, from which `publish` makes the layer's file."""
     import rasterio
 
     profile = {
@@ -265,7 +266,7 @@ def scratch_raster(path: Path, grid: MapGrid, layer: Layer, tags: Mapping[str, s
 
 
 def publish(scratch: Path, path: Path, layer: Layer) -> None:
-    """A cloud-optimised, compressed GeoTIFF made of a plain one, which is removed."""
+    """Make a cloud-optimised, compressed GeoTIFF of a plain one, and delete the plain one."""
     import rasterio.shutil
 
     with without_place():

@@ -1,4 +1,4 @@
-"""A finished product as its readers find it: folder, layers, parameter file."""
+"""Reading of finished products: folder, layers, parameter file."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _BLOCK_PIXELS = 1 << 21
 
 @dataclass(frozen=True)
 class Finished:
-    """A product that is there.
+    """A finished product.
 
     Attributes
     ----------
     name : str
-        What its files begin with.
+        Name with which its files begin.
     folder : Path
-        Where they lie.
+        Folder of its files.
     layers : dict of Path
         GeoTIFFs on the product's map grid by layer name.
     """
@@ -42,7 +42,7 @@ class Finished:
 
     @cached_property
     def parameters(self) -> dict[str, str]:
-        """Keys and values of the parameter file; empty where there is none."""
+        """Keys and values of the parameter file; empty if there is none."""
         path = self.folder / f"{self.name}.txt"
         if not path.is_file():
             return {}
@@ -52,28 +52,28 @@ class Finished:
 
     @property
     def wavelength_m(self) -> float:
-        """Of the radar; Sentinel-1's where the parameter file does not say."""
+        """Radar wavelength; Sentinel-1's if the parameter file has none."""
         return float(self.parameters.get("Radar wavelength (m)", SENTINEL1_WAVELENGTH_M))
 
     @cached_property
     def tags(self) -> dict[str, str]:
-        """Metadata that every layer carries."""
+        """Metadata of every layer."""
         with opened(self.layers["unw_phase"]) as dataset:
             return dict(dataset.tags())
 
     @cached_property
     def grid(self) -> Grid:
-        """Of all map layers."""
+        """Grid of all map layers."""
         with opened(self.layers["unw_phase"]) as dataset:
             return Grid(tuple(dataset.transform)[:6], dataset.width, dataset.height, dataset.crs.to_string())
 
     def read(self, layer: str, rows: slice | None = None) -> NDArray[Any]:
-        """A layer, or some rows of it; numbers are NaN where there is no data, labels stay as they are."""
+        """Return a layer or some rows of it, with NaN for no data in layers of floating point numbers."""
         with opened(self.layers[layer]) as dataset:
             return _values(dataset, rows)
 
     def blocks(self) -> Iterator[slice]:
-        """Bands of whole rows that fit into little memory."""
+        """Yield bands of whole rows, each of about 2 million pixels."""
         step = max(1, _BLOCK_PIXELS // self.grid.cols)
         for first in range(0, self.grid.rows, step):
             yield slice(first, min(first + step, self.grid.rows))
@@ -86,11 +86,11 @@ class Grid:
     Attributes
     ----------
     transform : tuple of float
-        The six coefficients from column and row to the map, as GDAL's ``a, b, c, d, e, f``.
+        The six coefficients ``a, b, c, d, e, f`` from column and row to the map.
     cols, rows : int
         Size.
     crs : str
-        Reference system.
+        Reference system, as GDAL accepts it.
     """
 
     transform: tuple[float, ...]
@@ -99,7 +99,7 @@ class Grid:
     crs: str
 
     def part(self, row: int, col: int, rows: int, cols: int) -> Grid:
-        """Some of its pixels."""
+        """Return a part of the grid."""
         a, b, west, d, e, north = self.transform
         return Grid((a, b, west + col * a, d, e, north + row * e), cols, rows, self.crs)
 
@@ -126,7 +126,7 @@ def _values(dataset: Any, rows: slice | None) -> NDArray[Any]:
 
 
 def open_product(path: Path) -> Finished:
-    """The product at a path: its folder, one of its files, its archive unpacked beside it, or a run's folder.
+    """Open a product by its folder, a file in it, its archive next to the folder, or a run's folder.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def _folder(path: Path) -> Path:
     if path.is_file() and path.suffix != ".zip":
         return path.parent
     if path.is_file():
-        raise InputError(f"{path} is an archive", hint="unzip it, and give the folder that comes out of it")
+        raise InputError(f"{path} is an archive", hint="unzip it, and give the unzipped folder")
     if not path.is_dir():
         raise InputError(
             f"there is no product at {path}", hint="give a product's folder or a finished run's folder"
@@ -167,12 +167,12 @@ def _folder(path: Path) -> Path:
 
 
 def product_of_run(workdir: Path) -> Path:
-    """Folder of a run's product.
+    """Return the folder of a run's product.
 
     Raises
     ------
     InputError
-        If it has none.
+        If the run has no product.
     """
     outputs = json.loads((workdir / RUN_RECORD).read_text(encoding="utf-8")).get("outputs", {})
     product = outputs.get("product")

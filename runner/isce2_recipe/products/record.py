@@ -1,4 +1,4 @@
-"""What makes a product's run again: its recipe, its parameters, and what the inputs were."""
+"""The files of a product with which its run can be repeated: recipe, parameters and inputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def write_record(prefix: Path, facts: ProductFacts) -> None:
     """Write ``PREFIX_recipe.yml`` and ``PREFIX_run.json``, which ``isce2-recipe rerun`` reads."""
     record = dict(facts.record or {})
     document: Mapping[str, Any] = record.pop("document")
-    told = {
+    record_of_run = {
         "isce2_recipe": __version__,
         **record,
         "software": facts.software,
@@ -27,4 +27,4 @@ def write_record(prefix: Path, facts: ProductFacts) -> None:
     recipe = prefix.with_name(f"{prefix.name}{PRODUCT_RECIPE}")
     recipe.write_text(dump(document), encoding="utf-8")
     path = prefix.with_name(f"{prefix.name}{PRODUCT_RECORD}")
-    path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(record_of_run, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A product's run read back from the product alone: its folder or its archive."""
+"""Reading of what a product, as a folder or an archive, holds for repeating its run."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _WANTED = {"isce2_recipe", "recipe", "source", "engine", "parameters"}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What makes a product again.
+    """What is needed to make a product again.
 
     Attributes
     ----------
     name : str
-        The product's.
+        Name of the product.
     recipe : str
         Text of the recipe, with the values of the run.
     record : mapping
-        ``NAME_run.json``.
+        Content of ``NAME_run.json``.
     """
 
     name: str
@@ -37,22 +37,22 @@ class Origin:
 
     @property
     def files(self) -> dict[str, str]:
-        """Texts of the recipe's own parts and templates, by their places beside it."""
+        """Texts of the recipe's own parts and templates, by their paths relative to the recipe."""
         return dict(self.record.get("files", {}))
 
     @property
     def inputs(self) -> list[InputFile]:
-        """What went into it."""
+        """Input files of the run."""
         return [InputFile(**entry) for entry in self.record.get("inputs", ())]
 
 
 def read_origin(product: Path) -> Origin:
-    """What a product's folder or archive carries along.
+    """Return what a product's folder or archive holds for repeating its run.
 
     Raises
     ------
     InputError
-        If there is no such product, or it carries no record.
+        If there is no such product, or it has no record of its run.
     """
     if product.is_file():
         try:
@@ -83,19 +83,19 @@ def _read(product: Path, names: list[str], read: Callable[[str], str]) -> Origin
     if not complete:
         raise InputError(
             f"{name}{PRODUCT_RECORD} or {name}{PRODUCT_RECIPE} in {product} cannot be read",
-            hint="take the product's archive",
+            hint="give the product's archive instead",
         )
     return Origin(name, recipe, record)
 
 
 def changed_inputs(before: Origin, after: Origin) -> list[str]:
-    """Inputs of the one that the other had not, or had with other content."""
+    """Return the names of inputs that only the first product has, or has with other content."""
     known = {(file.of, file.name): file.sha256 for file in after.inputs}
     return [file.name for file in before.inputs if known.get((file.of, file.name)) != file.sha256]
 
 
 def different_files(one: Path, other: Path) -> list[str]:
-    """Files, without the products' names, that two products have not alike; each a folder or an archive."""
+    """Return the files, without the products' names, in which two products (folders or archives) differ."""
     first, second = _digests(one), _digests(other)
     return sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
 

@@ -1,4 +1,4 @@
-"""Products put into an S3 bucket, labelled as HyP3 labels them."""
+"""Uploading of products to S3 buckets, with HyP3's tags."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from isce2_recipe.errors import InputError, StepFailed
 from isce2_recipe.types import PreflightCheck
 
 PUBLISH_KEYS = ("PUBLISH_ACCESS_KEY_ID", "PUBLISH_SECRET_ACCESS_KEY")
-"""Variables with the login of the bucket that others read from."""
+"""Environment variables with the login of the bucket to publish in."""
 
 _UNKNOWN_TYPE = "application/octet-stream"
 _ATTEMPTS = 6
-# The first that fits; HyP3's clients find pictures by these labels (hyp3lib.aws.get_tag_set).
+# The first matching ending decides. HyP3's clients find pictures by these labels (hyp3lib.aws.get_tag_set).
 _LABELS = (
     ("_rgb_thumb.png", "rgb-thumbnail"),
     ("_rgb.png", "rgb-browse"),
@@ -26,7 +26,7 @@ _LABELS = (
     ("", "product"),
 )
 _LOCAL_HOSTS = ("localhost",)
-# What botocore calls the ways to a login.
+# Botocore's names of the sources of a login.
 _ORIGINS = {
     "env": "AWS_ACCESS_KEY_ID",
     "shared-credentials-file": "AWS's credentials file",
@@ -48,36 +48,37 @@ _REMEDIES = {
 
 
 def file_type(name: str) -> str:
-    """The value of HyP3's tag ``file_type`` for a file of that name."""
+    """Return the value of HyP3's tag ``file_type`` for a file name."""
     return next(label for ending, label in _LABELS if name.endswith(ending))
 
 
 def content_type(name: str) -> str:
-    """The type a browser is told; the same on every machine."""
+    """Return the media type for a file name, independently of the machine's settings."""
     return MimeTypes(filenames=()).guess_type(name)[0] or _UNKNOWN_TYPE
 
 
 def open_client(*, publish: bool = False, environment: Mapping[str, str] | None = None) -> Any:
-    """An S3 client, made when it is needed.
+    """Return an S3 client.
 
     Parameters
     ----------
     publish : bool
-        Use the login in ``PUBLISH_ACCESS_KEY_ID`` and ``PUBLISH_SECRET_ACCESS_KEY`` in place of AWS's own.
+        Whether to use the login in ``PUBLISH_ACCESS_KEY_ID`` and ``PUBLISH_SECRET_ACCESS_KEY`` instead of the
+        usual login of AWS.
     environment : mapping, optional
-        In place of the process's.
+        Variables in place of the process's environment.
 
     Raises
     ------
     InputError
-        If the login to publish with is not there.
+        If ``publish`` is set and these variables are not.
     """
     import boto3
     from botocore.config import Config
 
     variables = os.environ if environment is None else environment
     config = Config(retries={"max_attempts": _ATTEMPTS, "mode": "standard"}, s3=_addressing(variables))
-    # Other servers of S3 need not know the checksums that newer clients send unasked.
+    # Other S3 servers may not know the checksums that newer clients send by default.
     config = config.merge(Config(request_checksum_calculation="when_required"))
     return boto3.session.Session().client(
         "s3", config=config, **(_publish_login(variables) if publish else {})
@@ -98,7 +99,7 @@ def _publish_login(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _addressing(variables: Mapping[str, str]) -> dict[str, str]:
-    """A server of one's own has no host name for every bucket."""
+    """Return how buckets are addressed: a private server has no host name for every bucket."""
     endpoint = variables.get("AWS_ENDPOINT_URL_S3") or variables.get("AWS_ENDPOINT_URL") or ""
     host = urlsplit(endpoint).hostname or ""
     own = host in _LOCAL_HOSTS or "." not in host or host.replace(".", "").isdigit()
@@ -106,7 +107,7 @@ def _addressing(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def examine(bucket: str, *, publish: bool = False) -> PreflightCheck:
-    """Whether a bucket is there and the login is known; writing is not tried."""
+    """Check that a bucket exists and the login is accepted, without writing to it."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     name = f"bucket {bucket}"
@@ -120,14 +121,14 @@ def examine(bucket: str, *, publish: bool = False) -> PreflightCheck:
             return PreflightCheck(name, "wrong", f"there is no bucket {bucket}", _REMEDIES["NoSuchBucket"])
         if status == 403:
             return PreflightCheck(
-                name, "note", "whether it can be written to is not known: looking at it is not allowed"
+                name, "note", "it is not known whether it can be written to: the login may not read it"
             )
         return PreflightCheck(name, "wrong", f"{bucket}: {exc}", _refused(exc, "anything", bucket).hint or "")
     return PreflightCheck(name, "ok", f"there, login from {login_origin(publish=publish)}")
 
 
 def login_origin(*, publish: bool = False) -> str:
-    """Where the login was found, for messages."""
+    """Return where the login was found, for messages."""
     import boto3
 
     if publish:
@@ -137,7 +138,7 @@ def login_origin(*, publish: bool = False) -> str:
 
 
 def upload(client: Any, path: Path, bucket: str, key: str, sent: Callable[[int], None]) -> None:
-    """Put one file into a bucket with its content type and its tag; ``sent`` is told bytes as they go out.
+    """Upload a file with its content type and tag; ``sent`` is called with the number of bytes of each part.
 
     Raises
     ------
@@ -162,5 +163,5 @@ def _refused(exc: Exception, name: str, bucket: str) -> StepFailed:
         remedy = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
     else:
         remedy = _REMEDIES.get(code, "run the same command again later: only what is missing is uploaded")
-    said = str(error.get("Message") or cause)
-    return StepFailed(f"could not upload {name} to the bucket {bucket}: {code}: {said[:300]}", hint=remedy)
+    reason = str(error.get("Message") or cause)
+    return StepFailed(f"could not upload {name} to the bucket {bucket}: {code}: {reason[:300]}", hint=remedy)

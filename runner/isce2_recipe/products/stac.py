@@ -1,7 +1,7 @@
-"""The STAC item of a product: what a catalogue needs to find it, in words that others use too.
+"""The STAC item of a product, with which catalogues find it.
 
-Fields are those of STAC 1.1 (https://github.com/radiantearth/stac-spec) and of the extensions named in
-``_EXTENSIONS``. The same product always gives the same item: there is no time of making in it.
+Fields are those of STAC 1.1 (https://github.com/radiantearth/stac-spec) and of the extensions in
+``_EXTENSIONS``. The same product always gives the same item, which therefore has no time of writing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _EXTENSIONS = [f"https://stac-extensions.github.io/{name}/{v}/schema.json" for n
 _DEMS = {"GLO_30": "https://doi.org/10.5270/ESA-c5d3d65"}  # Copernicus DEM
 _PICTURES = (".png", ".kmz")
 _METADATA = (".json", ".txt", ".yml", ".xml", ".vrt")
-# NumPy's names of types where STAC has others.
+# NumPy's names of types that have other names in STAC.
 _TYPES = {"complex64": "cfloat32", "complex128": "cfloat64"}
 _MULTIHASH_SHA256 = "1220"  # the code of SHA-256 and its length of 32 bytes
 _BAND = 512  # rows read at a time
@@ -77,7 +77,7 @@ def write_item(prefix: Path, grid: MapGrid, facts: ProductFacts, layers: Sequenc
 
 @dataclass(frozen=True, slots=True)
 class _Footprint:
-    """Where there are data, and how they were seen."""
+    """The outline of the data and the mean incidence angle."""
 
     ring: list[list[float]]
     incidence_deg: float | None
@@ -89,7 +89,7 @@ class _Footprint:
 
     @classmethod
     def of(cls, prefix: Path) -> _Footprint:
-        """From the look angle, which every pixel with data has."""
+        """Compute them from the look angle, which every pixel with data has."""
         with opened(prefix.with_name(f"{prefix.name}_lv_theta.tif")) as dataset:
             ends, count, total = [], 0, 0.0
             for row, elevation in _bands(dataset):
@@ -103,7 +103,7 @@ class _Footprint:
 
 
 def _bands(dataset: Any) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Bands of rows, each with its first row."""
+    """Yield bands of rows, each with its first row."""
     from rasterio.windows import Window
 
     for row in range(0, dataset.height, _BAND):
@@ -112,7 +112,7 @@ def _bands(dataset: Any) -> Iterator[tuple[int, NDArray[Any]]]:
 
 
 def _row_ends(there: NDArray[np.bool_], row: int) -> NDArray[np.float64]:
-    """Column and row of the outer corners of each row's first and last pixel with data, shape (n, 2)."""
+    """Return the outer corners of each row's first and last pixel with data: column and row, shape (n, 2)."""
     rows = np.flatnonzero(there.any(axis=1))
     first = there[rows].argmax(axis=1)
     last = there.shape[1] - there[rows, ::-1].argmax(axis=1)
@@ -125,7 +125,7 @@ def _corners_of(shape: tuple[int, int]) -> NDArray[np.float64]:
 
 
 def _ring(places: NDArray[np.float64], crs: Any) -> list[list[float]]:
-    """The closed ring around places on the map, anticlockwise, longitude and latitude in degrees."""
+    """Return the closed ring around places on the map, anticlockwise, longitude and latitude in degrees."""
     from rasterio.warp import transform
     from scipy.spatial import ConvexHull
 
@@ -182,7 +182,7 @@ def _insar(facts: ProductFacts, incidence_deg: float | None) -> dict[str, Any]:
         "insar:geocoding_dem": _DEMS.get(facts.terrain, facts.terrain),
     }
     if incidence_deg is not None and abs(facts.baseline_m) > 1e-3:
-        # The height that makes one more fringe.
+        # Difference in height that causes one more fringe.
         across_m = facts.center_range_m * math.sin(math.radians(incidence_deg))
         found["insar:height_of_ambiguity"] = round(facts.wavelength_m * across_m / 2 / facts.baseline_m, 3)
     return found
@@ -204,7 +204,7 @@ def _processing(facts: ProductFacts) -> dict[str, Any]:
         f"{processing.looks} looks",
         f"Goldstein filter {processing.filter_strength:g}",
         f"unwrapped with {processing.unwrapper}",
-        *(["water left out before unwrapping"] if processing.water_masked else []),
+        *(["water masked before unwrapping"] if processing.water_masked else []),
         "geocoded",
     ]
     origin = " of simulated data" if facts.simulated else ""
@@ -217,7 +217,7 @@ def _processing(facts: ProductFacts) -> dict[str, Any]:
 
 
 def _expression(facts: ProductFacts) -> dict[str, Any]:
-    """What was asked for and what it was made of."""
+    """Return the request and the inputs."""
     recipe = (facts.record or {}).get("recipe")
     return {
         **({} if recipe is None else {"recipe": recipe, "parameters": facts.parameters}),
@@ -261,7 +261,7 @@ def _roles(file: ProductFile, layers: Mapping[str, Layer]) -> list[str]:
 
 
 def _raster(path: Path) -> dict[str, Any]:
-    """What a GeoTIFF says of itself; one in radar geometry has no place on the map."""
+    """Return the fields that a GeoTIFF's own header gives; in radar geometry it has no place on the map."""
     with opened(path) as dataset:
         kind = dataset.dtypes[0]
         on_map = dataset.crs is not None

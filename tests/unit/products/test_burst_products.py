@@ -94,7 +94,7 @@ def test_the_same_burst_twice_and_one_alone_are_refused(tmp_path):
     write_product(tmp_path, 136231, suffix="0001")
     assert "at least two products" in complaint(tmp_path)
     write_product(tmp_path, 136231, suffix="0002")
-    assert "136231 IW2 VV is there more than once" in complaint(tmp_path)
+    assert "more than one product of burst 136231 IW2 VV" in complaint(tmp_path)
 
 
 def test_all_that_is_wrong_comes_at_once(tmp_path):

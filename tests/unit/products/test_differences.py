@@ -66,11 +66,11 @@ def test_grids_that_overlap_are_compared_where_they_meet(tmp_path):
     found = compared(tmp_path, shift=10, **moved)
     assert not found["grid"]["same"] and found["grid"]["cols"] == 80
     assert found["same"]
-    assert "compared where they meet" in to_text(found)
+    assert "compared where they overlap" in to_text(found)
 
 
 def test_grids_that_do_not_fit_are_refused(tmp_path):
-    with pytest.raises(InputError, match="do not meet"):
+    with pytest.raises(InputError, match="do not overlap"):
         compared(tmp_path, shift=500)
 
 
@@ -86,5 +86,5 @@ def test_limits_are_the_callers(tmp_path):
     dem = fields()["dem"] + 0.1
     assert compared(tmp_path / "wide", dem=dem)["same"]
     assert not compared(tmp_path / "narrow", {"dem": 0.01}, dem=dem)["same"]
-    with pytest.raises(InputError, match="no layer 'nonsense'"):
+    with pytest.raises(InputError, match="a layer 'nonsense'"):
         compared(tmp_path / "wrong", {"nonsense": 1.0})

@@ -155,15 +155,16 @@ def test_a_raster_whose_grid_cannot_be_taken(tmp_path, transform, crs, message):
 
 
 def test_unknown_projections_and_places_off_the_map():
-    with pytest.raises(InputError, match="no map projection EPSG:99999"):
+    with pytest.raises(InputError, match="EPSG:99999 is not a known map projection"):
         map_grid(GridChoice(crs="EPSG:99999"), 80, DATA)
     for code in (3413, 2154):
-        with pytest.raises(InputError, match="cannot show all of the scene"):
+        with pytest.raises(InputError, match="cannot show the whole scene"):
             map_grid(GridChoice(crs=f"EPSG:{code}", extent="data"), 80, Bounds(0, -90, 10, -80))
 
 
 @pytest.mark.parametrize(
-    ("values", "message"), [({"bounds": [54, 27, 53, 28]}, "turned around"), ({"size": 3}, "has no 'size'")]
+    ("values", "message"),
+    [({"bounds": [54, 27, 53, 28]}, "edges in the wrong order"), ({"size": 3}, "has no key 'size'")],
 )
 def test_choices_that_make_no_sense(values, message):
     with pytest.raises(ParameterError, match=message):
