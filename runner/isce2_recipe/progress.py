@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from isce2_recipe.quantities import format_bytes, format_duration
 
@@ -47,10 +47,20 @@ class JsonLines:
         """Nothing to do."""
 
 
+class TextOutput(Protocol):
+    """A stream that text can be written to."""
+
+    def write(self, text: str, /) -> object:
+        """Write text."""
+
+    def flush(self) -> object:
+        """Flush what was written."""
+
+
 class PlainLines:
     """A line for everything worth one; for logs and pipes."""
 
-    def __init__(self, stream: IO[str], redact: Callable[[str], str]) -> None:
+    def __init__(self, stream: TextOutput, redact: Callable[[str], str]) -> None:
         self._stream = stream
         self._redact = redact
         self._told: dict[str, float] = {}
@@ -249,17 +259,17 @@ class Tree:
 
 
 def _memory(row: _Row) -> str:
-    size = max(map(_resident, _family(row.pid))) if row.state == "running" else row.memory
+    size = max(map(_resident, process_tree(row.pid))) if row.state == "running" else row.memory
     row.memory = max(row.memory, size)
     return format_bytes(row.memory) if row.memory and row.state in ("running", "done", "failed") else ""
 
 
-def _family(pid: int) -> Iterator[int]:
-    """A process and all that it started, as far as the system tells."""
+def process_tree(pid: int) -> Iterator[int]:
+    """Yield the id of a process and of all that it started, as far as the system reports them."""
     yield pid
     with suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:  # noqa: PTH123
         for child in file.read().split():
-            yield from _family(int(child))
+            yield from process_tree(int(child))
 
 
 def _resident(pid: int) -> float:

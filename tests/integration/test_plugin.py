@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -77,6 +78,8 @@ def test_app_is_a_drop_in_for_isce2s_own_command(tmp_path: Path, installed: Path
     words = ("app", "topsApp", "topsApp.xml", "--steps", "--start=filter", "--end=unwrap")
     done = call(*words, cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
+    for line in (r"filter: done in [\d.]+ s, processor time", "topsApp: 2 steps done in "):
+        assert re.search(f"^{line}", done.stdout, re.MULTILINE), done.stdout
     asked = (tmp_path / "rehearsal.txt").read_text().splitlines()
     assert asked == ["topsApp topsApp.xml filter", "topsApp topsApp.xml unwrap"]
     missing = call("app", "topsApp", "none.xml", cwd=tmp_path, env=env)

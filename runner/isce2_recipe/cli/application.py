@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from isce2_recipe.errors import InputError, UsageError
-from isce2_recipe.progress import PlainLines
+from isce2_recipe.progress import PlainLines, TextOutput
 from isce2_recipe.redact import known_secrets, redactor
 
 
@@ -45,10 +45,12 @@ def app_command(
     """Run an ISCE2 application in the current folder.
 
     CONFIG is the XML file of the application. The command writes the same files as topsApp.py and
-    stripmapApp.py.
+    stripmapApp.py. It prints wall time, processor time and peak memory of each step.
     """
+    from isce2_recipe.cli.step_report import StepReport
     from isce2_recipe.engines import applications_of, check_steps, open_engine
     from isce2_recipe.engines.base import AppSteps
+    from isce2_recipe.recipe import isce2_xml
     from isce2_recipe.running.resources import processors
 
     if dostep and (start or end):
@@ -57,29 +59,36 @@ def app_command(
     if not config.is_file():
         raise InputError(f"there is no file '{config}'", hint=f"give the XML file that configures {app}")
     redact = redactor(known_secrets(os.environ))
-    lines = PlainLines(sys.stdout, redact)
     count = cpus or processors()
     os.environ |= {"OMP_NUM_THREADS": str(count), "NUMBA_NUM_THREADS": str(count)}
     chosen = open_engine(engine, lambda text: click.echo(text, err=True))
     app = app.removesuffix(".py")
     wanted = AppSteps(app, dostep or start, dostep or end)
-    check_steps(chosen.name, applications_of(chosen), wanted)
-    chosen.run(
-        app,
-        folder / config,
-        folder=folder,
-        start=wanted.start,
-        end=wanted.end,
-        log=_logger(),
-        progress=lambda fraction, text: lines(
-            {"event": "step.progress", "step": app, "fraction": fraction, "text": text}
-        ),
-        cpus=count,
-    )
+    applications = applications_of(chosen)
+    check_steps(chosen.name, applications, wanted)
+    known = applications[app] if applications is not None else isce2_xml.steps(app)
+    report = StepReport(app, known, sys.stdout)
+    lines = PlainLines(report, redact)
+
+    def progress(fraction: float, text: str) -> None:
+        report.progress(fraction, text)
+        lines({"event": "step.progress", "step": app, "fraction": fraction, "text": text})
+
+    with report:
+        chosen.run(
+            app,
+            folder / config,
+            folder=folder,
+            start=wanted.start,
+            end=wanted.end,
+            log=_logger(report),
+            progress=progress,
+            cpus=count,
+        )
 
 
-def _logger() -> logging.Logger:
-    handler = logging.StreamHandler(sys.stdout)
+def _logger(stream: TextOutput) -> logging.Logger:
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("isce2_recipe.app")
     logger.addHandler(handler)

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -245,6 +245,7 @@ class Isce2Engine:
     ) -> None:
         """Run steps of an ISCE2 application; see `isce2_recipe.engines.base.Engine`."""
         steps = select_steps(self.name, self.applications(), AppSteps(app, start, end))
+        _require_own_state(self.applications()[app], steps[0], folder)
         job = _Job(app, config, folder, steps, start, end)
         marks = job.state_marks()
         command = [*self.installation.command(app), *job.arguments()]
@@ -257,6 +258,21 @@ class Isce2Engine:
         if missing:
             raise _failure(job, f"ended without {', '.join(missing)}", watch)
         progress(1.0, "done")
+
+
+def _require_own_state(order: Sequence[str], first: str, folder: Path) -> None:
+    """Raise an error if only the builtin engine has run the step before the first one in this folder.
+
+    ISCE2 itself runs without its state if it finds none, and ends with code 0.
+    """
+    previous = order[order.index(first) - 1]
+    state = folder / _STATE / previous
+    if first != order[0] and not state.is_file() and state.with_name(f"{previous}.json").is_file():
+        raise InputError(
+            f"ISCE2 cannot start at step '{first}': the builtin engine ran the steps before it in {folder}, "
+            f"and {_STATE}/{previous} of ISCE2 is missing",
+            hint=f"use --engine builtin, or start with --start={order[0]}",
+        )
 
 
 def _working(installation: Installation, environment: Mapping[str, str]) -> tuple[Installation, str]:

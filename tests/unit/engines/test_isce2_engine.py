@@ -195,6 +195,18 @@ def test_state_of_an_earlier_run_does_not_count(bench):
         bench.run("filter", "filter")
 
 
+def test_steps_after_those_of_the_builtin_engine_are_refused(bench):
+    state = bench.folder / "PICKLE"
+    state.mkdir()
+    for step in STEPS[: STEPS.index("filter")]:
+        (state / f"{step}.json").write_text("{}")
+    with pytest.raises(InputError, match="the builtin engine ran the steps before it in") as caught:
+        bench.run("filter", "filter")
+    assert caught.value.hint == "use --engine builtin, or start with --start=startup"
+    bench.run(end="filter")
+    bench.run("filter", "filter")
+
+
 def test_code_0_after_a_refusal_is_a_failure(bench):
     bench.trouble("startup", "refuse")
     with pytest.raises(EngineFailed, match="refused its arguments"):
