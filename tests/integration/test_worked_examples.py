@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("adding-*.md"))
 SAVED = re.compile(r"[Ss]ave this as `([^`]+)`[^\n]*\n\n```\w+\n(.*?)```", re.DOTALL)
+INSERTED = re.compile(r"[Ii]nsert this in `([^`]+)` before `([^`]+)`:\n\n```python\n(.*?)```", re.DOTALL)
 COPIED = ("runner", "recipes", "schemas", "templates", "tests", "pyproject.toml")
 
 
@@ -43,6 +44,9 @@ def test_worked_example_works_as_written(name: str, checkout: Path) -> None:
         target = checkout / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
+    for path, line, text in INSERTED.findall(page):
+        before, after = (checkout / path).read_text().split(line)
+        (checkout / path).write_text(before + text + line + after)
     environment = {
         **os.environ,
         "PYTHONPATH": str(checkout / "runner"),

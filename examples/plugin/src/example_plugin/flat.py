@@ -1,13 +1,12 @@
-"""A source with flat terrain and nothing else."""
+"""A source of flat terrain. Recipes that need anything else are refused before they run."""
 
 from __future__ import annotations
 
 import logging
 import math
 from pathlib import Path
-from typing import Any, NoReturn
 
-from isce2_recipe.errors import SourceError, UsageError
+from isce2_recipe.errors import UsageError
 from isce2_recipe.sources.base import Progress
 from isce2_recipe.types import Bounds
 
@@ -54,12 +53,3 @@ class FlatSource:
         log.info("%d x %d pixels at %g m", rows, columns, self.height_m)
         progress(1.0, "dem.tif")
         return path
-
-    def __getattr__(self, name: str) -> Any:
-        """Return a function that refuses the request, for all other methods of a source."""
-        if name.startswith(("find_", "fetch_", "write_")):
-            return self._refuse
-        raise AttributeError(name)
-
-    def _refuse(self, *_arguments: object, **_named: object) -> NoReturn:
-        raise SourceError("the source flat has terrain and nothing else", hint="use --source simulated")
