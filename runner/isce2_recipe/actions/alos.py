@@ -10,6 +10,7 @@ from typing import Any
 
 from isce2_recipe.actions.base import Context, action, names_in, nothing
 from isce2_recipe.actions.product import how_made, make
+from isce2_recipe.actions.simulation import Truth
 from isce2_recipe.alos import pairs
 from isce2_recipe.engines.base import AppSteps
 from isce2_recipe.errors import EngineMissing, InputError
@@ -211,19 +212,6 @@ def check_scenes(ctx: Context, *, reference: Path, secondary: Path) -> Geometry:
     return Geometry(first.mode, round(baseline, 3), first.wavelength_m)
 
 
-@dataclass(frozen=True)
-class Truth:
-    """What the simulated ground did.
-
-    Attributes
-    ----------
-    displacement : Path
-        GeoTIFF on the DEM's grid: metres along the line of sight, positive where range increased.
-    """
-
-    displacement: Path
-
-
 @action("alos.write_truth", version=1, uses=("source.truth",), takes=nothing)
 def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
     """Write the displacement between two simulated scenes."""
@@ -247,16 +235,16 @@ def package(
     granules: list[Path] | None = None,
     record: dict[str, Any] | None = None,
 ) -> Product:
-    """Package what stripmapApp made: its folders, and maps as of other products.
+    """Package stripmapApp's folders, and maps like those of other products.
 
     Parameters
     ----------
     folder : Path
-        ISCE2's folder after its step ``geocode``.
+        stripmapApp's folder after its step ``geocode``.
     reference, secondary : Path
         Folders of the two scenes.
     dem, water_mask : Path
-        GeoTIFFs in degrees: metres above the ellipsoid; 1 land, 0 water.
+        GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
     looks : str
         ``RANGExAZIMUTH``.
     filter_strength : float
@@ -266,9 +254,9 @@ def package(
     unwrapper : str
         ISCE2's name of the unwrapper.
     granules : list of Path, optional
-        What the steps that fetched them noted of the scenes' files.
+        Records that the steps which fetched the scenes wrote of their files.
     record : dict, optional
-        What makes the run again, ``run.record``; the product carries it along.
+        What is needed to run the recipe again, ``run.record``; it becomes part of the product.
     """
     from isce2_recipe.alos.scene import read_scene
     from isce2_recipe.products import stripmap

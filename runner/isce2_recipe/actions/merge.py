@@ -1,4 +1,4 @@
-"""Burst products put together: checked, merged in radar geometry, filtered, geocoded, packaged."""
+"""Merging of burst products: check, merge in radar geometry, filter, geocode, package."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Products:
     Attributes
     ----------
     folders : list of Path
-        By swath and time.
+        Their folders, ordered by swath and time.
     reference, secondary : list of str
-        Burst granules, side by side with the folders.
+        Burst granules, in the order of the folders.
     looks : str
-        ``RANGExAZIMUTH`` of them all.
+        ``RANGExAZIMUTH`` of all products.
     bounds : list of float
         West, south, east, north of all pixels, degrees.
     """
@@ -89,7 +89,7 @@ class Merged:
     Attributes
     ----------
     lines, samples : int
-        Size, in looks.
+        Size after multilooking.
     """
 
     lines: int
@@ -98,11 +98,11 @@ class Merged:
 
 @action("merge.bursts", version=2)
 def bursts(ctx: Context, *, products: list[Path]) -> Merged:
-    """Merge the radar-geometry layers of burst products into ISCE2's folder."""
+    """Merge the layers in radar geometry of burst products into a folder in the layout of ISCE2."""
     from isce2_recipe.engines.builtin.multilooked_bursts import merge_multilooked
 
     lines, samples = merge_multilooked(_multilooked(_read(products)), ctx.out, ctx.progress)
-    ctx.log.info("%d bursts became %d lines x %d samples", len(products), lines, samples)
+    ctx.log.info("merged %d bursts into %d lines x %d samples", len(products), lines, samples)
     return Merged(lines, samples)
 
 
@@ -113,7 +113,7 @@ def _read(folders: list[Path]) -> list[BurstProduct]:
 
 
 def _multilooked(products: list[BurstProduct]) -> list[MultilookedBurst]:
-    """Where each product lies in the grid of the earliest line and the nearest sample."""
+    """Return the products with their places in the grid of the earliest line and the nearest sample."""
     from isce2_recipe.engines.builtin.multilooked_bursts import MultilookedBurst
 
     start = min(product.start for product in products)
@@ -156,12 +156,12 @@ def filter_phase(ctx: Context, *, strength: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Geocoded:
-    """The folder with the geocoded files.
+    """The geocoded files.
 
     Attributes
     ----------
     folder : Path
-        ISCE2's.
+        Folder that holds them, in the layout of ISCE2.
     """
 
     folder: Path
@@ -169,7 +169,7 @@ class Geocoded:
 
 @action("merge.geocode", version=1)
 def geocode(ctx: Context, *, dem: Path) -> Geocoded:
-    """Put the merged files on a DEM's grid; latitude and longitude of their pixels say where they belong.
+    """Geocode the merged files on the grid of a DEM, by latitude and longitude of their pixels.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
     import numpy as np
 
     from isce2_recipe.engines.builtin import geocoding, geolocation, isceimage
-    from isce2_recipe.products.layers import geocode_list
+    from isce2_recipe.products.layers import geocode_list, layers_of
 
     merged = ctx.out / paths.MERGED
     header = isceimage.read_header(dem)
@@ -189,7 +189,7 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
     )
     grid = geocoding.geocode_grid(header, geolocation.bounds_of(latitude, longitude))
     geocoding.geocode(
-        [ctx.out / name for name in geocode_list()],
+        [ctx.out / name for name in geocode_list(layers_of("merged"))],
         geolocation.locator(latitude, longitude, grid),
         grid,
         header,
@@ -217,24 +217,25 @@ def package(
     record: dict[str, Any] | None = None,
     name_style: str = "multi_burst",
 ) -> Product:
-    """Geocoded product of merged burst products.
+    """Package merged burst products as a geocoded product.
 
     Parameters
     ----------
     folder : Path
-        ISCE2's folder after `geocode`.
+        Folder of the geocoded files.
     products : list of Path
         The burst products.
     dem, water_mask : Path
-        GeoTIFFs in degrees: metres above the ellipsoid; 1 land, 0 water.
+        GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
     grid : dict, optional
-        Which pixels: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see `GridChoice`.
+        Choice of the map grid: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see
+        `GridChoice`.
     grid_like : Path, optional
-        A raster whose pixels to take instead.
+        Raster whose pixels to take instead.
     record : dict, optional
-        What makes the run again, ``run.record``; the product carries it along.
+        What is needed to run the recipe again, ``run.record``; it becomes part of the product.
     name_style : str
-        ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's old name of merged products.
+        ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's older name of merged products.
     """
     from isce2_recipe.products import names
     from isce2_recipe.products.facts import Processing
@@ -257,7 +258,7 @@ def package(
         id4=names.product_id({"products": sorted(each.name for each in found)}, processing, choice.changes()),
     )
     inputs = describe_inputs(product=_files(found), dem=[dem], water_mask=[water_mask])
-    # Merging is the builtin engine's, whatever made the products.
+    # The builtin engine merges, whichever engine made the products.
     made = how_made(ctx, processing, inputs, record, engine=f"builtin {__version__}")
     files = TopsFiles(folder, dem, water_mask, template_text(ctx.templates))
     numbers = [(burst.relative_burst, burst.swath) for burst in reference]
@@ -266,7 +267,7 @@ def package(
 
 
 def _files(products: list[BurstProduct]) -> list[Path]:
-    """What is read of burst products."""
+    """Return the files of burst products that merging reads."""
     from isce2_recipe.products.burst_products import RADAR_LAYERS
 
     return [

@@ -1,4 +1,4 @@
-"""Products in S3 buckets."""
+"""Uploading of products to S3 buckets."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from isce2_recipe.paths import CRATE
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """What is in the bucket now.
+    """The uploaded files.
 
     Attributes
     ----------
     bucket : str
-        Its name.
+        Name of the bucket.
     keys : list of str
-        Of all files, in the order in which they were uploaded.
+        Keys of the files, in the order in which they were uploaded.
     archive : str or None
         Address of the archive, ``s3://BUCKET/KEY``.
     """
@@ -40,16 +40,16 @@ def upload(
     prefix: str = "",
     zip: Path | None = None,
 ) -> Uploaded:
-    """Upload a product's files, and last its archive, with HyP3's tags and content types.
+    """Upload a product's files with HyP3's tags and content types, and its archive last.
 
-    Who waits for a product waits for its archive: once that is there, all is.
+    Programs that wait for a product wait for its archive: when it is there, all files are.
 
     Parameters
     ----------
     directory : Path
         The product's folder.
     bucket, prefix : str
-        Where to; a file's key is ``PREFIX/NAME``.
+        Destination; a file's key is ``PREFIX/NAME``.
     zip : Path, optional
         The product's archive.
 
@@ -77,17 +77,17 @@ def upload(
 
 @action("s3.publish", version=1)
 def publish(ctx: Context, *, zip: Path, bucket: str, prefix: str = "") -> Uploaded:
-    """Put a product's archive where others look for it, in the place of an older one of the same pair.
+    """Publish a product's archive in place of an older one of the same pair.
 
     The login is in ``PUBLISH_ACCESS_KEY_ID`` and ``PUBLISH_SECRET_ACCESS_KEY``.
 
     Parameters
     ----------
     zip : Path
-        The archive; its name's ID becomes 0000.
+        The archive; the ID in its name becomes 0000.
     bucket, prefix : str
-        Where to. Without a prefix a product of several bursts goes to the folder of its stack, as in HyP3,
-        and any other to the top of the bucket.
+        Destination. Without a prefix, products of several bursts go to the folder of their stack, as in HyP3,
+        and others to the top of the bucket.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def _key(prefix: str, name: str) -> str:
 
 
 def _put(ctx: Context, client: Any, path: Path, bucket: str, key: str, copying: Copying) -> str:
-    """The key, once the file is there."""
+    """Upload a file and return its key."""
     from isce2_recipe.products import s3
 
     s3.upload(client, path, bucket, key, lambda sent: copying.count(sent, path.name))
@@ -119,7 +119,7 @@ def _put(ctx: Context, client: Any, path: Path, bucket: str, key: str, copying: 
 
 
 def _files(directory: Path) -> list[Path]:
-    # The crate describes the folder as a whole, under a name that all products share: it is in the archive.
+    # All products have the crate under the same name, so that it is only in the archive.
     found = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != CRATE)
     if not found:
         raise InputError(

@@ -1,4 +1,4 @@
-"""The truth behind simulated inputs, and how close a product comes to it."""
+"""The truth of simulated inputs, and the agreement of a product with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from isce2_recipe.actions.base import Context, action, nothing
 
 @dataclass(frozen=True)
 class Truth:
-    """What the simulated ground did.
+    """Displacement of the simulated ground.
 
     Attributes
     ----------
@@ -32,21 +32,21 @@ def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How a product differs from the truth, on land inside connected components.
+class TruthAgreement:
+    """Differences of a product from the truth, on land and inside connected components.
 
     Attributes
     ----------
     rms_mm : float
-        Root mean square of the displacement's error after taking one constant off.
+        Root mean square error of the displacement after subtracting one constant.
     p95_mm : float
-        95 % of the pixels are closer than this.
+        Bound below which 95 % of the errors are.
     wrong_cycles : int
-        Pixels that are off by more than half a cycle.
+        Number of pixels with an error of more than half a cycle.
     pixels : int
-        How many were compared.
+        Number of pixels that were compared.
     summary : str
-        The same in a sentence.
+        The same numbers in a sentence.
     """
 
     rms_mm: float
@@ -57,7 +57,7 @@ class Agreement:
 
 
 @action("simulation.compare", version=2)
-def compare(ctx: Context, *, product: Path, truth: Path) -> Agreement:
+def compare(ctx: Context, *, product: Path, truth: Path) -> TruthAgreement:
     """Compare a product's unwrapped phase with the truth.
 
     Parameters
@@ -77,4 +77,4 @@ def compare(ctx: Context, *, product: Path, truth: Path) -> Agreement:
         f"{found.wrong_cycles} of {found.pixels} pixels in a wrong cycle"
     )
     ctx.log.info("%s", summary)
-    return Agreement(rms_mm, p95_mm, found.wrong_cycles, found.pixels, summary)
+    return TruthAgreement(rms_mm, p95_mm, found.wrong_cycles, found.pixels, summary)

@@ -202,30 +202,31 @@ def package(
     record: dict[str, Any] | None = None,
     name_style: str = "multi_burst",
 ) -> Product:
-    """Geocoded product of an interferogram of two SLCs.
+    """Package the interferogram of two SLCs as a geocoded product.
 
     Parameters
     ----------
     folder : Path
-        ISCE2's folder after its step ``geocode``.
+        topsApp's folder after its step ``geocode``.
     reference_safe, secondary_safe : Path
-        SAFE folders from `fetch`; the swaths in them are those of the product.
+        SAFE folders from `fetch`; their swaths are those of the product.
     bounds : list of float
-        Of the reference, for legacy names.
+        West, south, east, north of the reference, degrees, for legacy names.
     dem, water_mask : Path
-        GeoTIFFs in degrees: metres above the ellipsoid; 1 land, 0 water.
+        GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
     grid : dict, optional
-        Which pixels: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see `GridChoice`.
+        Choice of the map grid: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see
+        `GridChoice`.
     grid_like : Path, optional
-        A raster whose pixels to take instead.
+        Raster whose pixels to take instead.
     granules : list of Path, optional
-        What the steps that fetched them noted of the granules' files.
+        Records that the steps which fetched the granules wrote of their files.
     orbits : list of Path, optional
         Orbit files.
     record : dict, optional
-        What makes the run again, ``run.record``; the product carries it along.
+        What is needed to run the recipe again, ``run.record``; it becomes part of the product.
     name_style : str
-        ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's old name of such products.
+        ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's older name of such products.
     """
     from isce2_recipe.products import names
     from isce2_recipe.products.facts import Processing
