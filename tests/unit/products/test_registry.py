@@ -21,7 +21,7 @@ from isce2_recipe.products.package import Product
 from isce2_recipe.products.quality import writing
 from isce2_recipe.products.reading import open_product
 from isce2_recipe.products.readme import template_text
-from isce2_recipe.products.report.page import Material, write_report
+from isce2_recipe.products.report.page import ReportInputs, write_report
 from support.isce_folder import Ground, product
 
 ROOT = Path(__file__).parents[3]
@@ -74,8 +74,8 @@ def test_it_is_compared_with_its_own_tolerance(made):
 def test_the_report_and_show_draw_it(made, tmp_path):
     quality = writing.write(tmp_path, writing.quality(made.directory))
     template = template_text((), name="report/run.html.j2")
-    material = Material(made.directory, quality, (), None, {}, (), {}, template)
-    page, pictures = write_report(tmp_path, material, ALL)
+    inputs = ReportInputs(made.directory, quality, (), None, {}, (), {}, template)
+    page, pictures = write_report(tmp_path, inputs, ALL)
     assert "Fine heights" in page.read_text(encoding="utf-8")
     assert "P_heights.png" in [path.name for path in pictures]
     stream = io.StringIO()
