@@ -24,7 +24,7 @@ from pathlib import Path
 QUICK = Path(__file__).resolve().parents[1] / "tests/support/quick"
 OURS = "isce2-recipe"
 RUN = f"{sys.executable} -m isce2_recipe run bench.yml --workdir w --jobs 2"
-NOOP_CACHE = "w/.isce2-recipe/memo.json"
+NOOP_CACHE = "w/.isce2-recipe/noop_cache.json"
 MOST = {OURS: 10_000, "doit": 10_000, "snakemake": 1_000}  # steps: Snakemake takes many minutes for more
 
 
