@@ -95,7 +95,7 @@ def _catalog(job: Job, last: Path, dem: Path, grid: GeocodeGrid) -> Catalog:
     nodes = grid.nodes
     return {
         "geocode": {
-            "DemWindow Used": dem,
+            "Dem Used": dem,
             "Width": image.samples,
             "Length": image.lines,
             "Range looks": job.config.range_looks,

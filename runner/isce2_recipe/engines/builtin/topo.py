@@ -25,7 +25,7 @@ _NODE_ROWS = 16
 
 def topo(job: Job) -> Catalog:
     """Write ``geom_reference/IWn``."""
-    entries: dict[str, object] = {"DemWindow Used": job.config.dem}
+    entries: dict[str, object] = {"Dem Used": job.config.dem}
     boxes = []
     for pair in job.pairs:
         entries[f"Number of common bursts IW-{pair.number}"] = pair.count

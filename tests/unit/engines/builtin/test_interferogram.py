@@ -198,6 +198,10 @@ def test_topsproc_contains_the_baselines(merged: Path) -> None:
     assert first == last
     assert 40 < abs(first) < 160
     assert root.findtext("baseline/IW-2_Number_of_common_bursts") == "1"
+    names = {
+        name for node in ("topo", "baseline", "common") for name in (child.tag for child in root.find(node))
+    }
+    assert {"Dem_Used", "Number_of_common_bursts_IW-2", "Input_list_of_swaths_to_process"} <= names
 
 
 def test_a_repeated_run_gives_the_same_bytes(scene: Scene, merged: Path, tmp_path: Path) -> None:
