@@ -19,13 +19,6 @@ FindBurst = Callable[[SlcName, int, str, int], BurstName]
 _TIME = slice(14, 29)  # date and time in a burst name
 _DEPRECATED = "{} is deprecated. Please use --reference and --secondary."
 _SIDES = ("reference", "secondary")
-_PLACES = (
-    "--reference-scene",
-    "--secondary-scene",
-    "--swath-number",
-    "--reference-burst-number",
-    "--secondary-burst-number",
-)
 _PUBLISH_HERE = ["--publish", "."]  # the product goes into the current folder
 
 
@@ -61,7 +54,7 @@ def translate(arguments: Sequence[str], find_burst: FindBurst) -> Translation:
         _without_defaults(recipe, parameters, values),
         [*_PUBLISH_HERE, *cpus],
         [*notes, *_notes(values)],
-        {flag.means: value for flag, value in values.items() if flag.role == "login" and value},
+        {flag.sets: value for flag, value in values.items() if flag.role == "login" and value},
     )
 
 
@@ -78,13 +71,13 @@ def _pair_parameters(
     workflow: Workflow, values: Values, find_burst: FindBurst
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the granule parameters that need translation, and the notes about them."""
-    places = {flag.spellings[0]: value for flag, value in values.items() if flag.role == "place"}
-    if places:
-        return _bursts_at(places, values, find_burst), []
+    positions = {flag.spellings[0]: value for flag, value in values.items() if flag.role == "position"}
+    if positions:
+        return _bursts_at(positions, values, find_burst), []
     found = [(flag, names) for flag, names in values.items() if flag.role == "granules" and names]
-    sides = {flag.means for flag in _granule_flags(values) if flag.role != "granules"}
+    sides = {flag.sets for flag in _granule_flags(values) if flag.role != "granules"}
     if workflow.any_order:
-        return _any_order(*(values.get(flag, "") for flag in workflow.flags if flag.means in _SIDES)), []
+        return _any_order(*(values.get(flag, "") for flag in workflow.flags if flag.sets in _SIDES)), []
     if not any(flag.role == "granules" for flag in workflow.flags):
         return {}, []
     if len(found) > 1 or (found and sides):
@@ -106,28 +99,30 @@ def _granule_flags(values: Values) -> list[Flag]:
     return [
         flag
         for flag, names in values.items()
-        if names and (flag.role == "granules" or (flag.role == "parameter" and flag.means in _SIDES))
+        if names and (flag.role == "granules" or (flag.role == "parameter" and flag.sets in _SIDES))
     ]
 
 
-def _bursts_at(places: Mapping[str, Any], values: Values, find_burst: FindBurst) -> dict[str, Any]:
+def _bursts_at(positions: Mapping[str, Any], values: Values, find_burst: FindBurst) -> dict[str, Any]:
     """Return the granule parameters of bursts that are given by their positions in two SLCs."""
     named = _granule_flags(values)
     if named:
-        raise UsageError(f"argument {next(iter(places))}: not allowed with argument {named[0].spellings[0]}")
+        raise UsageError(
+            f"argument {next(iter(positions))}: not allowed with argument {named[0].spellings[0]}"
+        )
     required = [
         "--swath-number",
         *(f"--{side}-{what}" for what in ("scene", "burst-number") for side in _SIDES),
     ]
-    missing = [name for name in required if name not in places]
+    missing = [name for name in required if name not in positions]
     if missing:
         raise UsageError(f"the following arguments are required: {', '.join(missing)}")
-    swath = places["--swath-number"]
+    swath = positions["--swath-number"]
     if swath not in (1, 2, 3):
         raise UsageError(f"argument --swath-number: must be 1, 2 or 3, instead got {swath}")
-    polarization = places.get("--polarization", "VV").upper()
-    scenes = [SlcName.parse(places[f"--{side}-scene"]) for side in _SIDES]
-    numbers = [places[f"--{side}-burst-number"] for side in _SIDES]
+    polarization = positions.get("--polarization", "VV").upper()
+    scenes = [SlcName.parse(positions[f"--{side}-scene"]) for side in _SIDES]
+    numbers = [positions[f"--{side}-burst-number"] for side in _SIDES]
     found = [
         str(find_burst(scene, swath, polarization, number))
         for scene, number in zip(scenes, numbers, strict=True)
@@ -153,7 +148,7 @@ def _plain_parameters(workflow: Workflow, values: Values) -> dict[str, Any]:
     for flag in workflow.flags:
         value = values.get(flag, flag.default)
         if flag.role == "parameter" and value not in (None, []):
-            found[flag.means] = value
+            found[flag.sets] = value
     return found | workflow.fixed
 
 
@@ -170,8 +165,8 @@ def _looks(values: Values) -> dict[str, Any]:
 def _uploads(values: Values) -> dict[str, Any]:
     """Return the buckets, and the prefixes of the buckets that are given."""
     given = {flag: value for flag, value in values.items() if flag.role == "upload" and value}
-    buckets = {"", *(flag.means for flag in given)}
-    return {flag.means: value for flag, value in given.items() if flag.needs in buckets}
+    buckets = {"", *(flag.sets for flag in given)}
+    return {flag.sets: value for flag, value in given.items() if flag.needs in buckets}
 
 
 def _without_defaults(recipe: Recipe, parameters: Mapping[str, Any], values: Values) -> dict[str, Any]:
@@ -182,8 +177,8 @@ def _without_defaults(recipe: Recipe, parameters: Mapping[str, Any], values: Val
         if parameter is not None:
             if not parameter.has_default or parameter.default != value:
                 chosen[name] = value
-        elif any(flag.means == name for flag in values):
-            flags = [flag.spellings[0] for flag in values if flag.means == name]
+        elif any(flag.sets == name for flag in values):
+            flags = [flag.spellings[0] for flag in values if flag.sets == name]
             raise UsageError(
                 f"argument {flags[0]}: the recipe {recipe.name} has no parameter '{name}' in this version",
                 hint=f"remove {flags[0]}; the product goes into the current folder",
@@ -197,6 +192,6 @@ def _notes(values: Values) -> list[str]:
     notes = [f"{flag.spellings[0]} has no effect: {flag.help}." for flag in unused]
     if logins:
         names = " and ".join(flag.spellings[0] for flag in logins)
-        variables = " and ".join(flag.means for flag in logins)
+        variables = " and ".join(flag.sets for flag in logins)
         notes.append(f"other users of this computer can see {names}; set {variables} instead.")
     return notes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Role = Literal["parameter", "granules", "looks", "place", "upload", "login", "unused"]
+Role = Literal["parameter", "granules", "looks", "position", "upload", "login", "unused"]
 Kind = Literal["text", "list", "number", "integer", "true"]
 
 DEFAULT = "insar_tops_burst"
@@ -19,7 +19,7 @@ class Flag:
     ----------
     spellings : tuple of str
         Names as in the releases; a flag without hyphens is positional.
-    means : str
+    sets : str
         The recipe's parameter that it sets; for a login, the environment variable.
     kind : str
         How its value is read. For ``true``, the text "true" in any case is true, all other text is false.
@@ -28,14 +28,14 @@ class Flag:
     default : Any
         Default of hyp3-isce2.
     role : str
-        Use of the flag. The ``place`` flags together give the position of a burst in an SLC; ``unused``
+        Use of the flag. The ``position`` flags together give the position of a burst in an SLC; ``unused``
         flags are accepted without effect.
     needs : str
         Another parameter; without it, this flag is ignored.
     """
 
     spellings: tuple[str, ...]
-    means: str = ""
+    sets: str = ""
     kind: Kind = "text"
     help: str = ""
     default: Any = None
@@ -115,24 +115,24 @@ _ESA = tuple(
     for name in ("--esa-username", "--esa-password")
 )
 # Releases before 0.4 had these flags instead of burst names.
-_PLACES = (
-    Flag(("--reference-scene",), "reference", help="older SLC that holds the burst", role="place"),
-    Flag(("--secondary-scene",), "secondary", help="newer SLC that holds the burst", role="place"),
-    Flag(("--swath-number",), kind="integer", help="swath of both bursts, 1 to 3", role="place"),
-    Flag(("--polarization",), help="polarization of both bursts", default="VV", role="place"),
+_POSITIONS = (
+    Flag(("--reference-scene",), "reference", help="older SLC that holds the burst", role="position"),
+    Flag(("--secondary-scene",), "secondary", help="newer SLC that holds the burst", role="position"),
+    Flag(("--swath-number",), kind="integer", help="swath of both bursts, 1 to 3", role="position"),
+    Flag(("--polarization",), help="polarization of both bursts", default="VV", role="position"),
     Flag(
         ("--reference-burst-number",),
         "reference",
         "integer",
         "number of the older burst, from 0",
-        role="place",
+        role="position",
     ),
     Flag(
         ("--secondary-burst-number",),
         "secondary",
         "integer",
         "number of the newer burst, from 0",
-        role="place",
+        role="position",
     ),
 )
 _TWO_LOOKS = (
@@ -156,7 +156,7 @@ WORKFLOWS = {
         (
             Flag(("granules",), "", "list", "two bursts in any order (deprecated)", role="granules"),
             *_BURSTS,
-            *_PLACES,
+            *_POSITIONS,
             *_TWO_LOOKS,
         ),
         {"name_style": "legacy"},

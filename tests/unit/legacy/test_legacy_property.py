@@ -48,7 +48,7 @@ def names_of_pairs(draw: st.DrawFn) -> Arguments:
 
 
 @st.composite
-def places(draw: st.DrawFn) -> Arguments:
+def positions(draw: st.DrawFn) -> Arguments:
     """Draw bursts by their positions, as in releases before 0.4; the polarization may be lower-case."""
     number, swath = draw(st.integers(0, 8)), draw(st.integers(1, 3))
     polarization = draw(st.sampled_from(["VV", "vv", None]))
@@ -91,7 +91,7 @@ def with_any_order(given_arguments: Arguments) -> Arguments:
 
 STARTS = {
     "insar_tops_burst": (
-        names_of_pairs() | names_in_any_order(["--granules"]) | names_in_any_order([]) | places()
+        names_of_pairs() | names_in_any_order(["--granules"]) | names_in_any_order([]) | positions()
     ),
     "insar_tops_multi_burst": names_of_pairs() | names_in_any_order(["--granules"]),
     "insar_tops": of_two(slcs).map(with_any_order),
@@ -173,7 +173,7 @@ def lines(draw: st.DrawFn, name: str) -> Arguments:
     """Draw a command line of a workflow and the parameters that its recipe should get."""
     recipe = recipe_of(name)
     defaults = {
-        flag.means: flag.default
+        flag.sets: flag.default
         for flag in WORKFLOWS[name].flags
         if flag.default is not None and flag.role == "parameter"
     }
