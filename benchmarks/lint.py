@@ -1,11 +1,10 @@
-"""How long linting takes: processor time, the least of some attempts.
+"""Measure how long linting takes: the least processor time of some attempts.
 
     python benchmarks/lint.py
 
-Prints a table: the interpreter alone, the libraries nothing can go without, one recipe, and 200 copies of it,
-each looked at anew and, nothing having changed, answered from memory.
-The last column, multiples of what the libraries take, says more than milliseconds of a busy machine. Run it
-with the Python of an installation that is not editable and has its bytecode.
+Prints a table: the interpreter alone, the libraries that every command imports, one recipe, and 200 copies
+of it. The last column gives multiples of the libraries' time, which depend less on the machine than
+milliseconds do. Run it with the Python of an installation that is not editable and has its bytecode.
 """
 
 from __future__ import annotations
@@ -46,9 +45,7 @@ def main() -> None:
         cases = {
             "python -c pass": ([python, "-c", "pass"], 20),
             LIBRARIES: ([python, "-c", "import click, yaml.cyaml, jinja2.sandbox"], 20),
-            f"lint --no-cache {RECIPE.name}": ([*lint, "--no-cache", str(RECIPE)], 20),
             f"lint {RECIPE.name}": ([*lint, str(RECIPE)], 20),
-            f"lint --no-cache, {COPIES} copies": ([*lint, "--no-cache", folder], 5),
             f"lint, {COPIES} copies": ([*lint, folder], 5),
         }
         took = {name: least(command, attempts) for name, (command, attempts) in cases.items()}

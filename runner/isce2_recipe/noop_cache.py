@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from isce2_recipe import __version__
 from isce2_recipe.files import locked, write_json, write_text
-from isce2_recipe.paths import LOCK, NOOP_CACHE, RUN_RECORD, cache_folder
+from isce2_recipe.paths import LOCK, NOOP_CACHE, RUN_RECORD
 from isce2_recipe.processes import boot_id
 
 _MOST_FOLDERS = 64
@@ -119,36 +119,6 @@ def recall(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str
             messages: list[str] = entry["said"]
             return messages
     return None
-
-
-_LINTED = "linted"
-_MOST_LINTED = 200
-"""Number of lint commands in the cache; the most recent ones stay."""
-
-
-def _linted(asked: str) -> Path:
-    return cache_folder() / _LINTED / f"{asked}.json"
-
-
-def recall_findings(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[str, int] | None:
-    """Return what linting would print and its exit code; None where this cannot be decided here."""
-    try:
-        entry = json.loads(_linted(question(arguments, environment)).read_bytes())
-        return (entry["said"], entry["code"]) if _untouched(entry["watched"]) else None
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-
-
-def write_findings(asked: str, watched: Mapping[str, Signature], text: str, code: int) -> None:
-    """Record the signatures of all that linting read, what it printed and its exit code."""
-    with suppress(OSError):  # the cache only saves time
-        path = _linted(asked)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        entry = {"said": text, "code": code, "watched": watched}
-        write_json(path, entry, indent=None, many_writers=True)
-        kept = sorted(path.parent.iterdir(), key=lambda one: one.stat().st_mtime_ns)
-        for old in kept[:-_MOST_LINTED]:
-            old.unlink(missing_ok=True)
 
 
 def _record(folder: Path, entry: dict[str, Any]) -> bool:

@@ -10,9 +10,6 @@ from collections.abc import Sequence
 
 from isce2_recipe import __version__
 
-asked: list[str] = []
-"""The words of this process where what comes of them may be remembered."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
@@ -36,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write("everything was up to date\n")
             return 0
     if arguments is None and words[:1] == ["lint"]:
-        return _lint(words)
+        return _without_garbage(words)
     from isce2_recipe.cli.commands import run_command_line
 
     return run_command_line(words)
@@ -54,17 +51,6 @@ def prepare_streams() -> None:
             setattr(sys, name, os.fdopen(descriptor, mode))
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="surrogateescape")
-
-
-def _lint(words: Sequence[str]) -> int:
-    """Lint, unless nothing has changed since that was last done."""
-    from isce2_recipe.noop_cache import recall_findings
-
-    known = recall_findings(words, os.environ)
-    if known is not None and _is_told(known[0].rstrip("\n") + "\n" if known[0] else ""):
-        return known[1]
-    asked[:] = words
-    return _without_garbage(words)
 
 
 def _is_told(text: str) -> bool:

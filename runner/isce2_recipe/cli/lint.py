@@ -41,23 +41,21 @@ from isce2_recipe.lint.rule import DEFAULT_PROFILE
     help="File of known problems that are not reported. It is written if it does not exist.",
 )
 @click.option(
-    "--cache/--no-cache", default=True, help="Whether to use the cached result while no file has changed."
+    "--cache/--no-cache", hidden=True, expose_value=False, help="Without effect: nothing is cached."
 )
 @click.option("--source", metavar="SOURCE", help="Check that this source has what the steps need.")
 @click.option("--engine", metavar="ENGINE", help="Check that this engine has the steps that will run.")
 @click.option("--stdin-filename", metavar="NAME", help="File name of standard input (-) in the report.")
 @click.option("--explain", metavar="RULE", help="Explain a rule and exit.")
-def lint_command(cache: bool, **options: Any) -> int:
+def lint_command(**options: Any) -> int:
     """Check recipes for mistakes, without running anything.
 
     PATH is a recipe, a folder, or - for standard input. The rules check the grammar, names, types, templates,
     safety and the values of radar parameters. The exit code is 0 without problems, and 1 with problems.
     """
-    from isce2_recipe.cli import asked
     from isce2_recipe.lint import command
 
-    words = asked if cache else ()
-    text, code = command.main(words=words, **options)
+    text, code = command.main(**options)
     if text:
         click.echo(text.rstrip("\n"), err=code == 2)
     return code

@@ -1,4 +1,4 @@
-"""What ``isce2-recipe lint`` does, without a terminal: text and exit code come back."""
+"""The command ``isce2-recipe lint`` without a terminal: it returns text and exit code."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from isce2_recipe.errors import EXIT_INPUT, EXIT_OK, EXIT_USAGE, InputError, Usa
 from isce2_recipe.lint.catalogue import explain as explain_rule
 from isce2_recipe.lint.formats import FORMATS
 from isce2_recipe.lint.linting import BYTE_ORDER_MARK, STDIN, Linter, Options, Report, collect, lint_files
-from isce2_recipe.lint.memory import remember
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile
 from isce2_recipe.problems import Problem, did_you_mean
-from isce2_recipe.recipe.looked import seen
 
 
 def main(
@@ -31,9 +29,8 @@ def main(
     explain: str | None = None,
     source: str | None = None,
     engine: str | None = None,
-    words: Sequence[str] = (),
 ) -> tuple[str, int]:
-    """The text to print and the exit code: 0 clean, 1 findings, 2 no sense or no file.
+    """Return the text to print and the exit code: 0 clean, 1 findings, 2 invalid arguments or no file.
 
     Parameters
     ----------
@@ -46,24 +43,21 @@ def main(
     profile : str
         ``min``, ``basic``, ``sar`` or ``shared``.
     fix : bool
-        Whether to put right in place what can be put right safely.
+        Whether to repair in the files what can be repaired safely.
     baseline : str, optional
-        File of known findings, which are not reported; it is written where it does not exist.
+        File of known findings, which are not reported; it is written if it does not exist.
     stdin_filename : str, optional
-        The name that standard input goes by.
+        The file name of standard input in messages.
     explain : str, optional
         Id of a rule to explain, or ``all`` for the page of all rules; nothing is linted then.
     source, engine : str, optional
         The source and the engine that the recipes are to run with. What they lack is a problem then.
-    words : sequence of str
-        The command line of which all of this was read; where given, what comes of it is remembered, and
-        `isce2_recipe.noop_cache.recall_findings` knows it while nothing changes.
     """
     try:
         if explain is not None:
             return _explained(explain), EXIT_OK
         options = Options(cast(Profile, profile), _words(select), _words(ignore), source, engine)
-        return _lint(paths, format, options, fix, baseline, stdin_filename, words)
+        return _lint(paths, format, options, fix, baseline, stdin_filename)
     except (UsageError, InputError) as exc:
         return f"error: {exc}", EXIT_USAGE
 
@@ -87,15 +81,12 @@ def _lint(
     fix: bool,
     baseline: str | None,
     stdin_filename: str | None,
-    words: Sequence[str],
 ) -> tuple[str, int]:
     if form not in FORMATS:
         raise UsageError(f"there is no format '{form}'", hint=did_you_mean(form, list(FORMATS)))
     if not paths:
         raise UsageError("nothing to lint", hint="name recipes, folders of recipes, or - for standard input")
-    registry = load_registry()
-    linter = options.linter(registry)
-    reports = _reports(paths, linter, fix, stdin_filename)
+    reports = _reports(paths, options.linter(load_registry()), fix, stdin_filename)
     problems = [problem for report in reports for problem in report.problems]
     texts = {report.file: report.text for report in reports}
     if baseline is not None and not Path(baseline).exists():
@@ -105,13 +96,7 @@ def _lint(
         return f"{baseline} written with {count} findings", EXIT_OK
     if baseline is not None:
         problems = _without_known(Path(baseline), problems, texts, options)
-    text, code = FORMATS[form](problems, texts), EXIT_INPUT if problems else EXIT_OK
-    if words and not (fix or baseline is not None or STDIN in paths):
-        looked = dict(seen())
-        for report in reports:
-            looked |= report.looked
-        remember(words, registry, looked, text, code)
-    return text, code
+    return FORMATS[form](problems, texts), EXIT_INPUT if problems else EXIT_OK
 
 
 def _without_known(
@@ -138,7 +123,7 @@ def _fix_file(path: Path, file: str, linter: Linter) -> Report:
     from isce2_recipe.lint.fixing import fix_text
 
     try:
-        # Line ends stay what they are: bytes, not text.
+        # Bytes, not text, so that line ends stay the same.
         content = path.read_bytes()
         mark = BYTE_ORDER_MARK if content.startswith(BYTE_ORDER_MARK) else b""
         before = content.removeprefix(mark).decode("utf-8")

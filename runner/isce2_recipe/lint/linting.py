@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from isce2_recipe.errors import InputError, UsageError
@@ -13,11 +12,9 @@ from isce2_recipe.lint.catalogue import RULES, chosen
 from isce2_recipe.lint.ignoring import apply_ignores
 from isce2_recipe.lint.providers import NO_PROVIDERS, Providers, find_providers
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile, Subject
-from isce2_recipe.noop_cache import Signature
 from isce2_recipe.problems import Edit, Mark, Problem
 from isce2_recipe.recipe.checking import check_reading, check_scope
 from isce2_recipe.recipe.loading import SUFFIXES, Reader, Reading
-from isce2_recipe.recipe.looked import look, seen
 
 STDIN = "-"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -69,8 +66,6 @@ class Report(NamedTuple):
         How to put right those that can be.
     parts : tuple of str
         Files of the parts it uses.
-    looked : mapping
-        What was looked at for it and its like, as it was then.
     """
 
     file: str
@@ -78,7 +73,6 @@ class Report(NamedTuple):
     problems: tuple[Problem, ...]
     edits: tuple[Edit, ...] = ()
     parts: tuple[str, ...] = ()
-    looked: Mapping[str, Signature] = MappingProxyType({})
 
 
 class Linter:
@@ -132,8 +126,7 @@ class Linter:
 
     def lint_file(self, file: str) -> Report:
         """The problems of one file."""
-        report = self.lint_bytes(read_bytes(Path(file)), file)
-        return report._replace(looked=dict(seen()))
+        return self.lint_bytes(read_bytes(Path(file)), file)
 
     def _found(self, reading: Reading) -> list[Problem]:
         found = list(reading.problems)
@@ -178,7 +171,6 @@ def collect(paths: Iterable[str]) -> list[str]:
 
 def _yaml_files(folder: Path) -> Iterator[Path]:
     for place, _, names in os.walk(folder):
-        look(place)
         yield from (Path(place) / name for name in names if name.endswith(SUFFIXES))
 
 
@@ -191,7 +183,7 @@ def _is_recipe(path: Path) -> bool:
 def read_bytes(path: Path) -> bytes:
     """What is in a file."""
     try:
-        return look(path).read_bytes()
+        return path.read_bytes()
     except OSError as exc:
         raise InputError(f"cannot read '{path}': {exc.strerror}") from None
 

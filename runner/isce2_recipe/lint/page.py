@@ -21,9 +21,6 @@ _HEAD = """\
 * `--format text|github|sarif|json` sets the format of the report.
 * The exit code is 0 without problems, 1 with problems, and 2 if the command line is invalid, a folder has no
   recipes, or a file cannot be read.
-* While nothing that was looked at has changed, the same command is answered from memory: recipes, parts,
-  templates and the places where others would be found before them, pages, folders, this package, plug-ins and
-  installed packages are watched, by size, times and inode. `--no-cache` looks again.
 * `plan` and `run` refuse a recipe that violates IR001 to IR010, IR020 to IR023, IR026 or IR030.
 
 In CI, with [pre-commit](https://pre-commit.com) or as a GitHub Action:

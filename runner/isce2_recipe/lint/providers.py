@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from isce2_recipe.engines import published_steps
-from isce2_recipe.engines.base import Applications
-from isce2_recipe.sources import declared_capabilities
+if TYPE_CHECKING:
+    from isce2_recipe.engines.base import Applications
 
 
 class Providers(NamedTuple):
@@ -39,6 +38,9 @@ def find_providers(source: str | None, engine: str | None) -> Providers:
     UsageError
         If there is no such source or engine.
     """
+    from isce2_recipe.engines import published_steps
+    from isce2_recipe.sources import declared_capabilities
+
     return Providers(
         (source or "").partition(":")[0],
         engine or "",

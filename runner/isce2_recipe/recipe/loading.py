@@ -12,7 +12,6 @@ from isce2_recipe.paths import data_folder
 from isce2_recipe.problems import DataPath, Problem, closest, render
 from isce2_recipe.recipe.document import Document, at, parse
 from isce2_recipe.recipe.grammar import GRAMMAR, grammar_problems, inline, violations_of, without_mistakes
-from isce2_recipe.recipe.looked import look
 from isce2_recipe.recipe.model import Parameter, Recipe, Retry, Step
 from isce2_recipe.recipe.repair import Repaired
 from isce2_recipe.recipe.taking_over import KEY, Entry, entries, write_out
@@ -97,7 +96,7 @@ def read(path: Path) -> Reading:
 
 def _read_file(path: Path) -> str:
     try:
-        return look(path).read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"'{path}' is not a text in UTF-8") from None
     except OSError as exc:
@@ -213,7 +212,7 @@ def find_part(uses: str, file: str) -> Path | None:
     folders = [here, data_folder("recipes")]
     if here.name == "parts":
         folders.insert(1, here.parent)
-    return next((folder / uses for folder in folders if look(folder / uses).is_file()), None)
+    return next((folder / uses for folder in folders if (folder / uses).is_file()), None)
 
 
 def sort_problems(problems: list[Problem]) -> list[Problem]:

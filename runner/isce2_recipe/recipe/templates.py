@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from jinja2 import (
     ChoiceLoader,
-    Environment,
     FileSystemLoader,
     TemplateNotFound,
     TemplateSyntaxError,
@@ -28,7 +27,6 @@ from jinja2.lexer import Token, TokenStream
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.expressions import FAILURES, environment
 from isce2_recipe.paths import data_folder
-from isce2_recipe.recipe.looked import look
 
 _MARKER = re.compile("\x01([^\x02]*):(\\d+)\x02")
 _LEADING = re.compile("(\x01[^\x02]*\x02)*")
@@ -88,15 +86,6 @@ def _mark_lines(text: str, name: str, line: int) -> str:
     return "\n".join(marked)
 
 
-class _Loader(FileSystemLoader):
-    """Notes what it looks for, found or not."""
-
-    def get_source(self, environment: Environment, template: str) -> Any:
-        for folder in self.searchpath:
-            look(f"{folder}/{template}")
-        return super().get_source(environment, template)
-
-
 def template_folders(recipe_file: Path | None) -> tuple[str, ...]:
     """Where templates of a recipe are looked for, in order."""
     return _template_folders(None if recipe_file is None else recipe_file.parent)
@@ -110,7 +99,7 @@ def _template_folders(home: Path | None) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16)
 def _environment(folders: tuple[str, ...]) -> Any:
-    made = environment(ChoiceLoader([_Loader(folder) for folder in folders]))
+    made = environment(ChoiceLoader([FileSystemLoader(folder) for folder in folders]))
     made.add_extension(_LineMarks)
     return made
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from isce2_recipe.lint.rule import Rule, Subject, reported, rule
 from isce2_recipe.problems import DataPath, Edit, Mark, Problem
 from isce2_recipe.recipe.grammar import GRAMMAR
-from isce2_recipe.recipe.looked import look
 from isce2_recipe.recipe.schema import load_schema
 
 NAMES = reported(
@@ -152,7 +151,7 @@ def outdated_page(subject: Subject) -> Iterator[Problem]:
         return
     folder = Path(subject.document.file).parent.parent
     page = folder / "docs" / "recipes" / f"{subject.recipe.name}.md"
-    if not look(page).is_file():
+    if not page.is_file():
         return
     text = page.read_text(encoding="utf-8", errors="replace")
     for parameter in subject.recipe.parameters.values():
