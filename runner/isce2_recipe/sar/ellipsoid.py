@@ -35,8 +35,7 @@ def ecef_to_geodetic(x: float, y: float, z: float) -> tuple[float, float, float]
     The only trigonometric functions are the two arc tangents of the result.
     """
     p = math.sqrt(x * x + y * y)
-    # u is the tangent of the parametric latitude; it is infinite on the axis (p = 0), which gives correct
-    # limits.
+    # u is the tangent of the parametric latitude. Points on the Earth's axis (p = 0) give NaN.
     u = z * WGS84_A_M / (p * WGS84_B_M)
     sin_lat = 0.0
     cos_lat = 1.0

@@ -189,19 +189,26 @@ def slc_name(metadata: BurstMetadata, name: BurstName) -> str:
         raise InputError(
             f"burst metadata {metadata.path}: the manifest has no acquisitionPeriod", hint=REFETCH
         )
-    times = [
-        (period.findtext(f"{_SAFE}{tag}") or "").partition(".")[0].replace("-", "").replace(":", "")
-        for tag in ("startTime", "stopTime")
-    ]
+    start, stop = (period.findtext(f"{_SAFE}{tag}") or "" for tag in ("startTime", "stopTime"))
     channels = ("D" if len(metadata.polarizations) > 1 else "S") + (
         "H" if name.polarization[0] == "H" else "V"
     )
+    return product_name(metadata, f"1S{channels}", start, stop, name.suffix)
+
+
+def product_name(metadata: BurstMetadata, kind: str, start: str, stop: str, suffix: str) -> str:
+    """Return ESA's name of an SLC with this class and polarization, ISO times and suffix."""
     orbit = int(metadata.number("adsHeader/absoluteOrbitNumber"))
     datatake = int(metadata.number("adsHeader/missionDataTakeId"))
     return (
-        f"{metadata.text('adsHeader/missionId')}_IW_SLC__1S{channels}_{'_'.join(times)}_"
-        f"{orbit:06d}_{datatake:06X}_{name.suffix}"
+        f"{metadata.text('adsHeader/missionId')}_IW_SLC__{kind}_{compact_time(start)}_{compact_time(stop)}_"
+        f"{orbit:06d}_{datatake:06X}_{suffix}"
     )
+
+
+def compact_time(time: str) -> str:
+    """Return ``2020-06-04T02:23:12.933265`` in the form of names, ``20200604T022312``."""
+    return time.partition(".")[0].replace("-", "").replace(":", "")
 
 
 def _parse(path: Path) -> Element:

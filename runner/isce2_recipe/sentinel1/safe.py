@@ -17,7 +17,14 @@ from isce2_recipe.copying import link
 from isce2_recipe.sentinel1.annotation_subset import set_times, shift_lines, subset_product, to_bytes
 from isce2_recipe.sentinel1.manifest import subset_manifest
 from isce2_recipe.sentinel1.measurement import check_measurement, stack_measurements
-from isce2_recipe.sentinel1.metadata import BurstMetadata, Element, find_index, read_metadata
+from isce2_recipe.sentinel1.metadata import (
+    BurstMetadata,
+    Element,
+    compact_time,
+    find_index,
+    product_name,
+    read_metadata,
+)
 from isce2_recipe.types import BurstName
 
 # Class letters of a product name: single polarization.
@@ -161,11 +168,6 @@ def _cut_swath(bursts: Sequence[BurstInput], scratch: Path) -> _Swath:
     return _Swath(stem, files, tiff, product, metadata)
 
 
-def _compact(time: str) -> str:
-    """Return ``2020-06-04T02:23:12.933265`` in the form of names, ``20200604T022312``."""
-    return time.partition(".")[0].replace("-", "").replace(":", "")
-
-
 def _stem(metadata: BurstMetadata, product: Element) -> str:
     """Return the common stem of annotation, calibration, noise and measurement of a swath."""
     parts = [
@@ -173,8 +175,8 @@ def _stem(metadata: BurstMetadata, product: Element) -> str:
         metadata.text("adsHeader/swath"),
         "slc",
         metadata.text("adsHeader/polarisation"),
-        _compact(product.findtext("adsHeader/startTime")),
-        _compact(product.findtext("adsHeader/stopTime")),
+        compact_time(product.findtext("adsHeader/startTime")),
+        compact_time(product.findtext("adsHeader/stopTime")),
         f"{int(metadata.number('adsHeader/absoluteOrbitNumber')):06d}",
         f"{int(metadata.number('adsHeader/missionDataTakeId')):06x}",
         metadata.text("adsHeader/imageNumber"),
@@ -184,12 +186,8 @@ def _stem(metadata: BurstMetadata, product: Element) -> str:
 
 def _name(swaths: Sequence[_Swath], polarization: str, manifest: bytes) -> str:
     """Return the name of the folder; its last four characters are the CRC-16 of the manifest, as in ESA's."""
-    metadata = swaths[0].metadata
     starts = [swath.product.findtext("adsHeader/startTime") for swath in swaths]
     stops = [swath.product.findtext("adsHeader/stopTime") for swath in swaths]
-    orbit = int(metadata.number("adsHeader/absoluteOrbitNumber"))
-    datatake = int(metadata.number("adsHeader/missionDataTakeId"))
-    return (
-        f"{metadata.text('adsHeader/missionId')}_IW_SLC__{_CLASS[polarization]}_{_compact(min(starts))}_"
-        f"{_compact(max(stops))}_{orbit:06d}_{datatake:06X}_{binascii.crc_hqx(manifest, 0xFFFF):04X}.SAFE"
-    )
+    checksum = f"{binascii.crc_hqx(manifest, 0xFFFF):04X}"
+    name = product_name(swaths[0].metadata, _CLASS[polarization], min(starts), max(stops), checksum)
+    return f"{name}.SAFE"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.isceimage import GeoGrid, IsceImage
+from isce2_recipe.engines.builtin.rasters import blocks
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import replace_when_complete
 from isce2_recipe.types import Bounds
@@ -155,12 +156,11 @@ def _grid(geotiff: Path, dataset: Any) -> _Grid:
 
 def _strips(dataset: Any) -> Iterator[tuple[range, NDArray[np.float32]]]:
     """Yield ranges of rows with their heights; no-data is NaN."""
-    for first in range(0, dataset.height, _STRIP_ROWS):
-        last = min(first + _STRIP_ROWS, dataset.height)
-        heights = dataset.read(1, window=((first, last), (0, dataset.width))).astype(np.float32)
+    for rows in blocks(dataset.height, _STRIP_ROWS):
+        heights = dataset.read(1, window=((rows.start, rows.stop), (0, dataset.width))).astype(np.float32)
         if dataset.nodata is not None:
             heights[heights == np.float32(dataset.nodata)] = np.nan
-        yield range(first, last), heights
+        yield rows, heights
 
 
 def _text(bounds: Bounds) -> str:

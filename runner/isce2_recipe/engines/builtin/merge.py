@@ -13,7 +13,7 @@ from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import INTERFEROGRAMS, Job
 from isce2_recipe.engines.builtin.multilooking import multilook_raster
 from isce2_recipe.engines.builtin.preprocess import burst_image
-from isce2_recipe.engines.builtin.rasters import LineReader, MosaicPiece, blocks, line_writer, write_mosaic
+from isce2_recipe.engines.builtin.rasters import MosaicPiece, materialize, write_mosaic
 from isce2_recipe.engines.builtin.resample import coregistered_image
 from isce2_recipe.engines.builtin.swaths import SwathPair, lines_between
 from isce2_recipe.engines.builtin.topo import geometry_file
@@ -80,7 +80,7 @@ def merge_bursts(job: Job) -> None:
         )
         write_mosaic(image, job.folder, _pieces(job, layer, frame, windows))
         if not job.config.use_virtual_files and len(job.pairs) == 1:
-            _materialize(job, image)
+            materialize(image, job.folder)
         if layer.multilooked and not whole:
             multilook_raster(job, image, job.folder / paths.MERGED / layer.name)
 
@@ -138,11 +138,3 @@ def _pieces(
             source = str(append_suffix(layer.file_of(pair, index), "vrt"))
             pieces.append(MosaicPiece(source, (burst.lines, burst.samples), window, placed))
     return pieces
-
-
-def _materialize(job: Job, image: IsceImage) -> None:
-    """Replace a virtual mosaic by a file with its data."""
-    reader = LineReader(append_suffix(image.path, "vrt"))
-    with line_writer(image, job.folder) as writer:
-        for block in blocks(image.lines):
-            writer.write(block.start, *(reader.read(block, band) for band in range(1, image.bands + 1)))

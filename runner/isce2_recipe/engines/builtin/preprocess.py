@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from isce2_recipe.engines.builtin.config import SensorConfig
-from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
+from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.job import Catalog, Job
 from isce2_recipe.engines.builtin.product_xml import write_product
-from isce2_recipe.engines.builtin.rasters import (
-    LineReader,
-    MosaicPiece,
-    blocks,
-    line_writer,
-    unreadable,
-    write_mosaic,
-)
+from isce2_recipe.engines.builtin.rasters import MosaicPiece, materialize, unreadable, write_mosaic
 from isce2_recipe.engines.builtin.swaths import Burst, SwathBursts
 from isce2_recipe.errors import InputError
 from isce2_recipe.sentinel1.aux_cal import UNCORRECTED_IPF
@@ -84,7 +77,7 @@ def _unpack(job: Job, sensor: SensorConfig, swath: SwathBursts) -> None:
         image = burst_image(job, sensor, swath, index)
         _link(job, image, burst)
         if not job.config.use_virtual_files:
-            _copy(job, image)
+            materialize(image, job.folder)
         described.append((burst.geometry, image))
         job.log.info("%s: IW%d burst %d is from %s", sensor.output, swath.number, index + 1, burst.tiff)
     write_product(job.folder / sensor.output / f"IW{swath.number}.xml", swath, described, job.folder)
@@ -121,11 +114,3 @@ def _measured_size(burst: Burst) -> tuple[int, int]:
     except RasterioError as exc:
         raise unreadable(burst.tiff, exc) from exc
     return size
-
-
-def _copy(job: Job, image: IsceImage) -> None:
-    """Replace the virtual raster by a copy of its data."""
-    reader = LineReader(append_suffix(image.path, "vrt"))
-    with line_writer(image, job.folder) as writer:
-        for lines in blocks(image.lines):
-            writer.write(lines.start, reader.read(lines))

@@ -93,6 +93,14 @@ class LineReader:
             raise unreadable(self.source, exc) from exc
 
 
+def materialize(image: IsceImage, folder: Path) -> None:
+    """Replace a raster that exists only as a ``.vrt`` by a file with its data."""
+    reader = LineReader(append_suffix(image.path, "vrt"))
+    with line_writer(image, folder) as writer:
+        for lines in blocks(image.lines):
+            writer.write(lines.start, *(reader.read(lines, band) for band in range(1, image.bands + 1)))
+
+
 def unreadable(source: str, exc: Exception) -> InputError:
     """Return the error for a raster that GDAL cannot read."""
     return InputError(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from isce2_recipe import paths
 from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.isceimage import IsceImage
+from isce2_recipe.engines.builtin.rasters import blocks
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import replace_when_complete
 from isce2_recipe.types import Looks
@@ -47,19 +48,18 @@ def on_dem_grid(tiles: Sequence[Path], dem: Path, target: Path) -> None:
             "width": grid.width, "height": grid.height, "tiled": True, "compress": "deflate",
         }  # fmt: skip
     with replace_when_complete(target) as partial, rasterio.open(partial, "w", **profile) as output:
-        for first in range(0, output.height, _STRIP_ROWS):
-            last = min(first + _STRIP_ROWS, output.height)
-            found = _from_tiles(tiles, output, range(first, last))
+        for rows in blocks(output.height, _STRIP_ROWS):
+            found = _from_tiles(tiles, output, rows)
             if (found == _UNKNOWN).any():
                 row, col = np.argwhere(found == _UNKNOWN)[0]
-                east, north = output.xy(first + row, col)
+                east, north = output.xy(rows.start + row, col)
                 place = f"{east:.4f} E, {north:.4f} N"
                 raise InputError(
                     f"the water mask tiles do not cover the DEM {dem}: there is none at {place}",
                     hint=f"available tiles: {', '.join(tile.name for tile in tiles) or 'none'}",
                 )
             mask = np.where(found == _TILE_WATER, np.uint8(WATER), np.uint8(LAND))
-            output.write(mask, 1, window=((first, last), (0, output.width)))
+            output.write(mask, 1, window=((rows.start, rows.stop), (0, output.width)))
 
 
 def _from_tiles(tiles: Sequence[Path], grid: Any, rows: range) -> NDArray[np.uint8]:
@@ -108,8 +108,7 @@ def land_in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> Iterator[N
         isceimage.open_raster(isceimage.append_suffix(merged / paths.LONGITUDE_FULL, "vrt")) as longitudes,
     ):
         lines = latitudes.height // looks.azimuth
-        for first in range(0, lines, _STRIP):
-            rows = range(first, min(first + _STRIP, lines))
+        for rows in blocks(lines, _STRIP):
             latitude, longitude = (_multilooked(axis, rows, looks) for axis in (latitudes, longitudes))
             yield _lookup(values, transform, latitude, longitude)
 
