@@ -53,7 +53,7 @@ class InputError(RecipeToolError):
 
 
 class UsageError(RecipeToolError):
-    """The command line itself makes no sense."""
+    """The command line is invalid."""
 
     exit_code = EXIT_USAGE
 

@@ -1,4 +1,4 @@
-"""The command line. Nothing but this package writes to the terminal or reads the current folder."""
+"""The command line. Only this package writes to the terminal and reads the current folder."""
 
 from __future__ import annotations
 
@@ -17,32 +17,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        Without the program's name; by default those of this process.
+        Arguments without the program's name; by default those of this process.
     """
     prepare_streams()
-    gc.disable()  # until steps run: next to nothing that reading and planning makes is garbage
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if words == ["--version"]:  # answered before anything is imported
+    gc.disable()  # reading and planning make almost no garbage; a run enables the collector before its steps
+    args = list(sys.argv[1:] if arguments is None else arguments)
+    if args == ["--version"]:  # needs no imports
         sys.stdout.write(f"isce2-recipe, version {__version__}\n")
         return 0
-    if words[:1] == ["run"]:  # as is a run in which nothing has changed
+    if args[:1] == ["run"]:  # a run in which nothing has changed needs few imports
         from isce2_recipe.noop_cache import recall
 
-        said = recall(words, os.environ)
-        if said is not None and _is_told("\n".join([*said, ""])):
+        summary = recall(args, os.environ)
+        if summary is not None and _print("\n".join([*summary, ""])):
             sys.stderr.write("everything was up to date\n")
             return 0
-    if arguments is None and words[:1] == ["lint"]:
-        return _without_garbage(words)
     from isce2_recipe.cli.commands import run_command_line
 
-    return run_command_line(words)
+    code = run_command_line(args)
+    if arguments is None and args[:1] == ["lint"]:
+        gc.freeze()  # skips the last collection when the process ends
+    return code
 
 
 def prepare_streams() -> None:
-    """Stand in for standard streams that were closed, so that no file takes their place; pass any name on.
+    """Open the null device for closed standard streams, and let standard output accept any file name.
 
-    Names of files need not be text: Python stands in for their bytes with what UTF-8 cannot hold.
+    Without this, the next file that is opened would become the closed stream. Names of files that are not
+    text are written as their bytes.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -53,21 +55,11 @@ def prepare_streams() -> None:
         sys.stdout.reconfigure(errors="surrogateescape")
 
 
-def _is_told(text: str) -> bool:
-    """Print a text; False where that cannot be done, which the full command then deals with."""
+def _print(text: str) -> bool:
+    """Print a text and return whether this succeeded; if not, the full command reports the error."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except (OSError, UnicodeError):
         return False
     return True
-
-
-def _without_garbage(words: Sequence[str]) -> int:
-    """Run a short command that is alone in its process: all it makes lives to the end, none is garbage."""
-    gc.disable()
-    from isce2_recipe.cli.commands import run_command_line
-
-    code = run_command_line(words)
-    gc.freeze()
-    return code

@@ -32,7 +32,7 @@ _LIMITS = {
     "phase": "{limit:g} {unit} after removing one constant; at most {cycles:g} % of the pixels in another "
     "cycle",
     "ratio": "{percent:g} % of the value",
-    "label": "{percent:g} % of the pixels with another label, whatever the labels are called",
+    "label": "{percent:g} % of the pixels with another label, after matching the labels",
 }
 
 

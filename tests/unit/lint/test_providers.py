@@ -42,7 +42,7 @@ def test_an_engine_without_the_step(tmp_path) -> None:
 def test_a_source_without_the_capability(tmp_path) -> None:
     [(line, message, hint)] = problems(tmp_path, source="asf", engine="isce2")
     assert (line, hint) == (13, "sources that have truth: simulated")
-    assert message == "step 'truth' needs truth, which the source asf does not have"
+    assert message == "the step 'truth' needs truth, which the source asf does not have"
 
 
 def test_nothing_is_lacking_that_is_not_given(tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""Rules about the source and the engine that the recipe is going to run with."""
+"""IR038: the source and the engine that the recipe is linted for."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def lacking_provider(subject: Subject) -> Iterator[Problem]:
         if lacking:
             others = ", ".join(sources_with(lacking)) or "none"
             names = ", ".join(lacking)
-            what = f"step '{step.id}' needs {names}, which the source {given.source} does not have"
-            yield subject.at(path, what, f"sources that have {names}: {others}")
+            what = f"the step '{step.id}' needs {names}, which the source {given.source} does not have"
+            yield subject.at(path, what, f"sources with {names}: {others}")
         wanted = action.runs(step.with_) if action.runs is not None else None
         if wanted is not None:
             try:
