@@ -237,10 +237,11 @@ def _own_imports(path: Path, names: set[str]) -> Iterator[str]:
 
 
 def _circle(needs: dict[str, set[str]]) -> list[str] | None:
-    """Return modules of which each is imported by the next one, from a module back to itself."""
+    """Return modules of which each is imported by the next one, from the first by name back to itself."""
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as exc:
-        found: list[str] = exc.args[1]
-        return found
+        found: list[str] = exc.args[1][:-1]
+        start = found.index(min(found))
+        return [*found[start:], *found[:start], found[start]]
     return None

@@ -29,7 +29,7 @@ def lacking_provider(subject: Subject) -> Iterator[Problem]:
             others = ", ".join(sources_with(lacking)) or "none"
             names = ", ".join(lacking)
             what = f"the step '{step.id}' needs {names}, which the source {given.source} does not have"
-            yield subject.at(path, what, f"sources with {names}: {others}")
+            yield subject.at(path, what, f"sources that have {names}: {others}")
         wanted = action.runs(step.with_) if action.runs is not None else None
         if wanted is not None:
             try:
