@@ -1,4 +1,4 @@
-"""A folder as ISCE2 leaves it, whose every layer is a known function of the ground."""
+"""Folders in the layout of ISCE2, whose layers are known functions of the ground."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GDAL_TYPES = {"u1": "Byte", "f4": "Float32", "f8": "Float64", "c8": "CFloat32"}
 
 
 def write_isce(path: Path, bands: np.ndarray, first: tuple[float, float] | None = None) -> None:
-    """An ISCE2 raster, bands interleaved by line, with its GDAL header; ``first`` is ISCE2's (lon, lat)."""
+    """Write an ISCE2 raster (BIL) with GDAL's header; ``first`` is ISCE2's longitude and latitude."""
     count, rows, cols = bands.shape
     bands.transpose(1, 0, 2).tofile(path)
     size = bands.dtype.itemsize
@@ -62,7 +62,7 @@ def write_geotiff(path: Path, values: np.ndarray, west: float, north: float) -> 
 
 
 def burst(**changes: object) -> BurstGeometry:
-    """A burst of plausible numbers."""
+    """Return a burst with plausible numbers."""
     values: dict[str, object] = {
         "platform": "S1B",
         "swath": 2,
@@ -167,7 +167,7 @@ class Ground:
 
 
 def write_radar_files(isce: Path, geometry: BurstGeometry, looks: Looks) -> None:
-    """What a single burst's radar layers are made of: latitude = line, longitude = sample."""
+    """Write the sources of a single burst's layers in radar geometry: latitude = line, longitude = sample."""
     fine = isce / "fine_interferogram" / f"IW{geometry.swath}"
     fine.mkdir(parents=True)
     shape = (geometry.lines // looks.azimuth, geometry.samples // looks.range)
@@ -184,7 +184,7 @@ def write_radar_files(isce: Path, geometry: BurstGeometry, looks: Looks) -> None
 def request(
     folder: Path, name: str, *, water_masked: bool = False, bursts: int = 2, **changes: Any
 ) -> ProductRequest:
-    """Request over a written ground; by default of two bursts, which have no layers in radar geometry.
+    """Return a request over a written ground, by default of two bursts without layers in radar geometry.
 
     ``changes`` are of `HowMade`.
     """
@@ -210,7 +210,7 @@ def request(
 
 
 def product(folder: Path, name: str, out: Path | None = None, **given: Any) -> Product:
-    """Product over a written ground; see `request`."""
+    """Make a product over a written ground; see `request`."""
     layers = given.pop("layers", LAYERS)
     made = request(folder, name, **given)
     return make_product(out or folder, made, threads=1, progress=lambda *_: None, layers=layers)

@@ -1,4 +1,4 @@
-"""Burst products read back, and the rules by which they may be merged."""
+"""Reading of burst products, and the rules by which they can be merged."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def complaint(folder) -> str:
     return caught.value.message
 
 
-def test_a_product_tells_when_and_where_it_begins(tmp_path):
+def test_start_and_position_of_a_product(tmp_path):
     product = read_burst_product(write_product(tmp_path, 136232))
     assert abs((product.start - FIRST).total_seconds() - PASS_S) < 2e-6
     assert (product.reference.relative_burst, str(product.looks)) == (136232, "20x4")
 
 
-def test_products_come_by_swath_and_time_whatever_the_folder_says(tmp_path):
+def test_products_are_ordered_by_swath_and_time(tmp_path):
     for number, swath, suffix in ((136232, 2, "0001"), (136231, 2, "FFFF"), (136231, 1, "AAAA")):
         write_product(tmp_path, number, swath, suffix=suffix)
     found = [(p.reference.swath, p.reference.relative_burst) for p in read_burst_products(tmp_path)]
@@ -71,20 +71,20 @@ def test_other_tracks_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("numbers", [(136231, 136233), (136229, 136231), (136230, 136231, 136234)])
-def test_gaps_are_found_whichever_way_they_lie(tmp_path, numbers):
+def test_gaps_are_found_in_both_directions(tmp_path, numbers):
     for number in numbers:
         write_product(tmp_path, number)
     assert "Products for swath IW2 are not contiguous (a gap between" in complaint(tmp_path)
 
 
 @pytest.mark.parametrize("other", [136228, 136234])
-def test_swaths_must_overlap_whichever_comes_first(tmp_path, other):
+def test_swaths_must_overlap(tmp_path, other):
     write_product(tmp_path, 136231, 1)
     write_product(tmp_path, other, 2)
     assert complaint(tmp_path) == "Products from swaths IW1 and IW2 do not overlap"
 
 
-def test_swaths_that_are_no_neighbours_do_not_overlap(tmp_path):
+def test_swaths_that_are_not_neighbours_do_not_overlap(tmp_path):
     write_product(tmp_path, 136231, 1)
     write_product(tmp_path, 136231, 3)
     assert complaint(tmp_path) == "Products from swaths IW1 and IW3 do not overlap"
@@ -97,7 +97,7 @@ def test_the_same_burst_twice_and_one_alone_are_refused(tmp_path):
     assert "more than one product of burst 136231 IW2 VV" in complaint(tmp_path)
 
 
-def test_all_that_is_wrong_comes_at_once(tmp_path):
+def test_all_problems_are_reported_together(tmp_path):
     write_product(tmp_path, 136231)
     write_product(tmp_path, 136232, polarization="HH", days=24)
     said = complaint(tmp_path)
@@ -119,13 +119,13 @@ def test_a_product_without_radar_keys_is_named(tmp_path):
         read_burst_products(tmp_path)
 
 
-def test_nonsense_in_the_parameters_is_named(tmp_path):
+def test_invalid_parameters_are_named(tmp_path):
     folder = write_product(tmp_path, changes={"Radar n lines": "many"})
     with pytest.raises(InputError, match=f"{folder.name}: its .txt cannot be used"):
         read_burst_products(tmp_path)
 
 
-def test_archives_are_to_be_unzipped_first(tmp_path):
+def test_archives_must_be_unzipped_first(tmp_path):
     (tmp_path / "S1_136231_IW2_20200604_20200616_VV_INT80_AB12.zip").touch()
     with pytest.raises(InputError, match="holds no burst products") as caught:
         read_burst_products(tmp_path)
@@ -134,8 +134,8 @@ def test_archives_are_to_be_unzipped_first(tmp_path):
 
 @pytest.mark.parametrize("key", ["Baseline", "Heading", "Reference Orbit Number", "Slant range far"])
 @pytest.mark.parametrize("value", [None, "nan"])
-def test_what_the_merged_product_tells_of_the_pair_must_be_there(tmp_path, key, value):
-    """HyP3's own products had "Baseline: nan" at times."""
+def test_facts_of_the_merged_product_are_required(tmp_path, key, value):
+    """Some of HyP3's own products have "Baseline: nan"."""
     folder = write_product(tmp_path, changes={key: value})
     with pytest.raises(InputError, match=folder.name) as caught:
         read_burst_products(tmp_path)

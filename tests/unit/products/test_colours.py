@@ -38,7 +38,7 @@ _LAB = np.array(
 
 
 def seen(shown: tuple[colours.Rgb, ...], vision: str) -> np.ndarray:
-    """Colours as OKLab, shape (n, 3)."""
+    """Return colours in OKLab, shape (n, 3)."""
     value = np.array(shown) / 255
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     linear = np.clip(linear @ VISION[vision].T, 0, 1)
@@ -51,8 +51,8 @@ def distances(shown: tuple[colours.Rgb, ...], vision: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_a_quarter_turn_of_phase_is_told_apart(vision):
-    """A difference of 0.02 is just seen; 0.12 is as plain as two neighbouring steps of a legend."""
+def test_phases_a_quarter_turn_apart_are_distinguishable(vision):
+    """A difference of 0.02 is barely visible; 0.12 is as clear as two neighbouring steps of a legend."""
     cycle = colours.CYCLIC[:-1]
     apart = distances(cycle, vision)
     index = np.arange(len(cycle))
@@ -68,12 +68,12 @@ def test_the_cycle_closes_in_even_steps():
 
 @pytest.mark.parametrize("vision", VISION)
 @pytest.mark.parametrize("scale", ["SEQUENTIAL", "GREYS", "TERRAIN"])
-def test_more_is_lighter(scale, vision):
+def test_larger_values_are_lighter(scale, vision):
     assert (np.diff(seen(getattr(colours, scale), vision)[:, 0]) > 0).all()
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_both_signs_are_told_apart(vision):
+def test_both_signs_are_distinguishable(vision):
     """Ends of the scale of signed values, and the two halves of it next to the middle."""
     apart = distances(colours.DIVERGING, vision)
     assert apart[0, -1] > 0.12
@@ -82,6 +82,6 @@ def test_both_signs_are_told_apart(vision):
 
 
 @pytest.mark.parametrize("vision", ["all cones", "protanopia", "deuteranopia"])
-def test_the_first_labels_are_told_apart(vision):
+def test_the_first_labels_are_distinguishable(vision):
     apart = distances((*colours.LABELS[:5], colours.WATER, colours.UNCONNECTED), vision)
     assert apart[~np.eye(len(apart), dtype=bool)].min() > 0.04

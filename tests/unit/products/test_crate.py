@@ -48,13 +48,13 @@ def graph(folder: Path) -> dict[str, dict]:
     return {entity["@id"]: entity for entity in json.loads(text)["@graph"]}
 
 
-def test_the_validator_takes_it(product, tmp_path):
+def test_the_validator_accepts_it(product, tmp_path):
     assert crates.problems(product, tmp_path) == []
 
 
 @pytest.mark.slow
-def test_what_is_only_advised_and_left_out_is_known(product, tmp_path):
-    """Times and people, which the same run does not share; HyP3's name of the README; a recipe's address."""
+def test_omitted_recommendations_are_known(product, tmp_path):
+    """Times and people differ between equal runs; HyP3 decides the README's name; a recipe has no address."""
     advised = crates.problems(product, tmp_path, "recommended")
     known = ("endTime", "agent", "`author`", "`publisher`", "README.md", "have a url", "absolute URI")
     assert [text for text in advised if not any(word in text for word in known)] == []
@@ -62,7 +62,7 @@ def test_what_is_only_advised_and_left_out_is_known(product, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("spoil", ["mainEntity", "license", "file"])
-def test_the_validator_finds_what_is_wrong(product, tmp_path, spoil):
+def test_the_validator_finds_errors(product, tmp_path, spoil):
     spoilt = tmp_path / "spoilt"
     spoilt.mkdir()
     for path in product.iterdir():
@@ -97,7 +97,7 @@ def test_inputs_are_named_by_their_content(product):
     assert {"@id": dem["@id"]} in graph(product)["#run"]["object"]
 
 
-def test_the_recipe_and_its_own_files_lie_in_the_product(product):
+def test_the_product_contains_the_recipe_and_its_files(product):
     text = (product / f"{NAME}_recipe.yml").read_text()
     assert text.startswith("recipe: 1\nname: small\n")
     record = json.loads((product / f"{NAME}_run.json").read_text())

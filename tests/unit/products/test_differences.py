@@ -21,7 +21,7 @@ def test_a_product_is_the_same_as_itself(tmp_path):
     assert all(layer["rms"] == 0 for layer in found["layers"].values())
 
 
-def test_a_constant_and_other_names_of_components_are_no_difference(tmp_path):
+def test_a_constant_and_other_labels_of_components_are_no_difference(tmp_path):
     layers = fields()
     phase = np.where(layers["unw_phase"] != 0, layers["unw_phase"] + 12.566, 0)
     labels = np.choose(layers["conncomp"].astype(int), [0, 7, 3])
@@ -53,15 +53,15 @@ def test_a_few_pixels_in_another_cycle_are_counted_and_do_not_hide_the_rest(tmp_
     assert found["same"] and layer["other_cycles"] == 3 and layer["rms"] < 1e-6
 
 
-def test_wrapped_phases_either_side_of_pi_are_close(tmp_path):
+def test_wrapped_phases_on_both_sides_of_pi_are_close(tmp_path):
     first = write_product(tmp_path / "a", wrapped_phase=np.full((60, 90), 3.14))
     second = write_product(tmp_path / "b", wrapped_phase=np.full((60, 90), -3.14))
     layer = compare(open_product(first), open_product(second))["layers"]["wrapped_phase"]
     assert layer["rms"] == pytest.approx(2 * np.pi - 6.28, abs=1e-5)
 
 
-def test_grids_that_overlap_are_compared_where_they_meet(tmp_path):
-    """The second grid starts ten columns further east, and so does what it shows."""
+def test_grids_are_compared_where_they_overlap(tmp_path):
+    """The second grid, with its values, starts ten columns further east."""
     moved = {name: np.roll(values, -10, axis=1)[:, :80] for name, values in fields().items()}
     found = compared(tmp_path, shift=10, **moved)
     assert not found["grid"]["same"] and found["grid"]["cols"] == 80
@@ -74,7 +74,7 @@ def test_grids_that_do_not_fit_are_refused(tmp_path):
         compared(tmp_path, shift=500)
 
 
-def test_a_layer_that_only_one_has_is_a_difference(tmp_path):
+def test_a_layer_that_only_one_product_has_is_a_difference(tmp_path):
     first = write_product(tmp_path / "a")
     second = write_product(tmp_path / "b")
     next(second.glob("*_amp.tif")).unlink()
@@ -82,7 +82,7 @@ def test_a_layer_that_only_one_has_is_a_difference(tmp_path):
     assert not found["same"] and found["missing"]["second"] == ["amp"]
 
 
-def test_limits_are_the_callers(tmp_path):
+def test_the_caller_can_set_limits(tmp_path):
     dem = fields()["dem"] + 0.1
     assert compared(tmp_path / "wide", dem=dem)["same"]
     assert not compared(tmp_path / "narrow", {"dem": 0.01}, dem=dem)["same"]

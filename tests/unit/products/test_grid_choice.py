@@ -1,4 +1,4 @@
-"""Which grid a product gets."""
+"""The choice of a product's grid."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_common_does_not_depend_on_the_pair(west, south, width, height):
     assert map_grid(GridChoice(), 80, data, [BURST]) == map_grid(GridChoice(), 80, DATA, [BURST])
 
 
-def test_common_holds_the_burst_of_any_date():
+def test_common_covers_the_burst_of_any_date():
     source, log = open_source("simulated"), logging.getLogger("test")
     days = (datetime(2015, 1, 2), datetime(2020, 6, 4), datetime(2021, 1, 1), datetime(2025, 12, 30))
     grid = map_grid(GridChoice(), 80, DATA, [BURST])
@@ -82,7 +82,7 @@ def test_common_clips_no_burst_of_any_track_on_any_date(number, swath, day, pixe
     crs=st.sampled_from(["utm", "EPSG:4326", "EPSG:3395"]),
     pixel_m=st.sampled_from([20, 40, 80]),
 )
-def test_a_grid_holds_the_box_that_was_asked_for(west, south, width, height, crs, pixel_m):
+def test_a_grid_covers_the_requested_box(west, south, width, height, crs, pixel_m):
     choice = GridChoice(bounds=Bounds(west, south, west + width, south + height), crs=crs)
     grid = map_grid(choice, pixel_m, DATA, [BURST])
     corners = [(x, y) for x in (west, west + width) for y in (south, south + height)]
@@ -102,7 +102,7 @@ def test_common_is_the_union_of_the_bursts_in_any_order():
         assert both.bounds.contains(map_grid(GridChoice(), 80, DATA, [alone]).bounds)
 
 
-def test_data_is_what_the_pair_shows():
+def test_data_covers_the_pair():
     grid = map_grid(GridChoice(extent="data"), 40, DATA, [BURST])
     inner = Bounds(*transform_bounds("EPSG:4326", grid.crs, DATA.west, DATA.south, DATA.east, DATA.north))
     assert grid.bounds.contains(inner)
@@ -133,7 +133,7 @@ def test_degrees_get_parts_of_an_arc_second():
     assert grid.bounds.buffered(1e-9).contains(DATA)
 
 
-def test_another_raster_s_grid(tmp_path):
+def test_the_grid_of_another_raster(tmp_path):
     path = raster(tmp_path / "a.tif", Affine(50, 0, 500_010, 0, -50, 3_000_020))
     grid = map_grid(GridChoice.of(None, path), 80, DATA, [BURST])
     assert (grid.epsg, grid.pixel_m, grid.west_m, grid.north_m) == (32639, 50, 500_010, 3_000_020)
@@ -148,7 +148,7 @@ def test_another_raster_s_grid(tmp_path):
         (Affine(50, 0, 0, 0, -50, 0), "+proj=laea +lat_0=12 +lon_0=7 +R=6370000", "has no EPSG code"),
     ],
 )
-def test_a_raster_whose_grid_cannot_be_taken(tmp_path, transform, crs, message):
+def test_rasters_with_unsuitable_pixels_are_refused(tmp_path, transform, crs, message):
     path = raster(tmp_path / "a.tif", transform, crs)
     with pytest.raises(InputError, match=message):
         map_grid(GridChoice(like=path), 80, DATA)
@@ -166,12 +166,12 @@ def test_unknown_projections_and_places_off_the_map():
     ("values", "message"),
     [({"bounds": [54, 27, 53, 28]}, "edges in the wrong order"), ({"size": 3}, "has no key 'size'")],
 )
-def test_choices_that_make_no_sense(values, message):
+def test_invalid_choices_are_refused(values, message):
     with pytest.raises(ParameterError, match=message):
         GridChoice.of(values)
 
 
-def test_only_what_is_not_the_default_is_told(tmp_path):
+def test_changes_are_what_differs_from_the_default(tmp_path):
     assert GridChoice().changes() == {}
     assert GridChoice.of({"extent": "common", "crs": "utm", "pixel": None, "bounds": None}).changes() == {}
     given = {"extent": "data", "bounds": [1, 2, 3, 4], "pixel": 90}

@@ -1,4 +1,4 @@
-"""Layers against the known ground they were made of."""
+"""Layers compared with the known ground from which they are made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def made(tmp_path: Path, ground: Ground, *, water_masked: bool = False) -> dict[
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values with NaN for no data, and longitude and latitude of the pixels' centres."""
+    """Return values with NaN for no data, and longitude and latitude of the pixels' centres."""
     with rasterio.open(path) as dataset:
         values = dataset.read(1).astype(float)
         if dataset.nodata is not None:
@@ -43,7 +43,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def inner(ground: Ground, lon: np.ndarray, lat: np.ndarray, margin: float = 4.0) -> np.ndarray:
-    """Places whose averaging windows lie wholly inside the data."""
+    """Return the pixels whose averaging windows are completely inside the data."""
     edge = (ground.ring + margin) * STEP
     west, north = ground.first
     east, south = west + STEP * (ground.cols - 1), north - STEP * (ground.rows - 1)
@@ -83,7 +83,7 @@ def test_wrapped_phase_is_averaged_as_a_vector(tmp_path, ground):
 
 
 def test_unwrapped_phase_never_mixes_cycles(tmp_path, ground):
-    """Across a jump of one cycle there is nothing in between."""
+    """There are no values between the two sides of a jump of one cycle."""
     ground.layers["phase"][:, 90:] += 2 * np.pi
     paths = made(tmp_path, ground)
     values, lon, lat = read(paths["unw_phase"])
@@ -104,7 +104,7 @@ def test_unwrapped_phase_does_not_depend_on_the_wrapped(tmp_path, ground):
     assert np.nanmax(np.abs(values - ground.phase(lon, lat))) < 0.3  # an edge pixel's mean is off centre
 
 
-def test_no_data_does_not_bleed(tmp_path, ground):
+def test_no_data_does_not_affect_neighbours(tmp_path, ground):
     ground.layers["coherence"][60:90, 60:90] = 0.0  # decorrelated, yet data
     values, lon, lat = read(made(tmp_path, ground)["corr"])
     near_edge = ~inner(ground, lon, lat) & np.isfinite(values)
@@ -112,7 +112,7 @@ def test_no_data_does_not_bleed(tmp_path, ground):
     assert values[near_edge] == pytest.approx(0.9, abs=1e-6)
 
 
-def test_valid_area_is_the_data_s_area(tmp_path, ground):
+def test_valid_area_is_the_area_of_the_data(tmp_path, ground):
     values, _, _ = read(made(tmp_path, ground)["unw_phase"])
     metres = STEP * 111_195.0
     expected = ground.inside.sum() * metres**2 * np.cos(np.radians(27.5))
@@ -185,7 +185,7 @@ def test_every_layer_is_a_tiled_compressed_cog_on_one_grid(tmp_path, ground):
 
 
 def test_overviews_never_mean_phases_or_labels(tmp_path):
-    """Of what is an angle or a name an overview takes one of the pixels below; of amounts the mean."""
+    """Overviews of angles and labels have values of the pixels below; those of amounts have means."""
     grid = MapGrid(32639, 80.0, 400_000.0, 3_080_000.0, 1100, 1300)
     rng = np.random.default_rng(4)
     for layer in LAYERS:
@@ -206,7 +206,7 @@ def test_overviews_never_mean_phases_or_labels(tmp_path):
             np.testing.assert_allclose(small, below.mean(axis=-1), rtol=1e-6)
 
 
-def test_a_zero_that_was_measured_is_no_missing_data():
+def test_a_measured_zero_is_not_stored_as_no_data():
     layer = by_name()["unw_phase"]
     stored = _stored(np.array([[0.0, np.nan, 1.0]], np.float32), layer)
     assert stored[0, 1] == 0.0 == layer.nodata
@@ -214,7 +214,7 @@ def test_a_zero_that_was_measured_is_no_missing_data():
     assert stored[0, 2] == 1.0
 
 
-def test_a_label_of_zero_is_told_from_the_outside(tmp_path, ground):
+def test_a_label_of_zero_differs_from_no_data(tmp_path, ground):
     ground.layers["component"][40:60, 50:70] = 0
     path = made(tmp_path, ground)["conncomp"]
     with rasterio.open(path) as dataset:

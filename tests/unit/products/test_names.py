@@ -87,13 +87,13 @@ def test_pixel_size(looks, size):
 
 
 @given(st.dictionaries(st.text(), st.one_of(st.text(), st.booleans(), st.integers(), st.lists(st.text()))))
-def test_identifier_depends_on_values_only(inputs):
+def test_the_id_depends_on_values_only(inputs):
     made = product_id(inputs, PROCESSING, {})
     assert re.fullmatch("[0-9A-F]{4}", made)
     assert made == product_id(dict(reversed(inputs.items())), PROCESSING, {})
 
 
-def test_identifier_tells_requests_apart():
+def test_different_requests_have_different_ids():
     made = {
         product_id({"looks": looks, "n": n}, PROCESSING, {})
         for looks in ("20x4", "10x2", "5x1")
@@ -103,7 +103,7 @@ def test_identifier_tells_requests_apart():
 
 
 def test_the_id_of_a_known_request_stays():
-    """Products that were made before keep their names: these are of release 0.1.0."""
+    """Products that were made before keep their names: this ID is from release 0.1.0."""
     pair = {
         "reference": ["S1_136231_IW2_20200604T022312_VV_7C85-BURST"],
         "secondary": ["S1_136231_IW2_20200616T022313_VV_5D11-BURST"],

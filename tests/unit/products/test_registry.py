@@ -42,7 +42,7 @@ ALL = (*LAYERS, HEIGHT)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Product:
-    """A product with the additional layer."""
+    """Return a product with the additional layer."""
     folder = tmp_path_factory.mktemp("registry")
     Ground().write(folder)
     return product(folder, "P", layers=ALL)
@@ -98,7 +98,7 @@ def test_topsapp_geocodes_the_file_that_a_layer_reads():
 
 
 def test_texts_made_from_the_registry_are_current():
-    """If not: ``python -m isce2_recipe.products.layer_tables``."""
+    """``python -m isce2_recipe.products.layer_tables`` updates them."""
     for path, text in layer_tables.current_texts(ROOT).items():
         assert path.read_text(encoding="utf-8") == text, path
 
@@ -112,6 +112,6 @@ def test_every_layer_on_the_map_states_its_tolerance_and_its_origin():
 
 
 def test_the_registry_is_light():
-    """Plans and the linter read it."""
+    """Plans and the linter import it, so that it must not import NumPy."""
     code = "import sys, isce2_recipe.products.layers; print({'numpy', 'rasterio'} & sys.modules.keys())"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"

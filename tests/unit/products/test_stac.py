@@ -1,4 +1,4 @@
-"""The STAC item of a product, against the rules of STAC 1.1 and of its extensions."""
+"""The STAC item of a product, checked by the rules of STAC 1.1 and its extensions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def item(made) -> dict:
     return json.loads((made.directory / f"{NAME}.stac.json").read_text())
 
 
-def test_what_every_item_must_have(item):
+def test_required_fields(item):
     assert item["type"] == "Feature"
     assert item["stac_version"] == "1.1.0"
     assert item["id"] == NAME
@@ -72,7 +72,7 @@ def test_it_is_valid(item):
     ],
     ids=str,
 )
-def test_the_rules_find_what_breaks_them(item, change):
+def test_the_rules_find_violations(item, change):
     spoilt = item | change | {"properties": item["properties"] | change.get("properties", {})}
     assert list(stac_rules.broken(spoilt)) != []
 
@@ -114,7 +114,7 @@ def test_every_file_is_an_asset_with_its_checksum(made, item):
         assert asset["roles"]
 
 
-def test_layers_say_what_their_files_say(made, item):
+def test_assets_of_layers_agree_with_their_files(made, item):
     for name, path in made.layers.items():
         asset = item["assets"][name]
         with rasterio.open(path) as dataset:
@@ -126,7 +126,7 @@ def test_layers_say_what_their_files_say(made, item):
             assert item["properties"]["proj:transform"] == list(dataset.transform)[:6]
 
 
-def test_the_footprint_is_where_the_data_are(made, item):
+def test_the_footprint_covers_the_data(made, item):
     ring = item["geometry"]["coordinates"][0]
     assert ring[0] == ring[-1]
     assert sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise(ring)) > 0  # anticlockwise
@@ -143,5 +143,5 @@ def test_the_footprint_is_where_the_data_are(made, item):
     assert west < east
 
 
-def test_simulated_data_are_called_so(item):
+def test_simulated_data_are_marked(item):
     assert "simulated" in item["properties"]["processing:lineage"]

@@ -1,4 +1,4 @@
-"""A whole product: its files, its text and its archive."""
+"""Complete products: files, texts and archive."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ RADAR_KEYS = [
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory) -> Product:
-    """A product of one burst."""
+    """Return a product of one burst."""
     folder = tmp_path_factory.mktemp("single")
     Ground().write(folder)
     write_radar_files(folder / "isce", burst(), Looks(20, 4))
@@ -100,7 +100,7 @@ def test_every_tiff_is_cloud_optimised(single):
         assert valid, (path.name, errors, warnings)
 
 
-def test_every_tiff_says_what_it_is(single):
+def test_every_tiff_has_tags_and_descriptions(single):
     for path in single.directory.glob("*.tif"):
         with without_place(), rasterio.open(path) as dataset:
             tags = dataset.tags()
@@ -111,8 +111,8 @@ def test_every_tiff_says_what_it_is(single):
 
 
 @pytest.mark.parametrize("layer", ["amp", "wrapped_phase"])
-def test_overlays_lie_where_the_layers_are(single, layer):
-    """The data's box in degrees, from the layer's own pixels, is that of what is not transparent."""
+def test_overlays_are_at_the_place_of_the_layers(single, layer):
+    """The pixels with data and the opaque part of the overlay have the same bounds in degrees."""
     with zipfile.ZipFile(single.directory / f"{NAME}_{layer}.kmz") as archive:
         assert archive.namelist() == ["doc.kml", f"{NAME}_{layer}.png"]
         overlay = lxml.etree.fromstring(archive.read("doc.kml"))
@@ -159,7 +159,7 @@ def test_parameters(single):
 
 
 def test_mintpy_can_split_every_line(single):
-    """Its reader takes ``strip, remove spaces, split(':')[:2]`` and wants two parts of every line."""
+    """MintPy's reader expects two parts of every line after ``strip, remove spaces, split(':')[:2]``."""
     required = "UTCtime Azimuthlooks Rangelooks Earthradiusatnadir Spacecraftheight Slantrangenear Heading"
     found = {}
     with (single.directory / f"{NAME}.txt").open() as lines:
@@ -171,7 +171,7 @@ def test_mintpy_can_split_every_line(single):
 
 
 def test_radar_window_counts_whole_looks(tmp_path):
-    """41 lines of which 2..37 are valid make 10 looked lines of which 1..8 are; one line is left over."""
+    """41 lines, of which 2..37 are valid, make 10 after multilooking, of which 1..8 are; one is not used."""
     geometry = burst()
     window = radar_window(tmp_path, geometry, Looks(20, 4))
     assert (window.lines, window.first_valid_line, window.valid_lines) == (10, 1, 8)
@@ -181,7 +181,7 @@ def test_radar_window_counts_whole_looks(tmp_path):
     assert window.sensing_stop == "2020-06-04T02:23:14.044014"  # start + 39 lines
 
 
-def test_radar_window_is_what_resampling_left(tmp_path):
+def test_radar_window_follows_resampling(tmp_path):
     (tmp_path / "fine_interferogram").mkdir()
     trimmed = {
         "firstvalidline": 5,
@@ -198,7 +198,7 @@ def test_radar_window_is_what_resampling_left(tmp_path):
     assert (window.first_valid_sample, window.valid_samples) == (2, 5)
 
 
-def test_valid_region_must_lie_in_the_burst(tmp_path):
+def test_valid_region_must_be_inside_the_burst(tmp_path):
     with pytest.raises(InputError, match="beyond the burst"):
         radar_window(tmp_path, burst(first_valid_line=20, valid_lines=30), Looks(20, 4))
 
@@ -223,7 +223,7 @@ def test_radar_layers(single):
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 @pytest.mark.parametrize(("swath", "each"), [(1, 5), (2, 1)])
-def test_parts_of_looks_are_kept_where_the_ground_is_decorrelated(tmp_path, swath, each):
+def test_parts_of_looks_are_stored_where_the_ground_is_decorrelated(tmp_path, swath, each):
     looks = Looks(20, 4)
     geometry = burst(swath=swath, lines=160, samples=800, valid_lines=147, valid_samples=741)
     write_radar_files(tmp_path, geometry, looks)
@@ -237,7 +237,7 @@ def test_parts_of_looks_are_kept_where_the_ground_is_decorrelated(tmp_path, swat
     with rasterio.open(files[-1]) as dataset:
         codes = dataset.read()
     assert codes.shape == (2, 160, 800 // each)
-    assert not codes[:, :8].any(), "nothing of coherent ground but what a filter would mix with the other"
+    assert not codes[:, :8].any(), "coherent ground is stored only where the filter mixes it with the rest"
     first, last = geometry.first_valid_line, geometry.first_valid_line + geometry.valid_lines
     left, right = -(-geometry.first_valid_sample // each), (geometry.first_valid_sample + 741) // each
     assert first < 80 < last < 160
@@ -277,7 +277,7 @@ def test_browse_images(single):
     assert max(Image.open(single.directory / f"{NAME}_unw_phase_thumb.png").size) == 100
 
 
-def test_a_scene_all_of_water_still_makes_a_product(tmp_path, ground):
+def test_a_scene_of_water_only_makes_a_product(tmp_path, ground):
     ground.layers["land"][:] = 0
     ground.write(tmp_path)
     made = product(tmp_path, NAME, water_masked=True)
@@ -286,7 +286,7 @@ def test_a_scene_all_of_water_still_makes_a_product(tmp_path, ground):
     assert parameters(made)["Water mask"] == "yes"
 
 
-def test_readme_tells_what_was_made_from_what(tmp_path, ground):
+def test_readme_names_inputs_and_software(tmp_path, ground):
     ground.write(tmp_path)
     text = (product(tmp_path, NAME).directory / f"{NAME}_README.md.txt").read_text()
     assert text.startswith(f"# {NAME}\n")
@@ -301,7 +301,7 @@ def test_readme_tells_what_was_made_from_what(tmp_path, ground):
     assert "modified Copernicus Sentinel data 2020" in text
 
 
-def test_a_readme_of_one_s_own_comes_first(tmp_path):
+def test_a_user_s_readme_template_has_priority(tmp_path):
     own = tmp_path / "product" / "README.md.txt.j2"
     own.parent.mkdir()
     own.write_text("mine: {{ name }}")
@@ -309,7 +309,7 @@ def test_a_readme_of_one_s_own_comes_first(tmp_path):
     assert template_text((tmp_path / "empty",)).startswith("# {{ name }}")
 
 
-def test_baseline_is_found_in_a_file_that_is_not_xml(tmp_path):
+def test_baseline_is_found_in_malformed_xml(tmp_path):
     path = tmp_path / "topsProc.xml"
     path.write_text(
         "<x><Input_list:_>[1, 2]</Input_list:_>"
