@@ -240,8 +240,8 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
 def test_a_disk_too_small_for_the_inputs_is_said_before_they_are_fetched(tmp_path):
     done = on_a_small_disk(tmp_path, "3m")
     assert "code 1" in done.stdout, done.stderr
-    assert "the inputs alone take 26 MB" in done.stderr
-    assert "free are 3 MB" in done.stderr
+    assert "the inputs alone need " in done.stderr
+    assert " MB are free" in done.stderr
     assert "--workdir" in done.stderr
     assert "Traceback" not in done.stderr
     assert "bursts.json" in done.stdout and ".SAFE" not in done.stdout

@@ -1,4 +1,4 @@
-"""ALOS PALSAR: check a pair of scenes, find, fetch and compare them, package what stripmapApp made."""
+"""Actions for ALOS PALSAR: check, find, fetch and compare two scenes, and package the product."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from isce2_recipe.types import AlosName, Bounds, Looks
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A pair of scenes that can be processed.
+class AlosPair:
+    """The names of two scenes that can be processed.
 
     Attributes
     ----------
     reference, secondary : str
         Names of the older and the newer scene.
     days : int
-        Time between them.
+        Time between the scenes.
     """
 
     reference: str
@@ -40,9 +40,9 @@ class Pair:
     days: int
 
 
-def _pair(inputs: Mapping[str, Any]) -> Pair:
+def _pair(inputs: Mapping[str, Any]) -> AlosPair:
     pair = pairs.check_pair(inputs["reference"], inputs["secondary"])
-    return Pair(str(pair.reference), str(pair.secondary), pair.days)
+    return AlosPair(str(pair.reference), str(pair.secondary), pair.days)
 
 
 def _stripmap(_: Mapping[str, Any]) -> AppSteps:
@@ -58,15 +58,15 @@ def _stripmap(_: Mapping[str, Any]) -> AppSteps:
     takes=nothing,
     runs=_stripmap,
 )
-def check_pair(ctx: Context, *, reference: str, secondary: str, split_spectrum: bool = False) -> Pair:
-    """Check that two scenes make a pair, and that the engine can do what is asked of it.
+def check_pair(ctx: Context, *, reference: str, secondary: str, split_spectrum: bool = False) -> AlosPair:
+    """Check that two scenes are a pair, and that the engine can process it.
 
     Parameters
     ----------
     reference, secondary : str
-        Names of two scenes, in any order.
+        Names of the scenes, in any order.
     split_spectrum : bool
-        Whether the ionosphere is to be estimated, for which ISCE2 needs OpenCV.
+        Whether to estimate the ionosphere, for which ISCE2 needs OpenCV.
     """
     from isce2_recipe.engines.isce2 import OPENCV, Isce2Engine
 
@@ -81,17 +81,17 @@ def check_pair(ctx: Context, *, reference: str, secondary: str, split_spectrum: 
 
 
 @dataclass(frozen=True)
-class Scenes:
-    """What the catalogue says of a pair.
+class AlosScenes:
+    """The catalogue's facts of two scenes.
 
     Attributes
     ----------
     catalog : Path
-        JSON list of scene records, reference first.
+        JSON list of scene records, the reference first.
     bounds : list of float
-        West, south, east, north of what both scenes show, degrees.
+        Bounds of the area that both scenes show: west, south, east, north, degrees.
     direction : str
-        ASCENDING or DESCENDING.
+        ``ASCENDING`` or ``DESCENDING``.
     """
 
     catalog: Path
@@ -106,12 +106,12 @@ def _scenes(inputs: Mapping[str, Any]) -> dict[str, Sequence[str]]:
 
 
 @action("alos.find_scenes", version=1, uses=("source.alos",), takes=_scenes)
-def find_scenes(ctx: Context, *, reference: str, secondary: str) -> Scenes:
-    """Look two scenes up in the source's catalogue."""
+def find_scenes(ctx: Context, *, reference: str, secondary: str) -> AlosScenes:
+    """Find two scenes in the source's catalogue and check that they overlap."""
     records = ctx.source.find_alos([AlosName.parse(reference), AlosName.parse(secondary)], ctx.log)
     refuse_antimeridian(records)
     box = _common(*records)
-    return Scenes(
+    return AlosScenes(
         write_catalog(records, ctx.out / "scenes.json"),
         [box.west, box.south, box.east, box.north],
         records[0].direction,
@@ -127,24 +127,26 @@ def _common(first: AlosRecord, second: AlosRecord) -> Bounds:
         min(one.north, other.north),
     )
     if box.west >= box.east or box.south >= box.north:
-        raise InputError(f"{first.name} and {second.name} do not overlap")
+        raise InputError(
+            f"{first.name} and {second.name} do not overlap", hint="choose two scenes of the same area"
+        )
     return box
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A scene on disk.
+class AlosScene:
+    """The files of an unpacked scene.
 
     Attributes
     ----------
     folder : Path
-        Holds its files.
+        Folder with all files.
     image, leader : Path
-        Signal data of HH, and leader.
+        Signal data in HH, and leader file.
     polarizations : list of str
-        Channels that the scene has.
+        Polarizations of the scene.
     inputs : Path
-        What came, file by file.
+        Names, sizes and checksums of the files.
     """
 
     folder: Path
@@ -155,8 +157,8 @@ class Scene:
 
 
 @action("alos.fetch_scene", version=2, uses=("source.alos",), takes=_scenes)
-def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> Scene:
-    """Fetch a scene and unpack it; of its channels HH is the one to process."""
+def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> AlosScene:
+    """Fetch a scene and unpack it. Only HH is processed."""
     from isce2_recipe.alos.archive import unpack
     from isce2_recipe.alos.scene import read_scene
 
@@ -170,24 +172,24 @@ def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> Scene:
     shutil.rmtree(downloads)
     found = read_scene(folder)
     if str(found.name) != scene:
-        raise InputError(f"{archive.name} holds {found.name}, not {scene}", hint="fetch the scene again")
+        raise InputError(f"{archive.name} contains {found.name}, not {scene}", hint="fetch the scene again")
     ctx.log.info("%s: %s %s, %d pulses", scene, found.mode, "+".join(found.polarizations), found.lines)
     inputs = write_inputs(ctx.out / INPUTS, describe_files("scene", [folder], scene))
-    return Scene(folder, found.image, found.leader, list(found.polarizations), inputs)
+    return AlosScene(folder, found.image, found.leader, list(found.polarizations), inputs)
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """How two scenes fit together.
+class AlosGeometry:
+    """The geometry of a pair of scenes.
 
     Attributes
     ----------
     mode : str
-        FBS or FBD.
+        ``FBS`` or ``FBD``.
     perpendicular_baseline_m : float
-        At the reference's middle, ISCE2's sign.
+        Perpendicular baseline in the middle of the reference, with ISCE2's sign.
     wavelength_m : float
-        Of the radar.
+        Wavelength of the radar.
     """
 
     mode: str
@@ -196,25 +198,25 @@ class Geometry:
 
 
 @action("alos.check_scenes", version=1)
-def check_scenes(ctx: Context, *, reference: Path, secondary: Path) -> Geometry:
-    """Check that two unpacked scenes can be interfered."""
+def check_scenes(ctx: Context, *, reference: Path, secondary: Path) -> AlosGeometry:
+    """Check that two unpacked scenes can form an interferogram."""
     from isce2_recipe.alos.baseline import perpendicular_baseline_m
     from isce2_recipe.alos.scene import read_scene
 
     first, second = read_scene(reference), read_scene(secondary)
     if first.mode != second.mode:
         raise InputError(
-            f"{first.name} was taken in mode {first.mode}, {second.name} in mode {second.mode}",
-            hint="choose two scenes of one mode; stripmapApp would resample neither",
+            f"the mode of {first.name} is {first.mode}, that of {second.name} is {second.mode}",
+            hint="choose two scenes of one mode, because stripmapApp does not resample them",
         )
     baseline = perpendicular_baseline_m(first, second)
     ctx.log.info("%s, perpendicular baseline %.1f m", first.mode, baseline)
-    return Geometry(first.mode, round(baseline, 3), first.wavelength_m)
+    return AlosGeometry(first.mode, round(baseline, 3), first.wavelength_m)
 
 
 @action("alos.write_truth", version=1, uses=("source.truth",), takes=nothing)
 def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
-    """Write the displacement between two simulated scenes."""
+    """Write the known displacement between two simulated scenes."""
     records = list(read_catalog(catalog, AlosRecord).values())
     return Truth(ctx.source.write_truth(records, dem, ctx.out))
 

@@ -1,4 +1,4 @@
-"""Everything that can be known before the first large download, looked at in one go."""
+"""The action that checks inputs, logins and machine before the first large download."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from typing import TYPE_CHECKING
 
 from isce2_recipe.actions.base import Budget, Context, action, nothing
 from isce2_recipe.errors import InputError, ParameterError, SourceError
+from isce2_recipe.quantities import format_bytes
 from isce2_recipe.types import Bounds, PreflightCheck
 
 if TYPE_CHECKING:
     from isce2_recipe.sources.base import GranuleRecord
 
-# What is downloaded is on the disk twice for a while: as it came, and as ISCE2 wants it.
+# Downloads are on the disk twice for a while: as received, and as ISCE2 needs them.
 _COPIES = 2
-_ENOUGH = 0.9  # of the memory that is asked for; machines have a little less than they are sold with
+_ENOUGH = 0.9  # of the requested memory; machines have a little less than their nominal memory
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What was found.
+    """The results of all checks.
 
     Attributes
     ----------
     report : Path
-        All findings, as text.
+        Text file with all results.
     summary : str
-        One line about them.
+        One line about all results.
     notes : list of str
-        What is worth knowing though it stops nothing, a sentence each.
+        One sentence for each problem that does not stop the run.
     """
 
     report: Path
@@ -48,21 +49,21 @@ def check(
     bucket: str | None = None,
     publish_bucket: str | None = None,
 ) -> Checks:
-    """Check that inputs, logins and machine will do, and report everything at once.
+    """Check inputs, logins and machine, and report all problems together.
 
     Parameters
     ----------
     catalog : Path
-        What the catalogue says of bursts, SLCs or scenes.
+        Catalogue of bursts, SLCs or scenes.
     margin : float
-        Degrees of terrain around them.
+        Margin of the terrain around them, degrees.
     bucket, publish_bucket : str, optional
-        S3 buckets that the product is meant for.
+        S3 buckets to which the product will be uploaded.
 
     Raises
     ------
     InputError
-        With all that is wrong; SourceError where it is the services' fault alone.
+        With all problems; SourceError if only the services have a fault.
     """
     from isce2_recipe.sources.base import GranuleRecord
     from isce2_recipe.sources.catalog import read_catalog
@@ -104,7 +105,7 @@ def _granules(records: Sequence[GranuleRecord]) -> Iterable[PreflightCheck]:
 
 
 def _pairing(records: Sequence[GranuleRecord]) -> Iterable[PreflightCheck]:
-    """What names tell; of granules that are no pair nothing is said."""
+    """Check the pair by the names of its granules; granules that are not two passes are not checked."""
     try:
         detail = _pair(records)
     except ParameterError as exc:
@@ -126,7 +127,9 @@ def _pair(records: Sequence[GranuleRecord]) -> str:
     if len(sides) == 2:
         pair = pairs.check_pair(*sides.values())
         swaths = ", ".join(f"IW{swath}" for swath in pair.swaths)
-        return f"{len(pair.reference)} of {pair.polarization} in {swaths}, the same bursts twice, contiguous"
+        return (
+            f"{len(pair.reference)} of {pair.polarization} in {swaths}, contiguous, the same in both passes"
+        )
     if bursts or len(records) != 2:
         return ""
     first, second = sorted(records, key=lambda record: record.start)
@@ -147,28 +150,25 @@ def _from_source(ctx: Context, records: Sequence[GranuleRecord], margin: float) 
 
 
 def _machine(budget: Budget, download: int) -> Iterable[PreflightCheck]:
-    asked, there = _gb(budget.disk), _gb(budget.disk_there)
-    if budget.disk_there < _COPIES * download:
-        yield PreflightCheck(
-            "disk",
-            "wrong",
-            f"the inputs alone take {_gb(_COPIES * download)} while they are made ready, free are {there}",
-            "make room, or put the run on another disk with --workdir",
-        )
-    elif budget.disk_there < budget.disk:
-        remedy = "make room, or put the run on another disk with --workdir"
-        yield PreflightCheck("disk", "note", f"the steps ask for up to {asked}, free are {there}", remedy)
-    else:
-        yield PreflightCheck("disk", "ok", "enough is free for what the steps ask for")
+    yield _disk(budget, _COPIES * download)
     if budget.memory_there < _ENOUGH * budget.memory:
-        detail = f"a step asks for up to {_gb(budget.memory)}, this machine has {_gb(budget.memory_there)}"
-        yield PreflightCheck("memory", "note", detail, "take fewer bursts or more looks, or another machine")
+        requested, available = format_bytes(budget.memory), format_bytes(budget.memory_there)
+        detail = f"a step requests up to {requested}, this machine has {available}"
+        yield PreflightCheck("memory", "note", detail, "use fewer bursts, more looks or another machine")
     else:
-        yield PreflightCheck("memory", "ok", "enough for what the steps ask for")
+        yield PreflightCheck("memory", "ok", "enough for the requests of the steps")
 
 
-def _gb(size: float) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
+def _disk(budget: Budget, inputs: int) -> PreflightCheck:
+    remedy = "free space, or use another disk with --workdir"
+    free = f"{format_bytes(budget.disk_there)} are free"
+    if budget.disk_there < inputs:
+        detail = f"the inputs alone need {format_bytes(inputs)} while they are prepared, {free}"
+        return PreflightCheck("disk", "wrong", detail, remedy)
+    if budget.disk_there < budget.disk:
+        detail = f"the steps request up to {format_bytes(budget.disk)}, {free}"
+        return PreflightCheck("disk", "note", detail, remedy)
+    return PreflightCheck("disk", "ok", "enough space for the requests of the steps")
 
 
 def _buckets(bucket: str | None, publish_bucket: str | None) -> Iterable[PreflightCheck]:
@@ -184,12 +184,12 @@ def _buckets(bucket: str | None, publish_bucket: str | None) -> Iterable[Preflig
 def _refuse(wrong: Sequence[PreflightCheck]) -> None:
     if not wrong:
         return
-    # A run that only a service stands in the way of may be tried again as it is.
+    # If only services have faults, the same run may be tried again.
     kind = SourceError if all("again later" in one.remedy for one in wrong) else InputError
     message = wrong[0].detail
     if len(wrong) > 1:
         lines = "".join(f"\n  - {one.name}: {one.detail}" for one in wrong)
-        message = f"{len(wrong)} things stand in the way of this run:{lines}"
+        message = f"this run has {len(wrong)} problems:{lines}"
     raise kind(message, hint="; ".join(dict.fromkeys(one.remedy for one in wrong if one.remedy)) or None)
 
 

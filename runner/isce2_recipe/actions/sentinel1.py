@@ -1,4 +1,4 @@
-"""Sentinel-1 bursts: check the pair, find and fetch it, make SAFE folders ISCE2 can read, fetch orbits."""
+"""Actions for Sentinel-1 bursts: check and find a pair, fetch it as SAFE folders, fetch orbits."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A burst pair that can be processed.
+class BurstPair:
+    """The names of a burst pair that can be processed.
 
     Attributes
     ----------
     reference, secondary : list of str
-        Granule names sorted by burst number and swath, the two lists side by side.
+        Granule names, sorted by burst number and swath. Items with the same index are a pair.
     polarization : str
-        VV or HH.
+        ``VV`` or ``HH``.
     swaths : list of int
-        Numbers of the swaths that occur.
+        Numbers of the swaths.
     """
 
     reference: list[str]
@@ -40,11 +40,11 @@ class Pair:
     swaths: list[int]
 
 
-def _pair(inputs: Mapping[str, Any]) -> Pair:
+def _pair(inputs: Mapping[str, Any]) -> BurstPair:
     pair = pairs.check_pair(
         inputs["reference"], inputs["secondary"], any_order=inputs.get("any_order", False)
     )
-    return Pair(
+    return BurstPair(
         [str(name) for name in pair.reference],
         [str(name) for name in pair.secondary],
         pair.polarization,
@@ -53,8 +53,10 @@ def _pair(inputs: Mapping[str, Any]) -> Pair:
 
 
 @action("sentinel1.check_pair", version=1, check=_pair, foresee=_pair)
-def check_pair(ctx: Context, *, reference: list[str], secondary: list[str], any_order: bool = False) -> Pair:
-    """Check that two lists of burst names make a pair that can be processed.
+def check_pair(
+    ctx: Context, *, reference: list[str], secondary: list[str], any_order: bool = False
+) -> BurstPair:
+    """Check that two lists of burst names are a pair that can be processed.
 
     Parameters
     ----------
@@ -77,23 +79,23 @@ def _bursts(inputs: Mapping[str, Any]) -> dict[str, Sequence[str]]:
 
 
 @dataclass(frozen=True)
-class Scenes:
-    """What the catalogue says of a pair.
+class BurstScenes:
+    """The catalogue's facts of a burst pair.
 
     Attributes
     ----------
     catalog : Path
-        JSON list of burst records, references first.
+        JSON list of burst records, the references first.
     bounds : list of float
-        West, south, east, north of all bursts, degrees.
+        Bounds of all bursts: west, south, east, north, degrees.
     reference_bounds : list of float
-        The same of the older bursts alone.
+        Bounds of the reference bursts.
     reference_slc, secondary_slc : list of str
-        Names of the SLC granules the bursts were cut from, each once.
+        Names of the SLC granules that the bursts were cut from, without duplicates.
     relative_orbit : int
-        The track, 1 to 175.
+        Track, 1 to 175.
     direction : str
-        ASCENDING or DESCENDING.
+        ``ASCENDING`` or ``DESCENDING``.
     """
 
     catalog: Path
@@ -106,8 +108,8 @@ class Scenes:
 
 
 @action("sentinel1.find_bursts", version=2, uses=("source.bursts",), takes=_bursts)
-def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> Scenes:
-    """Look bursts up in the source's catalogue."""
+def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> BurstScenes:
+    """Find the bursts of a pair in the source's catalogue."""
     from isce2_recipe.sources.base import refuse_antimeridian
     from isce2_recipe.sources.catalog import write_catalog
 
@@ -117,7 +119,7 @@ def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> 
     first, second = records[: len(reference)], records[len(reference) :]
     _check_pass("reference", first)
     _check_pass("secondary", second)
-    return Scenes(
+    return BurstScenes(
         write_catalog(records, ctx.out / "bursts.json"),
         _around(records),
         _around(first),
@@ -133,25 +135,25 @@ def _around(records: list[BurstRecord]) -> list[float]:
     return [box.west, box.south, box.east, box.north]
 
 
-def _check_pass(word: str, records: list[BurstRecord]) -> None:
+def _check_pass(side: str, records: list[BurstRecord]) -> None:
     orbits = {(record.platform, record.absolute_orbit) for record in records}
     if len(orbits) > 1:
         passes = ", ".join(f"{platform} orbit {orbit}" for platform, orbit in sorted(orbits))
-        raise InputError(f"the {word} bursts are of several passes: {passes}", hint="give bursts of one pass")
+        raise InputError(f"the {side} bursts are of several passes: {passes}", hint="give bursts of one pass")
 
 
 @dataclass(frozen=True)
 class Safes:
-    """SAFE folders of one pass, to be joined by ISCE2.
+    """The SAFE folders of one pass, which ISCE2 joins.
 
     Attributes
     ----------
     safes : list of Path
-        In order of time.
+        The folders, in order of time.
     ipf_version : str
-        Version of ESA's processor that made them.
+        Version of ESA's processor that made the bursts.
     inputs : Path
-        What came of each burst, file by file.
+        Names, sizes and checksums of the bursts' files.
     """
 
     safes: list[Path]
@@ -161,7 +163,7 @@ class Safes:
 
 @action("sentinel1.fetch_safes", version=2, uses=("source.bursts",), takes=_bursts)
 def fetch_safes(ctx: Context, *, catalog: Path, granules: list[str]) -> Safes:
-    """Fetch bursts of one pass and write SAFE folders of them, annotation cut to the bursts."""
+    """Fetch the bursts of one pass and write SAFE folders with the annotation of these bursts only."""
     import shutil
 
     from isce2_recipe.sentinel1.safe import BurstInput, group_bursts, write_safe
@@ -179,7 +181,7 @@ def fetch_safes(ctx: Context, *, catalog: Path, granules: list[str]) -> Safes:
         for name, found, record in zip(names, files, wanted, strict=True)
     }
     safes = [write_safe([inputs[name] for name in group], ctx.out) for group in group_bursts(names)]
-    came = [
+    received = [
         file
         for name, found in zip(names, files, strict=True)
         for file in describe_files("burst", (found.tiff, found.metadata), str(name))
@@ -191,7 +193,7 @@ def fetch_safes(ctx: Context, *, catalog: Path, granules: list[str]) -> Safes:
             f"the bursts were made by different versions of ESA's processor: {', '.join(versions)}",
             hint="ISCE2 cannot join them; process them in separate runs",
         )
-    return Safes([safe.path for safe in safes], versions[0], write_inputs(ctx.out / INPUTS, came))
+    return Safes([safe.path for safe in safes], versions[0], write_inputs(ctx.out / INPUTS, received))
 
 
 def _record_of(records: dict[str, BurstRecord], name: BurstName) -> BurstRecord:
@@ -230,14 +232,14 @@ def _fetch_bursts(ctx: Context, records: list[BurstRecord], folder: Path) -> lis
 
 @dataclass(frozen=True)
 class Orbits:
-    """Orbit files of every pass.
+    """The orbit files of all passes.
 
     Attributes
     ----------
     files : list of Path
-        One a pass, EOF format.
+        One EOF file for each pass.
     folder : Path
-        Where they lie; ISCE2 chooses among them by name.
+        Their folder, in which ISCE2 selects a file by its name.
     """
 
     files: list[Path]
@@ -266,7 +268,7 @@ class AuxCal:
     Attributes
     ----------
     folder : Path or None
-        Where ISCE2 finds them; None where it needs none.
+        Their folder; None if ISCE2 does not need them.
     """
 
     folder: Path | None
@@ -274,12 +276,12 @@ class AuxCal:
 
 @action("sentinel1.fetch_aux_cal", version=2, uses=("source",), takes=lambda _: {"aux_cal": ()})
 def fetch_aux_cal(ctx: Context, *, safes: list[Path]) -> AuxCal:
-    """Fetch the calibration files that ISCE2 wants for data of version 002.36 of ESA's processor alone.
+    """Fetch the calibration files, which ISCE2 needs only for data of version 002.36 of ESA's processor.
 
     Parameters
     ----------
     safes : list of Path
-        SAFE folders; their manifests tell the version.
+        SAFE folders, whose manifests have the version.
     """
     from isce2_recipe.sentinel1 import aux_cal
     from isce2_recipe.sources import sources_with
@@ -310,8 +312,8 @@ def _check_cover(path: Path, platform: str, start: datetime, stop: datetime) -> 
     if not orbit.covers(orbit.seconds(start), orbit.seconds(stop)):
         raise InputError(
             f"orbit file {path.name} does not cover {platform}'s bursts from {start:%Y-%m-%dT%H:%M:%S} to "
-            f"{stop:%Y-%m-%dT%H:%M:%S} with a minute to spare (it has {orbit.describe_span()} of that day)",
-            hint="give the precise (POEORB) or restituted (RESORB) orbit of that satellite and time",
+            f"{stop:%Y-%m-%dT%H:%M:%S} and one minute before and after (it has {orbit.describe_span()})",
+            hint="use the precise (POEORB) or restituted (RESORB) orbit of that satellite and time",
         )
 
 

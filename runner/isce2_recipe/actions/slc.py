@@ -1,4 +1,4 @@
-"""Sentinel-1 SLCs: check the pair, find it, fetch what processing needs of it."""
+"""Actions for Sentinel-1 SLCs: check and find a pair, fetch the parts that are needed."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from isce2_recipe.types import Bounds, Looks, SlcName
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Two SLCs that can be processed.
+class SlcPair:
+    """The names of two SLCs that can be processed.
 
     Attributes
     ----------
     reference, secondary : str
         Granule names.
     polarization : str
-        VV or HH.
+        ``VV`` or ``HH``.
     swaths : list of int
-        Numbers of the wanted swaths, ascending.
+        Numbers of the requested swaths, ascending.
     """
 
     reference: str
@@ -42,7 +42,7 @@ class Pair:
     swaths: list[int]
 
 
-def _pair(inputs: Mapping[str, Any]) -> Pair:
+def _pair(inputs: Mapping[str, Any]) -> SlcPair:
     pair = slc_pairs.check_slc_pair(
         inputs["reference"],
         inputs["secondary"],
@@ -50,7 +50,7 @@ def _pair(inputs: Mapping[str, Any]) -> Pair:
         inputs["swaths"],
         any_order=inputs.get("any_order", False),
     )
-    return Pair(str(pair.reference), str(pair.secondary), pair.polarization, list(pair.swaths))
+    return SlcPair(str(pair.reference), str(pair.secondary), pair.polarization, list(pair.swaths))
 
 
 @action("slc.check_pair", version=1, check=_pair, foresee=_pair)
@@ -62,8 +62,8 @@ def check_pair(
     polarization: str,
     swaths: list[int],
     any_order: bool = False,
-) -> Pair:
-    """Check that two SLC names make a pair that can be processed, in a polarization that both have.
+) -> SlcPair:
+    """Check that two SLC names are a pair that can be processed, in a polarization that both have.
 
     Parameters
     ----------
@@ -83,21 +83,21 @@ def _granules(inputs: Mapping[str, Any]) -> dict[str, Sequence[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Scenes:
-    """What the catalogue says of a pair.
+class SlcScenes:
+    """The catalogue's facts of an SLC pair.
 
     Attributes
     ----------
     catalog : Path
         JSON list of SLC records, the reference first.
     bounds : list of float
-        West, south, east, north of what both show, degrees.
+        Bounds of the area that both show: west, south, east, north, degrees.
     reference_bounds : list of float
-        The same of the reference alone.
+        Bounds of the reference.
     relative_orbit : int
-        The track, 1 to 175.
+        Track, 1 to 175.
     direction : str
-        ASCENDING or DESCENDING.
+        ``ASCENDING`` or ``DESCENDING``.
     """
 
     catalog: Path
@@ -108,12 +108,12 @@ class Scenes:
 
 
 @action("slc.find", version=1, uses=("source.slcs",), takes=_granules)
-def find(ctx: Context, *, reference: str, secondary: str) -> Scenes:
-    """Look two SLCs up in the source's catalogue and check that they show the same ground."""
+def find(ctx: Context, *, reference: str, secondary: str) -> SlcScenes:
+    """Find two SLCs in the source's catalogue and check that they overlap."""
     records = ctx.source.find_slcs([SlcName.parse(reference), SlcName.parse(secondary)], ctx.log)
     refuse_antimeridian(records)
     first, second = records
-    return Scenes(
+    return SlcScenes(
         write_catalog(records, ctx.out / "slcs.json"),
         _common(first, second),
         [first.bounds.west, first.bounds.south, first.bounds.east, first.bounds.north],
@@ -128,21 +128,21 @@ def _common(first: SlcRecord, second: SlcRecord) -> list[float]:
     east, north = min(one.east, other.east), min(one.north, other.north)
     if west >= east or south >= north:
         raise InputError(
-            f"{first.name} and {second.name} do not overlap", hint="take two scenes of the same place"
+            f"{first.name} and {second.name} do not overlap", hint="choose two SLCs of the same area"
         )
     return [west, south, east, north]
 
 
 @dataclass(frozen=True, slots=True)
-class Safe:
-    """A SAFE folder that ISCE2 reads.
+class SlcSafe:
+    """The SAFE folder of an SLC.
 
     Attributes
     ----------
     safe : Path
-        The folder: manifest, annotation and measurement of the wanted swaths.
+        Folder with the manifest, and with annotation and measurement of the requested swaths.
     inputs : Path
-        What it is made of, file by file.
+        Names, sizes and checksums of its files.
     """
 
     safe: Path
@@ -150,8 +150,8 @@ class Safe:
 
 
 @action("slc.fetch", version=2, uses=("source.slcs",), takes=_granules)
-def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swaths: list[int]) -> Safe:
-    """Fetch an SLC and keep of it the wanted swaths in the wanted polarization."""
+def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swaths: list[int]) -> SlcSafe:
+    """Fetch an SLC and keep the requested swaths in one polarization."""
     from isce2_recipe.sentinel1.archive import unpack_slc
 
     records = read_catalog(catalog, SlcRecord)
@@ -176,7 +176,7 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
         partly(ctx.progress, 0.8, 1.0),
     )
     shutil.rmtree(downloads)
-    return Safe(safe, write_inputs(ctx.out / INPUTS, describe_files("slc", [safe], granule)))
+    return SlcSafe(safe, write_inputs(ctx.out / INPUTS, describe_files("slc", [safe], granule)))
 
 
 @action("slc.package", version=2, uses=("source", "engine"), fingerprint=readme_fingerprint, takes=nothing)

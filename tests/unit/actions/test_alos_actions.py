@@ -187,7 +187,7 @@ def test_scenes_of_different_modes_are_refused(context):
     led = bytearray(leader.read_bytes())
     led[17688 + 64 : 17688 + 68] = b"  14"
     leader.write_bytes(led)
-    with pytest.raises(InputError, match=f"{OLDER} was taken in mode FBS, {NEWER} in mode FBD"):
+    with pytest.raises(InputError, match=f"the mode of {OLDER} is FBS, that of {NEWER} is FBD"):
         alos.check_scenes.function(context, reference=folders[0], secondary=folders[1])
 
 

@@ -403,7 +403,7 @@ class TestPreflight:
         )
         done = self.check(server, tmp_path, records=[newer, older])
         text = done.report.read_text()
-        assert "ok    pair: 1 of VV in IW2, the same bursts twice, contiguous" in text
+        assert "ok    pair: 1 of VV in IW2, contiguous, the same in both passes" in text
         other = replace(newer, name=names[1].replace("136231", "136232"))
         with pytest.raises(InputError, match="Burst number"):
             self.check(server, tmp_path, records=[older, other])
@@ -441,12 +441,12 @@ class TestPreflight:
         with pytest.raises(InputError) as caught:
             self.check(server, tmp_path, little, EARTHDATA_PASSWORD="mistaken")
         message = caught.value.message
-        assert message.startswith("4 things stand in the way of this run:")
+        assert message.startswith("this run has 4 problems:")
         for part in (
             "Earthdata login: Earthdata Login refuses user 'reader'",
             "orbit of S1A 2020-06-04: ",
             "water mask: ",
-            "disk: the inputs alone take 0.3 GB while they are made ready, free are 1 MB",
+            "disk: the inputs alone need 300 MB while they are prepared, 1.0 MB are free",
         ):
             assert part in message
         assert "mistaken" not in str(caught.value)
@@ -465,10 +465,10 @@ class TestPreflight:
         done = self.check(server, tmp_path, little)
         text = done.report.read_text()
         assert "note  orbit of S1A 2020-06-04: only a restituted one exists so far" in text
-        assert "note  disk: the steps ask for up to 20.0 GB, free are 10.0 GB" in text
-        assert "note  memory: a step asks for up to 4.0 GB, this machine has 2.0 GB" in text
+        assert "note  disk: the steps request up to 20.0 GB, 10.0 GB are free" in text
+        assert "note  memory: a step requests up to 4.0 GB, this machine has 2.0 GB" in text
         assert len(done.notes) == text.count("note  ") >= 3
-        assert any(note.startswith("Before the run, disk: the steps ask for up to") for note in done.notes)
+        assert any(note.startswith("Before the run, disk: the steps request up to") for note in done.notes)
 
     def test_open_sea_and_the_antimeridian(self, server, tmp_path):
         server.files |= {f"/{POEORB}": b"<Earth_Explorer_File/>", "/water/s50w035.tif": TIFF}
