@@ -192,6 +192,8 @@ def request(
         "processing": Processing(Looks(20, 4), 0.5, "snaphu_mcf", water_masked),
         "engine": "isce2 2.6.5",
         "source": "simulated",
+        "simulated": True,
+        "terrain": "simulated",
         "inputs": (),
         "record": None,
         **changes,

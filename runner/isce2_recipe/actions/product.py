@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from isce2_recipe.actions.base import Context, action, nothing
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
+from isce2_recipe.sources.base import traits_of
 from isce2_recipe.types import Bounds, BurstName, Looks
 
 if TYPE_CHECKING:
@@ -148,10 +149,13 @@ def how_made(
     engine: str | None = None,
 ) -> HowMade:
     """Return how a product is made in a step; by default with the run's engine."""
+    traits = traits_of(ctx.source)
     return {
         "processing": processing,
         "engine": engine or f"{ctx.engine.name} {ctx.engine.version()}",
         "source": ctx.source.name,
+        "simulated": not traits.observed,
+        "terrain": traits.terrain or ctx.source.name,
         "inputs": inputs,
         "record": record,
     }

@@ -48,6 +48,8 @@ class HowMade(TypedDict):
     processing: Processing
     engine: str
     source: str
+    simulated: bool
+    terrain: str
     inputs: tuple[InputFile, ...]
     record: Mapping[str, Any] | None
 
@@ -140,6 +142,10 @@ class ProductFacts:
         How it was processed.
     engine, source : str
         Name and version of the engine; name of the source of the inputs.
+    simulated : bool
+        Whether the inputs are simulated.
+    terrain : str
+        Name of the terrain model.
     inputs : tuple of InputFile
         Files that the source delivered.
     record : mapping, optional
@@ -170,18 +176,10 @@ class ProductFacts:
     processing: Processing
     engine: str
     source: str
+    simulated: bool
+    terrain: str
     inputs: tuple[InputFile, ...] = ()
     record: Mapping[str, Any] | None = None
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the data are simulated."""
-        return self.source == "simulated"
-
-    @property
-    def terrain(self) -> str:
-        """Name of the terrain model: HyP3's for data from ASF, else the name of the source."""
-        return "GLO_30" if self.source == "asf" else self.source
 
     @property
     def days(self) -> float:

@@ -64,13 +64,13 @@ def orbit_file(folder: Path, platform: str, day: str, start: str, stop: str, *, 
     return path
 
 
-def find(context: Context, reference=(A, A2), secondary=(B, B2)) -> sentinel1.Scenes:
+def find(context: Context, reference=(A, A2), secondary=(B, B2)) -> sentinel1.BurstScenes:
     return sentinel1.find_bursts.function(context, reference=list(reference), secondary=list(secondary))
 
 
 def test_check_pair_returns_what_later_steps_ask(context):
     pair = sentinel1.check_pair.function(context, reference=[A2, A], secondary=[B, B2])
-    assert pair == sentinel1.Pair([A, A2], [B, B2], "VV", [2])
+    assert pair == sentinel1.BurstPair([A, A2], [B, B2], "VV", [2])
     with pytest.raises(ParameterError, match="older"):
         sentinel1.check_pair.function(context, reference=[B], secondary=[A])
 

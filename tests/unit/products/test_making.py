@@ -295,7 +295,7 @@ def test_readme_names_inputs_and_software(tmp_path, ground):
     assert "WGS 84 / UTM zone 39N" in text
     assert "Copernicus Sentinel" not in text
     (tmp_path / "real").mkdir()
-    made = product(tmp_path, NAME, tmp_path / "real", source="asf")
+    made = product(tmp_path, NAME, tmp_path / "real", source="asf", simulated=False)
     text = (made.directory / f"{NAME}_README.md.txt").read_text()
     assert "simulated" not in text.split("## Name")[0].replace("given by hand or simulated", "")
     assert "modified Copernicus Sentinel data 2020" in text
