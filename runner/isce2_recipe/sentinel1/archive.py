@@ -12,6 +12,8 @@ from isce2_recipe.copying import Copying, link
 from isce2_recipe.errors import InputError
 from isce2_recipe.types import SlcName
 
+_DEPTHS = ("*", "*/*", "*/*/*")
+
 
 class SlcArchive:
     """Access to the files of an SLC by their names relative to its SAFE folder.
@@ -28,7 +30,8 @@ class SlcArchive:
         if path.is_dir():
             inner = sorted(path.glob("*.SAFE"))
             self._root = path if (path / "manifest.safe").is_file() or not inner else inner[0]
-            found = (file for file in sorted(self._root.rglob("*")) if file.is_file())
+            # Files of a SAFE are at most three levels deep; its folders may be links.
+            found = (file for depth in _DEPTHS for file in self._root.glob(depth) if file.is_file())
             self._members = {str(file.relative_to(self._root)): str(file) for file in found}
         else:
             self._root = Path()

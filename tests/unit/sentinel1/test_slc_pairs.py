@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from isce2_recipe.errors import InputError, ParameterError
-from isce2_recipe.sentinel1.archive import unpack_slc
+from isce2_recipe.sentinel1.archive import SlcArchive, unpack_slc
 from isce2_recipe.sentinel1.slc_pairs import check_slc_pair
 from isce2_recipe.types import SlcName
 
@@ -99,6 +99,17 @@ def test_a_folder_is_read_like_an_archive(tmp_path):
     out.mkdir()
     safe = unpack_slc(tmp_path / "there", SlcName.parse(A), "VH", [1, 2], out, lambda *_: None)
     assert len(names_in(safe)) == 7
+
+
+def test_folders_of_a_safe_may_be_links(tmp_path):
+    with zipfile.ZipFile(archive(tmp_path / "a.zip")) as zipped:
+        zipped.extractall(tmp_path)
+    safe = tmp_path / f"{A}.SAFE"
+    (safe / "measurement").rename(tmp_path / "elsewhere")
+    (safe / "measurement").symlink_to(tmp_path / "elsewhere")
+    found = SlcArchive(safe)
+    assert len(found.names("measurement/*.tiff")) == 4
+    assert found.gdal_name(found.names("measurement/*.tiff")[0]).startswith(f"{safe}/measurement/")
 
 
 def test_message_for_a_missing_swath_lists_the_present_ones(tmp_path):
