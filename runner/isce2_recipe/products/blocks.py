@@ -1,7 +1,7 @@
 """Map layers made block by block: read around a block, brought onto the map, stored.
 
 The rasters that a block needs are read around it, and all layers of one source grid are resampled in one go,
-each by its own rule. Memory holds one block of rows at a time, whatever the product's size.
+each by its own rule. Memory holds one block of rows at a time, so that it does not grow with the product.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ def layer_sources(
     for raster, other in sources.items():
         if raster.observed and not first.same_grid(other):
             raise InputError(
-                f"{other.path.stem} and {first.path.stem} in {first.path.parent} do not lie on the same grid",
+                f"{other.path.stem} and {first.path.stem} in {first.path.parent} are not on the same grid",
                 hint="they come from different runs; geocode them together again",
             )
     return sources
 
 
-class Pixels:
+class _Pixels:
     """A part of the source rasters, each band of which is read once.
 
     Parameters
@@ -146,7 +146,7 @@ def _resample(
     part = source.around(grid)
     if part is None:
         return {layer.name: np.full((grid.rows, grid.cols), np.nan, np.float32) for layer in layers}
-    pixels = Pixels(sources, part)
+    pixels = _Pixels(sources, part)
     valid = pixels.valid(raster)
     averaged: list[NDArray[Any]] = []
     nearest: list[NDArray[Any]] = [np.ones(valid.shape)] if raster.observed else []

@@ -43,7 +43,7 @@ class Processing:
 
 
 class HowMade(TypedDict):
-    """Those of the `ProductFacts` that say how a product was made."""
+    """The part of the `ProductFacts` that describes how a product was made."""
 
     processing: Processing
     engine: str

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from isce2_recipe.products.blocks import Pixels
 
 RADAR_SUFFIX = "_rdr"
 """Ending of the names of layers in radar geometry."""
@@ -54,6 +52,14 @@ class SourceRaster:
     def file(self, application: Application) -> str:
         """Return its path in the folder of an application."""
         return self.topsapp if application == "topsApp" else self.stripmapapp
+
+
+class Pixels(Protocol):
+    """The pixels of a block on the grid of the rasters that a layer reads."""
+
+    def read(self, raster: SourceRaster, band: int = 1) -> NDArray[Any]:
+        """Return a band (counted from 1) of a raster, shape (rows, cols)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,10 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from isce2_recipe import paths
-from isce2_recipe.products.layer import Drawing, Layer, ProductKind, SourceRaster, Tolerance
+from isce2_recipe.products.layer import Drawing, Layer, Pixels, ProductKind, SourceRaster, Tolerance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from isce2_recipe.products.blocks import Pixels
 
 
 def _merged(file: str, folder: str = "interferogram") -> tuple[str, str]:
