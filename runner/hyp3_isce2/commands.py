@@ -1,8 +1,9 @@
-"""The console commands of hyp3-isce2, each with its old name."""
+"""The console commands of hyp3-isce2, each with its old name; each returns the exit code."""
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 
@@ -11,38 +12,16 @@ def main() -> int:
     return _run(sys.argv[1:])
 
 
-def insar_tops_burst() -> int:
-    """Run the workflow of the same name and return the exit code."""
-    return _workflow("insar_tops_burst")
-
-
-def topsapp_burst() -> int:
-    """Run ``insar_tops_burst``, which had this name in the first release, and return the exit code."""
-    return _workflow("insar_tops_burst")
-
-
-def insar_tops_multi_burst() -> int:
-    """Run the workflow of the same name and return the exit code."""
-    return _workflow("insar_tops_multi_burst")
-
-
-def insar_tops() -> int:
-    """Run the workflow of the same name and return the exit code."""
-    return _workflow("insar_tops")
-
-
-def insar_stripmap() -> int:
-    """Run the workflow of the same name and return the exit code."""
-    return _workflow("insar_stripmap")
-
-
-def merge_tops_bursts() -> int:
-    """Run the workflow of the same name and return the exit code."""
-    return _workflow("merge_tops_bursts")
-
-
-def _workflow(name: str) -> int:
+def _run_workflow(name: str) -> int:
     return _run(["++process", name, *sys.argv[1:]])
+
+
+insar_tops_burst = partial(_run_workflow, "insar_tops_burst")
+topsapp_burst = insar_tops_burst  # its name in the first release
+insar_tops_multi_burst = partial(_run_workflow, "insar_tops_multi_burst")
+insar_tops = partial(_run_workflow, "insar_tops")
+insar_stripmap = partial(_run_workflow, "insar_stripmap")
+merge_tops_bursts = partial(_run_workflow, "merge_tops_bursts")
 
 
 def _run(arguments: list[str]) -> int:

@@ -42,6 +42,7 @@ WATER_MASK = "water_mask.tif"
 # Of quality and report.
 QUALITY = "quality.json"
 REPORT = "report.html"
+REPORT_TEMPLATE = "report/run.html.j2"
 
 # Of a product, behind its name.
 PRODUCT_RECORD = "_run.json"

@@ -9,6 +9,7 @@ from typing import Any
 
 from isce2_recipe import __version__
 from isce2_recipe.actions.base import Context, Read, action
+from isce2_recipe.paths import REPORT_TEMPLATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,9 @@ def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> lis
     """What a report says beside what it is made of; the template by its digest."""
     import hashlib
 
-    from isce2_recipe.products.report.template import template_text
+    from isce2_recipe.products.readme import template_text
 
-    text = template_text(templates, read)
+    text = template_text(templates, read, REPORT_TEMPLATE)
     return [__version__, hashlib.sha256(text.encode()).hexdigest()]
 
 
@@ -72,8 +73,8 @@ def write(
     InputError
         If the product is not whole.
     """
+    from isce2_recipe.products.readme import template_text
     from isce2_recipe.products.report.page import ReportInputs, write_report
-    from isce2_recipe.products.report.template import template_text
 
     inputs = ReportInputs(
         product=product,
@@ -83,7 +84,7 @@ def write(
         limits=limits or {},
         notes=tuple(notes or ()),
         run=dict(ctx.summary_of_run()),
-        template=template_text(ctx.templates),
+        template=template_text(ctx.templates, name=REPORT_TEMPLATE),
     )
     html, pictures = write_report(ctx.out, inputs)
     ctx.log.info("%s, %.1f MB", html.name, html.stat().st_size / 1e6)

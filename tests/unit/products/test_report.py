@@ -13,10 +13,12 @@ import pytest
 import rasterio
 from lxml import html
 
+from isce2_recipe.paths import REPORT_TEMPLATE
 from isce2_recipe.products import colours
 from isce2_recipe.products.quality import writing
 from isce2_recipe.products.reading import open_product
-from isce2_recipe.products.report import maps, page, steps, template
+from isce2_recipe.products.readme import template_text
+from isce2_recipe.products.report import maps, page, steps
 from isce2_recipe.products.report.layout import lay_out
 from isce2_recipe.products.report.page import ReportInputs, write_report
 from isce2_recipe.products.report.reduced import ReducedProduct
@@ -31,6 +33,7 @@ STEPS = [
     {"id": "far", "action": "e.f", "kind": "engine", "summary": "Far", "after": ["pair", "report"]},
 ]
 
+TEMPLATE = template_text((), name=REPORT_TEMPLATE)
 NOTES = ("Before the run, memory: too little & more.",)
 
 
@@ -58,8 +61,7 @@ def inputs(tmp_path_factory) -> ReportInputs:
     product, truth = write_product(folder), write_truth(folder / "truth.tif", 0.001)
     quality = writing.write(folder, writing.quality(product, truth=truth))
     orbits = ("S1A_OPER_AUX_POEORB_1.EOF", "S1A_OPER_AUX_RESORB_2.EOF")
-    text = template.template_text(())
-    return ReportInputs(product, quality, orbits, truth, {"max_components": 1}, NOTES, run(), text)
+    return ReportInputs(product, quality, orbits, truth, {"max_components": 1}, NOTES, run(), TEMPLATE)
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +150,7 @@ def _contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_contrasts_meet_wcag_aa(scheme):
     """4.5 for text and 3 for lines of charts (WCAG 2.2, 1.4.3 and 1.4.11)."""
-    text = template.template_text(())
-    block = re.findall(r":root \{(.*?)\}", text, re.DOTALL)[scheme]
+    block = re.findall(r":root \{(.*?)\}", TEMPLATE, re.DOTALL)[scheme]
     found = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block))
     for ink in ("ink", "soft", "accent", "good", "bad"):
         for paper in ("paper", "card"):
@@ -196,9 +197,7 @@ def test_a_product_without_any_data_has_a_page(tmp_path):
     nothing = {name: np.zeros((60, 90)) for name in ("unw_phase", "wrapped_phase", "corr", "conncomp", "amp")}
     product = write_product(tmp_path, **nothing)
     quality = writing.write(tmp_path, writing.quality(product))
-    path, _ = write_report(
-        tmp_path, ReportInputs(product, quality, (), None, {}, (), {}, template.template_text(()))
-    )
+    path, _ = write_report(tmp_path, ReportInputs(product, quality, (), None, {}, (), {}, TEMPLATE))
     assert "nothing was unwrapped" in path.read_text(encoding="utf-8")
 
 
@@ -210,9 +209,7 @@ def test_the_page_of_alos_scenes_takes_their_times_from_tags(tmp_path):
             REFERENCE_TIME="2008-12-29T08:16:33.736000Z", SECONDARY_TIME="2009-02-13T08:16:33.750000Z"
         )
     quality = writing.write(tmp_path, writing.quality(product))
-    path, pictures = write_report(
-        tmp_path, ReportInputs(product, quality, (), None, {}, (), {}, template.template_text(()))
-    )
+    path, pictures = write_report(tmp_path, ReportInputs(product, quality, (), None, {}, (), {}, TEMPLATE))
     said = html.fromstring(path.read_text(encoding="utf-8")).text_content()
     for text in ("29 December 2008, 08:16:33 UTC", "13 February 2009, 08:16:33 UTC", "46 days", "Ionosphere"):
         assert text in said
