@@ -24,7 +24,7 @@ from isce2_recipe.types import AlosName, Bounds, Looks
 
 
 @dataclass(frozen=True)
-class AlosPair:
+class AlosPairNames:
     """The names of two scenes that can be processed.
 
     Attributes
@@ -40,9 +40,9 @@ class AlosPair:
     days: int
 
 
-def _pair(inputs: Mapping[str, Any]) -> AlosPair:
+def _pair(inputs: Mapping[str, Any]) -> AlosPairNames:
     pair = pairs.check_pair(inputs["reference"], inputs["secondary"])
-    return AlosPair(str(pair.reference), str(pair.secondary), pair.days)
+    return AlosPairNames(str(pair.reference), str(pair.secondary), pair.days)
 
 
 def _stripmap(_: Mapping[str, Any]) -> AppSteps:
@@ -58,7 +58,9 @@ def _stripmap(_: Mapping[str, Any]) -> AppSteps:
     takes=nothing,
     runs=_stripmap,
 )
-def check_pair(ctx: Context, *, reference: str, secondary: str, split_spectrum: bool = False) -> AlosPair:
+def check_pair(
+    ctx: Context, *, reference: str, secondary: str, split_spectrum: bool = False
+) -> AlosPairNames:
     """Check that two scenes are a pair, and that the engine can process it.
 
     Parameters
@@ -134,7 +136,7 @@ def _common(first: AlosRecord, second: AlosRecord) -> Bounds:
 
 
 @dataclass(frozen=True)
-class AlosScene:
+class AlosSceneFiles:
     """The files of an unpacked scene.
 
     Attributes
@@ -157,7 +159,7 @@ class AlosScene:
 
 
 @action("alos.fetch_scene", version=2, uses=("source.alos",), takes=_scenes)
-def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> AlosScene:
+def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> AlosSceneFiles:
     """Fetch a scene and unpack it. Only HH is processed."""
     from isce2_recipe.alos.archive import unpack
     from isce2_recipe.alos.scene import read_scene
@@ -175,7 +177,7 @@ def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> AlosScene:
         raise InputError(f"{archive.name} contains {found.name}, not {scene}", hint="fetch the scene again")
     ctx.log.info("%s: %s %s, %d pulses", scene, found.mode, "+".join(found.polarizations), found.lines)
     inputs = write_inputs(ctx.out / INPUTS, describe_files("scene", [folder], scene))
-    return AlosScene(folder, found.image, found.leader, list(found.polarizations), inputs)
+    return AlosSceneFiles(folder, found.image, found.leader, list(found.polarizations), inputs)
 
 
 @dataclass(frozen=True)

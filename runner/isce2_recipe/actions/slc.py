@@ -23,7 +23,7 @@ from isce2_recipe.types import Bounds, Looks, SlcName
 
 
 @dataclass(frozen=True, slots=True)
-class SlcPair:
+class SlcPairNames:
     """The names of two SLCs that can be processed.
 
     Attributes
@@ -42,7 +42,7 @@ class SlcPair:
     swaths: list[int]
 
 
-def _pair(inputs: Mapping[str, Any]) -> SlcPair:
+def _pair(inputs: Mapping[str, Any]) -> SlcPairNames:
     pair = slc_pairs.check_slc_pair(
         inputs["reference"],
         inputs["secondary"],
@@ -50,7 +50,7 @@ def _pair(inputs: Mapping[str, Any]) -> SlcPair:
         inputs["swaths"],
         any_order=inputs.get("any_order", False),
     )
-    return SlcPair(str(pair.reference), str(pair.secondary), pair.polarization, list(pair.swaths))
+    return SlcPairNames(str(pair.reference), str(pair.secondary), pair.polarization, list(pair.swaths))
 
 
 @action("slc.check_pair", version=1, check=_pair, foresee=_pair)
@@ -62,7 +62,7 @@ def check_pair(
     polarization: str,
     swaths: list[int],
     any_order: bool = False,
-) -> SlcPair:
+) -> SlcPairNames:
     """Check that two SLC names are a pair that can be processed, in a polarization that both have.
 
     Parameters

@@ -74,7 +74,7 @@ def fetch(context, scene=OLDER):
 @pytest.mark.parametrize("names", [(OLDER, NEWER), (NEWER, OLDER), (f"{NEWER}-L1.0", OLDER)])
 def test_the_older_scene_is_the_reference(context, names):
     pair = alos.check_pair.function(context, reference=names[0], secondary=names[1])
-    assert pair == alos.AlosPair(OLDER, NEWER, 46)
+    assert pair == alos.AlosPairNames(OLDER, NEWER, 46)
 
 
 @pytest.mark.parametrize(
