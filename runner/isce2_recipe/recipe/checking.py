@@ -23,8 +23,8 @@ from isce2_recipe.recipe.document import Document, at
 from isce2_recipe.recipe.loading import SUFFIXES, Reading, recipe_error, sort_problems
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
-from isce2_recipe.recipe.schema import show
 from isce2_recipe.recipe.scope import RUN_FACTS, ActionLike, Actions, Place, Scope
+from isce2_recipe.recipe.violations import show
 
 
 def check(recipe: Recipe, actions: Actions) -> list[Problem]:

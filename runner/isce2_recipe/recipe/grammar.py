@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from isce2_recipe.problems import DataPath, Edit, Problem, suggest
-from isce2_recipe.recipe import schema as json_schema
 from isce2_recipe.recipe.document import Document, at, label
 from isce2_recipe.recipe.parameters import normalise
 from isce2_recipe.recipe.patterns import compile_pattern
 from isce2_recipe.recipe.repair import Repaired, repair
-from isce2_recipe.recipe.schema import Violation
+from isce2_recipe.recipe.schema import GRAMMAR, load_schema, resolve
+from isce2_recipe.recipe.validating import validate
+from isce2_recipe.recipe.violations import Violation
 
-GRAMMAR = "recipe.schema.json"
 RESERVED = frozenset(("logs", "parts", "templates"))
 """Names below the work directory that are the runner's own."""
 
@@ -26,7 +26,7 @@ def violations_of(document: Document) -> list[Violation]:
     """Return every way in which a document breaks the schema of recipes."""
     if document.data is None:
         return []
-    return list(json_schema.validate(document.data, json_schema.load_schema(GRAMMAR), GRAMMAR))
+    return validate(document.data, load_schema(GRAMMAR), GRAMMAR)
 
 
 def grammar_problems(document: Document, violations: list[Violation]) -> Iterator[Problem]:
@@ -182,7 +182,7 @@ def _one_parameter(document: Document, path: DataPath, schema: dict[str, Any]) -
 
 def _unknown_type(document: Document, path: DataPath, schema: dict[str, Any]) -> Problem:
     name = str(schema.get("$ref", "")).rpartition("/")[2]
-    known = list(json_schema.load_schema("types.schema.json")["$defs"])
+    known = list(load_schema("types.schema.json")["$defs"])
     what = f"there is no type '{name}' in types.schema.json"
     return document.problem((*path, "$ref"), "IR005", what, suggestion=suggest(name, known), names=(name,))
 
@@ -202,7 +202,7 @@ def inline(schema: Mapping[str, Any], home: str) -> dict[str, Any]:
     KeyError
         If a reference names nothing.
     """
-    full, home = json_schema.resolve(schema, home)
+    full, home = resolve(schema, home)
     result = dict(full)
     for keyword in ("items", "additionalProperties"):
         if isinstance(result.get(keyword), Mapping):

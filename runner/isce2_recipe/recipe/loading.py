@@ -11,9 +11,10 @@ from isce2_recipe.errors import InputError, RecipeError
 from isce2_recipe.paths import data_folder
 from isce2_recipe.problems import DataPath, Problem, closest, render
 from isce2_recipe.recipe.document import Document, at, parse
-from isce2_recipe.recipe.grammar import GRAMMAR, grammar_problems, inline, violations_of, without_mistakes
+from isce2_recipe.recipe.grammar import grammar_problems, inline, violations_of, without_mistakes
 from isce2_recipe.recipe.model import Parameter, Recipe, Retry, Step
 from isce2_recipe.recipe.repair import Repaired
+from isce2_recipe.recipe.schema import GRAMMAR
 from isce2_recipe.recipe.taking_over import KEY, Entry, entries, write_out
 
 SUFFIXES = (".yml", ".yaml")
@@ -197,6 +198,7 @@ class _Used:
             reading = self.reader.part(file)
         except InputError as exc:
             self._report(path, exc.message, None)
+            self.texts[str(file)] = ""
             return None
         self.problems += reading.problems
         self.texts |= reading.texts

@@ -9,11 +9,11 @@ from typing import Any
 from isce2_recipe.errors import ParameterError, RecipeError
 from isce2_recipe.expressions import ExpressionError, evaluate
 from isce2_recipe.problems import Problem, render, suggest, whole_file
-from isce2_recipe.recipe import schema as json_schema
 from isce2_recipe.recipe import units
 from isce2_recipe.recipe.document import MOST_DIGITS, Document, label, parse
 from isce2_recipe.recipe.model import Parameter, Recipe
-from isce2_recipe.recipe.schema import Violation
+from isce2_recipe.recipe.validating import validate
+from isce2_recipe.recipe.violations import Violation
 
 _WORDS = {
     "true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False,
@@ -177,7 +177,7 @@ def normalise(value: Any, schema: Mapping[str, Any]) -> tuple[Any, list[Violatio
         read = value
     except units.QuantityError as exc:
         return value, [Violation((), "units", expected=exc.expected, found=exc.found)]
-    return read, list(json_schema.validate(read, schema, _HOME))
+    return read, validate(read, schema, _HOME)
 
 
 def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:

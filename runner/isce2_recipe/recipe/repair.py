@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from isce2_recipe.problems import DataPath, Problem
 from isce2_recipe.recipe.document import Document
-from isce2_recipe.recipe.schema import Violation
+from isce2_recipe.recipe.violations import Violation
 
 UNKNOWN_ACTION = "unknown.unknown"
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from isce2_recipe.expressions import ExpressionError, evaluate, has_expression
 from isce2_recipe.problems import Problem
-from isce2_recipe.recipe import schema as json_schema
 from isce2_recipe.recipe.document import label
-from isce2_recipe.recipe.grammar import GRAMMAR
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.samples import Samples, is_known
+from isce2_recipe.recipe.schema import GRAMMAR, load_schema, resolve
 from isce2_recipe.recipe.scope import Scope
+from isce2_recipe.recipe.validating import validate
 
 _KEYS = ("timeout", "retry", "resources")
 
@@ -54,7 +54,7 @@ def check_settings(scope: Scope, samples: Samples) -> Iterator[Problem]:
 
 def _check_one(scope: Scope, step: Step, key: str, value: Any, samples: Samples) -> Iterator[Problem]:
     document = scope.recipe.document
-    schema = _without_expressions(json_schema.load_schema(GRAMMAR)["$defs"]["step"]["properties"][key])
+    schema = _without_expressions(load_schema(GRAMMAR)["$defs"]["step"]["properties"][key])
     try:
         found = evaluate(value, samples.names)
     except ExpressionError as exc:
@@ -62,7 +62,7 @@ def _check_one(scope: Scope, step: Step, key: str, value: Any, samples: Samples)
         return
     if found is None:  # no timeout
         return
-    for violation in json_schema.validate(found, schema, GRAMMAR):
+    for violation in validate(found, schema, GRAMMAR):
         path = (*step.path, key, *violation.path)
         yield violation.problem(document.mark(path), "IR023", label(path[2:]))
 
@@ -76,7 +76,7 @@ def _without_expressions(schema: Any) -> Any:
         return [_without_expressions(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    full = json_schema.resolve(schema, GRAMMAR)[0]
+    full = resolve(schema, GRAMMAR)[0]
     kept = {key: _without_expressions(value) for key, value in full.items() if key != "anyOf"}
     if "anyOf" in full:
         below = [_without_expressions(one) for one in full["anyOf"]]

@@ -21,6 +21,7 @@ from isce2_recipe.lint.catalogue import by_id
 from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe import load, read, schema
 from isce2_recipe.recipe.document import dump, parse
+from isce2_recipe.recipe.validating import validate
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 sys.path.insert(0, str(RECIPES))
@@ -78,7 +79,7 @@ def test_our_schema_checker_agrees_with_jsonschema(path: Path) -> None:
     if data is None:
         return
     grammar = schema.load_schema("recipe.schema.json")
-    ours = {violation.path for violation in schema.validate(data, grammar, "recipe.schema.json")}
+    ours = {violation.path for violation in validate(data, grammar, "recipe.schema.json")}
     theirs = list(Draft202012Validator(grammar).iter_errors(data))
     assert bool(ours) == bool(theirs)
 
@@ -145,7 +146,7 @@ def _breaks_grammar(path: Path) -> bool:
     if document.data is None or document.problems:
         return True
     grammar = schema.load_schema("recipe.schema.json")
-    return any(schema.validate(document.data, grammar, "recipe.schema.json"))
+    return any(validate(document.data, grammar, "recipe.schema.json"))
 
 
 def test_all_problems_come_together() -> None:

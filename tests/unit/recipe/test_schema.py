@@ -1,8 +1,10 @@
-"""Our checker of JSON Schema gives jsonschema's verdict, in words for people."""
+"""Values are checked with jsonschema's verdict, in words for people."""
 
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe import schema
 from isce2_recipe.recipe.document import parse
 from isce2_recipe.recipe.grammar import inline
+from isce2_recipe.recipe.validating import validate
 
 GRAMMAR = schema.load_schema("recipe.schema.json")
 TYPES = schema.load_schema("types.schema.json")
@@ -22,7 +25,7 @@ EVERYTHING = Path(__file__).parents[2] / "recipes" / "ok" / "everything.yml"
 
 
 def messages(value: Any, below: dict[str, Any]) -> list[str]:
-    return [violation.message for violation in schema.validate(value, below, "types.schema.json")]
+    return [violation.message for violation in validate(value, below, "types.schema.json")]
 
 
 def _keywords(value: Any, *, names: bool = False) -> set[str]:
@@ -42,7 +45,7 @@ def _keywords(value: Any, *, names: bool = False) -> set[str]:
 
 
 @pytest.mark.parametrize("document", [GRAMMAR, TYPES], ids=["recipe", "types"])
-def test_our_schemas_use_only_keywords_we_check(document: dict[str, Any]) -> None:
+def test_valid_recipes_are_recognised_without_jsonschema(document: dict[str, Any]) -> None:
     assert _keywords(document) <= schema.KEYWORDS
     Draft202012Validator.check_schema(document)
 
@@ -107,7 +110,7 @@ def test_messages(value: Any, below: dict[str, Any], message: str) -> None:
 
 def test_a_close_word_is_suggested() -> None:
     below = {"properties": {"timeout": {}, "retry": {}}, "additionalProperties": False}
-    (found,) = schema.validate({"timout": 1}, below, "types.schema.json")
+    (found,) = validate({"timout": 1}, below, "types.schema.json")
     assert found.suggestion is not None
     assert found.suggestion.closest == "timeout"
 
@@ -158,7 +161,7 @@ def test_mutated_recipes_get_jsonschemas_verdict(data: st.DataObject) -> None:
         target[path[-1]] = data.draw(_PARTS)
     else:
         target[data.draw(st.sampled_from(["extra", "when", "retry", "default"]))] = data.draw(_PARTS)
-    ours = list(schema.validate(recipe, GRAMMAR, "recipe.schema.json"))
+    ours = list(validate(recipe, GRAMMAR, "recipe.schema.json"))
     theirs = list(Draft202012Validator(GRAMMAR).iter_errors(recipe))
     assert bool(ours) == bool(theirs), (ours, theirs)
 
@@ -214,8 +217,8 @@ def test_any_schema_gets_jsonschemas_verdict(below: dict[str, Any], value: Any) 
 
 @pytest.mark.parametrize("keyword", sorted(set(GRAMMAR["$defs"]["parameter"]["properties"])))
 def test_the_grammar_offers_only_keywords_that_are_judged(keyword: str) -> None:
-    companions = {"then", "else", "minContains", "maxContains"}
-    assert keyword in schema.KEYWORDS | companions
+    companions = {"minContains", "maxContains"}
+    assert keyword in schema.KEYWORDS | companions | set(Draft202012Validator.VALIDATORS)
 
 
 def test_references_are_filled_in_and_own_words_win() -> None:
@@ -227,3 +230,12 @@ def test_references_are_filled_in_and_own_words_win() -> None:
     assert "$ref" not in str(full)
     with pytest.raises(KeyError):
         inline({"$ref": "types.schema.json#/$defs/nothing"}, "recipe.schema.json")
+
+
+def test_shipped_recipes_are_linted_without_importing_jsonschema() -> None:
+    code = (
+        "import sys; from isce2_recipe.lint import lint_paths; from isce2_recipe.paths import data_folder\n"
+        "assert lint_paths([data_folder('recipes')]) == []; print('jsonschema' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

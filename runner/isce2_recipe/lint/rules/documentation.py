@@ -9,8 +9,7 @@ from pathlib import Path
 
 from isce2_recipe.lint.rule import Rule, Subject, reported, rule
 from isce2_recipe.problems import DataPath, Edit, Mark, Problem
-from isce2_recipe.recipe.grammar import GRAMMAR
-from isce2_recipe.recipe.schema import load_schema
+from isce2_recipe.recipe.schema import GRAMMAR, load_schema
 
 NAMES = reported(
     "IR010",
