@@ -1,8 +1,8 @@
-"""Overhead of the runner, side by side with doit and Snakemake, by hyperfine.
+"""Measure the overhead of the runner next to that of doit and Snakemake with hyperfine.
 
-Every step is the same for all: it writes one small file. Chains and fans of steps are run for a first time,
-then again with nothing to do: ours as a user repeats a command, which is answered from memory, and once more
-without that memory, when every step is looked at. doit and Snakemake may live in an environment of their own:
+Every step writes one small file. Chains and fans of steps run for the first time, then again with nothing to
+do: isce2-recipe with its no-op cache, as for a user who repeats a command, and also without it, when the run
+checks every step. doit and Snakemake may be installed in their own environment:
 
     python -m venv peers && peers/bin/pip install doit snakemake
     python benchmarks/runner.py --peers peers/bin
@@ -66,7 +66,7 @@ def snakefile(steps: int, shape: str) -> str:
 
 
 def hyperfine(command: str, folder: Path, runs: int, prepare: str = "") -> tuple[float, float]:
-    """Shortest wall time and mean processor time, seconds."""
+    """Return the shortest wall time and the mean processor time, seconds."""
     path = os.pathsep.join(filter(None, (str(QUICK), os.environ.get("PYTHONPATH"))))
     report = folder / "hyperfine.json"
     words = ["hyperfine", "--shell=none", "--style=none", f"--runs={runs}", f"--export-json={report}"]
@@ -92,7 +92,7 @@ def measure(tool: str, steps: int, shape: str, runs: int, peers: str) -> list[Re
             "nothing to do": hyperfine(command, folder, runs),
         }
         if tool == OURS:
-            found["nothing to do, full look"] = hyperfine(command, folder, runs, f"rm -f {NOOP_CACHE}")
+            found["nothing to do, no cache"] = hyperfine(command, folder, runs, f"rm -f {NOOP_CACHE}")
     finally:
         shutil.rmtree(folder)
     return [Result(tool, shape, steps, what, *times) for what, times in found.items()]
@@ -126,7 +126,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--steps", type=int, nargs="+", default=[20, 100, 1000])
-    parser.add_argument("--runs", type=int, default=5, help="of what has nothing to do")
+    parser.add_argument("--runs", type=int, default=5, help="runs with nothing to do")
     parser.add_argument("--peers", type=Path, help="folder with the commands doit and snakemake")
     parser.add_argument("--json", type=Path, help="write the results to a file")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The Python door: `run` a recipe, get its product."""
+"""The Python interface: `run` runs a recipe and returns its product."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from isce2_recipe.journal.values import decode
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run gave.
+    """The result of a run.
 
     Attributes
     ----------
     workdir : Path
-        The run's folder.
+        Folder of the run.
     product : Path or None
-        The recipe's output ``product``, or else its first output that is a file or folder.
+        The recipe's output ``product``, or else the first output that is a file or folder.
     outputs : dict
         All outputs of the recipe, files as absolute paths.
     metadata : dict
@@ -50,42 +50,42 @@ def run(
     on_event: Callable[[dict[str, Any]], None] | None = None,
     **parameters: Any,
 ) -> RunResult:
-    """The result of a recipe, run in a process of its own.
+    """Run a recipe in a separate process and return the result.
 
     Parameters
     ----------
     recipe : str or Path
-        A recipe's file, or the name of a shipped recipe.
+        File of a recipe, or the name of a shipped recipe.
     source, engine : str, optional
         As ``--source`` and ``--engine``.
     workdir : str or Path, optional
-        The run's folder; by default one below the current folder, named after recipe and inputs.
+        Folder of the run; by default a folder in the current one, named after recipe and inputs.
     jobs : int, optional
-        Steps at a time.
+        Number of steps that run at the same time.
     on_event : callable, optional
-        Called with every event of the run (``docs/events.md``).
+        Called with each event of the run (``docs/events.md``).
     **parameters
         The recipe's parameters.
 
     Raises
     ------
     RecipeToolError
-        The error that ended the run, of the class it was raised as.
+        The error that ended the run, in its own class.
     """
     command = [sys.executable, "-m", "isce2_recipe", "run", str(recipe), "--json", "--params", "-"]
     for name, value in (("source", source), ("engine", engine), ("workdir", workdir), ("jobs", jobs)):
         if value is not None:
             command += [f"--{name}", str(value)]
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryFile("w+") as errors_file:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors_file, text=True
         )
         with process:
             last = _follow(process, json.dumps(_plain(parameters)), on_event)
-        said.seek(0)
+        errors_file.seek(0)
         if last.get("event") == "run.done":
             return _result(last)
-        raise _error(last, said.read(), process.returncode)
+        raise _error(last, errors_file.read(), process.returncode)
 
 
 def _plain(parameters: Mapping[str, Any]) -> Any:
@@ -95,7 +95,7 @@ def _plain(parameters: Mapping[str, Any]) -> Any:
 def _follow(
     process: subprocess.Popen[str], parameters: str, on_event: Callable[[dict[str, Any]], None] | None
 ) -> dict[str, Any]:
-    """The last event of a run; the run ends with the caller."""
+    """Return the last event of a run. The run is stopped if this process is interrupted."""
     last: dict[str, Any] = {}
     try:
         with suppress(BrokenPipeError), process.stdin or nullcontext() as stdin:
@@ -121,9 +121,9 @@ def _result(event: dict[str, Any]) -> RunResult:
     return RunResult(workdir, product, outputs, metadata)
 
 
-def _error(event: dict[str, Any], said: str, code: int) -> RecipeToolError:
+def _error(event: dict[str, Any], printed: str, code: int) -> RecipeToolError:
     if event.get("event") != "run.failed":
-        return StepFailed(f"the run ended with exit code {code}", hint=said.strip()[-2000:] or None)
+        return StepFailed(f"the run ended with exit code {code}", hint=printed.strip()[-2000:] or None)
     kind = getattr(errors, event["error"], None)
     if not (isinstance(kind, type) and issubclass(kind, RecipeToolError)):
         kind = StepFailed

@@ -1,4 +1,4 @@
-"""Files brought into a folder: linked, or copied with a word on how far that is."""
+"""Files that are copied with a report of progress, or linked."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass
 class Copying:
-    """Several files that are copied one after another.
+    """The progress of copying several files one after another.
 
     Attributes
     ----------
     total_bytes : int
-        Of all files together.
+        Size of all files together.
     progress : callable
-        ``progress(fraction, text)``, called every megabyte.
+        ``progress(fraction, text)``, which is called for every megabyte.
     done_bytes : int
-        Copied so far.
+        Number of bytes copied so far.
     """
 
     total_bytes: int
@@ -30,19 +30,19 @@ class Copying:
     done_bytes: int = 0
 
     def copy(self, source: IO[bytes], target: IO[bytes], text: str) -> None:
-        """Copy one of the files; ``text`` says which."""
+        """Copy one of the files; ``text`` describes it in reports of progress."""
         while chunk := source.read(_CHUNK_BYTES):
             target.write(chunk)
             self.count(len(chunk), text)
 
     def count(self, copied_bytes: int, text: str) -> None:
-        """Take note of bytes that were copied elsewhere, sent to a server for example."""
+        """Add bytes that were copied in another way, for example sent to a server."""
         self.done_bytes += copied_bytes
         self.progress(self.done_bytes / self.total_bytes, text)
 
 
 def link(path: Path, target: Path) -> None:
-    """Put the file where ``target`` is: a hard link, or between file systems a copy."""
+    """Make the target a hard link to a file, or a copy on another file system."""
     target.unlink(missing_ok=True)
     try:
         target.hardlink_to(path)

@@ -22,7 +22,7 @@ _HOLDER = ".holder"
 
 
 class LockHeldError(OSError):
-    """Another process holds the lock; the text says which, where that is known."""
+    """Another process holds the lock; the text names the process if it is known."""
 
 
 @contextmanager
@@ -34,8 +34,8 @@ def replace_when_complete(target: Path, *, many_writers: bool = False) -> Iterat
     target : Path
         The file to write, in a folder that exists.
     many_writers : bool
-        Whether several processes may write the same target at the same time. If not, what a killed process
-        left behind is replaced by the next one.
+        Whether several processes may write the same target at the same time. If not, the next process
+        replaces the partial file of a killed one.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""What went into a run: every file that a source delivered, by name, size and checksum."""
+"""The input files of a run, with name, size and checksum."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from isce2_recipe.files import write_json
+
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file as it came.
+    """A file that a source delivered.
 
     Attributes
     ----------
     kind : str
         ``burst``, ``slc``, ``scene``, ``orbit``, ``dem``, ``water mask`` or ``product``.
     of : str
-        The granule or product that it belongs to; its own name where it stands for itself.
+        The granule or product to which it belongs; its own name if it belongs to none.
     name : str
-        With the folders below the granule's own, where there are such.
+        Its name, with its folders inside the folder of the granule.
     size : int
-        Bytes.
+        Size in bytes.
     sha256 : str
-        Of its content, hexadecimal.
+        Checksum of the content, hexadecimal.
     """
 
     kind: str
@@ -35,18 +37,22 @@ class InputFile:
 
 
 def sha256(path: Path) -> str:
-    """Of a file's content, hexadecimal."""
+    """Return the SHA-256 checksum of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def describe_files(kind: str, paths: Iterable[Path], of: str = "") -> list[InputFile]:
-    """The files at some paths, those of folders in order of their names.
+    """Describe the files at some paths, and those in folders in the order of their names.
 
     Parameters
     ----------
+    kind : str
+        Kind of all the files, as in `InputFile`.
+    paths : iterable of Path
+        Files and folders.
     of : str
-        What they belong to; by default each to itself.
+        The granule or product to which they belong; by default each path is its own.
     """
     found = []
     for path in paths:
@@ -58,11 +64,11 @@ def describe_files(kind: str, paths: Iterable[Path], of: str = "") -> list[Input
 
 
 def write_inputs(path: Path, files: Iterable[InputFile]) -> Path:
-    """Write them down for later steps."""
-    path.write_text(json.dumps([asdict(file) for file in files], indent=1) + "\n", encoding="utf-8")
+    """Write descriptions of files into a file, for later steps."""
+    write_json(path, [asdict(file) for file in files])
     return path
 
 
 def read_inputs(paths: Iterable[Path]) -> list[InputFile]:
-    """What `write_inputs` wrote, from some files."""
+    """Read the descriptions that `write_inputs` wrote into some files."""
     return [InputFile(**entry) for path in paths for entry in json.loads(path.read_text(encoding="utf-8"))]

@@ -92,7 +92,7 @@ def write(
     workdir: Path, asked: str, watched: Mapping[str, Signature], messages: Iterable[str], *, ran: bool
 ) -> None:
     """Record the signatures of all that a run read, the messages it printed, and whether any step ran."""
-    entry = {"asked": asked, "said": list(messages), "ran": ran, "watched": watched}
+    entry = {"asked": asked, "messages": list(messages), "ran": ran, "watched": watched}
     with suppress(OSError):  # the cache only saves time
         write_json(workdir / NOOP_CACHE, entry, indent=None)
 
@@ -116,7 +116,7 @@ def recall(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str
         except (OSError, ValueError):
             continue
         if entry["asked"] == asked and _untouched(entry["watched"]) and _record(folder, entry):
-            messages: list[str] = entry["said"]
+            messages: list[str] = entry["messages"]
             return messages
     return None
 

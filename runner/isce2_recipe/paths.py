@@ -1,11 +1,11 @@
-"""Every file name the program writes or expects, and where its own data lie."""
+"""The names of all files that the program reads and writes, and the folders of its own data."""
 
 from __future__ import annotations
 
 from errno import ENOENT
 from pathlib import Path
 
-# Of a run's work directory.
+# In the work directory of a run.
 STATE_FOLDER = ".isce2-recipe"
 JOURNAL = f"{STATE_FOLDER}/journal.jsonl"
 LOCK = f"{STATE_FOLDER}/lock"
@@ -17,7 +17,7 @@ LOGS = "logs"
 RUN_RECORD = "run.json"
 RESOLVED_RECIPE = "resolved.yml"
 
-# Of an ISCE2 application's folder (ISCE2's own names).
+# In the folder of an ISCE2 application; the names are ISCE2's.
 TOPS_CONFIG = "topsApp.xml"
 TOPS_PROC = "topsProc.xml"
 MERGED = "merged"
@@ -32,51 +32,51 @@ LINE_OF_SIGHT = "los.rdr"
 LATITUDE_FULL = "lat.rdr.full"
 LONGITUDE_FULL = "lon.rdr.full"
 
-# Of terrain and water.
+# Terrain and water masks.
 DEM_GEOTIFF = "dem.tif"
 DEM_ISCE = "full_res.dem.wgs84"
 GEOCODE_DEM_GEOTIFF = "geocode_dem.tif"
 GEOCODE_DEM_ISCE = "full_res_geocode.dem.wgs84"
 WATER_MASK = "water_mask.tif"
 
-# Of quality and report.
+# Quality and report.
 QUALITY = "quality.json"
 REPORT = "report.html"
 REPORT_TEMPLATE = "report/run.html.j2"
 
-# Of a product, behind its name.
+# In a product; the first two follow the product's name.
 PRODUCT_RECORD = "_run.json"
 PRODUCT_RECIPE = "_recipe.yml"
 CRATE = "ro-crate-metadata.json"
 
-# Beside what a source delivered.
+# Next to the files that a source delivered.
 INPUTS = "inputs.json"
 
-# Of this package.
+# This package.
 _PACKAGE = Path(__file__).resolve().parent
 
 
 def data_folder(kind: str) -> Path:
-    """The shipped folder ``recipes``, ``schemas`` or ``templates``.
+    """Return the shipped folder ``recipes``, ``schemas`` or ``templates``.
 
-    In an installed wheel they lie inside the package; in a checkout or an editable install at the
-    repository's top level.
+    In an installed wheel it is inside the package; in a checkout or an editable install it is at the top
+    level of the repository.
     """
     installed = _PACKAGE / "data" / kind
     return installed if installed.is_dir() else _PACKAGE.parents[1] / kind
 
 
 def cache_folder() -> Path:
-    """Where this user's programs keep what can be made again.
+    """Return the folder of this user's caches.
 
     Raises
     ------
     FileNotFoundError
-        If this user has no home.
+        If this user has no home folder.
     """
     from platformdirs import user_cache_path
 
     found = user_cache_path("isce2-recipe")
-    if not found.is_absolute():  # "~" that nothing is known for
+    if not found.is_absolute():  # a "~" that cannot be expanded
         raise FileNotFoundError(ENOENT, "this user has no home folder", str(found))
     return found

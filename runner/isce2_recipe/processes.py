@@ -1,4 +1,4 @@
-"""Child processes that never outlive the run that started them."""
+"""Child processes, which must not outlive the run that started them."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def _prctl() -> Callable[..., int]:
 
 
 def get_ready() -> None:
-    """Look up what children will need, once for all of them."""
+    """Load what child processes need, once for all of them."""
     if _LINUX:
         _prctl()
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when the thread that forked it ends.
+    """Let the kernel kill this process when the thread that forked it ends.
 
     Parameters
     ----------
     parent : int
-        Process id of the parent: where it has died already, this process ends at once.
+        Process id of the parent. If it has died already, this process ends at once.
     """
     if _LINUX:
         _prctl()(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -46,10 +46,10 @@ def die_with_parent(parent: int) -> None:
 
 
 def before_exec() -> Callable[[], None]:
-    """A ``preexec_fn`` for `subprocess` under which the child dies with the calling process.
+    """Return a ``preexec_fn`` for `subprocess` with which the child dies with the calling process.
 
-    The child stays in the caller's process group, which the runner ends as a whole. To be called in the
-    thread that starts the child and outlives it.
+    The child stays in the caller's process group, which the runner ends as a whole. The calling thread must
+    start the child and live longer than the child.
     """
     parent = os.getpid()
     if _LINUX:
@@ -65,12 +65,12 @@ def before_exec() -> Callable[[], None]:
 
 
 def host_name() -> str:
-    """Name of the machine."""
+    """Return the name of this machine."""
     return os.uname().nodename
 
 
 def boot_id() -> str:
-    """A text that changes with every start of the machine; empty where there is none."""
+    """Return a text that changes with every start of the machine; empty if the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -78,9 +78,9 @@ def boot_id() -> str:
 
 
 def start_time(pid: int) -> str | None:
-    """When a process began, as a text to compare; None when there is no such process.
+    """Return the time at which a process began, as a text to compare; None if there is no such process.
 
-    Together with the process id it names a process for good: ids are used again, pairs are not.
+    Process ids are reused; an id together with this time identifies a process.
     """
     if not _LINUX:
         return "" if is_alive(pid) else None
@@ -89,7 +89,7 @@ def start_time(pid: int) -> str | None:
 
 
 def ticks() -> str:
-    """The time, as `start_time` tells it: what starts from now on has this or more."""
+    """Return the current time in the units of `start_time`."""
     if not _LINUX:
         return ""
     return str(int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")))
@@ -104,7 +104,7 @@ def _stat_fields(pid: int) -> list[str] | None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of that id exists."""
+    """Return whether a process with an id exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -115,29 +115,29 @@ def is_alive(pid: int) -> bool:
 
 
 def kill_group(group: int, number: int = signal.SIGKILL) -> None:
-    """Send a signal to every process of a group that is still there."""
+    """Send a signal to all processes of a group that still exist."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
 
 
 def end_orphans(group: int, since: str, marker: str, patience_s: float = 10.0) -> int:
-    """Kill what a killed run left behind, and wait until it is gone.
+    """Kill the processes that outlived a killed run, and wait until they have ended.
 
     Parameters
     ----------
     group : int
         Process group of a step of that run.
     since : str
-        A time before the step's first process began, from `ticks`: an older process has the number by chance.
+        A time from `ticks` before the step began: older processes of the group are not the step's.
     marker : str
-        ``NAME=value`` of a variable in the environment of every program the step started.
+        ``NAME=value`` of a variable in the environment of every program that the step started.
     patience_s : float
-        Seconds to wait for the end of what was killed.
+        Longest time to wait for the end of the processes, seconds.
 
     Returns
     -------
     int
-        How many processes there were.
+        The number of processes.
     """
     found = list(_orphans(group, since, marker))
     for pid in found:

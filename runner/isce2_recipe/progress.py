@@ -1,4 +1,4 @@
-"""A run as people and programs see it: JSON lines, plain lines, or a live tree on a terminal."""
+"""Displays of a run: JSON lines for programs, plain lines for logs, a live tree on a terminal."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Event = dict[str, Any]
 
 _MARKS = {"waiting": " ", "running": "»", "done": "✓", "cached": "=", "skipped": "-", "failed": "✗"}
 _STYLES = {"running": "cyan", "done": "green", "cached": "green dim", "skipped": "dim", "failed": "red bold"}
-_PLAIN_STEP = 0.25  # of a step's way between two plain lines
+_PLAIN_STEP = 0.25  # smallest difference of a step's fraction between two plain lines
 _REFRESH_S = 0.2
 
 
 def partly(progress: Callable[[float, str], None], start: float, end: float) -> Callable[[float, str], None]:
-    """What tells how far a step is, for the part of it that lies between two fractions."""
+    """Return a function that reports the progress of a part of a step, which lies between two fractions."""
     return lambda done, text: progress(start + (end - start) * done, text)
 
 
 class JsonLines:
-    """One JSON object a line, as documented in ``docs/events.md``."""
+    """Prints one JSON object a line, as documented in ``docs/events.md``."""
 
     def __init__(self, stream: IO[str], redact: Callable[[str], str]) -> None:
         self._stream = stream
@@ -44,7 +44,7 @@ class JsonLines:
         self._stream.flush()
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 class TextOutput(Protocol):
@@ -58,64 +58,65 @@ class TextOutput(Protocol):
 
 
 class PlainLines:
-    """A line for everything worth one; for logs and pipes."""
+    """Prints a line for each important event; for logs and pipes."""
 
     def __init__(self, stream: TextOutput, redact: Callable[[str], str]) -> None:
         self._stream = stream
         self._redact = redact
-        self._told: dict[str, float] = {}
+        self._reported: dict[str, float] = {}
         self._cached = 0
 
     def __call__(self, event: Event) -> None:
-        """Write the event's line, if it has one."""
+        """Print the line of an event, if it has one."""
         handler = getattr(self, "_on_" + event["event"].replace(".", "_"), None)
         if handler is not None:
             handler(event)
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._stream.write(self._redact(text) + "\n")
         self._stream.flush()
 
     def _on_run_started(self, event: Event) -> None:
-        self._say(f"{event['recipe']} in {event['workdir']}, {len(event['steps'])} steps")
+        self._print(f"{event['recipe']} in {event['workdir']}, {len(event['steps'])} steps")
 
     def _on_warning(self, event: Event) -> None:
-        self._say(f"warning: {event['message']}")
+        self._print(f"warning: {event['message']}")
 
     def _on_note(self, event: Event) -> None:
-        self._say(str(event["message"]))
+        self._print(str(event["message"]))
 
     def _on_step_started(self, event: Event) -> None:
         again = f" (attempt {event['attempt']})" if event["attempt"] > 1 else ""
-        self._told[event["step"]] = 0.0
-        self._say(f"{event['step']}: started{again}: {event['reason']}")
+        self._reported[event["step"]] = 0.0
+        self._print(f"{event['step']}: started{again}: {event['reason']}")
 
     def _on_step_progress(self, event: Event) -> None:
-        if event["fraction"] - self._told.get(event["step"], 0.0) >= _PLAIN_STEP:
-            self._told[event["step"]] = event["fraction"]
+        if event["fraction"] - self._reported.get(event["step"], 0.0) >= _PLAIN_STEP:
+            self._reported[event["step"]] = event["fraction"]
             text = f" {event['text']}" if event["text"] else ""
-            self._say(f"{event['step']}: {event['fraction']:.0%}{text}")
+            self._print(f"{event['step']}: {event['fraction']:.0%}{text}")
 
     def _on_step_done(self, event: Event) -> None:
         facts = f"{format_duration(event['seconds'])}, {format_bytes(event['memory'])}"
-        self._say(f"{event['step']}: done in {facts}")
+        self._print(f"{event['step']}: done in {facts}")
 
     def _on_step_cached(self, _event: Event) -> None:
         self._cached += 1
 
     def _on_step_skipped(self, event: Event) -> None:
-        self._say(f"{event['step']}: skipped, {event['reason']}")
+        self._print(f"{event['step']}: skipped, {event['reason']}")
 
     def _on_step_retry(self, event: Event) -> None:
-        self._say(_retry(event))
+        self._print(_retry(event))
 
     def _on_step_failed(self, event: Event) -> None:
-        self._say(f"{event['step']}: failed")
+        self._print(f"{event['step']}: failed")
 
     def close(self) -> None:
-        """Say what there was no need to do."""
+        """Print the number of steps that were up to date."""
         if self._cached:
-            self._say(f"{self._cached} steps were up to date")
+            verb = "step was" if self._cached == 1 else "steps were"
+            self._print(f"{self._cached} {verb} up to date")
 
 
 def _retry(event: Event) -> str:
@@ -124,7 +125,7 @@ def _retry(event: Event) -> str:
 
 @dataclass
 class _Row:
-    """What is known of a step, or of a part that has steps."""
+    """The state of a step, or of a part."""
 
     id: str
     summary: str
@@ -139,7 +140,7 @@ class _Row:
 
 
 class Tree:
-    """The steps as a live tree: state, percent, elapsed time, peak memory."""
+    """Shows the steps as a live tree: state, percent, elapsed time, peak memory."""
 
     def __init__(self, stream: IO[str], redact: Callable[[str], str]) -> None:
         from rich.console import Console
@@ -153,7 +154,7 @@ class Tree:
         self._title = ""
 
     def __call__(self, event: Event) -> None:
-        """Take in an event and show it."""
+        """Show an event."""
         handler = getattr(self, "_on_" + event["event"].replace(".", "_"), None)
         if handler is not None:
             handler(event)
@@ -173,7 +174,7 @@ class Tree:
                 self._rows[part] = _Row(part, "", part=True)
             self._rows[one["step"]] = _Row(one["step"], one["summary"])
         self._title = f"{event['recipe']} in {event['workdir']}"
-        # No thread of its own: the runner forks.
+        # No refresh thread, because the runner forks.
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="ellipsis")
         self._live.start()
 
@@ -221,20 +222,20 @@ class Tree:
         steps = [row for row in self._rows.values() if not row.part]
         ended = sum(row.state not in ("waiting", "running") for row in steps)
         title = Text(self._title, style="bold", overflow="fold")
-        # Last and short: a ^C that the terminal shows behind it must not begin a new line.
+        # This line is last and short, so that the ^C which a terminal shows after it fits into it.
         count = Text(f"{ended} of {len(steps)} steps, {format_duration(now - self._began)}", style="bold")
         return Group(title, table, count)
 
     def _visible(self) -> list[_Row]:
-        """All rows, or where the terminal is too low those that matter most."""
+        """Return all rows, or the most important ones if the terminal is too small."""
         rows = list(self._rows.values())
         room = max(4, self._console.height - 4)
         if len(rows) <= room:
             return rows
-        lively = [row for row in rows if row.state in ("running", "failed")]
+        active = [row for row in rows if row.state in ("running", "failed")]
         waiting = [row for row in rows if row.state == "waiting" and not row.part]
         done = [row for row in rows if row.state == "done"][::-1]
-        chosen = {row.id for row in [*lively, *done[:3], *waiting, *done[3:]][:room]}
+        chosen = {row.id for row in [*active, *done[:3], *waiting, *done[3:]][:room]}
         return [row for row in rows if row.id in chosen]
 
     def _detail(self, row: _Row) -> str:
@@ -273,7 +274,7 @@ def process_tree(pid: int) -> Iterator[int]:
 
 
 def _resident(pid: int) -> float:
-    """Resident memory of a process, bytes; 0 where the system does not tell."""
+    """Return the resident memory of a process, bytes; 0 if the system does not show it."""
     try:
         with open(f"/proc/{pid}/statm") as file:  # noqa: PTH123
             return int(file.read().split()[1]) * 4096.0
@@ -289,13 +290,13 @@ def _escape(text: str) -> str:
 
 @dataclass
 class Recorder:
-    """Keeps events, for tests and for Python's users."""
+    """Keeps all events, for tests and for Python programs."""
 
     events: list[Event] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
-        """Keep it."""
+        """Keep an event."""
         self.events.append(event)
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""Values that travel through the whole program, each named, frozen and with its units."""
+"""Values that many parts of the program use, each frozen, with its units."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ BURST_NAME_PATTERN = r"S1_(\d{6})_IW([123])_(\d{8}T\d{6})_(VV|HH|VH|HV)_([0-9A-F
 
 
 class PreflightCheck(NamedTuple):
-    """One thing looked at before a run.
+    """The result of a check before a run.
 
     Attributes
     ----------
     name : str
-        What it is.
+        What was checked.
     state : str
-        ``ok``, ``note`` (worth knowing) or ``wrong`` (the run cannot succeed).
+        ``ok``, ``note`` (information for the user) or ``wrong`` (the run cannot succeed).
     detail : str
         What was found.
     remedy : str
-        What to do, where something is to be done.
+        What to do; empty if nothing is to be done.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Looks(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Looks:
-        """Looks written as ``RANGExAZIMUTH``, for example ``20x4``.
+        """Parse looks that are written as ``RANGExAZIMUTH``, for example ``20x4``.
 
         Raises
         ------
@@ -58,9 +58,9 @@ class Looks(NamedTuple):
 
     @property
     def pixel_m(self) -> int:
-        """Pixel on the map that a window resolves: 80 m for 20x4 looks, 40 m for 10x2, 20 m for 5x1.
+        """Return the size of a pixel on the map, metres: 80 for 20x4 looks, 40 for 10x2, 20 for 5x1.
 
-        Sentinel-1 pixels are about 4 m along the ground in range and 14 m in azimuth; this is HyP3's rule.
+        This is the rule of HyP3; Sentinel-1 pixels are about 4 m on the ground in range and 14 m in azimuth.
         """
         return max(self.range, 5 * self.azimuth) * 4
 
@@ -77,11 +77,11 @@ class Bounds(NamedTuple):
     north: float
 
     def buffered(self, margin: float) -> Bounds:
-        """The box grown by ``margin`` on every side."""
+        """Return the box enlarged by a margin on every side."""
         return Bounds(self.west - margin, self.south - margin, self.east + margin, self.north + margin)
 
     def union(self, other: Bounds) -> Bounds:
-        """The smallest box that holds both."""
+        """Return the smallest box that contains both boxes."""
         return Bounds(
             min(self.west, other.west),
             min(self.south, other.south),
@@ -90,7 +90,7 @@ class Bounds(NamedTuple):
         )
 
     def contains(self, other: Bounds) -> bool:
-        """Whether ``other`` lies wholly inside."""
+        """Return whether the other box lies completely inside."""
         return (
             self.west <= other.west
             and self.south <= other.south
@@ -100,20 +100,20 @@ class Bounds(NamedTuple):
 
 
 class BurstName(NamedTuple):
-    """A Sentinel-1 burst granule's name at ASF, taken apart.
+    """The parts of the name of a Sentinel-1 burst granule at ASF.
 
     Attributes
     ----------
     start : datetime
         Acquisition time, whole seconds, UTC.
     relative_burst : int
-        ESA's relative burst number, the same on every cycle.
+        ESA's relative burst number, which is the same in every cycle.
     swath : int
         1, 2 or 3 (IW1 to IW3).
     polarization : str
         VV, HH, VH or HV.
     suffix : str
-        The four hexadecimal characters that tell products apart.
+        The four hexadecimal characters that distinguish products.
     """
 
     start: datetime
@@ -124,12 +124,12 @@ class BurstName(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> BurstName:
-        """The parts of a granule name such as ``S1_136231_IW2_20200604T022312_VV_7C85-BURST``.
+        """Parse a granule name such as ``S1_136231_IW2_20200604T022312_VV_7C85-BURST``.
 
         Raises
         ------
         ParameterError
-            If the text is not such a name or its time is not a date.
+            If the text is not such a name, or its time does not exist.
         """
         match = re.fullmatch(BURST_NAME_PATTERN, text)
         if match is None:
@@ -146,7 +146,7 @@ class BurstName(NamedTuple):
 
     @property
     def identifier(self) -> tuple[int, int, str]:
-        """Burst number, swath and polarization: what two granules of one pair share."""
+        """Return burst number, swath and polarization, which the two granules of a pair share."""
         return self.relative_burst, self.swath, self.polarization
 
     def __str__(self) -> str:
@@ -157,22 +157,22 @@ class BurstName(NamedTuple):
 
 
 class SlcName(NamedTuple):
-    """A Sentinel-1 IW SLC granule's name, taken apart.
+    """The parts of the name of a Sentinel-1 IW SLC granule.
 
     Attributes
     ----------
     start, stop : datetime
-        First and last line, whole seconds, UTC.
+        Times of the first and last line, whole seconds, UTC.
     platform : str
         ``S1A`` to ``S1D``.
     channels : str
-        ``SV``, ``DV``, ``SH`` or ``DH``: single or dual polarization, and what was transmitted.
+        ``SV``, ``DV``, ``SH`` or ``DH``: single or dual polarization, and the transmitted polarization.
     absolute_orbit : int
         Orbit number.
     data_take : str
         Six hexadecimal characters.
     suffix : str
-        The four hexadecimal characters that tell products apart.
+        The four hexadecimal characters that distinguish products.
     """
 
     start: datetime
@@ -185,12 +185,12 @@ class SlcName(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> SlcName:
-        """The parts of ``S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85``.
+        """Parse a name such as ``S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85``.
 
         Raises
         ------
         ParameterError
-            If the text is not such a name or its times are not dates.
+            If the text is not such a name, or its times do not exist.
         """
         match = re.fullmatch(SLC_NAME_PATTERN, text.removesuffix(".zip").removesuffix(".SAFE"))
         if match is None:
@@ -207,7 +207,7 @@ class SlcName(NamedTuple):
 
     @property
     def polarizations(self) -> tuple[str, ...]:
-        """What the granule holds, co-polarized first."""
+        """Return the polarizations in the granule, co-polarized first."""
         letter = self.channels[1]
         other = "H" if letter == "V" else "V"
         return (letter * 2,) if self.channels[0] == "S" else (letter * 2, letter + other)
@@ -220,14 +220,14 @@ class SlcName(NamedTuple):
 
 
 class AlosName(NamedTuple):
-    """An ALOS PALSAR scene's name, taken apart.
+    """The parts of the name of an ALOS PALSAR scene.
 
     Attributes
     ----------
     orbit : int
-        Absolute orbit number; orbits that are 671 (46 days) apart fly over the same ground.
+        Absolute orbit number; two orbits over the same ground differ by 671 (46 days).
     frame : int
-        Place along the orbit, 0 to 7199.
+        Position along the orbit, 0 to 7199.
     """
 
     orbit: int
@@ -235,7 +235,7 @@ class AlosName(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> AlosName:
-        """The parts of a scene name such as ``ALPSRP156121200``, also with ``-L1.0`` behind it.
+        """Parse a scene name such as ``ALPSRP156121200``, also with the ending ``-L1.0``.
 
         Raises
         ------

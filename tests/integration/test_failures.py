@@ -152,7 +152,7 @@ def test_a_limit_on_file_sizes_is_one_clear_message(tmp_path: Path) -> None:
     )
     assert done.returncode == 3
     assert "the disk is full or a limit on file sizes was reached" in done.stderr
-    assert "make room and run the same command again" in done.stderr
+    assert "free disk space and run the same command again" in done.stderr
     assert statuses(tmp_path / "w")["good"] == "done"
 
 
@@ -235,7 +235,7 @@ def test_the_second_run_in_a_folder_says_who_holds_it(tmp_path: Path) -> None:
         process.communicate()
     third = call("run", "failing.yml", "--how", "hang", "--times", "0", "--workdir", "w", cwd=tmp_path)
     assert third.returncode == 0, third.stderr
-    assert f"process {process.pid} ended without letting go" in third.stderr
+    assert f"process {process.pid}, the last run in this work directory, was killed" in third.stderr
 
 
 @pytest.mark.slow

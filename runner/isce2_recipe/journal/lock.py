@@ -34,7 +34,7 @@ def hold(
     workdir : Path
         The run's folder.
     command : str
-        The run's command line, which is shown to others who want the folder.
+        The run's command line, which is shown to other runs that need the folder.
     warn : callable
         Called with a warning where the file system has no locks.
 

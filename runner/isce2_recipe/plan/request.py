@@ -20,7 +20,7 @@ DEFAULT_ENGINE = "auto"
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a user wants to be run.
+    """A recipe to run, with everything that the user chose.
 
     Attributes
     ----------

@@ -34,10 +34,11 @@ from isce2_recipe.sources.base import FileSource, FullSource, capabilities_of
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What earlier runs recorded in the work directory."""
+    """What earlier runs recorded in the work directory, and the context of keys that depends on it."""
 
     history: History
     fingerprints: Fingerprints
+    key_context: KeyContext
 
 
 class Workspace:
@@ -77,6 +78,7 @@ class Workspace:
         self.messages: list[str] = []
         self.texts_read: dict[str, Signature] = {}
         self.files_read: set[str] = set()
+        self._secrets = request.secrets
         self._source: FullSource | None = None
         self._engine: Engine | None = None
         self._engine_label = ""
@@ -152,7 +154,8 @@ class Workspace:
     def _read_once(self) -> _Known:
         if self._known is None:
             history = log.read(self.workdir)
-            self._known = _Known(history, _fingerprints(self.workdir, history))
+            fingerprints = _fingerprints(self.workdir, history)
+            self._known = _Known(history, fingerprints, self._key_context(fingerprints))
         return self._known
 
     # Content keys.
@@ -170,17 +173,17 @@ class Workspace:
         if node.folder is not None:
             position = self.graph.folders[node.folder].index(node.id)
             own = states[node.folder] = self.shared_before(node.folder, position, skipped).state()
-        key = keys.make(node, given, self._key_context(), states, own)
+        key = keys.make(node, given, self._read_once().key_context, states, own)
         self.files_read.update(map(str, key.files))
         return key
 
-    def _key_context(self) -> KeyContext:
+    def _key_context(self, fingerprints: Fingerprints) -> KeyContext:
         request = self.request
         return KeyContext(
             request.workdir,
             request.base,
             request.templates,
-            self.fingerprints,
+            fingerprints,
             lambda: self.source_label,
             lambda: self.engine_label,
             self._read_text,
@@ -205,9 +208,9 @@ class Workspace:
 
     def _hide_secrets(self, parts: dict[str, Any]) -> dict[str, Any]:
         """Return the parts of a key without secrets, as they may be recorded."""
-        if not self.request.secrets:
+        if not self._secrets:
             return parts
-        hidden: dict[str, Any] = json.loads(redactor(self.request.secrets)(json.dumps(parts)))
+        hidden: dict[str, Any] = json.loads(redactor(self._secrets)(json.dumps(parts)))
         return hidden
 
     def shared(self, folder: str, skipped: Collection[str]) -> SharedFolder:
@@ -246,7 +249,7 @@ class Workspace:
         Parameters
         ----------
         command : str
-            The command line, which is shown to others who want the folder.
+            The command line, which is shown to other runs that need the folder.
         redact : callable
             Removes secrets from a text.
         warn : callable

@@ -1,4 +1,4 @@
-"""The interface between the scheduler and whatever starts steps.
+"""The interface between the scheduler and the executors that start steps.
 
 The scheduler alone decides which steps are up to date, publishes their files and records them. An executor
 starts tasks; for each of them it returns an object with which the scheduler follows the task and stops it.

@@ -22,7 +22,7 @@ def test_a_files_fingerprint_is_that_of_its_content(tmp_path: Path) -> None:
 
 
 def _old(path: Path) -> None:
-    """Let a file be older than what may change within one tick of the clock."""
+    """Wait until a file is older than one tick of the file system's clock."""
     time.sleep(0.03)
     assert path.exists()
 
@@ -94,7 +94,7 @@ def _done(step: str, key: str = "k") -> Done:
     )
 
 
-def test_the_journal_tells_what_was_done_last_and_before(tmp_path: Path) -> None:
+def test_the_journal_has_the_last_and_the_previous_result(tmp_path: Path) -> None:
     journal = Journal(tmp_path, lambda text: text)
     for key in ("first", "second"):
         journal.append({"event": "start", "step": "a", "reason": "why"})
@@ -107,7 +107,7 @@ def test_the_journal_tells_what_was_done_last_and_before(tmp_path: Path) -> None
     assert list(history.open) == ["b"]
 
 
-def test_a_line_cut_short_is_passed_over_and_does_not_spoil_the_next(tmp_path: Path) -> None:
+def test_an_incomplete_line_is_skipped_and_does_not_damage_the_next(tmp_path: Path) -> None:
     journal = Journal(tmp_path, lambda text: text)
     journal.finished(_done("a"))
     journal.finished(_done("b"))
@@ -130,7 +130,7 @@ def test_a_journal_of_a_later_version_is_refused(tmp_path: Path) -> None:
         log.read(tmp_path)
 
 
-def test_the_lock_is_held_once_and_freed(tmp_path: Path) -> None:
+def test_one_run_at_a_time_holds_the_lock(tmp_path: Path) -> None:
     with hold(tmp_path, "the first") as before:
         assert before is None
         with (
@@ -142,14 +142,14 @@ def test_the_lock_is_held_once_and_freed(tmp_path: Path) -> None:
         assert before is None
 
 
-def test_a_lock_left_on_another_machine_is_respected(tmp_path: Path) -> None:
+def test_a_lock_of_another_machine_is_respected(tmp_path: Path) -> None:
     (tmp_path / LOCK).parent.mkdir(parents=True)
     (tmp_path / LOCK).write_text('{"pid": 7, "host": "elsewhere", "boot": "other", "since": "then"}')
     with pytest.raises(WorkdirBusy, match="process 7 on elsewhere"), hold(tmp_path, "here"):
         pass
 
 
-def test_checkpoints_put_files_folders_and_links_back(tmp_path: Path) -> None:
+def test_checkpoints_restore_files_folders_and_links(tmp_path: Path) -> None:
     (tmp_path / "isce/sub").mkdir(parents=True)
     (tmp_path / "isce/a").write_text("content")
     (tmp_path / "isce/link").symlink_to("a")

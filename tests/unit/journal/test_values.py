@@ -25,7 +25,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_what_is_written_comes_back(value: Any) -> None:
+def test_decoding_an_encoded_value_returns_it(value: Any) -> None:
     assert decode(encode(value, WORK), WORK) == value
 
 
@@ -43,7 +43,7 @@ def test_records_and_files_of_a_scratch_folder() -> None:
     assert files_in(decode(written, WORK)) == [WORK / "step/a.tif"]
 
 
-def test_what_cannot_be_written_is_refused() -> None:
+def test_a_value_of_another_type_is_refused() -> None:
     with pytest.raises(InputError, match="of type set"):
         encode({"a": {1, 2}}, WORK)
 
@@ -71,7 +71,7 @@ def test_what_cannot_be_written_is_refused() -> None:
         ({"k": [1]}, dict[str, Any], {"k": [1]}),
     ],
 )
-def test_values_become_what_a_signature_wants(value: Any, annotation: Any, expected: Any) -> None:
+def test_values_get_the_type_of_the_signature(value: Any, annotation: Any, expected: Any) -> None:
     assert coerce(value, annotation, WORK) == expected
 
 

@@ -1,4 +1,4 @@
-"""What a plan tells of downloads."""
+"""Downloads in a plan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEWER = "S1_136231_IW2_20200616T022313_VV_5D11-BURST"
 ACTIONS = load_registry()
 
 
-def test_sizes_come_from_the_catalogue_where_it_is_there(tmp_path: Path) -> None:
+def test_sizes_come_from_the_catalogue(tmp_path: Path) -> None:
     catalog = tmp_path / "bursts.json"
     catalog.write_text(json.dumps([{"name": OLDER, "bytes": 147_000_000}, {"name": NEWER, "bytes": None}]))
     inputs = {"catalog": catalog, "granules": [OLDER, NEWER]}
@@ -51,7 +51,7 @@ def _plan(tmp_path: Path, *words: str, **variables: str) -> str:
     return done.stdout
 
 
-def test_a_first_plan_asks_no_network_and_says_what_it_cannot_know(tmp_path: Path) -> None:
+def test_a_first_plan_uses_no_network_and_reports_what_is_unknown(tmp_path: Path) -> None:
     said = _plan(tmp_path)
     assert f"download {OLDER}.tiff, size unknown" in said
     assert "downloads: 9, their size is unknown before the catalogue has been queried" in said
@@ -67,7 +67,7 @@ def test_other_sources_download_nothing(tmp_path: Path) -> None:
     assert "credentials" not in said
 
 
-def test_every_login_the_run_needs_is_looked_for(tmp_path: Path) -> None:
+def test_a_plan_checks_every_login_that_the_run_needs(tmp_path: Path) -> None:
     words = ("--bucket", "mine", "--publish-bucket", "theirs", "--source", "simulated")
     said = _plan(tmp_path, *words, HOME=str(tmp_path))
     assert "credentials: AWS login MISSING in the environment and in ~/.aws" in said

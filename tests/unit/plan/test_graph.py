@@ -96,7 +96,7 @@ def test_steps_of_a_part_and_those_after_it_wait_for_what_they_read_only(tmp_pat
     assert graph.needs["g"] == ("p/first", "p/second")
 
 
-def test_a_step_of_a_part_may_be_named_by_its_last_word(tmp_path: Path) -> None:
+def test_the_last_name_of_a_step_is_enough_if_it_is_unique(tmp_path: Path) -> None:
     graph = _with_part(tmp_path)
     assert graph.select("second") == ["p/second"]
     assert graph.select("p") == ["p/first", "p/second"]
@@ -157,7 +157,7 @@ FAN = (
 )
 
 
-def test_arrows_leave_out_what_follows_from_others() -> None:
+def test_arrows_that_follow_from_others_are_omitted() -> None:
     assert set(drawing.arrows(_graph(FAN))) == {("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")}
 
 
@@ -175,7 +175,7 @@ def test_pictures() -> None:
     assert dashed == [False, False, True, False], "only what has a condition is dashed"
 
 
-def test_dot_is_what_graphviz_reads(tmp_path: Path) -> None:
+def test_graphviz_reads_dot(tmp_path: Path) -> None:
     path = tmp_path / "graph.dot"
     path.write_text(drawing.dot(_graph(FAN)))
     try:

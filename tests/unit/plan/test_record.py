@@ -1,4 +1,4 @@
-"""What a product carries along of a recipe's own files."""
+"""The record that a product carries of its recipe, with the recipe's own files."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_parts_within_parts_and_the_first_template_of_a_name(tmp_path):
     }
 
 
-def test_shipped_recipes_have_none_and_tell_no_place(tmp_path):
+def test_the_record_of_a_shipped_recipe_has_no_files_and_no_paths(tmp_path):
     bursts = {"reference": ["S1_136231_IW2_20200604T022312_VV_7C85-BURST"]}
     bursts["secondary"] = ["S1_136231_IW2_20200616T022313_VV_5D11-BURST"]
     recipe = load("insar_tops_burst")

@@ -1,4 +1,4 @@
-"""A folder as a source enters keys by the content of what a step takes, never by times."""
+"""With a folder as source, keys contain the contents of the files that a step uses, never their times."""
 
 from __future__ import annotations
 

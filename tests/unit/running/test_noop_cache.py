@@ -1,4 +1,4 @@
-"""A run is answered from memory only while nothing it depends on has changed, however well that is hidden."""
+"""The no-op cache is used only while nothing that a run depends on has changed, even by a hidden change."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def engine(ctx: Context) -> Told:
 
 
 class Place:
-    """A folder with a recipe and all it needs, and a plug-in in a package folder of its own."""
+    """A folder with a recipe and everything it needs, and a plug-in in its own package folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.workdir = folder, folder / "w"
@@ -106,35 +106,35 @@ class Place:
         )
 
     def settle(self) -> None:
-        """Run until the answer comes from memory, as it does in the end where nothing changes."""
+        """Run until the no-op cache is used, as it is in the end if nothing changes."""
         for _ in range(3):
             done = self.run()
             assert done.returncode == 0, done.stderr
-            if remembered(done):
+            if from_cache(done):
                 return
-        raise AssertionError("the answer never came from memory")
+        raise AssertionError("the no-op cache was never used")
 
     def again(self) -> list[str]:
-        """The steps that the next run carries out."""
+        """Run again and return the steps that ran."""
         done = self.run()
         assert done.returncode == 0, done.stderr
-        assert not remembered(done)
+        assert not from_cache(done)
         return [name for name, status in statuses(self.workdir).items() if status == "done"]
 
 
-def remembered(done: subprocess.CompletedProcess[str]) -> bool:
+def from_cache(done: subprocess.CompletedProcess[str]) -> bool:
     return done.stderr == "everything was up to date\n"
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     made = Place(tmp_path)
-    time.sleep(0.05)  # what is newer than a run's beginning is not remembered
+    time.sleep(0.05)  # the cache does not contain what is newer than the start of a run
     return made
 
 
 def replace(path: Path, old: str, new: str) -> None:
-    """The same by another file in its place."""
+    """Replace a file by another one with the same times."""
     other = path.with_name("other")
     other.write_text(path.read_text().replace(old, new))
     os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
@@ -142,7 +142,7 @@ def replace(path: Path, old: str, new: str) -> None:
 
 
 def add_a_file(path: Path) -> None:
-    """Put a file into a folder and turn the folder's clock back."""
+    """Add a file to a folder and restore the times of the folder."""
     before = path.stat()
     (path / "stranger").write_text("x")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -167,7 +167,7 @@ QUICK_ONES = ("recipe", "output", "plug-in")
 @pytest.mark.parametrize(
     "what", [name if name in QUICK_ONES else pytest.param(name, marks=pytest.mark.slow) for name in CHANGES]
 )
-def test_what_a_run_depends_on_is_seen_to_have_changed(place: Place, what: str) -> None:
+def test_a_change_of_what_a_run_depends_on_is_noticed(place: Place, what: str) -> None:
     place.settle()
     change, expected = CHANGES[what]
     change(place)
@@ -177,7 +177,7 @@ def test_what_a_run_depends_on_is_seen_to_have_changed(place: Place, what: str) 
 
 @pytest.mark.slow
 def test_links_are_followed(place: Place) -> None:
-    """Recipe, parameters and input are links: what they lead to counts."""
+    """Recipe, parameters and input are links: their targets count."""
     for name in ("memo.yml", "given.yml", "input.txt"):
         place.path(name).rename(place.path(f"real-{name}"))
         place.path(name).symlink_to(f"real-{name}")
@@ -208,7 +208,7 @@ def test_an_input_inside_the_work_directory_counts(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_a_part_or_template_that_comes_to_lie_before_another_counts(place: Place) -> None:
+def test_a_part_or_template_that_takes_precedence_over_another_counts(place: Place) -> None:
     place.path("recipes").mkdir()
     for name in ("memo.yml", "input.txt", "given.yml"):
         place.path(name).rename(place.path(f"recipes/{name}"))
@@ -222,7 +222,7 @@ def test_a_part_or_template_that_comes_to_lie_before_another_counts(place: Place
 
 
 @pytest.mark.slow
-def test_a_recipe_edited_while_it_runs_is_not_taken_for_the_one_that_ran(place: Place) -> None:
+def test_a_recipe_edited_during_a_run_counts_in_the_next_run(place: Place) -> None:
     slow = RECIPE.replace("{words: aaa}", "{words: aaa}\n    needs: [slow]")
     slow += "  - id: slow\n    uses: quick.write\n    with: {text: s, seconds: 1.5}\n"
     place.path("memo.yml").write_text(slow)
@@ -235,7 +235,7 @@ def test_a_recipe_edited_while_it_runs_is_not_taken_for_the_one_that_ran(place: 
 
 
 def _isce2(place: Place, version: str) -> None:
-    """An ISCE2 whose Python says what version it is."""
+    """Make an ISCE2 installation whose Python prints its version."""
     for name, text in {
         "isce/applications/topsApp.py": "",
         "isce/__init__.py": f"__version__ = '{version}'\n",
@@ -247,7 +247,7 @@ def _isce2(place: Place, version: str) -> None:
 
 
 @pytest.mark.slow
-def test_isce2_installed_or_replaced_meanwhile_counts(place: Place) -> None:
+def test_an_installed_or_replaced_isce2_counts(place: Place) -> None:
     place.env["ISCE_HOME"] = str(place.isce)
     place.settle()
     _isce2(place, "2.6.3")
@@ -270,7 +270,7 @@ def test_a_run_without_its_journal_is_not_up_to_date(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_copied_outputs_are_read_once_and_remembered_then(place: Place) -> None:
+def test_copied_outputs_are_read_once(place: Place) -> None:
     place.settle()
     subprocess.run(["cp", "-a", "w", "copy"], cwd=place.folder, check=True)
     place.workdir.rename(place.path("gone"))
@@ -282,7 +282,7 @@ def test_copied_outputs_are_read_once_and_remembered_then(place: Place) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("boot", [None, "another"])
 def test_after_a_new_start_of_the_machine_files_are_read(place: Place, boot: str | None) -> None:
-    """The journal promises other content than there is, which only reading tells."""
+    """The journal has the fingerprint of another content, which only reading the file shows."""
     place.settle()
     journal = place.workdir / ".isce2-recipe/journal.jsonl"
     text = journal.read_text()

@@ -1,4 +1,4 @@
-"""What runs, what does not, and why: through the command, with real files."""
+"""Which steps run and why: runs of the real command with real files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALL = ("left", "right", "both", "one", "two", "three", "last")
 
 @pytest.fixture
 def done(tmp_path: Path) -> Path:
-    """A finished run's folder."""
+    """Return the work directory of a finished run."""
     write_recipe(tmp_path)
     first = call("run", "diamond.yml", "--workdir", "w", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
@@ -59,8 +59,8 @@ def test_an_edited_recipe_runs_exactly_what_changed(done: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_step_whose_inputs_came_out_the_same_does_not_run(done: Path) -> None:
-    """The text changes, what ``last`` reads does not."""
+def test_a_step_whose_inputs_are_the_same_again_does_not_run(done: Path) -> None:
+    """The text changes; the input of ``last`` does not."""
     assert "last" not in _ran(_again(done, "--text", "other"))
 
 
@@ -222,7 +222,7 @@ def test_a_part_has_its_own_names_folders_and_outputs(tmp_path: Path) -> None:
     assert statuses(tmp_path / "w") == {"start": "cached", "inner/write": "skipped", "inner/join": "skipped"}
 
 
-def test_a_plan_knows_of_a_part_all_that_can_be_known(tmp_path: Path) -> None:
+def test_a_plan_shows_the_known_inputs_of_a_part(tmp_path: Path) -> None:
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts/twice.yml").write_text(PART)
     write_recipe(tmp_path, WHOLE.replace('words: "{{ steps.start.text }}, "', "words: known"))
@@ -236,7 +236,7 @@ def test_a_plan_knows_of_a_part_all_that_can_be_known(tmp_path: Path) -> None:
     assert "inner/write: done" in call("explain", "w", "write", cwd=tmp_path).stdout
 
 
-def test_explain_says_what_changed(done: Path) -> None:
+def test_explain_prints_what_changed(done: Path) -> None:
     _again(done, "--text", "other")
     explained = call("explain", done, "left", cwd=done.parent)
     assert "left: done (text: left hello -> left other)" in explained.stdout
@@ -257,7 +257,7 @@ def test_diff_compares_two_runs(done: Path, tmp_path: Path) -> None:
     assert call("diff", "w", "w", cwd=tmp_path).stdout == "no difference\n"
 
 
-def test_the_plan_says_what_a_run_would_do_and_writes_nothing(done: Path) -> None:
+def test_a_plan_shows_what_a_run_would_do_and_writes_nothing(done: Path) -> None:
     before = contents(done)
     planned = call("plan", "diamond.yml", "--workdir", "w", "--text", "other", "--json", cwd=done.parent)
     found = {one["step"]: (one["status"], one["reason"]) for one in json.loads(planned.stdout)["steps"]}
@@ -273,7 +273,7 @@ def test_the_plan_says_what_a_run_would_do_and_writes_nothing(done: Path) -> Non
 
 
 @pytest.mark.slow
-def test_events_come_one_a_line_in_order(tmp_path: Path) -> None:
+def test_events_are_printed_one_a_line_in_order(tmp_path: Path) -> None:
     write_recipe(tmp_path)
     found = events(call("run", "diamond.yml", "--workdir", "w", "--json", cwd=tmp_path))
     kinds = [event["event"] for event in found]
@@ -295,7 +295,7 @@ def test_missing_input_file(tmp_path: Path) -> None:
     assert f"error: files of step read: {tmp_path}/nowhere.txt does not exist" in failed.stderr
 
 
-def test_a_step_that_asks_for_more_than_there_is_is_warned_of_before_it_runs(tmp_path: Path) -> None:
+def test_a_step_that_needs_more_than_the_machine_has_gives_a_warning_before_it_runs(tmp_path: Path) -> None:
     text = (
         "recipe: 1\nname: greedy\nsummary: Asks for much.\nparameters:\n"
         "  size: {type: string, default: 900 TB, description: How much.}\nsteps:\n  - id: much\n"
@@ -310,7 +310,7 @@ def test_a_step_that_asks_for_more_than_there_is_is_warned_of_before_it_runs(tmp
     assert found[-1]["event"] == "run.done"
 
 
-def test_steps_run_side_by_side_within_their_resources(tmp_path: Path) -> None:
+def test_steps_run_in_parallel_within_their_resources(tmp_path: Path) -> None:
     steps = "".join(
         f"  - id: s{index}\n    uses: quick.write\n    with: {{text: a, seconds: 0.6}}\n"
         f"    resources: {{cpus: {cpus}}}\n"
@@ -339,7 +339,7 @@ def test_the_resolved_recipe_runs_again_from_any_folder(tmp_path: Path) -> None:
     assert statuses(tmp_path / "w") == {"read": "cached"}
 
 
-def test_steps_run_side_by_side_within_memory(tmp_path: Path) -> None:
+def test_steps_run_in_parallel_within_memory(tmp_path: Path) -> None:
     half = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') * 0.7:.0f}"
     steps = "".join(
         f"  - id: s{index}\n    uses: quick.write\n    with: {{text: a, seconds: 0.5}}\n"
@@ -384,7 +384,7 @@ steps:
 """
 
 
-def test_null_from_a_skipped_step_is_told_at_its_line_not_as_a_bug(tmp_path: Path) -> None:
+def test_null_from_a_skipped_step_is_reported_at_its_line_not_as_a_bug(tmp_path: Path) -> None:
     write_recipe(tmp_path, NULL)
     result = call("run", "nulls.yml", "--workdir", "w", cwd=tmp_path)
     assert result.returncode == 1, result.stderr
@@ -394,7 +394,7 @@ def test_null_from_a_skipped_step_is_told_at_its_line_not_as_a_bug(tmp_path: Pat
     assert (planned.returncode, "instead got null" in planned.stderr) == (1, True)
 
 
-def test_what_a_part_may_not_have_is_told_where_it_is_given(tmp_path: Path) -> None:
+def test_a_wrong_parameter_of_a_part_is_reported_where_it_is_set(tmp_path: Path) -> None:
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts/twice.yml").write_text(PART.replace("words: {type: string", "words: {maxLength: 9"))
     write_recipe(tmp_path, WHOLE)

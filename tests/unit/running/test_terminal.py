@@ -47,7 +47,7 @@ steps:
 
 
 def _on_a_terminal(folder: Path, *words: object, columns: int = 80) -> tuple[int, str]:
-    """Exit code of our command and all it wrote to a terminal, without colours and movements."""
+    """Return the exit code of a command and its output on a terminal, without colours and cursor moves."""
     pid, terminal = pty.fork()
     if pid == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -66,7 +66,7 @@ def _on_a_terminal(folder: Path, *words: object, columns: int = 80) -> tuple[int
     return os.waitstatus_to_exitcode(status), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
 
 
-def test_a_run_on_a_terminal_is_a_tree_that_ends_with_all_there_is_to_know(tmp_path: Path) -> None:
+def test_a_run_on_a_terminal_is_shown_as_a_tree(tmp_path: Path) -> None:
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts/inside.yml").write_text(PART)
     write_recipe(tmp_path, WHOLE)
