@@ -15,7 +15,7 @@ from isce2_recipe.products.layers import LAYERS
 from isce2_recipe.products.making import ProductRequest, make_product
 from isce2_recipe.products.package import Product
 from isce2_recipe.products.readme import template_text
-from isce2_recipe.products.sentinel1_products import TopsFiles, burst_facts, tops_request
+from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
 from isce2_recipe.sar.annotation import BurstGeometry, RangePolynomial, Weighting
 from isce2_recipe.types import Looks
 
@@ -204,7 +204,7 @@ def request(
         name,
         "burst" if bursts == 1 else "bursts",
         burst_facts(folder / "isce", names[:1], names[1:], sides, made),
-        TopsFiles(folder / "isce", folder / "dem.tif", folder / "water_mask.tif", template_text(())),
+        (folder / "isce", folder / "dem.tif", folder / "water_mask.tif", template_text(())),
         GridChoice(extent="data"),
         [(136231, 2)],
         burst() if bursts == 1 else None,

@@ -241,7 +241,7 @@ def package(
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.readme import template_text
-    from isce2_recipe.products.sentinel1_products import TopsFiles, merged_facts, tops_request
+    from isce2_recipe.products.sentinel1_products import merged_facts, tops_request
     from isce2_recipe.sar.burst_grid import burst_slot
 
     found = _read(products)
@@ -260,7 +260,7 @@ def package(
     inputs = describe_inputs(product=_files(found), dem=[dem], water_mask=[water_mask])
     # The builtin engine merges, whichever engine made the products.
     made = how_made(ctx, processing, inputs, record, engine=f"builtin {__version__}")
-    files = TopsFiles(folder, dem, water_mask, template_text(ctx.templates))
+    files = folder, dem, water_mask, template_text(ctx.templates)
     numbers = [(burst.relative_burst, burst.swath) for burst in reference]
     facts = merged_facts(found, track, made)
     return make(ctx, tops_request(name, "merged", facts, files, choice, numbers))

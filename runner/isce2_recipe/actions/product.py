@@ -95,7 +95,7 @@ def insar_tops(
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.names import product_id
     from isce2_recipe.products.readme import template_text
-    from isce2_recipe.products.sentinel1_products import TopsFiles, burst_facts, tops_request
+    from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
     from isce2_recipe.sentinel1.slc_bursts import number_of
 
     processing = Processing(Looks.parse(looks), filter_strength, unwrapper, apply_water_mask)
@@ -114,7 +114,7 @@ def insar_tops(
     inputs = describe_inputs(granules, orbits=orbits, dem=[dem], water_mask=[water_mask])
     facts = burst_facts(folder, reference, secondary, sides, how_made(ctx, processing, inputs, record))
     single = first if len(sides[0]) == 1 else None
-    files = TopsFiles(folder, dem, water_mask, template_text(ctx.templates))
+    files = folder, dem, water_mask, template_text(ctx.templates)
     numbers = [(number_of(burst), burst.swath) for burst in sides[0]]
     kind: ProductKind = "bursts" if single is None else "burst"
     return make(ctx, tops_request(name, kind, facts, files, choice, numbers, single))

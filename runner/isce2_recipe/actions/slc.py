@@ -232,7 +232,7 @@ def package(
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.readme import template_text
-    from isce2_recipe.products.sentinel1_products import TopsFiles, burst_facts, tops_request
+    from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
     from isce2_recipe.sentinel1.slc_bursts import burst_name, common_bursts
 
     processing = Processing(Looks.parse(looks), filter_strength, unwrapper, apply_water_mask)
@@ -260,6 +260,6 @@ def package(
     inputs = describe_inputs(granules, orbits=orbits, dem=[dem], water_mask=[water_mask])
     made = how_made(ctx, processing, inputs, record)
     facts = burst_facts(folder, [reference], [secondary], sides, made)
-    files = TopsFiles(folder, dem, water_mask, template_text(ctx.templates))
+    files = folder, dem, water_mask, template_text(ctx.templates)
     numbers = [(burst.relative_burst, burst.swath) for burst in older]
     return make(ctx, tops_request(name, "slc", facts, files, choice, numbers))

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.facts import SENTINEL1_WAVELENGTH_M
-from isce2_recipe.products.reading import Finished
+from isce2_recipe.products.reading import Finished, read_on_grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,82 +35,33 @@ class Agreement:
     pixels: int
 
 
-def compare(
-    unwrapped: Path,
-    components: Path,
-    water_mask: Path,
-    truth: Path,
-    wavelength_m: float = SENTINEL1_WAVELENGTH_M,
-) -> Agreement:
-    """Return the agreement of a product's layers with the truth.
+def compare_product(product: Finished, truth: Path) -> Agreement:
+    """Return the agreement of a finished product with the truth.
 
     Parameters
     ----------
-    unwrapped, components, water_mask : Path
-        GeoTIFFs on one grid: phase in radians (positive where range increased), labels, 1 on land.
     truth : Path
         GeoTIFF of the displacement in metres, positive where range increased, on any grid.
-    wavelength_m : float
-        Radar wavelength.
 
     Raises
     ------
     InputError
-        If the layers are not on one grid or nothing can be compared.
+        If nothing can be compared.
     """
     import numpy as np
 
-    phase, transform, crs = _read(unwrapped)
-    labels, land = (_read(path)[0] for path in (components, water_mask))
-    if not phase.shape == labels.shape == land.shape:
-        raise InputError(f"{unwrapped}, {components} and {water_mask} are not on one grid")
-    known = _project(truth, phase.shape, transform, crs)
+    phase, labels, land = (product.read(layer) for layer in ("unw_phase", "conncomp", "water_mask"))
+    known = read_on_grid(truth, product.grid)
     use = np.isfinite(phase) & np.isfinite(known) & (labels > 0) & (land == 1)
     if not use.any():
-        raise InputError(f"{unwrapped} and {truth} have no pixel in common to compare")
-    difference = phase[use].astype(np.float64) * wavelength_m / (4.0 * math.pi) - known[use]
+        raise InputError(f"{product.name} and {truth} have no pixel in common to compare")
+    difference = phase[use].astype(np.float64) * product.wavelength_m / (4.0 * math.pi) - known[use]
     median = float(np.median(difference))
     off = np.abs(difference - median)
     return Agreement(
         rms_m=float(np.sqrt(np.mean(off**2))),
         median_m=median,
         p95_m=float(np.percentile(off, 95)),
-        wrong_cycles=int((off > wavelength_m / 4.0).sum()),
+        wrong_cycles=int((off > product.wavelength_m / 4.0).sum()),
         pixels=int(use.sum()),
     )
-
-
-def compare_product(product: Finished, truth: Path) -> Agreement:
-    """Return the agreement of a finished product with the truth."""
-    layers = product.layers
-    return compare(layers["unw_phase"], layers["conncomp"], layers["water_mask"], truth, product.wavelength_m)
-
-
-def _read(path: Path) -> tuple[Any, Any, Any]:
-    """Return values (floating point ones with NaN for no data), transform and reference system."""
-    import numpy as np
-    import rasterio
-
-    with rasterio.open(path) as dataset:
-        values = dataset.read(1)
-        if values.dtype.kind == "f" and dataset.nodata is not None:
-            values[values == dataset.nodata] = np.nan
-        return values, dataset.transform, dataset.crs
-
-
-def _project(path: Path, shape: tuple[int, int], transform: Any, crs: Any) -> Any:
-    import numpy as np
-    import rasterio
-    from rasterio.warp import Resampling, reproject
-
-    target = np.full(shape, np.nan)
-    with rasterio.open(path) as dataset:
-        reproject(
-            rasterio.band(dataset, 1),
-            target,
-            dst_transform=transform,
-            dst_crs=crs,
-            dst_nodata=float("nan"),
-            resampling=Resampling.bilinear,
-        )
-    return target

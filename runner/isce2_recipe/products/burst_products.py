@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from isce2_recipe.errors import InputError, ParameterError
+from isce2_recipe.products import parameter_file
 from isce2_recipe.products.layers import layers_of
 from isce2_recipe.products.parameter_file import RADAR_TIME_FORMAT, RadarWindow
 from isce2_recipe.sentinel1.pairs import PASS_WINDOW, numbers_by_swath
@@ -147,14 +148,12 @@ def read_burst_product(folder: Path) -> BurstProduct:
 
 def _parameters(path: Path) -> dict[str, str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return parameter_file.read(path)
     except OSError as exc:
         raise InputError(
             f"{path} cannot be read: {exc.strerror}",
             hint="unzip the product again; its files belong together",
         ) from exc
-    pairs = (line.partition(":") for line in lines)
-    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 _NUMBERS = {

@@ -116,6 +116,12 @@ def write(path: Path, pairs: Sequence[tuple[str, str]]) -> None:
     path.write_text("".join(f"{key}: {value}\n" for key, value in pairs), encoding="utf-8")
 
 
+def read(path: Path) -> dict[str, str]:
+    """Return the keys and values of a parameter file."""
+    pairs = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
 def seconds_of_day(when: datetime) -> float:
     """Return the time since midnight, seconds."""
     return (when - when.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()

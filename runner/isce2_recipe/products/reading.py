@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.paths import RUN_RECORD
+from isce2_recipe.products import parameter_file
 from isce2_recipe.products.facts import SENTINEL1_WAVELENGTH_M
 from isce2_recipe.products.layer import RADAR_SUFFIX
 from isce2_recipe.products.rasters import opened
@@ -44,11 +45,7 @@ class Finished:
     def parameters(self) -> dict[str, str]:
         """Keys and values of the parameter file; empty if there is none."""
         path = self.folder / f"{self.name}.txt"
-        if not path.is_file():
-            return {}
-        lines = path.read_text(encoding="utf-8").splitlines()
-        pairs = (line.partition(":") for line in lines if ":" in line)
-        return {key.strip(): value.strip() for key, _, value in pairs}
+        return parameter_file.read(path) if path.is_file() else {}
 
     @property
     def wavelength_m(self) -> float:
@@ -123,6 +120,35 @@ def _values(dataset: Any, rows: slice | None) -> NDArray[Any]:
     if values.dtype.kind == "f" and dataset.nodata is not None:
         values[values == dataset.nodata] = np.nan
     return values
+
+
+def read_on_grid(path: Path, grid: Grid, shape: tuple[int, int] | None = None) -> NDArray[np.float64]:
+    """Return a raster resampled to a grid, NaN where it has no data.
+
+    Parameters
+    ----------
+    shape : (int, int), optional
+        Rows and columns into which the grid is divided, by default its own.
+    """
+    import rasterio
+    from affine import Affine
+    from rasterio.warp import Resampling, reproject
+
+    rows, cols = shape or (grid.rows, grid.cols)
+    a, b, west, d, e, north = grid.transform
+    wide, tall = grid.cols / cols, grid.rows / rows
+    target = np.full((rows, cols), np.nan)
+    with opened(path) as dataset:
+        reproject(
+            rasterio.band(dataset, 1),
+            target,
+            src_nodata=np.nan,
+            dst_transform=Affine(a * wide, b * tall, west, d * wide, e * tall, north),
+            dst_crs=grid.crs,
+            dst_nodata=np.nan,
+            resampling=Resampling.bilinear,
+        )
+    return target
 
 
 def open_product(path: Path) -> Finished:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -104,31 +103,11 @@ def merged_facts(products: Sequence[BurstProduct], relative_orbit: int, made: Ho
     )
 
 
-@dataclass(frozen=True, slots=True)
-class TopsFiles:
-    """What topsApp and the steps before it have left.
-
-    Attributes
-    ----------
-    folder : Path
-        topsApp's folder, or one in its layout, after geocoding.
-    dem, water_mask : Path
-        GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
-    readme : str
-        Template of the README.
-    """
-
-    folder: Path
-    dem: Path
-    water_mask: Path
-    readme: str
-
-
 def tops_request(
     name: str,
     kind: ProductKind,
     facts: ProductFacts,
-    files: TopsFiles,
+    files: tuple[Path, Path, Path, str],
     choice: GridChoice,
     bursts: Sequence[tuple[int, int]],
     single: BurstGeometry | None = None,
@@ -137,30 +116,33 @@ def tops_request(
 
     Parameters
     ----------
+    files : (Path, Path, Path, str)
+        topsApp's folder, or one in its layout; terrain; water mask; the README's template.
     bursts : sequence of (number, swath)
         ESA's numbers of the bursts, which decide the common grid.
     single : BurstGeometry, optional
         The reference's only burst, where the product shall have layers in radar geometry.
     """
+    folder, dem, water_mask, readme = files
 
     def write_radar(prefix: Path, tags: Mapping[str, str], _: Progress) -> Mapping[str, object]:
         if single is None:
             return {}
         looks = facts.processing.looks
-        window = radar_window(files.folder, single, looks)
-        write_radar_layers(files.folder, single, looks, window, prefix, tags)
+        window = radar_window(folder, single, looks)
+        write_radar_layers(folder, single, looks, window, prefix, tags)
         return parameter_file.radar_pairs(window)
 
     return ProductRequest(
         name=name,
         kind=kind,
         facts=facts,
-        folder=files.folder,
+        folder=folder,
         application="topsApp",
-        dem=files.dem,
-        water_mask=files.water_mask,
+        dem=dem,
+        water_mask=water_mask,
         grid=partial(map_grid, choice, facts.processing.looks.pixel_m, bursts=bursts),
-        readme=files.readme,
+        readme=readme,
         options=("sublooks",),
         write_more=write_radar,
     )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.products.rasters import opened
-from isce2_recipe.products.reading import Finished, Grid
+from isce2_recipe.products.reading import Finished, Grid, read_on_grid
 
 Float = NDArray[np.float32]
 
@@ -97,7 +97,7 @@ class ReducedProduct:
         """True displacement, shifted so that the median difference from the measured one is zero."""
         if self.truth is None:
             return None
-        values = self._projected(self.truth) * 100.0
+        values = read_on_grid(self.truth, self.grid, self.shape) * 100.0
         both = self.connected & np.isfinite(values)
         if not both.any():
             return None
@@ -142,29 +142,6 @@ class ReducedProduct:
         # Relative to the steepest slopes, so that plains show their shapes as well as mountains.
         steep = _quantile(np.abs(slope), 90) or 1.0
         return np.where(np.isfinite(slope), 1 + np.tanh(slope / steep), level).astype(np.float32)
-
-    def _projected(self, path: Path) -> NDArray[np.float64]:
-        import rasterio
-        from affine import Affine
-        from rasterio.warp import Resampling, reproject
-
-        grid = self.grid
-        rows, cols = self.shape
-        a, b, west, d, e, north = grid.transform
-        wide, tall = grid.cols / cols, grid.rows / rows
-        transform = Affine(a * wide, b * tall, west, d * wide, e * tall, north)
-        target = np.full(self.shape, np.nan)
-        with opened(path) as dataset:
-            reproject(
-                rasterio.band(dataset, 1),
-                target,
-                src_nodata=np.nan,
-                dst_transform=transform,
-                dst_crs=grid.crs,
-                dst_nodata=np.nan,
-                resampling=Resampling.bilinear,
-            )
-        return target
 
 
 def _range_with_data(valid: NDArray[np.bool_], margin: int, step: int, size: int) -> tuple[int, int]:
