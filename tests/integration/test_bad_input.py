@@ -228,7 +228,8 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
     done = on_a_small_disk(tmp_path, "60m")
     assert "code 3" in done.stdout, done.stderr
     assert (
-        "the disk is full" in done.stderr and "hint: make room and run the same command again" in done.stderr
+        "the disk is full" in done.stderr
+        and "hint: free disk space and run the same command again" in done.stderr
     )
     assert "resume with: " in done.stderr
     assert "Traceback" not in done.stderr
