@@ -30,12 +30,12 @@ _TOPS = "topsApp.py"
 _STATE = "PICKLE"
 _LAST_LINES = 15
 _PROBE_TIMEOUT_S = 120
-# What a broken installation fails at: compiled modules of ISCE2 and the GDAL they were built with.
+# A broken installation fails to import ISCE2's compiled modules or the GDAL that they were built with.
 _PROBE = "import isce, isceobj, zerodop.topozero; from osgeo import gdal; print('version', isce.__version__)"
 
 _RUNNING = re.compile(r"^Running step (\w+)")
 _REFUSED_PROPERTY = re.compile(r'attribute corresponding to the key "([^"]+)" is not present in the object')
-# Wall seconds of one burst on two cores (ISCE2 2.6.5); a step that is not named takes about one.
+# Wall time of one burst on two cores (ISCE2 2.6.5), seconds; other steps take about one second.
 _SECONDS = {
     "topo": 237.0,
     "fineoffsets": 41.0,
@@ -44,7 +44,7 @@ _SECONDS = {
     "mergebursts": 3.4,
     "unwrap": 6.0,
     "geocode": 56.0,
-    # Of stripmapApp alone, for two ALOS scenes of 12288 pulses.
+    # Steps of stripmapApp only, for two ALOS scenes of 12288 pulses.
     "formslc": 20.0,
     "geo2rdr": 70.0,
     "coarse_resample": 50.0,
@@ -56,7 +56,7 @@ _SECONDS = {
     "unwrap_high_band": 12.0,
     "ionosphere": 10.0,
 }
-# Files that steps of topsApp leave when they did their work.
+# Files that exist after successful steps of topsApp.
 _PROMISED = {
     "fineresamp": ("fine_coreg/IW*.xml",),
     "burstifg": ("fine_interferogram/IW*.xml",),
@@ -64,39 +64,37 @@ _PROMISED = {
     "geocode": ("merged/*.geo",),
 }
 OPENCV = "conda-forge: opencv, Debian: python3-opencv"
-"""Packages of the module cv2, which only stripmapApp's step ionosphere imports."""
+"""Packages with the module cv2, which only the step ionosphere of stripmapApp imports."""
 
 _EXPLANATIONS = {
     "No space left on device": "free space on that disk, then resume",
-    "Cannot open PICKLE/": "the step before has not been run in this folder; start at an earlier one",
-    "No module named": "ISCE2's Python or a package it needs is not the one it was installed with",
+    "Cannot open PICKLE/": "the previous step has not run in this folder; start at an earlier step",
+    "No module named": "ISCE2's Python or a package that it needs has changed since the installation",
     "No module named 'cv2'": f"install OpenCV for ISCE2's Python ({OPENCV})",
     "MemoryError": "give the run more memory",
-    # runTopo.py, of a list of bursts that is empty.
-    "array is 1-dimensional, but 2 were indexed": (
-        "no swath that was asked for has a burst that both passes show"
-    ),
-    # Icu takes images in patches and finds none in one of up to 264 lines (mroipac/icu/src/icu.F).
+    # runTopo.py fails so if the list of bursts is empty.
+    "array is 1-dimensional, but 2 were indexed": ("no requested swath has a burst that both passes show"),
+    # Icu divides images into patches; up to 264 lines give none (mroipac/icu/src/icu.F).
     "number of patches:                                  0": (
-        "ISCE2 leaves the coherence empty for an interferogram of fewer than 265 looked lines; take fewer "
-        "azimuth looks, more bursts, or --engine builtin"
+        "ISCE2 leaves the coherence empty for an interferogram of fewer than 265 multilooked lines; use "
+        "fewer azimuth looks, more bursts, or --engine builtin"
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where ISCE2 is and how it is started.
+    """An installation of ISCE2.
 
     Attributes
     ----------
     applications : Path
-        Folder of ``topsApp.py`` and its siblings.
+        Folder with ``topsApp.py`` and the other applications.
     home : Path or None
-        ISCE2's package folder; None where ``topsApp.py`` is a script of the user's that starts ISCE2
-        somewhere else, in a container for example.
+        Folder of ISCE2's package; None if ``topsApp.py`` is a user's replacement, which starts ISCE2 in
+        another place, for example in a container.
     python : str
-        The interpreter ISCE2 was installed for.
+        Interpreter that ISCE2 was installed for.
     """
 
     applications: Path
@@ -104,7 +102,7 @@ class Installation:
     python: str
 
     def environment(self, base: Mapping[str, str], cpus: int) -> dict[str, str]:
-        """The variables of a child process; those of this process stay as they are."""
+        """Return the environment of a child process, without a change of this process's environment."""
         values = dict(base) | {"OMP_NUM_THREADS": str(cpus), "PYTHONUNBUFFERED": "1"}
         if self.home is None:
             return values
@@ -117,7 +115,7 @@ class Installation:
         }
 
     def command(self, app: str) -> list[str]:
-        """How an application is started.
+        """Return the command that starts an application.
 
         Raises
         ------
@@ -135,7 +133,7 @@ def _path_list(first: Iterable[Path], inherited: str | None) -> str:
 
 
 def find_installation(environment: Mapping[str, str]) -> Installation | None:
-    """ISCE2 as ``ISCE_HOME``, ``PATH`` and the conda environment tell, in this order."""
+    """Return the ISCE2 that is found by ``ISCE_HOME``, ``PATH`` or the conda environment, in this order."""
     conda = environment.get("CONDA_PREFIX")
     path = environment.get("PATH")
     python = shutil.which("python3", path=path) or sys.executable
@@ -152,13 +150,13 @@ def find_installation(environment: Mapping[str, str]) -> Installation | None:
 
 
 def places(environment: Mapping[str, str]) -> Iterator[Path]:
-    """Everything that decides whether ISCE2 is found, and which version of it."""
+    """Yield all paths that decide whether ISCE2 is found, and which version."""
     folders = [Path(folder).absolute() for folder in environment.get("PATH", "").split(os.pathsep)]
     yield from (folder / name for folder in folders for name in (_TOPS, "python3"))
     if home := environment.get("ISCE_HOME"):
         yield Path(home).absolute() / _APPLICATIONS / _TOPS
     if conda := environment.get("CONDA_PREFIX"):
-        yield Path(conda) / "conda-meta"  # changes with whatever is installed there
+        yield Path(conda) / "conda-meta"  # changes with every installation there
         yield from Path(conda).glob("lib/python3.*/site-packages")
     if (found := find_installation(environment)) is not None and found.home is not None:
         yield from (found.home / "__init__.py", found.home / "release_history.py", found.home.parent)
@@ -166,7 +164,7 @@ def places(environment: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _installed(script: Path, python: str) -> Installation:
-    """ISCE2 itself where the script lies in its package, or is a link to there; else a stand-in for it."""
+    """Return ISCE2 if the script is in its package, or is a link into it; else a replacement of ISCE2."""
     for found in (script, script.resolve()):
         package = found.parent.parent
         if found.parent.name == _APPLICATIONS and (package / "__init__.py").is_file():
@@ -175,16 +173,16 @@ def _installed(script: Path, python: str) -> Installation:
 
 
 class Isce2Engine:
-    """Runs ISCE2's applications in a folder, each call a child process.
+    """Runs ISCE2's applications in a folder, each call as a child process.
 
     Parameters
     ----------
     installation : Installation
-        What to run.
+        The installation to use.
     version : str
         Its version.
     environment : mapping
-        Variables the child processes start from.
+        Environment variables that the child processes inherit.
     """
 
     name = "isce2"
@@ -196,12 +194,12 @@ class Isce2Engine:
 
     @classmethod
     def find(cls, environment: Mapping[str, str] = os.environ) -> Isce2Engine:
-        """The installed ISCE2, after a look whether it works.
+        """Return the installed ISCE2, after a check that it works.
 
         Raises
         ------
         EngineMissing
-            If there is none or it does not work, with the reason.
+            If there is none, or if it does not work, with the reason.
         """
         installation = find_installation(environment)
         if installation is None:
@@ -212,16 +210,16 @@ class Isce2Engine:
         return cls(*_working(installation, environment), environment)
 
     def version(self) -> str:
-        """ISCE2's release, or ``unknown`` for a stand-in."""
+        """Return ISCE2's release, or ``unknown`` for a replacement of ISCE2."""
         return self._version
 
     @classmethod
     def applications(cls) -> Applications:
-        """Return all steps of ISCE2's applications; ``schemas/isce2`` has them."""
+        """Return all steps of ISCE2's applications, which are listed in ``schemas/isce2``."""
         return {app: isce2_xml.steps(app) for app in isce2_xml.APPLICATIONS}
 
     def lacks(self, module: str) -> bool:
-        """Whether ISCE2's Python has no module of that name; a stand-in for ISCE2 is not asked."""
+        """Return whether a module is missing in ISCE2's Python; a replacement of ISCE2 is not checked."""
         if self.installation.home is None:
             return False
         found = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
@@ -276,12 +274,12 @@ def _require_own_state(order: Sequence[str], first: str, folder: Path) -> None:
 
 
 def _working(installation: Installation, environment: Mapping[str, str]) -> tuple[Installation, str]:
-    """The installation with the first ``python3`` on PATH that it works with, and its version.
+    """Return the installation with the first ``python3`` on PATH with which it works, and its version.
 
     Raises
     ------
     EngineMissing
-        If it works with none, with the reason why not with its own.
+        If it works with none, with the reason of its own interpreter.
     """
     reasons: list[EngineMissing] = []
     for python in dict.fromkeys([installation.python, *_pythons(environment)]):
@@ -294,17 +292,17 @@ def _working(installation: Installation, environment: Mapping[str, str]) -> tupl
 
 
 def _pythons(environment: Mapping[str, str]) -> Iterator[str]:
-    """Every ``python3`` on PATH: an active virtual environment hides the one that ISCE2 was built for."""
+    """Yield every ``python3`` on PATH: a virtual environment may hide the one that ISCE2 was built for."""
     for folder in environment.get("PATH", os.defpath).split(os.pathsep):
         if python := shutil.which("python3", path=folder or os.curdir):
             yield python
 
 
 def _probe(installation: Installation, environment: Mapping[str, str]) -> str:
-    """The version that a child process finds. A stand-in for ISCE2 is taken at its word."""
+    """Return the version that a child process imports. A replacement of ISCE2 is not imported."""
     if installation.home is None:
         return "unknown"
-    with tempfile.TemporaryDirectory() as folder:  # ISCE2 leaves a log where it is imported
+    with tempfile.TemporaryDirectory() as folder:  # ISCE2 writes a log into the current folder on import
         try:
             done = subprocess.run(
                 [installation.python, "-c", _PROBE],
@@ -341,7 +339,7 @@ class _Job:
     end: str | None
 
     def arguments(self) -> list[str]:
-        """Arguments of the application; without ``--steps`` it would save no state to resume from."""
+        """Return the application's arguments; without ``--steps`` it does not save a state to resume from."""
         inside = self.config.is_relative_to(self.folder)
         config = self.config.relative_to(self.folder) if inside else self.config
         options = [f"--start={self.start}"] if self.start else []
@@ -349,16 +347,16 @@ class _Job:
         return [str(config), *(options or ["--steps"])]
 
     def by_hand(self, step: str) -> str:
-        """The command that goes on at a step."""
+        """Return the command that continues at a step."""
         words = ["isce2-recipe", "app", self.app, *replace(self, start=step).arguments()]
         return f"cd {shlex.quote(str(self.folder))} && {shlex.join(words)}"
 
     def state_marks(self) -> dict[Path, int]:
-        """When the state of each step was last saved, to see whether it is saved anew."""
+        """Return the times of the steps' saved states, to check later that a state is new."""
         return {path: path.stat().st_mtime_ns for path in self.folder.glob(f"{_STATE}/*") if path.is_file()}
 
     def missing(self, before: Mapping[Path, int]) -> list[str]:
-        """What the steps promise and did not leave, or left empty or as it was."""
+        """Return the promised files that are missing or empty, and the state if it is not new."""
         last = self.folder / _STATE / self.steps[-1]
         lacking = []
         if last.parent.is_dir() and (not last.is_file() or before.get(last) == last.stat().st_mtime_ns):
@@ -373,12 +371,12 @@ class _Job:
         return lacking + [pattern for pattern in promised if not self.has(pattern)]
 
     def has(self, pattern: str) -> bool:
-        """Whether files of that pattern are there, none of them empty."""
+        """Return whether there are files of that pattern, none of them empty."""
         found = list(self.folder.glob(pattern))
         return bool(found) and all(path.stat().st_size > 0 for path in found)
 
     def wants(self, name: str, *, default: bool) -> bool:
-        """A flag of the configuration, names compared as ISCE2 does: without case and blanks."""
+        """Return a flag of the configuration. As in ISCE2, case and blanks in names do not matter."""
         text = self.config.read_text(encoding="utf-8", errors="replace")
         for found, inside in re.findall(r'<property\s+name="([^"]+)"\s*>(.*?)</property>', text, re.DOTALL):
             if _plain(found) == _plain(name):
@@ -391,7 +389,7 @@ def _plain(name: str) -> str:
 
 
 class _Watch:
-    """Reads an application's output as it comes: log, progress, and what to say if it fails."""
+    """Reads an application's output for the log, the progress, and the message if it fails."""
 
     def __init__(
         self, steps: tuple[str, ...], log: logging.Logger, progress: Callable[[float, str], None]
@@ -400,7 +398,7 @@ class _Watch:
         self.last: deque[str] = deque(maxlen=_LAST_LINES)
         self.refused_property: str | None = None
         self.explanation: str | None = None
-        # ISCE2 refuses steps it does not know with this word, and yet ends with code 0.
+        # ISCE2 prints "ERROR: " for an unknown step, but ends with code 0.
         self.refused = False
         self._log = log
         self._progress = progress
@@ -410,7 +408,7 @@ class _Watch:
         self._begins = {step: begin / ends[-1] for step, begin in zip(steps, ends, strict=False)}
 
     def line(self, text: str) -> None:
-        """Take one line of output."""
+        """Process one line of output."""
         self._log.info("%s", text)
         if text.strip():
             self.last.append(text)
@@ -427,7 +425,7 @@ class _Watch:
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str], watch: _Watch) -> int:
-    """The exit code of a child that dies with this process, its output read line by line."""
+    """Run a child process that dies with this process, and return its exit code."""
     try:
         child = subprocess.Popen(
             command,
@@ -456,23 +454,23 @@ def _ending(code: int) -> str:
     if code >= 0:
         return f"ended with code {code}" if code else "refused its arguments"
     name = signal.Signals(-code).name
-    hint = ", probably for want of memory" if name == "SIGKILL" else ""
+    hint = ", probably because of too little memory" if name == "SIGKILL" else ""
     return f"was ended by {name}{hint}"
 
 
 def _failure(job: _Job, ending: str, watch: _Watch) -> EngineFailed | InputError:
-    """The error that tells what happened and how to go on."""
+    """Return the error with the last lines of output and the way to continue."""
     if watch.refused_property is not None:
         return _refused_property(job, watch.refused_property)
     step = watch.step or job.steps[0]
     last = "\n".join(f"    {line}" for line in watch.last) or "    (no output)"
-    hints = [*([watch.explanation] if watch.explanation else []), f"to go on by hand: {job.by_hand(step)}"]
+    hints = [*([watch.explanation] if watch.explanation else []), f"to continue by hand: {job.by_hand(step)}"]
     what = f"{job.app} {ending} in its step {step}; its last lines:\n{last}"
     return EngineFailed(what, hint="; ".join(hints))
 
 
 def _refused_property(job: _Job, key: str) -> InputError:
-    """ISCE2 tells neither line nor name, and says the same of a name and of a value it cannot read."""
+    """Return an error with line and name; ISCE2 gives neither, and one message for names and values."""
     entries = {_plain(entry["name"]): entry for entry in isce2_xml.facts(job.app)["properties"]}
     place, written, value = str(job.config), key, ""
     text = job.config.read_text(encoding="utf-8", errors="replace")
@@ -483,9 +481,9 @@ def _refused_property(job: _Job, key: str) -> InputError:
     if known := entries.get(_plain(key)):
         kind = f"a list of {known['type']}s" if known.get("list") else f"one {known['type']}"
         what = f"{place}: {job.app} cannot read '{value}' as its {known['name']}"
-        return InputError(what, hint=f"it takes {kind}")
+        return InputError(what, hint=f"it must be {kind}")
     close = difflib.get_close_matches(_plain(key), entries, 1)
     hint = (
-        f"did you mean '{entries[close[0]]['name']}'?" if close else "names compare without case and blanks"
+        f"did you mean '{entries[close[0]]['name']}'?" if close else "case and blanks in names do not matter"
     )
     return InputError(f"{place}: {job.app} has no property '{written}'", hint=hint)

@@ -161,7 +161,7 @@ def test_failure_shows_last_lines_and_how_to_go_on(bench):
 
 def test_being_killed_is_told(bench):
     bench.trouble("topo", "kill")
-    with pytest.raises(EngineFailed, match="was ended by SIGKILL, probably for want of memory"):
+    with pytest.raises(EngineFailed, match="was ended by SIGKILL, probably because of too little memory"):
         bench.run()
 
 
@@ -185,7 +185,7 @@ def test_an_interferogram_too_small_for_isce2_is_explained(bench):
     bench.trouble("filter", "small")
     with pytest.raises(EngineFailed) as caught:
         bench.run()
-    assert "fewer than 265 looked lines" in caught.value.hint
+    assert "fewer than 265 multilooked lines" in caught.value.hint
 
 
 def test_state_of_an_earlier_run_does_not_count(bench):
@@ -233,7 +233,7 @@ def test_value_of_a_wrong_type_is_told_from_an_unknown_name(bench):
     with pytest.raises(InputError) as caught:
         bench.run()
     assert str(caught.value) == (
-        f"{bench.config}:5: topsApp cannot read 'many' as its range looks\nhint: it takes one integer"
+        f"{bench.config}:5: topsApp cannot read 'many' as its range looks\nhint: it must be one integer"
     )
 
 
