@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from isce2_recipe.quantities import format_bytes, format_duration
@@ -286,17 +286,3 @@ def _escape(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-@dataclass
-class Recorder:
-    """Keeps all events, for tests and for Python programs."""
-
-    events: list[Event] = field(default_factory=list)
-
-    def __call__(self, event: Event) -> None:
-        """Keep an event."""
-        self.events.append(event)
-
-    def close(self) -> None:
-        """Do nothing."""

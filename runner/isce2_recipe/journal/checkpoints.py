@@ -48,11 +48,6 @@ def _clone(source: Path, target: Path) -> bool:
     return True
 
 
-def has(workdir: Path, entry: FileEntry) -> bool:
-    """Return whether the file of an entry can be restored."""
-    return entry.digest == FOLDER or entry.digest.startswith("link:") or _stored(workdir, entry).exists()
-
-
 def _stored(workdir: Path, entry: FileEntry) -> Path:
     return workdir / CHECKPOINTS / entry.digest
 

@@ -27,8 +27,8 @@ from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.redact import known_secrets, redactor
 from isce2_recipe.running.executor import Task
 from isce2_recipe.running.preloading import preload
+from isce2_recipe.running.provenance import summary_of_run
 from isce2_recipe.running.resources import budget
-from isce2_recipe.running.run_summary import summary_of_run
 
 MARKER = "ISCE2_RECIPE_RUN"
 """Variable in the environment of every process of a step: the run's work directory."""
