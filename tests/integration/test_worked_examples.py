@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,20 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def installed(project: Path) -> Path:
+    """Give a package the metadata that an editable installation writes, and return its folder."""
+    table = tomllib.loads(project.read_text())["project"]
+    metadata = project.parent / f"{table['name'].replace('-', '_')}-{table['version']}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Name: {table['name']}\nVersion: {table['version']}\n")
+    groups = table["entry-points"].items()
+    lines = [
+        line for group, names in groups for line in (f"[{group}]", *(f"{n} = {v}" for n, v in names.items()))
+    ]
+    (metadata / "entry_points.txt").write_text("\n".join(lines))
+    return project.parent
+
+
 def commands(page: str) -> list[list[str]]:
     """Return the commands of a page that run the program or its tests."""
     lines = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).replace("\\\n", " ").splitlines()
@@ -47,9 +62,10 @@ def test_worked_example_works_as_written(name: str, checkout: Path) -> None:
     for path, line, text in INSERTED.findall(page):
         before, after = (checkout / path).read_text().split(line)
         (checkout / path).write_text(before + text + line + after)
+    paths = [checkout / "runner", *map(installed, checkout.glob("*/pyproject.toml"))]
     environment = {
         **os.environ,
-        "PYTHONPATH": str(checkout / "runner"),
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "ISCE2_RECIPE_SOURCE": "simulated",
         "ISCE2_RECIPE_ENGINE": "builtin",
     }
