@@ -249,14 +249,10 @@ def package(
     reference, secondary = [each.reference for each in found], [each.secondary for each in found]
     processing = Processing(found[0].looks, filter_strength, unwrapper, apply_water_mask)
     track = burst_slot(reference[0].relative_burst, reference[0].swath).relative_orbit
+    made_of = {"products": sorted(each.name for each in found)}
+    id4 = names.product_id(made_of, processing, choice.changes())
     style = names.legacy_merged_name if name_style == "legacy" else names.burst_product_name
-    name = style(
-        reference,
-        secondary,
-        looks=processing.looks,
-        relative_orbit=track,
-        id4=names.product_id({"products": sorted(each.name for each in found)}, processing, choice.changes()),
-    )
+    name = style(names.NameParts(reference, secondary, processing.looks, track, id4))
     inputs = describe_inputs(product=_files(found), dem=[dem], water_mask=[water_mask])
     # The builtin engine merges, whichever engine made the products.
     made = how_made(ctx, processing, inputs, record, engine=f"builtin {__version__}")

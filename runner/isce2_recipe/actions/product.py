@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from isce2_recipe.products.facts import HowMade, Processing
     from isce2_recipe.products.layer import ProductKind
     from isce2_recipe.products.making import ProductRequest
+    from isce2_recipe.products.names import NameParts
     from isce2_recipe.sar.annotation import BurstGeometry
 
 
@@ -93,7 +93,7 @@ def insar_tops(
     """
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
-    from isce2_recipe.products.names import product_id
+    from isce2_recipe.products.names import NameParts, product_id
     from isce2_recipe.products.readme import template_text
     from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
     from isce2_recipe.sentinel1.slc_bursts import number_of
@@ -102,15 +102,15 @@ def insar_tops(
     choice = GridChoice.of(grid, grid_like)
     sides = _bursts(reference_safes), _bursts(secondary_safes)
     first = sides[0][0]
-    naming = _naming(name_style, len(reference), first.platform, bounds)
     made_of = {"reference": sorted(reference), "secondary": sorted(secondary), "looks": str(processing.looks)}
-    name = naming(
+    parts = NameParts(
         [BurstName.parse(text) for text in reference],
         [BurstName.parse(text) for text in secondary],
-        looks=processing.looks,
-        relative_orbit=first.relative_orbit,
-        id4=product_id(made_of, processing, {"parameters": choice.changes() | (parameters or {})}),
+        processing.looks,
+        first.relative_orbit,
+        product_id(made_of, processing, {"parameters": choice.changes() | (parameters or {})}),
     )
+    name = _name(parts, name_style, first.platform, bounds)
     inputs = describe_inputs(granules, orbits=orbits, dem=[dem], water_mask=[water_mask])
     facts = burst_facts(folder, reference, secondary, sides, how_made(ctx, processing, inputs, record))
     single = first if len(sides[0]) == 1 else None
@@ -120,15 +120,15 @@ def insar_tops(
     return make(ctx, tops_request(name, kind, facts, files, choice, numbers, single))
 
 
-def _naming(style: str, count: int, platform: str, bounds: list[float] | None) -> Callable[..., str]:
-    """Return the function that names a product of so many pairs of bursts."""
+def _name(parts: NameParts, style: str, platform: str, bounds: list[float] | None) -> str:
+    """Return the name of a product in a style."""
     from isce2_recipe.products import names
 
     if style == "multi_burst":
-        return names.multi_burst_name
-    if style == "legacy" and count > 1 and bounds is not None:
-        return partial(names.legacy_slc_name, platform=platform, bounds=Bounds(*bounds))
-    return names.burst_product_name
+        return names.multi_burst_name(parts)
+    if style == "legacy" and len(parts.reference) > 1 and bounds is not None:
+        return names.legacy_slc_name(parts, platform, Bounds(*bounds))
+    return names.burst_product_name(parts)
 
 
 def _bursts(safes: list[Path]) -> tuple[BurstGeometry, ...]:

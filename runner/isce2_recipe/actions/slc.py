@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -247,16 +246,11 @@ def package(
         "looks": str(processing.looks),
     }
     older, newer = ([burst_name(burst) for burst in side] for side in sides)
-    naming: Callable[..., str] = names.multi_burst_name
+    id4 = names.product_id(made_of, processing, choice.changes())
+    parts = names.NameParts(older, newer, processing.looks, first.relative_orbit, id4)
+    name = names.multi_burst_name(parts)
     if name_style == "legacy":
-        naming = partial(names.legacy_slc_name, platform=first.platform, bounds=Bounds(*bounds))
-    name = naming(
-        older,
-        newer,
-        looks=processing.looks,
-        relative_orbit=first.relative_orbit,
-        id4=names.product_id(made_of, processing, choice.changes()),
-    )
+        name = names.legacy_slc_name(parts, first.platform, Bounds(*bounds))
     inputs = describe_inputs(granules, orbits=orbits, dem=[dem], water_mask=[water_mask])
     made = how_made(ctx, processing, inputs, record)
     facts = burst_facts(folder, [reference], [secondary], sides, made)

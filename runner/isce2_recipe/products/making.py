@@ -7,14 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from isce2_recipe import __version__
+from isce2_recipe.products import parameter_file
 from isce2_recipe.products.archive import write_zip
 from isce2_recipe.products.blocks import layer_sources, write_layers
+from isce2_recipe.products.browse import write_browse, write_overlays
+from isce2_recipe.products.crate import write_crate
 from isce2_recipe.products.facts import ProductFacts, tags
 from isce2_recipe.products.grid import MapGrid
 from isce2_recipe.products.layer import Application, Layer, ProductKind
 from isce2_recipe.products.layers import LAYERS, UNWRAPPED, layers_of, map_layers
 from isce2_recipe.products.package import Product
-from isce2_recipe.products.side_files import write_side_files
+from isce2_recipe.products.readme import write_readme
+from isce2_recipe.products.reruns import write_record
+from isce2_recipe.products.stac import write_item
 from isce2_recipe.progress import partly
 from isce2_recipe.types import Bounds
 
@@ -109,7 +115,15 @@ def make_product(
     more = request.write_more(prefix, metadata, partly(progress, 0.6, 0.7))
     progress(0.7, "side files")
     present = [layer for layer in wanted if prefix.with_name(f"{name}_{layer.name}.tif").is_file()]
-    shown = {"kind": request.kind, "projection": grid.title, "layers": present, **request.shown}
-    write_side_files(prefix, grid, facts, readme=request.readme, shown=shown, more=more, layers=present)
-    archive = write_zip(directory, partly(progress, 0.8, 1.0))
-    return Product(name, directory, archive, written, prefix.with_name(f"{name}_unw_phase.png"))
+    shown = {"name": name, "version": __version__, "facts": facts, "grid": grid, "kind": request.kind}
+    shown |= {"projection": grid.title, "layers": present, **request.shown}
+    parameter_file.write(prefix.with_name(f"{name}.txt"), parameter_file.lines(facts, more))
+    write_readme(prefix.with_name(f"{name}_README.md.txt"), request.readme, shown)
+    browse, _ = write_browse(written["unw_phase"], prefix)
+    write_overlays(written["amp"], written["wrapped_phase"], prefix)
+    if facts.record is not None:
+        write_record(prefix, facts)
+    write_item(prefix, grid, facts, present)
+    if facts.record is not None:
+        write_crate(prefix, facts)
+    return Product(name, directory, write_zip(directory, partly(progress, 0.8, 1.0)), written, browse)

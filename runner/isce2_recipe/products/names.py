@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from isce2_recipe.products.facts import Processing
@@ -46,75 +47,65 @@ def product_id(made_of: Mapping[str, Any], processing: Processing, choices: Mapp
     return hashlib.sha256(text.encode()).hexdigest()[:4].upper()
 
 
-def burst_product_name(
-    reference: Sequence[BurstName],
-    secondary: Sequence[BurstName],
-    *,
-    looks: Looks,
-    relative_orbit: int,
-    id4: str,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class NameParts:
+    """What names of products are made of.
+
+    Attributes
+    ----------
+    reference, secondary : sequence of BurstName
+        At least one granule each.
+    looks : Looks
+        Multilooking window.
+    relative_orbit : int
+        Track.
+    id4 : str
+        ID from `product_id`.
+    """
+
+    reference: Sequence[BurstName]
+    secondary: Sequence[BurstName]
+    looks: Looks
+    relative_orbit: int
+    id4: str
+
+    @property
+    def pair(self) -> str:
+        """The end of every name: dates, polarization, pixel (at most 99 m) and ID."""
+        first = min(name.start for name in self.reference)
+        last = max(name.start for name in self.secondary)
+        metres = min(self.looks.pixel_m, _MOST_METRES)
+        return f"{first:%Y%m%d}_{last:%Y%m%d}_{self.reference[0].polarization}_INT{metres}_{self.id4}"
+
+
+def burst_product_name(parts: NameParts) -> str:
     """Return a name in HyP3's single-burst pattern for one pair, in its multi-burst pattern for more.
 
     ``S1_136231_IW2_20200604_20200616_VV_INT80_663F`` is one pair;
     ``S1_064_000000s1n00-136231s2n02-000000s3n00_IW_20200604_20200616_VV_INT80_77F1`` has for each swath its
     first burst and the number of bursts.
-
-    Parameters
-    ----------
-    reference, secondary : sequence of BurstName
-        At least one granule each.
-    relative_orbit : int
-        Track, part of the multi-burst pattern only.
-    id4 : str
-        ID from `product_id`.
     """
-    pair = _pair(reference, secondary, looks, id4)
-    if len(reference) == 1:
-        burst = reference[0]
-        return f"S1_{burst.relative_burst:06d}_IW{burst.swath}_{pair}"
-    return multi_burst_name(reference, secondary, looks=looks, relative_orbit=relative_orbit, id4=id4)
+    if len(parts.reference) > 1:
+        return multi_burst_name(parts)
+    burst = parts.reference[0]
+    return f"S1_{burst.relative_burst:06d}_IW{burst.swath}_{parts.pair}"
 
 
-def multi_burst_name(
-    reference: Sequence[BurstName],
-    secondary: Sequence[BurstName],
-    *,
-    looks: Looks,
-    relative_orbit: int,
-    id4: str,
-) -> str:
+def multi_burst_name(parts: NameParts) -> str:
     """Return a name in HyP3's multi-burst pattern, also for a single burst; see `burst_product_name`."""
-    pair = _pair(reference, secondary, looks, id4)
-    groups = "-".join(_swath_token(reference, swath) for swath in _SWATHS)
-    return f"S1_{relative_orbit:03d}_{groups}_IW_{pair}"
+    groups = "-".join(_swath_token(parts.reference, swath) for swath in _SWATHS)
+    return f"S1_{parts.relative_orbit:03d}_{groups}_IW_{parts.pair}"
 
 
-def legacy_merged_name(
-    reference: Sequence[BurstName],
-    secondary: Sequence[BurstName],
-    *,
-    looks: Looks,
-    relative_orbit: int,
-    id4: str,
-) -> str:
+def legacy_merged_name(parts: NameParts) -> str:
     """Return HyP3's older name of merged bursts, which MintPy cannot read.
 
     ``S1_064__20200604_20200616_VV_INT80_AB12``
     """
-    return f"S1_{relative_orbit:03d}__{_pair(reference, secondary, looks, id4)}"
+    return f"S1_{parts.relative_orbit:03d}__{parts.pair}"
 
 
-def legacy_slc_name(
-    reference: Sequence[BurstName],
-    secondary: Sequence[BurstName],
-    *,
-    platform: str,
-    bounds: Bounds,
-    looks: Looks,
-    relative_orbit: int,
-    id4: str,
-) -> str:
+def legacy_slc_name(parts: NameParts, platform: str, bounds: Bounds) -> str:
     """Return HyP3's older name of products of SLCs, with platform, track and corners; MintPy cannot read it.
 
     ``S1A_064_E053_1_N27_3_E054_1_N27_8_20200604_20200616_VV_INT80_7EB5``
@@ -124,15 +115,9 @@ def legacy_slc_name(
     bounds : Bounds
         Bounds of the reference's footprint, degrees.
     """
-    corners = "_".join(
-        [
-            _angle(bounds.west, "EW", 5),
-            _angle(bounds.south, "NS", 4),
-            _angle(bounds.east, "EW", 5),
-            _angle(bounds.north, "NS", 4),
-        ]
-    )
-    return f"{platform}_{relative_orbit:03d}_{corners}_{_pair(reference, secondary, looks, id4)}"
+    edges = ((bounds.west, "EW", 5), (bounds.south, "NS", 4), (bounds.east, "EW", 5), (bounds.north, "NS", 4))
+    corners = "_".join(_angle(*edge) for edge in edges)
+    return f"{platform}_{parts.relative_orbit:03d}_{corners}_{parts.pair}"
 
 
 def _angle(degrees: float, letters: str, width: int) -> str:
@@ -151,14 +136,6 @@ def published_folder(name: str) -> str:
     """
     found = _MULTI_BURST.match(name)
     return f"multiburst_products/{found[1].replace('-', '_')}_{found[2]}" if found else ""
-
-
-def _pair(reference: Sequence[BurstName], secondary: Sequence[BurstName], looks: Looks, id4: str) -> str:
-    """Return the end of every name: dates, polarization, pixel (at most 99 m) and ID."""
-    first = min(name.start for name in reference)
-    last = max(name.start for name in secondary)
-    metres = min(looks.pixel_m, _MOST_METRES)
-    return f"{first:%Y%m%d}_{last:%Y%m%d}_{reference[0].polarization}_INT{metres}_{id4}"
 
 
 def _swath_token(bursts: Sequence[BurstName], swath: int) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from isce2_recipe.products.facts import Processing
 from isce2_recipe.products.names import (
+    NameParts,
     burst_product_name,
     legacy_merged_name,
     legacy_slc_name,
@@ -29,7 +30,7 @@ def bursts(*texts: str) -> list[BurstName]:
 
 
 def name(reference: list[BurstName], secondary: list[BurstName], looks: str = "20x4") -> str:
-    return burst_product_name(reference, secondary, looks=Looks.parse(looks), relative_orbit=64, id4="663F")
+    return burst_product_name(NameParts(reference, secondary, Looks.parse(looks), 64, "663F"))
 
 
 def test_one_pair():
@@ -119,15 +120,15 @@ PAIR = (
 
 
 def test_names_of_hyp3s_older_style():
-    common = {"looks": Looks(20, 4), "relative_orbit": 64, "id4": "AB12"}
-    assert legacy_merged_name(*PAIR, **common) == "S1_064__20200604_20200616_VV_INT80_AB12"
-    made = legacy_slc_name(*PAIR, platform="S1A", bounds=Bounds(53.12, 27.31, 54.06, 27.79), **common)
+    parts = NameParts(*PAIR, Looks(20, 4), 64, "AB12")
+    assert legacy_merged_name(parts) == "S1_064__20200604_20200616_VV_INT80_AB12"
+    made = legacy_slc_name(parts, "S1A", Bounds(53.12, 27.31, 54.06, 27.79))
     assert made == "S1A_064_E053_1_N27_3_E054_1_N27_8_20200604_20200616_VV_INT80_AB12"
-    made = legacy_slc_name(*PAIR, platform="S1B", bounds=Bounds(-118.5, -3.04, -115.3, 0.5), **common)
+    made = legacy_slc_name(parts, "S1B", Bounds(-118.5, -3.04, -115.3, 0.5))
     assert made == "S1B_064_W118_5_S03_0_W115_3_N00_5_20200604_20200616_VV_INT80_AB12"
 
 
 def test_one_burst_by_the_multi_burst_pattern():
-    made = multi_burst_name(*PAIR, looks=Looks(20, 4), relative_orbit=64, id4="AB12")
+    made = multi_burst_name(NameParts(*PAIR, Looks(20, 4), 64, "AB12"))
     assert made == "S1_064_000000s1n00-136231s2n01-000000s3n00_IW_20200604_20200616_VV_INT80_AB12"
     assert re.fullmatch(MULTI, made)
