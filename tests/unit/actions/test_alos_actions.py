@@ -28,7 +28,7 @@ LOG = logging.getLogger("test")
 
 
 class Isce2:
-    """An engine's name is all that these actions look at."""
+    """An engine of which these actions use only the name."""
 
     name = "isce2"
 
@@ -38,7 +38,7 @@ class Isce2:
 
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory):
-    """Two small scenes as a source delivers them."""
+    """Write two small scenes as a source delivers them."""
     folder = tmp_path_factory.mktemp("alos")
     source = open_source("simulated:lines=256,samples=1200")
     records = source.find_alos([AlosName.parse(OLDER), AlosName.parse(NEWER)], LOG)
@@ -86,12 +86,12 @@ def test_the_older_scene_is_the_reference(context, names):
         ("S1A_IW_SLC", "is not the name of an ALOS PALSAR"),
     ],
 )
-def test_scenes_that_make_no_pair_are_refused(context, secondary, words):
+def test_scenes_that_are_not_a_pair_are_refused(context, secondary, words):
     with pytest.raises(ParameterError, match=words):
         alos.check_pair.function(context, reference=OLDER, secondary=secondary)
 
 
-def test_an_isce2_without_opencv_is_refused_where_the_ionosphere_is_wanted(context, tmp_path):
+def test_an_isce2_without_opencv_is_refused_for_the_ionosphere(context, tmp_path):
     home = tmp_path / "isce"
     (home / "components").mkdir(parents=True)
     (home / "components" / "cv2.py").write_text("raise SystemExit")
@@ -105,7 +105,7 @@ def test_an_isce2_without_opencv_is_refused_where_the_ionosphere_is_wanted(conte
     alos.check_pair.function(having, reference=OLDER, secondary=NEWER)
 
 
-def test_bounds_are_what_both_scenes_show(context):
+def test_bounds_are_those_of_the_overlap(context):
     scenes = find(context)
     boxes = [
         record.bounds for record in context.source.find_alos([AlosName.parse(n) for n in (OLDER, NEWER)], LOG)
@@ -129,7 +129,7 @@ def test_a_scene_is_unpacked_and_read(context):
     assert read.height_m == pytest.approx(704e3, abs=3e3)
 
 
-def test_hh_is_chosen_among_channels_whatever_comes_first(context):
+def test_hh_is_chosen_from_several_polarizations(context):
     place = context.source.root / "alos" / f"{OLDER}-L1.0"
     with zipfile.ZipFile(place.with_name(f"{OLDER}-L1.0.zip")) as opened:
         opened.extractall(place.parent)
@@ -224,7 +224,7 @@ def test_the_configuration_has_the_predecessors_settings(context):
 
 
 def stripmap_folder(tmp_path):
-    """ISCE2's folder after geocoding, with files of other kinds in it."""
+    """Write ISCE2's folder after geocoding, with some other files."""
     ground = Ground()
     ground.write(tmp_path)
     isce = tmp_path / "isce"
@@ -241,7 +241,7 @@ def stripmap_folder(tmp_path):
     return ground
 
 
-def test_the_product_holds_maps_text_and_isce2s_folders(context):
+def test_the_product_has_maps_text_and_isce2s_folders(context):
     folders = [fetch(replace(context, out=_fresh(context, name)), name).folder for name in (OLDER, NEWER)]
     ground = stripmap_folder(context.workdir)
     product = alos.package.function(
@@ -284,7 +284,7 @@ def test_the_product_holds_maps_text_and_isce2s_folders(context):
     assert not any("left_behind" in member for member in members)
 
 
-def test_a_missing_ionosphere_is_named_unless_it_was_not_wanted(context):
+def test_a_missing_ionosphere_is_reported_if_it_was_requested(context):
     folders = [fetch(replace(context, out=_fresh(context, name)), name).folder for name in (OLDER, NEWER)]
     stripmap_folder(context.workdir)
     shutil.rmtree(context.workdir / "isce" / "ionosphere")
@@ -306,7 +306,7 @@ def test_a_missing_ionosphere_is_named_unless_it_was_not_wanted(context):
     assert "ionosphere" not in readme.lower()
 
 
-def test_truth_lies_beside_a_simulated_run(context):
+def test_a_simulated_run_has_a_truth(context):
     source = open_source("simulated:lines=256,samples=1200")
     simulated = replace(context, source=source)
     bounds = find(simulated)

@@ -1,4 +1,4 @@
-"""What the key of an ISCE2 step depends on beside its inputs."""
+"""Parts of the content key of an ISCE2 step besides its inputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _read(path: Path) -> str | None:
     return path.read_text() if path.is_file() else None
 
 
-def test_a_raster_counts_with_its_header(tmp_path: Path) -> None:
+def test_the_header_of_a_raster_is_part_of_the_key(tmp_path: Path) -> None:
     assert RUN.fingerprint is not None
     raster, safe = tmp_path / "dem.wgs84", tmp_path / "S1A.SAFE"
     raster.write_bytes(b"same heights")

@@ -32,7 +32,7 @@ def say(ctx: Context, *, name: str = "you") -> Greeting:
 
 @action("dem.fetch", version=99)
 def fetch(ctx: Context) -> None:
-    """Not ours: a subject of the package is never replaced."""
+    """Do not replace a subject of the package."""
 '''
 ENTRY_POINTS = "[isce2_recipe.actions]\nhello = other_actions\ndem = other_actions\ngone = absent_module\n"
 RECIPE = """\
@@ -66,7 +66,7 @@ def test_an_unknown_name_is_absent() -> None:
         registry["dem"]
 
 
-def test_asking_for_one_action_imports_its_module_only() -> None:
+def test_a_request_for_one_action_imports_only_its_module() -> None:
     script = (
         "import sys; from isce2_recipe.actions.registry import load_registry; load_registry()['dem.fetch'];"
         "print(sorted(name for name in sys.modules if name.startswith('isce2_recipe.actions.')))"
@@ -109,7 +109,7 @@ def test_a_package_that_fails_in_another_way_is_named_too(other_package: Path) -
     assert "dem.fetch" in list(Registry())
 
 
-def test_doctor_tells_which_packages_do_not_work(other_package: Path) -> None:
+def test_doctor_reports_packages_that_cannot_be_imported(other_package: Path) -> None:
     from isce2_recipe.cli.doctor import check_installation
 
     found = {finding.name: finding for finding in check_installation()}
@@ -118,7 +118,7 @@ def test_doctor_tells_which_packages_do_not_work(other_package: Path) -> None:
     assert "'absent_module' cannot be imported" in found["plug-in: gone"].detail
 
 
-def test_the_linter_knows_it(other_package: Path) -> None:
+def test_the_linter_knows_actions_of_other_packages(other_package: Path) -> None:
     from isce2_recipe.lint import lint_paths
 
     path = other_package / "greet.yml"

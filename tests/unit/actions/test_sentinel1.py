@@ -46,7 +46,7 @@ def context(tmp_path):
 
 
 def orbit_file(folder: Path, platform: str, day: str, start: str, stop: str, *, seconds: int = 200) -> Path:
-    """An orbit file whose vectors begin 100 s before the bursts of a day and last for ``seconds``."""
+    """Write an orbit file whose vectors begin 100 s before the bursts of a day and cover ``seconds``."""
     from datetime import datetime
 
     begin = datetime.fromisoformat(f"{day}T02:23:10") - timedelta(seconds=100)
@@ -68,14 +68,14 @@ def find(context: Context, reference=(A, A2), secondary=(B, B2)) -> sentinel1.Bu
     return sentinel1.find_bursts.function(context, reference=list(reference), secondary=list(secondary))
 
 
-def test_check_pair_returns_what_later_steps_ask(context):
+def test_check_pair_returns_the_inputs_of_later_steps(context):
     pair = sentinel1.check_pair.function(context, reference=[A2, A], secondary=[B, B2])
     assert pair == sentinel1.BurstPair([A, A2], [B, B2], "VV", [2])
     with pytest.raises(ParameterError, match="older"):
         sentinel1.check_pair.function(context, reference=[B], secondary=[A])
 
 
-def test_scenes_carry_the_catalogue(context):
+def test_found_bursts_are_in_the_catalogue(context):
     scenes = find(context)
     records = read_catalog(scenes.catalog, BurstRecord)
     assert list(records) == [A, A2, B, B2]
@@ -92,7 +92,7 @@ def test_the_same_search_gives_the_same_bytes(context):
     assert find(context).catalog.read_bytes() == first
 
 
-def test_safes_are_made_of_the_bursts_of_one_pass(context):
+def test_safe_folders_have_the_bursts_of_one_pass(context):
     safes = sentinel1.fetch_safes.function(context, catalog=find(context).catalog, granules=[A, A2])
     assert len(safes.safes) == 2 and safes.ipf_version == "003.31"
     assert all(len(list(safe.glob("measurement/*.tiff"))) == 1 for safe in safes.safes)
@@ -125,13 +125,13 @@ def test_the_antimeridian_is_refused(context):
         find(context, [A], [B])
 
 
-def test_a_catalogue_that_is_none_is_refused(context, tmp_path):
+def test_a_file_that_is_not_a_catalogue_is_refused(context, tmp_path):
     (tmp_path / "x.json").write_text("[{}]")
     with pytest.raises(InputError, match="is not a catalogue of granules"):
         sentinel1.fetch_orbits.function(context, catalog=tmp_path / "x.json")
 
 
-def test_an_orbit_a_pass(context):
+def test_each_pass_has_one_orbit(context):
     folder = context.source.root / "orbits"
     orbit_file(folder, "S1A", "2020-06-04", "20200603T225942", "20200605T005942")
     orbit_file(folder, "S1A", "2020-06-16", "20200615T225942", "20200617T005942")
@@ -150,7 +150,7 @@ def test_an_orbit_whose_vectors_end_early_is_refused(context):
 
 
 class Calibrated:
-    """A source that remembers whose calibration it was asked for."""
+    """A source that records the satellites whose calibration is requested."""
 
     name = "calibrated"
 

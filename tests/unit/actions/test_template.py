@@ -38,7 +38,7 @@ def test_values_fill_a_template_and_files_are_relative(tmp_path: Path) -> None:
     assert made.path.read_text() == "<a>R&amp;D ../dem/x /far/y z</a>\n"
 
 
-def test_a_missing_value_is_told_with_the_templates_line(tmp_path: Path) -> None:
+def test_a_missing_value_is_reported_with_the_templates_line(tmp_path: Path) -> None:
     ctx = _context(tmp_path)
     (tmp_path / "templates/a.xml.j2").write_text("<a>\n{{ nothing }}\n</a>\n")
     with pytest.raises(RecipeError, match=r"a.xml.j2:2: .*nothing"):
@@ -71,7 +71,7 @@ def test_the_text_of_a_template_and_of_all_it_includes_is_part_of_the_key(tmp_pa
 
 
 @pytest.mark.parametrize("text", ["line\n{{ number / 0 }}", "line\n{% for one in number %}{% endfor %}"])
-def test_what_python_raises_is_told_with_the_templates_line(tmp_path: Path, text: str) -> None:
+def test_an_error_of_python_is_reported_with_the_templates_line(tmp_path: Path, text: str) -> None:
     ctx = _context(tmp_path)
     (tmp_path / "templates/a.txt.j2").write_text(text)
     with pytest.raises(RecipeError, match=r"^a\.txt\.j2:2: "):

@@ -17,7 +17,7 @@ from isce2_recipe.sources.directory import DirectorySource
 
 
 class NoEngine:
-    """None of these actions computes with an engine."""
+    """An engine that these actions do not use."""
 
 
 def context(workdir: Path, step: str, source: Path | None = None, out: Path | None = None) -> Context:
@@ -37,7 +37,7 @@ def context(workdir: Path, step: str, source: Path | None = None, out: Path | No
 
 @pytest.fixture
 def source(tmp_path):
-    """Terrain and water around 53 E, 27.5 N: the west is a lake."""
+    """Write terrain and water around 53 E, 27.5 N, with a lake in the west."""
     folder = tmp_path / "source"
     step = 1 / 600
     for name in ("dem", "water_mask"):

@@ -1,4 +1,4 @@
-"""topsApp's configuration as it is rendered: its text, and that both engines know every name."""
+"""The rendered configuration of topsApp: its text, and its names in both engines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "topsApp.xml"
 
 
 def render(workdir: Path, **changes: object) -> Path:
-    """The configuration of two bursts in IW2, every path below the work directory."""
+    """Render the configuration of two bursts in IW2, with all paths below the work directory."""
     out = workdir / "config"
     out.mkdir(parents=True, exist_ok=True)
     context = Context(
@@ -52,7 +52,7 @@ def render(workdir: Path, **changes: object) -> Path:
 
 
 def properties(path: Path) -> dict[str, str]:
-    """Values by name; those of a component below its name."""
+    """Return the values by name; those of a component are below its name."""
     top = ET.parse(path).getroot().find("component")
     found = {each.get("name"): each.text for each in top.findall("property")}
     for component in top.findall("component"):
@@ -78,7 +78,7 @@ def test_isce2_knows_every_name(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_builtin_engine_reads_it_as_meant(tmp_path):
+def test_the_builtin_engine_reads_the_same_settings(tmp_path):
     (tmp_path / "isce").mkdir()
     config = read_config(render(tmp_path, do_unwrap=False), tmp_path / "isce")
     assert config.swaths == (1, 2) and (config.range_looks, config.azimuth_looks) == (20, 4)

@@ -88,7 +88,7 @@ def bench(tmp_path) -> Bench:
 
 
 class Bench:
-    """A folder with a configuration, and the script on PATH."""
+    """Make a folder with a configuration, and put the script on PATH."""
 
     def __init__(self, root: Path) -> None:
         self.folder = root / "isce"
@@ -148,7 +148,7 @@ def test_all_steps_save_their_state(bench):
     assert {path.name for path in (bench.folder / "PICKLE").iterdir()} == set(STEPS)
 
 
-def test_failure_shows_last_lines_and_how_to_go_on(bench):
+def test_failure_shows_last_lines_and_how_to_continue(bench):
     bench.trouble("topo", "raise:No space left on device")
     with pytest.raises(EngineFailed) as caught:
         bench.run()
@@ -159,7 +159,7 @@ def test_failure_shows_last_lines_and_how_to_go_on(bench):
     assert f"cd {bench.folder} && isce2-recipe app topsApp {bench.config} --start=topo --end=geocode" in text
 
 
-def test_being_killed_is_told(bench):
+def test_a_killed_child_is_reported(bench):
     bench.trouble("topo", "kill")
     with pytest.raises(EngineFailed, match="was ended by SIGKILL, probably because of too little memory"):
         bench.run()
@@ -213,7 +213,7 @@ def test_code_0_after_a_refusal_is_a_failure(bench):
         bench.run()
 
 
-def test_interferogram_left_out_promises_none(bench):
+def test_a_run_without_an_interferogram_promises_no_files(bench):
     bench.config.write_text(CONFIG.format(more='<property name="doInterferogram">False</property>'))
     bench.trouble("filter", "empty")
     bench.run(end="filter")
@@ -228,7 +228,7 @@ def test_unknown_property_has_line_and_suggestion(bench):
     )
 
 
-def test_value_of_a_wrong_type_is_told_from_an_unknown_name(bench):
+def test_value_of_a_wrong_type_is_distinguished_from_an_unknown_name(bench):
     bench.config.write_text(CONFIG.format(more='<property name="Range Looks">many</property>'))
     with pytest.raises(InputError) as caught:
         bench.run()
@@ -300,7 +300,7 @@ def _alive(pid: int) -> bool:
 
 
 def _package(root: Path, body: str = "__version__ = '2.6.4'") -> Path:
-    """A folder laid out as ISCE2's package, with the modules whose import is tried."""
+    """Make a folder like ISCE2's package, with the modules that the engine imports."""
     home = root / "isce"
     (home / "applications").mkdir(parents=True)
     (home / "__init__.py").write_text(body)
@@ -360,7 +360,7 @@ def test_isce_home_comes_before_path(tmp_path, bench):
     assert found.home == home
 
 
-def test_child_alone_gets_isce_s_environment(tmp_path):
+def test_only_the_child_gets_isce_s_environment(tmp_path):
     home = _package(tmp_path)
     before = dict(os.environ)
     found = find_installation({"ISCE_HOME": str(home), "PATH": "/usr/bin"})
@@ -379,7 +379,7 @@ def test_child_alone_gets_isce_s_environment(tmp_path):
     assert dict(os.environ) == before
 
 
-def test_broken_installation_says_why(tmp_path):
+def test_broken_installation_is_reported_with_the_reason(tmp_path):
     home = _package(tmp_path, "raise ImportError('undefined symbol: GDALOpen')")
     with pytest.raises(EngineMissing, match="undefined symbol: GDALOpen") as caught:
         Isce2Engine.find({"ISCE_HOME": str(home), "PATH": os.environ["PATH"]})
@@ -399,6 +399,6 @@ def test_interpreter_that_an_active_environment_hides_is_found(tmp_path):
     assert engine.installation.environment({}, 1)["PATH"].split(":")[0] == str(folders[1])
 
 
-def test_missing_installation_says_where_it_was_looked_for():
+def test_missing_installation_is_reported_with_the_searched_places():
     with pytest.raises(EngineMissing, match=r"no topsApp\.py in ISCE_HOME, on PATH or in the conda"):
         Isce2Engine.find({"PATH": "/nowhere"})

@@ -1,4 +1,4 @@
-"""Which engine a word of the command line opens."""
+"""The engine that a text of the command line opens."""
 
 from pathlib import Path
 
@@ -10,20 +10,20 @@ from isce2_recipe.errors import EngineMissing, UsageError
 
 @pytest.fixture
 def no_isce2(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An environment in which ISCE2 is not installed."""
+    """Remove ISCE2 from the environment."""
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("ISCE_HOME", "CONDA_PREFIX", "PYTHONPATH"):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_builtin_is_always_there() -> None:
+def test_builtin_is_always_available() -> None:
     engine = open_engine("builtin")
     assert engine.name == "builtin"
     assert engine.version()
 
 
 @pytest.mark.usefixtures("no_isce2")
-def test_auto_takes_builtin_where_isce2_is_missing_and_says_so() -> None:
+def test_auto_reports_that_it_uses_builtin_because_isce2_is_missing() -> None:
     said: list[str] = []
     assert open_engine("auto", said.append).name == "builtin"
     assert len(said) == 1
@@ -32,7 +32,7 @@ def test_auto_takes_builtin_where_isce2_is_missing_and_says_so() -> None:
 
 
 @pytest.mark.usefixtures("no_isce2")
-def test_isce2_by_name_is_an_error_where_it_is_missing() -> None:
+def test_isce2_by_name_is_an_error_if_it_is_missing() -> None:
     with pytest.raises(EngineMissing, match="ISCE2 is not installed") as caught:
         open_engine("isce2")
     assert "--engine builtin" in (caught.value.hint or "")

@@ -102,7 +102,7 @@ class TestNetwork:
         assert record.bounds.west == -152.9
         assert record.url == f"{server.url}{PATH}"
 
-    def test_an_unknown_scene_is_named_with_the_place_to_look(self, source):
+    def test_an_unknown_scene_is_named_with_the_search_page(self, source):
         with pytest.raises(SourceError, match=str(OTHER)) as caught:
             source.find_alos([NAME, OTHER], LOG)
         assert "search.asf.alaska.edu" in str(caught.value)
@@ -113,7 +113,7 @@ class TestNetwork:
         assert path == tmp_path / f"{NAME}-L1.0.zip"
         assert path.read_bytes() == ARCHIVE
 
-    def test_a_damaged_archive_does_not_stay(self, source, server, tmp_path):
+    def test_a_damaged_archive_is_deleted(self, source, server, tmp_path):
         (record,) = source.find_alos([NAME], LOG)
         server.protected[PATH] = ARCHIVE[:-1] + b"x"
         with pytest.raises(SourceError, match="checksum"):
@@ -121,12 +121,12 @@ class TestNetwork:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("fault", [503, "reset", "truncate"])
-    def test_what_passes_is_tried_again(self, source, server, tmp_path, fault):
+    def test_temporary_faults_are_retried(self, source, server, tmp_path, fault):
         server.faults[PATH] = [fault]
         (record,) = source.find_alos([NAME], LOG)
         assert source.fetch_alos(record, tmp_path, LOG, silent).read_bytes() == ARCHIVE
 
-    def test_a_login_page_is_no_archive(self, source, server, tmp_path):
+    def test_a_login_page_is_refused(self, source, server, tmp_path):
         server.faults[PATH] = ["html"]
         (record,) = source.find_alos([NAME], LOG)
         with pytest.raises(SourceError, match="web page"):
@@ -135,7 +135,7 @@ class TestNetwork:
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory):
-    """A small scene's archive and its record."""
+    """Return the archive and the record of a small scene."""
     source = open_source("simulated:lines=256,samples=1200")
     (record,) = source.find_alos([NAME], LOG)
     return source.fetch_alos(record, tmp_path_factory.mktemp("alos"), LOG, silent), record
@@ -145,7 +145,7 @@ class TestFolder:
     @pytest.mark.parametrize(
         "form", ["zip", "folder", "zip at the top", "folder of another name", "loose files"]
     )
-    def test_archives_and_folders_say_where_they_lie(self, simulated, tmp_path, form):
+    def test_archives_and_folders_are_found(self, simulated, tmp_path, form):
         archive, expected = simulated
         (tmp_path / "alos").mkdir()
         if form.startswith("zip"):
@@ -168,26 +168,26 @@ class TestFolder:
             assert ours == pytest.approx(theirs, abs=2e-4)
         assert source.fetch_alos(record, tmp_path, LOG, silent).exists()
 
-    def test_a_missing_scene_is_named_with_where_to_put_it(self, tmp_path):
+    def test_a_missing_scene_is_named_with_its_folder(self, tmp_path):
         with pytest.raises(InputError, match=rf"lacks alos/{NAME}-L1.0.zip") as caught:
             DirectorySource(tmp_path).find_alos([NAME], LOG)
         assert "put it there" in str(caught.value)
 
-    def test_an_archive_that_is_none_is_refused(self, tmp_path):
+    def test_a_file_that_is_not_an_archive_is_refused(self, tmp_path):
         (tmp_path / "alos").mkdir()
         (tmp_path / "alos" / f"{NAME}-L1.0.zip").write_bytes(ARCHIVE[:-9])
         with pytest.raises(InputError, match="not a complete zip archive"):
             DirectorySource(tmp_path).find_alos([NAME], LOG)
 
 
-def test_records_survive_their_file(simulated, tmp_path):
+def test_records_can_be_written_and_read(simulated, tmp_path):
     _, record = simulated
     path = write_catalog([record], tmp_path / "scenes.json")
     assert read_catalog(path, AlosRecord) == {str(NAME): record}
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", json.dumps([{"name": "x"}])])
-def test_other_files_are_no_catalogues(tmp_path, text):
+def test_other_files_are_refused_as_catalogues(tmp_path, text):
     (tmp_path / "scenes.json").write_text(text)
     with pytest.raises(InputError, match="not a catalogue"):
         read_catalog(tmp_path / "scenes.json", AlosRecord)

@@ -39,7 +39,7 @@ def server():
 
 @pytest.fixture
 def stocked(server, tmp_path):
-    """The server with one burst of two."""
+    """Return the server with one of two bursts."""
     slc = Slc()
     tiff, xml = write_granule(tmp_path / "made", SECOND, slc)
     server.protected |= {TIFF: tiff.read_bytes(), XML: xml.read_bytes()}
@@ -68,31 +68,31 @@ class TestSearch:
         assert record.bounds == Bounds(53.9, 27.0, 54.0, 27.2)
         assert record.url == stocked.url + TIFF
 
-    def test_names_that_are_not_there_are_listed(self, stocked):
+    def test_unknown_names_are_listed(self, stocked):
         other = BurstName.parse("S1_136233_IW2_20200604T022315_VV_FFFF-BURST")
         with pytest.raises(SourceError, match=f"does not have {other}") as caught:
             AsfSource(stocked.environment()).find_bursts([FIRST, other], LOG)
         assert "https://search.asf.alaska.edu" in caught.value.hint
 
-    def test_it_asks_again_when_the_catalogue_stumbles(self, stocked):
+    def test_a_catalogue_with_a_temporary_fault_is_asked_again(self, stocked):
         stocked.faults["/search/granules.umm_json"] = [503, "reset"]
         assert AsfSource(stocked.environment()).find_bursts([FIRST], LOG)
 
     @pytest.mark.parametrize("fault", ["drip", "slow"])
-    def test_it_does_not_wait_for_bytes_that_drip(self, stocked, fault):
+    def test_a_catalogue_that_drips_bytes_is_interrupted(self, stocked, fault):
         stocked.faults["/search/granules.umm_json"] = [fault]
         stocked.patience_s = 20.0
         began = time.monotonic()
         assert AsfSource(stocked.environment(ISCE2_RECIPE_ASF_TIMEOUT_S="0.5")).find_bursts([FIRST], LOG)
         assert time.monotonic() - began < 8.0
 
-    def test_it_gives_up_with_a_message(self, stocked):
+    def test_the_last_attempt_ends_with_a_message(self, stocked):
         stocked.faults["/search/granules.umm_json"] = [500] * 20
         with pytest.raises(SourceError, match=r"answered 500 \(tried 2 times\)") as caught:
             AsfSource(stocked.environment(ISCE2_RECIPE_ASF_ATTEMPTS="2")).find_bursts([FIRST], LOG)
         assert f"could not ask the catalogue at {stocked.url}" in caught.value.message
 
-    def test_an_answer_without_sense_is_one_with_a_message_too(self, stocked):
+    def test_an_unreadable_answer_is_reported(self, stocked):
         stocked.faults["/search/granules.umm_json"] = ["html"] * 20
         with pytest.raises(SourceError, match=f"the answer of the catalogue at {stocked.url} cannot be read"):
             AsfSource(stocked.environment()).find_bursts([FIRST], LOG)
@@ -105,7 +105,7 @@ class TestSearch:
 
 
 class TestBursts:
-    def test_a_burst_arrives_through_the_login(self, stocked, tmp_path):
+    def test_a_burst_is_fetched_through_the_login(self, stocked, tmp_path):
         files = fetch(stocked, tmp_path / "in")
         assert files.tiff.read_bytes() == stocked.protected[TIFF]
         assert files.metadata.read_bytes() == stocked.protected[XML]
@@ -115,12 +115,12 @@ class TestBursts:
         ]
         assert stocked.count("/oauth/authorize") == 1
 
-    def test_credentials_are_shown_to_the_login_only(self, stocked, tmp_path):
+    def test_only_the_login_host_receives_credentials(self, stocked, tmp_path):
         fetch(stocked, tmp_path / "in")
         shown = {path.partition("?")[0] for path, headers in stocked.requests if "Authorization" in headers}
         assert shown == {"/oauth/authorize"}
 
-    def test_a_token_does_too(self, stocked, tmp_path):
+    def test_a_token_is_a_login(self, stocked, tmp_path):
         fetch(
             stocked,
             tmp_path / "in",
@@ -130,7 +130,7 @@ class TestBursts:
         )
         assert stocked.count("/oauth/authorize") == 1
 
-    def test_netrc_does_too_and_is_left_alone(self, stocked, tmp_path):
+    def test_netrc_is_a_login_and_does_not_change(self, stocked, tmp_path):
         netrc = tmp_path / ".netrc"
         netrc.write_text(f'machine 127.0.0.1 login {asf_server.USER} password "{asf_server.PASSWORD}"\n')
         before = netrc.stat().st_mtime_ns
@@ -142,12 +142,12 @@ class TestBursts:
         fetch(stocked, tmp_path / "in")
         assert stocked.count(TIFF) == 6
 
-    def test_but_not_for_ever(self, stocked, tmp_path):
+    def test_the_wait_for_the_extractor_is_limited(self, stocked, tmp_path):
         stocked.pending[TIFF] = 10**6
         with pytest.raises(SourceError, match=r"was not ready within 0\.2 s"):
             fetch(stocked, tmp_path / "in", ISCE2_RECIPE_ASF_EXTRACTION_TIMEOUT_S="0.2")
 
-    def test_a_broken_download_goes_on_where_it_stopped(self, stocked, tmp_path):
+    def test_a_broken_download_is_resumed(self, stocked, tmp_path):
         stocked.protected[TIFF] += bytes(3_000_000)
         stocked.faults[TIFF] = ["truncate"]
         files = fetch(stocked, tmp_path / "in")
@@ -159,11 +159,11 @@ class TestBursts:
         assert int(ranges[1].removeprefix("bytes=").rstrip("-")) > 0
 
     @pytest.mark.parametrize("fault", [429, 500, 503, "reset", "truncate", "wrong name"])
-    def test_passing_faults_pass(self, stocked, tmp_path, fault):
+    def test_temporary_faults_are_retried(self, stocked, tmp_path, fault):
         stocked.faults[TIFF] = [fault, fault]
         assert fetch(stocked, tmp_path / "in").tiff.read_bytes() == stocked.protected[TIFF]
 
-    def test_lasting_faults_end_with_the_reason_and_leave_nothing(self, stocked, tmp_path):
+    def test_lasting_faults_are_reported_and_leave_no_file(self, stocked, tmp_path):
         stocked.faults[TIFF] = ["wrong name"] * 9
         with pytest.raises(SourceError, match=r"the server sent neighbour-BURST\.tiff .*tried 3 times"):
             fetch(stocked, tmp_path / "in")
@@ -174,12 +174,12 @@ class TestBursts:
         with pytest.raises(SourceError, match="bytes, expected at least 1000000"):
             fetch(stocked, tmp_path / "in")
 
-    def test_a_login_page_is_no_burst(self, stocked, tmp_path):
+    def test_a_login_page_is_refused(self, stocked, tmp_path):
         stocked.faults[TIFF] = ["html"] * 9
         with pytest.raises(SourceError, match="a web page instead of a file"):
             fetch(stocked, tmp_path / "in")
 
-    def test_what_is_not_there_is_said_at_once(self, stocked, tmp_path):
+    def test_a_missing_file_is_not_retried(self, stocked, tmp_path):
         del stocked.protected[TIFF]
         with pytest.raises(SourceError, match=r"1\.tiff does not exist \(404\)"):
             fetch(stocked, tmp_path / "in")
@@ -209,11 +209,11 @@ class TestLogin:
             fetch(stocked, tmp_path / "in", EARTHDATA_USERNAME="", EARTHDATA_PASSWORD="", HOME=str(tmp_path))
         assert "EARTHDATA_TOKEN" in caught.value.hint
 
-    def test_half_of_them(self):
+    def test_incomplete_credentials(self):
         with pytest.raises(InputError, match="EARTHDATA_PASSWORD is missing"):
             find_credentials({"EARTHDATA_USERNAME": "me"}, "https://urs.earthdata.nasa.gov")
 
-    def test_a_token_comes_before_all_else(self):
+    def test_a_token_has_priority(self):
         found = find_credentials(
             {"EARTHDATA_TOKEN": " t ", "EARTHDATA_USERNAME": "me"}, "https://urs.earthdata.nasa.gov"
         )
@@ -234,7 +234,7 @@ class TestOrbits:
         source = AsfSource(server.environment())
         return source.fetch_orbit("S1A", self.START, self.START + timedelta(seconds=3), folder, LOG)
 
-    def test_the_file_has_the_name_the_service_gave_it(self, server, tmp_path):
+    def test_the_file_has_the_name_that_the_service_sends(self, server, tmp_path):
         server.files[f"/{self.NAME}"] = b"<Earth_Explorer_File/>"
         path = self.fetch(server, tmp_path)
         assert path.name == self.NAME and path.read_bytes() == b"<Earth_Explorer_File/>"
@@ -242,19 +242,19 @@ class TestOrbits:
         asked = [path for path, _ in server.requests if path.startswith("/scene/")]
         assert asked == ["/scene/S1A_IW_SLC__1SDV_20200604T022312_20200604T022315_000000_000000_0000"]
 
-    def test_it_asks_again(self, server, tmp_path):
+    def test_the_orbit_service_is_asked_again(self, server, tmp_path):
         server.files[f"/{self.NAME}"] = b"<Earth_Explorer_File/>"
         server.faults["/scene"] = [503, "reset"]
         assert self.fetch(server, tmp_path).exists()
 
-    def test_none_is_said_with_the_remedy(self, server, tmp_path):
+    def test_a_missing_orbit_is_reported_with_a_hint(self, server, tmp_path):
         with pytest.raises(SourceError, match="no orbit file for S1A at 2020-06-04T02:23:12") as caught:
             self.fetch(server, tmp_path)
         assert "20 days" in caught.value.hint
 
 
 class TestTerrain:
-    """A tile whose heights are known, and a geoid that lies 10 m below the ellipsoid."""
+    """Write a tile with known heights, and a geoid 10 m below the ellipsoid."""
 
     BOUNDS = Bounds(53.401, 27.402, 53.412, 27.409)
 
@@ -283,7 +283,7 @@ class TestTerrain:
             assert dataset.read(1)[row, column] == pytest.approx(expected, abs=0.01)
             assert Bounds(*dataset.bounds).contains(self.BOUNDS)
 
-    def test_at_sea_there_is_none(self, server, tmp_path):
+    def test_open_sea_has_no_terrain(self, server, tmp_path):
         self.stock(server, tmp_path)
         with pytest.raises(SourceError, match="no Copernicus terrain"):
             AsfSource(server.environment()).fetch_dem(

@@ -47,7 +47,7 @@ def out(tmp_path):
 def terrain(
     path: Path, bounds: Bounds, *, epsg: int = 4326, pixel: float = 1 / 1800, slope: float = 10.0
 ) -> None:
-    """Heights that grow by ``slope`` metres a degree to the east."""
+    """Write heights that increase by ``slope`` metres per degree to the east."""
     columns, rows = round((bounds.east - bounds.west) / pixel), round((bounds.north - bounds.south) / pixel)
     heights = np.tile((bounds.west + (np.arange(columns) + 0.5) * pixel) * slope, (rows, 1)).astype(
         np.float32
@@ -60,13 +60,13 @@ def terrain(
         dataset.write(heights, 1)
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist") as caught:
         DirectorySource(tmp_path / "nowhere")
     assert "directory:DIR" in caught.value.hint
 
 
-def test_missing_granules_are_listed_with_where_to_get_them(source):
+def test_missing_granules_are_listed_with_their_download_page(source):
     (source.root / "bursts" / f"{NAME}.tiff").touch()
     with pytest.raises(InputError, match=rf"lacks bursts/{NAME}\.xml") as caught:
         source.find_bursts([NAME], LOG)
@@ -74,7 +74,7 @@ def test_missing_granules_are_listed_with_where_to_get_them(source):
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real SAFE folder lies outside the repository")
-def test_records_are_made_of_the_annotation(source, out):
+def test_records_are_made_from_the_annotation(source, out):
     name = BurstName.parse("S1_136231_IW2_20200511T135125_VV_7768-BURST")
     real_metadata(source.root / "bursts" / f"{name}.xml")
     (source.root / "bursts" / f"{name}.tiff").write_bytes(b"II*\0")
@@ -97,12 +97,12 @@ class TestOrbits:
     def fetch(self, source, out, start=START):
         return source.fetch_orbit("S1A", start, start + timedelta(seconds=3), out, LOG)
 
-    def test_the_precise_one_is_preferred(self, source, out):
+    def test_the_precise_orbit_is_preferred(self, source, out):
         for name in (RESORB, POEORB):
             (source.root / "orbits" / name).write_text(name)
         assert self.fetch(source, out).read_text() == POEORB
 
-    def test_else_the_restituted_one(self, source, out):
+    def test_the_restituted_orbit_is_the_second_choice(self, source, out):
         (source.root / "orbits" / RESORB).write_text(RESORB)
         assert self.fetch(source, out).read_text() == RESORB
 
@@ -110,7 +110,7 @@ class TestOrbits:
         "name",
         [POEORB.replace("S1A", "S1B"), RESORB.replace("V20200604T013000", "V20200604T022230"), "notes.EOF"],
     )
-    def test_one_that_does_not_cover_the_burst_is_none(self, source, out, name):
+    def test_an_orbit_that_does_not_cover_the_burst_is_refused(self, source, out, name):
         (source.root / "orbits" / name).touch()
         with pytest.raises(InputError, match="covers S1A from 2020-06-04T02:23:12") as caught:
             self.fetch(source, out)
@@ -119,7 +119,7 @@ class TestOrbits:
 
 
 class TestTerrain:
-    def test_any_grid_that_covers_is_moved_to_whole_arc_seconds(self, source, out):
+    def test_any_grid_is_resampled_to_whole_arc_seconds(self, source, out):
         terrain(source.root / "dem" / "coarse.tif", BOX.buffered(0.02))
         with rasterio.open(source.fetch_dem(BOX, out, LOG, silent)) as dataset:
             assert Bounds(*dataset.bounds).contains(BOX)
@@ -130,14 +130,14 @@ class TestTerrain:
             longitudes = dataset.transform.c + (np.arange(dataset.width) + 0.5) / 3600
         np.testing.assert_allclose(heights, np.tile(longitudes * 10, (heights.shape[0], 1)), atol=1e-3)
 
-    def test_several_files_are_put_together(self, source, out):
+    def test_several_files_are_merged(self, source, out):
         middle = 53.405
         terrain(source.root / "dem" / "east.tif", Bounds(middle - 0.005, 27.38, 53.43, 27.43))
         terrain(source.root / "dem" / "west.tif", Bounds(53.38, 27.38, middle + 0.005, 27.43))
         with rasterio.open(source.fetch_dem(BOX, out, LOG, silent)) as dataset:
             assert np.isfinite(dataset.read(1)).all()
 
-    def test_projected_terrain_will_do(self, source, out):
+    def test_projected_terrain_is_accepted(self, source, out):
         pixel_m = 30.0
         rows = columns = 200
         [east], [north] = rasterio.warp.transform("EPSG:4326", "EPSG:32640", [BOX.west], [BOX.south])
@@ -155,7 +155,7 @@ class TestTerrain:
         with rasterio.open(source.fetch_dem(BOX, out, LOG, silent)) as dataset:
             assert (dataset.read(1) == 77).all()
 
-    def test_what_is_not_covered_is_named(self, source, out):
+    def test_an_area_that_is_not_covered_is_named(self, source, out):
         terrain(source.root / "dem" / "west.tif", Bounds(53.38, 27.38, 53.405, 27.43))
         with pytest.raises(
             InputError, match=r"does not cover the scene .* no heights at 53\.405 to 53\.410 E"
@@ -163,7 +163,7 @@ class TestTerrain:
             source.fetch_dem(BOX, out, LOG, silent)
         assert "ellipsoid" in caught.value.hint
 
-    def test_none_and_no_raster_are_said(self, source, out):
+    def test_missing_terrain_and_other_files_are_reported(self, source, out):
         with pytest.raises(InputError, match="has no GeoTIFF"):
             source.fetch_dem(BOX, out, LOG, silent)
         (source.root / "dem" / "broken.tif").write_text("nothing")
@@ -171,7 +171,7 @@ class TestTerrain:
             source.fetch_dem(BOX, out, LOG, silent)
 
 
-def test_water_mask_tiles_are_taken_or_named(source, out):
+def test_water_mask_tiles_are_linked_or_named(source, out):
     (source.root / "water_mask" / "n25e050.tif").write_bytes(b"tile")
     assert [path.name for path in source.fetch_water_mask(BOX, out, LOG, silent)] == ["n25e050.tif"]
     with pytest.raises(InputError, match=r"lacks n25e055\.tif") as caught:
@@ -183,7 +183,7 @@ def _names(source, wanted):
     return [str(path.relative_to(source.root)) for path in source.contents(wanted)]
 
 
-def test_what_a_step_takes_are_the_files_that_may_hold_it(source):
+def test_the_contents_for_a_step_are_the_files_that_may_contain_its_inputs(source):
     for name in ("a", "b"):
         (source.root / "bursts" / f"{name}.tiff").write_text(name)
     (source.root / "dem" / "deep").mkdir()

@@ -1,4 +1,4 @@
-"""A folder as people have it: archives, folders within folders, terrain above a geoid."""
+"""A folder as a source, with archives, nested folders, and terrain above a geoid."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def height(root: Path, out: Path) -> float:
 
 class TestBursts:
     @pytest.mark.parametrize("form", ["deep", "flat", "tif", "zip", "flat zip"])
-    def test_they_are_found_in_any_form(self, root, out, tmp_path, form):
+    def test_bursts_are_found_in_any_form(self, root, out, tmp_path, form):
         tiff, xml = write_granule(tmp_path / "made", NAME, Slc())
         content = tiff.read_bytes()
         if form == "deep":
@@ -131,7 +131,7 @@ def test_orbits_are_found_in_any_form(root, out, tmp_path, form):
 
 
 class TestTerrain:
-    def test_nothing_said_means_the_ellipsoid(self, root, out):
+    def test_terrain_without_a_datum_is_above_the_ellipsoid(self, root, out):
         raster(root / "dem" / "any.tif", 100.0)
         assert height(root, out) == pytest.approx(100.0, abs=1e-3)
 
@@ -150,12 +150,12 @@ class TestTerrain:
         raster(root / "geoid" / "us_nga_egm08_25.tif", -30.0)
         assert height(root, out) == pytest.approx(70.0, abs=1e-3)
 
-    def test_what_says_ellipsoid_is_taken_at_its_word(self, root, out):
+    def test_terrain_that_names_the_ellipsoid_is_not_changed(self, root, out):
         name = "Copernicus_DSM_COG_10_N27_00_E053_00_DEM.tif"
         raster(root / "dem" / "ellipsoid" / name, 100.0)
         assert height(root, out) == pytest.approx(100.0, abs=1e-3)
 
-    def test_a_geoid_that_is_not_there_is_asked_for(self, root, out):
+    def test_a_missing_geoid_is_reported(self, root, out):
         raster(root / "dem" / "any.tif", 100.0, tags={"VERTICAL_DATUM": "EGM96"})
         raster(root / "geoid" / "egm2008.tif", -30.0)
         with pytest.raises(InputError, match="above the geoid EGM96, which is missing") as caught:
@@ -177,7 +177,7 @@ class TestTerrain:
 
 
 def bundle(platform: str = "S1A") -> bytes:
-    """Like the ones that are published: folders deep, one calibration a day."""
+    """Write an archive like the published ones, with nested folders and one calibration for each day."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for day in ("20140406", "20160901"):
@@ -192,7 +192,7 @@ def bundle(platform: str = "S1A") -> bytes:
 class TestAuxCal:
     NAMES = tuple(f"S1A_AUX_CAL_V{day}T133000_G20210104T140000.SAFE" for day in ("20140406", "20160901"))
 
-    def test_from_the_network_they_lie_side_by_side(self, out):
+    def test_calibration_from_the_network_is_unpacked(self, out):
         with asf_server.running() as server:
             server.files["/aux_cal/S1A_AUX_CAL_20241128.zip"] = bundle()
             made = AsfSource(server.environment()).fetch_aux_cal("S1A", out, LOG)
@@ -202,7 +202,7 @@ class TestAuxCal:
         assert not list(out.parent.rglob("*evil*"))
 
     @pytest.mark.parametrize("form", ["zip", "folder", "zip at the top", "folder at the top"])
-    def test_from_a_folder_too(self, root, out, tmp_path, form):
+    def test_calibration_from_a_folder_is_copied(self, root, out, tmp_path, form):
         (root / "aux_cal").mkdir()
         (root / "aux_cal" / "b.zip").write_bytes(bundle())
         if form.startswith("folder"):
@@ -214,19 +214,19 @@ class TestAuxCal:
         made = DirectorySource(root).fetch_aux_cal("S1A", out, LOG)
         assert [path.name for path in made] == [*self.NAMES]
 
-    def test_what_is_missing_is_said(self, root, out):
+    def test_missing_calibration_is_reported(self, root, out):
         with pytest.raises(InputError, match="lacks S1B_AUX_CAL") as caught:
             DirectorySource(root).fetch_aux_cal("S1B", out, LOG)
         assert "S1B_AUX_CAL_20241128.zip" in caught.value.hint
 
     @pytest.mark.parametrize(("version", "needed"), [("002.36", True), ("002.91", False), ("003.20", False)])
-    def test_one_version_needs_them(self, tmp_path, version, needed):
+    def test_only_one_version_needs_calibration(self, tmp_path, version, needed):
         line = f'<safe:software name="Sentinel-1 IPF" version="{version}"/>'
         (tmp_path / "manifest.safe").write_text(line)
         assert aux_cal.needed(tmp_path) is needed
 
 
-def test_all_that_is_missing_is_found_at_once(root):
+def test_all_missing_inputs_are_reported_together(root):
     (root / "orbits").mkdir()
     findings = DirectorySource(root).examine(Needs(("x",), (("S1A", START, STOP),), BOX), LOG)
     assert [(one.name, one.state) for one in findings] == [
@@ -237,7 +237,7 @@ def test_all_that_is_missing_is_found_at_once(root):
     assert all("put" in one.remedy for one in findings)
 
 
-def test_all_is_there(root):
+def test_complete_inputs_pass(root):
     (root / POEORB).touch()
     (root / "n25e050.tif").touch()
     raster(root / "dem" / "any.tif", 100.0)

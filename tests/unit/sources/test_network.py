@@ -1,4 +1,4 @@
-"""Downloads that break, wait, lie or crowd, against a real server on this machine."""
+"""Downloads with faults, waits and parallel runs, against a real server on this machine."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ with Cache(Path(sys.argv[1]), 1e9).slot(2):
 
 class TestTransfers:
     @pytest.mark.parametrize("fault", ["stall", "slow"])
-    def test_a_server_that_falls_asleep_is_asked_for_the_rest(self, server, tmp_path, fault):
+    def test_a_download_that_stalls_is_resumed(self, server, tmp_path, fault):
         server.faults[FILE] = [fault]
         began = time.monotonic()
         assert fetch(server, tmp_path / "a.tif", TIMEOUT_S="0.3").read_bytes() == TIFF
         assert ranges(server)[0] is None and ranges(server)[1].startswith("bytes=")
         assert time.monotonic() - began < 1.5
 
-    def test_headers_that_drip_are_not_waited_for(self, server, tmp_path):
+    def test_headers_that_drip_are_interrupted(self, server, tmp_path):
         server.faults[FILE] = ["drip"]
         server.patience_s = 20.0
         began = time.monotonic()
         assert fetch(server, tmp_path / "a.tif", TIMEOUT_S="0.5").read_bytes() == TIFF
         assert time.monotonic() - began < 5.0
 
-    def test_and_are_told(self, server, tmp_path):
+    def test_headers_that_drip_are_reported(self, server, tmp_path):
         server.faults[FILE] = ["drip"] * 9
         with pytest.raises(SourceError, match=r"Read timed out.*\(tried 3 times\)"):
             fetch(server, tmp_path / "a.tif", TIMEOUT_S="0.3")
@@ -73,7 +73,7 @@ class TestTransfers:
         assert fetch(server, tmp_path / "a.tif").read_bytes() == TIFF
         assert ranges(server) == [None, None]
 
-    def test_but_not_for_ever(self, server, tmp_path):
+    def test_a_damaged_file_is_retried_a_limited_number_of_times(self, server, tmp_path):
         server.checksums.add(FILE)
         server.faults[FILE] = ["damage"] * 9
         with pytest.raises(SourceError, match=r"its MD5 checksum is not the server's \(tried 3 times\)"):
@@ -81,19 +81,19 @@ class TestTransfers:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 501])
-    def test_what_will_not_pass_is_not_tried_again(self, server, tmp_path, status):
+    def test_a_permanent_status_is_not_retried(self, server, tmp_path, status):
         server.faults[FILE] = [status] * 9
         with pytest.raises(SourceError):
             fetch(server, tmp_path / "a.tif")
         assert server.count(FILE) == 1
 
     @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-    def test_what_may_pass_is(self, server, tmp_path, status):
+    def test_a_temporary_status_is_retried(self, server, tmp_path, status):
         server.faults[FILE] = [status, status]
         assert fetch(server, tmp_path / "a.tif").read_bytes() == TIFF
         assert server.count(FILE) == 3
 
-    def test_a_full_disk_is_said_as_it_is(self, server, tmp_path):
+    def test_a_full_disk_is_reported(self, server, tmp_path):
         if not Path("/dev/full").exists():
             pytest.skip("needs /dev/full")
         (tmp_path / "a.tif.part").symlink_to("/dev/full")
@@ -103,13 +103,13 @@ class TestTransfers:
 
 
 class TestMirrors:
-    def test_the_next_has_it(self, server, tmp_path):
+    def test_the_next_mirror_has_the_file(self, server, tmp_path):
         server.files["/mirror/n25e050.tif"] = TIFF
         del server.files[FILE]
         urls = f"{server.url}/water {server.url}/mirror"
         assert fetch(server, tmp_path / "a.tif", WATER_MASK_URL=urls).read_bytes() == TIFF
 
-    def test_a_dead_host_costs_no_wait(self, server, tmp_path):
+    def test_an_unreachable_mirror_costs_no_wait(self, server, tmp_path):
         server.files["/mirror/n25e050.tif"] = TIFF
         server.faults[FILE] = ["reset"] * 9
         urls = f"{server.url}/water {server.url}/mirror"
@@ -122,14 +122,14 @@ class TestMirrors:
         urls = f"{server.url}/water {server.url}/mirror"
         assert fetch(server, tmp_path / "a.tif", WATER_MASK_URL=urls).read_bytes() == other
 
-    def test_when_none_has_it_the_first_is_named(self, server, tmp_path):
+    def test_a_file_that_no_mirror_has_is_reported_for_the_first(self, server, tmp_path):
         urls = f"{server.url}/water {server.url}/mirror"
         del server.files[FILE]
         with pytest.raises(SourceError, match=rf"{FILE} does not exist"):
             fetch(server, tmp_path / "a.tif", WATER_MASK_URL=urls)
         assert server.count(FILE) == server.count("/mirror/n25e050.tif") == 1
 
-    def test_the_login_has_mirrors_too(self, server):
+    def test_the_login_has_mirrors(self, server):
         urls = f"{server.url}/gone.xml {server.url}/cookie.xml"
         server.faults["/gone.xml"] = [503] * 9
         AsfSource(server.environment(ISCE2_RECIPE_ASF_COOKIE_URL=urls))._client(LOG).log_in()
@@ -149,13 +149,13 @@ class TestCache:
             assert fetch(cached, tmp_path / name / "n.tif").read_bytes() == TIFF
         assert cached.count(FILE) == 1
 
-    def test_one_that_was_changed_is_downloaded_again(self, cached, tmp_path):
+    def test_a_changed_file_in_the_cache_is_downloaded_again(self, cached, tmp_path):
         first = fetch(cached, tmp_path / "a" / "n.tif")
         first.write_bytes(TIFF[:-1] + b"!")
         assert fetch(cached, tmp_path / "b" / "n.tif").read_bytes() == TIFF
         assert cached.count(FILE) == 2
 
-    def test_the_next_run_goes_on_where_one_gave_up(self, cached, tmp_path):
+    def test_the_next_run_resumes_a_download(self, cached, tmp_path):
         cached.faults[FILE] = ["truncate"]
         with pytest.raises(SourceError, match="could not fetch"):
             fetch(cached, tmp_path / "a" / "n.tif", ATTEMPTS="1")
@@ -163,14 +163,14 @@ class TestCache:
         assert fetch(cached, tmp_path / "a" / "n.tif").read_bytes() == TIFF
         assert int(ranges(cached)[1].removeprefix("bytes=").rstrip("-")) > 0
 
-    def test_a_file_that_changed_meanwhile_is_taken_from_its_beginning(self, cached, tmp_path):
+    def test_a_file_that_changed_at_the_server_is_downloaded_from_its_beginning(self, cached, tmp_path):
         cached.faults[FILE] = ["truncate"]
         with pytest.raises(SourceError):
             fetch(cached, tmp_path / "a" / "n.tif", ATTEMPTS="1")
         cached.files[FILE] = changed = tiff(bytes(len(TIFF)))
         assert fetch(cached, tmp_path / "a" / "n.tif").read_bytes() == changed
 
-    def test_parallel_runs_fetch_it_once(self, cached, tmp_path):
+    def test_parallel_runs_download_a_file_once(self, cached, tmp_path):
         fork = multiprocessing.get_context("fork")
         runs = [fork.Process(target=fetch, args=(cached, tmp_path / str(k) / "n.tif")) for k in range(6)]
         for run in runs:
@@ -181,7 +181,7 @@ class TestCache:
         assert all((tmp_path / str(k) / "n.tif").read_bytes() == TIFF for k in range(6))
         assert cached.count(FILE) == 1
 
-    def test_what_is_used_least_goes_first(self, cached, tmp_path):
+    def test_the_least_recently_used_files_are_deleted_first(self, cached, tmp_path):
         for number in range(4):
             cached.files[f"/f{number}.tif"] = TIFF
             fetch(cached, tmp_path / f"{number}.tif", f"/f{number}.tif", CACHE_GB=str(2.5 * len(TIFF) / 1e9))
@@ -189,7 +189,7 @@ class TestCache:
         assert kept == ["f2.tif", "f3.tif"]
         assert all((tmp_path / f"{number}.tif").read_bytes() == TIFF for number in range(4))
 
-    def test_of_a_broken_download_nothing_is_left_over(self, cached, tmp_path):
+    def test_the_beginning_of_a_broken_download_is_trimmed_too(self, cached, tmp_path):
         cached.faults[FILE] = ["truncate"]
         with pytest.raises(SourceError):
             fetch(cached, tmp_path / "a.tif", ATTEMPTS="1")
@@ -197,7 +197,7 @@ class TestCache:
         Cache(Path(cached.cache), 0).trim()
         assert list(Path(cached.cache).glob("*.part*")) == []
 
-    def test_what_is_in_use_stays(self, tmp_path):
+    def test_files_in_use_are_not_trimmed(self, tmp_path):
         cache = Cache(tmp_path / "cache", 0)
         with cache.entry("https://x/a.tif") as entry:
             entry.partial.write_bytes(b"part")
@@ -205,7 +205,7 @@ class TestCache:
             assert entry.partial.exists()
         assert not entry.partial.exists()
 
-    def test_downloads_at_a_time_are_limited_among_all(self, tmp_path):
+    def test_simultaneous_downloads_of_all_processes_are_limited(self, tmp_path):
         cache = Cache(tmp_path / "cache", 1e9)
         with cache.slot(2), cache.slot(2):
             waiting = subprocess.Popen([sys.executable, "-c", SLOT, str(tmp_path / "cache")])
@@ -213,7 +213,7 @@ class TestCache:
                 waiting.wait(1.0)
         assert waiting.wait(5) == 0
 
-    def test_a_full_disk_under_the_cache_only_costs_the_cache(self, cached, tmp_path, caplog):
+    def test_a_full_disk_of_the_cache_only_disables_the_cache(self, cached, tmp_path, caplog):
         if not Path("/dev/full").exists():
             pytest.skip("needs /dev/full")
         fetch(cached, tmp_path / "a.tif")
@@ -223,7 +223,7 @@ class TestCache:
         assert fetch(cached, tmp_path / "b.tif").read_bytes() == TIFF
         assert "the cache cannot be used ([Errno 28] No space left on device" in caplog.text
 
-    def test_nor_does_one_that_vanishes_or_holds_rubbish(self, cached, tmp_path):
+    def test_a_deleted_or_corrupted_cache_is_harmless(self, cached, tmp_path):
         environment = cached.environment()
         client = AsfSource(environment)._client(LOG)
         shutil.rmtree(cached.cache)
@@ -241,7 +241,7 @@ class TestCache:
         assert cached.count(FILE) == 3  # the folder that was deleted is made again
 
     @pytest.mark.parametrize("cache", ["none", "cache"])
-    def test_who_waits_for_the_extractor_keeps_nobody_from_downloading(self, server, tmp_path, cache):
+    def test_a_wait_for_the_extractor_does_not_occupy_a_slot(self, server, tmp_path, cache):
         server.cache = cache if cache == "none" else str(tmp_path / cache)
         server.protected["/slow.tif"] = TIFF
         server.pending["/slow.tif"] = 10**6
@@ -260,11 +260,11 @@ class TestCache:
         assert (tmp_path / "slow.tif").read_bytes() == TIFF
 
     @pytest.mark.parametrize("setting", [{"CACHE": "none"}, {"CACHE_GB": "0"}, {"CACHE": "/proc/nowhere"}])
-    def test_it_works_without(self, cached, tmp_path, setting):
+    def test_the_cache_can_be_disabled(self, cached, tmp_path, setting):
         assert fetch(cached, tmp_path / "n.tif", **setting).read_bytes() == TIFF
         assert not Path(cached.cache).exists()
 
-    def test_others_cannot_look_into_it(self, cached, tmp_path):
+    def test_other_users_cannot_read_the_cache(self, cached, tmp_path):
         fetch(cached, tmp_path / "n.tif")
         assert Path(cached.cache).stat().st_mode & 0o077 == 0
 
@@ -277,19 +277,19 @@ def token(**claims) -> str:
 
 
 class TestCredentials:
-    def test_a_token_tells_when_it_ends(self):
+    def test_a_token_has_the_time_of_its_expiry(self):
         found = find_credentials({"EARTHDATA_TOKEN": token(exp=1600000000)}, "https://x")
         assert found.expires == datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC)
         assert find_credentials({"EARTHDATA_TOKEN": "plain"}, "https://x").expires is None
 
-    def test_one_that_has_ended_is_not_even_tried(self, server):
+    def test_an_expired_token_is_not_sent(self, server):
         environment = server.environment(EARTHDATA_TOKEN=token(exp=1600000000))
         with pytest.raises(SourceError, match=r"EARTHDATA_TOKEN expired on 2020-09-13 12:26 UTC") as caught:
             AsfSource(environment)._client(LOG).log_in()
         assert "https://urs.earthdata.nasa.gov/user_tokens" in caught.value.hint
         assert server.requests == []
 
-    def test_a_netrc_that_others_can_read_is_used_and_said(self, server, tmp_path, caplog):
+    def test_a_netrc_that_others_can_read_is_used_with_a_warning(self, server, tmp_path, caplog):
         netrc = tmp_path / ".netrc"
         netrc.write_text(f'machine 127.0.0.1 login {asf_server.USER} password "{asf_server.PASSWORD}"\n')
         netrc.chmod(0o644)
@@ -299,7 +299,7 @@ class TestCredentials:
         netrc.chmod(0o600)
         assert find_credentials(environment, server.login_url).warning == ""
 
-    def test_the_log_says_which_login_is_used_and_no_secret(self, server, caplog):
+    def test_the_log_names_the_login_and_no_secret(self, server, caplog):
         caplog.set_level(logging.DEBUG)
         AsfSource(server.environment())._client(LOG).log_in()
         assert "logging in to Earthdata with EARTHDATA_USERNAME and EARTHDATA_PASSWORD" in caplog.text
@@ -313,19 +313,19 @@ class TestOrbits:
         environment = server.environment(**settings)
         return AsfSource(environment).fetch_orbit("S1A", START, START + timedelta(seconds=3), folder, LOG)
 
-    def test_a_restituted_one_is_said_to_be_one(self, server, tmp_path, caplog):
+    def test_a_restituted_orbit_is_reported(self, server, tmp_path, caplog):
         server.files[f"/{RESORB}"] = b"<Earth_Explorer_File/>"
         assert self.fetch(server, tmp_path).name == RESORB
         assert "the precise orbit is not published yet" in caplog.text
 
     @pytest.mark.parametrize("name", [POEORB.replace("S1A", "S1B"), POEORB.replace("20200605T", "20200604T")])
-    def test_one_of_another_satellite_or_time_is_refused(self, server, tmp_path, name):
+    def test_an_orbit_of_another_satellite_or_time_is_refused(self, server, tmp_path, name):
         server.files[f"/{name}"] = b"<Earth_Explorer_File/>"
         with pytest.raises(SourceError, match="does not cover S1A from 2020-06-04T02:23:12"):
             self.fetch(server, tmp_path)
         assert list(tmp_path.iterdir()) == []
 
-    def test_one_that_ends_early_is_fetched_again(self, server, tmp_path):
+    def test_an_orbit_file_that_ends_early_is_fetched_again(self, server, tmp_path):
         server.files[f"/{POEORB}"] = whole = b"<Earth_Explorer_File>" + bytes(500) + b"</Earth_Explorer_File>"
         server.faults[f"/{POEORB}"] = ["unsized", 503, "truncate"]
         assert self.fetch(server, tmp_path, ISCE2_RECIPE_ASF_ATTEMPTS="4").read_bytes() == whole
@@ -333,14 +333,14 @@ class TestOrbits:
         with pytest.raises(SourceError, match="answered 501"):
             self.fetch(server, tmp_path)
 
-    def test_a_mirror_has_it(self, server, tmp_path):
+    def test_a_mirror_has_the_orbit(self, server, tmp_path):
         server.files[f"/{POEORB}"] = b"<Earth_Explorer_File/>"
         urls = f"{server.url}/nothing {server.url}/scene"
         assert self.fetch(server, tmp_path, ISCE2_RECIPE_ASF_ORBIT_URL=urls).name == POEORB
 
 
 class TestPreflight:
-    """All that is wrong comes in one message, before anything large was asked for."""
+    """All problems are reported in one message before a large download."""
 
     def records(self, *, west: float = 53.3, bytes_: int = 150_000_000) -> list[BurstRecord]:
         ring = ((west, 27.0), (west + 0.4, 27.0), (west + 0.4, 27.2), (west, 27.2), (west, 27.0))
@@ -371,7 +371,7 @@ class TestPreflight:
         catalog = write_catalog(records or self.records(), tmp_path / "bursts.json")
         return preflight.check.function(context, catalog=catalog)
 
-    def test_all_is_well(self, server, tmp_path):
+    def test_all_checks_pass(self, server, tmp_path):
         server.files[f"/{POEORB}"] = b"<Earth_Explorer_File/>"
         done = self.check(server, tmp_path)
         lines = done.report.read_text().splitlines()
@@ -389,7 +389,7 @@ class TestPreflight:
             "8 checks passed; Earthdata login accepted, from EARTHDATA_USERNAME and EARTHDATA_PASSWORD"
         )
 
-    def test_names_of_a_pair_are_looked_at_too(self, server, tmp_path):
+    def test_the_names_of_a_pair_are_checked(self, server, tmp_path):
         server.files[f"/{POEORB}"] = b"<Earth_Explorer_File/>"
         server.files[f"/{LATER}"] = b"<Earth_Explorer_File/>"
         server.orbits = {"20200604": f"/{POEORB}", "20200616": f"/{LATER}"}
@@ -426,7 +426,7 @@ class TestPreflight:
             ),
         ],
     )
-    def test_of_slcs_and_scenes_as_well(self, kind, names, detail):
+    def test_the_names_of_slcs_and_scenes_are_checked(self, kind, names, detail):
         shared = {name.name: getattr(self.records()[0], name.name) for name in fields(kind)}
         records = [
             kind(**(shared | {"name": name, "start": START + timedelta(days=12 * number)}))
@@ -435,7 +435,7 @@ class TestPreflight:
         assert [(one.state, one.detail) for one in preflight._pairing(records)] == [("ok", detail)]
         assert list(preflight._pairing(records[:1])) == []
 
-    def test_everything_wrong_comes_at_once(self, server, tmp_path):
+    def test_all_problems_are_reported_together(self, server, tmp_path):
         del server.files[FILE]
         little = Budget(memory=4e9, memory_there=2e9, disk=20e9, disk_there=1e6)
         with pytest.raises(InputError) as caught:
@@ -459,7 +459,7 @@ class TestPreflight:
             self.check(server, tmp_path)
         assert "https://urs.example/accept_eulas?eula_id=sentinel" in caught.value.hint
 
-    def test_notes_stop_nothing(self, server, tmp_path):
+    def test_notes_do_not_stop_the_run(self, server, tmp_path):
         server.files[f"/{RESORB}"] = b"<Earth_Explorer_File/>"
         little = Budget(memory=4e9, memory_there=2e9, disk=20e9, disk_there=10e9)
         done = self.check(server, tmp_path, little)
@@ -478,13 +478,13 @@ class TestPreflight:
         with pytest.raises(InputError, match=r"Copernicus has none at S4\d_W03\d"):
             self.check(server, tmp_path, records=at_sea)
 
-    def test_a_service_in_trouble_is_no_fault_of_the_input(self, server, tmp_path):
+    def test_a_fault_of_a_service_is_not_an_input_error(self, server, tmp_path):
         server.files[f"/{POEORB}"] = b"<Earth_Explorer_File/>"
         server.faults[FILE] = [503] * 9
         with pytest.raises(SourceError, match="answered 503"):
             self.check(server, tmp_path)
 
 
-def test_the_cache_of_a_user_is_left_alone():
-    """Nothing in these tests may write where users keep their downloads."""
+def test_the_cache_of_the_user_is_not_used():
+    """No test may write into the user's cache."""
     assert os.environ.get("ISCE2_RECIPE_ASF_CACHE") is None

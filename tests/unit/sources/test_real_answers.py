@@ -1,4 +1,4 @@
-"""What NASA's catalogue, ESA and JAXA really wrote, read as our own; it lies outside the repository."""
+"""Real answers of NASA's catalogue and real files of ESA and JAXA, which are outside the repository."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_bursts(server, name, count):
 
 
 def test_a_burst_by_its_place_in_its_slc(server):
-    """Releases of hyp3-isce2 before 0.4 asked for bursts that way."""
+    """Releases of hyp3-isce2 before 0.4 requested bursts in this way."""
     real = load("SLC_BURST_stack.yml")
     network = source(server, real)
     for each in real[::40]:
@@ -150,7 +150,7 @@ def test_a_sentinel1_frame(server):
 
 
 def test_a_real_slc_in_a_folder(tmp_path):
-    """What is said of it is what its manifest says, though its annotation is read."""
+    """The record, which is read from the annotation, agrees with the manifest."""
     (tmp_path / "slc" / "2020").mkdir(parents=True)
     (tmp_path / "slc" / "2020" / f"{REAL_SAFE}.zip").symlink_to(SHARED_DATA / f"{REAL_SAFE}.zip")
     [record] = DirectorySource(tmp_path).find_slcs([SlcName.parse(REAL_SAFE)], LOG)

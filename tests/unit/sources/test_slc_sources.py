@@ -1,4 +1,4 @@
-"""Whole SLCs from the network (a real server on this machine), from a folder and from the simulator."""
+"""SLCs from the network (a real server on this machine), from a folder and from the simulator."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class TestNetwork:
         assert record.bounds.west == 52.0
         assert record.url == f"{server.url}{PATH}"
 
-    def test_an_unknown_slc_is_named_with_the_place_to_look(self, source):
+    def test_an_unknown_slc_is_named_with_the_search_page(self, source):
         with pytest.raises(SourceError, match=str(OTHER)) as caught:
             source.find_slcs([NAME, OTHER], LOG)
         assert "search.asf.alaska.edu" in str(caught.value)
@@ -111,7 +111,7 @@ class TestNetwork:
         assert list(tmp_path.iterdir()) == []
 
 
-def test_catalogues_hold_one_kind_each(tmp_path):
+def test_a_catalogue_has_one_kind_of_granule(tmp_path):
     ring = ((52.0, 27.0), (55.0, 27.0), (55.0, 29.0), (52.0, 27.0))
     start = datetime(2020, 6, 4, 2, 22, 51, 123456, tzinfo=UTC)
     record = SlcRecord(
@@ -159,14 +159,14 @@ class TestSimulated:
             assert np.array_equal(part, pixels(files.tiff))
             assert len(whole) == 2 * burst.lines
 
-    def test_annotation_says_where_the_samples_begin(self, safe):
+    def test_annotation_has_the_byte_offsets_of_the_samples(self, safe):
         for path in safe.glob("annotation/*.xml"):
             offsets = list(map(int, re.findall(r"<byteOffset>(\d+)<", path.read_text())))
             tiff = (safe / "measurement" / f"{path.stem}.tiff").read_bytes()
             assert len(tiff) - offsets[0] == 2 * 100 * 600 * 4
             assert offsets[1] - offsets[0] == 100 * 600 * 4
 
-    def test_the_name_tells_how_many_bursts_there_are(self):
+    def test_the_number_of_bursts_follows_from_the_name(self):
         (record,) = open_source("simulated:lines=64,samples=256").find_slcs([NAME], LOG)
         assert (record.stop - record.start).total_seconds() == pytest.approx(8 * 2.758 + 1.9, abs=0.3)
 
@@ -175,7 +175,7 @@ class TestSimulated:
         with pytest.raises(ParameterError, match="did not fly track 65"):
             simulated.find_slcs([wrong], LOG)
 
-    def test_a_folder_knows_the_same_of_it(self, simulated, safe, tmp_path):
+    def test_a_folder_gives_the_same_record(self, simulated, safe, tmp_path):
         (tmp_path / "slc").mkdir()
         shutil.copytree(safe, tmp_path / "slc" / f"{NAME}.SAFE")
         folder = DirectorySource(tmp_path)
@@ -185,7 +185,7 @@ class TestSimulated:
         assert abs(record.bounds.north - known.bounds.north) < 0.02
         assert folder.fetch_slc(record, "VV", [2], tmp_path, LOG, silent).name == f"{NAME}.SAFE"
 
-    def test_a_folder_without_it_says_what_to_download(self, tmp_path):
+    def test_a_folder_without_the_slc_names_the_download(self, tmp_path):
         with pytest.raises(InputError, match=rf"lacks slc/{NAME}\.zip") as caught:
             DirectorySource(tmp_path).find_slcs([NAME], LOG)
         assert "download it" in caught.value.hint

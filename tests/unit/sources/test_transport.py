@@ -1,4 +1,4 @@
-"""Servers that do not keep to HTTP, and the ways to a server."""
+"""Servers that violate HTTP, and the connections to servers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from support.files import tiff
 
 
 def certificate(path: Path) -> Path:
-    """A key and a certificate that nobody but its owner trusts."""
+    """Write a key and a self-signed certificate."""
     from ipaddress import ip_address
 
     from cryptography import x509
@@ -53,7 +53,7 @@ def certificate(path: Path) -> Path:
 
 @contextmanager
 def encrypted(chain: Path, content: bytes = TIFF) -> Iterator[str]:
-    """An HTTPS server that sends one file whatever it is asked for."""
+    """Run an HTTPS server that sends one file for every request."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format, *args):
@@ -90,10 +90,10 @@ def encrypted(chain: Path, content: bytes = TIFF) -> Iterator[str]:
 
 
 class TestServersThatLie:
-    """What the transport itself does not notice, or would get wrong."""
+    """Faults that the HTTP library does not detect."""
 
     @pytest.mark.parametrize("fault", ["unsized", "shorter"])
-    def test_a_file_without_its_end_is_not_believed(self, cached, tmp_path, fault):
+    def test_a_file_without_its_end_is_detected(self, cached, tmp_path, fault):
         cached.faults[FILE] = [fault]
         assert fetch(cached, tmp_path / "a.tif").read_bytes() == TIFF
         assert ranges(cached) == [None, None]
@@ -102,17 +102,17 @@ class TestServersThatLie:
         with pytest.raises(SourceError, match="the response is not a complete TIFF"):
             fetch(cached, tmp_path / "b.tif", "/other.tif")
 
-    def test_more_said_than_sent_is_asked_for_again_and_told(self, server, tmp_path):
+    def test_a_length_that_is_too_large_is_detected(self, server, tmp_path):
         server.faults[FILE] = ["longer"]
         assert fetch(server, tmp_path / "a.tif").read_bytes() == TIFF
         assert ranges(server) == [None, f"bytes={len(TIFF)}-"]
 
-    def test_a_file_that_is_packed_unasked_is_unpacked(self, server, tmp_path):
+    def test_a_file_that_the_server_compressed_is_decompressed(self, server, tmp_path):
         server.checksums.add(FILE)
         server.faults[FILE] = ["packed"]
         assert fetch(server, tmp_path / "a.tif").read_bytes() == TIFF
 
-    def test_one_that_ends_early_as_well_is_taken_from_its_beginning(self, server, tmp_path):
+    def test_a_compressed_file_that_ends_early_is_downloaded_from_its_beginning(self, server, tmp_path):
         server.faults[FILE] = ["cut"]
         assert fetch(server, tmp_path / "a.tif").read_bytes() == TIFF
         assert ranges(server) == [None, None]
@@ -122,7 +122,7 @@ class TestServersThatLie:
         assert fetch(server, tmp_path / "a.tif").read_bytes() == TIFF
         assert [asked is None for asked in ranges(server)] == [True, False, True]
 
-    def test_a_whole_file_that_was_not_put_away_is_not_fetched_again(self, cached, tmp_path):
+    def test_a_complete_partial_file_is_not_downloaded_again(self, cached, tmp_path):
         cached.faults[FILE] = ["truncate"]
         with pytest.raises(SourceError):
             fetch(cached, tmp_path / "a.tif", ATTEMPTS="1")
@@ -131,14 +131,14 @@ class TestServersThatLie:
         assert fetch(cached, tmp_path / "a.tif").read_bytes() == TIFF
         assert ranges(cached) == [None, f"bytes={len(TIFF)}-"]
 
-    def test_nor_is_the_rest_of_one_that_has_become_shorter(self, cached, tmp_path):
+    def test_a_file_that_has_become_shorter_is_downloaded_from_its_beginning(self, cached, tmp_path):
         cached.faults[FILE] = ["truncate"]
         with pytest.raises(SourceError):
             fetch(cached, tmp_path / "a.tif", ATTEMPTS="1")
         cached.files[FILE] = short = tiff(b"short")
         assert fetch(cached, tmp_path / "a.tif").read_bytes() == short
 
-    def test_circles_are_left(self, server, tmp_path):
+    def test_circular_redirects_are_reported(self, server, tmp_path):
         server.circles.add(FILE)
         with pytest.raises(SourceError, match="is redirected in circles") as caught:
             fetch(server, tmp_path / "a.tif")
@@ -147,7 +147,7 @@ class TestServersThatLie:
 
 
 class TestWays:
-    """How a request gets to a server."""
+    """Connections to a server."""
 
     def test_ipv6(self, tmp_path):
         try:
@@ -181,7 +181,7 @@ class TestWays:
         assert f"clock ({datetime.now(UTC):%Y-%m-%d}" in caught.value.hint
         assert "REQUESTS_CA_BUNDLE" in caught.value.hint
 
-    def test_one_that_is_named_as_trusted(self, tmp_path, monkeypatch):
+    def test_a_certificate_in_requests_ca_bundle_is_accepted(self, tmp_path, monkeypatch):
         made = certificate(tmp_path / "host.pem")
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(made))
         with encrypted(made) as url:
@@ -208,7 +208,7 @@ class TestWays:
         with rasterio.open(target) as dataset:
             assert (dataset.read(1) == 20).all()
 
-    def test_nobody_there_is_said_in_a_few_words(self, tmp_path):
+    def test_a_refused_connection_is_reported_briefly(self, tmp_path):
         settings = {"ISCE2_RECIPE_ASF_ATTEMPTS": "1", "ISCE2_RECIPE_ASF_CACHE": "none"}
         client = AsfSource(settings)._client(LOG)
         url = "http://127.0.0.1:9/water/a.tif"
