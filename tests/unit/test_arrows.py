@@ -1,4 +1,4 @@
-"""Imports go one way, and each thing has one home: read from the source, not from a running program."""
+"""The structure of the package, read from its source: imports go one way, and each thing has one home."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LAYERS = (
     {"cli"},
     {"__init__", "__main__"},
 )
-"""From the bottom to the top; what is in one set are siblings, which do not import each other."""
+"""Packages and modules from the bottom to the top; those of one set do not import each other."""
 
 ISCE2 = ("isce", "isceobj", "iscesys", "zerodop", "osgeo")
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -42,7 +42,7 @@ HOMES = {
     "ctypes": ("processes",),
     "filelock": ("files",),
 }
-"""Libraries that only one place may import."""
+"""Libraries that only one module or package may import."""
 
 
 def _modules() -> list[Path]:
@@ -50,7 +50,7 @@ def _modules() -> list[Path]:
 
 
 def _name(path: Path) -> str:
-    """``plan/keys`` for ``.../plan/keys.py``."""
+    """Return ``plan/keys`` for ``.../plan/keys.py``."""
     return path.relative_to(ROOT).with_suffix("").as_posix()
 
 
@@ -60,7 +60,7 @@ def _tree(path: Path) -> ast.Module:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    """Full names of all modules that a file imports, wherever in it."""
+    """Yield the full names of everything that a file imports, in functions too."""
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -74,7 +74,7 @@ def test_arrows_go_down() -> None:
     wrong = []
     for path in _modules():
         layer = _name(path).partition("/")[0]
-        assert layer in RANK, f"say in LAYERS where {layer} belongs"
+        assert layer in RANK, f"{layer} is missing in LAYERS"
         for module in _imports(path):
             package, _, below = module.partition(".")
             other = below.partition(".")[0]

@@ -55,7 +55,7 @@ class Bindings:
 
     @cached_property
     def _base(self) -> dict[str, Any]:
-        """The names of the outermost recipe that depend on no step."""
+        """Return the names of the outermost recipe that depend on no step."""
         recipe = self._graph.recipe
         return self._with_variables(recipe, dict(self._parameters), recipe.variables)
 

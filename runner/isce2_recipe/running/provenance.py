@@ -120,7 +120,7 @@ def _resolved(workspace: Workspace) -> dict[str, Any]:
 def _head(workspace: Workspace) -> str:
     """Return the first lines of the resolved recipe; their fingerprint shows whether the file is current."""
     return (
-        f"# What ran here, by isce2-recipe {__version__}: every parameter has its value of this run.\n"
+        f"# The recipe of a run by isce2-recipe {__version__}; the defaults are the values of that run.\n"
         f"# To run it again: {rerun_command(workspace)}\n"
         f"# Fingerprint: {json_digest(_resolved(workspace))}\n"
     )
