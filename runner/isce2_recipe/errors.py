@@ -1,4 +1,4 @@
-"""Every error this package raises on purpose, and the exit code each one means."""
+"""Every error that this package raises on purpose, with its exit code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXIT_INTERRUPTED = 130
 
 
 class RecipeToolError(Exception):
-    """Root of the tree: one clear message, and where there is one, the remedy.
+    """The base of all errors: a message, and a hint if something can be done.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class RecipeToolError(Exception):
     hint : str, optional
         What to do next, printed on a line of its own as ``hint: ...``.
     problems : tuple of Problem, optional
-        All findings behind the error, each with its place; the message then shows them ready for a terminal.
+        All problems behind the error, each with its place; the message shows them as text.
     """
 
     exit_code = EXIT_INPUT
@@ -49,7 +49,7 @@ class ParameterError(RecipeToolError):
 
 
 class InputError(RecipeToolError):
-    """A file or granule that was given cannot be used as it is."""
+    """A given file or granule cannot be used."""
 
 
 class UsageError(RecipeToolError):
@@ -59,19 +59,19 @@ class UsageError(RecipeToolError):
 
 
 class SourceError(RecipeToolError):
-    """A source could not deliver what it was asked for."""
+    """A source could not deliver an input."""
 
     exit_code = EXIT_STEP_FAILED
 
 
 class EngineMissing(RecipeToolError):
-    """The engine that was asked for is not installed or does not work."""
+    """The chosen engine is not installed or does not work."""
 
     exit_code = EXIT_STEP_FAILED
 
 
 class EngineFailed(RecipeToolError):
-    """The engine ended without delivering what it promised."""
+    """The engine ended without its outputs."""
 
     exit_code = EXIT_STEP_FAILED
 

@@ -1,7 +1,7 @@
-"""Expressions of recipes and templates: Jinja2 in a sandbox without any way to Python.
+"""Expressions of recipes and templates: Jinja2 in a sandbox without access to Python.
 
 ``{{ ... }}`` may read names, take items, compare, calculate and use the filters below. No attribute of a
-Python object is ever read and nothing is called, so a recipe from a stranger can be planned without fear.
+Python object is ever read and nothing is called, so planning a stranger's recipe is safe.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from isce2_recipe.types import BurstName, Looks
 
 FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, RecursionError)  # that Python may raise
 MAX_TEXT = 100_000
-"""Longest text, in characters, an expression may make."""
+"""Longest text, in characters, that an expression may give."""
 
 MAX_BITS = 4096
-"""Largest whole number, in bits, an expression may make."""
+"""Largest whole number, in bits, that an expression may give."""
 
 MAX_DEPTH = 100
-"""How deep the parts of an expression may be nested."""
+"""Deepest nesting of an expression."""
 
 _LOOP_FIELDS = frozenset(("index", "index0", "first", "last", "length"))
 _PATH_FIELDS = frozenset(("name", "stem", "suffix", "parent"))
@@ -53,9 +53,9 @@ class ExpressionError(RecipeError):
     path : tuple
         Keys and indices that lead from the evaluated value to the text at fault.
     text, word : str
-        The text at fault, and where there is one the word in it.
+        The text at fault, and the name in it, if a name is at fault.
     known : tuple of str
-        What might have been meant instead.
+        The names that exist.
     """
 
     def __init__(
@@ -68,19 +68,19 @@ class ExpressionError(RecipeError):
         self.known = known
 
     def at(self, path: DataPath, text: str) -> ExpressionError:
-        """The same of a text at a path."""
+        """Return the same error for a text at a path."""
         return ExpressionError(self.message, text=text, path=path, word=self.word, known=self.known)
 
 
 class Reference(NamedTuple):
-    """A name an expression reads and the fields read of it, ``steps.pair.swaths`` for example.
+    """A name that an expression reads, with its fields: ``steps.pair.swaths`` for example.
 
     Attributes
     ----------
     parts : tuple of str
-        The name and the fields below it, as far as they are written out.
+        The name and the fields, as far as they are constants.
     path : tuple
-        Keys and indices that lead from the walked value to the text that holds the expression.
+        Keys and indices that lead from the value to the text of the expression.
     """
 
     parts: tuple[str, ...]
@@ -88,12 +88,12 @@ class Reference(NamedTuple):
 
     @property
     def text(self) -> str:
-        """As it is written, with dots."""
+        """Return it as it is written, with dots."""
         return ".".join(self.parts)
 
 
 class References:
-    """Everything a value's expressions read.
+    """Everything that a value's expressions read.
 
     Attributes
     ----------
@@ -106,28 +106,28 @@ class References:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Parameters and variables."""
+        """Return the parameters and variables."""
         return frozenset(ref.parts[0] for ref in self.all if ref.parts[0] not in ("steps", "run"))
 
     @cached_property
     def outputs(self) -> frozenset[tuple[str, str]]:
-        """Pairs of step and output; the output is empty where a step is read as a whole."""
+        """Return pairs of step and output; the output is empty if a step is read as a whole."""
         chains = [ref.parts for ref in self.all if ref.parts[0] == "steps" and len(ref.parts) > 1]
         return frozenset((chain[1], chain[2] if len(chain) > 2 else "") for chain in chains)
 
     @cached_property
     def run(self) -> frozenset[str]:
-        """Facts of the run: ``source``, ``engine``."""
+        """Return the facts of the run: ``source``, ``engine``."""
         return frozenset(ref.parts[1] for ref in self.all if ref.parts[0] == "run" and len(ref.parts) > 1)
 
     @cached_property
     def steps(self) -> frozenset[str]:
-        """The steps whose outputs are read."""
+        """Return the steps whose outputs are read."""
         return frozenset(step for step, _ in self.outputs)
 
 
 class _Environment(SandboxedEnvironment):
-    """A sandbox in which a dot reads a field of a record and never an attribute of Python's."""
+    """A sandbox in which a dot reads a field of a record and never a Python attribute."""
 
     intercepted_binops = frozenset(("*", "**", "%", "+"))
 
@@ -169,7 +169,7 @@ class _Environment(SandboxedEnvironment):
 
 
 def _checked(result: Any) -> Any:
-    """The result, unless it is too large to be meant."""
+    """Return the result, or raise SecurityError if it is too large."""
     if isinstance(result, str | list) and len(result) > MAX_TEXT:
         raise SecurityError("the result is too long")
     if isinstance(result, int) and result.bit_length() > MAX_BITS:
@@ -178,7 +178,7 @@ def _checked(result: Any) -> Any:
 
 
 def _readable_fields(obj: Any) -> Collection[str]:
-    """What a dot may read of an object that is not a mapping."""
+    """Return the names that a dot may read of an object that is not a mapping."""
     if is_dataclass(obj):
         return [field.name for field in fields(obj)]
     if isinstance(obj, PurePath):
@@ -195,42 +195,42 @@ def _small(value: Any) -> bool:
 
 
 def range_looks(text: str) -> int:
-    """Looks in range: 20 of ``20x4``."""
+    """Return the looks in range: 20 of ``20x4``."""
     return Looks.parse(text).range
 
 
 def azimuth_looks(text: str) -> int:
-    """Looks in azimuth: 4 of ``20x4``."""
+    """Return the looks in azimuth: 4 of ``20x4``."""
     return Looks.parse(text).azimuth
 
 
 def pixel_size(text: str) -> int:
-    """What looks resolve on the map, metres: 80 for ``20x4``."""
+    """Return the pixel size of looks on the map, metres: 80 for ``20x4``."""
     return Looks.parse(text).pixel_m
 
 
 def basename(path: str | Path) -> str:
-    """The last part of a path."""
+    """Return the last part of a path."""
     return PurePath(path).name
 
 
 def stem(path: str | Path) -> str:
-    """The last part of a path without its extension."""
+    """Return the last part of a path without its extension."""
     return PurePath(path).stem
 
 
 def burst_date(name: str) -> str:
-    """The day of a burst name, as 2020-06-04."""
+    """Return the day of a burst name, as 2020-06-04."""
     return BurstName.parse(name).start.date().isoformat()
 
 
 def burst_polarization(name: str) -> str:
-    """The polarization of a burst name."""
+    """Return the polarization of a burst name."""
     return BurstName.parse(name).polarization
 
 
 def replace(text: str, old: str, new: str) -> str:
-    """The text with every ``old`` replaced by ``new``."""
+    """Return the text with every ``old`` replaced by ``new``."""
     if len(text) * (len(new) + 1) > MAX_TEXT:
         raise SecurityError("the result is too long")
     return str(text).replace(old, new)
@@ -246,23 +246,23 @@ FILTERS = {
     "burst_date": burst_date,
     "burst_polarization": burst_polarization,
 }
-"""Filters of our own, beside those of Jinja2 that are kept."""
+"""Our own filters, next to those of Jinja2 that are kept."""
 
 RETURNS: dict[str, Any] = {
     "range_looks": int, "azimuth_looks": int, "pixel_size": int, "basename": str, "stem": str,
     "burst_date": str, "burst_polarization": str, "count": int, "length": int, "int": int, "float": float,
     "string": str, "join": str, "lower": str, "upper": str, "replace": str, "trim": str,
 }  # fmt: skip
-"""What a filter makes, where it is always the same type."""
+"""Result types of filters that always give the same type."""
 
 
 def environment(loader: BaseLoader | None = None) -> SandboxedEnvironment:
-    """The sandbox that recipes and templates share.
+    """Return the sandbox that recipes and templates share.
 
     Parameters
     ----------
     loader : jinja2.BaseLoader, optional
-        Where templates and what they include come from. In those named ``*.xml.j2`` values are escaped.
+        Source of templates and of what they include. Values in ``*.xml.j2`` are escaped.
     """
     made = _Environment(
         loader=loader,
@@ -278,7 +278,7 @@ def environment(loader: BaseLoader | None = None) -> SandboxedEnvironment:
 
 
 def _is_markup(name: str | None) -> bool:
-    """Whether values filled into a template of this name need XML's escapes."""
+    """Return whether values in a template of this name need XML's escapes."""
     return name is not None and name.endswith((".xml.j2", ".html.j2", ".svg.j2"))
 
 
@@ -288,13 +288,13 @@ def _shared() -> SandboxedEnvironment:
 
 
 def has_expression(text: str) -> bool:
-    """Whether a text holds anything for Jinja2."""
+    """Return whether a text contains anything for Jinja2."""
     return "{" in text and _WORD.search(text) is not None
 
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> nodes.Template:
-    """The syntax tree of a recipe's text.
+    """Return the syntax tree of a recipe's text.
 
     Raises
     ------
@@ -348,9 +348,9 @@ def _walk(node: nodes.Node, depth: int) -> Iterator[nodes.Node]:
 
 @lru_cache(maxsize=4096)
 def plain_chain(text: str) -> tuple[str, ...] | None:
-    """``("a", "b", "c")`` for a text that is nothing but ``{{ a.b.c }}``, which most are; None for any other.
+    """Return ``("a", "b", "c")`` for a text that is only ``{{ a.b.c }}``; None for any other.
 
-    Needs no parser, so that a recipe of a thousand steps is read quickly.
+    Most expressions are of this form, and need no parser.
     """
     match = _PLAIN_CHAIN.fullmatch(text)
     if match is None:
@@ -361,7 +361,7 @@ def plain_chain(text: str) -> tuple[str, ...] | None:
 
 @lru_cache(maxsize=4096)
 def whole_expression(text: str) -> nodes.Expr | None:
-    """The tree of the one expression a text consists of; None where there is other text beside it."""
+    """Return the tree of the only expression of a text; None if there is other text next to it."""
     if not text.lstrip().startswith("{{"):
         return None
     body = parse(text.strip()).body
@@ -372,10 +372,9 @@ def whole_expression(text: str) -> nodes.Expr | None:
 
 
 def evaluate(value: Any, namespace: Mapping[str, Any]) -> Any:
-    """The value with every expression in it replaced by its result.
+    """Return the value with every expression in it replaced by its result.
 
-    Lists and mappings are walked. A text that is one whole expression becomes its result, of whatever type;
-    in other texts results are filled in.
+    A text that is one whole expression becomes its result, of any type; in other texts results are inserted.
 
     Raises
     ------
@@ -416,7 +415,7 @@ def _evaluate_text(text: str, namespace: Mapping[str, Any], path: DataPath) -> A
 
 
 def _follow(chain: tuple[str, ...], namespace: Mapping[str, Any]) -> Any:
-    """The value of a plain ``a.b.c``, which most expressions are: no need to compile it."""
+    """Return the value of a plain ``a.b.c`` without compiling it."""
     if chain[0] not in namespace:
         raise UndefinedError(f"'{chain[0]}' is undefined")
     value = namespace[chain[0]]
@@ -438,7 +437,7 @@ def _compile_expression(source: str) -> Any:
 
 
 def references(value: Any) -> References:
-    """Everything the expressions in a value read, without evaluating them.
+    """Return everything that the expressions in a value read, without evaluating them.
 
     Raises
     ------
@@ -472,7 +471,7 @@ def _names_in(text: str) -> tuple[tuple[str, ...], ...]:
 
 
 def read_names(node: nodes.Node) -> Iterator[tuple[str, ...]]:
-    """Names and the fields read of them in a syntax tree, such as ``("steps", "pair", "swaths")``."""
+    """Yield the names in a syntax tree with their fields, such as ``("steps", "pair", "swaths")``."""
     chain = field_chain(node)
     if chain is not None:
         yield chain
@@ -482,7 +481,7 @@ def read_names(node: nodes.Node) -> Iterator[tuple[str, ...]]:
 
 
 def field_chain(node: nodes.Node) -> tuple[str, ...] | None:
-    """``a.b['c']`` as a tuple; None for anything that is not a name with fields."""
+    """Return ``a.b['c']`` as a tuple; None for anything that is not a name with fields."""
     if isinstance(node, nodes.Name):
         return (node.name,) if node.ctx == "load" else None
     if isinstance(node, nodes.Getattr):

@@ -79,7 +79,7 @@ class Problem(NamedTuple):
     severity : str
         Only errors stop a plan or a run.
     expected, found : str
-        What should be there, and what is there instead; empty where the statement says it all.
+        What should be there, and what is there instead; empty if the statement is complete.
     suggestion : Suggestion or None
         What may have been meant.
     names : tuple of str

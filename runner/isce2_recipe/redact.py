@@ -1,4 +1,4 @@
-"""Secrets are taken out of every text by their value, before the text reaches any file or terminal."""
+"""Removal of secrets, by their value, from every text before it reaches a file or terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 MASK = "***"
-_SHORTEST = 6  # characters: anything shorter would blot out ordinary words
+_SHORTEST = 6  # characters; shorter secrets would hide ordinary words
 _SECRET_NAME = re.compile(
     r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIAL", re.IGNORECASE
 )
@@ -16,7 +16,7 @@ _USER_NAMES = ("EARTHDATA_USERNAME", "EARTHDATA_USER")
 
 
 def environment_secrets(environment: Mapping[str, str]) -> set[str]:
-    """Values of the environment's variables that are secret by their name."""
+    """Return the values of environment variables that are secret by their name."""
     return {
         value
         for name, value in environment.items()
@@ -31,7 +31,7 @@ def _is_secret_name(name: str) -> bool:
 
 
 def netrc_secrets(path: Path) -> set[str]:
-    """Passwords of a netrc file, each also as the ``user:password`` of HTTP's basic authentication."""
+    """Return the passwords of a netrc file, each also as ``user:password`` of HTTP's basic authentication."""
     import netrc
 
     if not path.is_file():
@@ -60,7 +60,7 @@ def _pair_secrets(environment: Mapping[str, str]) -> set[str]:
 
 
 def known_secrets(environment: Mapping[str, str]) -> frozenset[str]:
-    """Every secret this user's processes could leak: of the environment and of the netrc file."""
+    """Return every secret of the environment and of the netrc file."""
     home = environment.get("HOME", "")
     file = environment.get("NETRC") or (f"{home}/.netrc" if home else "")
     found = environment_secrets(environment) | _pair_secrets(environment)
@@ -70,7 +70,7 @@ def known_secrets(environment: Mapping[str, str]) -> frozenset[str]:
 
 
 def texts_of(value: object) -> Iterator[str]:
-    """The texts in a secret value that are long enough to be told from ordinary words."""
+    """Yield the texts in a secret value that are long enough to differ from ordinary words."""
     if isinstance(value, str) and len(value.strip()) >= _SHORTEST:
         yield value
     elif isinstance(value, Mapping):
@@ -82,7 +82,7 @@ def texts_of(value: object) -> Iterator[str]:
 
 
 def redactor(secrets: frozenset[str]) -> Callable[[str], str]:
-    """A function that replaces every secret, also JSON-escaped, URL-quoted or in base64, by ``***``."""
+    """Return a function that replaces secrets by ``***``, also JSON-escaped, URL-quoted or in base64."""
     if not secrets:
         return lambda text: text
     import base64

@@ -1,4 +1,4 @@
-"""The linter: some sixty rules, each a small function that explains itself."""
+"""The linter: some sixty rules, each a small function with its documentation."""
 
 from isce2_recipe.lint.command import main
 from isce2_recipe.lint.linting import Options, lint_paths

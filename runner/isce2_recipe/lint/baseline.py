@@ -1,4 +1,4 @@
-"""A file of known findings, so that only new ones are reported. File, rule and message count, not lines."""
+"""A file of known problems, so that only new ones are reported. They are compared without their lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Key = tuple[str, str, str]
 
 
 def write(path: Path, problems: Iterable[Problem]) -> int:
-    """Makes the problems the baseline; comes back with how many there are.
+    """Write the problems as the baseline, and return their number.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def write(path: Path, problems: Iterable[Problem]) -> int:
 def subtract(
     path: Path, problems: list[Problem], files: Container[str], rules: Container[str]
 ) -> list[Problem]:
-    """The problems that are not in the baseline, and one for every entry that is not needed any more.
+    """Return the problems that are not in the baseline, and one for every entry that is no longer needed.
 
     Parameters
     ----------
@@ -44,8 +44,7 @@ def subtract(
     problems : list of Problem
         What was found.
     files, rules : container of str
-        What was linted, and for what: entries of other files that are still there say nothing, nor do those
-        of other rules.
+        What was linted, and with which rules. Entries of other existing files and of other rules are ignored.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Puts right what can be put right safely, by changing the text at its marks: comments and layout stay."""
+"""Safe repairs of a text at its marks, which keep comments and layout."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from isce2_recipe.lint.linting import Linter, Report
 from isce2_recipe.problems import Edit
 
 MAX_ROUNDS = 5
-"""A fix may make room for another; after this many rounds enough is enough."""
+"""Number of rounds; a fix may make another one possible."""
 
 
 def fix_text(text: str, file: str, linter: Linter) -> tuple[str, Report]:
-    """The text with all safe fixes made, and what is left to report."""
+    """Return the text with all safe fixes made, and the report of what is left."""
     report = linter.lint(text, file)
     for _ in range(MAX_ROUNDS):
         if not report.edits:
@@ -20,7 +20,7 @@ def fix_text(text: str, file: str, linter: Linter) -> tuple[str, Report]:
         fixed = apply_edits(text, report.edits)
         again = Linter(linter.actions, linter.active, linter.providers).lint(fixed, file)
         if _errors(again) > _errors(report):
-            # A fix that makes things worse is none.
+            # The fix causes new errors.
             break
         text, report = fixed, again
     return text, report
@@ -31,7 +31,7 @@ def _errors(report: Report) -> int:
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
-    """The text with stretches replaced, from the end to the beginning; of overlapping edits one is made."""
+    """Return the text with stretches replaced; of overlapping edits only the last is made."""
     lines = text.splitlines(keepends=True)
     starts = [0]
     for line in lines:
@@ -45,7 +45,7 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
 
 
 def _replace(text: str, begin: int, end: int, new: str) -> str:
-    """A comment taken out takes the blanks before it along, and its line where that is left empty."""
+    """Replace a stretch; a removed comment also removes the blanks before it, and its line if empty."""
     if new == "" and text[begin : begin + 1] == "#":
         while begin > 0 and text[begin - 1] in " \t":
             begin -= 1

@@ -1,4 +1,4 @@
-"""Problems as text for people, annotations for GitHub, SARIF 2.1.0 or JSON."""
+"""Formats of the report: text for people, annotations for GitHub, SARIF 2.1.0 and JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COMMANDS = {"error": "error", "warning": "warning", "info": "notice"}
 
 
 def to_text(problems: Sequence[Problem], texts: Mapping[str, str]) -> str:
-    """Each problem with its line and caret, then how many there are."""
+    """Return each problem with its line and caret, then the number of problems."""
     count = f"{len(texts)} recipe{'' if len(texts) == 1 else 's'}"
     if not problems:
         return f"{count}, no findings"
@@ -55,7 +55,7 @@ def _as_object(problem: Problem) -> dict[str, Any]:
 
 
 def to_github(problems: Sequence[Problem], _texts: Mapping[str, str]) -> str:
-    """Workflow commands, which GitHub shows beside the lines of a change."""
+    """Return workflow commands, which GitHub shows next to the lines of a change."""
     return "\n".join(_annotation(problem) for problem in problems)
 
 
@@ -80,7 +80,7 @@ def _escape(text: str, more: str = "") -> str:
 
 
 def to_sarif(problems: Sequence[Problem], _texts: Mapping[str, str]) -> str:
-    """A SARIF 2.1.0 log, which code-scanning services read."""
+    """Return a SARIF 2.1.0 log, which code-scanning services read."""
     ids = sorted({problem.rule for problem in problems})
     driver = {
         "name": "isce2-recipe",

@@ -1,4 +1,4 @@
-"""Comments that silence a rule: ``# recipe: ignore[IR012] reason``, on the line itself or above it."""
+"""Comments that turn a rule off: ``# recipe: ignore[IR012] reason``, on the line itself or above it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _COMMENT = r"(?:^|(?<=\s))#\s*recipe:\s*ignore\[([^\]]*)\]\s*(.*)$"
 
 
 class Ignore(NamedTuple):
-    """One rule silenced on one line.
+    """One rule that is turned off on one line.
 
     Attributes
     ----------
     rule : str
         As written.
     line : int
-        The line it speaks of, from 1; of a comment on a line of its own the next line that is not a comment.
+        The line it is for, from 1; for a comment on its own line, the next line that is not a comment.
     mark : Mark
         The comment.
     reason : str
-        Why, as far as it is given.
+        The reason; may be empty.
     """
 
     rule: str
@@ -35,7 +35,7 @@ class Ignore(NamedTuple):
 
 
 def read_ignores(document: Document) -> list[Ignore]:
-    """All ignore comments of a text."""
+    """Return all ignore comments of a text."""
     found: list[Ignore] = []
     for number, line in enumerate(document.lines, 1):
         match = re.search(_COMMENT, line) if "# recipe:" in line or "#recipe:" in line else None
@@ -49,7 +49,7 @@ def read_ignores(document: Document) -> list[Ignore]:
 
 
 def _is_quoted(document: Document, line: int, column: int) -> bool:
-    """Whether a place lies inside a value, so that what stands there is no comment."""
+    """Return whether a place is inside a value, where there are no comments."""
     for _, node in document.nodes.values():
         if node.id == "scalar" and node.start_mark.line < line <= node.end_mark.line + 1:
             begin = (node.start_mark.line + 1, node.start_mark.column + 1)
@@ -70,16 +70,16 @@ def _next_line(document: Document, number: int) -> int:
 def apply_ignores(
     problems: list[Problem], document: Document, active: Collection[str]
 ) -> tuple[list[Problem], list[Problem], list[Mark]]:
-    """Problems that are left, problems of the ignore comments, and the comments nothing needs any more.
+    """Return the remaining problems, problems of ignore comments, and the comments no longer needed.
 
     Parameters
     ----------
     problems : list of Problem
-        Of rules in ``active``.
+        Problems of rules in ``active``.
     document : Document
-        The text they are of.
+        The text with the comments.
     active : collection of str
-        Ids of rules that were asked for: only those can show that a comment is not needed.
+        Ids of the selected rules: only these can show that a comment is not needed.
     """
     ignores = read_ignores(document)
     used: set[Ignore] = set()

@@ -1,4 +1,4 @@
-"""Recipes in, problems out."""
+"""The linter: it reads recipes and reports their problems."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from isce2_recipe.recipe.loading import SUFFIXES, Reader, Reading
 STDIN = "-"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MANY_FILES = 64
-"""From this many files on, starting further processes costs less than it saves."""
+"""Number of files from which several processes are faster than one."""
 
 
 class Options(NamedTuple):
-    """What to look for.
+    """What to check.
 
     Attributes
     ----------
     profile : str
         ``min``, ``basic``, ``sar`` or ``shared``.
     select : tuple of str
-        Only these rules (ids or their beginnings); empty means the profile's.
+        Only these rules (ids or their beginnings); empty means those of the profile.
     ignore : tuple of str
-        Rules to leave out.
+        Rules not to check.
     source, engine : str or None
         The source and the engine that the recipes are to run with, if they are known.
     """
@@ -45,7 +45,7 @@ class Options(NamedTuple):
 
     @property
     def active(self) -> frozenset[str]:
-        """Ids of the rules asked for."""
+        """Return the ids of the selected rules."""
         return chosen(self.profile, self.select, self.ignore)
 
     def linter(self, actions: Mapping[str, Any]) -> Linter:
@@ -54,16 +54,16 @@ class Options(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What came of linting one text.
+    """The result of linting one text.
 
     Attributes
     ----------
     file, text : str
-        Its name and what it says.
+        Its name and content.
     problems : tuple of Problem
         In the order of the text.
     edits : tuple of Edit
-        How to put right those that can be.
+        Repairs of the problems that can be fixed.
     parts : tuple of str
         Files of the parts it uses.
     """
@@ -76,18 +76,18 @@ class Report(NamedTuple):
 
 
 class Linter:
-    """Lints texts with the same rules and actions.
+    """A linter of texts with the same rules and actions.
 
     Attributes
     ----------
     actions : mapping
         Known actions by name.
     active : frozenset of str
-        Ids of the rules asked for.
+        Ids of the selected rules.
     providers : Providers
         The source and the engine that the recipes are to run with.
     reader : Reader
-        Remembers the parts it has read.
+        Reads parts once.
     """
 
     def __init__(
@@ -99,13 +99,13 @@ class Linter:
         self.reader = Reader()
 
     def lint(self, text: str, file: str) -> Report:
-        """The problems of one text, its ignore comments applied."""
+        """Return the problems of one text, with its ignore comments applied."""
         reading = self.reader.read(text, file)
         found = self._found(reading)
         own = [problem for problem in found if problem.rule in self.active and problem.file == file]
-        # Where the grammar is wrong most rules are silent: that nothing breaks one means nothing then.
-        judged = self.active if reading.recipe is not None else frozenset[str]()
-        kept, hygiene, unneeded = apply_ignores(list(dict.fromkeys(own)), reading.document, judged)
+        # If the grammar is wrong, most rules do not run, so their comments may still be needed.
+        checked = self.active if reading.recipe is not None else frozenset[str]()
+        kept, hygiene, unneeded = apply_ignores(list(dict.fromkeys(own)), reading.document, checked)
         kept += [problem for problem in hygiene if problem.rule in self.active]
         edits = [edit for problem in kept for edit in problem.edits]
         edits += [Edit(mark, "") for mark in unneeded if "IR090" in self.active]
@@ -114,7 +114,7 @@ class Linter:
         return Report(file, text, problems, tuple(edits), parts)
 
     def lint_bytes(self, data: bytes, file: str) -> Report:
-        """The problems of a file's content, which need not be text."""
+        """Return the problems of a file's content, which need not be text."""
         try:
             text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         except UnicodeDecodeError as exc:
@@ -125,7 +125,7 @@ class Linter:
         return self.lint(text, file)
 
     def lint_file(self, file: str) -> Report:
-        """The problems of one file."""
+        """Return the problems of one file."""
         return self.lint_bytes(read_bytes(Path(file)), file)
 
     def _found(self, reading: Reading) -> list[Problem]:
@@ -146,7 +146,7 @@ def _order(problem: Problem) -> tuple[str, int, int, str]:
 
 
 def collect(paths: Iterable[str]) -> list[str]:
-    """The recipe files among paths: files as they are, of folders every YAML file that says ``recipe:``.
+    """Return the recipe files at paths: files as they are, and YAML files with ``recipe:`` of folders.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def _is_recipe(path: Path) -> bool:
 
 
 def read_bytes(path: Path) -> bytes:
-    """What is in a file."""
+    """Return the content of a file."""
     try:
         return path.read_bytes()
     except OSError as exc:
@@ -189,14 +189,14 @@ def read_bytes(path: Path) -> bytes:
 
 
 def lint_files(files: Iterable[str], linter: Linter, *, jobs: int = 1) -> list[Report]:
-    """A report for every file, and for the parts they use.
+    """Return a report for every file, and for the parts they use.
 
     Parameters
     ----------
     files : iterable of str
-        In the order of the reports.
+        Files in the order of the reports.
     linter : Linter
-        What to look for.
+        The linter to use.
     jobs : int
         Processes to share the work among. More than one needs a program without threads.
     """
@@ -223,14 +223,14 @@ def _lint_all(files: list[str], linter: Linter, jobs: int) -> list[Report]:
 
 
 def lint_paths(paths: Collection[str | Path], options: Options | None = None) -> list[Problem]:
-    """The problems of all recipes at the paths, in the order of files and lines.
+    """Return the problems of all recipes at the paths, in the order of files and lines.
 
     Parameters
     ----------
     paths : collection of str or Path
         Files, or folders to be searched for recipes.
     options : Options, optional
-        Which rules to apply; the default profile's otherwise.
+        The rules to apply; by default those of the default profile.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a lint rule is: a small function that yields problems, documented by its own docstring."""
+"""Lint rules: small functions that yield problems, documented by their docstrings."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Subject:
     Attributes
     ----------
     document : Document
-        The text taken apart.
+        The parsed text.
     recipe : Recipe or None
-        None where the grammar is wrong; most rules are silent then.
+        None if the grammar is wrong; most rules report nothing then.
     actions : mapping
         Known actions by name.
     providers : Providers
@@ -53,45 +53,45 @@ class Subject:
 
     @property
     def data(self) -> dict[str, Any]:
-        """The top mapping; empty where there is none."""
+        """Return the top mapping; empty if there is none."""
         return self.document.data if isinstance(self.document.data, dict) else {}
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """The recipe's steps; none where the grammar is wrong."""
+        """Return the recipe's steps; none if the grammar is wrong."""
         return () if self.recipe is None else self.recipe.steps
 
     @cached_property
     def scope(self) -> Scope | None:
-        """What the recipe's names mean."""
+        """Return the meaning of the recipe's names; None if the grammar is wrong."""
         return None if self.recipe is None else Scope(self.recipe, self.actions)
 
     @property
     def scalars(self) -> list[tuple[DataPath, Any]]:
-        """Every scalar with its path; none where the text is no mapping."""
+        """Return every scalar with its path; none if the text is not a mapping."""
         return self.document.scalars if self.data else []
 
     @cached_property
     def texts(self) -> list[tuple[DataPath, str]]:
-        """Every text with its path."""
+        """Return every text with its path."""
         return [(path, value) for path, value in self.scalars if isinstance(value, str)]
 
     @cached_property
     def expressions(self) -> list[tuple[DataPath, str]]:
-        """Every text that holds an expression, with its path."""
+        """Return every text that contains an expression, with its path."""
         return [(path, text) for path, text in self.texts if has_expression(text)]
 
     @cached_property
     def samples(self) -> Samples:
-        """Values for all names, and which of them are real; nothing where the grammar is wrong."""
+        """Return values for all names, and which of them are real; none if the grammar is wrong."""
         return Samples({}, frozenset()) if self.scope is None else namespace(self.scope)
 
     def action(self, step: Step) -> Any:
-        """The action a step uses; None for parts and unknown actions."""
+        """Return the action that a step uses; None for parts and unknown actions."""
         return None if step.part is not None else self.actions.get(step.uses)
 
     def uses(self, step: Step, capability: str) -> bool:
-        """Whether a step's action asks the source or the engine for something, not for its name alone."""
+        """Return whether a step's action takes anything but its name from the source or the engine."""
         action = self.action(step)
         return action is not None and capability in action.uses and action.takes is not nothing
 
@@ -153,12 +153,12 @@ class Rule(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The documentation's first line."""
+        """Return the documentation's first line."""
         return self._paragraphs[0].strip().rstrip(".")
 
     @property
     def why(self) -> str:
-        """The paragraphs below it."""
+        """Return the paragraphs below it."""
         return self._paragraphs[2].strip()
 
     @property
@@ -167,7 +167,7 @@ class Rule(NamedTuple):
 
     @property
     def help_anchor(self) -> str:
-        """Where ``docs/lint.md`` explains it."""
+        """Return the link to its section of ``docs/lint.md``."""
         return f"docs/lint.md#{self.id.lower()}"
 
 
@@ -185,5 +185,5 @@ def rule(
 def reported(
     identifier: str, severity: Severity, profile: Profile, documentation: str, *, fixable: bool = False
 ) -> Rule:
-    """A rule that loading or checking a recipe applies by itself."""
+    """Return a rule that loading or checking a recipe applies by itself."""
     return Rule(identifier, severity, profile, fixable, documentation, None)

@@ -1,4 +1,4 @@
-"""Recipes: from text to frozen values, with the place of everything that is wrong."""
+"""Reading of recipes from text into frozen values, with the place of everything that is wrong."""
 
 from isce2_recipe.recipe.checking import check, load
 from isce2_recipe.recipe.loading import Reading, available, find, read, read_text, recipe_error

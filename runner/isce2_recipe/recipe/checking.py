@@ -1,4 +1,4 @@
-"""What can be known wrong about a recipe before anything runs: names, inputs, types and cycles."""
+"""Checks of a recipe before anything runs: names, inputs, types and cycles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from isce2_recipe.recipe.violations import show
 
 
 def check(recipe: Recipe, actions: Actions) -> list[Problem]:
-    """Everything wrong with a recipe's names, inputs, types and order, its parts' included.
+    """Return everything that is wrong with the names, inputs, types and order of a recipe and its parts.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def check(recipe: Recipe, actions: Actions) -> list[Problem]:
 
 
 def check_reading(reading: Reading, actions: Actions, *, parts: bool = True) -> list[Problem]:
-    """What `check` finds; of a recipe whose grammar is wrong, what can be said in spite of that."""
+    """Return what `check` finds; if the grammar is wrong, what is certain nevertheless."""
     recipe = reading.recipe or reading.partial
     if recipe is None:
         return []
@@ -54,14 +54,14 @@ def check_reading(reading: Reading, actions: Actions, *, parts: bool = True) -> 
 
 
 def load(path_or_name: str | PurePath, actions: Actions | None = None) -> Recipe:
-    """The recipe in a file, or the shipped recipe of that name.
+    """Return the recipe in a file, or the shipped recipe of that name.
 
     Parameters
     ----------
-    path_or_name : str or DataPath
-        Where it is, or what it is called.
+    path_or_name : str or Path
+        Path of the file, or name of a shipped recipe.
     actions : mapping, optional
-        Known actions: what `check` finds is an error too, and comes together with mistakes of grammar.
+        Known actions. What `check` finds is then reported together with mistakes of grammar.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def load(path_or_name: str | PurePath, actions: Actions | None = None) -> Recipe
 
 
 def check_scope(scope: Scope) -> list[Problem]:
-    """Everything wrong with one recipe's names, inputs, types and order, its parts left out."""
+    """Return everything that is wrong with one recipe's names, inputs, types and order, without its parts."""
     problems: list[Problem] = []
     for place, read in scope.reads:
         problems += _check_references(scope, place, read)
@@ -113,7 +113,7 @@ def _check_references(scope: Scope, place: Place, found: References | Expression
 
 
 def _calculations(value: Any, path: DataPath) -> Iterator[tuple[DataPath, str]]:
-    """Texts in a value whose expressions do more than read a name."""
+    """Yield the texts in a value whose expressions do more than read a name."""
     if isinstance(value, str):
         if has_expression(value) and plain_chain(value) is None:
             yield path, value
@@ -183,9 +183,9 @@ def _wrong_field(scope: Scope, reference: Reference) -> Problem | None:
 def _wrong_output(scope: Scope, place: Place, rest: list[str]) -> Problem | None:
     if not place.steps:
         what = f"no step has run when {place.path[-1]} is evaluated"
-        return _unknown(what, rule="IR022", advice="steps can be read in with, when, outputs")
+        return _unknown(what, rule="IR022", advice="outputs of steps can be read in with, when and outputs")
     if len(rest) < 2:
-        return _unknown("name a step and an output", advice="as in steps.dem.geotiff")
+        return _unknown("a step and an output are expected", advice="as in steps.dem.geotiff")
     step = scope.step(rest[0])
     if step is None:
         suggestion = suggest(rest[0], [one.id for one in scope.recipe.steps])
@@ -216,7 +216,7 @@ _SETTINGS: dict[tuple[str, ...], Any] = {
 
 
 def _check_settings(scope: Scope, step: Step) -> Iterator[Problem]:
-    """Expressions of settings: what they give is of a type the setting may have."""
+    """Yield problems of settings whose expressions give a wrong type."""
     document = scope.recipe.document
     written = document.data["steps"][step.index]
     for keys, expected in _SETTINGS.items():
@@ -251,7 +251,7 @@ def _check_step(scope: Scope, step: Step) -> Iterator[Problem]:
         yield from _check_part(scope, step, step.part)
         return
     if step.uses.endswith(SUFFIXES):
-        # A part that could not be read: its own problems say why.
+        # The part could not be read; its own problems state why.
         return
     action: ActionLike | None = scope.actions.get(step.uses)
     if action is None:
@@ -268,7 +268,7 @@ def _check_step(scope: Scope, step: Step) -> Iterator[Problem]:
 
 
 def _check_inputs(scope: Scope, step: Step, known: list[str], required: list[str]) -> Iterator[Problem]:
-    """Names in ``with:``: none unknown, none missing."""
+    """Yield problems of unknown and missing names in ``with:``."""
     document = scope.recipe.document
     free = [one for one in known if one not in step.with_]
     meant = set()
@@ -325,7 +325,7 @@ def _check_input(scope: Scope, step: Step, name: str, value: Any, expected: Any)
     if type_system.accepts(expected, actual):
         return
     if step.when is not True or _reads_conditional(scope, value):
-        # Whether a value is null is the condition's business.
+        # Null values of skipped steps are checked with real values, in inputs_check.
         actual = type_system.without_none(actual)
     if not type_system.accepts(expected, actual):
         yield _wrong_type(document, path, name, value, expected, actual)
@@ -348,7 +348,7 @@ def _reads_conditional(scope: Scope, value: Any) -> bool:
 def _check_cycles(scope: Scope) -> Iterator[Problem]:
     order = {step.id: step.index for step in scope.recipe.steps}
     if all(order[one] < order[name] for name, waits in scope.waits.items() for one in waits):
-        return  # as nearly all recipes are written
+        return  # Nearly all recipes are written in this order.
     from graphlib import CycleError, TopologicalSorter
 
     waits = {name: set(others) for name, others in scope.waits.items()}

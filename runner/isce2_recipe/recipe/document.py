@@ -1,4 +1,4 @@
-"""YAML text to plain values that remember where they were written.
+"""Parsing of YAML text into plain values, with the place of each value.
 
 YAML 1.2's core rules on libyaml's composer: ``20:4``, ``NO`` and ``2020-06-04`` are text, ``1e-3`` is a
 number, ``0123`` is 123. Duplicate keys, tags and several documents in one file are errors.
@@ -65,14 +65,14 @@ def label(path: DataPath) -> str:
 
 
 class Document:
-    """A YAML file taken apart.
+    """A parsed YAML file.
 
     Attributes
     ----------
     file : str
-        The name it goes by in messages.
+        Its name in messages.
     text : str
-        What it says.
+        Its content.
     data : Any
         Plain dicts, lists and scalars.
     scalars : list
@@ -80,7 +80,7 @@ class Document:
     nodes : dict
         For every path the YAML nodes of its key (None in lists and at the top) and of its value.
     problems : list of Problem
-        What was wrong with the text as YAML.
+        What is wrong with the text as YAML.
     """
 
     def __init__(self, file: str, text: str, data: Any = None, nodes: Nodes | None = None) -> None:
@@ -99,38 +99,38 @@ class Document:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The text's lines, without their ends."""
+        """Return the text's lines, without their ends."""
         return self.text.splitlines()
 
     def mark(self, path: DataPath) -> Mark:
-        """Where the value at ``path`` is written; of what is not there, where its nearest parent is."""
+        """Return the place of the value at ``path``; if it is not written, that of its nearest parent."""
         while path and path not in self.nodes:
             path = path[:-1]
         pair = self.nodes.get(path)
         return Mark(self.file, 1, 1, 1, 1) if pair is None else self._span(pair[1])
 
     def key_mark(self, path: DataPath) -> Mark:
-        """Where the key of the value at ``path`` is written; the value's own place where it has no key."""
+        """Return the place of the key of the value at ``path``, or of the value if it has no key."""
         pair = self.nodes.get(path)
         return self.mark(path) if pair is None or pair[0] is None else self._span(pair[0])
 
     def is_plain(self, path: DataPath) -> bool:
-        """Whether the value is a scalar without quotes."""
+        """Return whether the value is a scalar without quotes."""
         pair = self.nodes.get(path)
         return pair is not None and pair[1].id == "scalar" and not pair[1].style
 
     def source(self, path: DataPath) -> str:
-        """A scalar as it is written, without quotes; empty for anything else."""
+        """Return a scalar as it is written, without quotes; an empty text for anything else."""
         pair = self.nodes.get(path)
         return pair[1].value if pair is not None and pair[1].id == "scalar" else ""
 
     def find(self, path: DataPath, needle: str) -> Mark:
-        """Where ``needle`` is written within the value at ``path``, or the value's place."""
+        """Return the place of ``needle`` within the value at ``path``, or the value's place."""
         word = re.compile(rf"(?<![\w.]){re.escape(needle)}(?!\w)")
         return self._find(path, word, self._written(path))
 
     def find_name(self, path: DataPath, name: str) -> Mark:
-        """Where an expression within the value at ``path`` reads a name, or the value's place."""
+        """Return where an expression within the value at ``path`` reads a name, or the value's place."""
         word = re.compile(rf"(?<![\w.'\"]){re.escape(name)}(?!\w)")
         return self._find(path, word, self._expressions(path))
 
@@ -142,14 +142,14 @@ class Document:
         return self.mark(path)
 
     def _written(self, path: DataPath) -> Iterator[tuple[int, int, int]]:
-        """Lines of a value, each with the columns between which it stands there."""
+        """Yield the lines of a value, each with its first and last column."""
         mark = self.mark(path)
         for number in range(mark.line, min(mark.end_line, len(self.lines)) + 1):
             begin = mark.column - 1 if number == mark.line else 0
             yield number, begin, len(self.lines[number - 1])
 
     def _expressions(self, path: DataPath) -> Iterator[tuple[int, int, int]]:
-        """Of these what stands between braces."""
+        """Yield the stretches of a value between braces."""
         inside = False
         for number, begin, end in self._written(path):
             for piece in _BRACES.finditer(self.lines[number - 1], begin, end):
@@ -164,27 +164,27 @@ class Document:
     def _span(self, node: Node) -> Mark:
         start, end = node.start_mark, node.end_mark
         if node.id != "scalar" and not node.flow_style:
-            # A block collection ends where the next token begins: its last line is the useful end.
+            # A block collection ends where the next token begins, so the mark covers its first line only.
             last = self.lines[start.line] if start.line < len(self.lines) else ""
             return Mark(self.file, start.line + 1, start.column + 1, start.line + 1, len(last.rstrip()) + 1)
         return Mark(self.file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
 
 class _Composer(CParser):  # type: ignore[misc]
-    """libyaml's composer with no opinion on tags: "?" for all that carry none."""
+    """libyaml's composer without resolution of tags: nodes without a tag have the tag "?"."""
 
     def resolve(self, _kind: type, _value: object, _implicit: object) -> str:
         return "?"
 
     def descend_resolver(self, _parent: object, _index: object) -> None:
-        """Nothing to look up."""
+        """Do nothing: tags are not resolved."""
 
     def ascend_resolver(self) -> None:
-        """Nothing to look up."""
+        """Do nothing: tags are not resolved."""
 
 
 def parse(text: str, file: str) -> Document:
-    """The text as a document; what is wrong with it as YAML is in ``problems``."""
+    """Return the text as a document; what is wrong with it as YAML is in ``problems``."""
     document = Document(file, text)
     try:
         node = _Composer(text).get_single_node()
@@ -204,7 +204,7 @@ def parse(text: str, file: str) -> Document:
 
 
 class _Builder:
-    """Nodes to values, noting where each came from."""
+    """Builds values from nodes, and records the nodes of each."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -218,7 +218,9 @@ class _Builder:
         self.document.nodes[path] = (key, node)
         self.count += 1
         if node.tag not in ("?", "!"):
-            self._complain(path, "IR009", f"tags such as '{_short_tag(node.tag)}' have no place in a recipe")
+            self._complain(
+                path, "IR009", f"tags such as '{_short_tag(node.tag)}' are not allowed in a recipe"
+            )
         if node.id == "scalar":
             value = node.value if node.style or node.tag in _TEXT_TAGS else resolve_scalar(node.value)
             self.document.scalars.append((path, value))
@@ -266,7 +268,7 @@ class _Builder:
 
 
 def resolve_scalar(text: str) -> Any:
-    """What an unquoted scalar means by YAML 1.2's core schema."""
+    """Return the value of an unquoted scalar by YAML 1.2's core schema."""
     if text[:1] in _MAYBE_NUMBER:
         return _number(text)
     return _WORDS.get(text, text)
@@ -288,19 +290,19 @@ def _short_tag(tag: str) -> str:
 
 
 def _not_text(document: Document, exc: ReaderError) -> Problem:
-    """A character that no YAML may hold; libyaml counts bytes."""
+    """Return the problem of a character that YAML does not allow; libyaml counts bytes."""
     before = document.text.encode(errors="surrogatepass")[: exc.position].decode(errors="surrogatepass")
     *above, line = f"{before}.".splitlines()
     number, column = len(above) + 1, len(line)
-    what = f"character U+{exc.character:04X} cannot stand in YAML"
-    advice = "take it out, or write it with a backslash in double quotes"
+    what = f"character U+{exc.character:04X} is not allowed in YAML"
+    advice = "remove it, or write it with a backslash in double quotes"
     return Problem(Mark(document.file, number, column, number, column + 1), what, advice, rule="IR009")
 
 
 def _syntax_errors(document: Document, exc: MarkedYAMLError) -> list[Problem]:
-    """All that is not YAML: each part that begins with a key at the left edge is read by itself too.
+    """Return all syntax errors: each part that begins with a key at the left edge is also read by itself.
 
-    An alias may stand for something in another part, so only what breaks YAML's grammar counts there.
+    An alias may refer to another part, so only errors of YAML's grammar count there.
     """
     begins = [number for number, text in enumerate(document.lines) if _TOP_KEY.match(text)]
     found = []
@@ -315,10 +317,10 @@ def _syntax_errors(document: Document, exc: MarkedYAMLError) -> list[Problem]:
 
 
 def _not_yaml(document: Document, exc: MarkedYAMLError, lines: range) -> Problem:
-    """A syntax error of libyaml in some lines in our words, with the usual suspects named."""
+    """Return a syntax error of libyaml in some lines; frequent causes are named."""
     mark = exc.problem_mark or exc.context_mark
     if mark and exc.context_mark and mark.line >= lines.stop:
-        mark = exc.context_mark  # What has no end is told where it begins.
+        mark = exc.context_mark  # A value without an end is reported where it begins.
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     for index in lines:
         for suspicious, what in _SUSPECTS:
@@ -342,17 +344,17 @@ _SUSPECTS: tuple[tuple[Callable[[str], bool], str], ...] = (
     ),
     (
         lambda line: "\t" in line[: len(line) - len(line.lstrip())],
-        "a tab in the indentation: YAML wants spaces",
+        "a tab in the indentation, where YAML allows only spaces",
     ),
 )
 
 
 def dump(data: Any) -> str:
-    """A value as YAML that our reader understands as it was meant."""
+    """Return a value as YAML that `parse` reads back as the same value."""
     import yaml
 
     class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-        """Quotes every text that would be read as something else."""
+        """A YAML writer that quotes every text that would be read as something else."""
 
         def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
             return True

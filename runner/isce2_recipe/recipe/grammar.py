@@ -72,7 +72,7 @@ def _grammar_problem(document: Document, violation: Violation) -> Problem:
         return violation._replace(found="").problem(document.key_mark(path), rule, f"'{path[-1]}'")
     if rule == "IR004" and at(document.data, path) is None:
         return document.problem(
-            path, rule, f"{label(path)} is empty", key=True, advice="fill it in or leave it out"
+            path, rule, f"{label(path)} is empty", key=True, advice="fill it in or remove it"
         )
     at_key = violation.key or violation.keyword in ("required", "minItems")
     place = document.key_mark(path) if at_key else document.mark(path)

@@ -1,4 +1,4 @@
-"""What steps and parts are given, judged with real values: null from skipped steps, and what parts refuse."""
+"""Checks of inputs with real values: null from skipped steps, and values that parts do not allow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from isce2_recipe.recipe.scope import ActionLike, Scope
 
 
 def check_nulls(scope: Scope, samples: Samples) -> Iterator[Problem]:
-    """Inputs that are null whatever the steps find, because those they are read of are skipped."""
+    """Yield problems of inputs that are certainly null, because they are read from skipped steps."""
     steps = scope.recipe.steps
     skipped = {step.id: dict.fromkeys(scope.outputs(step) or ()) for step in steps if samples.skips(step)}
     names = {**samples.names, "steps": skipped}
@@ -28,7 +28,7 @@ def check_nulls(scope: Scope, samples: Samples) -> Iterator[Problem]:
 
 
 def _real(value: Any, names: Mapping[str, Any], known: Container[str], skipped: Container[str]) -> Any:
-    """What a value comes to, as far as it is made from real values and outputs of skipped steps."""
+    """Return the value of an expression made from real values and outputs of skipped steps; ... otherwise."""
     if isinstance(value, list):
         return [_real(item, names, known, skipped) for item in value]
     try:
@@ -42,18 +42,18 @@ def _real(value: Any, names: Mapping[str, Any], known: Container[str], skipped: 
 def null_inputs(
     recipe: Recipe, step: Step, action: ActionLike, given: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    """Which of a step's inputs are null, or lists that hold null, where its action wants something.
+    """Yield problems of a step's inputs that are null, or lists with null, although the action needs a value.
 
     Parameters
     ----------
     recipe : Recipe
         The step's recipe.
     step : Step
-        Whose inputs they are.
+        The step whose inputs are checked.
     action : ActionLike
-        What it uses.
+        The action it uses.
     given : mapping
-        What its ``with:`` comes to.
+        The values of its ``with:``.
     """
     advice = f"outputs of a skipped step are null: give step '{step.id}' a condition as well"
     for name, value in given.items():
@@ -67,7 +67,7 @@ def null_inputs(
 
 
 def _nulls(value: Any, annotation: Any) -> Iterator[tuple[DataPath, Any]]:
-    """Where a value is null though its type does not allow that, and what is wanted there."""
+    """Yield where a value is null although its type does not allow null, and the type that is expected."""
     wanted = type_system.members(annotation)
     if value is None and not {type_system.NONE, Any, object} & set(wanted):
         yield (), annotation
@@ -78,7 +78,7 @@ def _nulls(value: Any, annotation: Any) -> Iterator[tuple[DataPath, Any]]:
 
 
 def check_part_values(scope: Scope, step: Step, part: Recipe, samples: Samples) -> Iterator[Problem]:
-    """What a part is given that its parameters do not allow."""
+    """Yield problems of values that a step passes to a part and the part's parameters do not allow."""
     for name, value in step.with_.items():
         parameter = part.parameters.get(name)
         if parameter is None or not is_known(value, samples.known):
@@ -88,7 +88,7 @@ def check_part_values(scope: Scope, step: Step, part: Recipe, samples: Samples) 
         except ExpressionError:
             continue
         if found is None and not (parameter.required or parameter.has_default):
-            continue  # what may be left out
+            continue  # An optional parameter may be null.
         for violation in normalise(found, parameter.schema)[1]:
             mark = scope.recipe.document.mark((*step.path, "with", name, *violation.path))
             yield violation.problem(mark, "IR023", name, secret=parameter.secret)

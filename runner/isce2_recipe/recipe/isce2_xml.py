@@ -1,7 +1,7 @@
-"""ISCE2 application XML against what the application knows: properties, their values, and steps.
+"""Checks of ISCE2's application XML: properties, their values, and steps.
 
-Facts in ``schemas/isce2/*.properties.json``. Names are compared as ISCE2 compares them: without case and
-blanks.
+The facts are in ``schemas/isce2/*.properties.json``. Names are compared without case and blanks, as ISCE2
+does.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class XmlProblem(NamedTuple):
 
 
 class Property(NamedTuple):
-    """A property as written: line, names of the components around it, its own name, its text."""
+    """A property as written: its line, the names of the components around it, its name and its text."""
 
     line: int
     components: tuple[str, ...]
@@ -57,18 +57,18 @@ class Property(NamedTuple):
 
 
 def steps(application: str) -> tuple[str, ...]:
-    """The application's steps in order; none for an unknown application."""
+    """Return the application's steps in order; none for an unknown application."""
     return tuple(facts(application)["steps"]) if application in APPLICATIONS else ()
 
 
 def facts(application: str) -> dict[str, Any]:
-    """Properties, components and steps of ``topsApp`` or ``stripmapApp``."""
+    """Return properties, components and steps of ``topsApp`` or ``stripmapApp``."""
     return load_schema(f"isce2/{application}.properties.json")
 
 
 @lru_cache(maxsize=16)
 def _known(application: str, component: str) -> dict[str, Mapping[str, Any]]:
-    """Properties by their name without case and blanks."""
+    """Return properties by their name without case and blanks."""
     known = facts(application)
     entries = known["components"].get(component, ()) if component else known["properties"]
     return {normalized(entry["name"]): entry for entry in entries}
@@ -80,7 +80,7 @@ def normalized(name: str) -> str:
 
 
 def check(text: str, application: str) -> list[XmlProblem]:
-    """Everything wrong with an application's XML, in the order of its lines.
+    """Return everything that is wrong with an application's XML, in the order of its lines.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def _wrong_number(text: str, entry: Mapping[str, Any]) -> str | None:
 
 
 def read_properties(text: str) -> list[Property]:
-    """The properties of an ISCE2 XML in the order written.
+    """Return the properties of an ISCE2 XML in the order written.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def read_properties(text: str) -> list[Property]:
 
 
 class _Reader:
-    """Collects properties; a value may stand in the element or in a ``value`` element below it."""
+    """Collects properties, whose value is in the element or in a ``value`` element below it."""
 
     def __init__(self) -> None:
         self.parser = expat.ParserCreate()

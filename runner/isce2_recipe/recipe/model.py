@@ -1,4 +1,4 @@
-"""A recipe as frozen values, each of which knows where it is written."""
+"""A recipe as frozen values, each with its place in the text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from isce2_recipe.recipe.document import Document
 
 
 class Parameter(NamedTuple):
-    """What a user may set.
+    """A value that a user may set.
 
     Attributes
     ----------
@@ -33,38 +33,38 @@ class Parameter(NamedTuple):
 
     @property
     def types(self) -> tuple[str, ...]:
-        """JSON types a value may have; empty means any."""
+        """Return the JSON types that a value may have; empty means any."""
         types = self.schema.get("type", ())
         return (types,) if isinstance(types, str) else tuple(types)
 
     @property
     def has_default(self) -> bool:
-        """Whether there is a value when the user gives none."""
+        """Return whether there is a value if the user gives none."""
         return "default" in self.schema
 
     @property
     def default(self) -> Any:
-        """The value when the user gives none; None where there is no default."""
+        """Return the value if the user gives none; None if there is no default."""
         return self.schema.get("default")
 
     @property
     def description(self) -> str:
-        """Help for the user."""
+        """Return the help for the user."""
         return str(self.schema.get("description", ""))
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """The values allowed, where they are listed; of a list parameter those of its items."""
+        """Return the allowed values if they are listed; for a list, those of its items."""
         return tuple(self.schema.get("enum", ()) or self.schema.get("items", {}).get("enum", ()))
 
     @property
     def is_list(self) -> bool:
-        """Whether it takes several values."""
+        """Return whether it takes several values."""
         return "array" in self.types
 
     @property
     def secret(self) -> bool:
-        """Whether its value is never shown."""
+        """Return whether its value is never shown."""
         return bool(self.schema.get("secret", False))
 
 
@@ -137,12 +137,12 @@ class Step:
 
     @property
     def path(self) -> DataPath:
-        """Where it is in the document, for ``Recipe.mark``."""
+        """Return its path in the document, for ``Recipe.mark``."""
         return ("steps", self.index)
 
 
 class Recipe(NamedTuple):
-    """A recipe that obeys the grammar.
+    """A recipe with a correct grammar.
 
     Attributes
     ----------
@@ -184,15 +184,15 @@ class Recipe(NamedTuple):
     sources: Mapping[str, str]
 
     def mark(self, *path: str | int) -> Mark:
-        """Where the value that the keys and indices lead to is written."""
+        """Return the place of the value that the keys and indices lead to."""
         return self.document.mark(path)
 
     def key_mark(self, *path: str | int) -> Mark:
-        """Where the key of that value is written."""
+        """Return the place of the key of that value."""
         return self.document.key_mark(path)
 
     def step(self, name: str) -> Step | None:
-        """The step of that id."""
+        """Return the step of that id."""
         return self.by_id.get(name)
 
     def texts(self) -> dict[str, str]:

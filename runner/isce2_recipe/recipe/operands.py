@@ -1,4 +1,4 @@
-"""Operators and filters in expressions: whether what they are given is of a type they can take."""
+"""Checks of operators and filters in expressions: whether they accept the types of their operands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WANTED: dict[str, frozenset[str]] = {
     "sum": frozenset(("a list",)),
     "dictsort": frozenset(("a mapping",)),
 }
-"""What filters take."""
+"""Input types of filters."""
 
 _ORDERED = frozenset(("lt", "lteq", "gt", "gteq"))
 _ARITHMETIC = (nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow)
@@ -54,7 +54,7 @@ class Mismatch(NamedTuple):
 
 
 def mismatches(tree: nodes.Node, type_of: TypeOf) -> Iterator[Mismatch]:
-    """Every operand in a syntax tree that its operator or filter would refuse, as far as types are known."""
+    """Yield every operand in a syntax tree that its operator or filter refuses, as far as types are known."""
     for node in tree.find_all(_CHECKED):
         yield from _CHECKS[type(node)](node, type_of)
 
@@ -103,7 +103,7 @@ def _name(node: nodes.Node) -> str:
 
 
 def _families(kind: Any) -> frozenset[str]:
-    """What a value of this type may be; nothing where that is not known. Null is the conditions' business."""
+    """Return the families of values of a type; none if they are not known. Null is checked elsewhere."""
     found: set[str] = set()
     for member in type_system.members(kind):
         choices = get_args(member) if get_origin(member) is Literal else ()

@@ -1,4 +1,4 @@
-"""Values for a recipe's parameters: from the command line's text or from Python, checked all together."""
+"""Values of a recipe's parameters, from the command line's text or from Python, checked all together."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _HOME = "types.schema.json"
 
 
 class Given(dict[str, Any]):
-    """Parameters as the user gave them.
+    """Values of parameters as the user gave them.
 
     Attributes
     ----------
     written : dict
-        For each that stands in a file, the file.
+        The file of each value that was read from a file.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Given(dict[str, Any]):
 
 
 def texts(given: Mapping[str, Any]) -> dict[str, str]:
-    """Contents of the files in which parameters stand, for `isce2_recipe.problems.render`."""
+    """Return the contents of the files that values were read from, for `isce2_recipe.problems.render`."""
     return {document.file: document.text for document in _written(given).values()}
 
 
@@ -46,21 +46,21 @@ def _written(given: Mapping[str, Any]) -> Mapping[str, Document]:
 
 
 class _UnreadableError(ValueError):
-    """Text that is nothing of the kind the schema wants."""
+    """A text cannot be read as any of the schema's types."""
 
 
 def resolve_parameters(
     recipe: Recipe, given: Mapping[str, Any], wanted: Container[str] | None = None
 ) -> dict[str, Any]:
-    """A value for every parameter of the recipe, in the recipe's order.
+    """Return a value for every parameter of the recipe, in the recipe's order.
 
-    Text is read as the parameter's type asks: numbers, ``True``/``False``/``None``, numbers with units, lists
+    Text is read by the parameter's type: numbers, ``True``/``False``/``None``, numbers with units, lists
     as repeated words, separated by commas or spaces, or as YAML.
 
     Parameters
     ----------
     recipe : Recipe
-        Whose parameters they are.
+        The recipe with the parameters.
     given : mapping
         Values by name, typed or as text.
     wanted : container of str, optional
@@ -77,7 +77,7 @@ def resolve_parameters(
         if wanted is not None and name not in wanted:
             continue
         if not parameter.has_default and given.get(name) is None:
-            # What may be left out may also be given as null.
+            # An optional parameter may also be given as null.
             values[name] = None
             if parameter.required:
                 what = f"parameter {name} is required"
@@ -94,12 +94,12 @@ def resolve_parameters(
 
 
 def namespace(recipe: Recipe, values: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
-    """All names expressions of the recipe may read, steps aside: parameters, variables and ``run``.
+    """Return all names that expressions may read without steps: parameters, variables and ``run``.
 
     Parameters
     ----------
     recipe : Recipe
-        Whose variables are derived, in the order written.
+        The recipe with the variables, which are evaluated in the order written.
     values : mapping
         Of all parameters, from `resolve_parameters`.
     run : mapping
@@ -162,7 +162,7 @@ def _value_problem(violation: Violation, parameter: Parameter, written: Document
 
 
 def normalise(value: Any, schema: Mapping[str, Any]) -> tuple[Any, list[Violation]]:
-    """The value as the schema wants it, and in what ways it is not allowed.
+    """Return the value in the schema's type, and the ways in which it is not allowed.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def _read(value: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _read_text(text: str, types: tuple[str, ...], schema: Mapping[str, Any]) -> Any:
-    """The first reading of a text, from the narrowest type to the widest, that is possible."""
+    """Return the text as the first of its types that can be read, from the narrowest to the widest."""
     if "null" in types and text.lower() in _NONE:
         return None
     for kind in ("boolean", "integer", "number", "array", "object"):
@@ -224,7 +224,7 @@ def _read_list(items: list[Any], types: tuple[str, ...], schema: Mapping[str, An
 
 
 def _has_spaces(schema: Mapping[str, Any]) -> bool:
-    """Whether an item may itself hold blanks or commas: one with units may, free text may."""
+    """Return whether an item may contain blanks or commas: items with units and free text may."""
     return "units" in schema or (
         _types(schema) == ("string",) and not {"pattern", "enum", "format"} & set(schema)
     )

@@ -1,7 +1,7 @@
-"""Patterns of JSON Schema as Python's regular expressions, matched within a time.
+"""Patterns of JSON Schema as Python's regular expressions, matched within a time limit.
 
-Repetitions within repetitions can keep a search going for longer than anybody waits. ``re`` cannot be
-stopped; ``regex`` can, but takes time to import, so it gets only what might be slow.
+A pattern with repetitions inside repetitions can take hours to match. ``re`` cannot be stopped. ``regex`` has
+a timeout, but takes time to import, so it is used only for patterns that may be slow.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import re
 from functools import lru_cache
 
 SECONDS = 1.0
-"""The longest that a text is compared with a pattern."""
+"""Time limit of comparing a text with a pattern."""
 
-# Shorter texts are compared at once with a pattern that repeats so often at most, and no groups.
+# A text of at most _SHORT characters is compared without a time limit with a pattern that has at most _FEW
+# repetitions and does not repeat groups.
 _SHORT = 256
 _FEW = 2
 _REPEATED = re.compile(r"[*+?]|\{\d*,\d*\}")
@@ -21,7 +22,7 @@ _REPEATED_GROUP = re.compile(r"\)(?:[*+]|\{\d*,\d*\})")
 
 @lru_cache(maxsize=512)
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """A JSON Schema pattern as Python's regular expression: ``$`` is the very end, digits are ASCII.
+    """Return a JSON Schema pattern as a Python regular expression: ``$`` is the very end, digits are ASCII.
 
     Raises
     ------
@@ -32,19 +33,19 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def matches(pattern: str, text: str, *, trusted: bool = False) -> bool:
-    """Whether some of a text is as a pattern says.
+    """Return whether a pattern matches somewhere in a text.
 
     Parameters
     ----------
     trusted : bool
-        Whether the pattern is known to be quick.
+        Whether the pattern is known to be fast.
 
     Raises
     ------
     re.error
         If it is not a regular expression.
     TimeoutError
-        If that cannot be told within `SECONDS`.
+        If matching takes longer than `SECONDS`.
     """
     compiled = compile_pattern(pattern)
     if trusted or (len(text) <= _SHORT and not _may_be_slow(pattern)):

@@ -1,7 +1,7 @@
-"""A template step's XML checked, each problem led back to the recipe.
+"""Checks of the XML that a template step would write, with problems placed in the recipe.
 
-From ISCE2's property over the XML's line and the template's line to the value in ``with: values:`` and the
-parameter behind it.
+A problem leads from ISCE2's property to the XML's line, the template's line, the value in ``with: values:``
+and its parameter.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RENDER_ACTION = "template.render"
 
 
 def application_of(text: str) -> str | None:
-    """``topsApp`` or ``stripmapApp`` where an XML's first element says so."""
+    """Return the application that an XML's first element names; None if it is unknown."""
     for application in isce2_xml.APPLICATIONS:
         if f"<{application}" in text:
             return application
@@ -31,15 +31,15 @@ def application_of(text: str) -> str | None:
 
 
 def is_xml(step: Step) -> bool:
-    """Whether a step renders XML from a template that is named outright."""
+    """Return whether a step renders XML from a template whose name is no expression."""
     name = step.with_.get("template")
     return step.uses == RENDER_ACTION and isinstance(name, str) and name.removesuffix(".j2").endswith(".xml")
 
 
 def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with a recipe's settings, inputs and templates for these values of its parameters.
+    """Return what is wrong with a recipe's settings, inputs and templates for these parameter values.
 
-    Values that only a run knows are stood in for, and properties filled from them are not judged.
+    Samples replace values that only a run knows; properties made from them are not checked.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]
 
 
 def _has_values(recipe: Recipe) -> bool:
-    """Whether there is anything in a recipe or its parts that hangs on values."""
+    """Return whether anything in a recipe or its parts depends on values."""
     inner = (step.part for step in recipe.steps if step.part is not None)
     conditional = any(isinstance(step.when, str) or (step.part and step.with_) for step in recipe.steps)
     return (
@@ -86,7 +86,7 @@ def _check_values(scope: Scope, samples: Samples) -> Iterator[Problem]:
 def check_rendered(
     recipe: Recipe, step: Step, values: Mapping[str, Any], *, known: Collection[str] | None = None
 ) -> list[Problem]:
-    """What is wrong with the XML a template step would write.
+    """Return what is wrong with the XML that a template step would write.
 
     Parameters
     ----------
@@ -97,8 +97,7 @@ def check_rendered(
     values : mapping
         ``with: values:`` evaluated.
     known : collection of str, optional
-        The values that are real rather than samples; properties filled from others are not judged. All, where
-        it is not given.
+        The values that are real; properties made from others are not checked. All values by default.
     """
     template = str(step.with_["template"])
     try:
@@ -131,7 +130,7 @@ def _well_formed(text: str) -> list[XmlProblem]:
 def _is_certain(
     recipe: Recipe, rendered: templates.Rendered, problem: XmlProblem, known: Collection[str]
 ) -> bool:
-    """Whether a problem does not hang on a value that is only a sample."""
+    """Return whether a problem does not depend on a value that is only a sample."""
     if problem.certain:
         return True
     names = templates.names_on_line(_origin(rendered, problem.line), recipe.path)

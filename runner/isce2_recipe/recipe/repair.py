@@ -1,4 +1,4 @@
-"""What is left of a recipe with mistakes in its grammar, so that its other mistakes are found as well."""
+"""Removal of mistakes from a recipe's grammar, so that its other mistakes can be found as well."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ UNKNOWN_ACTION = "unknown.unknown"
 
 
 class Repaired(NamedTuple):
-    """A document with its mistakes cut out.
+    """A document without its mistakes of grammar.
 
     Attributes
     ----------
     document : Document
         Follows the grammar; its marks are those of the original.
     names : frozenset of str
-        Words that were cut out: what refers to them is not at fault.
+        Names that were removed: what refers to them is not wrong.
     steps : frozenset of int
-        Steps that lost something, so that what they seem to lack is not at fault.
+        Steps that lost something, in which missing inputs are not reported.
     """
 
     document: Document
@@ -31,7 +31,7 @@ class Repaired(NamedTuple):
     steps: frozenset[int]
 
     def trusts(self, problem: Problem) -> bool:
-        """Whether a problem of the repaired recipe is one of the original as well."""
+        """Return whether a problem of the repaired recipe is also one of the original."""
         if not self.names.isdisjoint(problem.names) or UNKNOWN_ACTION in problem.names:
             return False
         places = [("steps", index, key) for index in self.steps for key in ("uses", "with")]
@@ -41,7 +41,7 @@ class Repaired(NamedTuple):
 
 
 def repair(document: Document, violations: Iterable[Violation]) -> Repaired | None:
-    """The document without what breaks the grammar; None where not enough is left."""
+    """Return the document without what breaks the grammar; None if it is not a mapping."""
     if not isinstance(document.data, dict):
         return None
     data = deepcopy(document.data)
@@ -56,12 +56,12 @@ def repair(document: Document, violations: Iterable[Violation]) -> Repaired | No
 
 
 def _depth(path: DataPath) -> tuple[int, tuple[str, ...]]:
-    """Deeper places first, later ones of a list before earlier ones, so that indices stay right."""
+    """Return a key that sorts deeper places last, and those of a list by their index."""
     return len(path), tuple(f"{part:06d}" if isinstance(part, int) else part for part in path)
 
 
 def _cut(data: dict[str, Any], violation: Violation) -> set[str]:
-    """Takes out what is wrong, and says which names went with it."""
+    """Remove what is wrong, and return the names that were removed with it."""
     path = violation.path
     if violation.keyword == "required" or not path:
         return set()
@@ -79,7 +79,7 @@ def _cut(data: dict[str, Any], violation: Violation) -> set[str]:
 
 
 def _parent(data: Any, path: DataPath) -> Any:
-    """What holds the value at ``path``; None where that was cut out before."""
+    """Return the parent of the value at ``path``; None if it was removed before."""
     for part in path[:-1]:
         try:
             data = data[part]
@@ -89,7 +89,7 @@ def _parent(data: Any, path: DataPath) -> Any:
 
 
 def _fill(data: dict[str, Any]) -> None:
-    """Gives what remains the keys the grammar wants, without moving any step in the list."""
+    """Add the keys that the grammar requires, without moving any step in the list."""
     data["recipe"] = 1
     data.setdefault("name", "unnamed")
     data.pop("kind", None)

@@ -1,4 +1,4 @@
-"""Stand-ins for values a recipe will only have when it runs, so that its templates can be tried out."""
+"""Sample values in place of those that only a run knows, so that templates can be checked."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from isce2_recipe.recipe.scope import RUN_FACTS, Scope
 
 
 class Samples(NamedTuple):
-    """Values for the names of a recipe.
+    """Values of the names of a recipe.
 
     Attributes
     ----------
     names : Mapping
-        All that expressions may read.
+        All names that expressions may read.
     known : frozenset of str
-        Those that are real: values given, defaults, and what is derived from them.
+        Names with real values: given values, defaults, and what is derived from them.
     """
 
     names: Mapping[str, Any]
     known: frozenset[str]
 
     def fill_in(self, value: Any) -> tuple[dict[str, Any], frozenset[str]] | None:
-        """A step's ``values:`` evaluated, and which of them are real; None where that fails."""
+        """Return a step's evaluated ``values:`` and which of them are real; None if that fails."""
         try:
             values = evaluate(value, self.names)
         except ExpressionError:
@@ -41,7 +41,7 @@ class Samples(NamedTuple):
         return values, frozenset(name for name in values if is_known(value[name], self.known))
 
     def skips(self, step: Step) -> bool:
-        """Whether real values alone make a step's condition false."""
+        """Return whether a step's condition is certainly false."""
         if not is_known(step.when, self.known):
             return False
         with suppress(ExpressionError):
@@ -52,14 +52,14 @@ class Samples(NamedTuple):
 def namespace(
     scope: Scope, parameters: Mapping[str, Any] | None = None, unknown: Collection[str] = ()
 ) -> Samples:
-    """Values for all names of a recipe.
+    """Return values for all names of a recipe.
 
     Parameters
     ----------
     scope : Scope
-        The recipe with what its names mean.
+        The recipe and the meaning of its names.
     parameters : mapping, optional
-        Values of parameters; of others the defaults, or stand-ins.
+        Values of parameters; others have their defaults, or samples.
     unknown : collection of str
         Parameters whose values only a run knows.
     """
@@ -80,7 +80,7 @@ def namespace(
 
 
 def inside(scope: Scope, step: Step, part: Recipe, samples: Samples) -> tuple[Scope, Samples]:
-    """A part, and values for its names as far as the step that uses it gives them."""
+    """Return a part's scope, and values for its names as far as the step that uses it sets them."""
     given: dict[str, Any] = {}
     for name, value in step.with_.items():
         if name in part.parameters and is_known(value, samples.known):
@@ -91,7 +91,7 @@ def inside(scope: Scope, step: Step, part: Recipe, samples: Samples) -> tuple[Sc
 
 
 def is_known(value: Any, known: Set[str]) -> bool:
-    """Whether a value is made from real values only."""
+    """Return whether a value is made from real values only."""
     try:
         read = references(value)
     except ExpressionError:
@@ -119,7 +119,7 @@ def _variable(value: Any, names: Mapping[str, Any]) -> Any:
 
 @lru_cache(maxsize=512)
 def sample(kind: Any) -> Any:
-    """Some value of a type, the same each time: not to be changed."""
+    """Return a sample value of a type. It is shared, so it must not be changed."""
     only = next(
         (member for member in type_system.members(kind) if member is not type_system.NONE), type_system.NONE
     )

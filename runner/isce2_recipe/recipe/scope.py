@@ -1,4 +1,4 @@
-"""What the names of a recipe mean: what reads what, which step waits for which, and of what type all is."""
+"""The meaning of a recipe's names: what reads what, which step waits for which, and the types of all."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ RUN_FACTS: dict[str, Any] = {"source": str, "truth": bool, "engine": str, "recor
 
 
 class ActionLike(Protocol):
-    """What the checker wants to know of an action; see `isce2_recipe.actions.base.Action`."""
+    """The facts of an action that the checker needs; see `isce2_recipe.actions.base.Action`."""
 
     @property
     def inputs(self) -> dict[str, inspect.Parameter]:
-        """Inputs by name."""
+        """Return inputs by name."""
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """Types of outputs by name."""
+        """Return types of outputs by name."""
 
 
 Actions = Mapping[str, Any]
@@ -38,7 +38,7 @@ class Place(NamedTuple):
     Attributes
     ----------
     path : tuple
-        Where it is.
+        Its place in the document.
     value : Any
         As written.
     variables : tuple of str
@@ -57,7 +57,7 @@ class Place(NamedTuple):
 
 
 class Scope:
-    """A recipe with what its names mean."""
+    """A recipe and the meaning of its names."""
 
     def __init__(self, recipe: Recipe, actions: Actions) -> None:
         self.recipe = recipe
@@ -67,23 +67,23 @@ class Scope:
 
     @cached_property
     def _steps(self) -> dict[str, Step]:
-        # Of two steps with one id the first.
+        # The first of two steps with one id counts.
         return {step.id: step for step in reversed(self.recipe.steps)}
 
     def step(self, name: str) -> Step | None:
-        """The step of that id."""
+        """Return the step of that id."""
         return self._steps.get(name)
 
     def part(self, recipe: Recipe) -> Scope:
-        """A part that one of the steps uses, with what its names mean."""
-        # By identity: to compare recipes is to compare all that is in them.
+        """Return the scope of a part that one of the steps uses."""
+        # By identity, because comparing recipes compares all their contents.
         if id(recipe) not in self._parts:
             self._parts[id(recipe)] = Scope(recipe, self.actions)
         return self._parts[id(recipe)]
 
     @cached_property
     def places(self) -> list[Place]:
-        """All values that may hold expressions, in the order of evaluation."""
+        """Return all values that may contain expressions, in the order of evaluation."""
         known = tuple(self.recipe.variables)
         found = [
             Place(("variables", name), value, known[:index], steps=False)
@@ -107,12 +107,12 @@ class Scope:
 
     @cached_property
     def reads(self) -> list[tuple[Place, References | ExpressionError]]:
-        """What the expressions of every place read, or what is wrong with one of them."""
+        """Return what the expressions of every place read, or what is wrong with one of them."""
         return [(place, _read(place.value)) for place in self.places]
 
     @cached_property
     def waits(self) -> dict[str, list[str]]:
-        """For every step the steps it waits for; see `dependencies`."""
+        """Return for every step the steps that it waits for; see `dependencies`."""
         order = {step.id: step.index for step in self.recipe.steps}
         found = {step.id: set(step.needs) for step in self.recipe.steps}
         for place, read in self.reads:
@@ -125,12 +125,12 @@ class Scope:
 
     @cached_property
     def conditional(self) -> frozenset[str]:
-        """Steps that are skipped under some condition."""
+        """Return the steps that have a condition."""
         return frozenset(step.id for step in self.recipe.steps if step.when is not True)
 
     @cached_property
     def parameter_types(self) -> dict[str, Any]:
-        """Types of the parameters; what a user need not give may be null."""
+        """Return the types of the parameters; optional ones may be null."""
         found: dict[str, Any] = {}
         for name, parameter in self.recipe.parameters.items():
             kind = type_system.of_schema(parameter.schema)
@@ -139,7 +139,7 @@ class Scope:
         return found
 
     def outputs(self, step: Step) -> Mapping[str, Any] | None:
-        """Types of a step's outputs; None where its action is unknown."""
+        """Return the types of a step's outputs; None if its action is unknown."""
         if step.id not in self._outputs:
             self._outputs[step.id] = self._find_outputs(step)
         return self._outputs[step.id]
@@ -152,14 +152,14 @@ class Scope:
         return None if action is None else action.outputs
 
     def safe_type(self, value: Any) -> Any:
-        """The type of a value; Any where its expressions are wrong."""
+        """Return the type of a value; Any if its expressions are wrong."""
         try:
             return type_system.of_value(value, self.type_of)
         except ExpressionError:
             return Any
 
     def type_of(self, chain: tuple[str, ...]) -> Any:
-        """The type of a name with its fields; Any where that is not known."""
+        """Return the type of a name with its fields; Any if it is not known."""
         head, *rest = chain
         try:
             if head == "steps":
@@ -183,7 +183,7 @@ class Scope:
             return Any
 
     def _only_above(self, name: str) -> type_system.TypeOf:
-        """Names as a variable sees them: itself and later ones unknown, so that nothing goes in circles."""
+        """Return the types that a variable sees: it and later ones are unknown, which ends circles."""
         above = list(self.recipe.variables)[: list(self.recipe.variables).index(name)]
         hidden = set(self.recipe.variables) - set(above)
         return lambda chain: Any if chain[0] in hidden else self.type_of(chain)
@@ -207,5 +207,5 @@ def _read(value: Any) -> References | ExpressionError:
 
 
 def dependencies(recipe: Recipe) -> dict[str, list[str]]:
-    """For every step the steps it waits for, by reference or ``needs``, in the recipe's order."""
+    """Return for every step the steps that it waits for, by reference or ``needs``, in the recipe's order."""
     return Scope(recipe, {}).waits

@@ -1,4 +1,4 @@
-"""Timeouts, retries and resources of steps, checked with their expressions evaluated."""
+"""Checks of timeouts, retries and resources of steps with their expressions evaluated."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _KEYS = ("timeout", "retry", "resources")
 
 
 def has_settings(recipe: Recipe) -> bool:
-    """Whether any setting of a recipe is made by an expression."""
+    """Return whether any setting of a recipe is an expression."""
     return any(True for step in recipe.steps for _ in _written(recipe, step))
 
 
 def _written(recipe: Recipe, step: Step) -> Iterator[tuple[str, Any]]:
-    """A step's settings that hold expressions; the grammar has judged all others."""
+    """Yield a step's settings that contain expressions; the grammar has checked all others."""
     data = recipe.document.data["steps"][step.index]
     return ((key, data[key]) for key in _KEYS if key in data and _has_expression(data[key]))
 
@@ -35,14 +35,14 @@ def _has_expression(value: Any) -> bool:
 
 
 def check_settings(scope: Scope, samples: Samples) -> Iterator[Problem]:
-    """What the grammar would refuse of the values that a recipe's settings come to.
+    """Yield what the grammar would refuse of the values of a recipe's settings.
 
     Parameters
     ----------
     scope : Scope
-        The recipe with what its names mean.
+        The recipe and the meaning of its names.
     samples : Samples
-        Values for its names. What is made from stand-ins is not judged.
+        Values of its names. What is made from samples is not checked.
     """
     for step in scope.recipe.steps:
         if samples.skips(step):
@@ -60,7 +60,7 @@ def _check_one(scope: Scope, step: Step, key: str, value: Any, samples: Samples)
     except ExpressionError as exc:
         yield document.problem((*step.path, key, *exc.path), "IR020", exc.message)
         return
-    if found is None:  # no timeout
+    if found is None:  # A null timeout is no timeout.
         return
     for violation in validate(found, schema, GRAMMAR):
         path = (*step.path, key, *violation.path)

@@ -1,7 +1,7 @@
-"""Templates filled in, with the way back from every line of the result to the template's line.
+"""Rendering of templates, with the template's line of every line of the result.
 
-A template is looked for in ``templates/`` beside the recipe or beside its folder, beside the recipe itself,
-then among those that come with the package.
+A template is searched for in ``templates/`` next to the recipe or next to its folder, next to the recipe
+itself, then among those of the package.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class TemplateLine(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """A filled-in template.
+    """A rendered template.
 
     Attributes
     ----------
     text : str
         The result.
     origins : tuple of TemplateLine
-        For every line of the result, where it comes from.
+        The template's line of every line of the result.
     """
 
     text: str
@@ -55,12 +55,12 @@ class Rendered(NamedTuple):
 
 
 class TemplateProblemError(RecipeToolError):
-    """A template cannot be found, read or filled in.
+    """A template cannot be found, read or rendered.
 
     Attributes
     ----------
     origin : TemplateLine
-        Where in which template.
+        The template's line.
     """
 
     def __init__(self, message: str, origin: TemplateLine) -> None:
@@ -69,7 +69,7 @@ class TemplateProblemError(RecipeToolError):
 
 
 class _LineMarks(Extension):
-    """Puts the template's name and line in front of every line of literal text."""
+    """A Jinja2 extension that puts the template's name and line before every line of literal text."""
 
     def filter_stream(self, stream: TokenStream) -> Iterable[Token]:
         for token in stream:
@@ -87,7 +87,7 @@ def _mark_lines(text: str, name: str, line: int) -> str:
 
 
 def template_folders(recipe_file: Path | None) -> tuple[str, ...]:
-    """Where templates of a recipe are looked for, in order."""
+    """Return the folders in which templates of a recipe are searched for, in order."""
     return _template_folders(None if recipe_file is None else recipe_file.parent)
 
 
@@ -105,16 +105,16 @@ def _environment(folders: tuple[str, ...]) -> Any:
 
 
 def render(template: str, values: Mapping[str, Any], *, recipe_file: Path | None = None) -> Rendered:
-    """The template with the values filled in.
+    """Return the template with the values filled in.
 
     Parameters
     ----------
     template : str
         Name below ``templates/``, such as ``isce2/topsApp.xml.j2``.
     values : mapping
-        By the names the template uses; a name that is not given is an error.
+        Values by the template's names; a missing name is an error.
     recipe_file : Path, optional
-        The recipe that asks, beside which templates of its own may lie.
+        The recipe, next to which its own templates may be.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def render(template: str, values: Mapping[str, Any], *, recipe_file: Path | None
 
 
 def _line_of(exc: BaseException, template: str) -> int:
-    """The template's line in a traceback that Jinja2 has rewritten."""
+    """Return the template's line in a traceback that Jinja2 has rewritten."""
     line, step = 0, exc.__traceback__
     while step is not None:
         if step.tb_frame.f_code.co_filename.endswith(template):
@@ -148,14 +148,14 @@ def _line_of(exc: BaseException, template: str) -> int:
 
 
 def _unmark(marked: str, template: str) -> Rendered:
-    """Literal text of a line knows its origin; a line of values only takes that of the line above."""
+    """Remove the marks. A line without literal text has the origin of the line above."""
     lines: list[str] = []
     origins: list[TemplateLine] = []
     last = TemplateLine(template, 1)
     for line in marked.split("\n"):
         marks = _MARKER.findall(line)
         if marks:
-            # Blocks leave marks of lines that have no text; the last one before the text is the text's.
+            # Blocks leave marks of lines without text; the last mark before the text belongs to the text.
             leading = _MARKER.findall(_LEADING.match(line)[0])  # type: ignore[index]
             name, number = leading[-1] if leading else marks[0]
             origins.append(TemplateLine(name, int(number)))
@@ -167,16 +167,16 @@ def _unmark(marked: str, template: str) -> Rendered:
 
 
 class TemplateFacts(NamedTuple):
-    """What can be known of a template without filling it in.
+    """Facts of a template that are known without rendering it.
 
     Attributes
     ----------
     wanted : frozenset of str
-        The values it uses, those of templates it includes left out.
+        The values it uses, without those of included templates.
     open_ended : bool
-        Whether it takes in others, which may use values it does not name itself.
+        Whether it includes others, which may use values that it does not name itself.
     names : dict
-        For each line the names it reads, first one first.
+        The names that each line reads, in order.
     """
 
     wanted: frozenset[str]
@@ -185,7 +185,7 @@ class TemplateFacts(NamedTuple):
 
 
 def facts(template: str, recipe_file: Path | None = None) -> TemplateFacts:
-    """What a template uses, and where.
+    """Return the values that a template uses, and their lines.
 
     Raises
     ------
@@ -223,7 +223,7 @@ def _facts(made: Any, source: str, template: str) -> TemplateFacts:
 
 
 def names_on_line(origin: TemplateLine, recipe_file: Path | None = None) -> list[str]:
-    """The values a line of a template fills in, first one first."""
+    """Return the values that a line of a template uses, in order."""
     try:
         return facts(origin.template, recipe_file).names.get(origin.line, [])
     except TemplateProblemError:

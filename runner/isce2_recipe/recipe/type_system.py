@@ -1,7 +1,7 @@
-"""Types of inputs, outputs and expressions, and which may stand where another is wanted.
+"""Types of inputs, outputs and expressions, and which type is accepted in place of another.
 
 Types are Python annotations: those of action signatures and output dataclasses, and those made here from JSON
-Schema. ``Any`` stands for what is not known and goes with everything.
+Schema. ``Any`` is an unknown type, which is accepted everywhere.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _WORDS: dict[Any, str] = {
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 TypeOf = Callable[[tuple[str, ...]], Any]
-"""From a name with its fields to its type; Any where that is not known."""
+"""Returns the type of a name with its fields; Any if it is not known."""
 
 
 def _remembered(function: FunctionT) -> FunctionT:
-    """The function with its results kept, but for types whose metadata cannot be looked up."""
+    """Return the function with a cache, which skips types whose metadata cannot be hashed."""
     kept = lru_cache(maxsize=4096)(function)
 
     @wraps(function)
@@ -47,7 +47,7 @@ def _remembered(function: FunctionT) -> FunctionT:
 
 
 def of_schema(schema: Mapping[str, Any]) -> Any:
-    """The type of values that a JSON Schema, references filled in, allows."""
+    """Return the type of the values that a JSON Schema without references allows."""
     if "enum" in schema and all(isinstance(choice, str | int | float | None) for choice in schema["enum"]):
         return Literal[tuple(schema["enum"])]
     names = schema.get("type", ())
@@ -64,13 +64,13 @@ def _of_type(name: str, schema: Mapping[str, Any]) -> Any:
 
 
 def union(members: list[Any]) -> Any:
-    """A type whose values are those of any member."""
+    """Return the union of types."""
     return Any if Any in members else Union[tuple(members)]  # noqa: UP007
 
 
 @_remembered
 def members(annotation: Any) -> tuple[Any, ...]:
-    """The alternatives of a type, None among them as its class; ``Annotated`` is taken off."""
+    """Return the alternatives of a type without ``Annotated``; None is among them as its class."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return members(get_args(annotation)[0])
@@ -80,14 +80,14 @@ def members(annotation: Any) -> tuple[Any, ...]:
 
 
 def without_none(annotation: Any) -> Any:
-    """The type without null."""
+    """Return the type without null."""
     kept = [member for member in members(annotation) if member is not NONE]
     return union(kept) if kept else NONE
 
 
 @_remembered
 def accepts(expected: Any, actual: Any) -> bool:
-    """Whether every value of type ``actual`` may stand where ``expected`` is wanted, as far as is known."""
+    """Return whether every value of type ``actual`` is accepted as ``expected``, as far as is known."""
     wanted = members(expected)
     return all(any(_accepts_one(want, have) for want in wanted) for have in members(actual))
 
@@ -105,7 +105,7 @@ def _accepts_one(want: Any, have: Any) -> bool:
 
 
 def _accepts_class(want: Any, have: Any) -> bool:
-    """Whole numbers are numbers, text may name a file, true is not 1; what is no class is not judged."""
+    """Return whether a class is accepted: whole numbers as numbers, text as a file, but not true as 1."""
     if (want is float and have is int) or (want is Path and have is str):
         return True
     if not (isinstance(want, type) and isinstance(have, type)):
@@ -114,7 +114,7 @@ def _accepts_class(want: Any, have: Any) -> bool:
 
 
 def _arguments(annotation: Any) -> tuple[Any, ...]:
-    """Types of items; of a tuple that of its first."""
+    """Return the types of items; for a tuple, that of its first."""
     return get_args(annotation)[:1] if get_origin(annotation) is tuple else get_args(annotation)
 
 
@@ -125,7 +125,7 @@ def _accepts_choices(want: Any, choices: tuple[Any, ...]) -> bool:
 
 
 def fits(value: Any, expected: Any) -> bool:
-    """Whether a value without expressions may stand where ``expected`` is wanted."""
+    """Return whether a value without expressions is accepted as ``expected``."""
     return any(_fits_one(value, want) for want in members(expected))
 
 
@@ -143,7 +143,7 @@ def _fits_one(value: Any, want: Any) -> bool:
 
 
 def words(annotation: Any) -> str:
-    """A type for people."""
+    """Return a type in words."""
     found = dict.fromkeys(_words_one(member) for member in members(annotation))
     return " or ".join(found)
 
@@ -161,7 +161,7 @@ def _words_one(member: Any) -> str:
 
 
 def of_value(value: Any, type_of: TypeOf) -> Any:
-    """The type of a recipe's value: of its expression where it is one, its own otherwise."""
+    """Return the type of a recipe's value: that of its expression if it is one, or else its own."""
     if isinstance(value, str):
         if not has_expression(value):
             return Literal[value]
@@ -182,7 +182,7 @@ def _list_of(found: list[Any]) -> Any:
 
 
 def infer(node: nodes.Node, type_of: TypeOf) -> Any:
-    """The type of an expression's result."""
+    """Return the type of an expression's result."""
     chain = field_chain(node)
     if chain is not None:
         return type_of(chain)
@@ -248,7 +248,7 @@ _INFER: dict[type, Callable[[Any, TypeOf], Any]] = {
 
 
 def field_type(annotation: Any, name: str) -> Any:
-    """The type of a field of a record; KeyError where there is no such field, Any where that is not known."""
+    """Return the type of a field of a record; Any if it is not known, KeyError if it does not exist."""
     found = [member for member in members(annotation) if member is not NONE]
     if len(found) != 1:
         return Any

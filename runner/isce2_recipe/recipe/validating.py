@@ -1,4 +1,4 @@
-"""Values checked against JSON Schema (2020-12), with the verdict of ``jsonschema``.
+"""Validation of values by JSON Schema (2020-12), with the verdict of ``jsonschema``.
 
 Importing ``jsonschema`` takes 0.1 s, so a value that certainly obeys its schema is recognised without it:
 `isce2_recipe.recipe.schema.obeys` knows the everyday keywords, and answers no where it is not sure. What does

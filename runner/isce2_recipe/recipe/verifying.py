@@ -1,4 +1,4 @@
-"""A recipe, its parameters and its templates checked in one go, before anything is written."""
+"""The check of a recipe, its parameters and its templates before anything is written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from isce2_recipe.recipe.scope import Actions
 
 
 def verify(recipe: Recipe, actions: Actions, given: Mapping[str, Any]) -> dict[str, Any]:
-    """A value for every parameter, once nothing is wrong with recipe, values and templates.
+    """Check a recipe, values and templates, and return a value for every parameter.
 
     Parameters
     ----------
@@ -24,14 +24,14 @@ def verify(recipe: Recipe, actions: Actions, given: Mapping[str, Any]) -> dict[s
     actions : mapping
         Known actions by name.
     given : mapping
-        Values as the user gave them, typed or as text.
+        Values from the user, typed or as text.
 
     Raises
     ------
     RecipeError
-        With everything that is wrong, where any of it is written in the recipe.
+        With everything that is wrong, if any of it is in the recipe.
     ParameterError
-        With everything that is wrong, where all of it is in the given values.
+        With everything that is wrong, if all of it is in the given values.
     """
     problems = [problem for problem in check(recipe, actions) if problem.severity == "error"]
     try:

@@ -159,7 +159,7 @@ def test_what_fits_is_accepted(given: str) -> None:
         ),
         ('text: "{{ steps.made.inner.north }}"', "IR021", "steps.made.inner has no field 'north'"),
         ('text: "{{ text.upper }}"', "IR021", "text has no field 'upper'"),
-        ('text: "{{ steps }}"', "IR021", "name a step and an output"),
+        ('text: "{{ steps }}"', "IR021", "a step and an output are expected"),
         ('text: "{{ run }}"', "IR021", "there is no 'run'"),
         ('text: "{{ twise }}"', "IR021", "there is no parameter or variable 'twise'"),
         ("txet: x", "IR030", "test.take has no input 'txet'"),

@@ -130,7 +130,7 @@ def test_words_are_found_inside_a_value() -> None:
         ("", "IR004", (1, 1), "empty"),
         ("# only a comment\n", "IR004", (1, 1), "empty"),
         ("a: !!python/object:os.system 1\n", "IR009", (1, 4), "tags"),
-        ("? [a, b]\n: 1\n", "IR009", (1, 3), "a key must be a word"),
+        ("? [a, b]\n: 1\n", "IR009", (1, 3), "a key must be a name"),
         ("a: &x [*x]\n", "IR009", (1, 4), "refer to itself"),
         ("a: 1\nß: \x00\n", "IR009", (2, 4), "U+0000"),
     ],
