@@ -13,12 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from isce2_recipe.engines.base import AppSteps
-
 if TYPE_CHECKING:  # types of what actions receive; the linter needs none of it
     import logging
 
-    from isce2_recipe.engines.base import Engine
+    from isce2_recipe.engines.base import AppSteps, Engine
     from isce2_recipe.sources.base import FullSource
 
 
@@ -111,7 +109,7 @@ Check = Callable[[Mapping[str, Any]], object]
 """Checks an action's inputs before a run, and raises an error if they are wrong."""
 
 
-Runs = Callable[[Mapping[str, Any]], AppSteps | None]
+Runs = Callable[[Mapping[str, Any]], "AppSteps | None"]
 """Returns the steps that an action will run with its engine, from the inputs as far as they are known.
 
 An input that is not known yet is the text of its expression. None where the steps are not known yet.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.actions.base import Context, Read, action
-from isce2_recipe.engines.base import AppSteps
+
+if TYPE_CHECKING:
+    from isce2_recipe.engines.base import AppSteps
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ def _headers(inputs: Mapping[str, Any], _: tuple[Path, ...], read: Read) -> obje
 
 def _runs(inputs: Mapping[str, Any]) -> AppSteps | None:
     """Return the steps that ``with:`` names, unless one is the result of another step."""
+    from isce2_recipe.engines.base import AppSteps
+
     app, start, end = (inputs.get(name) for name in ("app", "start", "end"))
     return None if any("{{" in str(name) for name in (app, start, end)) else AppSteps(str(app), start, end)
 

@@ -38,6 +38,8 @@ def find_providers(source: str | None, engine: str | None) -> Providers:
     UsageError
         If there is no such source or engine.
     """
+    if not (source or engine):
+        return NO_PROVIDERS
     from isce2_recipe.engines import published_steps
     from isce2_recipe.sources import declared_capabilities
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from isce2_recipe import engines
 from isce2_recipe.errors import InputError
 from isce2_recipe.lint.rule import Rule, Subject, rule
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe.model import Recipe, Step
-from isce2_recipe.sources import sources_with
 
 
 @rule("IR038", "error", "min")
@@ -21,6 +19,11 @@ def lacking_provider(subject: Subject) -> Iterator[Problem]:
     are left to `plan`, which knows the values of the parameters.
     """
     given = subject.providers
+    if not (given.source or given.engine):
+        return
+    from isce2_recipe import engines
+    from isce2_recipe.sources import sources_with
+
     for outer, step in _steps(subject.recipe, subject.actions):
         path = (*outer.path, "uses")
         action = subject.actions[step.uses]
