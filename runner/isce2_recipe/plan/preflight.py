@@ -14,12 +14,12 @@ from isce2_recipe.sources.base import capabilities_of
 
 
 def preflight(workspace: Workspace, steps: frozenset[str]) -> None:
-    """Check that source and engine can do what the steps need, and the inputs that are known already.
+    """Check the inputs that are known already, and that source and engine can do what the steps need.
 
     Raises
     ------
     RecipeToolError
-        For everything that source or engine lacks together, else for the first input that is wrong.
+        For the first input that is wrong, else as `check_providers` raises it.
     """
     nodes = [node for node in workspace.graph.nodes.values() if node.id in steps]
     for node in nodes:
