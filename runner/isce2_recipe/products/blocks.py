@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.grid import MapGrid
 from isce2_recipe.products.layer import Application, Layer, SourceRaster
-from isce2_recipe.products.layers import DEM, FILTERED, LINE_OF_SIGHT, UNWRAPPED, WATER_MASK
+from isce2_recipe.products.layers import FILTERED, LINE_OF_SIGHT, UNWRAPPED
 from isce2_recipe.products.rasters import (
     FloatArray,
     GeoRaster,
@@ -37,7 +37,7 @@ _TWO_PI = 2.0 * np.pi
 
 
 def layer_sources(
-    folder: Path, application: Application, dem: Path, water_mask: Path, layers: Iterable[Layer]
+    folder: Path, application: Application, geotiffs: Mapping[SourceRaster, Path], layers: Iterable[Layer]
 ) -> dict[SourceRaster, GeoRaster]:
     """Return the rasters that some layers read.
 
@@ -45,21 +45,20 @@ def layer_sources(
     ----------
     folder : Path
         ISCE2's folder after geocoding.
-    dem, water_mask : Path
-        GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
+    geotiffs : mapping of Path
+        Rasters in degrees that ISCE2 has not written, such as terrain.
 
     Raises
     ------
     InputError
         If one is missing, or those of the interferogram do not share a grid.
     """
-    given = {DEM: dem, WATER_MASK: water_mask}
     rasters = dict.fromkeys(
         (UNWRAPPED, FILTERED, LINE_OF_SIGHT, *(raster for layer in layers for raster in layer.reads))
     )
     sources = {
-        raster: geographic(given[raster])
-        if raster in given
+        raster: geographic(geotiffs[raster])
+        if raster in geotiffs
         else isce_geocoded(folder / f"{raster.file(application)}.geo")
         for raster in rasters
     }

@@ -15,7 +15,7 @@ from isce2_recipe.products.browse import write_browse, write_overlays
 from isce2_recipe.products.crate import write_crate
 from isce2_recipe.products.facts import ProductFacts, tags
 from isce2_recipe.products.grid import MapGrid
-from isce2_recipe.products.layer import Application, Layer, ProductKind
+from isce2_recipe.products.layer import Application, Layer, ProductKind, SourceRaster
 from isce2_recipe.products.layers import LAYERS, UNWRAPPED, layers_of, map_layers
 from isce2_recipe.products.package import Product
 from isce2_recipe.products.readme import write_readme
@@ -50,8 +50,8 @@ class ProductRequest:
         Folder of the ISCE2 application, after geocoding.
     application : str
         ``topsApp`` or ``stripmapApp``.
-    dem, water_mask : Path
-        GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
+    geotiffs : mapping of Path
+        Rasters in degrees that ISCE2 has not written: terrain and water mask.
     grid : callable
         Returns the map grid, given the bounds of the interferogram in degrees.
     readme : str
@@ -69,8 +69,7 @@ class ProductRequest:
     facts: ProductFacts
     folder: Path
     application: Application
-    dem: Path
-    water_mask: Path
+    geotiffs: Mapping[SourceRaster, Path]
     grid: Callable[[Bounds], MapGrid]
     readme: str
     options: Collection[str] = ()
@@ -99,7 +98,7 @@ def make_product(
     prefix = directory / name
     wanted = layers_of(request.kind, request.options, layers)
     on_map = map_layers(wanted)
-    sources = layer_sources(request.folder, request.application, request.dem, request.water_mask, on_map)
+    sources = layer_sources(request.folder, request.application, request.geotiffs, on_map)
     grid = request.grid(sources[UNWRAPPED].bounds)
     metadata = tags(name, facts)
     written = write_layers(

@@ -12,6 +12,7 @@ from isce2_recipe.products.burst_products import BurstProduct
 from isce2_recipe.products.facts import SENTINEL1, SENTINEL1_WAVELENGTH_M, HowMade, ProductFacts
 from isce2_recipe.products.grid_choice import GridChoice, map_grid
 from isce2_recipe.products.layer import ProductKind
+from isce2_recipe.products.layers import DEM, WATER_MASK
 from isce2_recipe.products.making import ProductRequest, Progress
 from isce2_recipe.products.radar import radar_window, write_radar_layers
 from isce2_recipe.sar.annotation import BurstGeometry, platform_on
@@ -139,8 +140,7 @@ def tops_request(
         facts=facts,
         folder=folder,
         application="topsApp",
-        dem=dem,
-        water_mask=water_mask,
+        geotiffs={DEM: dem, WATER_MASK: water_mask},
         grid=partial(map_grid, choice, facts.processing.looks.pixel_m, bursts=bursts),
         readme=readme,
         options=("sublooks",),

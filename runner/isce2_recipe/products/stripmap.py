@@ -12,7 +12,7 @@ from isce2_recipe.copying import Copying
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.facts import ALOS, HowMade, ProductFacts
 from isce2_recipe.products.grid import utm_grid
-from isce2_recipe.products.layers import DISPERSIVE, NONDISPERSIVE
+from isce2_recipe.products.layers import DEM, DISPERSIVE, NONDISPERSIVE, WATER_MASK
 from isce2_recipe.products.making import ProductRequest, Progress
 from isce2_recipe.products.parameter_file import seconds_of_day
 
@@ -97,8 +97,7 @@ def scene_request(
         facts=facts,
         folder=folder,
         application="stripmapApp",
-        dem=dem,
-        water_mask=water_mask,
+        geotiffs={DEM: dem, WATER_MASK: water_mask},
         grid=partial(utm_grid, pixel_m=_PIXEL_M),
         readme=readme,
         options=("ionosphere",) if split_spectrum else (),

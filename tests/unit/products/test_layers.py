@@ -12,7 +12,7 @@ from rasterio.warp import transform as to_other_crs
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.blocks import _stored, layer_sources, write_layers
 from isce2_recipe.products.grid import MapGrid, utm_grid
-from isce2_recipe.products.layers import UNWRAPPED, by_name, layers_of
+from isce2_recipe.products.layers import DEM, UNWRAPPED, WATER_MASK, by_name, layers_of
 from isce2_recipe.products.rasters import publish, scratch_raster
 from support.isce_folder import STEP, Ground, product, write_geotiff, write_isce
 
@@ -230,9 +230,8 @@ def test_a_label_of_zero_differs_from_no_data(tmp_path, ground):
 def test_blocks_change_nothing(tmp_path, ground, monkeypatch):
     """Rows made in small blocks equal rows made at once."""
     ground.write(tmp_path)
-    sources = layer_sources(
-        tmp_path / "isce", "topsApp", tmp_path / "dem.tif", tmp_path / "water_mask.tif", LAYERS
-    )
+    geotiffs = {DEM: tmp_path / "dem.tif", WATER_MASK: tmp_path / "water_mask.tif"}
+    sources = layer_sources(tmp_path / "isce", "topsApp", geotiffs, LAYERS)
     whole = utm_grid(sources[UNWRAPPED].bounds, 80)
     written = []
     for name, pixels in (("a", 1 << 20), ("b", 700)):
