@@ -27,16 +27,16 @@ class RunResult:
         Folder of the run.
     product : Path or None
         The recipe's output ``product``, or else the first output that is a file or folder.
-    outputs : dict
+    outputs : mapping
         All outputs of the recipe, files as absolute paths.
-    metadata : dict
+    metadata : mapping
         The run's record (``run.json``): parameters, versions, steps with times, memory and file hashes.
     """
 
     workdir: Path
     product: Path | None
-    outputs: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run(
