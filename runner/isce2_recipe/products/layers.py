@@ -100,7 +100,7 @@ LAYERS: tuple[Layer, ...] = (
     Layer(
         name="corr", description="Coherence",
         reading="is the phase-sigma estimate after filtering, from 0 to 1. It is high over smooth phase, "
-        "even over water: it is no water mask.",
+        "even over water, so that it cannot be used as a water mask.",
         unit="1", reads=(COHERENCE,), clip=(0.0, 1.0),
         roles=("data", "coherence"), tolerance=Tolerance(0.02, "1", "value"), hyp3="same",
         drawing=Drawing(
@@ -111,7 +111,7 @@ LAYERS: tuple[Layer, ...] = (
     ),
     Layer(
         name="amp", description="Amplitude",
-        reading="of the interferogram is linear and not calibrated.",
+        reading="is the amplitude of the interferogram, linear and not calibrated.",
         unit="1", reads=(UNWRAPPED,),
         roles=("data", "amplitude"), tolerance=Tolerance(0.02, "ratio", "ratio"), hyp3="same",
         drawing=Drawing(
@@ -179,7 +179,7 @@ LAYERS: tuple[Layer, ...] = (
     Layer(
         name="nondispersive_phase", description="Phase of everything but the ionosphere, smoothed",
         reading="is the other half of that estimate. ISCE2 smooths it like the ionosphere, over hundreds of "
-        "pixels: it shows long waves only and is no map of displacement.",
+        "pixels: it shows long waves only and not the displacement.",
         unit="radian", reads=(NONDISPERSIVE,), kinds=frozenset(("stripmap",)), option="ionosphere",
         tolerance=Tolerance(0.05, "rad", "phase"),
     ),
