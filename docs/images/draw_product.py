@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from isce2_recipe.products.report.scene import Scene
 from PIL import Image, ImageDraw, ImageFont
 
 from isce2_recipe.products.reading import open_product
+from isce2_recipe.products.report.reduced import ReducedProduct
 from isce2_recipe.products.report.views import View, views
 
 WIDTH, MARGIN, GAP, TITLE = 1200, 28, 32, 46
@@ -24,7 +24,7 @@ TITLES = {"displacement": "Displacement, red away from the satellite", "wrapped_
 
 def draw_product(folder: Path) -> Image.Image:
     """Return a picture of one map above two, cropped to where there are data."""
-    shown = {view.name: view for view in views(Scene(open_product(folder)))}
+    shown = {view.name: view for view in views(ReducedProduct(open_product(folder)))}
     first, *others = (shown[name] for name in PANELS)
     rows, cols = (np.flatnonzero(first.picture[..., 3].any(axis=axis)) for axis in (1, 0))
     window = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
