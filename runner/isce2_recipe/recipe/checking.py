@@ -13,12 +13,9 @@ from isce2_recipe.expressions import (
     Reference,
     References,
     has_expression,
-    parse,
-    plain_chain,
-    references,
 )
 from isce2_recipe.problems import DataPath, Problem, Suggestion, closest, suggest, whole_file
-from isce2_recipe.recipe import loading, operands, type_system
+from isce2_recipe.recipe import loading, type_system
 from isce2_recipe.recipe.document import Document, at
 from isce2_recipe.recipe.loading import SUFFIXES, Reading, recipe_error, sort_problems
 from isce2_recipe.recipe.model import Recipe, Step
@@ -106,23 +103,10 @@ def _check_references(scope: Scope, place: Place, found: References | Expression
         wrong = _wrong_reference(scope, place, reference)
         if wrong is not None:
             yield wrong._replace(place=document.find_name((*place.path, *reference.path), reference.text))
-    for path, text in _calculations(place.value, place.path):
-        for one in operands.mismatches(parse(text), scope.type_of):
-            mark = document.find_name(path, one.name) if one.name else document.mark(path)
-            yield Problem(mark, one.what, rule="IR023", expected=one.expected, found=one.found)
-
-
-def _calculations(value: Any, path: DataPath) -> Iterator[tuple[DataPath, str]]:
-    """Yield the texts in a value whose expressions do more than read a name."""
-    if isinstance(value, str):
-        if has_expression(value) and plain_chain(value) is None:
-            yield path, value
-        return
-    inner = (
-        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    )
-    for key, item in inner:
-        yield from _calculations(item, (*path, key))
+    for below, one in scope.typed(place.path, place.value).mismatches:
+        path = (*place.path, *below)
+        mark = document.find_name(path, one.name) if one.name else document.mark(path)
+        yield Problem(mark, one.what, rule="IR023", expected=one.expected, found=one.found)
 
 
 def _braces_advice(exc: ExpressionError) -> str | None:
@@ -224,7 +208,7 @@ def _check_settings(scope: Scope, step: Step) -> Iterator[Problem]:
             continue
         path = (*step.path, *keys)
         value = at(document.data, path)
-        actual = scope.safe_type(value) if isinstance(value, str) and has_expression(value) else Any
+        actual = scope.typed(path, value).type if isinstance(value, str) and has_expression(value) else Any
         if not type_system.accepts(expected, actual):
             yield _wrong_type(document, path, keys[-1], value, expected, actual)
 
@@ -321,10 +305,10 @@ def _check_input(scope: Scope, step: Step, name: str, value: Any, expected: Any)
         return
     if isinstance(value, Mapping):
         return
-    actual = scope.safe_type(value)
+    actual = scope.typed(path, value).type
     if type_system.accepts(expected, actual):
         return
-    if step.when is not True or _reads_conditional(scope, value):
+    if step.when is not True or _reads_conditional(scope, path):
         # Null values of skipped steps are checked with real values, in inputs_check.
         actual = type_system.without_none(actual)
     if not type_system.accepts(expected, actual):
@@ -337,12 +321,10 @@ def _choice_meant(value: Any, expected: Any) -> Suggestion | None:
     return suggest(value, choices) if isinstance(value, str) and choices else None
 
 
-def _reads_conditional(scope: Scope, value: Any) -> bool:
-    try:
-        read = references(value).steps
-    except ExpressionError:
-        return True
-    return not read.isdisjoint(scope.conditional)
+def _reads_conditional(scope: Scope, path: DataPath) -> bool:
+    """Return whether the value at a path reads outputs of a step that may be skipped."""
+    read = scope.reads_at[path]
+    return not isinstance(read, References) or not read.steps.isdisjoint(scope.conditional)
 
 
 def _check_cycles(scope: Scope) -> Iterator[Problem]:

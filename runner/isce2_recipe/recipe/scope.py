@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from isce2_recipe.expressions import ExpressionError, References, references
 from isce2_recipe.problems import DataPath
 from isce2_recipe.recipe import type_system
+from isce2_recipe.recipe.inference import Typed, typed
 from isce2_recipe.recipe.model import Recipe, Step
 
 RUN_FACTS: dict[str, Any] = {"source": str, "truth": bool, "engine": str, "record": dict[str, Any]}
@@ -64,6 +65,8 @@ class Scope:
         self.actions = actions
         self._outputs: dict[str, Mapping[str, Any] | None] = {}
         self._parts: dict[int, Scope] = {}
+        self._typed: dict[DataPath, Typed] = {}
+        self._variables: dict[str, Any] = {}
 
     @cached_property
     def _steps(self) -> dict[str, Step]:
@@ -111,6 +114,11 @@ class Scope:
         return [(place, _read(place.value)) for place in self.places]
 
     @cached_property
+    def reads_at(self) -> Mapping[DataPath, References | ExpressionError]:
+        """Return what the expressions of each place read, by its path."""
+        return {place.path: read for place, read in self.reads}
+
+    @cached_property
     def waits(self) -> dict[str, list[str]]:
         """Return for every step the steps that it waits for; see `dependencies`."""
         order = {step.id: step.index for step in self.recipe.steps}
@@ -147,16 +155,17 @@ class Scope:
     def _find_outputs(self, step: Step) -> Mapping[str, Any] | None:
         if step.part is not None:
             inner = self.part(step.part)
-            return {name: inner.safe_type(value) for name, value in step.part.outputs.items()}
+            return {
+                name: inner.typed(("outputs", name), value).type for name, value in step.part.outputs.items()
+            }
         action: ActionLike | None = self.actions.get(step.uses)
         return None if action is None else action.outputs
 
-    def safe_type(self, value: Any) -> Any:
-        """Return the type of a value; Any if its expressions are wrong."""
-        try:
-            return type_system.of_value(value, self.type_of)
-        except ExpressionError:
-            return Any
+    def typed(self, path: DataPath, value: Any) -> Typed:
+        """Return the type of the value at a path, and the operands in it that cannot be right."""
+        if path not in self._typed:
+            self._typed[path] = typed(value, self.type_of)
+        return self._typed[path]
 
     def type_of(self, chain: tuple[str, ...]) -> Any:
         """Return the type of a name with its fields; Any if it is not known."""
@@ -177,10 +186,9 @@ class Scope:
         names = list(self.recipe.variables)
         if name not in names:
             return Any
-        try:
-            return type_system.of_value(self.recipe.variables[name], self._only_above(name))
-        except ExpressionError:
-            return Any
+        if name not in self._variables:
+            self._variables[name] = typed(self.recipe.variables[name], self._only_above(name)).type
+        return self._variables[name]
 
     def _only_above(self, name: str) -> type_system.TypeOf:
         """Return the types that a variable sees: it and later ones are unknown, which ends circles."""

@@ -13,10 +13,6 @@ from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from jinja2 import nodes
-
-from isce2_recipe.expressions import RETURNS, field_chain, has_expression, plain_chain, whole_expression
-
 NONE = type(None)
 _JSON_TYPES: dict[str, Any] = {
     "string": str, "integer": int, "number": float, "boolean": bool, "object": dict[str, Any], "null": NONE,
@@ -25,6 +21,8 @@ _WORDS: dict[Any, str] = {
     str: "text", int: "a whole number", float: "a number", bool: "true or false", Path: "a file",
     NONE: "null", dict: "a mapping", list: "a list",
 }  # fmt: skip
+
+_PLURALS: dict[Any, str] = {int: "whole numbers", float: "numbers", Path: "files"}
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -142,109 +140,27 @@ def _fits_one(value: Any, want: Any) -> bool:
     return _accepts_one(want, type(value))
 
 
-def words(annotation: Any) -> str:
-    """Return a type in words."""
-    found = dict.fromkeys(_words_one(member) for member in members(annotation))
+def words(annotation: Any, *, plural: bool = False) -> str:
+    """Return a type in words, as of one value or of several."""
+    found = dict.fromkeys(_words_one(member, plural) for member in members(annotation))
     return " or ".join(found)
 
 
-def _words_one(member: Any) -> str:
+def _words_one(member: Any, plural: bool) -> str:
     if get_origin(member) is Literal:
         return "one of " + ", ".join(str(choice) for choice in get_args(member))
     if get_origin(member) is list and get_args(member)[0] is not Any:
-        item = (
-            words(get_args(member)[0]).replace("a file", "files").replace("a whole number", "whole numbers")
-        )
-        return f"a list of {item.replace('a number', 'numbers')}"
+        return f"a list of {words(get_args(member)[0], plural=True)}"
     base = get_origin(member) or member
+    if plural and base in _PLURALS:
+        return _PLURALS[base]
     return _WORDS.get(base, getattr(base, "__name__", str(base)))
 
 
-def of_value(value: Any, type_of: TypeOf) -> Any:
-    """Return the type of a recipe's value: that of its expression if it is one, or else its own."""
-    if isinstance(value, str):
-        if not has_expression(value):
-            return Literal[value]
-        chain = plain_chain(value)
-        if chain is not None:
-            return type_of(chain)
-        tree = whole_expression(value)
-        return str if tree is None else infer(tree, type_of)
-    if isinstance(value, list):
-        found = [of_value(item, type_of) for item in value]
-        return _list_of(found)
-    return type(value)
-
-
-def _list_of(found: list[Any]) -> Any:
+def list_of(found: list[Any]) -> Any:
+    """Return the type of a list with items of some types."""
     item = union(found) if found else Any
     return types.GenericAlias(list, (item,))
-
-
-def infer(node: nodes.Node, type_of: TypeOf) -> Any:
-    """Return the type of an expression's result."""
-    chain = field_chain(node)
-    if chain is not None:
-        return type_of(chain)
-    handler = _INFER.get(type(node))
-    return Any if handler is None else handler(node, type_of)
-
-
-def _const(node: Any, _type_of: TypeOf) -> Any:
-    return Literal[node.value] if isinstance(node.value, str) else type(node.value)
-
-
-def _conditional(node: Any, type_of: TypeOf) -> Any:
-    other = NONE if node.expr2 is None else infer(node.expr2, type_of)
-    return union([infer(node.expr1, type_of), other])
-
-
-def _filter(node: Any, _type_of: TypeOf) -> Any:
-    return RETURNS.get(node.name, Any)
-
-
-def _list(node: Any, type_of: TypeOf) -> Any:
-    found = [infer(item, type_of) for item in node.items]
-    return _list_of(found)
-
-
-def _item(node: Any, type_of: TypeOf) -> Any:
-    inner = infer(node.node, type_of)
-    return get_args(inner)[0] if get_origin(inner) is list and not isinstance(node.arg, nodes.Slice) else Any
-
-
-def _number(node: Any, type_of: TypeOf) -> Any:
-    both = [infer(node.left, type_of), infer(node.right, type_of)]
-    if both == [int, int]:
-        return float if isinstance(node, nodes.Div | nodes.Pow) else int
-    return float if all(kind in (int, float) for kind in both) else Any
-
-
-def _sum(node: Any, type_of: TypeOf) -> Any:
-    left, right = infer(node.left, type_of), infer(node.right, type_of)
-    if get_origin(left) is list and get_origin(right) is list:
-        return _list_of([*get_args(left), *get_args(right)])
-    return _number(node, type_of)
-
-
-def _constant_type(result: Any) -> Callable[[Any, TypeOf], Any]:
-    return lambda _node, _type_of: result
-
-
-_INFER: dict[type, Callable[[Any, TypeOf], Any]] = {
-    nodes.Const: _const,
-    nodes.CondExpr: _conditional,
-    nodes.Filter: _filter,
-    nodes.List: _list,
-    nodes.Getitem: _item,
-    nodes.Compare: _constant_type(bool),
-    nodes.Not: _constant_type(bool),
-    nodes.Test: _constant_type(bool),
-    nodes.Concat: _constant_type(str),
-    nodes.Dict: _constant_type(dict[str, Any]),
-    nodes.Add: _sum,
-    **dict.fromkeys((nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow), _number),
-}
 
 
 def field_type(annotation: Any, name: str) -> Any:
