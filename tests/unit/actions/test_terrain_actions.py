@@ -14,6 +14,7 @@ from isce2_recipe.actions import dem, unwrap, water
 from isce2_recipe.actions.base import Context
 from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.sources.directory import DirectorySource
+from support import isce_raster
 
 
 class NoEngine:
@@ -100,8 +101,8 @@ def test_unwrap_in_isce2s_folder(tmp_path):
         ("filt_topophase.flat", np.exp(1j * surface).astype("c8"), "cpx"),
         ("phsig.cor", np.full(surface.shape, 0.9, "f4"), "cor"),
     ):
-        image = isceimage.header_for_array(folder / "merged" / name, values, image_type=kind)
-        isceimage.write(image, values, folder)
+        image = isce_raster.header_for_array(folder / "merged" / name, values, image_type=kind)
+        isce_raster.write(image, values, folder)
     ctx = context(tmp_path / "work", "isce", out=folder)
     found = unwrap.run.function(ctx, unwrapper="snaphu", looks="20x4")
     phase = isceimage.read(found.phase, 2)

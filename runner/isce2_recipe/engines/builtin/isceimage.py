@@ -31,7 +31,6 @@ _TYPES = {
     "CDOUBLE": ("c16", "CFloat64"),
 }
 _FAMILIES = {"cpx": "intimage", "unw": "unwimage", "dem": "demimage", "slc": "slcimage"}
-_ISCE_NAMES = {np.dtype(code): name for name, (code, _) in _TYPES.items()}
 # Order of the axes (0 bands, 1 lines, 2 samples) in the file, from the slowest to the fastest.
 _STORED = {"BSQ": (0, 1, 2), "BIL": (1, 0, 2), "BIP": (1, 2, 0)}
 _DOCS = {
@@ -54,8 +53,6 @@ _DOCS = {
 
 # Size of GDAL's block cache; its default is 5 % of the machine's memory.
 GDAL_CACHE_MB = 64
-
-Scheme = Literal["BIP", "BIL", "BSQ"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,21 +144,6 @@ class IsceImage:
 def append_suffix(path: Path, extension: str) -> Path:
     """Append an extension to a path: ``phsig.cor`` and ``xml`` give ``phsig.cor.xml``."""
     return path.with_name(f"{path.name}.{extension}")
-
-
-def header_for_array(
-    path: Path,
-    array: NDArray[Any],
-    *,
-    scheme: Scheme = "BIP",
-    image_type: str = "",
-    grid: GeoGrid | None = None,
-    reference: str | None = None,
-) -> IsceImage:
-    """Return the header for an array of shape ``(lines, samples)`` or ``(bands, lines, samples)``."""
-    bands, lines, samples = array.shape if array.ndim == 3 else (1, *array.shape)
-    data_type = _ISCE_NAMES[array.dtype.newbyteorder("=")]
-    return IsceImage(path, lines, samples, bands, data_type, scheme, image_type, grid, reference)
 
 
 def read_header(path: Path) -> IsceImage:
@@ -384,24 +366,6 @@ def open_array(image: IsceImage, mode: Literal["r", "r+"] = "r") -> NDArray[Any]
         raise InputError(f"{image.path} {found}; expected {image.nbytes} bytes from its header")
     stored = np.memmap(image.path, image.dtype, mode, shape=tuple(image.shape[axis] for axis in order))
     return stored.transpose([order.index(axis) for axis in range(3)])
-
-
-def write(image: IsceImage, array: NDArray[Any], folder: Path | None = None) -> None:
-    """Write a raster and its headers; each file appears when it is complete.
-
-    Parameters
-    ----------
-    image : IsceImage
-        Header, for example from `header_for_array`.
-    array : ndarray
-        ``(bands, lines, samples)``, or ``(lines, samples)`` for one band.
-    folder : Path, optional
-        See `write_sidecars`.
-    """
-    bands = np.asarray(array, image.dtype).reshape(image.shape)
-    with replace_when_complete(image.path) as partial, partial.open("wb") as stream:
-        np.ascontiguousarray(bands.transpose(_STORED[image.scheme])).tofile(stream)
-    write_sidecars(image, folder)
 
 
 def append_lines(stream: BinaryIO, image: IsceImage, lines: NDArray[Any]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from isce2_recipe.engines.builtin import filtering, isceimage
 from isce2_recipe.engines.builtin.goldstein import BLOCK, STEP, goldstein_strips
 from isce2_recipe.engines.builtin.phase_sigma import phase_sigma_strips
+from support import isce_raster
 
 
 def fringes(lines: int, samples: int, per_line: float, per_sample: float) -> np.ndarray:
@@ -150,8 +151,8 @@ def test_coherence_next_to_no_data_does_not_depend_on_a_constant_phase(turn):
 def test_step_writes_filtered_interferogram_and_coherence(tmp_path):
     (tmp_path / "merged").mkdir()
     plane = fringes(64, 80, 1 / 32, 0) * np.float32(3)
-    isceimage.write(
-        isceimage.header_for_array(tmp_path / "merged/topophase.flat", plane, image_type="cpx"), plane
+    isce_raster.write(
+        isce_raster.header_for_array(tmp_path / "merged/topophase.flat", plane, image_type="cpx"), plane
     )
     filtering.filter_interferogram(tmp_path, 0.5, workers=2)
     filtered = isceimage.read_header(tmp_path / "merged/filt_topophase.flat")

@@ -16,6 +16,7 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.sar.ellipsoid import WGS84_A_M, WGS84_E2
 from isce2_recipe.sar.orbit import Orbit
 from isce2_recipe.types import Bounds, Looks
+from support import isce_raster
 
 RADIUS_M = 7_070_000.0
 RATE = 7_500.0 / RADIUS_M
@@ -88,17 +89,19 @@ def write_dem(folder: Path, hills: bool) -> IsceImage:
     )
     row, col = np.mgrid[:rows, :cols]
     heights = (400 + 300 * np.sin(row / 40) * np.cos(col / 50)) * hills
-    image = isceimage.header_for_array(
+    image = isce_raster.header_for_array(
         folder / "dem", heights.astype("f4"), image_type="dem", grid=grid, reference="WGS84"
     )
-    isceimage.write(image, heights.astype("f4"))
+    isce_raster.write(image, heights.astype("f4"))
     return image
 
 
 def write_radar(folder: Path, name: str, array: np.ndarray, kind: str, scheme="BIP") -> Path:
     path = folder / "merged" / name
     path.parent.mkdir(exist_ok=True)
-    isceimage.write(isceimage.header_for_array(path, array, image_type=kind, scheme=scheme), array, folder)
+    isce_raster.write(
+        isce_raster.header_for_array(path, array, image_type=kind, scheme=scheme), array, folder
+    )
     return path
 
 
@@ -220,7 +223,7 @@ def test_nodes_outside_the_dem_are_zero(tmp_path):
 
 def test_a_dem_without_map_coordinates_is_refused(tmp_path):
     heights = np.zeros((3, 3), "f4")
-    image = isceimage.header_for_array(tmp_path / "dem", heights)
+    image = isce_raster.header_for_array(tmp_path / "dem", heights)
     with pytest.raises(InputError, match="has no latitude and longitude"):
         geocoding.geocode_grid(image, Bounds(0, 0, 1, 1))
 

@@ -24,6 +24,7 @@ from isce2_recipe.sar.annotation import read_annotation
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
 from isce2_recipe.sar.orbit import read_orbit
 from isce2_recipe.sar.zero_doppler import geo2rdr, sample_dem
+from support import isce_raster
 from support.tops_scene import Scene, make_scene, run
 
 WAVELENGTH_M = 0.05546576
@@ -356,10 +357,10 @@ def test_broken_annotation_is_named(copied: Callable[[], Scene], tmp_path: Path)
 def test_a_dem_of_another_place_is_refused(scene: Scene, tmp_path: Path) -> None:
     grid = isceimage.GeoGrid(10.0, 50.0, 1 / 3600, -1 / 3600)
     heights = np.zeros((100, 100), np.float32)
-    image = isceimage.header_for_array(
+    image = isce_raster.header_for_array(
         tmp_path / "far.dem", heights, image_type="dem", grid=grid, reference="WGS84"
     )
-    isceimage.write(image, heights)
+    isce_raster.write(image, heights)
     with pytest.raises(InputError, match=r"far\.dem does not cover the scene"):
         run(scene.application(tmp_path / "far", demFilename=image.path))
 
@@ -368,10 +369,10 @@ def test_a_dem_of_half_the_scene_is_refused(scene: Scene, tmp_path: Path) -> Non
     header = isceimage.read_header(scene.dem)
     whole = isceimage.read(scene.dem, 1)
     half = whole[:, : whole.shape[1] // 2]
-    image = isceimage.header_for_array(
+    image = isce_raster.header_for_array(
         tmp_path / "half.dem", half, image_type="dem", grid=header.grid, reference="WGS84"
     )
-    isceimage.write(image, half)
+    isce_raster.write(image, half)
     with pytest.raises(InputError, match=r"half\.dem does not cover [\d.]+ % of burst IW2"):
         run(scene.application(tmp_path / "half", demFilename=image.path))
 
@@ -379,10 +380,10 @@ def test_a_dem_of_half_the_scene_is_refused(scene: Scene, tmp_path: Path) -> Non
 def test_a_dem_above_the_geoid_is_refused(scene: Scene, tmp_path: Path) -> None:
     image = isceimage.read_header(scene.dem)
     heights = isceimage.read(scene.dem, 1)
-    geoid = isceimage.header_for_array(
+    geoid = isce_raster.header_for_array(
         tmp_path / "geoid.dem", heights, image_type="dem", grid=image.grid, reference="EGM96"
     )
-    isceimage.write(geoid, heights)
+    isce_raster.write(geoid, heights)
     with pytest.raises(InputError, match=r"geoid\.dem has heights above the geoid \(EGM96\)"):
         run(scene.application(tmp_path / "geoid", demFilename=geoid.path), end="verifyDEM")
 

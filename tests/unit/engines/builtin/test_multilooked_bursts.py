@@ -22,6 +22,7 @@ from isce2_recipe.engines.builtin.multilooked_bursts import MultilookedBurst, me
 from isce2_recipe.sar import sublooks
 from isce2_recipe.sources import open_source
 from isce2_recipe.types import Looks
+from support import isce_raster
 from support.burst_product_folders import LINE_S, NEAR_M, SAMPLE_M, phase, place, write_product, write_raster
 
 BURSTS = ((136231, 2), (136232, 2), (136231, 3), (136232, 3))
@@ -136,11 +137,11 @@ def burst_of(
 
 
 def filtered(folder, interferogram: np.ndarray) -> np.ndarray:
-    image = isceimage.header_for_array(
+    image = isce_raster.header_for_array(
         folder / paths.MERGED / paths.INTERFEROGRAM, interferogram, image_type="cpx"
     )
     image.path.parent.mkdir(parents=True, exist_ok=True)
-    isceimage.write(image, interferogram, folder)
+    isce_raster.write(image, interferogram, folder)
     filter_interferogram(folder, 0.5)
     return isceimage.read(folder / paths.MERGED / paths.FILTERED_INTERFEROGRAM, 1)
 

@@ -21,6 +21,7 @@ from isce2_recipe.engines.builtin.unwrap_tiles import (
     store_tile,
 )
 from isce2_recipe.types import Looks
+from support import isce_raster
 
 LINES, SAMPLES = 300, 340
 TWO_PI = 2 * np.pi
@@ -174,8 +175,8 @@ def scene(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     image[270:, :150] = 0
     pixels = (50 * image).astype("c8")
     (folder / "merged").mkdir(parents=True)
-    header = isceimage.header_for_array(folder / "merged/topophase.flat", pixels, image_type="cpx")
-    isceimage.write(header, pixels, folder)
+    header = isce_raster.header_for_array(folder / "merged/topophase.flat", pixels, image_type="cpx")
+    isce_raster.write(header, pixels, folder)
     filtering.filter_interferogram(folder, 0.5)
     return surface(), (np.abs(pixels) > 0) & ~water
 

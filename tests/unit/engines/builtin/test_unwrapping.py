@@ -12,6 +12,7 @@ from isce2_recipe.engines.builtin import isceimage, unwrapping
 from isce2_recipe.engines.builtin.engine import BuiltinEngine
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, ParameterError
 from isce2_recipe.types import Looks
+from support import isce_raster
 
 LINES, SAMPLES = 90, 120
 
@@ -28,8 +29,8 @@ def write_inputs(folder, interferogram, correlation):
         ("filt_topophase.flat", interferogram, "cpx"),
         ("phsig.cor", correlation, "cor"),
     ):
-        image = isceimage.header_for_array(folder / "merged" / name, array, image_type=kind)
-        isceimage.write(image, array, folder)
+        image = isce_raster.header_for_array(folder / "merged" / name, array, image_type=kind)
+        isce_raster.write(image, array, folder)
 
 
 def inputs() -> tuple[np.ndarray, np.ndarray]:

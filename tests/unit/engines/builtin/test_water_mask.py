@@ -12,6 +12,7 @@ from rasterio.transform import Affine
 from isce2_recipe.engines.builtin import isceimage, water_mask
 from isce2_recipe.errors import InputError
 from isce2_recipe.types import Looks
+from support import isce_raster
 
 LOOKS = Looks(range=5, azimuth=2)
 LINES, SAMPLES = 40, 60
@@ -79,11 +80,11 @@ def radar_folder(folder: Path) -> tuple[Path, Path]:
     for name, values in (("lat", 27 - 1e-4 * line), ("lon", 5 + 1e-4 * sample + 2e-5 * line)):
         values[-20:, -40:] = 0
         full = merged / f"{name}.burst"
-        isceimage.write(isceimage.header_for_array(full, values), values)
+        isce_raster.write(isce_raster.header_for_array(full, values), values)
         isceimage.append_suffix(full, "vrt").rename(merged / f"{name}.rdr.full.vrt")
     coherence = np.random.default_rng(1).random((LINES, SAMPLES), "f4") + np.float32(0.1)
-    image = isceimage.header_for_array(merged / "phsig.cor", coherence, image_type="cor")
-    isceimage.write(image, coherence, folder / "isce")
+    image = isce_raster.header_for_array(merged / "phsig.cor", coherence, image_type="cor")
+    isce_raster.write(image, coherence, folder / "isce")
     mask = (np.arange(500) >= 150)[None].repeat(200, axis=0).astype("u1")
     transform = Affine(1e-4, 0, 5 - 0.5e-4, 0, -1e-4, 27 + 0.5e-4)
     return folder / "isce", write_tif(folder / "mask.tif", mask, transform)
