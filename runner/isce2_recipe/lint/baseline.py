@@ -68,7 +68,7 @@ def subtract(
 
 
 def _gone(path: Path, key: Key) -> Problem:
-    what = f"{key[0]} does not break {key[1]} any more: {key[2]}"
+    what = f"{key[0]} no longer violates {key[1]}: {key[2]}"
     place = whole_file(str(path))
     return Problem(place, what, "write the baseline again", rule="IR092", severity="warning")
 

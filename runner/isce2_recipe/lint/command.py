@@ -30,7 +30,7 @@ def main(
     source: str | None = None,
     engine: str | None = None,
 ) -> tuple[str, int]:
-    """Return the text to print and the exit code: 0 clean, 1 findings, 2 invalid arguments or no file.
+    """Return the text to print and the exit code: 0 for no problems, 1 for problems, 2 for other errors.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def main(
     fix : bool
         Whether to repair in the files what can be repaired safely.
     baseline : str, optional
-        File of known findings, which are not reported; it is written if it does not exist.
+        File of known problems, which are not reported; it is written if it does not exist.
     stdin_filename : str, optional
         The file name of standard input in messages.
     explain : str, optional
@@ -90,10 +90,10 @@ def _lint(
     problems = [problem for report in reports for problem in report.problems]
     texts = {report.file: report.text for report in reports}
     if baseline is not None and not Path(baseline).exists():
-        from isce2_recipe.lint import baseline as known_findings
+        from isce2_recipe.lint import baseline as known_problems
 
-        count = known_findings.write(Path(baseline), problems)
-        return f"{baseline} written with {count} findings", EXIT_OK
+        count = known_problems.write(Path(baseline), problems)
+        return f"{baseline} written; known problems: {count}", EXIT_OK
     if baseline is not None:
         problems = _without_known(Path(baseline), problems, texts, options)
     return FORMATS[form](problems, texts), EXIT_INPUT if problems else EXIT_OK
@@ -102,9 +102,9 @@ def _lint(
 def _without_known(
     baseline: Path, problems: list[Problem], files: Container[str], options: Options
 ) -> list[Problem]:
-    from isce2_recipe.lint import baseline as known_findings
+    from isce2_recipe.lint import baseline as known_problems
 
-    left = known_findings.subtract(baseline, problems, files, options.active)
+    left = known_problems.subtract(baseline, problems, files, options.active)
     return [problem for problem in left if problem.rule in options.active]
 
 

@@ -22,7 +22,7 @@ def to_text(problems: Sequence[Problem], texts: Mapping[str, str]) -> str:
     """Return each problem with its line and caret, then the number of problems."""
     count = f"{len(texts)} recipe{'' if len(texts) == 1 else 's'}"
     if not problems:
-        return f"{count}, no findings"
+        return f"{count}, no problems"
     found = Counter[str](problem.severity for problem in problems)
     words = [f"{found[name]} {name}{_plural(name, found[name])}" for name in _LEVELS if found[name]]
     return f"{render(problems, texts)}\n\n{', '.join(words)} in {count}"

@@ -112,7 +112,7 @@ def test_a_package_that_fails_in_another_way_is_named_too(other_package: Path) -
 def test_doctor_reports_packages_that_cannot_be_imported(other_package: Path) -> None:
     from isce2_recipe.cli.doctor import check_installation
 
-    found = {finding.name: finding for finding in check_installation()}
+    found = {check.name: check for check in check_installation()}
     assert "hello" in found["plug-ins: actions"].detail.split(", ")
     assert "gone" not in found["plug-ins: actions"].detail.split(", ")
     assert "'absent_module' cannot be imported" in found["plug-in: gone"].detail

@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_exit_codes(folder: Path) -> None:
-    assert main(["good.yml"]) == ("1 recipe, no findings", 0)
+    assert main(["good.yml"]) == ("1 recipe, no problems", 0)
     assert main(["bad.yml"])[1] == 1
     assert main([])[1] == 2
     assert main(["absent.yml"])[1] == 2
