@@ -82,7 +82,7 @@ LAYERS: tuple[Layer, ...] = (
         drawing=Drawing(
             "displacement", "Displacement",
             "Unwrapped phase as displacement along the line of sight, relative to its median: red is away "
-            "from the satellite, blue is towards it.",
+            "from the satellite, blue towards it.",
             "displacement", "cm", relief=0.15,
         ),
     ),
