@@ -17,6 +17,7 @@ LAYERS = (
     {"progress", "copying", "inputs"},
     {"errors", "noop_cache"},
     {"types", "plugins"},
+    {"sandbox"},
     {"expressions", "journal"},
     {"recipe"},
     {"sar"},

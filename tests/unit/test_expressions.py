@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import DictLoader
 
-from isce2_recipe.expressions import ExpressionError, environment, evaluate, references
+from isce2_recipe.expressions import ExpressionError, evaluate, references
+from isce2_recipe.sandbox import environment
 
 
 @dataclass(frozen=True)

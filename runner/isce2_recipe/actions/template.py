@@ -77,7 +77,7 @@ def _render(
 ) -> str:
     from jinja2 import FileSystemLoader, TemplateError, TemplateNotFound
 
-    from isce2_recipe.expressions import FAILURES, environment
+    from isce2_recipe.sandbox import FAILURES, environment
 
     made = environment(FileSystemLoader([str(folder) for folder in folders]))
     try:
@@ -122,7 +122,7 @@ def _where(folders: tuple[Path, ...]) -> str:
 def _texts(template: str, folders: tuple[Path, ...], read: Read) -> dict[str, str]:
     from jinja2 import meta
 
-    from isce2_recipe.expressions import environment
+    from isce2_recipe.sandbox import environment
 
     found: dict[str, str] = {}
     wanted = [template]

@@ -10,7 +10,6 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from jinja2 import nodes
 
 from isce2_recipe.expressions import (
-    RETURNS,
     ExpressionError,
     field_chain,
     has_expression,
@@ -21,6 +20,7 @@ from isce2_recipe.expressions import (
 from isce2_recipe.problems import DataPath
 from isce2_recipe.recipe import type_system
 from isce2_recipe.recipe.type_system import NONE, TypeOf, list_of, union
+from isce2_recipe.sandbox import RETURNS
 
 _FAMILIES: dict[Any, str] = {
     int: "a number", float: "a number", bool: "a number", str: "text", list: "a list", Path: "a file",

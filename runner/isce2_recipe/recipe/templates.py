@@ -25,8 +25,8 @@ from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
 from isce2_recipe.errors import RecipeToolError
-from isce2_recipe.expressions import FAILURES, environment
 from isce2_recipe.paths import data_folder
+from isce2_recipe.sandbox import FAILURES, environment
 
 _MARKER = re.compile("\x01([^\x02]*):(\\d+)\x02")
 _LEADING = re.compile("(\x01[^\x02]*\x02)*")

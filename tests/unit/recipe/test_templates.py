@@ -76,7 +76,7 @@ def test_every_line_knows_its_origin(recipe_file: Path) -> None:
 def test_rendering_with_marks_changes_nothing(recipe_file: Path) -> None:
     from jinja2 import FileSystemLoader
 
-    from isce2_recipe.expressions import environment
+    from isce2_recipe.sandbox import environment
 
     plain = environment(FileSystemLoader(recipe_file.parent / "templates"))
     expected = plain.get_template("top.xml.j2").render(**VALUES)
