@@ -1,14 +1,39 @@
-"""What every test starts from: the builtin engine, though ISCE2 be there; no clock for property tests."""
+"""Settings of every test: the builtin engine, no time limit for property tests, and what tests share."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
+from support.shared import Shared
+
+# An installed ISCE2 must not change what the tests run.
 os.environ.pop("ISCE_HOME", None)
 os.environ["ISCE2_RECIPE_ENGINE"] = "builtin"
 
-# How long an example takes says more of the machine's other work than of the code.
+# How long one example takes depends more on the machine's load than on the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("nightly", settings.get_profile("unhurried"), max_examples=2000)
 settings.load_profile("unhurried")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--kill-seeds", type=int, default=4, metavar="N", help="how many runs are killed at random points"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "kill_seed" in metafunc.fixturenames:
+        metafunc.parametrize("kill_seed", range(metafunc.config.getoption("--kill-seeds")))
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """Folders that all tests of a session share, whichever worker they run on."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    root.mkdir(exist_ok=True)
+    return Shared(root)

@@ -1,4 +1,4 @@
-"""The burst recipe with all inputs from the network: a server here that behaves as the services do."""
+"""The burst recipe with all inputs from the network: a local server that behaves as the services do."""
 
 from __future__ import annotations
 
@@ -20,19 +20,15 @@ from moto.server import ThreadedMotoServer
 from isce2_recipe.sources import open_source
 from isce2_recipe.types import Bounds, BurstName
 from support import asf_server
-from support.main_job import REFERENCE, SECONDARY, SMALL
+from support.main_job import REFERENCE, SECONDARY, TINY, silent
 
 pytestmark = pytest.mark.slow
 
 LOG = logging.getLogger("test")
 
 
-def silent(fraction: float, text: str) -> None:
-    pass
-
-
 def item(record, name: BurstName, host: str) -> dict[str, Any]:
-    """What the catalogue says of a simulated burst."""
+    """Return the catalogue's entry of a simulated burst."""
     path = f"{host}/{record.slc}/IW{name.swath}/{name.polarization}/{record.index}"
     values = {
         "ASCENDING_DESCENDING": record.direction,
@@ -79,8 +75,8 @@ def item(record, name: BurstName, host: str) -> dict[str, Any]:
 
 
 def stock(server: asf_server.AsfServer, folder: Path) -> None:
-    """Fill the server with what the simulator makes of the README's pair."""
-    source = open_source(SMALL)
+    """Fill the server with the README's pair as the simulator makes it."""
+    source = open_source(TINY)
     names = [BurstName.parse(text) for text in (REFERENCE, SECONDARY)]
     bounds: Bounds | None = None
     for name, record in zip(names, source.find_bursts(names, LOG), strict=True):
@@ -103,19 +99,25 @@ def stock(server: asf_server.AsfServer, folder: Path) -> None:
 
 
 def _stock_terrain(server: asf_server.AsfServer, folder: Path, source, bounds: Bounds) -> None:
-    """One-degree tiles of the simulated terrain above a geoid of 20 m, and the water mask."""
-    for south in range(int(bounds.south), int(bounds.north) + 1):
-        for west in range(int(bounds.west), int(bounds.east) + 1):
-            edge = 1 / 3600
-            box = Bounds(west, south + edge, west + 1 - edge, south + 1)
-            path = source.fetch_dem(box, folder, LOG, silent)
-            with rasterio.open(path) as dataset:
-                profile, heights = dataset.profile, dataset.read(1)
-            with rasterio.open(folder / "tile.tif", "w", **profile) as tile:
-                tile.write(heights - np.float32(20), 1)
-                tile.update_tags(AREA_OR_POINT="Point")
-            name = f"Copernicus_DSM_COG_10_N{south:02d}_00_E{west:03d}_00_DEM"
-            server.files[f"/dem30/{name}/{name}.tif"] = (folder / "tile.tif").read_bytes()
+    """Add the one-degree tile of the simulated terrain above a geoid of 20 m, and the water mask.
+
+    Only the part of the tile inside ``bounds`` is simulated; the rest is flat.
+    """
+    south, west, cells = int(bounds.south), int(bounds.west), 3600
+    assert (south, west) == (int(bounds.north), int(bounds.east)), "the bounds lie in one tile"
+    # Posts lie at whole arc seconds, the first one on the tile's northern and western edge.
+    half = 1 / cells / 2
+    transform = rasterio.Affine(1 / cells, 0, west - half, 0, -1 / cells, south + 1 + half)
+    heights = np.zeros((cells, cells), np.float32)
+    with rasterio.open(source.fetch_dem(bounds, folder, LOG, silent)) as dataset:
+        column, row = (round(value) for value in ~transform * (dataset.transform.c, dataset.transform.f))
+        heights[row : row + dataset.height, column : column + dataset.width] = dataset.read(1) - 20
+        profile = dataset.profile | {"height": cells, "width": cells, "transform": transform}
+    with rasterio.open(folder / "tile.tif", "w", **profile) as tile:
+        tile.write(heights, 1)
+        tile.update_tags(AREA_OR_POINT="Point")
+    name = f"Copernicus_DSM_COG_10_N{south:02d}_00_E{west:03d}_00_DEM"
+    server.files[f"/dem30/{name}/{name}.tif"] = (folder / "tile.tif").read_bytes()
     geoid = np.full((360, 720), 20, dtype=np.float32)
     shape = {"height": 360, "width": 720, "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
     affine = rasterio.Affine(0.5, 0, -180, 0, -0.5, 90)
@@ -128,7 +130,7 @@ def _stock_terrain(server: asf_server.AsfServer, folder: Path, source, bounds: B
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
-    """The command, run against both servers; its output, the servers, and the work directory."""
+    """Run the command against both servers; yield its output, the servers and the work directory."""
     folder = tmp_path_factory.mktemp("asf")
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
@@ -167,7 +169,7 @@ def job(tmp_path_factory):
     moto.stop()
 
 
-def test_the_product_is_made_of_what_the_network_sent(job):
+def test_the_product_is_made_of_files_from_the_network(job):
     _, _, _, folder = job
     outputs = json.loads((folder / "run" / "run.json").read_text())["outputs"]
     assert outputs["name"].startswith("S1_136231_IW2_20200604_20200616_VV_INT80_")
@@ -175,7 +177,7 @@ def test_the_product_is_made_of_what_the_network_sent(job):
         box = Bounds(*fetched.bounds)
         here = fetched.read(1)
         centre = fetched.xy(here.shape[0] // 2, here.shape[1] // 2)
-    truth = open_source(SMALL).fetch_dem(box.buffered(-0.01), folder, LOG, silent)
+    truth = open_source(TINY).fetch_dem(box.buffered(-0.01), folder, LOG, silent)
     with rasterio.open(truth) as dataset:
         row, column = dataset.index(*centre)
         assert here[here.shape[0] // 2, here.shape[1] // 2] == pytest.approx(
@@ -183,7 +185,7 @@ def test_the_product_is_made_of_what_the_network_sent(job):
         )
 
 
-def test_the_report_came_before_the_bursts(job):
+def test_the_preflight_report_precedes_the_bursts(job):
     _, server, _, folder = job
     text = (folder / "run" / "preflight" / "preflight.txt").read_text()
     assert "Earthdata login: accepted, from EARTHDATA_USERNAME and EARTHDATA_PASSWORD" in text
@@ -198,7 +200,7 @@ def test_everything_is_in_the_bucket(job):
     _, _, s3, folder = job
     keys = {found["Key"] for found in s3.list_objects_v2(Bucket="products")["Contents"]}
     [product] = (path for path in (folder / "run" / "package").iterdir() if path.is_dir())
-    # The crate's name is the same for all products: it is in the archive.
+    # The crate's name is the same for all products: it is only in the archive.
     files = {path.name for path in product.iterdir()} - {"ro-crate-metadata.json"}
     assert keys == {f"job/{name}" for name in (*files, f"{product.name}.zip")}
 

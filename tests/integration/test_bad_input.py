@@ -1,4 +1,4 @@
-"""Bad input, as a user gives it: one clear message, the right exit code, no traceback, nothing lost."""
+"""Bad input from a user: one clear message, the right exit code, no traceback, nothing lost."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ HH = REFERENCE.replace("_VV_", "_HH_")
 
 
 def clear(ran: Ran, code: int, *words: str) -> None:
-    """One message with these words and a hint; no traceback."""
-    assert ran.code == code, ran.said
-    assert ran.said.count("error: ") == 1
-    assert "Traceback" not in ran.said
+    """Check that a run printed one message with these words and a hint, and no traceback."""
+    assert ran.code == code, ran.printed
+    assert ran.printed.count("error: ") == 1
+    assert "Traceback" not in ran.printed
     for word in words:
         assert word in ran.message, ran.message
     assert "hint: " in ran.message
 
 
 @pytest.mark.parametrize(
-    ("reference", "secondary", "said"),
+    ("reference", "secondary", "message"),
     [
         (["S1_136231_IW2"], [SECONDARY], ["'S1_136231_IW2'", "Sentinel-1 burst name"]),
         ([REFERENCE], [SECONDARY, NEXT_SECONDARY], ["got 1 reference and 2 secondary"]),
@@ -49,18 +49,18 @@ def clear(ran: Ran, code: int, *words: str) -> None:
     ],
     ids=["name", "unequal", "polarizations", "order", "passes", "missing", "choice", "range", "unknown"],
 )
-def test_parameters_are_refused_before_anything_is_written(tmp_path, reference, secondary, said):
+def test_parameters_are_refused_before_anything_is_written(tmp_path, reference, secondary, message):
     words = ["--reference", *reference, *(["--secondary"] if secondary else []), *secondary]
     ran = run_job(tmp_path / "run", *words, pair=False)
-    assert ran.code == 1, ran.said
-    assert ran.said.count("error: ") == 1 and "Traceback" not in ran.said
-    for word in said:
+    assert ran.code == 1, ran.printed
+    assert ran.printed.count("error: ") == 1 and "Traceback" not in ran.printed
+    for word in message:
         assert word in ran.message
     assert not ran.workdir.exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (["--engine", "gamma"], 2, ["there is no engine 'gamma'", "known engines: auto, isce2, builtin"]),
         (["--source", "simulatd"], 2, ["there is no source 'simulatd'", "did you mean simulated?"]),
@@ -69,13 +69,13 @@ def test_parameters_are_refused_before_anything_is_written(tmp_path, reference, 
     ],
     ids=["engine", "source", "source's option", "folder"],
 )
-def test_words_of_the_command_line_are_refused_before_anything_is_written(tmp_path, words, code, said):
+def test_options_are_refused_before_anything_is_written(tmp_path, words, code, message):
     ran = run_job(tmp_path / "run", *words)
-    clear(ran, code, *said)
+    clear(ran, code, *message)
     assert not ran.workdir.exists()
 
 
-def test_a_recipe_that_is_not_there(tmp_path):
+def test_a_recipe_that_does_not_exist(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "isce2_recipe", "run", "insar_tops_brust"],
         check=False,
@@ -90,13 +90,13 @@ def test_a_recipe_that_is_not_there(tmp_path):
 
 @pytest.fixture(scope="module")
 def stocked(tmp_path_factory) -> Path:
-    """A folder of tiny granules, whole and right."""
+    """Return a folder of tiny granules without any fault."""
     return stock_folder(tmp_path_factory.mktemp("stock") / "granules", REFERENCE, SECONDARY, source=TINY)
 
 
 @pytest.fixture
 def granules(stocked, tmp_path) -> Path:
-    """A copy of it, for a test to spoil."""
+    """Return a copy of it, for a test to damage."""
     return Path(shutil.copytree(stocked, tmp_path / "granules"))
 
 
@@ -119,7 +119,7 @@ def remove(folder: Path) -> Path:
 
 
 def _without_vectors(text: str, time: str) -> str:
-    """An orbit file without the vectors whose time begins so."""
+    """Return the text of an orbit file without the vectors whose time begins with ``time``."""
     from lxml import etree
 
     root = etree.fromstring(text.encode())
@@ -153,7 +153,7 @@ def lose_water_mask(folder: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("damage", "words"),
     [
         (truncate, ["is truncated", "fetch it again"]),
         (malform, ["is not well-formed XML", "fetch it again"]),
@@ -164,8 +164,8 @@ def lose_water_mask(folder: Path) -> Path:
     ],
     ids=["truncated tiff", "malformed xml", "missing file", "no orbit", "small dem", "no water mask"],
 )
-def test_a_file_that_cannot_be_used_is_named_with_the_remedy(granules, tmp_path, spoil, words):
-    path = spoil(granules)
+def test_a_file_that_cannot_be_used_is_named_with_the_remedy(granules, tmp_path, damage, words):
+    path = damage(granules)
     ran = run_job(tmp_path / "run", source=f"directory:{granules}")
     clear(ran, 1, path.name, *words)
     assert (ran.workdir / "pair").is_dir()
@@ -180,7 +180,7 @@ def test_an_orbit_without_vectors_around_the_burst_is_named(granules, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_was_made_is_kept_and_the_run_goes_on_once_the_file_is_right(stocked, granules, tmp_path):
+def test_finished_steps_are_kept_and_the_run_continues_with_the_repaired_file(stocked, granules, tmp_path):
     path = truncate(granules)
     words = ("--jobs", "1", "--until", "topsapp/config")
     broken = run_job(tmp_path / "run", *words, source=f"directory:{granules}")
@@ -189,9 +189,9 @@ def test_what_was_made_is_kept_and_the_run_goes_on_once_the_file_is_right(stocke
     assert (made / "manifest.safe").is_file()
     assert not (broken.workdir / "secondary").exists()
     shutil.copyfile(stocked / "bursts" / path.name, path)
-    mended = run_job(tmp_path / "run", *words, source=f"directory:{granules}")
-    assert mended.code == 0, mended.said
-    assert len(list((mended.workdir / "secondary").glob("*.SAFE"))) == 1
+    repaired = run_job(tmp_path / "run", *words, source=f"directory:{granules}")
+    assert repaired.code == 0, repaired.printed
+    assert len(list((repaired.workdir / "secondary").glob("*.SAFE"))) == 1
     assert (made / "manifest.safe").is_file()
 
 
@@ -208,9 +208,9 @@ def _can_mount(folder: Path) -> bool:
 
 
 def on_a_small_disk(tmp_path, size):
-    """The main job on a disk of its own, and what was left of it."""
+    """Run the main job on a disk of that size; list at the end what is on it."""
     if not _can_mount(tmp_path):
-        pytest.skip("this machine lets nobody mount a small file system")
+        pytest.skip("small file systems cannot be mounted on this machine")
     words = [sys.executable, "-m", "isce2_recipe", "run", "insar_tops_burst", "--workdir", "run"]
     words += ["--source", SMALL, "--engine", "builtin", "--reference", REFERENCE, "--secondary", SECONDARY]
     mount = 'mount -t tmpfs -o size=$1 tmpfs "$2" && cd "$2" && shift 2'
@@ -224,7 +224,7 @@ def on_a_small_disk(tmp_path, size):
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
+def test_a_full_disk_is_reported_and_nothing_is_lost(tmp_path):
     done = on_a_small_disk(tmp_path, "60m")
     assert "code 3" in done.stdout, done.stderr
     assert (
@@ -238,7 +238,7 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_disk_too_small_for_the_inputs_is_said_before_they_are_fetched(tmp_path):
+def test_a_disk_too_small_for_the_inputs_is_reported_before_they_are_fetched(tmp_path):
     done = on_a_small_disk(tmp_path, "3m")
     assert "code 1" in done.stdout, done.stderr
     assert "the inputs alone need " in done.stderr

@@ -1,4 +1,4 @@
-"""Killed at any instant and run again, a run makes byte for byte what an undisturbed one makes."""
+"""A run that is killed at any instant and started again makes the same bytes as an undisturbed one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _start(folder: Path, *words: object) -> subprocess.Popen[bytes]:
 
 
 def _members_of_run(workdir: Path) -> list[int]:
-    """Processes that work for a run: its steps and all they started."""
+    """Return the processes that work for a run: its steps and all that these started."""
     mark = f"ISCE2_RECIPE_RUN={workdir}".encode()
     found = []
     for folder in Path("/proc").iterdir():
@@ -78,7 +78,7 @@ def _disturb(tmp_path: Path, seed: int, kills: int, undisturbed: dict[str, bytes
         except subprocess.TimeoutExpired:
             _kill_somewhere(process, chance)
         process.wait(20)
-    # At once, as an impatient user does: what is left of the killed run must not get in the way.
+    # Run again at once, as an impatient user does: processes left by the killed run must not disturb.
     done = call("run", "diamond.yml", "--pause", PAUSE, "--workdir", "w", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert contents(tmp_path / "w") == undisturbed
@@ -93,9 +93,10 @@ def test_killed_twice_and_run_again(tmp_path: Path, undisturbed: dict[str, bytes
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(24))
-def test_killed_at_random_points(tmp_path: Path, undisturbed: dict[str, bytes | None], seed: int) -> None:
-    _disturb(tmp_path, 100 + seed, 3, undisturbed)
+def test_killed_at_random_points(
+    tmp_path: Path, undisturbed: dict[str, bytes | None], kill_seed: int
+) -> None:
+    _disturb(tmp_path, 100 + kill_seed, 3, undisturbed)
 
 
 def test_children_die_with_a_killed_runner(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_children_die_with_a_killed_runner(tmp_path: Path) -> None:
 def test_a_finished_step_in_a_shared_folder_is_not_run_again_after_a_crash_in_the_next(
     tmp_path: Path,
 ) -> None:
-    """The second step overwrites files of the first: they come back from their checkpoints."""
+    """The second step overwrites files of the first: they are restored from their checkpoints."""
     write_recipe(tmp_path)
     process = _start(tmp_path)
     workdir = tmp_path / "w"
@@ -132,5 +133,5 @@ def test_a_finished_step_in_a_shared_folder_is_not_run_again_after_a_crash_in_th
 def _wait_for(condition, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
+        assert time.monotonic() < deadline, "the condition did not become true"
         time.sleep(0.01)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import rasterio
 
-from support.main_job import NEXT_REFERENCE, NEXT_SECONDARY, REFERENCE, SECONDARY, SMALL
+from support.main_job import NEXT_REFERENCE, NEXT_SECONDARY, REFERENCE, SECONDARY, TINY
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,7 @@ COMMAND = "import sys; from hyp3_isce2.commands import insar_tops_burst; sys.exi
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ISCE2_RECIPE_")}
-    choice = {"ISCE2_RECIPE_SOURCE": SMALL, "ISCE2_RECIPE_ENGINE": "builtin", "HOME": str(folder.parent)}
+    choice = {"ISCE2_RECIPE_SOURCE": TINY, "ISCE2_RECIPE_ENGINE": "builtin", "HOME": str(folder.parent)}
     return subprocess.run(
         [sys.executable, *words],
         cwd=folder,
@@ -33,7 +33,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Both bursts by old commands, one as HyP3 writes it and one as people did."""
+    """Return a folder with two products of old commands, one written as HyP3 does, one as users did."""
     folder = tmp_path_factory.mktemp("legacy") / "here"
     folder.mkdir()
     hyp3 = ["++process", "insar_tops_burst", "++omp-num-threads", "2", "--reference", REFERENCE]
@@ -46,7 +46,7 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-def test_products_lie_in_the_current_folder_beside_one_folder_a_run(folder: Path) -> None:
+def test_products_lie_in_the_current_folder_next_to_one_folder_per_run(folder: Path) -> None:
     products = sorted(path.name for path in folder.glob("S1_??????_IW2_*_VV_INT80_????"))
     assert [name[:13] for name in products] == ["S1_136231_IW2", "S1_136232_IW2"]
     others = {path.name for path in folder.iterdir()}

@@ -1,4 +1,4 @@
-"""Burst products merged, and the same bursts run together: one phase, whichever way it was made."""
+"""Merged burst products have the same phase as a run of the same bursts together."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import rasterio
 import isce2_recipe
 from isce2_recipe.errors import InputError
 from support.burst_product_folders import write_product
+from support.runs import call
 
 OVERLAPPING = ["S1_136231_IW2_20200604T022312_VV_7C85-BURST", "S1_136232_IW2_20200604T022315_VV_7C85-BURST"]
 NEWER = ["S1_136231_IW2_20200616T022313_VV_5D11-BURST", "S1_136232_IW2_20200616T022316_VV_5D11-BURST"]
@@ -20,19 +21,14 @@ SWATHS = ["S1_136231_IW1_20200604T022311_HH_7C85-BURST", "S1_136231_IW2_20200604
 NEWER_SWATHS = ["S1_136231_IW1_20200616T022312_HH_5D11-BURST", "S1_136231_IW2_20200616T022313_HH_5D11-BURST"]
 
 
-def bursts(folder: Path, source: str, reference: list[str], secondary: list[str], **parameters) -> Path:
-    """The product of some burst pairs."""
-    made = isce2_recipe.run(
-        "insar_tops_burst",
-        source=source,
-        engine="builtin",
-        workdir=folder,
-        reference=reference,
-        secondary=secondary,
-        **parameters,
-    )
-    assert made.product is not None
-    return made.product
+def bursts(folder: Path, source: str, reference: list[str], secondary: list[str]) -> Path:
+    """Process burst pairs up to their product, and return its folder."""
+    words = ("--source", source, "--engine", "builtin", "--workdir", folder, "--until", "package")
+    pair = ("--reference", *reference, "--secondary", *secondary)
+    done = call("run", "insar_tops_burst", *words, *pair, cwd=folder.parent, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [product] = (path for path in (folder / "package").iterdir() if path.is_dir())
+    return product
 
 
 def merge(folder: Path, source: str, products: Path, **parameters) -> isce2_recipe.RunResult:
@@ -43,14 +39,14 @@ def merge(folder: Path, source: str, products: Path, **parameters) -> isce2_reci
 
 @pytest.fixture(scope="module", params=["bursts", "swaths"])
 def scene(request, tmp_path_factory) -> tuple[str, Path, Path]:
-    """Source, folder of single-burst products, and the product of the same bursts together.
+    """Return the source, a folder of single-burst products, and the product of the same bursts together.
 
     Neighbouring bursts overlap at their full length only, neighbouring swaths at their full width.
     """
     folder = tmp_path_factory.mktemp(request.param)
     source, older, newer = {
-        "bursts": ("simulated:samples=4000", OVERLAPPING, NEWER),
-        "swaths": ("simulated:lines=560", SWATHS, NEWER_SWATHS),
+        "bursts": ("simulated:lines=1400,samples=3000", OVERLAPPING, NEWER),
+        "swaths": ("simulated:lines=320", SWATHS, NEWER_SWATHS),
     }[request.param]
     for number, (reference, secondary) in enumerate(zip(older, newer, strict=True)):
         product = bursts(folder / f"run{number}", source, [reference], [secondary])
@@ -64,7 +60,7 @@ def layer(product: Path, name: str) -> Path:
 
 
 def both(one: Path, other: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """A layer of two products where their grids overlap; pixels of both lie on the same grid."""
+    """Read a layer of two products where their grids, which share their pixels, overlap."""
     with rasterio.open(layer(one, name)) as a, rasterio.open(layer(other, name)) as b:
         assert a.crs == b.crs
         box = rasterio.coords.BoundingBox(
@@ -87,9 +83,9 @@ def test_merged_phase_is_that_of_the_bursts_together(scene, tmp_path):
     valid = (one != 0) & (other != 0)
     assert valid.sum() > 0.98 * (other != 0).sum()
     off = np.angle(np.exp(1j * (one.astype(np.float64) - other)))
-    assert (valid & ~land).any(), "water is what is hard"
+    assert (valid & ~land).any(), "the scene has water, whose phase is hard to merge"
     assert np.sqrt(np.mean(off[valid] ** 2)) < 0.05
-    # So that a scene of water alone is within the limit too, and has its seams.
+    # A scene of water alone would be within the limit too.
     assert np.sqrt(np.mean(off[valid & ~land] ** 2)) < 0.1
     assert abs(off[valid].mean()) < 0.01
     assert np.sqrt(np.mean(off[valid & land] ** 2)) < 0.01
@@ -98,13 +94,13 @@ def test_merged_phase_is_that_of_the_bursts_together(scene, tmp_path):
         one, other = both(made.product, joint, name)
         assert np.abs(one - other)[valid].max() < 2e-4
     wrong = re.search(r", (\d+) of \d+ pixels", made.outputs["agreement"])
-    # A shore may count one.
+    # A pixel at a shore may be wrong.
     assert wrong is not None
     assert int(wrong[1]) < 5
 
 
 def without_step(off: np.ndarray, valid: np.ndarray) -> bool:
-    """Whether no stripe of the map, along or across, is off from the other product as a whole."""
+    """Return whether no stripe of the map, along or across, differs from the other product as a whole."""
     for axis in (0, 1):
         count = valid.sum(axis)
         mean = np.where(valid, off, 0).sum(axis)[count > 60] / count[count > 60]
@@ -132,8 +128,8 @@ def test_masked_and_legacy_named(scene, tmp_path):
 
 def test_a_product_without_radar_layers_ends_the_run_with_its_name(tmp_path):
     write_product(tmp_path / "products", 136231)
-    spoilt = write_product(tmp_path / "products", 136232)
-    layer(spoilt, "los_rdr").unlink()
-    with pytest.raises(InputError, match=f"{spoilt.name} lacks los_rdr.tif") as caught:
+    damaged = write_product(tmp_path / "products", 136232)
+    layer(damaged, "los_rdr").unlink()
+    with pytest.raises(InputError, match=f"{damaged.name} lacks los_rdr.tif") as caught:
         merge(tmp_path / "merged", "simulated", tmp_path / "products")
     assert "isce2-recipe run insar_tops_burst" in str(caught.value)

@@ -1,4 +1,4 @@
-"""Products of all workflows: what they say of themselves, and the same made again from them alone."""
+"""Products of all workflows: their metadata agree, and each can be made again from its archive alone."""
 
 from __future__ import annotations
 
@@ -9,35 +9,30 @@ from pathlib import Path
 import pytest
 
 from support import crates, metadata
-from support.main_job import NEXT_REFERENCE, NEXT_SECONDARY, REFERENCE, SECONDARY, stock_folder
+from support.main_job import NEXT_REFERENCE, NEXT_SECONDARY, REFERENCE, SECONDARY, stock_folder, tiny_job
 from support.runs import call
-from support.stripmap_isce2 import stand_in
+from support.shared import Shared
+from support.stripmap_isce2 import stand_in, stripmap_job
 
 pytestmark = pytest.mark.slow
 
 OLDER_SLC = "S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85"
 NEWER_SLC = "S1A_IW_SLC__1SDV_20200616T022252_20200616T022319_033036_03D3A3_5D11"
-TINY = "simulated:lines=160,samples=1200"
 KEYS = 25  # of HyP3's parameter file, in its order
 
 
-def run(folder: Path, recipe: str, *words: object, env: dict[str, str] | None = None) -> Path:
-    """A product."""
-    done = call("run", recipe, *words, "--workdir", folder / "run", cwd=folder, env=env, timeout=900)
+def run(folder: Path, recipe: str, *words: object) -> Path:
+    """Run a recipe; return the folder of its product."""
+    done = call("run", recipe, *words, "--workdir", folder / "run", cwd=folder, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     [product] = (path for path in (folder / "run" / "package").iterdir() if path.is_dir())
     return product
 
 
-def single(folder: Path) -> Path:
-    words = ("--reference", REFERENCE, "--secondary", SECONDARY, "--engine", "builtin")
-    return run(folder, "insar_tops_burst", *words, "--source", TINY, "--bucket-prefix", "somewhere/else")
-
-
 def several(folder: Path) -> Path:
-    """Two bursts, from a folder, on a grid of one's own."""
+    """Process two bursts from a folder, on a grid that differs from the default."""
     names = (REFERENCE, NEXT_REFERENCE, SECONDARY, NEXT_SECONDARY)
-    stock = stock_folder(folder / "stock", *names, source="simulated:samples=800")
+    stock = stock_folder(folder / "stock", *names, source="simulated:lines=1400,samples=800")
     words = ("--reference", *names[:2], "--secondary", *names[2:], "--grid-pixel", 100, "--apply-water-mask")
     words += ("--engine", "builtin", "--unwrapper", "snaphu", "--filter-strength", 0.25)
     return run(folder, "insar_tops_burst", *words, "--source", f"directory:{stock}")
@@ -60,21 +55,21 @@ def merged(folder: Path) -> Path:
     return run(folder, "merge_tops_bursts", *words)
 
 
-def stripmap(folder: Path) -> Path:
-    words = ("--reference", "ALPSRP156121200", "--secondary", "ALPSRP162831200", "--engine", "isce2")
-    source = "simulated:lines=256,samples=1200"
-    return run(folder, "insar_stripmap", *words, "--source", source, env=stand_in(folder))
+MAKERS: dict[str, Callable[[Path], Path]] = {one.__name__: one for one in (several, slc, merged)}
 
 
-@pytest.fixture(scope="module", params=[single, several, slc, merged, stripmap], ids=lambda one: one.__name__)
-def product(request, tmp_path_factory) -> Path:
-    make: Callable[[Path], Path] = request.param
-    return make(tmp_path_factory.mktemp(make.__name__))
+@pytest.fixture(scope="module", params=["single", *MAKERS, "stripmap"])
+def product(request: pytest.FixtureRequest, shared: Shared, tmp_path_factory) -> Path:
+    if request.param == "single":
+        return tiny_job(shared).product
+    if request.param == "stripmap":
+        return stripmap_job(shared).product
+    return MAKERS[request.param](tmp_path_factory.mktemp(request.param))
 
 
-def test_it_says_one_thing_and_the_truth(product):
+def test_all_metadata_agree(product):
     metadata.check(product)
-    keys = list(metadata.Told(product).text)
+    keys = list(metadata.Metadata(product).text)
     assert keys[:2] == ["Reference Granule", "Secondary Granule"]
     assert keys[KEYS - 1] == "Water mask"
 

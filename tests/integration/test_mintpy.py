@@ -1,4 +1,4 @@
-"""MintPy, from the package index, on stacks of our products as they are."""
+"""MintPy reads stacks of our products unchanged and finds the velocity of the ground."""
 
 from __future__ import annotations
 
@@ -24,26 +24,23 @@ from rasterio.warp import Resampling, reproject
 from isce2_recipe.sources import open_source
 from isce2_recipe.types import Bounds, BurstName, SlcName
 from support.main_job import RECIPE, silent, stock_folder
+from support.runs import call
 
-# On one worker: all stacks share one environment with MintPy, and the merged one the bursts of the first.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mintpy")]
+pytestmark = pytest.mark.slow
 
 LOG = logging.getLogger("mintpy")
 TRUTH = "los_displacement.tif"
 SUPPORT = Path(__file__).parents[1] / "support"
-DATES = {
-    "20200604T022312": "7C85",
-    "20200616T022313": "5D11",
-    "20200628T022314": "1111",
-    "20200710T022314": "2222",
-}
+# Start of the first burst, unique number, and repeat cycles of twelve days since the first date.
+DATES = {"20200604T022312": ("7C85", 0), "20200628T022314": ("1111", 2), "20200710T022314": ("2222", 3)}
+DAYS = 36
 BURSTS = (136231, 136232)
-# Three pairs tie four dates together; a fourth closes the loop.
+# Two pairs connect three dates; a third one closes the loop.
 CHAIN = list(pairwise(DATES))
 LOOP = [*CHAIN, (next(iter(DATES)), next(reversed(DATES)))]
 SOURCE = "simulated:motion=linear,samples=1000"
 SLC_SOURCE = "simulated:motion=linear,samples=1000,bursts=1"
-# Around the data, so that the other stacks take little time; the first has the grid that is the default.
+# A grid around the data, so that these stacks take little time; the first stack has the default grid.
 BOX = ["--grid-bounds", "53.5", "27.38", "53.72", "27.8"]
 SETTINGS = """
 mintpy.load.processor = hyp3
@@ -58,89 +55,71 @@ mintpy.troposphericDelay.method = no
 mintpy.topographicResidual = no
 mintpy.plot = no
 """
-# Prints what MintPy made as a NumPy archive; MintPy's own environment reads its HDF5 files.
-EXPORT = """
-import sys, h5py, numpy as np
+# The step between the two calls, quick_overview, draws a histogram of wrong cycles and fails without any.
+PROGRAM = """
+import h5py, numpy as np
+from mintpy.cli import smallbaselineApp
+smallbaselineApp.main(["stack.cfg", "--end", "reference_point"])
+smallbaselineApp.main(["stack.cfg", "--start", "correct_unwrap_error", "--end", "velocity"])
 with h5py.File("velocity.h5") as velocity, h5py.File("maskTempCoh.h5") as mask:
     names = ("REF_Y", "REF_X", "X_FIRST", "Y_FIRST", "X_STEP", "EPSG")
-    np.savez(sys.argv[1], velocity=velocity["velocity"][:], mask=mask["mask"][:],
+    np.savez("velocity.npz", velocity=velocity["velocity"][:], mask=mask["mask"][:],
              **{name: float(velocity.attrs[name]) for name in names})
 """
 
 
 def burst(date: str, number: int) -> str:
-    """A burst; the second is seen a burst's period of 2.76 s after the first."""
+    """Return the name of a burst; the second one begins a burst's period of 2.76 s after the first."""
     moment = datetime.strptime(date, "%Y%m%dT%H%M%S") + timedelta(seconds=3 * BURSTS.index(number))
-    return f"S1_{number}_IW2_{moment:%Y%m%dT%H%M%S}_VV_{DATES[date]}-BURST"
+    return f"S1_{number}_IW2_{moment:%Y%m%dT%H%M%S}_VV_{DATES[date][0]}-BURST"
 
 
 def slc(date: str) -> str:
-    """The SLC of a date; 175 orbits make twelve days."""
+    """Return the name of the SLC of a date; a repeat cycle has 175 orbits."""
     start = datetime.strptime(date, "%Y%m%dT%H%M%S") - timedelta(seconds=21)
-    stop, number = start + timedelta(seconds=27), list(DATES).index(date)
-    orbit = f"{32861 + 175 * number:06d}_{0x3CE65 + 0x53E * number:06X}"
-    return f"S1A_IW_SLC__1SDV_{start:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}_{orbit}_{DATES[date]}"
+    stop, (suffix, cycle) = start + timedelta(seconds=27), DATES[date]
+    orbit = f"{32861 + 175 * cycle:06d}_{0x3CE65 + 0x53E * cycle:06X}"
+    return f"S1A_IW_SLC__1SDV_{start:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}_{orbit}_{suffix}"
 
 
 @pytest.fixture(scope="module")
-def mintpy(tmp_path_factory) -> Path:
-    """Folder of the commands of an environment with MintPy in it: MINTPY_BIN, or a new one."""
-    if "MINTPY_BIN" in os.environ:
-        return Path(os.environ["MINTPY_BIN"])
-    folder = tmp_path_factory.mktemp("mintpy") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    install = [str(folder / "bin" / "pip"), "install", "--quiet", "--only-binary", ":all:"]
-    done = subprocess.run(
-        [*install, "mintpy>=1.6.2", "rasterio"], check=False, capture_output=True, text=True, timeout=600
-    )
-    if done.returncode:
-        pytest.skip(f"MintPy cannot be installed from wheels here: {done.stderr.strip().splitlines()[-1]}")
-    return folder / "bin"
-
-
-def run_mintpy(mintpy: Path, folder: Path, *words: str) -> None:
-    """A command of MintPy's; GDAL's bindings are stood in for where they are not installed."""
+def mintpy() -> tuple[Path, dict[str, str]]:
+    """Return a Python with MintPy, in the folder MINTPY_BIN or in this environment, and its variables."""
+    folder = Path(os.environ.get("MINTPY_BIN", Path(sys.executable).parent))
     environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
-    known = subprocess.run([mintpy / "python", "-c", "import osgeo"], check=False, capture_output=True)
-    if known.returncode:
+    if not (folder / "smallbaselineApp.py").exists():
+        pytest.skip("MintPy is not installed: pip install '.[test,mintpy]', or set MINTPY_BIN")
+    python = folder / "python"
+    if subprocess.run([python, "-c", "import osgeo"], check=False, capture_output=True).returncode:
         environment |= {"PYTHONPATH": str(SUPPORT / "osgeo_by_rasterio")}
-    done = subprocess.run(
-        [mintpy / words[0], *words[1:]],
-        check=False, capture_output=True, text=True, cwd=folder, env=environment, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return python, environment
 
 
 def run(folder: Path, inputs: Path, recipe: str, *words: str) -> None:
-    """Run a recipe on inputs in a folder, its product into ``products``."""
-    work = folder / f"run_{len(list(folder.glob('run_*')))}"
-    argv = [
-        sys.executable,
-        "-m",
-        "isce2_recipe",
-        "run",
-        recipe,
-        "--workdir",
-        str(work),
-        "--engine",
-        "builtin",
-    ]
-    argv += ["--source", f"directory:{inputs}", "--publish", str(folder / "products"), *words]
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, cwd=folder, timeout=900)
+    """Run a recipe on inputs in a folder, and move its product to ``products``."""
+    work = folder / "run"
+    source = ("--source", f"directory:{inputs}", "--engine", "builtin")
+    done = call(
+        "run", recipe, "--workdir", work, *source, *words, "--until", "package", cwd=folder, timeout=900
+    )
     assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "products").mkdir(exist_ok=True)
+    for path in (work / "package").iterdir():
+        path.rename(folder / "products" / path.name)
+    shutil.rmtree(work)
 
 
 def run_bursts(
     folder: Path, inputs: Path, pair: tuple[str, str], *numbers: int, words: Sequence[str]
 ) -> None:
-    """The bursts of two dates."""
+    """Process the bursts of two dates."""
     reference, secondary = ([burst(date, number) for number in numbers] for date in pair)
     run(folder, inputs, RECIPE, "--reference", *reference, "--secondary", *secondary, *words)
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Products in a folder, and the ground's true displacement between the first date and the last."""
+    """A folder of products, and the true displacement of the ground from the first date to the last."""
 
     folder: Path
     truth: Path
@@ -148,7 +127,7 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def bursts(tmp_path_factory) -> Path:
-    """Two bursts of four dates, simulated once for all stacks, and the truth."""
+    """Return a folder with two bursts of every date, simulated once for all stacks, and the truth."""
     folder = tmp_path_factory.mktemp("bursts")
     names = [burst(date, number) for date in DATES for number in BURSTS]
     stock_folder(folder, *names, source=SOURCE)
@@ -160,7 +139,7 @@ def bursts(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory, bursts) -> Stack:
-    """One burst, all pixels that it can show."""
+    """Return a stack of one burst with all of its pixels."""
     folder = tmp_path_factory.mktemp("single")
     for pair in LOOP:
         run_bursts(folder, bursts, pair, BURSTS[0], words=[])
@@ -169,7 +148,7 @@ def single(tmp_path_factory, bursts) -> Stack:
 
 @pytest.fixture(scope="module")
 def multi(tmp_path_factory, bursts) -> Stack:
-    """Two bursts together."""
+    """Return a stack of two bursts that are processed together."""
     folder = tmp_path_factory.mktemp("multi")
     for pair in CHAIN:
         run_bursts(folder, bursts, pair, *BURSTS, words=BOX)
@@ -178,7 +157,7 @@ def multi(tmp_path_factory, bursts) -> Stack:
 
 @pytest.fixture(scope="module")
 def merged(tmp_path_factory, bursts, single) -> Stack:
-    """The products of two bursts, merged."""
+    """Return a stack of merged products of two bursts."""
     folder = tmp_path_factory.mktemp("merged")
     for pair in CHAIN:
         apart = tmp_path_factory.mktemp("apart")
@@ -193,7 +172,7 @@ def merged(tmp_path_factory, bursts, single) -> Stack:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Stack:
-    """Whole SLCs, here of a single burst in one of their swaths."""
+    """Return a stack of whole SLCs, here with a single burst in one of their swaths."""
     folder = tmp_path_factory.mktemp("whole")
     source = open_source(SLC_SOURCE)
     records = source.find_slcs([SlcName.parse(slc(date)) for date in DATES], LOG)
@@ -205,42 +184,35 @@ def whole(tmp_path_factory) -> Stack:
     source.fetch_water_mask(box, folder / "water_mask", LOG, silent)
     source.write_truth([records[0], records[-1]], folder / "dem" / "dem.tif", folder)
     for older, newer in CHAIN:
-        run(
-            folder,
-            folder,
-            "insar_tops",
-            "--reference",
-            slc(older),
-            "--secondary",
-            slc(newer),
-            "--swaths",
-            "2",
-        )
+        pair = ("--reference", slc(older), "--secondary", slc(newer))
+        run(folder, folder, "insar_tops", *pair, "--swaths", "2")
     return Stack(folder, folder / TRUTH)
 
 
-# Metres a year. An interferogram of these stacks is good to 0.25 mm: 7.5 mm a year over 12 days, 2.5 over the
-# 36 days of the pair that only the first stack has.
+# Metres per year. An interferogram of these stacks is accurate to 0.25 mm: 7.5 mm per year over 12 days, 2.5
+# over the 36 days of the pair that only the first stack has.
 @pytest.mark.parametrize(
     ("workflow", "pairs", "limit"),
-    [("single", 4, 0.006), ("multi", 3, 0.012), ("whole", 3, 0.012), ("merged", 3, 0.012)],
+    [("single", 3, 0.006), ("multi", 2, 0.012), ("whole", 2, 0.012), ("merged", 2, 0.012)],
 )
 def test_the_velocity_of_a_stack_is_that_of_the_ground(workflow, pairs, limit, mintpy, request):
+    python, environment = mintpy
     stack = request.getfixturevalue(workflow)
     assert len(grids(stack.folder / "products", pairs)) == 1
     work = stack.folder / "mintpy"
     work.mkdir()
     (work / "stack.cfg").write_text(SETTINGS.format(stack.folder / "products"))
-    # The step between, quick_overview, draws a histogram of wrong cycles and fails where there are none.
-    for steps in (("--end", "reference_point"), ("--start", "correct_unwrap_error", "--end", "velocity")):
-        run_mintpy(mintpy, work, "smallbaselineApp.py", "stack.cfg", *steps)
-    run_mintpy(mintpy, work, "python", "-c", EXPORT, "velocity.npz")
+    done = subprocess.run(
+        [python, "-c", PROGRAM],
+        cwd=work, env=environment, check=False, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     made = np.load(work / "velocity.npz")
-    truth = rate(stack.truth, made, days=36)
+    truth = rate(stack.truth, made, days=DAYS)
     there = made["mask"].astype(bool) & np.isfinite(truth)
     assert there.sum() > 8_000
     assert np.ptp(truth[there]) > 0.3
-    # Up to one constant: MintPy draws its reference among coherent pixels, and may draw one on a lake.
+    # Apart from a constant: MintPy chooses its reference among coherent pixels, and may choose one on a lake.
     assert np.std((made["velocity"] - truth)[there]) < limit
 
 
@@ -270,7 +242,7 @@ def test_every_workflow_has_hyp3_s_files(workflow, request):
 
 
 def grids(products: Path, pairs: int) -> set[tuple]:
-    """Pixels of all products of a stack."""
+    """Return the grids of all products of a stack."""
     found = set()
     paths = list(products.glob("*/*_unw_phase.tif"))
     assert len(paths) == pairs
@@ -281,7 +253,7 @@ def grids(products: Path, pairs: int) -> set[tuple]:
 
 
 def rate(path: Path, made: np.lib.npyio.NpzFile, days: float) -> np.ndarray:
-    """True displacement towards the satellite in metres a year on MintPy's grid."""
+    """Return the true velocity towards the satellite, metres per year, on MintPy's grid."""
     step = made["X_STEP"]
     values = np.full(made["velocity"].shape, np.nan)
     with rasterio.open(path) as dataset:

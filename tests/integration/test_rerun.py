@@ -10,7 +10,7 @@ import pytest
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.reruns import changed_inputs, different_files, read_origin
-from support.main_job import REFERENCE, SECONDARY
+from support.main_job import REFERENCE, SECONDARY, TINY, tiny_job
 from support.runs import call
 
 OWN = """\
@@ -23,7 +23,6 @@ steps:
 outputs:
   product: "{{ steps.part.product }}"
 """
-TINY_SOURCE = "simulated:lines=160,samples=1200"
 PRODUCT = "S1_136231_IW2_20200604_20200616_VV_INT80_ABCD"
 RECORD = {
     "isce2_recipe": "0.0.9",
@@ -34,7 +33,7 @@ RECORD = {
     "files": {},
     "inputs": [],
 }
-TINY = """\
+CHECK_PAIR = """\
 recipe: 1
 name: tiny
 summary: Checks a pair.
@@ -47,7 +46,9 @@ outputs:
 """
 
 
-def write_product(folder: Path, text: str = TINY.format(REFERENCE, SECONDARY), **changes: object) -> Path:
+def write_product(
+    folder: Path, text: str = CHECK_PAIR.format(REFERENCE, SECONDARY), **changes: object
+) -> Path:
     product = folder / PRODUCT
     product.mkdir(parents=True)
     (product / f"{PRODUCT}_run.json").write_text(json.dumps(RECORD | changes))
@@ -55,7 +56,7 @@ def write_product(folder: Path, text: str = TINY.format(REFERENCE, SECONDARY), *
     return product
 
 
-def test_a_plan_tells_what_would_be_done_and_that_another_version_made_it(tmp_path):
+def test_a_plan_shows_the_steps_and_that_another_version_made_the_product(tmp_path):
     product = write_product(tmp_path)
     done = call("rerun", product, "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -64,8 +65,8 @@ def test_a_plan_tells_what_would_be_done_and_that_another_version_made_it(tmp_pa
     assert (tmp_path / f"rerun_{PRODUCT}" / "tiny.yml").is_file()
 
 
-def test_parts_and_templates_of_one_s_own_come_along(tmp_path):
-    part = TINY.format(REFERENCE, SECONDARY).replace("name: tiny", "name: burst")
+def test_parts_and_templates_of_the_recipe_are_used(tmp_path):
+    part = CHECK_PAIR.format(REFERENCE, SECONDARY).replace("name: tiny", "name: burst")
     files = {"parts/burst.yml": part, "templates/a.txt.j2": "a"}
     product = write_product(tmp_path, OWN, recipe="own", files=files)
     done = call("rerun", product, "--dry-run", "--workdir", "w", cwd=tmp_path)
@@ -79,18 +80,14 @@ def test_nothing_is_written_outside_the_work_directory(tmp_path, place):
     product = write_product(tmp_path, files={place: "x"})
     done = call("rerun", product, "--workdir", "w", cwd=tmp_path)
     assert done.returncode == 1
-    assert "outside its own folder" in done.stderr
+    assert "outside the recipe's folder" in done.stderr
     assert not (tmp_path / "evil.yml").exists()
 
 
 @pytest.mark.slow
-def test_other_inputs_and_what_changed_are_told(tmp_path):
-    words = ("--reference", REFERENCE, "--secondary", SECONDARY, "--engine", "builtin")
-    words += ("--source", TINY_SOURCE)
-    done = call("run", "insar_tops_burst", *words, "--workdir", "w", cwd=tmp_path, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    [product] = (path for path in (tmp_path / "w" / "package").iterdir() if path.is_dir())
-    other = ("--source", f"{TINY_SOURCE},seed=7", "--workdir", "again")
+def test_other_inputs_and_differences_are_reported(tmp_path, shared):
+    product = tiny_job(shared).product
+    other = ("--source", f"{TINY},seed=7", "--workdir", "again")
     done = call("rerun", product, *other, cwd=tmp_path, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"warning: these inputs differ from the product's inputs: {REFERENCE}.tiff" in done.stderr
@@ -98,7 +95,7 @@ def test_other_inputs_and_what_changed_are_told(tmp_path):
     assert "_unw_phase.tif" in done.stdout
 
 
-def test_what_is_no_product_is_refused(tmp_path):
+def test_other_files_than_a_product_are_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         read_origin(tmp_path / "nothing")
     with pytest.raises(InputError, match="holds no record"):
@@ -111,7 +108,7 @@ def test_what_is_no_product_is_refused(tmp_path):
         read_origin(tmp_path)
 
 
-def test_folder_and_archive_tell_the_same(tmp_path):
+def test_folder_and_archive_hold_the_same_record(tmp_path):
     product = write_product(tmp_path / "one")
     archive = tmp_path / f"{PRODUCT}.zip"
     with zipfile.ZipFile(archive, "w") as opened:

@@ -1,36 +1,33 @@
-"""The stripmap recipe from the command line to the product; a child process stands in for ISCE2."""
+"""The stripmap recipe from the command line to the product; a child process takes the place of ISCE2."""
 
 from __future__ import annotations
 
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from support.runs import call
-from support.stripmap_isce2 import stand_in
+from support.shared import Shared
+from support.stripmap_isce2 import NEWER, OLDER, stripmap_job
 
 pytestmark = pytest.mark.slow
 
-OLDER, NEWER = "ALPSRP156121200", "ALPSRP162831200"
 NAME = f"{OLDER}x{NEWER}"
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("stripmap")
-    (folder / "bin").mkdir()
-    words = ["run", "insar_stripmap", "--reference", NEWER, "--secondary", OLDER, "--workdir", folder / "run"]
-    words += ["--source", "simulated:lines=256,samples=1200", "--engine", "isce2"]
-    done = call(*words, cwd=folder, env=stand_in(folder / "bin"), timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "run", done
+@pytest.fixture
+def finished(shared: Shared) -> tuple[Path, str]:
+    """Return the work directory of a run, and what the run printed."""
+    ran = stripmap_job(shared)
+    return ran.workdir, ran.out
 
 
-def test_it_says_where_the_product_is_and_how_good_it_is(finished):
-    workdir, done = finished
-    assert f"name: {NAME}" in done.stdout
-    assert "agrees with the truth to" in done.stdout
+def test_it_prints_the_product_and_its_agreement_with_the_truth(finished):
+    workdir, printed = finished
+    assert f"name: {NAME}" in printed
+    assert "agrees with the truth to" in printed
     assert (workdir / "package" / NAME / f"{NAME}_unw_phase.tif").is_file()
     assert (workdir / "truth" / "los_displacement.tif").is_file()
 
@@ -64,7 +61,7 @@ def test_the_older_scene_became_the_reference(finished):
         (["--secondary", "S1A", "--engine", "builtin"], 1, "secondary"),
     ],
 )
-def test_what_cannot_be_done_is_said_before_anything_is_fetched(tmp_path, words, code, message):
+def test_an_impossible_run_is_refused_before_anything_is_fetched(tmp_path, words, code, message):
     words = ["run", "insar_stripmap", "--reference", OLDER, *words, "--workdir", tmp_path / "run"]
     done = call(*words, "--source", "simulated", cwd=tmp_path)
     assert done.returncode == code, done.stdout + done.stderr

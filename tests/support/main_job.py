@@ -14,12 +14,14 @@ from typing import Any
 
 from isce2_recipe.sources import open_source
 from isce2_recipe.types import Bounds, BurstName
+from support.shared import Shared
 
 REFERENCE = "S1_136231_IW2_20200604T022312_VV_7C85-BURST"
 SECONDARY = "S1_136231_IW2_20200616T022313_VV_5D11-BURST"
 NEXT_REFERENCE = "S1_136232_IW2_20200604T022315_VV_7C85-BURST"
 NEXT_SECONDARY = "S1_136232_IW2_20200616T022316_VV_5D11-BURST"
 SMALL = "simulated:lines=400,samples=4000"
+TINY = "simulated:lines=160,samples=1200"
 RECIPE = "insar_tops_burst"
 
 
@@ -33,8 +35,8 @@ class Ran:
     workdir: Path
 
     @property
-    def said(self) -> str:
-        """Everything it printed."""
+    def printed(self) -> str:
+        """Everything that it printed."""
         return self.out + self.err
 
     @property
@@ -45,7 +47,7 @@ class Ran:
     def output(self, name: str) -> str:
         """An output of the recipe, as printed."""
         found = re.search(rf"^{name}: (.*)$", self.out, re.MULTILINE)
-        assert found, self.said
+        assert found, self.printed
         return found[1]
 
     @property
@@ -80,6 +82,27 @@ def run_job(workdir: Path, *words: str, source: str = SMALL, pair: bool = True, 
         timeout=900,
     )
     return Ran(done.returncode, done.stdout, done.stderr, workdir)
+
+
+def small_job(shared: Shared) -> Ran:
+    """Return the README's run on a small scene, made once for all tests; they may read it and copy it."""
+    return _shared_job(shared, "small_job", source=SMALL)
+
+
+def tiny_job(shared: Shared) -> Ran:
+    """Return the same run on a tiny scene, with a prefix for a bucket that it has not."""
+    return _shared_job(shared, "tiny_job", "--bucket-prefix", "somewhere/else", source=TINY)
+
+
+def _shared_job(shared: Shared, name: str, *words: str, source: str) -> Ran:
+    def make(folder: Path) -> None:
+        ran = run_job(folder / "run", *words, source=source)
+        assert ran.code == 0, ran.printed
+        (folder / "stdout").write_text(ran.out)
+        (folder / "stderr").write_text(ran.err)
+
+    folder = shared.folder(name, make)
+    return Ran(0, (folder / "stdout").read_text(), (folder / "stderr").read_text(), folder / "run")
 
 
 def stock_folder(folder: Path, *names: str, source: str = SMALL) -> Path:

@@ -1,4 +1,4 @@
-"""Everything a product says of itself, held against its rasters and against everything else it says."""
+"""All metadata of a product, compared with its rasters and with each other."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ LIGHT_M_S = 299792458.0
 SELF = ("ro-crate-metadata.json",)
 
 
-class Told:
-    """What the files of a product say."""
+class Metadata:
+    """Metadata in the files of a product."""
 
     def __init__(self, product: Path) -> None:
         name = product.name
@@ -41,7 +41,7 @@ class Told:
         self.tags = self._tags()
 
     def _tags(self) -> dict[str, str]:
-        """Those that all map layers share."""
+        """Return the tags, which are the same in all map layers."""
         found = []
         for path in self.layers:
             if not path.stem.endswith("_rdr"):
@@ -56,29 +56,29 @@ class Told:
 
 
 def check(product: Path) -> None:
-    """Assert that a product of any workflow says one thing only, and the truth."""
-    told = Told(product)
-    assert list(stac_rules.broken(told.item)) == []
+    """Check that the metadata of a product agree with each other and with its rasters."""
+    made = Metadata(product)
+    assert list(stac_rules.broken(made.item)) == []
     for compare in (
         granules, times, orbits, numbers, processing, software, inputs, parameters, files, layers, places,
     ):  # fmt: skip
-        compare(told)
+        compare(made)
 
 
-def granules(told: Told) -> None:
+def granules(made: Metadata) -> None:
     for word in ("Reference", "Secondary"):
-        names = told.text[f"{word} Granule"].split(", ")
-        assert told.tags[word.upper()].split() == names
-        titles = [link["title"] for link in told.item["links"]]
+        names = made.text[f"{word} Granule"].split(", ")
+        assert made.tags[word.upper()].split() == names
+        titles = [link["title"] for link in made.item["links"]]
         assert [title.split()[1] for title in titles if title.startswith(word.lower())] == names
-        assert all(name in told.readme for name in names)
-        given = told.run["parameters"].get(word.lower())
+        assert all(name in made.readme for name in names)
+        given = made.run["parameters"].get(word.lower())
         if given is not None:
             assert sorted([given] if isinstance(given, str) else given) == sorted(names)
 
 
-def times(told: Told) -> None:
-    properties, tags = told.properties, told.tags
+def times(made: Metadata) -> None:
+    properties, tags = made.properties, made.tags
     for word, end in (("reference", "start"), ("secondary", "end")):
         when = properties[f"insar:{word}_datetime"]
         assert when == properties[f"{end}_datetime"] == tags[f"{word.upper()}_TIME"]
@@ -86,41 +86,41 @@ def times(told: Told) -> None:
     assert (end - start).total_seconds() / 86400 == pytest.approx(
         properties["insar:temporal_baseline"], abs=1e-6
     )
-    assert f"{(end - start).total_seconds() / 86400:.0f} days apart" in told.readme
+    assert f"{(end - start).total_seconds() / 86400:.0f} days apart" in made.readme
     midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    assert float(told.text["UTC time"]) == pytest.approx((start - midnight).total_seconds(), abs=1e-5)
-    assert told.crate["./"]["datePublished"] == end.date().isoformat()
-    assert "endTime" not in told.crate["#run"]  # the same run gives the same bytes
+    assert float(made.text["UTC time"]) == pytest.approx((start - midnight).total_seconds(), abs=1e-5)
+    assert made.crate["./"]["datePublished"] == end.date().isoformat()
+    assert "endTime" not in made.crate["#run"]  # the same run gives the same bytes
 
 
-def orbits(told: Told) -> None:
-    properties, text = told.properties, told.text
+def orbits(made: Metadata) -> None:
+    properties, text = made.properties, made.text
     assert properties["sat:absolute_orbit"] == int(text["Reference Orbit Number"])
     direction = text["Reference Pass Direction"]
-    assert direction == told.tags["PASS_DIRECTION"] == properties["sat:orbit_state"].upper()
-    assert f"Satellite pass: {direction.lower()}" in told.readme
+    assert direction == made.tags["PASS_DIRECTION"] == properties["sat:orbit_state"].upper()
+    assert f"Satellite pass: {direction.lower()}" in made.readme
     assert properties["view:azimuth"] == pytest.approx((float(text["Heading"]) + 270) % 360, abs=1e-3)
     track = properties.get("sat:relative_orbit")
     if properties["constellation"] == "sentinel-1":
         platform = f"S1{properties['platform'][-1].upper()}"
         assert relative_orbit(platform, properties["sat:absolute_orbit"]) == track
-    assert track is None or f"track {track}" in told.readme
-    assert told.tags["POLARIZATION"] == properties["sar:polarizations"][0]
-    assert f"polarization {told.tags['POLARIZATION']}" in told.readme
+    assert track is None or f"track {track}" in made.readme
+    assert made.tags["POLARIZATION"] == properties["sar:polarizations"][0]
+    assert f"polarization {made.tags['POLARIZATION']}" in made.readme
 
 
-def numbers(told: Told) -> None:
-    properties, text, tags = told.properties, told.text, told.tags
+def numbers(made: Metadata) -> None:
+    properties, text, tags = made.properties, made.text, made.tags
     baseline = float(text["Baseline"])
     assert baseline == float(tags["PERPENDICULAR_BASELINE_M"]) == properties["insar:perpendicular_baseline"]
-    assert f"baseline of {baseline:.1f} m" in told.readme
+    assert f"baseline of {baseline:.1f} m" in made.readme
     wavelength = float(tags["WAVELENGTH_M"])
     assert properties["sar:center_frequency"] * 1e9 * wavelength == pytest.approx(LIGHT_M_S, rel=1e-8)
-    assert f"* {wavelength:.6f} /" in told.readme
+    assert f"* {wavelength:.6f} /" in made.readme
     assert float(text.get("Radar wavelength (m)", wavelength)) == wavelength
     terrain = properties["insar:processing_dem"]
     assert terrain == properties["insar:geocoding_dem"]
-    source = told.tags["INPUTS"]
+    source = made.tags["INPUTS"]
     expected = ("GLO_30", "https://doi.org/10.5270/ESA-c5d3d65") if source == "asf" else (source, source)
     assert (text["DEM source"], terrain) == expected
     assert tags["TERRAIN"] == text["DEM source"]
@@ -131,8 +131,8 @@ def numbers(told: Told) -> None:
     assert properties["insar:height_of_ambiguity"] == pytest.approx(expected, abs=1e-3)
 
 
-def processing(told: Told) -> None:
-    properties, text, tags = told.properties, told.text, told.tags
+def processing(made: Metadata) -> None:
+    properties, text, tags = made.properties, made.text, made.tags
     looks = f"{text['Range looks']}x{text['Azimuth looks']}"
     assert looks == tags["LOOKS"] == f"{properties['sar:looks_range']}x{properties['sar:looks_azimuth']}"
     strength = text["Phase filter parameter"]
@@ -144,35 +144,35 @@ def processing(told: Told) -> None:
     lineage = properties["processing:lineage"]
     assert all(word in lineage for word in (f"{looks} looks", f"filter {float(strength):g}", unwrapper))
     assert ("water masked" in lineage) == (text["Water mask"] == "yes")
-    assert f"strength {strength}" in told.readme
-    assert f"`{unwrapper}`" in told.readme
+    assert f"strength {strength}" in made.readme
+    assert f"`{unwrapper}`" in made.readme
 
 
-def software(told: Told) -> None:
-    found = told.properties["processing:software"]
-    engine = told.tags["ENGINE"]
+def software(made: Metadata) -> None:
+    found = made.properties["processing:software"]
+    engine = made.tags["ENGINE"]
     name, _, version = engine.partition(" ")
     assert found[name] == version
-    assert told.tags["SOFTWARE"] == f"isce2-recipe {found['isce2-recipe']}"
-    assert found == told.run["software"]
-    assert found["isce2-recipe"] == told.run["isce2_recipe"]
-    crate = [entity for entity in told.crate.values() if entity["@type"] == "SoftwareApplication"]
+    assert made.tags["SOFTWARE"] == f"isce2-recipe {found['isce2-recipe']}"
+    assert found == made.run["software"]
+    assert found["isce2-recipe"] == made.run["isce2_recipe"]
+    crate = [entity for entity in made.crate.values() if entity["@type"] == "SoftwareApplication"]
     assert {entity["name"]: entity["softwareVersion"] for entity in crate} == found
-    assert f"isce2-recipe {found['isce2-recipe']} with the engine {engine}" in told.readme
-    assert told.tags["INPUTS"] == told.run["source"].partition(":")[0]
-    assert f"the source `{told.tags['INPUTS']}`" in told.readme.replace("\n", " ")
+    assert f"isce2-recipe {found['isce2-recipe']} with the engine {engine}" in made.readme
+    assert made.tags["INPUTS"] == made.run["source"].partition(":")[0]
+    assert f"the source `{made.tags['INPUTS']}`" in made.readme.replace("\n", " ")
 
 
-def inputs(told: Told) -> None:
-    found = told.run["inputs"]
-    assert found == told.properties["processing:expression"]["expression"]["inputs"]
+def inputs(made: Metadata) -> None:
+    found = made.run["inputs"]
+    assert found == made.properties["processing:expression"]["expression"]["inputs"]
     kinds = {entry["kind"] for entry in found}
     assert {"dem", "water mask"} < kinds
     assert all(len(entry["sha256"]) == 64 and entry["size"] > 0 for entry in found)
     named = {entry["of"] for entry in found if entry["kind"] in ("burst", "slc", "scene")}
-    expected = {name for word in ("REFERENCE", "SECONDARY") for name in told.tags[word].split()}
+    expected = {name for word in ("REFERENCE", "SECONDARY") for name in made.tags[word].split()}
     assert named == (set() if "product" in kinds else expected)
-    used = [told.crate[one["@id"]] for one in told.crate["#run"]["object"]]
+    used = [made.crate[one["@id"]] for one in made.crate["#run"]["object"]]
     crate = {
         (name, one["sha256"])
         for one in used
@@ -186,58 +186,58 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def parameters(told: Told) -> None:
-    given = told.run["parameters"]
-    assert told.properties["processing:expression"]["expression"]["parameters"] == given
-    assert json.loads(told.tags["PARAMETERS"]) == given
-    recipe = told.crate[f"{told.name}_recipe.yml"]
-    formal = [told.crate[one["@id"]] for one in recipe["input"]]
+def parameters(made: Metadata) -> None:
+    given = made.run["parameters"]
+    assert made.properties["processing:expression"]["expression"]["parameters"] == given
+    assert json.loads(made.tags["PARAMETERS"]) == given
+    recipe = made.crate[f"{made.name}_recipe.yml"]
+    formal = [made.crate[one["@id"]] for one in recipe["input"]]
     assert [one["name"] for one in formal] == list(given)
     for one in formal:
-        value = told.crate[one["workExample"]["@id"]]
+        value = made.crate[one["workExample"]["@id"]]
         assert value["exampleOfWork"] == {"@id": one["@id"]}
         expected = given[one["name"]]
         assert value["value"] == expected or json.loads(value["value"]) == expected
-    assert recipe["name"] == told.run["recipe"]
-    assert told.crate["#run"]["instrument"] == {"@id": recipe["@id"]}
+    assert recipe["name"] == made.run["recipe"]
+    assert made.crate["#run"]["instrument"] == {"@id": recipe["@id"]}
 
 
-def files(told: Told) -> None:
-    """Every file is in both catalogues with its checksum, and nothing else is."""
+def files(made: Metadata) -> None:
+    """Check that both catalogues list every file with its checksum, and nothing else."""
     there = {
-        path.relative_to(told.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in told.folder.rglob("*")
+        path.relative_to(made.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in made.folder.rglob("*")
         if path.is_file() and path.name not in SELF
     }
-    crate = {name: entity["sha256"] for name, entity in told.crate.items() if "File" in entity["@type"]}
+    crate = {name: entity["sha256"] for name, entity in made.crate.items() if "File" in entity["@type"]}
     assert crate == there
-    assert {one["@id"] for one in told.crate["./"]["hasPart"]} == there.keys()
-    made = {one["@id"] for one in told.crate["#run"]["result"]}
-    assert made == there.keys() - {f"{told.name}_recipe.yml"}
+    assert {one["@id"] for one in made.crate["./"]["hasPart"]} == there.keys()
+    made = {one["@id"] for one in made.crate["#run"]["result"]}
+    assert made == there.keys() - {f"{made.name}_recipe.yml"}
     assets = {
         asset["href"].removeprefix("./"): asset["file:checksum"].removeprefix("1220")
-        for asset in told.item["assets"].values()
+        for asset in made.item["assets"].values()
     }
-    assert assets == {name: digest for name, digest in there.items() if name != f"{told.name}.stac.json"}
-    for asset in told.item["assets"].values():
-        assert asset["file:size"] == (told.folder / asset["href"]).stat().st_size
+    assert assets == {name: digest for name, digest in there.items() if name != f"{made.name}.stac.json"}
+    for asset in made.item["assets"].values():
+        assert asset["file:size"] == (made.folder / asset["href"]).stat().st_size
 
 
-def layers(told: Told) -> None:
+def layers(made: Metadata) -> None:
     kinds = {"complex64": "cfloat32"}
-    for path in told.layers:
-        key = path.stem.removeprefix(f"{told.name}_")
-        asset = told.item["assets"][key]
+    for path in made.layers:
+        key = path.stem.removeprefix(f"{made.name}_")
+        asset = made.item["assets"][key]
         with rasterio.open(path) as dataset:
             assert asset["data_type"] == kinds.get(dataset.dtypes[0], dataset.dtypes[0])
             assert asset.get("nodata") == dataset.nodata
             assert asset.get("unit") == dataset.units[0]
-            assert asset["title"] == dataset.descriptions[0] == told.crate[path.name]["name"]
-            assert told.crate[f"#output-{key}"]["workExample"] == {"@id": path.name}
+            assert asset["title"] == dataset.descriptions[0] == made.crate[path.name]["name"]
+            assert made.crate[f"#output-{key}"]["workExample"] == {"@id": path.name}
             if dataset.crs is None:
                 assert (asset["proj:code"], asset["proj:shape"]) == (None, list(dataset.shape))
                 continue
-            row = next(line for line in told.readme.splitlines() if f"| `{key}.tif` |" in line)
+            row = next(line for line in made.readme.splitlines() if f"| `{key}.tif` |" in line)
             cells = [cell.strip() for cell in row.strip("|").split("|")]
             masked = MaskFlags.per_dataset in dataset.mask_flag_enums[0]
             nodata = "none" if dataset.nodata is None else f"{dataset.nodata:g}"
@@ -246,21 +246,21 @@ def layers(told: Told) -> None:
             assert cells[1:] == expected
 
 
-def places(told: Told) -> None:
-    properties = told.properties
-    with rasterio.open(told.folder / f"{told.name}_lv_theta.tif") as dataset:
+def places(made: Metadata) -> None:
+    properties = made.properties
+    with rasterio.open(made.folder / f"{made.name}_lv_theta.tif") as dataset:
         elevation = dataset.read(1)
         assert properties["proj:code"] == dataset.crs.to_string()
         assert properties["proj:shape"] == list(dataset.shape)
         assert properties["proj:transform"] == list(dataset.transform)[:6]
         assert properties["proj:bbox"] == list(dataset.bounds)
         assert properties["gsd"] == pytest.approx(dataset.transform.a)
-        assert f"EPSG:{dataset.crs.to_epsg()}" in told.readme
+        assert f"EPSG:{dataset.crs.to_epsg()}" in made.readme
         rows, cols = np.nonzero(elevation)
         xs, ys = rasterio.transform.xy(dataset.transform, rows[::97], cols[::97])
         lons, lats = transform(dataset.crs, "EPSG:4326", xs, ys)
     seen = 90 - math.degrees(elevation[elevation != 0].mean(dtype=np.float64))
     assert properties["view:incidence_angle"] == pytest.approx(seen, abs=1e-3)
-    west, south, east, north = told.item["bbox"]
+    west, south, east, north = made.item["bbox"]
     assert west <= min(lons) <= max(lons) <= east
     assert south <= min(lats) <= max(lats) <= north
