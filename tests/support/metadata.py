@@ -212,8 +212,8 @@ def files(made: Metadata) -> None:
     crate = {name: entity["sha256"] for name, entity in made.crate.items() if "File" in entity["@type"]}
     assert crate == there
     assert {one["@id"] for one in made.crate["./"]["hasPart"]} == there.keys()
-    made = {one["@id"] for one in made.crate["#run"]["result"]}
-    assert made == there.keys() - {f"{made.name}_recipe.yml"}
+    results = {one["@id"] for one in made.crate["#run"]["result"]}
+    assert results == there.keys() - {f"{made.name}_recipe.yml"}
     assets = {
         asset["href"].removeprefix("./"): asset["file:checksum"].removeprefix("1220")
         for asset in made.item["assets"].values()
