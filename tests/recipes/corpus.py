@@ -1,4 +1,4 @@
-"""The corpus of recipes: which rules each bad one is held to, and how its ``.out`` is made.
+"""The corpus of recipes: the rules that each bad one is checked with, and how its ``.out`` is made.
 
 ``python tests/recipes/corpus.py`` writes every ``.out`` again; look at the difference before committing it.
 """
@@ -15,12 +15,12 @@ BAD = sorted((HERE / "err").glob("*.yml"))
 
 
 def rules_of(recipe: Path) -> list[str]:
-    """The rules in a bad recipe's name: ``ir021_required.yml`` is linted for IR021 alone, others for all."""
+    """Return the rules in a bad recipe's name: ``ir021_x.yml`` is linted for IR021 alone, others for all."""
     return [found.upper() for found in re.findall(r"ir\d{3}", recipe.stem)]
 
 
 def output(recipe: Path) -> str:
-    """What linting a bad recipe prints, and its exit code."""
+    """Return what linting a bad recipe prints, and its exit code."""
     from isce2_recipe.lint import main
 
     text, code = main([str(recipe)], select=rules_of(recipe))

@@ -1,4 +1,4 @@
-"""Expressions keep types, name what they read, and reach nothing of Python's."""
+"""Expressions keep types, have known references, and cannot access Python."""
 
 from __future__ import annotations
 
@@ -121,20 +121,20 @@ ESCAPES = [
 
 
 @pytest.mark.parametrize("text", ESCAPES)
-def test_nothing_else_is_possible(text: str) -> None:
+def test_everything_else_is_refused(text: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         evaluate(text, NAMES)
     assert caught.value.text == text
 
 
-def test_an_error_knows_where_in_the_value_it_is() -> None:
+def test_an_error_has_its_place_in_the_value() -> None:
     with pytest.raises(ExpressionError) as caught:
         evaluate({"a": [1, {"b": "{{ absent }}"}]}, NAMES)
     assert caught.value.path == ("a", 1, "b")
     assert "'absent' is undefined" in caught.value.message
 
 
-def test_what_is_known_is_told() -> None:
+def test_an_error_lists_the_known_names() -> None:
     with pytest.raises(ExpressionError, match="known are source"):
         evaluate("{{ run.sauce }}", NAMES)
 
@@ -187,7 +187,7 @@ def test_templates_share_the_sandbox_and_escape_xml() -> None:
     "expression",
     ["(" * 3000 + "1" + ")" * 3000, "1+" * 5000 + "1", "-" * 200 + "1", "1" * 5000, "[" * 500 + "]" * 500],
 )
-def test_what_is_too_deep_or_too_long_is_an_error_of_the_recipe(expression: str) -> None:
+def test_deep_or_long_expressions_are_errors_of_the_recipe(expression: str) -> None:
     for look in (references, lambda text: evaluate(text, NAMES)):
         with pytest.raises(ExpressionError, match="nested too deeply"):
             look("{{ " + expression + " }}")
@@ -202,7 +202,7 @@ def test_texts_and_numbers_cannot_grow_without_bound() -> None:
 
 
 @pytest.mark.parametrize("name", ["__class__", "__init__", "__globals__", "__subclasses__"])
-def test_pythons_own_names_are_refused_before_anything_is_evaluated(name: str) -> None:
+def test_names_of_python_are_refused_before_evaluation(name: str) -> None:
     for text in (
         f"{{{{ ''.{name} }}}}",
         f"{{{{ [n][0].{name} }}}}",

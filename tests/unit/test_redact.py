@@ -22,7 +22,7 @@ SECRET = 'p/ss"w+rd=1'
         base64.b64encode(SECRET.encode()).decode(),
     ],
 )
-def test_every_form_of_a_secret_is_taken_out(form: str) -> None:
+def test_every_form_of_a_secret_is_replaced(form: str) -> None:
     clean = redactor(frozenset({SECRET}))(f"before {form} after")
     assert "***" in clean
     assert "w+rd" not in clean
@@ -30,7 +30,7 @@ def test_every_form_of_a_secret_is_taken_out(form: str) -> None:
     assert clean.endswith(" after")
 
 
-def test_what_counts_as_secret(tmp_path: Path) -> None:
+def test_secrets_of_the_environment_and_netrc(tmp_path: Path) -> None:
     (tmp_path / ".netrc").write_text(
         "machine a.b login me password from-netrc\nmachine c.d login me password x\n"
     )
@@ -54,6 +54,6 @@ def test_without_secrets_a_text_stays_as_it_is() -> None:
     assert redactor(frozenset())("a text") == "a text"
 
 
-def test_a_broken_netrc_is_passed_over(tmp_path: Path) -> None:
+def test_a_broken_netrc_is_ignored(tmp_path: Path) -> None:
     (tmp_path / ".netrc").write_text("machine\n")
     assert known_secrets({"HOME": str(tmp_path)}) == frozenset()

@@ -121,7 +121,7 @@ def problems(lines: str) -> list[str]:
         "text: \"{{ 'x' if truth else text }}\"",
     ],
 )
-def test_what_fits_is_accepted(given: str) -> None:
+def test_values_of_the_right_type_are_accepted(given: str) -> None:
     assert problems(f"  - {{id: taken, uses: test.take, with: {{{given}}}}}\n") == []
 
 
@@ -165,7 +165,7 @@ def test_what_fits_is_accepted(given: str) -> None:
         ("txet: x", "IR030", "test.take has no input 'txet'"),
     ],
 )
-def test_what_does_not_fit_is_found(given: str, rule: str, message: str) -> None:
+def test_values_of_a_wrong_type_are_reported(given: str, rule: str, message: str) -> None:
     found = problems(f"  - {{id: taken, uses: test.take, with: {{{given}}}}}\n")
     if not rule:
         assert found == []
@@ -186,12 +186,12 @@ def test_missing_inputs_are_named() -> None:
     assert "test.need is missing 'text'" in found
 
 
-def test_a_null_is_the_conditions_business() -> None:
+def test_null_of_a_conditional_step_is_accepted() -> None:
     step = '  - {id: taken, uses: test.need, when: "{{ truth }}", with: {text: "{{ steps.made.maybe }}"}}\n'
     assert problems(step) == []
 
 
-def test_circles_are_found() -> None:
+def test_circles_are_reported() -> None:
     steps = "  - {id: a, uses: test.take, needs: [b]}\n  - {id: b, uses: test.take, needs: [c]}\n"
     (found,) = problems(steps + "  - {id: c, uses: test.take, needs: [a]}\n")
     assert "waits for itself" in found
@@ -276,7 +276,7 @@ def test_mistakes_in_a_part_are_shown_in_its_own_text(tmp_path: Path) -> None:
     assert {Path(one.file).name for one in caught.value.problems} == {"part.yml"}
 
 
-def test_parts_that_use_each_other_are_found(tmp_path: Path) -> None:
+def test_parts_that_use_each_other_are_reported(tmp_path: Path) -> None:
     path = whole(tmp_path)
     (tmp_path / "part.yml").write_text(PART.replace("uses: test.make", "uses: whole.yml"))
     with pytest.raises(RecipeError, match="a part cannot use itself"):

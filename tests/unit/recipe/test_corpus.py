@@ -1,4 +1,4 @@
-"""Good recipes are good and bad ones bad, to us, to JSON Schema and to check-jsonschema alike."""
+"""Our checks, JSON Schema and check-jsonschema agree on good and bad recipes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_rule_has_a_bad_recipe() -> None:
 
 @pytest.mark.parametrize("path", corpus.BAD, ids=lambda path: path.stem)
 def test_loading_and_linting_agree_on_errors(path: Path) -> None:
-    """What the linter's smallest profile calls an error keeps a recipe from being loaded."""
+    """Errors of the linter's smallest profile also prevent loading."""
     minimal = lint_paths([path], Options(profile="min"))
     errors = {problem for problem in minimal if problem.severity == "error"}
     try:
@@ -74,7 +74,7 @@ def _as_json(path: Path) -> Any:
 
 
 @pytest.mark.parametrize("path", [*corpus.OK, *corpus.BAD, *SHIPPED], ids=lambda path: path.stem)
-def test_our_schema_checker_agrees_with_jsonschema(path: Path) -> None:
+def test_the_grammar_gives_jsonschemas_verdict(path: Path) -> None:
     data = _as_json(path)
     if data is None:
         return
@@ -101,7 +101,7 @@ def test_check_jsonschema_gives_the_same_verdict() -> None:
 
 
 def test_check_jsonschema_gives_the_same_verdict_on_mistakes_made_at_random(tmp_path: Path) -> None:
-    """Every shipped recipe with one value, drawn by lot, replaced by another of the recipe's or by a trap."""
+    """One random value of a shipped recipe is replaced by another of its values or by a special one."""
     draw = random.Random(3)
     for number in range(120):
         recipe = parse((draw.choice(SHIPPED)).read_text(encoding="utf-8"), "x.yml").data
@@ -141,7 +141,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _breaks_grammar(path: Path) -> bool:
-    """What a JSON Schema of the grammar can know: YAML itself, and the schema."""
+    """Return whether YAML or the schema of the grammar is violated."""
     document = parse(path.read_text(encoding="utf-8"), str(path))
     if document.data is None or document.problems:
         return True
@@ -149,7 +149,7 @@ def _breaks_grammar(path: Path) -> bool:
     return any(validate(document.data, grammar, "recipe.schema.json"))
 
 
-def test_all_problems_come_together() -> None:
+def test_all_problems_are_reported_together() -> None:
     path = RECIPES / "err" / "many_mistakes.yml"
     reading = read(path)
     assert reading.recipe is None

@@ -48,17 +48,17 @@ CORE = [
 
 
 @pytest.mark.parametrize(("text", "value"), CORE)
-def test_scalars_mean_what_they_look_like(text: str, value: Any) -> None:
+def test_scalars_have_the_values_of_yaml_1_2(text: str, value: Any) -> None:
     assert resolve_scalar(text) == value
     assert type(resolve_scalar(text)) is type(value)
 
 
-def test_not_a_number() -> None:
+def test_nan_is_a_number() -> None:
     assert math.isnan(resolve_scalar(".nan"))
 
 
 def _ruamel(text: str) -> Any:
-    """YAML 1.2 as another library reads it; it alone makes dates of what looks like one."""
+    """Return what another library for YAML 1.2 reads; unlike ours it makes dates."""
     reader = YAML(typ="safe", pure=True)
     reader.constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda self, node: node.value)
     return reader.load(io.StringIO(text))
@@ -79,7 +79,7 @@ def _ruamel(text: str) -> Any:
         max_leaves=12,
     )
 )
-def test_what_another_library_writes_is_read_back(value: Any) -> None:
+def test_yaml_of_another_library_is_read_back(value: Any) -> None:
     stream = io.StringIO()
     YAML(typ="safe", pure=True).dump(value, stream)
     text = stream.getvalue()
@@ -107,13 +107,13 @@ def test_marks_point_at_keys_and_values() -> None:
     assert (quoted.line, quoted.column, quoted.end_column) == (2, 13, 18)
 
 
-def test_what_is_not_there_is_marked_at_its_parent() -> None:
+def test_a_missing_value_is_marked_at_its_parent() -> None:
     document = parse(TEXT, "x.yml")
     assert document.mark(("deep", 0, "missing", "more")).line == 4
     assert document.mark(("nothing",)).line == 1
 
 
-def test_words_are_found_inside_a_value() -> None:
+def test_texts_are_found_inside_a_value() -> None:
     document = parse('a: "{{ looks }} and {{ look }}"\n', "x.yml")
     assert document.find(("a",), "look").column == 24
     assert document.find(("a",), "absent") == document.mark(("a",))
@@ -135,7 +135,7 @@ def test_words_are_found_inside_a_value() -> None:
         ("a: 1\nß: \x00\n", "IR009", (2, 4), "U+0000"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(
+def test_mistakes_are_reported_with_their_place(
     text: str, rule: str, place: tuple[int, int], word: str
 ) -> None:
     problem = parse(text, "x.yml").problems[0]
@@ -144,7 +144,7 @@ def test_what_is_wrong_is_named_with_its_place(
     assert word in problem.message
 
 
-def test_aliases_that_grow_without_bound_are_cut_short() -> None:
+def test_aliases_that_grow_without_bound_are_refused() -> None:
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
     problems = parse("\n".join(levels), "x.yml").problems
@@ -169,6 +169,6 @@ def test_numbers_too_long_for_python_are_text() -> None:
     assert resolve_scalar("9" * 900) == int("9" * 900)
 
 
-def test_what_is_nested_too_deeply_is_no_recipe() -> None:
+def test_deep_nesting_is_refused() -> None:
     document = parse("a: " + "{a: " * 900 + "1" + "}" * 900, "x.yml")
     assert [problem.message for problem in document.problems] == ["lists and mappings are nested too deeply"]

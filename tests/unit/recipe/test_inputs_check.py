@@ -1,4 +1,4 @@
-"""Outputs of skipped steps are null: what cannot take that is refused before anything runs."""
+"""Outputs of skipped steps are null: steps that need them are refused before anything runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def refused(folder: Path, text: str, **values: object) -> list[tuple[int, int, s
     return []
 
 
-def test_a_step_that_needs_what_a_skipped_step_makes_is_refused(tmp_path: Path) -> None:
+def test_a_step_that_needs_outputs_of_a_skipped_step_is_refused(tmp_path: Path) -> None:
     found = refused(tmp_path, TEXT.replace("WHEN", "true"))
     assert found == [(13, 17, "dem must be a file, instead got null")]
 
@@ -46,12 +46,12 @@ def test_a_step_that_needs_what_a_skipped_step_makes_is_refused(tmp_path: Path) 
 @pytest.mark.parametrize(
     "condition", ['"{{ fetch }}"', '"{{ steps.dem.geotiff is not none }}"', '"{{ steps.other.geotiff }}"']
 )
-def test_a_step_that_is_skipped_as_well_or_may_be_is_not(tmp_path: Path, condition: str) -> None:
+def test_a_step_that_may_be_skipped_as_well_is_accepted(tmp_path: Path, condition: str) -> None:
     other = "  - id: other\n    uses: dem.fetch\n    with: {bounds: [1, 2, 3, 4], margin: 0.1}\n"
     assert refused(tmp_path, TEXT.replace("WHEN", condition) + other) == []
 
 
-def test_nothing_is_refused_where_the_step_runs(tmp_path: Path) -> None:
+def test_nothing_is_refused_if_the_step_runs(tmp_path: Path) -> None:
     assert refused(tmp_path, TEXT.replace("WHEN", "true"), fetch=True) == []
 
 
@@ -89,7 +89,7 @@ def test_parts_refuse_values_before_anything_runs(tmp_path: Path) -> None:
     ]
 
 
-def test_a_part_that_cannot_be_read_is_a_finding_among_others(tmp_path: Path) -> None:
+def test_a_part_that_cannot_be_read_is_reported_with_other_problems(tmp_path: Path) -> None:
     (tmp_path / "part.yml").write_bytes(b"recipe: \xff\n")
     (tmp_path / "nulls.yml").write_text(WHOLE.replace("word ~ word", "word ~ world"))
     found = [(one.rule, one.line) for one in lint_paths([tmp_path / "nulls.yml"], Options("min"))]

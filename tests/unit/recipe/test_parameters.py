@@ -1,4 +1,4 @@
-"""Values of parameters: from text as their types ask, with units, all problems together."""
+"""Values of parameters are read from text by their types, with units; problems are reported together."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_defaults_are_filled_in_and_normalised() -> None:
         ("reference", f"{BURST},{OTHER}", [BURST, OTHER]),
     ],
 )
-def test_text_is_read_as_the_type_asks(name: str, text: Any, value: Any) -> None:
+def test_text_is_read_by_the_type(name: str, text: Any, value: Any) -> None:
     if name == "table":
         value = {"high": 30}
     assert resolve(**{name: text})[name] == value
@@ -132,17 +132,17 @@ LOOKS = "a range x azimuth window of looks (at most 100x40, not 1x1)"
         ("count", None, "count must be a whole number, instead got null"),
     ],
 )
-def test_what_is_not_allowed_says_why(name: str, value: Any, message: str) -> None:
+def test_refused_values_are_explained(name: str, value: Any, message: str) -> None:
     with pytest.raises(ParameterError, match=r"\w") as caught:
         resolve(**{name: value})
     assert message in str(caught.value)
 
 
-def test_what_may_be_left_out_may_be_null() -> None:
+def test_optional_parameters_may_be_null() -> None:
     assert resolve(token=None)["token"] is None
 
 
-def test_all_problems_come_together_with_hints() -> None:
+def test_all_problems_are_reported_together_with_hints() -> None:
     with pytest.raises(ParameterError) as caught:
         resolve_parameters(recipe(), {"looks": "20by5", "flga": True, "count": "x"})
     text = str(caught.value)
@@ -152,7 +152,7 @@ def test_all_problems_come_together_with_hints() -> None:
     assert "did you mean 'flag'?" in text
 
 
-def test_a_secret_is_not_repeated() -> None:
+def test_the_value_of_a_secret_is_not_shown() -> None:
     with pytest.raises(ParameterError) as caught:
         resolve(token="Hunter2")
     assert "token must be text" in str(caught.value)

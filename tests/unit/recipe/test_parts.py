@@ -1,4 +1,4 @@
-"""Where a part is looked for."""
+"""The places where a part is searched for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from isce2_recipe.recipe.loading import find_part
 MASK = "parts/mask_coherence.yml"
 
 
-def test_a_part_of_a_part_lies_beside_it_before_the_shipped_one(tmp_path: Path) -> None:
+def test_a_part_next_to_its_user_wins_over_the_shipped_one(tmp_path: Path) -> None:
     own = tmp_path / MASK
     own.parent.mkdir()
     user = str(tmp_path / "parts" / "topsapp.yml")

@@ -1,4 +1,4 @@
-"""Timeouts, retries and resources with their expressions evaluated: refused before anything runs."""
+"""Invalid values of timeouts, retries and resources are refused before anything runs."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def refused(folder: Path, name: str, **values: Any) -> list[str]:
     return []
 
 
-def test_what_the_grammar_allows_is_accepted(tmp_path: Path) -> None:
+def test_values_that_the_grammar_allows_are_accepted(tmp_path: Path) -> None:
     assert refused(tmp_path, "settings") == []
     assert refused(tmp_path, "settings", limit=None) == []
     assert refused(tmp_path, "settings", kinds=["crash", "timeout"], size="500 MiB", hours=0.5) == []
@@ -92,25 +92,25 @@ def test_what_the_grammar_allows_is_accepted(tmp_path: Path) -> None:
         ({"size": "8 parsecs"}, "settings.yml:15:46 resources.memory must be a number above 0"),
     ],
 )
-def test_what_it_does_not_is_refused_at_its_place(tmp_path: Path, values: Any, found: str) -> None:
+def test_other_values_are_refused_at_their_place(tmp_path: Path, values: Any, found: str) -> None:
     (message,) = refused(tmp_path, "settings", **values)
     assert message.startswith(found)
 
 
-def test_each_setting_that_reads_a_wrong_value_is_named(tmp_path: Path) -> None:
+def test_each_setting_that_reads_a_wrong_value_is_reported(tmp_path: Path) -> None:
     count, cpus = refused(tmp_path, "settings", tries=-1)
     assert count == "settings.yml:14:20 retry.count must be at least 0, instead got -1"
     assert cpus == "settings.yml:15:23 resources.cpus must be above 0, instead got -1"
 
 
-def test_parts_are_looked_into_with_what_they_are_given(tmp_path: Path) -> None:
+def test_settings_of_parts_are_checked_with_the_given_values(tmp_path: Path) -> None:
     assert refused(tmp_path, "around") == []
     backoff, disk = refused(tmp_path, "around", hours=0)
     assert backoff.startswith("settings.yml:14:44 retry.backoff must be")
     assert disk.startswith("settings.yml:15:66 resources.disk must be")
 
 
-def test_a_templates_error_leads_back_through_the_part(tmp_path: Path) -> None:
+def test_an_error_in_a_template_of_a_part_is_reported_with_the_part(tmp_path: Path) -> None:
     assert refused(tmp_path, "outer") == []
     (message,) = refused(tmp_path, "outer", strength=1)
     assert message == "xml.yml:8:66 property 'filter strength' must be at most 1, instead got '2'"
@@ -121,5 +121,5 @@ def test_a_templates_error_leads_back_through_the_part(tmp_path: Path) -> None:
     assert caught.value.problems[0].hint == f"{way}, {where}"
 
 
-def test_what_is_skipped_is_not_judged(tmp_path: Path) -> None:
+def test_skipped_steps_are_not_checked(tmp_path: Path) -> None:
     assert refused(tmp_path, "outer", strength=-3) == []

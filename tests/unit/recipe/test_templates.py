@@ -1,4 +1,4 @@
-"""Templates and ISCE2's XML: every line knows where it comes from."""
+"""Templates and ISCE2's XML: every line has its origin."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def recipe_file(tmp_path: Path) -> Path:
 VALUES = {"names": ["reference", "secondary"], "polarization": "vv", "azimuth": 4, "wide": 20}
 
 
-def test_every_line_knows_its_origin(recipe_file: Path) -> None:
+def test_every_line_has_its_origin(recipe_file: Path) -> None:
     rendered = templates.render("top.xml.j2", VALUES, recipe_file=recipe_file)
     lines = rendered.text.split("\n")
     origins = {line.strip(): origin.line for line, origin in zip(lines, rendered.origins, strict=True)}
@@ -108,7 +108,7 @@ def test_an_absent_template_is_named(recipe_file: Path) -> None:
         templates.render("nowhere.j2", {}, recipe_file=recipe_file)
 
 
-def test_what_a_template_wants_is_known(recipe_file: Path) -> None:
+def test_the_values_of_a_template_are_known(recipe_file: Path) -> None:
     facts = templates.facts("top.xml.j2", recipe_file)
     assert facts.wanted == {"names", "polarization", "azimuth", "wide"}
     assert facts.names[10] == ["azimuth"]
@@ -139,7 +139,7 @@ def test_a_property_leads_back_to_the_recipe(recipe_file: Path) -> None:
     )
 
 
-def test_samples_are_not_judged_but_names_are(recipe_file: Path) -> None:
+def test_sample_values_are_not_checked_but_names_are(recipe_file: Path) -> None:
     recipe = read_text(RECIPE, str(recipe_file)).recipe
     assert recipe is not None
     values = {**VALUES, "polarization": "sample"}
@@ -198,7 +198,7 @@ def test_isce2_properties(line: str, message: str | None) -> None:
         assert found[0].line == 2
 
 
-def test_the_tables_hold_what_isce2_defines() -> None:
+def test_the_tables_contain_what_isce2_defines() -> None:
     tops, strip = isce2_xml.facts("topsApp"), isce2_xml.facts("stripmapApp")
     assert (len(tops["properties"]), len(tops["steps"])) == (61, 24)
     assert (len(strip["properties"]), len(strip["steps"])) == (48, 29)
@@ -215,7 +215,7 @@ def test_an_unknown_application_has_no_steps() -> None:
     assert isce2_xml.steps("nothing") == ()
 
 
-def test_given_values_are_judged_before_a_run(recipe_file: Path) -> None:
+def test_given_values_are_checked_before_a_run(recipe_file: Path) -> None:
     recipe = read_text(RECIPE, str(recipe_file)).recipe
     assert recipe is not None
     registry = load_registry()
@@ -225,7 +225,7 @@ def test_given_values_are_judged_before_a_run(recipe_file: Path) -> None:
     assert (problem.line, again.line) == (14, 14)
 
 
-def test_recipe_values_and_templates_are_verified_in_one_go(recipe_file: Path) -> None:
+def test_recipe_values_and_templates_are_checked_together(recipe_file: Path) -> None:
     registry = load_registry()
     recipe = read_text(RECIPE, str(recipe_file)).recipe
     assert recipe is not None
@@ -251,7 +251,7 @@ def test_recipe_values_and_templates_are_verified_in_one_go(recipe_file: Path) -
         (b"<a>{% for one in range(wide) %}{% endfor %}</a>", "IR027", "also needs range"),
     ],
 )
-def test_templates_that_cannot_be_filled_in_are_told_by_linter_and_plan(
+def test_templates_that_cannot_be_rendered_are_reported_by_linter_and_plan(
     recipe_file: Path, text: bytes, rule: str, word: str
 ) -> None:
     (recipe_file.parent / "templates" / "top.xml.j2").write_bytes(text)
@@ -262,7 +262,7 @@ def test_templates_that_cannot_be_filled_in_are_told_by_linter_and_plan(
         verify(read_text(RECIPE, str(recipe_file)).recipe, load_registry(), {})
 
 
-def test_a_template_that_fails_with_samples_only_is_not_judged(recipe_file: Path) -> None:
+def test_a_template_that_fails_only_with_samples_is_not_reported(recipe_file: Path) -> None:
     (recipe_file.parent / "templates" / "top.xml.j2").write_text("<a>{{ names[5] }}{{ wide / wide }}</a>")
     text = RECIPE.replace("[reference, secondary]", '"{{ steps.dem.geotiff }}"') + (
         "  - id: dem\n    uses: dem.fetch\n    with: {bounds: [1, 2, 3, 4], margin: 0.1}\n"
