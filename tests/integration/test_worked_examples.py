@@ -16,8 +16,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("adding-*.md"))
 SAVED = re.compile(r"[Ss]ave this as `([^`]+)`[^\n]*\n\n```\w+\n(.*?)```", re.DOTALL)
-INSERTED = re.compile(r"[Ii]nsert this in `([^`]+)` before `([^`]+)`:\n\n```python\n(.*?)```", re.DOTALL)
-COPIED = ("runner", "recipes", "schemas", "templates", "tests", "pyproject.toml")
+INSERTED = re.compile(r"[Ii]nsert this in `([^`]+)` before `([^`]+)`:\n\n```\w+\n(.*?)```", re.DOTALL)
+MODULES = {"isce2-recipe": ("-m", "isce2_recipe"), "pytest": ("-m", "pytest"), "python": ()}
+"""Programs that the pages call, as arguments of Python; other commands are not run."""
+
+COPIED = ("runner", "recipes", "schemas", "templates", "tests", "docs", "pyproject.toml")
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def commands(page: str) -> list[list[str]]:
     """Return the commands of a page that run the program or its tests."""
     lines = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL)).replace("\\\n", " ").splitlines()
     words = [shlex.split(line, comments=True) for line in lines]
-    return [line for line in words if line and line[0] in ("isce2-recipe", "pytest")]
+    return [line for line in words if line and line[0] in MODULES]
 
 
 @pytest.mark.slow
@@ -71,9 +74,11 @@ def test_worked_example_works_as_written(name: str, checkout: Path) -> None:
     }
     assert commands(page)
     for program, *arguments in commands(page):
-        module = {"isce2-recipe": "isce2_recipe"}.get(program, program)
+        redirect = arguments.index(">") if ">" in arguments else len(arguments)
         done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, *MODULES[program], *arguments[:redirect]],
             cwd=checkout, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{program} {shlex.join(arguments)}\n{done.stdout}{done.stderr}"
+        for output in arguments[redirect + 1 :]:
+            (checkout / output).write_text(done.stdout)
