@@ -88,7 +88,7 @@ def mintpy() -> tuple[Path, dict[str, str]]:
     folder = Path(os.environ.get("MINTPY_BIN", Path(sys.executable).parent))
     environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
     if not (folder / "smallbaselineApp.py").exists():
-        pytest.skip("MintPy is not installed: pip install '.[test,mintpy]', or set MINTPY_BIN")
+        pytest.skip("MintPy is not installed: pip install 'mintpy>=1.6.2', or set MINTPY_BIN")
     python = folder / "python"
     if subprocess.run([python, "-c", "import osgeo"], check=False, capture_output=True).returncode:
         environment |= {"PYTHONPATH": str(SUPPORT / "osgeo_by_rasterio")}
