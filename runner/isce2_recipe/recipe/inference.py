@@ -48,12 +48,10 @@ class Mismatch(NamedTuple):
 
     Attributes
     ----------
-    what : str
-        What is wrong, or which operand, where one of `expected` types is wanted.
     name : str
-        What the operand is called, where that is a name.
-    expected, found : str
-        Types in words.
+        The operand's name, if it has one.
+    what, expected, found : str
+        As in `Problem`.
     """
 
     what: str

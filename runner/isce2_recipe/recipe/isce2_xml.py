@@ -26,16 +26,12 @@ class XmlProblem(NamedTuple):
     ----------
     line : int
         The line, from 1.
-    what : str
-        What is wrong; where something was expected, the value that is wrong.
     property : str
-        The property at fault; empty where none is.
+        The property at fault; empty if there is none.
     certain : bool
-        Whether it is wrong whatever the property's value is.
-    expected, found : str
-        What ISCE2 accepts, and what is there instead.
-    suggestion : Suggestion or None
-        The property that may have been meant.
+        Whether it is wrong for every value of the property.
+    what, expected, found, suggestion
+        As in `Problem`.
     """
 
     line: int

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
+from operator import ge, gt, le, lt
 from typing import Any
 
 from isce2_recipe.paths import data_folder
@@ -51,17 +52,18 @@ def _referenced(reference: str, home: str) -> tuple[Schema, str]:
 
 
 def obeys(value: Any, schema: Schema | bool, home: str) -> bool:
-    """Return whether a value certainly obeys a schema; False also where that cannot be decided here."""
+    """Return whether a value certainly obeys a schema; False also if that cannot be decided here."""
     if isinstance(schema, bool):
         return schema
     if "$ref" in schema:
-        schema, home = _referenced(schema["$ref"], home) if schema.keys() <= _BARE else resolve(schema, home)
-    for keyword in schema:
+        bare = schema.keys() <= _BARE
+        schema, home = _referenced(schema["$ref"], home) if bare else resolve(schema, home)
+    for keyword, limit in schema.items():
         check = _CHECKS.get(keyword)
         if check is None:
             if keyword not in _WITHOUT_CHECK:
                 return False
-        elif not check(value, schema, home):
+        elif not check(value, limit, schema, home):
             return False
     return True
 
@@ -128,121 +130,91 @@ FORMATS: dict[str, Callable[[str], bool]] = {
 """Formats of texts that are checked."""
 
 
-def _type(value: Any, schema: Schema, _home: str) -> bool:
-    types = schema["type"]
-    return TYPES[types](value) if isinstance(types, str) else any(TYPES[name](value) for name in types)
+Check = Callable[[Any, Any, Schema, str], bool]
+"""Of a value, a keyword's value, the schema with the keyword, and the schema's file."""
 
 
-def _among(value: Any, choices: Any) -> bool:
+def _type(value: Any, names: Any, _schema: Schema, _home: str) -> bool:
+    return TYPES[names](value) if isinstance(names, str) else any(TYPES[name](value) for name in names)
+
+
+def _enum(value: Any, choices: Any, _schema: Schema, _home: str) -> bool:
     """Return whether a plain value is certainly one of some choices; true is not 1."""
-    return not isinstance(value, list | tuple | Mapping) and any(
-        type(value) is type(choice) and value == choice for choice in choices
-    )
+    plain = not isinstance(value, list | tuple | Mapping)
+    return plain and any(type(value) is type(choice) and value == choice for choice in choices)
 
 
-def _pattern(value: Any, schema: Schema, home: str) -> bool:
-    if not isinstance(value, str):
-        return True
+def _pattern(value: Any, pattern: str, _schema: Schema, home: str) -> bool:
     try:
-        # The grammar's own patterns are known to be quick.
-        return matches(schema["pattern"], value, trusted=home == GRAMMAR)
+        # The grammar's own patterns are known to be fast.
+        return not isinstance(value, str) or matches(pattern, value, trusted=home == GRAMMAR)
     except (re.error, TimeoutError):
         return False
 
 
-def _format(value: Any, schema: Schema, _home: str) -> bool:
-    holds = FORMATS.get(schema["format"])
-    return not isinstance(value, str) or (holds is not None and holds(value))
+def _of_a(kind: str, holds: Callable[[Any, Any], bool]) -> Check:
+    """Return a check of values of one type, which all others pass."""
+    return lambda value, limit, _schema, _home: not TYPES[kind](value) or holds(value, limit)
 
 
-def _limit(keyword: str, holds: Callable[[Any, Any], bool]) -> Callable[[Any, Schema, str], bool]:
-    return lambda value, schema, _home: not is_number(value) or holds(value, schema[keyword])
+def _distinct(items: list[Any], wanted: bool) -> bool:
+    plain = set(map(type, items)) <= {str} or set(map(type, items)) <= {int}
+    return not wanted or (plain and len(set(items)) == len(items))
 
 
-def _size(
-    keyword: str, kinds: tuple[type, ...], holds: Callable[[int, int], bool]
-) -> Callable[[Any, Schema, str], bool]:
-    def check(value: Any, schema: Schema, _home: str) -> bool:
-        size = len(value) if isinstance(value, str | list | tuple) and isinstance(value, kinds) else None
-        return size is None or holds(size, schema[keyword])
-
-    return check
-
-
-def _items(value: Any, schema: Schema, home: str) -> bool:
+def _items(value: Any, below: Schema, schema: Schema, home: str) -> bool:
     if "prefixItems" in schema:
         return False
-    return not isinstance(value, list | tuple) or all(obeys(item, schema["items"], home) for item in value)
+    return not isinstance(value, list | tuple) or all(obeys(item, below, home) for item in value)
 
 
-def _unique(value: Any, schema: Schema, _home: str) -> bool:
-    if not schema["uniqueItems"] or not isinstance(value, list | tuple) or len(value) < 2:
-        return True
-    types = set(map(type, value))
-    return types in ({str}, {int}) and len(set(value)) == len(value)
-
-
-def _properties(value: Any, schema: Schema, home: str) -> bool:
+def _properties(value: Any, properties: Any, _schema: Schema, home: str) -> bool:
     return not isinstance(value, Mapping) or all(
-        obeys(value[name], below, home) for name, below in schema["properties"].items() if name in value
+        obeys(value[name], below, home) for name, below in properties.items() if name in value
     )
 
 
-def _additional(value: Any, schema: Schema, home: str) -> bool:
-    rest = schema["additionalProperties"]
-    return (
-        rest is True
-        or not isinstance(value, Mapping)
-        or all(obeys(value[name], rest, home) for name in extra_keys(value, schema))
-    )
+def _additional(value: Any, rest: Schema | bool, schema: Schema, home: str) -> bool:
+    if rest is True or not isinstance(value, Mapping):
+        return True
+    return all(obeys(value[name], rest, home) for name in extra_keys(value, schema))
 
 
-def _names(value: Any, schema: Schema, home: str) -> bool:
-    return not isinstance(value, Mapping) or all(obeys(key, schema["propertyNames"], home) for key in value)
+def _names(value: Any, below: Schema, _schema: Schema, home: str) -> bool:
+    return not isinstance(value, Mapping) or all(obeys(key, below, home) for key in value)
 
 
-def _required(value: Any, schema: Schema, _home: str) -> bool:
-    return not isinstance(value, Mapping) or all(name in value for name in schema["required"])
-
-
-def _any_of(value: Any, schema: Schema, home: str) -> bool:
-    return any(obeys(value, below, home) for below in schema["anyOf"])
-
-
-def _if(value: Any, schema: Schema, home: str) -> bool:
-    """Return whether both branches hold, or the one that is certain; a condition that fails is not."""
-    if obeys(value, schema["if"], home):
+def _if(value: Any, condition: Schema, schema: Schema, home: str) -> bool:
+    """Return whether the branch holds that certainly applies."""
+    if obeys(value, condition, home):
         return obeys(value, schema.get("then", True), home)
-    # That the condition is not certainly met does not mean that it is not met.
-    condition = schema["if"]
-    known_to_fail = condition.keys() == {"required"} and not _required(value, condition, home)
-    return known_to_fail and obeys(value, schema.get("else", True), home)
+    # A condition that is not certainly met may be met all the same, but not one of a missing key.
+    fails = condition.keys() == {"required"} and isinstance(value, Mapping)
+    return fails and obeys(value, schema.get("else", True), home)
 
 
-_CHECKS: dict[str, Callable[[Any, Schema, str], bool]] = {
+_CHECKS: dict[str, Check] = {
     "type": _type,
-    "enum": lambda value, schema, _home: _among(value, schema["enum"]),
-    "const": lambda value, schema, _home: _among(value, (schema["const"],)),
+    "enum": _enum,
+    "const": lambda value, choice, schema, home: _enum(value, (choice,), schema, home),
     "pattern": _pattern,
-    "format": _format,
-    "minimum": _limit("minimum", lambda value, limit: value >= limit),
-    "maximum": _limit("maximum", lambda value, limit: value <= limit),
-    "exclusiveMinimum": _limit("exclusiveMinimum", lambda value, limit: value > limit),
-    "exclusiveMaximum": _limit("exclusiveMaximum", lambda value, limit: value < limit),
-    "multipleOf": lambda value, schema, _home: (
-        not is_number(value) or is_multiple(value, schema["multipleOf"])
-    ),
-    "minLength": _size("minLength", (str,), lambda size, limit: size >= limit),
-    "maxLength": _size("maxLength", (str,), lambda size, limit: size <= limit),
-    "minItems": _size("minItems", (list, tuple), lambda size, limit: size >= limit),
-    "maxItems": _size("maxItems", (list, tuple), lambda size, limit: size <= limit),
-    "uniqueItems": _unique,
+    "format": _of_a("string", lambda value, name: name in FORMATS and FORMATS[name](value)),
+    "minimum": _of_a("number", ge),
+    "maximum": _of_a("number", le),
+    "exclusiveMinimum": _of_a("number", gt),
+    "exclusiveMaximum": _of_a("number", lt),
+    "multipleOf": _of_a("number", is_multiple),
+    "minLength": _of_a("string", lambda value, limit: len(value) >= limit),
+    "maxLength": _of_a("string", lambda value, limit: len(value) <= limit),
+    "minItems": _of_a("array", lambda value, limit: len(value) >= limit),
+    "maxItems": _of_a("array", lambda value, limit: len(value) <= limit),
+    "uniqueItems": _of_a("array", _distinct),
     "items": _items,
     "propertyNames": _names,
-    "required": _required,
+    "required": _of_a("object", lambda value, names: all(name in value for name in names)),
     "properties": _properties,
     "additionalProperties": _additional,
-    "anyOf": _any_of,
+    "anyOf": lambda value, schemas, _schema, home: any(obeys(value, below, home) for below in schemas),
     "if": _if,
 }
 _WITHOUT_CHECK = frozenset(

@@ -19,17 +19,11 @@ class Violation(NamedTuple):
     keyword : str
         The schema keyword it breaks.
     what : str
-        What is wrong, to be read after the value's name; empty where something was expected.
-    expected, found : str
-        What the schema allows, and what is there instead.
+        What is wrong, to be read after the value's name; empty if something was expected.
     key : bool
         Whether the key at ``path`` is at fault rather than its value.
-    advice : str or None
-        What to do.
-    suggestion : Suggestion or None
-        What may have been meant.
-    names : tuple of str
-        The keys at fault or missing.
+    expected, found, advice, suggestion, names
+        As in `Problem`.
     """
 
     path: DataPath
