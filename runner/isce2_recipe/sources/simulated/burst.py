@@ -71,19 +71,12 @@ class BurstImage:
         cols = -(-self.swath.samples // echo.SAMPLE_STEP) + 2 * echo.MARGIN_NODES
         grid = np.empty((4, rows, cols))
         echo.solve_geometry(
-            pass_polynomial(flight, start - 1.0, start + span + 1.0),
-            start,
+            pass_polynomial(flight, start - 1.0, start + span + 1.0), start,
             pass_polynomial(self.canonical, canonical_start - 1.0, canonical_start + span + 1.0),
-            canonical_start,
-            AZIMUTH_INTERVAL_S,
-            self.annotation.near_range_m,
-            self.annotation.range_spacing_m,
-            lobes(flight, [self.number], self.options.motion),
-            self.options.coherence,
-            self.options.seed,
-            ground.new_cache(),
-            grid,
-        )
+            canonical_start, AZIMUTH_INTERVAL_S, self.annotation.near_range_m,
+            self.annotation.range_spacing_m, lobes(flight, [self.number], self.options.motion),
+            self.options.coherence, self.options.seed, ground.new_cache(), grid,
+        )  # fmt: skip
         return grid
 
     def carrier(self) -> Float:
@@ -115,20 +108,10 @@ class BurstImage:
             count = min(_BLOCK_LINES, self.swath.lines - first)
             block = np.empty((count, self.swath.samples, 2), dtype=np.int16)
             echo.render(
-                first,
-                grid,
-                carrier,
-                _PAD,
-                AZIMUTH_INTERVAL_S,
-                self.swath.lines // 2,
-                self.annotation.range_spacing_m,
-                self.annotation.wavelength_m,
-                range_table,
-                azimuth_table,
-                cubic_table(),
-                keys,
-                block,
-            )
+                first, grid, carrier, _PAD, AZIMUTH_INTERVAL_S, self.swath.lines // 2,
+                self.annotation.range_spacing_m, self.annotation.wavelength_m, range_table, azimuth_table,
+                cubic_table(), keys, block,
+            )  # fmt: skip
             self._blank(block, first)
             yield block
 

@@ -108,19 +108,9 @@ def _brightness(incidence: float, rise: float, spacing_m: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def solve_geometry(
-    poly: Float,
-    start_s: float,
-    canonical: Float,
-    canonical_start_s: float,
-    interval_s: float,
-    near_m: float,
-    spacing_m: float,
-    lobes: Float,
-    coherence: float,
-    seed: int,
-    cache: Float,
-    out: Float,
-) -> None:
+    poly: Float, start_s: float, canonical: Float, canonical_start_s: float, interval_s: float,
+    near_m: float, spacing_m: float, lobes: Float, coherence: float, seed: int, cache: Float, out: Float,
+) -> None:  # fmt: skip
     """Fill a geometry grid ``out`` (4, rows, cols), a node every `LINE_STEP` lines and `SAMPLE_STEP` samples.
 
     `LINE` to `OWN` name its first axis. ``poly`` and ``canonical`` are the orbits of the date and of the
@@ -200,15 +190,9 @@ def _white(key: np.uint64, counter: int) -> complex:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _scatter_row(
-    line: int,
-    grid: Float,
-    line_shift: float,
-    sample_shift: float,
-    pad: int,
-    shared_key: np.uint64,
-    own_key: np.uint64,
-    out: NDArray[np.complex64],
-) -> None:
+    line: int, grid: Float, line_shift: float, sample_shift: float, pad: int, shared_key: np.uint64,
+    own_key: np.uint64, out: NDArray[np.complex64],
+) -> None:  # fmt: skip
     """Fill ``out`` with one canonical line of scatterers, from sample ``-pad`` on.
 
     Amplitudes are interpolated bilinearly in the date's geometry grid.
@@ -263,18 +247,9 @@ def _quantised(value: Any) -> int:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _focus_row(
-    line: int,
-    d_line: Float,
-    d_sample: Float,
-    ring: NDArray[np.complex64],
-    table: NDArray[np.float32],
-    carrier: Float,
-    pad: int,
-    interval_s: float,
-    middle_line: int,
-    turns: float,
-    out: Pixels,
-) -> None:
+    line: int, d_line: Float, d_sample: Float, ring: NDArray[np.complex64], table: NDArray[np.float32],
+    carrier: Float, pad: int, interval_s: float, middle_line: int, turns: float, out: Pixels,
+) -> None:  # fmt: skip
     """Make one line of the image: apply the azimuth impulse response, the carrier and the path difference.
 
     ``turns`` is the number of phase cycles per sample of range difference; ``out`` has shape (samples, 2).
@@ -308,20 +283,10 @@ def _focus_row(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def render(
-    first_line: int,
-    grid: Float,
-    carrier: Float,
-    pad: int,
-    interval_s: float,
-    middle_line: int,
-    spacing_m: float,
-    wavelength_m: float,
-    range_table: NDArray[np.float32],
-    azimuth_table: NDArray[np.float32],
-    cubic: Float,
-    keys: NDArray[np.uint64],
-    out: Pixels,
-) -> None:
+    first_line: int, grid: Float, carrier: Float, pad: int, interval_s: float, middle_line: int,
+    spacing_m: float, wavelength_m: float, range_table: NDArray[np.float32],
+    azimuth_table: NDArray[np.float32], cubic: Float, keys: NDArray[np.uint64], out: Pixels,
+) -> None:  # fmt: skip
     """Fill ``out`` (lines, samples, 2) with the image from ``first_line`` on, invalid edges included.
 
     Parameters
@@ -363,15 +328,6 @@ def render(
         filled = max(filled, last)
         _upsample_row(grid[SAMPLE], position, cubic, nodes, d_sample)
         _focus_row(
-            line,
-            d_line,
-            d_sample,
-            ring,
-            azimuth_table,
-            carrier,
-            pad,
-            interval_s,
-            middle_line,
-            2.0 * spacing_m / wavelength_m,
-            out[i],
-        )
+            line, d_line, d_sample, ring, azimuth_table, carrier, pad, interval_s, middle_line,
+            2.0 * spacing_m / wavelength_m, out[i],
+        )  # fmt: skip

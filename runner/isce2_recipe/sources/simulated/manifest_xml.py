@@ -186,19 +186,13 @@ def _product(slc: Slice) -> str:
 
     return element(
         "s1sarl1:standAloneProductInformation",
-        item("instrumentConfigurationID", 7),
-        item("missionDataTakeID", slc.data_take),
+        item("instrumentConfigurationID", 7), item("missionDataTakeID", slc.data_take),
         *(item("transmitterReceiverPolarisation", name) for name in slc.polarizations),
-        item("productClass", "S"),
-        item("productClassDescription", "SAR Standard L1 Product"),
-        item("productComposition", "Slice"),
-        item("productType", "SLC"),
-        item("productTimelinessCategory", "Fast-24h"),
-        item("sliceProductFlag", True),
-        item("segmentStartTime", slc.first_time),
-        item("sliceNumber", 1),
-        item("totalSlices", 1),
-    )
+        item("productClass", "S"), item("productClassDescription", "SAR Standard L1 Product"),
+        item("productComposition", "Slice"), item("productType", "SLC"),
+        item("productTimelinessCategory", "Fast-24h"), item("sliceProductFlag", True),
+        item("segmentStartTime", slc.first_time), item("sliceNumber", 1), item("totalSlices", 1),
+    )  # fmt: skip
 
 
 def _period(slc: Slice) -> str:

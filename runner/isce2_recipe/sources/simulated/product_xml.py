@@ -142,12 +142,9 @@ def _downlink(image: AnnotatedImage) -> str:
         samplingFrequencyAfterDecimation=swath.decimated_hz,
     )
     pulse = fields(
-        rxGain=-4.0,
-        txPulseLength=swath.pulse_length_s,
-        txPulseStartFrequency=swath.pulse_start_hz,
-        txPulseRampRate=swath.pulse_ramp_hz_s,
-        swathNumber=9 + swath.number,
-    )
+        rxGain=-4.0, txPulseLength=swath.pulse_length_s, txPulseStartFrequency=swath.pulse_start_hz,
+        txPulseRampRate=swath.pulse_ramp_hz_s, swathNumber=9 + swath.number,
+    )  # fmt: skip
     return element(
         "downlinkInformation",
         fields(
@@ -223,32 +220,22 @@ def _image(image: AnnotatedImage) -> str:
     )
     information += listing("sliceList", [])
     information += fields(
-        slantRangeTime=swath.slant_range_time_s,
-        pixelValue="Complex",
-        outputPixels="16 bit Signed Integer",
+        slantRangeTime=swath.slant_range_time_s, pixelValue="Complex", outputPixels="16 bit Signed Integer",
         rangePixelSpacing=RANGE_SPACING_M,
         azimuthPixelSpacing=image.geometry.ground_speed_m_s * AZIMUTH_INTERVAL_S,
-        azimuthTimeInterval=AZIMUTH_INTERVAL_S,
-        azimuthFrequency=1.0 / AZIMUTH_INTERVAL_S,
-        numberOfSamples=swath.samples,
-        numberOfLines=image.lines,
-        zeroDopMinusAcqTime=swath.sensing_delay_s,
+        azimuthTimeInterval=AZIMUTH_INTERVAL_S, azimuthFrequency=1.0 / AZIMUTH_INTERVAL_S,
+        numberOfSamples=swath.samples, numberOfLines=image.lines, zeroDopMinusAcqTime=swath.sensing_delay_s,
         incidenceAngleMidSwath=image.geometry.incidence_deg,
-    )
+    )  # fmt: skip
     return element("imageAnnotation", element("imageInformation", information), _processing(swath))
 
 
 def _processing(swath: IwSwath) -> str:
     def spectrum(bandwidth: float) -> str:
         return fields(
-            windowType="Hamming",
-            windowCoefficient=0.75,
-            totalBandwidth=bandwidth,
-            processingBandwidth=bandwidth,
-            lookBandwidth=bandwidth,
-            numberOfLooks=1,
-            lookOverlap=0.0,
-        )
+            windowType="Hamming", windowCoefficient=0.75, totalBandwidth=bandwidth,
+            processingBandwidth=bandwidth, lookBandwidth=bandwidth, numberOfLooks=1, lookOverlap=0.0,
+        )  # fmt: skip
 
     parameters = element(
         "swathProcParams",
@@ -258,30 +245,17 @@ def _processing(swath: IwSwath) -> str:
         fields(processorScalingFactor=8.119112e11),
     )
     flags = fields(
-        rawDataAnalysisUsed=True,
-        orbitDataFileUsed=True,
-        attitudeDataFileUsed=False,
-        rxVariationCorrectionApplied=True,
-        antennaElevationPatternApplied=True,
-        antennaAzimuthPatternApplied=True,
-        antennaAzimuthElementPatternApplied=True,
-        dcMethod="Data Analysis",
-        dcInputData="Range Compressed",
-        rangeSpreadingLossCompensationApplied=True,
-        srgrConversionApplied=False,
-        detectionPerformed=False,
-        thermalNoiseCorrectionPerformed=False,
-    )
+        rawDataAnalysisUsed=True, orbitDataFileUsed=True, attitudeDataFileUsed=False,
+        rxVariationCorrectionApplied=True, antennaElevationPatternApplied=True,
+        antennaAzimuthPatternApplied=True, antennaAzimuthElementPatternApplied=True,
+        dcMethod="Data Analysis", dcInputData="Range Compressed", rangeSpreadingLossCompensationApplied=True,
+        srgrConversionApplied=False, detectionPerformed=False, thermalNoiseCorrectionPerformed=False,
+    )  # fmt: skip
     ellipsoid = fields(
-        referenceRange=8e5,
-        ellipsoidName="WGS84",
-        ellipsoidSemiMajorAxis=6378137.0,
-        ellipsoidSemiMinorAxis=6356752.314245,
-        bistaticDelayCorrectionApplied=True,
-        topsFilterConvention="Only Echo Lines",
-        orbitSource="Auxiliary",
-        attitudeSource="Downlink",
-    )
+        referenceRange=8e5, ellipsoidName="WGS84", ellipsoidSemiMajorAxis=6378137.0,
+        ellipsoidSemiMinorAxis=6356752.314245, bistaticDelayCorrectionApplied=True,
+        topsFilterConvention="Only Echo Lines", orbitSource="Auxiliary", attitudeSource="Downlink",
+    )  # fmt: skip
     return element("processingInformation", flags, listing("swathProcParamsList", [parameters]), ellipsoid)
 
 

@@ -70,20 +70,9 @@ def render_image(scene: Acquisition, options: SimulationOptions, cpus: int) -> P
 
     def block(first: int) -> None:
         echo.render(
-            first,
-            grid,
-            carrier,
-            _PAD,
-            1.0 / PRF_HZ,
-            0,
-            RANGE_SPACING_M,
-            WAVELENGTH_M,
-            table,
-            table,
-            cubic_table(),
-            keys,
-            image[first : first + _BLOCK_LINES],
-        )
+            first, grid, carrier, _PAD, 1.0 / PRF_HZ, 0, RANGE_SPACING_M, WAVELENGTH_M, table, table,
+            cubic_table(), keys, image[first : first + _BLOCK_LINES],
+        )  # fmt: skip
 
     with ThreadPoolExecutor(cpus) as pool:
         list(pool.map(block, range(0, lines, _BLOCK_LINES)))
@@ -102,19 +91,10 @@ def _solve(scene: Acquisition, options: SimulationOptions, cpus: int) -> Float:
         part = np.empty((4, min(_GRID_ROWS, rows - first), cols))
         late = (first * echo.LINE_STEP - scene.margin_lines) / PRF_HZ
         echo.solve_geometry(
-            scene.poly,
-            scene.start_s + late,
-            scene.nominal_poly,
-            scene.nominal_start_s + late,
-            1.0 / PRF_HZ,
-            scene.near_range_m,
-            RANGE_SPACING_M,
-            moving,
-            options.coherence,
-            options.seed,
-            ground.new_cache(),
+            scene.poly, scene.start_s + late, scene.nominal_poly, scene.nominal_start_s + late, 1.0 / PRF_HZ,
+            scene.near_range_m, RANGE_SPACING_M, moving, options.coherence, options.seed, ground.new_cache(),
             part,
-        )
+        )  # fmt: skip
         grid[:, first : first + _GRID_ROWS] = part
 
     with ThreadPoolExecutor(cpus) as pool:

@@ -222,14 +222,9 @@ def _shift_table() -> NDArray[np.float32]:
 
 @njit(cache=True, nogil=True, error_model="numpy", parallel=True)
 def _migrate(
-    spectrum: Complex,
-    doppler_hz: Float,
-    range_m: Float,
-    speed_m_s: Float,
-    middle: int,
-    table: NDArray[np.float32],
-    out: Complex,
-) -> None:
+    spectrum: Complex, doppler_hz: Float, range_m: Float, speed_m_s: Float, middle: int,
+    table: NDArray[np.float32], out: Complex,
+) -> None:  # fmt: skip
     """Apply to each range bin its azimuth phase and the difference of its migration from the middle bin's."""
     samples = range_m.shape[0]
     spacing = range_m[1] - range_m[0]

@@ -18,35 +18,15 @@ _BLOCK_LINES = 1024
 
 # Big-endian fields of a pulse's header: type and offset.
 _FIELDS = {
-    "sequence": (">i4", 0),
-    "code": ("4u1", 4),
-    "length": (">i4", 8),
-    "line": (">i4", 12),
-    "record": (">i4", 16),
-    "left_fill": (">i4", 20),
-    "data_pixels": (">i4", 24),
-    "right_fill": (">i4", 28),
-    "updated": (">i4", 32),
-    "year": (">i4", 36),
-    "day_of_year": (">i4", 40),
-    "milliseconds": (">i4", 44),
-    "channel": (">i2", 48),
-    "channel_code": (">i2", 50),
-    "transmitted": (">i2", 52),
-    "received": (">i2", 54),
-    "prf_millihertz": (">i4", 56),
-    "scan": (">i4", 60),
-    "compressed": (">i2", 64),
-    "chirp_kind": (">i2", 66),
-    "chirp_nanoseconds": (">i4", 68),
-    "electronic_nadir_angle": (">i4", 100),
-    "slant_range_m": (">i4", 116),
-    "latitude": (">i4", 132),
-    "longitude": (">i4", 136),
-    "altitude_m": (">i4", 140),
-    "speed": (">i4", 144),
+    "sequence": (">i4", 0), "code": ("4u1", 4), "length": (">i4", 8), "line": (">i4", 12),
+    "record": (">i4", 16), "left_fill": (">i4", 20), "data_pixels": (">i4", 24), "right_fill": (">i4", 28),
+    "updated": (">i4", 32), "year": (">i4", 36), "day_of_year": (">i4", 40), "milliseconds": (">i4", 44),
+    "channel": (">i2", 48), "channel_code": (">i2", 50), "transmitted": (">i2", 52), "received": (">i2", 54),
+    "prf_millihertz": (">i4", 56), "scan": (">i4", 60), "compressed": (">i2", 64), "chirp_kind": (">i2", 66),
+    "chirp_nanoseconds": (">i4", 68), "electronic_nadir_angle": (">i4", 100), "slant_range_m": (">i4", 116),
+    "latitude": (">i4", 132), "longitude": (">i4", 136), "altitude_m": (">i4", 140), "speed": (">i4", 144),
     "frame_counter": (">i4", 284),
-}
+}  # fmt: skip
 
 
 def line_type(samples: int) -> np.dtype[np.void]:
@@ -106,28 +86,16 @@ def _records(scene: Acquisition, first: int, signal: NDArray[np.uint8]) -> bytes
     since_midnight = np.floor(start_ms + 1000.0 * number / PRF_HZ + 1e-6).astype(np.int64)
     day = midnight.timetuple().tm_yday + since_midnight // 86400000
     values = {
-        "sequence": number + 2,
-        "code": (50, 10, 18, 20),
-        "length": HEADER + 2 * scene.samples,
-        "line": number + 1,
-        "record": 1,
-        "data_pixels": scene.samples,
-        "updated": number == 0,
-        "year": midnight.year,
-        "day_of_year": day,
-        "milliseconds": since_midnight % 86400000,
-        "channel": 1,
-        "prf_millihertz": round(PRF_HZ * 1000.0),
-        "chirp_nanoseconds": round(PULSE_S * 1e9),
+        "sequence": number + 2, "code": (50, 10, 18, 20), "length": HEADER + 2 * scene.samples,
+        "line": number + 1, "record": 1, "data_pixels": scene.samples, "updated": number == 0,
+        "year": midnight.year, "day_of_year": day, "milliseconds": since_midnight % 86400000, "channel": 1,
+        "prf_millihertz": round(PRF_HZ * 1000.0), "chirp_nanoseconds": round(PULSE_S * 1e9),
         "electronic_nadir_angle": round(math.degrees(OFF_NADIR_RAD) * 1e6),
-        "slant_range_m": round(scene.near_range_m),
-        "latitude": round(lat * 1e6),
-        "longitude": round(lon * 1e6),
-        "altitude_m": round(float(np.linalg.norm(position)) - 6371000.0),
-        "speed": round(float(np.linalg.norm(velocity)) * 100.0),
-        "frame_counter": number + 1,
+        "slant_range_m": round(scene.near_range_m), "latitude": round(lat * 1e6),
+        "longitude": round(lon * 1e6), "altitude_m": round(float(np.linalg.norm(position)) - 6371000.0),
+        "speed": round(float(np.linalg.norm(velocity)) * 100.0), "frame_counter": number + 1,
         "signal": signal,
-    }
+    }  # fmt: skip
     for name, value in values.items():
         records[name] = value
     return records.tobytes()
