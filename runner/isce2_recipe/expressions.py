@@ -15,7 +15,7 @@ from jinja2 import TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.exceptions import UndefinedError
 from jinja2.sandbox import SandboxedEnvironment
 
-from isce2_recipe.errors import RecipeError, RecipeToolError
+from isce2_recipe.errors import ParameterError, RecipeError
 from isce2_recipe.problems import DataPath
 from isce2_recipe.sandbox import FAILURES, checked, environment
 
@@ -238,7 +238,7 @@ def _evaluate_text(text: str, namespace: Mapping[str, Any], path: DataPath) -> A
         raise exc.at(path, text) from None
     except UndefinedError as exc:
         raise ExpressionError(f"cannot evaluate: {exc.message}", text=text, path=path) from None
-    except (TemplateError, RecipeToolError, *FAILURES) as exc:
+    except (TemplateError, ParameterError, *FAILURES) as exc:  # errors of opening the source pass
         raise ExpressionError(f"cannot evaluate: {exc}", text=text, path=path) from None
 
 
