@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from isce2_recipe.actions.base import Context, action, nothing
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
-from isce2_recipe.sources.base import traits_of
 from isce2_recipe.types import Bounds, BurstName, Looks
 
 if TYPE_CHECKING:
@@ -149,6 +148,8 @@ def how_made(
     engine: str | None = None,
 ) -> HowMade:
     """Return how a product is made in a step; by default with the run's engine."""
+    from isce2_recipe.sources.base import traits_of
+
     traits = traits_of(ctx.source)
     return {
         "processing": processing,
