@@ -14,7 +14,7 @@ from isce2_recipe.recipe.document import Document, dump
 from isce2_recipe.recipe.model import Recipe
 
 KEY = "parameters_from"
-_CHANGEABLE = ("description", "default", "examples")
+_CHANGEABLE = ("description", "default", "enum", "examples")
 """What a recipe may change of a parameter that it takes over."""
 
 
@@ -104,7 +104,7 @@ class _Writer:
                 self._report(path, what, "list it under `except` in one of the entries", key=False)
                 continue
             self.taken[name] = path
-            own = self.parameters.get(name, {})
+            own = self.parameters.pop(name, {})  # so that it stands where the part has it
             if isinstance(own, dict):
                 self._check_change(name, own, part)
                 self.parameters[name] = {**part.document.data["parameters"][name], **own}
