@@ -108,7 +108,7 @@ def test_a_recipe_may_change_default_description_and_examples(folder: Path) -> N
     recipe = made(
         folder, WHOLE.replace("parameters_from", f"{own}parameters_from") + 'outputs: {o: "{{ own }}"}'
     )
-    assert list(recipe.parameters) == ["name", "own", "margin"]
+    assert list(recipe.parameters) == ["own", "margin", "name"]
     assert recipe.parameters["name"].schema == {"type": "string", "default": "there", "description": "Mine."}
     assert recipe.required == ()
 
