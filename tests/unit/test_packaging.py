@@ -69,9 +69,22 @@ def test_wheel_works_outside_the_checkout(wheel, tmp_path):
 
 def test_conda_environment_has_every_dependency():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    conda = {plain(text) for text in environment["dependencies"]}
+    conda = {plain(text) for text in environment["dependencies"] if isinstance(text, str)}
     assert {"isce2", "gdal", "python", "pip", "hatchling"} <= conda
     assert set(DEPENDENCIES) <= conda
+
+
+def test_conda_environment_has_the_same_lower_bounds():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    texts = [text.replace("_", "-") for text in environment["dependencies"] if isinstance(text, str)]
+    assert set(PROJECT["dependencies"]) <= {text.partition(" ")[0] for text in texts}
+
+
+def test_readme_has_no_relative_links():
+    """The package index shows the README without the files next to it."""
+    targets = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+    assert targets
+    assert [target for target in targets if not target.startswith(("https://", "#"))] == []
 
 
 def test_readme_says_why_every_dependency_is_there():
@@ -127,5 +140,6 @@ def test_workflows_ask_for_little_and_pin_their_actions(path):
     assert workflow["permissions"] == {"contents": "read"}
     used = re.findall(r"uses: (\S+)", path.read_text())
     assert used
-    assert all(re.fullmatch(r"[\w./-]+@v\d+\.\d+\.\d+", name) for name in used)
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", name) for name in used)
+    assert len(used) == len(re.findall(r"uses: \S+ # v\d+\.\d+\.\d+\n", path.read_text()))
     assert all("timeout-minutes" in job for job in workflow["jobs"].values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -18,13 +18,21 @@ def _load(name: str) -> Any:
     return YAML(typ="safe").load(ROOT / name)
 
 
-def test_the_hooks_run_the_command() -> None:
+def test_the_hooks_lint_recipes_wherever_they_are(tmp_path: Path) -> None:
+    """Run the entries as pre-commit does; a recipe is known by its first key, not by its folder."""
+    (tmp_path / "bad recipe.yml").write_text("# A recipe.\nrecipe: 1\nname: bad\nstep: []\n")
+    (tmp_path / "other.yml").write_text("step: []\nsteps: [{recipe: 1}]\n")
+    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
     for hook in _load(".pre-commit-hooks.yaml"):
-        assert hook["entry"].startswith("isce2-recipe lint")
-        assert hook["language"] == "python"
-        assert re.search(hook["files"], "recipes/insar_tops_burst.yml")
-        assert re.search(hook["files"], "a/recipes/parts/mask.yaml")
-        assert not re.search(hook["files"], ".github/workflows/ci.yml")
+        assert (hook["language"], hook["types"], hook["require_serial"]) == ("python", ["yaml"], True)
+        for files, code in ((["other.yml"], 0), (["other.yml", "bad recipe.yml"], 123)):
+            command = [*shlex.split(hook["entry"]), *files]
+            done = subprocess.run(
+                command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == code, done.stdout + done.stderr
+            assert ("bad recipe.yml" in done.stdout) == bool(code)
+            assert "other.yml" not in done.stdout
 
 
 def test_the_action_puts_no_inputs_into_shell_commands() -> None:
