@@ -248,7 +248,8 @@ def package(
     choice = GridChoice.of(grid, grid_like)
     reference, secondary = [each.reference for each in found], [each.secondary for each in found]
     processing = Processing(found[0].looks, filter_strength, unwrapper, apply_water_mask)
-    track = burst_slot(reference[0].relative_burst, reference[0].swath).relative_orbit
+    began = min(reference)
+    track = burst_slot(began.relative_burst, began.swath).relative_orbit
     made_of = {"products": sorted(each.name for each in found)}
     id4 = names.product_id(made_of, processing, choice.changes())
     style = names.legacy_merged_name if name_style == "legacy" else names.burst_product_name

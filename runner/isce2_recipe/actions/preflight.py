@@ -118,14 +118,12 @@ def _pairing(records: Sequence[GranuleRecord]) -> Iterable[PreflightCheck]:
 def _pair(records: Sequence[GranuleRecord]) -> str:
     from isce2_recipe.alos import pairs as scenes
     from isce2_recipe.sentinel1 import pairs, slc_pairs
-    from isce2_recipe.sources.base import BurstRecord, SlcRecord
+    from isce2_recipe.sources.base import BurstRecord, SlcRecord, group_by_pass
 
     bursts = [record for record in records if isinstance(record, BurstRecord)]
-    sides: dict[tuple[str, int], list[str]] = {}
-    for record in sorted(bursts, key=lambda record: record.start):
-        sides.setdefault((record.platform, record.absolute_orbit), []).append(record.name)
+    sides = group_by_pass(bursts)
     if len(sides) == 2:
-        pair = pairs.check_pair(*sides.values())
+        pair = pairs.check_pair(*([record.name for record in side] for side in sides))
         swaths = ", ".join(f"IW{swath}" for swath in pair.swaths)
         return (
             f"{len(pair.reference)} of {pair.polarization} in {swaths}, contiguous, the same in both passes"

@@ -106,7 +106,7 @@ def insar_tops(
         [BurstName.parse(text) for text in reference],
         [BurstName.parse(text) for text in secondary],
         processing.looks,
-        first.relative_orbit,
+        min(sides[0], key=lambda burst: burst.start).relative_orbit,
         product_id(made_of, processing, {"parameters": choice.changes() | (parameters or {})}),
     )
     name = _name(parts, name_style, first.platform, bounds)

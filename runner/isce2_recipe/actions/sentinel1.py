@@ -119,14 +119,15 @@ def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> 
     first, second = records[: len(reference)], records[len(reference) :]
     _check_pass("reference", first)
     _check_pass("secondary", second)
+    began = min(first, key=lambda record: record.start)
     return BurstScenes(
         write_catalog(records, ctx.out / "bursts.json"),
         _around(records),
         _around(first),
         sorted({record.slc for record in first}),
         sorted({record.slc for record in second}),
-        first[0].relative_orbit,
-        first[0].direction,
+        began.relative_orbit,
+        began.direction,
     )
 
 
@@ -136,9 +137,14 @@ def _around(records: list[BurstRecord]) -> list[float]:
 
 
 def _check_pass(side: str, records: list[BurstRecord]) -> None:
-    orbits = {(record.platform, record.absolute_orbit) for record in records}
-    if len(orbits) > 1:
-        passes = ", ".join(f"{platform} orbit {orbit}" for platform, orbit in sorted(orbits))
+    from isce2_recipe.sources.base import group_by_pass
+
+    groups = group_by_pass(records)
+    if len(groups) > 1:
+        passes = ", ".join(
+            f"{first.platform} orbit {first.absolute_orbit} at {first.start:%Y-%m-%dT%H:%M:%S}"
+            for first, *_ in groups
+        )
         raise InputError(f"the {side} bursts are of several passes: {passes}", hint="give bursts of one pass")
 
 

@@ -247,7 +247,8 @@ def package(
     }
     older, newer = ([burst_name(burst) for burst in side] for side in sides)
     id4 = names.product_id(made_of, processing, choice.changes())
-    parts = names.NameParts(older, newer, processing.looks, first.relative_orbit, id4)
+    track = min(sides[0], key=lambda burst: burst.start).relative_orbit
+    parts = names.NameParts(older, newer, processing.looks, track, id4)
     name = names.multi_burst_name(parts)
     if name_style == "legacy":
         name = names.legacy_slc_name(parts, first.platform, Bounds(*bounds))

@@ -139,5 +139,6 @@ def published_folder(name: str) -> str:
 
 
 def _swath_token(bursts: Sequence[BurstName], swath: int) -> str:
-    numbers = [burst.relative_burst for burst in bursts if burst.swath == swath]
-    return f"{min(numbers, default=0):06d}s{swath}n{len(numbers):02d}"
+    of_swath = sorted(burst for burst in bursts if burst.swath == swath)
+    first = of_swath[0].relative_burst if of_swath else 0
+    return f"{first:06d}s{swath}n{len(of_swath):02d}"

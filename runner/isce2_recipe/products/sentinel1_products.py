@@ -37,15 +37,17 @@ def burst_facts(
         Bursts of the reference and of the secondary granules.
     """
     first, other = (min(side, key=lambda burst: (burst.swath, burst.start)) for side in bursts)
+    # A pass over the ascending node keeps the orbit on which it began.
+    began, other_began = (min(side, key=lambda burst: burst.start) for side in bursts)
     return ProductFacts(
         mission=SENTINEL1,
         platform=f"sentinel-{first.platform[1:].lower()}",
         mode="IW",
         polarization=first.polarization,
         direction=first.direction.upper(),
-        relative_orbit=first.relative_orbit,
-        reference_orbit=first.absolute_orbit,
-        secondary_orbit=other.absolute_orbit,
+        relative_orbit=began.relative_orbit,
+        reference_orbit=began.absolute_orbit,
+        secondary_orbit=other_began.absolute_orbit,
         reference_start=first.start,
         secondary_start=other.start,
         time_of_day_s=parameter_file.seconds_of_day(first.start),
@@ -77,7 +79,8 @@ def merged_facts(products: Sequence[BurstProduct], relative_orbit: int, made: Ho
     first, parameters = products[0], products[0].parameters
     near = min(product.near_range_m for product in products)
     far = max(float(product.parameters["Slant range far"]) for product in products)
-    platform = platform_on(relative_orbit, int(parameters["Reference Orbit Number"]))
+    began = min(products, key=lambda product: product.reference).parameters
+    platform = platform_on(relative_orbit, int(began["Reference Orbit Number"]))
     return ProductFacts(
         mission=SENTINEL1,
         platform=f"sentinel-{platform[1:].lower()}" if platform else "",
@@ -85,8 +88,8 @@ def merged_facts(products: Sequence[BurstProduct], relative_orbit: int, made: Ho
         polarization=first.reference.polarization,
         direction=parameters["Reference Pass Direction"],
         relative_orbit=relative_orbit,
-        reference_orbit=int(parameters["Reference Orbit Number"]),
-        secondary_orbit=int(parameters["Secondary Orbit Number"]),
+        reference_orbit=int(began["Reference Orbit Number"]),
+        secondary_orbit=int(began["Secondary Orbit Number"]),
         reference_start=first.start,
         secondary_start=first.secondary.start,
         time_of_day_s=float(parameters["UTC time"]),

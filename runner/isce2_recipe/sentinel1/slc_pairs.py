@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from isce2_recipe.errors import ParameterError
 from isce2_recipe.sar.annotation import relative_orbit
+from isce2_recipe.sar.burst_grid import CYCLE_ORBITS, ORBIT_S
 from isce2_recipe.types import SlcName
+
+_DAY_S = 86400.0
+# Time of day of the ascending node of track 175, seconds: of all satellites, which differ by about a minute.
+_LAST_NODE_S = 58865.0
+_NODE_TOLERANCE_S = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +69,21 @@ def _channels(pair: tuple[SlcName, SlcName], wanted: str) -> list[str]:
 
 def _track(pair: tuple[SlcName, SlcName]) -> list[str]:
     first, second = (relative_orbit(name.platform, name.absolute_orbit) for name in pair)
-    if first == second:
+    later = {1: first, CYCLE_ORBITS - 1: second}.get((first - second) % CYCLE_ORBITS)
+    if first == second or (later is not None and all(_at_node(name, later) for name in pair)):
         return []
     return [f"reference and secondary are on different tracks: {first} and {second}"]
+
+
+def _at_node(name: SlcName, track: int) -> bool:
+    """Return whether an SLC starts near the ascending node at which a track begins.
+
+    The orbit number changes there, so two slices of the same ground may have the numbers of two tracks.
+    """
+    midnight = name.start.replace(hour=0, minute=0, second=0)
+    node_s = _LAST_NODE_S + (track - CYCLE_ORBITS) * ORBIT_S
+    apart_s = ((name.start - midnight).total_seconds() - node_s) % _DAY_S
+    return min(apart_s, _DAY_S - apart_s) <= _NODE_TOLERANCE_S
 
 
 def _order(pair: tuple[SlcName, SlcName], any_order: bool) -> list[str]:

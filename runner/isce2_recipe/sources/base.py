@@ -11,12 +11,12 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.sentinel1.pairs import PASS_WINDOW
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
 Progress = Callable[[float, str], None]
@@ -79,6 +79,9 @@ class Sentinel1Record(GranuleRecord):
     relative_orbit: int
 
 
+_Sentinel1 = TypeVar("_Sentinel1", bound=Sentinel1Record)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstRecord(Sentinel1Record):
     """The record of a burst. Its url ends in ``.tiff``; with ``.xml`` instead it leads to the metadata.
@@ -105,18 +108,32 @@ class AlosRecord(GranuleRecord):
     """The record of an ALOS PALSAR scene of level 1.0."""
 
 
+def group_by_pass(records: Iterable[_Sentinel1]) -> list[list[_Sentinel1]]:
+    """Return the granules of each pass, in order of time.
+
+    A pass is continuous in time. Its orbit number changes at the ascending node, and its date at midnight.
+    """
+    groups: list[list[_Sentinel1]] = []
+    for record in sorted(records, key=lambda record: (record.platform, record.start)):
+        before = groups[-1] if groups else []
+        if (
+            before
+            and record.platform == before[0].platform
+            and record.start - max(each.stop for each in before) <= PASS_WINDOW
+            and record.absolute_orbit - before[-1].absolute_orbit in (0, 1)
+        ):
+            before.append(record)
+        else:
+            groups.append([record])
+    return sorted(groups, key=lambda group: group[0].start)
+
+
 def passes(records: Iterable[Sentinel1Record]) -> list[tuple[str, datetime, datetime]]:
     """Return the platform, first line and last line of each pass, in order of time."""
-    groups: dict[tuple[str, int], list[Sentinel1Record]] = {}
-    for record in records:
-        groups.setdefault((record.platform, record.absolute_orbit), []).append(record)
-    return sorted(
-        (
-            (platform, min(record.start for record in group), max(record.stop for record in group))
-            for (platform, _), group in groups.items()
-        ),
-        key=itemgetter(1),
-    )
+    return [
+        (group[0].platform, group[0].start, max(record.stop for record in group))
+        for group in group_by_pass(records)
+    ]
 
 
 def refuse_antimeridian(records: Iterable[GranuleRecord]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from isce2_recipe.actions import sentinel1
 from isce2_recipe.actions.base import Context
 from isce2_recipe.errors import InputError, ParameterError
-from isce2_recipe.sources.base import BurstRecord
+from isce2_recipe.sources.base import BurstRecord, passes
 from isce2_recipe.sources.catalog import read_catalog
 from isce2_recipe.sources.directory import DirectorySource
 from isce2_recipe.types import BurstName
@@ -108,12 +108,21 @@ def test_bursts_of_two_processor_versions_are_refused(context):
 
 
 def test_bursts_of_two_passes_are_refused(context):
-    other = Slc(name="S1A_IW_SLC__1SSV_20200604T022251_20200604T022318_032862_03CE66_7C85")
+    other = Slc(name="S1A_IW_SLC__1SSV_20200604T022251_20200604T022318_032863_03CE66_7C85")
     write_granule(context.source.root / "bursts", BurstName.parse(A2), other)
     with pytest.raises(
-        InputError, match="reference bursts are of several passes: S1A orbit 32861, S1A orbit 32862"
+        InputError, match=r"reference bursts are of several passes: S1A orbit 32861 at .*, S1A orbit 32863 at"
     ):
         find(context)
+
+
+def test_a_pass_over_the_ascending_node_has_two_orbit_numbers(context):
+    other = Slc(name="S1A_IW_SLC__1SSV_20200604T022251_20200604T022318_032862_03CE66_7C85")
+    write_granule(context.source.root / "bursts", BurstName.parse(A2), other)
+    scenes = find(context)
+    assert scenes.relative_orbit == 64
+    records = read_catalog(scenes.catalog, BurstRecord).values()
+    assert [(platform, start.day) for platform, start, _ in passes(records)] == [("S1A", 4), ("S1A", 16)]
 
 
 def test_the_antimeridian_is_refused(context):

@@ -63,6 +63,17 @@ def test_tracks_order_and_swaths_are_checked():
     assert "no swath" in message_of(A, B, "VV", [])
 
 
+def test_slices_at_the_ascending_node_may_have_the_numbers_of_two_tracks():
+    before = "S1A_IW_SLC__1SDV_20200603T162102_20200603T162129_032854_03CE65_7C85"
+    after = "S1A_IW_SLC__1SDV_20200615T162106_20200615T162133_033030_03D3A3_5D11"
+    # Track 58 begins at another time of day, so these are two different tracks.
+    assert "different tracks: 57 and 58" in message_of(before, after, "VV", [1])
+    # The node of track 175 is at 16:21:05.
+    first, second = before.replace("032854", "032971"), after.replace("033030", "033147")
+    assert check_slc_pair(first, second, "VV", [1]).swaths == (1,)
+    assert check_slc_pair(first, second.replace("033147", "033146"), "VV", [1]).swaths == (1,)
+
+
 def archive(path, swaths=(1, 2), polarizations=("vv", "vh"), root=f"{A}.SAFE"):
     with zipfile.ZipFile(path, "w") as zipped:
         zipped.writestr(f"{root}/manifest.safe", "<manifest/>")

@@ -19,6 +19,7 @@ from isce2_recipe.sources.base import (
     Sentinel1Record,
     SlcRecord,
     SourceTraits,
+    group_by_pass,
 )
 from isce2_recipe.sources.simulated.acquisition import Slice, corrected_name, pass_at, slice_of, slice_of_slc
 from isce2_recipe.sources.simulated.options import SimulationOptions
@@ -188,11 +189,12 @@ class SimulatedSource:
         from isce2_recipe.sources.simulated.rasters import write_displacement
 
         observed = [self._bursts_of(record) for record in records]
-        flights = {slc.flight.node: slc.flight for slc, _ in observed}
-        if len(flights) != 2:
-            raise ParameterError(f"the truth needs bursts of two passes, instead got {len(flights)}")
+        flown = sorted(group_by_pass(records), key=lambda group: records[0] not in group)
+        if len(flown) != 2:
+            raise ParameterError(f"the truth needs bursts of two passes, instead got {len(flown)}")
         bursts = sorted({number for _, numbers in observed for number in numbers})
-        dates = [lobes(flights[node], bursts, self.options.motion) for node in flights]
+        flights = [self._bursts_of(group[0])[0].flight for group in flown]
+        dates = [lobes(flight, bursts, self.options.motion) for flight in flights]
         write_displacement(path, dem, *dates)
 
     def _write_alos_truth(self, records: Sequence[AlosRecord], dem: Path, path: Path) -> None:
