@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,9 @@ from isce2_recipe.sar.annotation import BurstGeometry, read_annotation
 from isce2_recipe.sources.base import Progress, SlcRecord
 from isce2_recipe.sources.simulated.acquisition import Slice, slice_of_slc
 from isce2_recipe.sources.simulated.burst import BurstImage
-from isce2_recipe.sources.simulated.geometry import burst_footprint, slice_footprint, swath_geometry
-from isce2_recipe.sources.simulated.manifest_xml import DataObject, manifest
-from isce2_recipe.sources.simulated.metadata_xml import DECLARATION, KINDS
+from isce2_recipe.sources.simulated.geometry import burst_footprint, swath_geometry
+from isce2_recipe.sources.simulated.metadata_xml import AnnotatedImage, annotation_files, manifest_file
 from isce2_recipe.sources.simulated.options import SimulationOptions
-from isce2_recipe.sources.simulated.product_xml import AnnotatedImage
 from isce2_recipe.sources.simulated.tiff import header_bytes, write_tiff
 from isce2_recipe.types import SlcName
 
@@ -48,15 +45,6 @@ def slc_record(name: SlcName, options: SimulationOptions) -> SlcRecord:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A small file of the SAFE folder, whose content is in memory."""
-
-    path: str
-    schema: str
-    content: bytes
-
-
 def write_slc(
     name: SlcName,
     polarization: str,
@@ -73,21 +61,14 @@ def write_slc(
     slc = slice_of_slc(name, options)
     images = [_image(slc, number, polarization, options) for number in sorted(set(swaths))]
     safe = folder / f"{name}.SAFE"
-    files = [
-        _File(
-            f"{place}/{prefix}{image.stem}.xml",
-            schema,
-            f"{DECLARATION}<{kind}>{content_of(image)}</{kind}>".encode(),
-        )
-        for kind, place, prefix, schema, content_of in KINDS
-        for image in images
-    ]
+    files = annotation_files(images)
     for file in files:
-        _write(safe / file.path, file.content)
+        _write(safe / file.path, file.content or b"")
     for position, image in enumerate(images):
         share = _share(progress, position, len(images))
-        _write_measurement(safe / f"measurement/{image.stem}.tiff", image, files[position], options, share)
-    _write(safe / "manifest.safe", _manifest(slc, images, files))
+        annotation = files[position].content or b""
+        _write_measurement(safe / f"measurement/{image.stem}.tiff", image, annotation, options, share)
+    _write(safe / "manifest.safe", manifest_file(images, files))
     return safe
 
 
@@ -105,10 +86,10 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _write_measurement(
-    path: Path, image: AnnotatedImage, annotation: _File, options: SimulationOptions, progress: Progress
+    path: Path, image: AnnotatedImage, annotation: bytes, options: SimulationOptions, progress: Progress
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    bursts = read_annotation(annotation.content)
+    bursts = read_annotation(annotation)
     write_tiff(path, image.lines, image.swath.samples, _blocks(image, bursts, options, progress))
 
 
@@ -127,13 +108,3 @@ def _share(progress: Progress, position: int, count: int) -> Callable[[float, st
         progress((position + fraction) / count, text)
 
     return report
-
-
-def _manifest(slc: Slice, images: list[AnnotatedImage], files: list[_File]) -> bytes:
-    objects = [DataObject(file.path, file.schema, file.content, len(file.content)) for file in files]
-    for image in images:
-        size = image.first_byte + image.lines * image.swath.samples * 4
-        path = f"measurement/{image.stem}.tiff"
-        objects.append(DataObject(path, "s1Level1MeasurementSchema", None, size))
-    footprint = slice_footprint([image.geometry.grid for image in images])
-    return (DECLARATION + manifest(slc, images[0].geometry.direction, footprint, objects) + "\n").encode()
