@@ -21,18 +21,18 @@ ENDLESS = ["^(a+)+$", "^(a|aa)+$", "^(a*)*b$", "^(a|a?)+$", "^a*a*a*a*a*a*a*a*b$
 @pytest.mark.parametrize("below", [lambda one: one, lambda one: {"allOf": [one]}], ids=["plain", "combined"])
 def test_a_slow_pattern_is_refused_within_the_time_limit(pattern, below):
     text = "a" * 5000 + "!" if "x" not in pattern else "x" * 5000
-    began = time.monotonic()
+    began = time.process_time()
     _, [violation] = normalise(text, below({"type": "string", "pattern": pattern}))
     assert "within 1 s" in violation.message or "must be text that matches" in violation.message
-    assert time.monotonic() - began < 5.0
+    assert time.process_time() - began < 5.0
 
 
 def test_a_slow_pattern_of_keys_does_not_match():
     schema = {"type": "object", "patternProperties": {"^(a|aa)+$": {"type": "integer"}}}
-    began = time.monotonic()
+    began = time.process_time()
     assert normalise({"a" * 5000 + "!": "x"}, schema)[1] == []
     assert [one.path for one in normalise({"aaa": "x"}, schema)[1]] == [("aaa",)]
-    assert time.monotonic() - began < 5.0
+    assert time.process_time() - began < 5.0
 
 
 @given(

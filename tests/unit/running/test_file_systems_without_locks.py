@@ -42,7 +42,7 @@ def test_a_run_gives_one_warning_and_leaves_no_lock(tmp_path: Path, without_lock
 def test_a_second_run_is_refused_until_the_first_one_has_died(
     tmp_path: Path, without_locks: dict[str, str]
 ) -> None:
-    words = ("run", "diamond.yml", "--pause", "3", "--until", "left", "--workdir", "w")
+    words = ("run", "diamond.yml", "--pause", "60", "--until", "left", "--workdir", "w")
     first = subprocess.Popen(
         command(*words), cwd=tmp_path, env=environment(without_locks), stderr=subprocess.DEVNULL
     )
