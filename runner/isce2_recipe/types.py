@@ -89,6 +89,12 @@ class Bounds(NamedTuple):
             max(self.north, other.north),
         )
 
+    def meets(self, other: Bounds) -> bool:
+        """Return whether the two boxes overlap."""
+        return max(self.west, other.west) < min(self.east, other.east) and max(self.south, other.south) < min(
+            self.north, other.north
+        )
+
     def contains(self, other: Bounds) -> bool:
         """Return whether the other box lies completely inside."""
         return (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from isce2_recipe import __version__, paths
 from isce2_recipe.actions.base import Context, action, nothing
-from isce2_recipe.actions.product import how_made, make
+from isce2_recipe.actions.product import check_grid, how_made, make
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
 from isce2_recipe.types import Bounds
@@ -16,6 +16,7 @@ from isce2_recipe.types import Bounds
 if TYPE_CHECKING:
     from isce2_recipe.engines.builtin.multilooked_bursts import MultilookedBurst
     from isce2_recipe.products.burst_products import BurstProduct
+    from isce2_recipe.products.grid_choice import GridChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,26 @@ class Products:
 
 
 @action("merge.read", version=1)
-def read(ctx: Context, *, directory: Path) -> Products:
-    """Read the burst products in a folder and check that they make one interferogram."""
+def read(
+    ctx: Context, *, directory: Path, grid: dict[str, Any] | None = None, grid_like: Path | None = None
+) -> Products:
+    """Read the burst products in a folder and check that they make one interferogram.
+
+    Parameters
+    ----------
+    directory : Path
+        Folder with the unzipped products.
+    grid : dict, optional
+    grid_like : Path, optional
+        Choice of the map grid, as `package` takes it.
+
+    Raises
+    ------
+    InputError
+        If the products do not belong together, or the grid does not fit them.
+    """
     from isce2_recipe.products.burst_products import check_mergeable, read_burst_products
+    from isce2_recipe.products.grid_choice import GridChoice
 
     products = read_burst_products(directory)
     check_mergeable(products)
@@ -56,6 +74,7 @@ def read(ctx: Context, *, directory: Path) -> Products:
             "Products that cross the anti-meridian are not currently supported",
             hint="merge products that lie on one side of 180 degrees",
         )
+    _check_grid(ctx, products, box, GridChoice.of(grid, grid_like))
     return Products(
         [product.folder for product in products],
         [str(product.reference) for product in products],
@@ -63,6 +82,17 @@ def read(ctx: Context, *, directory: Path) -> Products:
         str(products[0].looks),
         [box.west, box.south, box.east, box.north],
     )
+
+
+def _check_grid(ctx: Context, products: list[BurstProduct], box: Bounds, choice: GridChoice) -> None:
+    from isce2_recipe.products.grid_check import examine_grid
+
+    outline = [(box.west, box.south), (box.east, box.south), (box.east, box.north), (box.west, box.north)]
+    bursts = [(product.reference.relative_burst, product.reference.swath) for product in products]
+    for one in examine_grid(choice, products[0].looks.pixel_m, [outline], bursts, ctx.budget().disk_there):
+        if one.state == "wrong":
+            raise InputError(one.detail, hint=one.remedy)
+        ctx.log.log(30 if one.state == "note" else 20, "%s: %s", one.name, one.detail)
 
 
 def _bounds(products: list[BurstProduct]) -> Bounds:
@@ -201,7 +231,14 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
     return Geocoded(ctx.out)
 
 
-@action("merge.package", version=2, uses=("source",), fingerprint=readme_fingerprint, takes=nothing)
+@action(
+    "merge.package",
+    version=2,
+    uses=("source",),
+    fingerprint=readme_fingerprint,
+    takes=nothing,
+    check=check_grid,
+)
 def package(
     ctx: Context,
     *,

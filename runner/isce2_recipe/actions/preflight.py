@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.actions.base import Budget, Context, action, nothing
 from isce2_recipe.errors import InputError, ParameterError, SourceError
 from isce2_recipe.quantities import format_bytes
-from isce2_recipe.types import Bounds, PreflightCheck
+from isce2_recipe.types import Bounds, BurstName, Looks, PreflightCheck
 
 if TYPE_CHECKING:
+    from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.sources.base import GranuleRecord
 
 # Downloads are on the disk twice for a while: as received, and as ISCE2 needs them.
@@ -40,7 +41,7 @@ class Checks:
     notes: list[str]
 
 
-@action("preflight.check", version=2, uses=("source",), takes=nothing)
+@action("preflight.check", version=3, uses=("source",), takes=nothing)
 def check(
     ctx: Context,
     *,
@@ -48,6 +49,9 @@ def check(
     margin: float = 0.1,
     bucket: str | None = None,
     publish_bucket: str | None = None,
+    looks: str | None = None,
+    grid: dict[str, Any] | None = None,
+    grid_like: Path | None = None,
 ) -> Checks:
     """Check inputs, logins and machine, and report all problems together.
 
@@ -59,12 +63,18 @@ def check(
         Margin of the terrain around them, degrees.
     bucket, publish_bucket : str, optional
         S3 buckets to which the product will be uploaded.
+    looks : str, optional
+        ``RANGExAZIMUTH``. With it, the map grid is checked against the scene.
+    grid : dict, optional
+    grid_like : Path, optional
+        Choice of the map grid, as the packaging action takes it.
 
     Raises
     ------
     InputError
         With all problems; SourceError if only the services have a fault.
     """
+    from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.sources.base import GranuleRecord
     from isce2_recipe.sources.catalog import read_catalog
 
@@ -73,6 +83,7 @@ def check(
         *_granules(records),
         *_pairing(records),
         *_from_source(ctx, records, margin),
+        *([] if looks is None else _map(ctx, records, looks, GridChoice.of(grid, grid_like))),
         *_machine(ctx.budget(), sum(record.bytes or 0 for record in records)),
         *_buckets(bucket, publish_bucket),
     ]
@@ -145,6 +156,22 @@ def _from_source(ctx: Context, records: Sequence[GranuleRecord], margin: float) 
     orbits = tuple(passes(record for record in records if isinstance(record, Sentinel1Record)))
     needs = Needs(tuple(record.name for record in records), orbits, bounds.buffered(margin))
     return ctx.source.examine(needs, ctx.log) if "preflight" in capabilities_of(ctx.source) else []
+
+
+def _map(
+    ctx: Context, records: Sequence[GranuleRecord], looks: str, choice: GridChoice
+) -> Iterable[PreflightCheck]:
+    from isce2_recipe.products.grid_check import examine_grid
+    from isce2_recipe.sources.base import BurstRecord
+
+    names = [BurstName.parse(record.name) for record in records if isinstance(record, BurstRecord)]
+    return examine_grid(
+        choice,
+        Looks.parse(looks).pixel_m,
+        [record.footprint for record in records],
+        [(name.relative_burst, name.swath) for name in names],
+        ctx.budget().disk_there,
+    )
 
 
 def _machine(budget: Budget, download: int) -> Iterable[PreflightCheck]:

@@ -20,8 +20,20 @@ if TYPE_CHECKING:
     from isce2_recipe.sar.annotation import BurstGeometry
 
 
+def check_grid(inputs: Mapping[str, Any]) -> None:
+    """Check the choice of the map grid before a run."""
+    from isce2_recipe.products import grid_check
+
+    grid_check.check_grid(inputs)
+
+
 @action(
-    "product.insar_tops", version=2, uses=("source", "engine"), fingerprint=readme_fingerprint, takes=nothing
+    "product.insar_tops",
+    version=2,
+    uses=("source", "engine"),
+    fingerprint=readme_fingerprint,
+    takes=nothing,
+    check=check_grid,
 )
 def insar_tops(
     ctx: Context,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe.actions.base import Context, action, names_in, nothing
-from isce2_recipe.actions.product import how_made, make
+from isce2_recipe.actions.product import check_grid, how_made, make
 from isce2_recipe.errors import InputError
 from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
@@ -178,7 +178,14 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
     return SlcSafe(safe, write_inputs(ctx.out / INPUTS, describe_files("slc", [safe], granule)))
 
 
-@action("slc.package", version=2, uses=("source", "engine"), fingerprint=readme_fingerprint, takes=nothing)
+@action(
+    "slc.package",
+    version=2,
+    uses=("source", "engine"),
+    fingerprint=readme_fingerprint,
+    takes=nothing,
+    check=check_grid,
+)
 def package(
     ctx: Context,
     *,

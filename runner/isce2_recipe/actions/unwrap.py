@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from isce2_recipe import paths
 from isce2_recipe.actions.base import Context, action
@@ -26,7 +28,13 @@ class Unwrapped:
     components: Path
 
 
-@action("unwrap.run", version=1)
+def _known_unwrapper(inputs: Mapping[str, Any]) -> None:
+    from isce2_recipe.engines.builtin import unwrapping
+
+    unwrapping.check_unwrapper(inputs["unwrapper"])
+
+
+@action("unwrap.run", version=1, check=_known_unwrapper)
 def run(ctx: Context, *, unwrapper: str, looks: str) -> Unwrapped:
     """Unwrap the filtered interferogram in ISCE2's folder with any unwrapper.
 

@@ -62,7 +62,7 @@ def show(
         rows.append(("baseline", f"{float(parameters['Baseline']):.1f} m, perpendicular"))
     grid = product.grid
     rows += [
-        ("grid", f"{grid.cols} x {grid.rows} pixels of {grid.pixel_m:g} m, {grid.crs}"),
+        ("grid", f"{grid.cols} x {grid.rows} {grid.pixel_text}, {grid.crs}"),
         ("engine", product.tags.get("ENGINE", "")),
         ("inputs from", product.tags.get("INPUTS", "")),
         ("layers", ", ".join(sorted(product.layers))),

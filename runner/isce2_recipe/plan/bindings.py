@@ -151,6 +151,11 @@ class Bindings:
         with _placed(node.scope.recipe, (*node.step.path, "with")):
             return dict(self.evaluate(node.step.with_, node.scope, done))
 
+    def input(self, node: Node, name: str, done: Outputs) -> Any:
+        """Evaluate one entry of a step's ``with:``."""
+        with _placed(node.scope.recipe, (*node.step.path, "with", name)):
+            return self.evaluate(node.step.with_[name], node.scope, done)
+
     def partial_inputs(self, node: Node, known: Outputs) -> dict[str, Any]:
         """Evaluate a step's ``with:``; what cannot be evaluated yet is the text of its expression."""
         return {

@@ -128,7 +128,7 @@ def make(
     """
     inputs = complete(node, given, context.base)
     describe = _Describe(context, states)
-    counted = _file_inputs(node.action)
+    counted = file_inputs(node.action)
     described = {
         name: describe(value, name in counted, f"{name} of step {node.id}") for name, value in inputs.items()
     }
@@ -161,7 +161,7 @@ def complete(node: Node, given: Mapping[str, Any], base: Path) -> dict[str, Any]
 
 
 @cache
-def _file_inputs(action: Action) -> frozenset[str]:
+def file_inputs(action: Action) -> frozenset[str]:
     """Return the inputs that are files whose content is part of the key."""
     return frozenset(name for name, parameter in action.inputs.items() if _is_file(parameter.annotation))
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from isce2_recipe import engines
 from isce2_recipe.errors import InputError
+from isce2_recipe.expressions import plain_chain
+from isce2_recipe.journal.values import coerce
 from isce2_recipe.plan.graph import Node
+from isce2_recipe.plan.keys import file_inputs
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.sources import sources_with
 from isce2_recipe.sources.base import capabilities_of
@@ -22,21 +27,74 @@ def preflight(workspace: Workspace, steps: frozenset[str]) -> None:
         For the first input that is wrong, else as `check_providers` raises it.
     """
     nodes = [node for node in workspace.graph.nodes.values() if node.id in steps]
-    for node in nodes:
-        if node.action.check is not None:
-            inputs = _known_inputs(workspace, node)
-            if inputs is not None:
-                node.action.check(inputs)
     nodes = [node for node in nodes if _may_run(workspace, node)]
+    for node in nodes:
+        inputs = _KnownInputs(workspace, node)
+        _check_files(workspace, node, inputs)
+        if node.action.check is not None:
+            with suppress(_NotKnownError):
+                node.action.check(inputs)
     check_providers(workspace, nodes)
 
 
-def _known_inputs(workspace: Workspace, node: Node) -> dict[str, Any] | None:
-    """Return the inputs of a step that will run, if all of them are known before any step has run."""
+class _NotKnownError(LookupError):
+    """An input depends on a step that has not run."""
+
+
+class _KnownInputs(Mapping[str, Any]):
+    """The inputs of a step in the types of its action, each evaluated when it is read.
+
+    Reading one that depends on another step raises `_NotKnownError`.
+    """
+
+    def __init__(self, workspace: Workspace, node: Node) -> None:
+        self._workspace = workspace
+        self._node = node
+
+    def __getitem__(self, name: str) -> Any:
+        node, workspace = self._node, self._workspace
+        if name not in node.step.with_:
+            raise KeyError(name)
+        try:
+            value = workspace.bindings.input(node, name, {})
+        except KeyError:
+            raise _NotKnownError(name) from None
+        parameter = node.action.inputs.get(name)
+        return value if parameter is None else coerce(value, parameter.annotation, workspace.request.base)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._node.step.with_)
+
+    def __len__(self) -> int:
+        return len(self._node.step.with_)
+
+
+def _check_files(workspace: Workspace, node: Node, inputs: Mapping[str, Any]) -> None:
+    """Check that the files among the known inputs of a step exist, unless a step makes them."""
+    for name in node.step.with_.keys() & file_inputs(node.action):
+        with suppress(_NotKnownError):
+            value = inputs[name]
+            for path in value if isinstance(value, list) else [value]:
+                if isinstance(path, Path) and not path.is_relative_to(workspace.workdir):
+                    _check_file(path, _origin(node, name), workspace.request.base)
+
+
+def _origin(node: Node, name: str) -> str:
+    """Return the parameter that an input has its value from, or else the input."""
+    chain = plain_chain(str(node.step.with_[name]))
+    return chain[0] if chain is not None and len(chain) == 1 else f"{name} of step {node.id}"
+
+
+def _check_file(path: Path, what: str, base: Path) -> None:
     try:
-        return workspace.bindings.inputs(node, {}) if workspace.bindings.wanted(node, {}) else None
-    except KeyError:  # it depends on another step
-        return None
+        if path.exists():
+            return
+        reason = "does not exist"
+    except OSError as exc:
+        reason = f"cannot be read: {exc.strerror}"
+    raise InputError(
+        f"{what}: {path} {reason}", hint=f"give its absolute path, or its path relative to {base}"
+    )
 
 
 def _may_run(workspace: Workspace, node: Node) -> bool:

@@ -11,6 +11,7 @@ from isce2_recipe.types import Bounds
 
 if TYPE_CHECKING:
     from affine import Affine
+    from rasterio.crs import CRS
 
 _BLOCK_PIXELS = 1 << 17
 METRES_A_DEGREE = 111_195.0  # of a great circle of the mean Earth, radius 6371 km
@@ -61,6 +62,13 @@ class MapGrid:
         return self.pixel_m * unit_m
 
     @property
+    def pixel_text(self) -> str:
+        """The size of pixels as text, such as ``pixels of 80 m``."""
+        from rasterio.crs import CRS
+
+        return pixel_text(self.pixel_m, CRS.from_epsg(self.epsg))
+
+    @property
     def title(self) -> str:
         """Name of the reference system, such as ``WGS 84 / UTM zone 39N``."""
         from rasterio.crs import CRS
@@ -84,6 +92,14 @@ class MapGrid:
             north = self.north_m - first * self.pixel_m
             rows = min(step, self.rows - first)
             yield first, MapGrid(self.epsg, self.pixel_m, self.west_m, north, rows, self.cols)
+
+
+def pixel_text(pixel: float, crs: CRS) -> str:
+    """Return the size of pixels as text: ``pixels of 80 m``, ``pixels of 0.0005 degrees``."""
+    if crs.is_geographic:
+        return f"pixels of {pixel:.6g} degrees"
+    unit, metres = crs.linear_units_factor
+    return f"pixels of {pixel:.6g} {'m' if metres == 1.0 else unit}"
 
 
 def utm_epsg(longitude: float, latitude: float) -> int:

@@ -107,7 +107,7 @@ def map_grid(
         are not square and north-up.
     """
     if choice.like is not None:
-        return _grid_of(choice.like)
+        return grid_of(choice.like)
     if choice.bounds is not None:
         places = _outline(choice.bounds)
     elif choice.extent == "common" and bursts:
@@ -143,13 +143,26 @@ def _epsg(crs: str, places: list[tuple[float, float]]) -> int:
     if crs == "utm":
         longitudes, latitudes = zip(*places, strict=True)
         return utm_epsg(min(longitudes), max(latitudes))
+    return known_epsg(crs)
+
+
+def known_epsg(crs: str) -> int:
+    """Return the code of a reference system that maps can have.
+
+    Raises
+    ------
+    InputError
+        If there is no such system.
+    """
+    from rasterio import Env
     from rasterio.crs import CRS
     from rasterio.errors import CRSError
 
     try:
         code = int(crs.upper().removeprefix("EPSG:"))
-        crs_found = CRS.from_epsg(code)
-        known = crs_found.is_projected or crs_found.is_geographic
+        with Env():  # PROJ's errors go to the log, not to the terminal
+            found = CRS.from_epsg(code)
+        known = found.is_projected or found.is_geographic
     except (ValueError, CRSError):
         known = False
     if not known:
@@ -184,21 +197,35 @@ def _box(places: list[tuple[float, float]], epsg: int) -> Bounds:
     return Bounds(min(xs), min(ys), max(xs), max(ys))
 
 
-def _grid_of(path: Path) -> MapGrid:
-    """Return the grid of a raster."""
+def grid_of(path: Path) -> MapGrid:
+    """Return the grid of a raster.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, has no reference system with a code, or its pixels are not square and north-up.
+    """
     from isce2_recipe.products.rasters import opened
 
-    with opened(path) as dataset:
-        width, skew_x, west, skew_y, height, north = dataset.transform[:6]
-        epsg = dataset.crs.to_epsg() if dataset.crs else None
-        rows, cols = dataset.height, dataset.width
+    if not path.is_file():
+        raise InputError(
+            f"there is no raster {path}", hint="give a GeoTIFF, such as a layer of another product"
+        )
+    try:
+        with opened(path) as dataset:
+            width, skew_x, west, skew_y, height, north = dataset.transform[:6]
+            crs, rows, cols = dataset.crs, dataset.height, dataset.width
+    except InputError as exc:
+        raise InputError(exc.message, hint="give a GeoTIFF, such as a layer of another product") from exc
+    epsg = crs.to_epsg() if crs else None
     if skew_x or skew_y or width <= 0 or abs(width + height) > _SQUARE * width:
         raise InputError(
             f"the pixels of {path} are not square or not north-up", hint="take another raster's grid"
         )
     if epsg is None:
+        lacks = "the projection of {} has no EPSG code" if crs else "{} has no projection"
         raise InputError(
-            f"the projection of {path} has no EPSG code",
+            lacks.format(path),
             hint="reproject it to one that has: gdalwarp -t_srs EPSG:...",
         )
     return MapGrid(epsg, width, west, north, rows, cols)

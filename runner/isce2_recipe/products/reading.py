@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,12 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.paths import RUN_RECORD
 from isce2_recipe.products import parameter_file
 from isce2_recipe.products.facts import SENTINEL1_WAVELENGTH_M
+from isce2_recipe.products.grid import METRES_A_DEGREE, pixel_text
 from isce2_recipe.products.layer import RADAR_SUFFIX
 from isce2_recipe.products.rasters import opened
+
+if TYPE_CHECKING:
+    from rasterio.crs import CRS
 
 _MARK = "_unw_phase.tif"
 _BLOCK_PIXELS = 1 << 21
@@ -106,10 +111,32 @@ class Grid:
         return abs(self.transform[0])
 
     @property
+    def ground_m(self) -> tuple[float, float]:
+        """Approximate width and height of a pixel on the ground in the middle of the map, metres."""
+        crs = _crs(self.crs)
+        if not crs.is_geographic:
+            size: float = self.pixel_m * crs.linear_units_factor[1]
+            return size, size
+        _, south, _, north = self.bounds
+        size = self.pixel_m * METRES_A_DEGREE
+        return size * math.cos(math.radians((south + north) / 2)), size
+
+    @property
+    def pixel_text(self) -> str:
+        """The size of pixels as text, such as ``pixels of 80 m``."""
+        return pixel_text(self.pixel_m, _crs(self.crs))
+
+    @property
     def bounds(self) -> tuple[float, float, float, float]:
         """West, south, east and north edge on the map."""
         a, _, west, _, e, north = self.transform
         return west, north + self.rows * e, west + self.cols * a, north
+
+
+def _crs(text: str) -> CRS:
+    from rasterio.crs import CRS
+
+    return CRS.from_user_input(text)
 
 
 def _values(dataset: Any, rows: slice | None) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from isce2_recipe.errors import InputError
+from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.request import make_request
 from isce2_recipe.plan.workspace import Workspace
@@ -67,6 +67,7 @@ def hills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def workspace(folder: Path, source: str, **given: object) -> Workspace:
     recipe = load(write_recipe(folder, RECIPE))
+    (folder / "bursts.json").touch()
     request = make_request(recipe, given, workdir=folder / "w", base=folder, source=source, engine="builtin")
     return Workspace(request)
 
@@ -102,3 +103,51 @@ def test_an_engine_without_a_step_is_named_with_its_steps(tmp_path) -> None:
     assert caught.value.message == expected
     assert "--engine isce2" in caught.value.hint
     assert "startup, preprocess" in caught.value.hint
+
+
+MAP = """\
+recipe: 1
+name: map
+summary: Steps that depend on others.
+parameters:
+  like: {type: [string, "null"], default: null, description: Raster with the grid.}
+  pixel: {type: number, default: 80, description: Size of pixels.}
+  unwrapper: {type: string, default: snaphu, description: Unwrapper.}
+steps:
+  - id: dem
+    uses: dem.fetch
+    with: {bounds: [53.01, 27.01, 53.02, 27.02], margin: 0.001}
+  - id: unwrap
+    uses: unwrap.run
+    folder: isce
+    with: {unwrapper: "{{ unwrapper }}", looks: 20x4}
+  - id: package
+    uses: merge.package
+    with:
+      folder: "{{ steps.dem.geotiff }}"
+      products: []
+      dem: "{{ steps.dem.geotiff }}"
+      water_mask: "{{ steps.dem.geotiff }}"
+      apply_water_mask: false
+      filter_strength: 0.5
+      unwrapper: "{{ unwrapper }}"
+      grid: {pixel: "{{ pixel }}"}
+      grid_like: "{{ like }}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"like": "nofile.tif"}, "like: .*nofile.tif does not exist"),
+        ({"like": "map.yml"}, "map.yml cannot be read"),
+        ({"pixel": 500000}, "pixels of 500000 metres are not possible"),
+        ({"unwrapper": "rewinder"}, "there is no unwrapper 'rewinder'"),
+    ],
+)
+def test_what_is_known_is_checked_though_other_inputs_of_the_step_are_not(tmp_path, given, message) -> None:
+    path = tmp_path / "map.yml"
+    path.write_text(MAP)
+    request = make_request(load(path), given, workdir=tmp_path / "w", base=tmp_path, source="simulated")
+    with pytest.raises(RecipeToolError, match=message):
+        check(Workspace(request))

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -164,9 +165,7 @@ def whirlwind(
     try:
         import whirlwind as package
     except ImportError as exc:
-        raise EngineMissing(
-            "the unwrapper whirlwind is not installed", hint="pip install 'isce2-recipe[whirlwind]'"
-        ) from exc
+        raise _missing("whirlwind") from exc
     phase, components = package.unwrap(
         interferogram,
         correlation,
@@ -184,6 +183,27 @@ _BUILT_IN: Mapping[str, Unwrapper] = {
 }
 
 
+def _missing(name: str) -> EngineMissing:
+    hint = f"install it: pip install 'isce2-recipe[{name}]'"
+    return EngineMissing(f"the unwrapper {name} is not installed", hint=hint)
+
+
+def check_unwrapper(name: str) -> None:
+    """Check that an unwrapper exists and is installed, without loading it.
+
+    Raises
+    ------
+    ParameterError, EngineMissing
+        If no unwrapper has this name, or its package is missing.
+    """
+    if name.lower() == "whirlwind" and find_spec("whirlwind") is None:
+        raise _missing("whirlwind")
+    plugged = {entry.name for entry in entry_points(group=ENTRY_POINTS)}
+    if name.lower() not in _BUILT_IN and name not in plugged:
+        known = ", ".join(sorted({*_BUILT_IN, *plugged}))
+        raise ParameterError(f"there is no unwrapper '{name}'", hint=f"choose one of {known}")
+
+
 def find_unwrapper(name: str) -> Unwrapper:
     """Return an unwrapper by name: ``snaphu``, ``snaphu_mcf`` (both ISCE2's), ``whirlwind``, or a plug-in.
 
@@ -194,12 +214,9 @@ def find_unwrapper(name: str) -> Unwrapper:
     """
     if name.lower() in _BUILT_IN:
         return _BUILT_IN[name.lower()]
-    plugged = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
-    if name in plugged:
-        found: Unwrapper = plugged[name].load()
-        return found
-    known = ", ".join(sorted({*_BUILT_IN, *plugged}))
-    raise ParameterError(f"there is no unwrapper '{name}'", hint=f"choose one of {known}")
+    check_unwrapper(name)
+    found: Unwrapper = next(iter(entry_points(group=ENTRY_POINTS, name=name))).load()
+    return found
 
 
 def unwrap(

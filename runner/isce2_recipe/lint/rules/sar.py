@@ -1,4 +1,4 @@
-"""IR060 to IR066: Sentinel-1 granules, pairs, looks and bounds."""
+"""IR060 to IR067: Sentinel-1 granules, pairs, looks, bounds and map grids."""
 
 from __future__ import annotations
 
@@ -239,6 +239,52 @@ def outside_mission(subject: Subject) -> Iterator[Problem]:
             )
 
 
+@rule("IR067", "error", "sar")
+def impossible_grid(subject: Subject) -> Iterator[Problem]:
+    """A map grid is not possible.
+
+    The rule finds projections that do not exist, boxes far from the area of the projection, pixels in a wrong
+    unit, and maps that are too large. It reads the defaults of the parameters `grid_crs`, `grid_bounds` and
+    `grid_pixel`, and the inputs `grid` of steps.
+    """
+    from isce2_recipe.products.grid_check import grid_problems
+
+    parameters = subject.data.get("parameters")
+    defaults = {
+        name.removeprefix("grid_"): (("parameters", name, "default"), schema.get("default"))
+        for name, schema in (parameters.items() if isinstance(parameters, dict) else ())
+        if name in ("grid_crs", "grid_bounds", "grid_pixel") and isinstance(schema, dict)
+    }
+    grids = [defaults]
+    for step in subject.steps:
+        given = step.with_.get("grid")
+        path = (*step.path, "with", "grid")
+        grids.append({key: ((*path, key), given[key]) for key in given} if isinstance(given, dict) else {})
+    for grid in grids:
+        values = {key: value for key, (_, value) in grid.items() if _fits(key, value)}
+        for problem in grid_problems(values) if values else ():
+            if problem.key in grid and (problem.key != "bounds" or not _turned(values["bounds"])):
+                yield subject.at(grid[problem.key][0], problem.message, problem.hint)
+
+
+def _fits(key: str, value: Any) -> bool:
+    """Return whether a value of a grid is a constant of the right type."""
+    if key == "bounds":
+        return isinstance(value, list) and len(value) == 4 and all(map(_is_number, value))
+    return _is_number(value) if key == "pixel" else key == "crs" and _is_projection(value)
+
+
+def _is_projection(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"utm|EPSG:\d{4,6}", value) is not None
+
+
+def _turned(bounds: Any) -> bool:
+    """Return whether rule IR065 reports a box."""
+    west, south, east, north = bounds
+    return not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90)
+
+
 RULES: tuple[Rule, ...] = (
     granule_name, unpaired, absent_polarization, dates, unusual_looks, box_order, outside_mission,
+    impossible_grid,
 )  # fmt: skip

@@ -209,7 +209,7 @@ def _coverage(tally: _Tally, product: Finished) -> dict[str, Any]:
         "observed_fraction": _share(tally.observed, pixels),
         "land_fraction": _share(tally.land, tally.observed),
         "valid_fraction": _share(tally.connected_land, tally.land),
-        "area_km2": round(tally.observed * product.grid.pixel_m**2 / 1e6, 3),
+        "area_km2": round(tally.observed * math.prod(product.grid.ground_m) / 1e6, 3),
     }
 
 
@@ -241,7 +241,7 @@ def _components(tally: _Tally, product: Finished) -> dict[str, Any]:
         {
             "label": label,
             "pixels": int(tally.pixels[label]),
-            "area_km2": round(float(tally.pixels[label]) * product.grid.pixel_m**2 / 1e6, 3),
+            "area_km2": round(float(tally.pixels[label]) * math.prod(product.grid.ground_m) / 1e6, 3),
             "share": _share(int(tally.pixels[label]), tally.connected),
             "mean_cm": round(float(tally.phase[label] / tally.pixels[label]) * centimetres, 3) + 0.0,
             "mean_coherence": round(float(tally.coherence[label] / tally.pixels[label]), 4),

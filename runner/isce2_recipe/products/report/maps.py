@@ -61,7 +61,7 @@ def map_frame(grid: Grid, size: int) -> MapFrame:
         height,
         _places(line, longitudes, "EW", max(2, int(width / 110))),
         _places(line[::-1], latitudes[::-1], "NS", max(2, int(height / 80))),
-        (east - west) / 1000.0,
+        grid.ground_m[0] * grid.cols / 1000.0,
         _convergence(grid, (west + east) / 2, (south + north) / 2),
     )
 
@@ -82,7 +82,7 @@ def _degrees(grid: Grid, x: Any, y: Any) -> tuple[Any, Any]:
 
 def _convergence(grid: Grid, x: float, y: float) -> float:
     """Return the angle of the map's vertical, clockwise from true north, degrees."""
-    longitudes, latitudes = _degrees(grid, [x, x], [y, y + 1000.0])
+    longitudes, latitudes = _degrees(grid, [x, x], [y, y + 12.0 * grid.pixel_m])
     east = (longitudes[1] - longitudes[0]) * math.cos(math.radians(latitudes[0]))
     return math.degrees(math.atan2(east, latitudes[1] - latitudes[0]))
 

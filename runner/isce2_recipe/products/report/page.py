@@ -180,7 +180,7 @@ def _facts(reduced: ReducedProduct, orbits: Sequence[str]) -> list[tuple[str, st
         facts.append(("Orbits", orbit_text(orbits)))
     facts.append(("Wavelength", f"{100 * product.wavelength_m:.3f} cm"))
     grid = product.grid
-    facts.append(("Grid", f"{grid.cols} × {grid.rows} pixels of {grid.pixel_m:g} m, {grid.crs}"))
+    facts.append(("Grid", f"{grid.cols} × {grid.rows} {grid.pixel_text}, {grid.crs}"))
     if "Range looks" in parameters:
         facts.append(
             (

@@ -136,8 +136,9 @@ class ReducedProduct:
         if "dem" not in self.product.layers or min(self.shape) < 2:
             return level
         heights = self.small("dem", mean=True)
-        pixel_m = self.grid.pixel_m * self.grid.cols / self.shape[1]
-        south, east = np.gradient(heights, pixel_m)
+        shrink = self.grid.cols / self.shape[1]
+        width_m, height_m = (size * shrink for size in self.grid.ground_m)
+        south, east = np.gradient(heights, height_m, width_m)
         slope = (south + east) / np.sqrt(1 + south**2 + east**2)
         # Relative to the steepest slopes, so that plains show their shapes as well as mountains.
         steep = _quantile(np.abs(slope), 90) or 1.0

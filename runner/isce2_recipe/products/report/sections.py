@@ -57,7 +57,7 @@ def _profile_chart(reduced: ReducedProduct) -> dict[str, str] | None:
     row, first, last = found
     columns = slice(first, last + 1)
     grid = reduced.grid
-    pixel_km = grid.pixel_m * grid.cols / reduced.shape[1] / 1000.0
+    pixel_km = grid.ground_m[0] * grid.cols / reduced.shape[1] / 1000.0
     x = np.arange(last + 1 - first) * pixel_km
     measured = np.where(reduced.connected[row, columns], reduced.displacement_cm[row, columns], np.nan)
     series = [Series("measured", "a", x, measured)]
