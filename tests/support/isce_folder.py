@@ -17,9 +17,10 @@ from isce2_recipe.products.package import Product
 from isce2_recipe.products.readme import template_text
 from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
 from isce2_recipe.sar.annotation import BurstGeometry, RangePolynomial, Weighting
-from isce2_recipe.types import Looks
+from isce2_recipe.types import BurstName, Looks
 
 STEP = 1 / 3600
+SECONDARY_START = datetime(2020, 6, 16, 2, 23, 14, 963847, tzinfo=UTC)
 _GDAL_TYPES = {"u1": "Byte", "f4": "Float32", "f8": "Float64", "c8": "CFloat32"}
 
 
@@ -182,11 +183,17 @@ def write_radar_files(isce: Path, geometry: BurstGeometry, looks: Looks) -> None
 
 
 def request(
-    folder: Path, name: str, *, water_masked: bool = False, bursts: int = 2, **changes: Any
+    folder: Path,
+    name: str,
+    *,
+    water_masked: bool = False,
+    bursts: int = 2,
+    turned: bool = False,
+    **changes: Any,
 ) -> ProductRequest:
     """Return a request over a written ground, by default of two bursts without layers in radar geometry.
 
-    ``changes`` are of `HowMade`.
+    ``turned`` makes the newer pass the reference; ``changes`` are of `HowMade`.
     """
     made: HowMade = {
         "processing": Processing(Looks(20, 4), 0.5, "snaphu_mcf", water_masked),
@@ -199,11 +206,14 @@ def request(
         **changes,
     }
     names = ("S1_136231_IW2_20200604T022312_VV_7C85-BURST", "S1_136231_IW2_20200616T022313_VV_5D11-BURST")
-    sides = [burst()] * bursts, [burst(absolute_orbit=21979)] * bursts
+    sides = [burst()] * bursts, [burst(absolute_orbit=21979, start=SECONDARY_START)] * bursts
+    if turned:
+        names, sides = names[::-1], sides[::-1]
+    first, second = (BurstName.parse(text).start for text in names)
     return tops_request(
         name,
         "burst" if bursts == 1 else "bursts",
-        burst_facts(folder / "isce", names[:1], names[1:], sides, made),
+        burst_facts(folder / "isce", names[:1], names[1:], sides, made, (first, second)),
         (folder / "isce", folder / "dem.tif", folder / "water_mask.tif", template_text(())),
         GridChoice(extent="data"),
         [(136231, 2)],

@@ -99,7 +99,7 @@ _LEVELS = {"ok": 20, "note": 30, "wrong": 40}  # of the logging module
 
 
 def _granules(records: Sequence[GranuleRecord]) -> Iterable[PreflightCheck]:
-    days = sorted({f"{record.start:%Y-%m-%d}" for record in records})
+    days = _days(records)
     size = sum(record.bytes or 0 for record in records)
     amount = f", {size / 1e9:.2f} GB" if size else ""
     yield PreflightCheck("granules", "ok", f"{len(records)} found, of {' and '.join(days)}{amount}")
@@ -113,6 +113,15 @@ def _granules(records: Sequence[GranuleRecord]) -> Iterable[PreflightCheck]:
         )
     else:
         yield PreflightCheck("antimeridian", "ok", "not crossed")
+
+
+def _days(records: Sequence[GranuleRecord]) -> list[str]:
+    """Return the dates of the passes, each that of its first line."""
+    from isce2_recipe.sources.base import Sentinel1Record, passes
+
+    bursts = [record for record in records if isinstance(record, Sentinel1Record)]
+    starts = [start for _, start, _ in passes(bursts)] if bursts else [record.start for record in records]
+    return sorted({f"{start:%Y-%m-%d}" for start in starts})
 
 
 def _pairing(records: Sequence[GranuleRecord]) -> Iterable[PreflightCheck]:

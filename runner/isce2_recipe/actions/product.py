@@ -65,7 +65,7 @@ def insar_tops(
     folder : Path
         topsApp's folder after its step ``geocode``.
     reference, secondary : list of str
-        Burst granules of the older and the newer pass.
+        Burst granules of the two passes.
     reference_safes, secondary_safes : list of Path
         SAFE folders of the same bursts, whose annotation has orbit, time and ranges.
     dem, water_mask : Path
@@ -123,7 +123,8 @@ def insar_tops(
     )
     name = _name(parts, name_style, first.platform, bounds)
     inputs = describe_inputs(granules, orbits=orbits, dem=[dem], water_mask=[water_mask])
-    facts = burst_facts(folder, reference, secondary, sides, how_made(ctx, processing, inputs, record))
+    made = how_made(ctx, processing, inputs, record)
+    facts = burst_facts(folder, reference, secondary, sides, made, parts.began)
     single = first if len(sides[0]) == 1 else None
     files = folder, dem, water_mask, template_text(ctx.templates)
     numbers = [(number_of(burst), burst.swath) for burst in sides[0]]

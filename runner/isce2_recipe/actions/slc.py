@@ -252,16 +252,17 @@ def package(
         "polarization": first.polarization,
         "looks": str(processing.looks),
     }
-    older, newer = ([burst_name(burst) for burst in side] for side in sides)
+    first_bursts, second_bursts = ([burst_name(burst) for burst in side] for side in sides)
+    starts = SlcName.parse(reference).start, SlcName.parse(secondary).start
     id4 = names.product_id(made_of, processing, choice.changes())
     track = min(sides[0], key=lambda burst: burst.start).relative_orbit
-    parts = names.NameParts(older, newer, processing.looks, track, id4)
+    parts = names.NameParts(first_bursts, second_bursts, processing.looks, track, id4, starts)
     name = names.multi_burst_name(parts)
     if name_style == "legacy":
         name = names.legacy_slc_name(parts, first.platform, Bounds(*bounds))
     inputs = describe_inputs(granules, orbits=orbits, dem=[dem], water_mask=[water_mask])
     made = how_made(ctx, processing, inputs, record)
-    facts = burst_facts(folder, [reference], [secondary], sides, made)
+    facts = burst_facts(folder, [reference], [secondary], sides, made, starts)
     files = folder, dem, water_mask, template_text(ctx.templates)
-    numbers = [(burst.relative_burst, burst.swath) for burst in older]
+    numbers = [(burst.relative_burst, burst.swath) for burst in first_bursts]
     return make(ctx, tops_request(name, "slc", facts, files, choice, numbers))

@@ -116,22 +116,22 @@ _ESA = tuple(
 )
 # Releases before 0.4 had these flags instead of burst names.
 _POSITIONS = (
-    Flag(("--reference-scene",), "reference", help="older SLC that holds the burst", role="position"),
-    Flag(("--secondary-scene",), "secondary", help="newer SLC that holds the burst", role="position"),
+    Flag(("--reference-scene",), "reference", help="reference SLC that holds the burst", role="position"),
+    Flag(("--secondary-scene",), "secondary", help="secondary SLC that holds the burst", role="position"),
     Flag(("--swath-number",), kind="integer", help="swath of both bursts, 1 to 3", role="position"),
     Flag(("--polarization",), help="polarization of both bursts", default="VV", role="position"),
     Flag(
         ("--reference-burst-number",),
         "reference",
         "integer",
-        "number of the older burst, from 0",
+        "number of the reference burst, from 0",
         role="position",
     ),
     Flag(
         ("--secondary-burst-number",),
         "secondary",
         "integer",
-        "number of the newer burst, from 0",
+        "number of the secondary burst, from 0",
         role="position",
     ),
 )
@@ -140,8 +140,8 @@ _TWO_LOOKS = (
     Flag(("--azimuth-looks",), "looks", "integer", "looks in azimuth", 4, role="looks"),
 )
 _PAIR = (
-    Flag(("--reference",), "reference", "list", "names of the older bursts"),
-    Flag(("--secondary",), "secondary", "list", "names of the newer bursts, of the same burst IDs"),
+    Flag(("--reference",), "reference", "list", "names of the reference bursts"),
+    Flag(("--secondary",), "secondary", "list", "names of the secondary bursts, of the same burst IDs"),
     Flag(("--granules",), "", "list", "two bursts in any order (deprecated)", role="granules"),
 )
 _BURSTS = (*_PAIR, _LOOKS, _WATER, *_BUCKETS, *_PUBLISH, *_LOGIN, *_ESA)
@@ -175,8 +175,8 @@ WORKFLOWS = {
         "insar_tops",
         "Interferogram from two whole Sentinel-1 SLCs.",
         (
-            Flag(("--reference", "--reference-scene"), "reference", help="older SLC", required=True),
-            Flag(("--secondary", "--secondary-scene"), "secondary", help="newer SLC", required=True),
+            Flag(("--reference", "--reference-scene"), "reference", help="reference SLC", required=True),
+            Flag(("--secondary", "--secondary-scene"), "secondary", help="secondary SLC", required=True),
             Flag(("--polarization",), "polarization", help="VV, VH, HH or HV", default="VV"),
             _LOOKS,
             *_TWO_LOOKS,

@@ -187,6 +187,11 @@ class ProductFacts:
         return (self.secondary_start - self.reference_start).total_seconds() / 86400.0
 
     @property
+    def reversed(self) -> bool:
+        """Whether the reference is the newer pass; positive phase is then motion towards the satellite."""
+        return self.days < 0
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """Parameters of the recipe that influence the product."""
         return dict((self.record or {}).get("parameters", {}))

@@ -101,7 +101,7 @@ class Drawing:
         Heading of the picture.
     caption : str
         What the picture shows, in a sentence or two; ``{fringe_cm}`` stands for the displacement of one
-        fringe.
+        fringe, ``{motion}`` for the meaning of red and blue.
     colours : str
         Colour scale: ``cyclic`` for angles, ``sequential`` and ``terrain`` for amounts, ``grey`` for
         amplitudes in decibels, ``signed`` for differences from the median; ``displacement`` and
@@ -141,7 +141,9 @@ class Layer:
         What the file holds; also written into it. Descriptions of several bands are separated by ``"; "``.
     reading : str
         Sentence of the README that says how to read the values, without the description; ``{facts}`` stands
-        for the product's `ProductFacts`. Empty where the description says all.
+        for the product's `ProductFacts`, ``{older}`` and ``{newer}`` for the dates of the passes,
+        ``{change}`` for what positive phase says of the distance between them, and ``{sign}`` for the sign
+        of phase in the order of time. Empty where the description says all.
     unit : str
         Unit of the values, written into the file; empty for none.
     dtype : str
@@ -210,7 +212,10 @@ class Layer:
 
     def how_to_read(self, facts: Any) -> str:
         """Return the README's sentence on how to read the values of a product with these `ProductFacts`."""
-        return self.reading.format(facts=facts)
+        change, sign = ("has become smaller", "-") if facts.reversed else ("has grown", "")
+        days = sorted((facts.reference_start.date(), facts.secondary_start.date()))
+        values = {"change": change, "sign": sign, "older": days[0], "newer": days[1]}
+        return self.reading.format(facts=facts, **values)
 
     @property
     def no_data_text(self) -> str:

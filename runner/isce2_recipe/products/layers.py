@@ -74,15 +74,15 @@ def _direction_from_east(pixels: Pixels, _: Layer) -> NDArray[Any]:
 LAYERS: tuple[Layer, ...] = (
     Layer(
         name="unw_phase", description="Unwrapped phase",
-        reading="is positive where the distance to the satellite has grown. Displacement away from the "
-        "satellite in metres is `unw_phase * {facts.wavelength_m:.6f} / (4 * pi)`, up to one constant: "
+        reading="is positive where the distance to the satellite {change} from {older} to {newer}. "
+        "Displacement away from the satellite in metres is "
+        "`{sign}unw_phase * {facts.wavelength_m:.6f} / (4 * pi)`, up to one constant: "
         "choose a place that did not move and subtract its value.",
         unit="radian", reads=(UNWRAPPED,), make=_unwrapped, resampling="cycles", land_only=True,
         roles=("data", "phase", "unwrapped_phase"), tolerance=Tolerance(0.05, "rad", "phase"), hyp3="same",
         drawing=Drawing(
             "displacement", "Displacement",
-            "Unwrapped phase as displacement along the line of sight, relative to its median: red is away "
-            "from the satellite, blue towards it.",
+            "Unwrapped phase as displacement along the line of sight, relative to its median: {motion}.",
             "displacement", "cm", relief=0.15,
         ),
     ),

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from isce2_recipe.products.facts import Processing
@@ -61,6 +62,8 @@ class NameParts:
         Track.
     id4 : str
         ID from `product_id`.
+    starts : pair of datetime, optional
+        Times at which the passes began, if that was before their first granule.
     """
 
     reference: Sequence[BurstName]
@@ -68,14 +71,22 @@ class NameParts:
     looks: Looks
     relative_orbit: int
     id4: str
+    starts: tuple[datetime, datetime] | None = None
+
+    @property
+    def began(self) -> tuple[datetime, datetime]:
+        """The times of the first lines of reference and secondary; their dates are those of the passes."""
+        return self.starts or (min(self.reference).start, min(self.secondary).start)
 
     @property
     def pair(self) -> str:
-        """The end of every name: dates, polarization, pixel (at most 99 m) and ID."""
-        first = min(name.start for name in self.reference)
-        last = max(name.start for name in self.secondary)
+        """The end of every name: dates, polarization, pixel (at most 99 m) and ID.
+
+        The date of a pass is that of its first line, also if the pass continues over midnight.
+        """
+        first, second = self.began
         metres = min(self.looks.pixel_m, _MOST_METRES)
-        return f"{first:%Y%m%d}_{last:%Y%m%d}_{self.reference[0].polarization}_INT{metres}_{self.id4}"
+        return f"{first:%Y%m%d}_{second:%Y%m%d}_{self.reference[0].polarization}_INT{metres}_{self.id4}"
 
 
 def burst_product_name(parts: NameParts) -> str:

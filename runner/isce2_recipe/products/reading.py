@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +27,7 @@ from isce2_recipe.products.rasters import opened
 if TYPE_CHECKING:
     from rasterio.crs import CRS
 
+_TIME = re.compile(r"\d{8}T\d{6}")
 _MARK = "_unw_phase.tif"
 _BLOCK_PIXELS = 1 << 21
 
@@ -62,6 +66,27 @@ class Finished:
         """Metadata of every layer."""
         with opened(self.layers["unw_phase"]) as dataset:
             return dict(dataset.tags())
+
+    def start(self, which: str) -> datetime | None:
+        """Return the time at which a pass began, from a tag or else from the names of the granules.
+
+        Parameters
+        ----------
+        which : str
+            ``Reference`` or ``Secondary``.
+        """
+        with suppress(ValueError):
+            if tagged := self.tags.get(f"{which.upper()}_TIME"):
+                return datetime.fromisoformat(tagged).replace(tzinfo=None)
+            found = _TIME.findall(self.parameters.get(f"{which} Granule", ""))
+            return min(datetime.strptime(text, "%Y%m%dT%H%M%S") for text in found) if found else None
+        return None
+
+    @property
+    def reversed(self) -> bool:
+        """Whether the reference is the newer pass; false if the times are not known."""
+        reference, secondary = self.start("Reference"), self.start("Secondary")
+        return reference is not None and secondary is not None and reference > secondary
 
     @cached_property
     def grid(self) -> Grid:

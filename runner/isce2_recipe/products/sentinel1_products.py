@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def burst_facts(
     secondary: Sequence[str],
     bursts: tuple[Sequence[BurstGeometry], Sequence[BurstGeometry]],
     made: HowMade,
+    starts: tuple[datetime, datetime],
 ) -> ProductFacts:
     """Return the facts of bursts that were processed together.
 
@@ -35,10 +37,13 @@ def burst_facts(
         Granule names.
     bursts : pair of sequences of BurstGeometry
         Bursts of the reference and of the secondary granules.
+    starts : pair of datetime
+        Times at which the passes began, as the names of their granules say.
     """
     first, other = (min(side, key=lambda burst: (burst.swath, burst.start)) for side in bursts)
     # A pass over the ascending node keeps the orbit on which it began.
     began, other_began = (min(side, key=lambda burst: burst.start) for side in bursts)
+    reference_start = on_day_of_pass(first.start, starts[0])
     return ProductFacts(
         mission=SENTINEL1,
         platform=f"sentinel-{first.platform[1:].lower()}",
@@ -48,9 +53,9 @@ def burst_facts(
         relative_orbit=began.relative_orbit,
         reference_orbit=began.absolute_orbit,
         secondary_orbit=other_began.absolute_orbit,
-        reference_start=first.start,
-        secondary_start=other.start,
-        time_of_day_s=parameter_file.seconds_of_day(first.start),
+        reference_start=reference_start,
+        secondary_start=on_day_of_pass(other.start, starts[1]),
+        time_of_day_s=parameter_file.seconds_of_day(reference_start),
         wavelength_m=first.wavelength_m,
         baseline_m=parameter_file.perpendicular_baseline_m(folder / TOPS_PROC),
         heading_deg=first.heading_deg,
@@ -63,6 +68,14 @@ def burst_facts(
         secondary=tuple(secondary),
         **made,
     )
+
+
+def on_day_of_pass(start: datetime, began: datetime) -> datetime:
+    """Return the time of a burst, or that of the pass's first line if the pass began before midnight.
+
+    A pass has one date, that of its first line, in names, catalogues and texts.
+    """
+    return start if start.date() == began.date() else began
 
 
 def merged_facts(products: Sequence[BurstProduct], relative_orbit: int, made: HowMade) -> ProductFacts:
@@ -79,8 +92,11 @@ def merged_facts(products: Sequence[BurstProduct], relative_orbit: int, made: Ho
     first, parameters = products[0], products[0].parameters
     near = min(product.near_range_m for product in products)
     far = max(float(product.parameters["Slant range far"]) for product in products)
-    began = min(products, key=lambda product: product.reference).parameters
+    earliest = min(products, key=lambda product: product.reference)
+    began = earliest.parameters
     platform = platform_on(relative_orbit, int(began["Reference Orbit Number"]))
+    reference_start = on_day_of_pass(first.start, earliest.reference.start)
+    secondary_start = min(product.secondary.start for product in products)
     return ProductFacts(
         mission=SENTINEL1,
         platform=f"sentinel-{platform[1:].lower()}" if platform else "",
@@ -90,9 +106,9 @@ def merged_facts(products: Sequence[BurstProduct], relative_orbit: int, made: Ho
         relative_orbit=relative_orbit,
         reference_orbit=int(began["Reference Orbit Number"]),
         secondary_orbit=int(began["Secondary Orbit Number"]),
-        reference_start=first.start,
-        secondary_start=first.secondary.start,
-        time_of_day_s=float(parameters["UTC time"]),
+        reference_start=reference_start,
+        secondary_start=on_day_of_pass(first.secondary.start, secondary_start),
+        time_of_day_s=float((parameters if reference_start == first.start else began)["UTC time"]),
         wavelength_m=SENTINEL1_WAVELENGTH_M,
         baseline_m=float(parameters["Baseline"]),
         heading_deg=float(parameters["Heading"]),

@@ -8,6 +8,9 @@ import pytest
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.burst_products import check_mergeable, read_burst_product, read_burst_products
+from isce2_recipe.products.facts import HowMade, Processing
+from isce2_recipe.products.sentinel1_products import merged_facts
+from isce2_recipe.types import Looks
 from support.burst_product_folders import BURST_LINES, FIRST, LINE_S, write_product
 
 PASS_S = BURST_LINES * LINE_S / 4
@@ -44,9 +47,20 @@ def test_a_pass_over_midnight_is_one_date(tmp_path):
     night = datetime(2020, 6, 4, 23, 59, 59, 500000, tzinfo=UTC)
     for number in (136231, 136232):
         write_product(tmp_path, number, start=night)
+    write_product(tmp_path, 136233, start=night, changes={"UTC time": "1.5"})
+    write_product(tmp_path, 136233, 1, start=night, changes={"UTC time": "1.5"})
     products = read_burst_products(tmp_path)
-    assert {p.reference.start.day for p in products} == {4} or {p.start.day for p in products} == {4, 5}
+    assert {p.start.day for p in products} == {4, 5}
     check_mergeable(products)
+    processing = Processing(Looks(20, 4), 0.5, "snaphu_mcf", water_masked=False)
+    made: HowMade = {
+        "processing": processing, "engine": "builtin", "source": "asf", "simulated": False,
+        "terrain": "GLO_30", "inputs": (), "record": None,
+    }  # fmt: skip
+    facts = merged_facts(products, 64, made)
+    assert facts.reference_start == datetime(2020, 6, 4, 23, 59, 59, tzinfo=UTC)
+    assert facts.secondary_start == datetime(2020, 6, 16, 23, 59, 59, tzinfo=UTC)
+    assert facts.time_of_day_s == 8592.0
 
 
 @pytest.mark.parametrize(

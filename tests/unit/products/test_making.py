@@ -286,6 +286,21 @@ def test_a_scene_of_water_only_makes_a_product(tmp_path, ground):
     assert parameters(made)["Water mask"] == "yes"
 
 
+@pytest.mark.parametrize(
+    ("turned", "words"),
+    [
+        (False, ("has grown from 2020-06-04 to 2020-06-16", "metres is `unw_phase")),
+        (True, ("has become smaller from 2020-06-04 to 2020-06-16", "metres is `-unw_phase")),
+    ],
+)
+def test_readme_states_the_sign_in_the_order_of_time(tmp_path, ground, turned, words):
+    ground.write(tmp_path)
+    text = (product(tmp_path, NAME, turned=turned).directory / f"{NAME}_README.md.txt").read_text()
+    assert all(word in text for word in words)
+    assert f"| | reference ({'newer' if turned else 'older'}) |" in text
+    assert "12 days apart" in text
+
+
 def test_readme_names_inputs_and_software(tmp_path, ground):
     ground.write(tmp_path)
     text = (product(tmp_path, NAME).directory / f"{NAME}_README.md.txt").read_text()

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from lxml import html
 
 from isce2_recipe.paths import REPORT_TEMPLATE
@@ -219,6 +220,42 @@ def test_the_page_of_alos_scenes_takes_their_times_from_tags(tmp_path):
     (shown,) = [view for view in views(ReducedProduct(open_product(product))) if view.name == "ionosphere"]
     assert shown.scale.unit == "rad"
     assert max(abs(shown.scale.low), shown.scale.high) == pytest.approx(2.0, abs=0.15)
+
+
+def test_the_page_of_a_turned_pair_states_the_sign_in_the_order_of_time(tmp_path, document):
+    assert "red moved away from the satellite between 2020-06-04 and 2020-06-16" in document.text_content()
+    assert "Positive values are motion away from the satellite" in document.text_content()
+    product = write_product(tmp_path)
+    path = product / f"{product.name}.txt"
+    text = path.read_text().replace("20200616T", "20200101T")
+    path.write_text(text)
+    quality = writing.write(tmp_path, writing.quality(product))
+    page, _ = write_report(tmp_path, ReportInputs(product, quality, (), None, {}, (), {}, TEMPLATE))
+    said = html.fromstring(page.read_text(encoding="utf-8")).text_content()
+    for words in (
+        "red moved towards the satellite between 2020-01-01 and 2020-06-04, blue away from it",
+        "because the reference is the newer pass",
+        "positive values are motion towards the satellite",
+        "Reference (newer)",
+        "155 days",
+    ):
+        assert words in said
+
+
+def test_the_page_of_a_product_in_degrees_has_sizes_on_the_ground(tmp_path):
+    product = write_product(tmp_path)
+    for path in product.glob("*.tif"):
+        with rasterio.open(path, "r+") as dataset:
+            dataset.crs = "EPSG:4326"
+            dataset.transform = Affine(0.001, 0, 53, 0, -0.001, 60.03)
+    quality = writing.write(tmp_path, found := writing.quality(product))
+    side_m = 111_195 * 0.001
+    pixels = round((fields()["unw_phase"] != 0).sum())
+    assert found["coverage"]["area_km2"] == pytest.approx(pixels * side_m**2 / 2 / 1e6, rel=0.001)
+    path, _ = write_report(tmp_path, ReportInputs(product, quality, (), None, {}, (), {}, TEMPLATE))
+    said = path.read_text(encoding="utf-8")
+    assert "90 × 60 pixels of 0.001 degrees, EPSG:4326" in said
+    assert re.search(r"from A to B, [345] km from west to east", said)
 
 
 def test_long_arrows_pass_beside_the_boxes_between():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +26,6 @@ from isce2_recipe.products.report.steps import steps_svg
 from isce2_recipe.products.report.views import View, truth_views, views
 from isce2_recipe.quantities import format_bytes, format_duration
 
-_TIME = re.compile(r"\d{8}T\d{6}")
 _DASH = "\N{EN DASH}"  # for values that are not known
 _ORBITS = {"POEORB": "precise", "RESORB": "restituted", "PREORB": "predicted"}
 
@@ -156,6 +154,7 @@ def _values(
         "totals": _totals(run),
         "parameters": {key: _plain(value) for key, value in run.get("parameters", {}).items()},
         "product_parameters": product.parameters,
+        "turned": product.reversed,
     }
 
 
@@ -163,13 +162,13 @@ def _facts(reduced: ReducedProduct, orbits: Sequence[str]) -> list[tuple[str, st
     """Return the facts that identify the interferogram, as labels and values."""
     product = reduced.product
     parameters, tags = product.parameters, product.tags
-    reference, secondary = _start(product, "Reference"), _start(product, "Secondary")
+    reference, secondary = product.start("Reference"), product.start("Secondary")
     facts = []
     if reference and secondary:
         ages = ("older", "newer") if reference < secondary else ("newer", "older")
         facts.append((f"Reference ({ages[0]})", _day(reference)))
         facts.append((f"Secondary ({ages[1]})", _day(secondary)))
-        facts.append(("Time between", f"{round((secondary - reference).total_seconds() / 86400)} days"))
+        facts.append(("Time between", f"{round(abs(secondary - reference).total_seconds() / 86400)} days"))
     if "Baseline" in parameters:
         facts.append(("Perpendicular baseline", f"{number_text(float(parameters['Baseline']), 1)} m"))
     facts += _geometry_facts(reduced)
@@ -211,18 +210,6 @@ def _geometry_facts(reduced: ReducedProduct) -> list[tuple[str, str]]:
 
 def _day(moment: datetime) -> str:
     return f"{moment.day} {moment:%B %Y, %H:%M:%S} UTC"
-
-
-def _start(product: Finished, which: str) -> datetime | None:
-    """Return the time at which a pass began, from a tag or else from the names of the granules."""
-    if tagged := product.tags.get(f"{which.upper()}_TIME"):
-        return datetime.fromisoformat(tagged).replace(tzinfo=None)
-    return _first_time(product.parameters.get(f"{which} Granule", ""))
-
-
-def _first_time(granules: str) -> datetime | None:
-    found = _TIME.findall(granules)
-    return min(datetime.strptime(text, "%Y%m%dT%H%M%S") for text in found) if found else None
 
 
 def orbit_text(names: Sequence[str]) -> str:

@@ -140,11 +140,21 @@ def _draw(reduced: ReducedProduct, layer: Layer, drawing: Drawing) -> View:
     return View(
         drawing.name,
         drawing.title,
-        drawing.caption.format(fringe_cm=2 * math.pi * reduced.centimetres) + water,
+        drawing.caption.format(fringe_cm=2 * math.pi * reduced.centimetres, motion=_motion(reduced)) + water,
         f"Map of the {drawing.title.lower()}, {_span(described, drawing.unit)}.",
         picture if drawing.relief is None else _over_terrain(reduced, picture, drawing.relief),
         scale,
     )
+
+
+def _motion(reduced: ReducedProduct) -> str:
+    """Return what the colours of displacement mean, in the order of time."""
+    red, blue = ("towards", "away from") if reduced.product.reversed else ("away from", "towards")
+    starts = reduced.product.start("Reference"), reduced.product.start("Secondary")
+    days = " and ".join(f"{start:%Y-%m-%d}" for start in sorted(filter(None, starts)))
+    between = f" between {days}" if all(starts) else ""
+    turned = ", because the reference is the newer pass" if reduced.product.reversed else ""
+    return f"red moved {red} the satellite{between}, blue {blue} it{turned}"
 
 
 def _values(reduced: ReducedProduct, layer: Layer, drawing: Drawing) -> NDArray[Any]:
