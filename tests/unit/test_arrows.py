@@ -16,7 +16,7 @@ LAYERS = (
     {"files", "quantities", "problems", "paths", "redact", "processes"},
     {"progress", "copying", "inputs"},
     {"errors", "noop_cache"},
-    {"types", "plugins"},
+    {"types", "plugins", "archives"},
     {"sandbox"},
     {"expressions", "journal"},
     {"recipe"},

@@ -142,15 +142,18 @@ class SlcSafe:
         Folder with the manifest, and with annotation and measurement of the requested swaths.
     inputs : Path
         Names, sizes and checksums of its files.
+    notes : list of str
+        A sentence about requested swaths that the SLC does not have, if there are any.
     """
 
     safe: Path
     inputs: Path
+    notes: list[str]
 
 
-@action("slc.fetch", version=2, uses=("source.slcs",), takes=_granules)
+@action("slc.fetch", version=3, uses=("source.slcs",), takes=_granules)
 def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swaths: list[int]) -> SlcSafe:
-    """Fetch an SLC and keep the requested swaths in one polarization."""
+    """Fetch an SLC and keep the requested swaths in one polarization; those without a burst are left out."""
     from isce2_recipe.sentinel1.archive import unpack_slc
 
     records = read_catalog(catalog, SlcRecord)
@@ -166,7 +169,7 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
         ctx.log,
         partly(ctx.progress, 0.0, 0.8),
     )
-    safe = unpack_slc(
+    safe, note = unpack_slc(
         found,
         SlcName.parse(granule),
         polarization,
@@ -175,7 +178,10 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
         partly(ctx.progress, 0.8, 1.0),
     )
     shutil.rmtree(downloads)
-    return SlcSafe(safe, write_inputs(ctx.out / INPUTS, describe_files("slc", [safe], granule)))
+    if note:
+        ctx.log.warning(note)
+    inputs = write_inputs(ctx.out / INPUTS, describe_files("slc", [safe], granule))
+    return SlcSafe(safe, inputs, [note] if note else [])
 
 
 @action(

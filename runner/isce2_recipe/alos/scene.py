@@ -20,6 +20,7 @@ from isce2_recipe.types import AlosName
 # Offsets of the leader's records and of the signal file's parts, bytes.
 _SUMMARY, _POSITION, _CALIBRATION = 720, 4816, 17688
 _DESCRIPTOR, _HEADER = 720, 412
+_STATED_LINES = slice(236, 244)
 _VECTOR_BYTES = 132
 
 _IMAGE = re.compile(r"IMG-(HH|HV|VH|VV)-(ALPSRP\d{9})-H1\.0__([AD])")
@@ -204,12 +205,16 @@ def _read(image: Path, match: re.Match[str], leader: Path, polarizations: tuple[
 
 def _pulses(stream: BinaryIO, size: int) -> tuple[bytes, bytes, int, int]:
     """Return the headers of the first and last pulse, the number of pulses, and of samples in each."""
-    stream.seek(_DESCRIPTOR)
-    first = stream.read(_HEADER)
+    descriptor, first = stream.read(_DESCRIPTOR), stream.read(_HEADER)
+    if len(first) < _HEADER:
+        raise ValueError(f"the signal data is truncated: it has only {size} bytes")
     length = _integer(first, 8)
     lines, rest = divmod(size - _DESCRIPTOR, max(length, 1))
-    if length <= _HEADER or lines < 1 or rest:
-        raise ValueError("the signal data is truncated or has another format")
+    stated = descriptor[_STATED_LINES].strip()
+    expected = int(stated) if stated.isdigit() else 0
+    if length <= _HEADER or lines < 1 or rest or lines < expected:
+        wanted = f", {_DESCRIPTOR + expected * length} are expected" if expected else ""
+        raise ValueError(f"the signal data is truncated or has another format: it has {size} bytes{wanted}")
     stream.seek(_DESCRIPTOR + (lines - 1) * length)
     return first, stream.read(_HEADER), lines, _integer(first, 24)
 

@@ -7,6 +7,7 @@ valid samples of a burst follow ISCE2.
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ SPEED_OF_LIGHT_M_S = 299792458.0
 # For each satellite: (first absolute orbit, offset) so that relative orbit = (absolute - offset) % 175 + 1.
 _FIRST_ORBIT = {"S1A": ((0, 73),), "S1B": ((0, 27),), "S1C": ((0, 172), (8019, 99)), "S1D": ((0, 42),)}
 _REPEAT_ORBITS = 175
+_SWATH = re.compile(r"IW[123]")
+_IMAGE = re.compile(r"s1.-(iw\d)-slc-([vh]{2})-[^/]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,28 @@ class BurstGeometry:
         return relative_orbit(self.platform, self.absolute_orbit)
 
 
+@dataclass(frozen=True, slots=True)
+class SwathLayout:
+    """The size of a swath's image.
+
+    Attributes
+    ----------
+    bursts : int
+        Number of bursts; 0 for the annotation of a swath from which all bursts were cut away.
+    lines, samples : int
+        Size of a burst.
+    """
+
+    bursts: int
+    lines: int
+    samples: int
+
+    @property
+    def bytes(self) -> int:
+        """The size of the samples in bytes, two 16-bit integers each."""
+        return self.bursts * self.lines * self.samples * 4
+
+
 def relative_orbit(platform: str, absolute_orbit: int) -> int:
     """Return the track number, 1 to 175, of an absolute orbit of ``S1A`` to ``S1D``.
 
@@ -157,22 +182,39 @@ def read_annotation(source: Path | bytes, name: str | None = None) -> list[Burst
     name : str, optional
         Name of the file in messages, if its content is given.
 
+    Returns
+    -------
+    list of BurstGeometry
+        Empty for a swath from which all bursts were cut away.
+
     Raises
     ------
     InputError
-        If the file is missing, is not well-formed or lacks an element; the message names both.
+        If the file is missing, is not well-formed, lacks an element, is not of an IW swath, or is not of the
+        swath in its name; the message names file and element.
     """
+    return _reader(source, name).bursts()
+
+
+def read_layout(source: Path | bytes, name: str | None = None) -> SwathLayout:
+    """Read the size of a swath's image; see `read_annotation`."""
+    return _reader(source, name).layout()
+
+
+def _reader(source: Path | bytes, name: str | None) -> _Reader:
     label = name or (str(source) if isinstance(source, Path) else "annotation")
     try:
         text = source.read_bytes() if isinstance(source, Path) else source
-        root = ET.fromstring(text)
+        reader = _Reader(ET.fromstring(text), label)
     except OSError as exc:
         raise InputError(f"annotation {label} cannot be read: {exc.strerror}") from exc
     except ET.ParseError as exc:
         raise InputError(
-            f"annotation {label} is not well-formed XML: {exc}", hint="download the product again"
+            f"annotation {label} is truncated or not well-formed XML ({len(text)} bytes): {exc}",
+            hint="download the product again",
         ) from exc
-    return _Reader(root, label).bursts()
+    reader.check_swath()
+    return reader
 
 
 class _Reader:
@@ -182,10 +224,30 @@ class _Reader:
         self.root = root
         self.label = label
 
+    def check_swath(self) -> None:
+        """Check that the annotation is of an IW swath, and of the swath and polarization in its name."""
+        swath, polarization = self._text("adsHeader/swath"), self._text("adsHeader/polarisation")
+        if _SWATH.fullmatch(swath) is None:
+            raise InputError(
+                f"annotation {self.label} is of the swath {swath}, not of IW1, IW2 or IW3",
+                hint="use an SLC of the mode IW; the modes EW, SM and WV cannot be processed",
+            )
+        named = _IMAGE.search(self.label.lower())
+        if named is not None and named.groups() != (swath.lower(), polarization.lower()):
+            raise InputError(
+                f"annotation {self.label} is of {swath} {polarization}, not of the image in its name",
+                hint="download the product again",
+            )
+
+    def layout(self) -> SwathLayout:
+        bursts = len(self.root.findall("swathTiming/burstList/burst"))
+        lines, samples = (self._number(f"swathTiming/{what}PerBurst") for what in ("lines", "samples"))
+        return SwathLayout(bursts, int(lines), int(samples))
+
     def bursts(self) -> list[BurstGeometry]:
         elements = self.root.findall("swathTiming/burstList/burst")
         if not elements:
-            raise InputError(f"annotation {self.label} lists no bursts")
+            return []
         rates = self._estimates("generalAnnotation/azimuthFmRateList/azimuthFmRate", self._fm_rate)
         dopplers = self._estimates("dopplerCentroid/dcEstimateList/dcEstimate", self._doppler)
         common = self._common()

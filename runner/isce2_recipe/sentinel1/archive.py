@@ -1,15 +1,16 @@
-"""Complete SLCs, as a zip archive or a SAFE folder, and unpacking of the files that processing needs."""
+"""Complete SLCs, as an archive or a SAFE folder, and unpacking of the files that processing needs."""
 
 from __future__ import annotations
 
 import fnmatch
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from isce2_recipe.archives import inside, open_archive
 from isce2_recipe.copying import Copying, link
 from isce2_recipe.errors import InputError
+from isce2_recipe.sar.annotation import SwathLayout, read_layout
+from isce2_recipe.sentinel1.measurement import check_measurement
 from isce2_recipe.types import SlcName
 
 _DEPTHS = ("*", "*/*", "*/*/*")
@@ -27,6 +28,7 @@ class SlcArchive:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._members: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
         if path.is_dir():
             inner = sorted(path.glob("*.SAFE"))
             self._root = path if (path / "manifest.safe").is_file() or not inner else inner[0]
@@ -34,26 +36,14 @@ class SlcArchive:
             found = (file for depth in _DEPTHS for file in self._root.glob(depth) if file.is_file())
             self._members = {str(file.relative_to(self._root)): str(file) for file in found}
         else:
-            self._root = Path()
-            with self._zip() as archive:
-                for info in archive.infolist():
-                    _, _, below = info.filename.partition(".SAFE/")
-                    if below and not info.is_dir():
-                        self._members[below] = info.filename
+            with open_archive(path) as archive:
+                for name, size in archive.sizes.items():
+                    _, _, below = name.partition(".SAFE/")
+                    if below:
+                        self._members[below] = name
+                        self._sizes[below] = size
         if "manifest.safe" not in self._members:
             raise InputError(f"{path} contains no SAFE folder with a manifest.safe", hint="download it again")
-
-    @contextmanager
-    def _zip(self) -> Iterator[zipfile.ZipFile]:
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                yield archive
-        except OSError as exc:
-            raise InputError(f"{self.path} cannot be read: {exc.strerror or exc}") from exc
-        except (zipfile.BadZipFile, EOFError) as exc:
-            raise InputError(
-                f"{self.path} is not a complete zip archive: {exc}", hint="download it again"
-            ) from exc
 
     def names(self, pattern: str) -> list[str]:
         """Return the names that match a pattern, sorted."""
@@ -62,37 +52,45 @@ class SlcArchive:
     def gdal_name(self, name: str) -> str:
         """Return the name with which GDAL opens a file."""
         member = self._members[name]
-        return member if self.path.is_dir() else f"/vsizip/{self.path}/{member}"
+        if self.path.is_dir():
+            return member
+        driver = "vsizip" if self.path.suffix.lower() == ".zip" else "vsitar"
+        return f"/{driver}/{self.path}/{member}"
+
+    def size(self, name: str) -> int:
+        """Return the size of a file in bytes."""
+        return Path(self._members[name]).stat().st_size if self.path.is_dir() else self._sizes[name]
 
     def read(self, name: str) -> bytes:
         """Return the content of a file."""
         if self.path.is_dir():
             return Path(self._members[name]).read_bytes()
-        with self._zip() as archive:
-            return archive.read(self._members[name])
+        with open_archive(self.path) as archive, archive.open(self._members[name]) as file:
+            return file.read()
+
+    def layout(self, swath: int, polarization: str) -> SwathLayout | None:
+        """Return the layout of a swath's image; None if the SLC has no annotation of it."""
+        found = self.names(f"annotation/{_image(swath, polarization)}.xml")
+        return read_layout(self.read(found[0]), f"{self.path}/{found[0]}") if found else None
 
     def extract(self, names: Sequence[str], folder: Path, progress: Callable[[float, str], None]) -> None:
         """Link (from a SAFE folder) or unpack (from an archive) files into a folder."""
         for name in names:
-            (folder / _safe(name)).parent.mkdir(parents=True, exist_ok=True)
+            (folder / inside(name)).parent.mkdir(parents=True, exist_ok=True)
         if self.path.is_dir():
             for name in names:
                 link(Path(self._members[name]), folder / name)
             return
-        with self._zip() as archive:
-            sizes = [archive.getinfo(self._members[name]).file_size for name in names]
-            copying = Copying(sum(sizes), progress)
-            for name in names:
+        with open_archive(self.path) as archive:
+            copying = Copying(sum(self._sizes[name] for name in names), progress)
+            for name in sorted(names, key=list(self._members).index):
                 with archive.open(self._members[name]) as source, (folder / name).open("wb") as target:
                     copying.copy(source, target, f"unpacking {PurePosixPath(name).name}")
 
 
-def _safe(name: str) -> str:
-    """Return the name of a member; raise an error if it would leave the output folder."""
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    if ".." in parts or name.startswith("/"):
-        raise InputError(f"the archive contains a file with the unsafe name '{name}'")
-    return name
+def _image(swath: int, polarization: str) -> str:
+    """Return the pattern of the names of an image's files, without folder and ending."""
+    return f"s1?-iw{swath}-slc-{polarization.lower()}-*"
 
 
 def unpack_slc(
@@ -102,34 +100,66 @@ def unpack_slc(
     swaths: Sequence[int],
     folder: Path,
     progress: Callable[[float, str], None],
-) -> Path:
+) -> tuple[Path, str]:
     """Write ``NAME.SAFE`` in ``folder`` with the manifest and the files of the requested swaths.
+
+    Returns
+    -------
+    (Path, str)
+        The folder, and a sentence about swaths without a burst, which are left out as in ISCE2.
 
     Raises
     ------
     InputError
-        If a swath or the polarization is missing, or the archive is damaged.
+        If no swath has a burst in the polarization, a measurement is missing or incomplete, or the archive is
+        damaged.
     """
     archive = SlcArchive(path)
-    wanted = ["manifest.safe"]
-    for swath in swaths:
-        image = f"s1?-iw{swath}-slc-{polarization.lower()}-*"
-        for kind in (f"annotation/{image}.xml", f"measurement/{image}.tiff"):
-            found = archive.names(kind)
-            if not found:
-                raise InputError(
-                    f"{path.name} has no {kind.partition('/')[0]} of IW{swath} {polarization}, only of "
-                    f"{_contents(archive) or 'nothing'}",
-                    hint="choose swaths and a polarization that the SLC contains, or download it again",
-                )
-            wanted += found
-        wanted += archive.names(f"annotation/calibration/*-{image}.xml")
+    layouts = {swath: archive.layout(swath, polarization) for swath in swaths}
+    used = {swath: layout for swath, layout in layouts.items() if layout is not None and layout.bursts}
+    requested, left_out = _list(swaths), _list(swath for swath in swaths if swath not in used)
+    if not used:
+        raise InputError(
+            f"{path.name} has no burst of {requested} in {polarization}, only of {_contents(archive)}",
+            hint="choose swaths and a polarization that the SLC contains, or download it again",
+        )
+    images = {swath: _measurement(archive, swath, polarization, layout) for swath, layout in used.items()}
+    calibration = [f"annotation/calibration/*-{_image(swath, polarization)}.xml" for swath in used]
+    patterns = [*calibration, *(f"annotation/{_image(swath, polarization)}.xml" for swath in used)]
+    wanted = ["manifest.safe", *(found for pattern in patterns for found in archive.names(pattern))]
     safe = folder / f"{name}.SAFE"
-    archive.extract(wanted, safe, progress)
-    return safe
+    archive.extract([*wanted, *images.values()], safe, progress)
+    for swath, layout in used.items():
+        check_measurement(safe / images[swath], layout.bursts * layout.lines, layout.samples)
+    note = f"{path.name} has no burst of {left_out} in {polarization}, which is left out."
+    return safe, note if left_out else ""
+
+
+def _measurement(archive: SlcArchive, swath: int, polarization: str, layout: SwathLayout) -> str:
+    """Return the name of a swath's measurement, which must not be empty."""
+    found = archive.names(f"measurement/{_image(swath, polarization)}.tiff")
+    if not found:
+        raise InputError(
+            f"{archive.path.name} has no measurement of IW{swath} {polarization}, although its annotation "
+            f"lists {layout.bursts} burst(s)",
+            hint="download it again",
+        )
+    if archive.size(found[0]) == 0:
+        raise InputError(
+            f"measurement {archive.path}/{found[0]} is empty: it has 0 bytes, about {layout.bytes} are "
+            "expected",
+            hint="download the SLC again",
+        )
+    return found[0]
+
+
+def _list(swaths: Iterable[int]) -> str:
+    return ", ".join(f"IW{swath}" for swath in swaths)
 
 
 def _contents(archive: SlcArchive) -> str:
-    """Return the swaths and polarizations of the measurements as text."""
-    fields = [PurePosixPath(name).name.split("-") for name in archive.names("measurement/*.tiff")]
-    return ", ".join(sorted(f"{parts[1].upper()} {parts[3].upper()}" for parts in fields if len(parts) > 3))
+    """Return the swaths and polarizations of the annotation with bursts as text."""
+    fields = [PurePosixPath(name).name.split("-") for name in archive.names("annotation/s1?-iw?-slc-*.xml")]
+    images = sorted((int(parts[1][2]), parts[3].upper()) for parts in fields if parts[1][2].isdigit())
+    layouts = {f"IW{swath} {pol}": archive.layout(swath, pol) for swath, pol in images}
+    return ", ".join(name for name, layout in layouts.items() if layout and layout.bursts) or "nothing"

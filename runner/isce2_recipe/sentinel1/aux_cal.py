@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
-import zipfile
 from pathlib import Path, PurePosixPath
 
+from isce2_recipe.archives import open_archive
 from isce2_recipe.errors import InputError
 
 UNCORRECTED_IPF = "002.36"
@@ -43,20 +43,17 @@ def unpack(archive: Path, platform: str, folder: Path) -> list[Path]:
         If the archive is damaged or contains no such folder.
     """
     made: set[Path] = set()
-    try:
-        with zipfile.ZipFile(archive) as source:
-            for entry in source.infolist():
-                parts = PurePosixPath(entry.filename).parts
-                place = next((number for number, part in enumerate(parts) if _SAFE.fullmatch(part)), None)
-                if place is None or entry.is_dir() or ".." in parts or not parts[place].startswith(platform):
-                    continue
-                target = folder.joinpath(*parts[place:])
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with source.open(entry) as content, target.open("wb") as copy:
-                    shutil.copyfileobj(content, copy)
-                made.add(folder / parts[place])
-    except (zipfile.BadZipFile, EOFError) as exc:
-        raise InputError(f"{archive} is damaged: {exc}", hint="download it again") from exc
+    with open_archive(archive) as source:
+        for name in source.sizes:
+            parts = PurePosixPath(name).parts
+            place = next((number for number, part in enumerate(parts) if _SAFE.fullmatch(part)), None)
+            if place is None or ".." in parts or not parts[place].startswith(platform):
+                continue
+            target = folder.joinpath(*parts[place:])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with source.open(name) as content, target.open("wb") as copy:
+                shutil.copyfileobj(content, copy)
+            made.add(folder / parts[place])
     if not made:
         raise InputError(f"{archive} has no {platform}_AUX_CAL_*.SAFE", hint="download it again")
     return sorted(made)

@@ -1,4 +1,4 @@
-"""Burst measurements, which are CInt16 GeoTIFFs: checking and stacking."""
+"""Measurements, which are CInt16 GeoTIFFs: checking and stacking."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from isce2_recipe.sentinel1.metadata import REFETCH
 
 
 def check_measurement(path: Path, lines: int, samples: int) -> int:
-    """Check that a file is a complete burst; return the byte offset of its first sample.
+    """Check that a file is a complete burst or swath; return the byte offset of its first sample.
 
     Parameters
     ----------
     path : Path
-        GeoTIFF of the burst.
+        GeoTIFF of one or more bursts.
     lines, samples : int
         Size from the annotation.
 
@@ -29,7 +29,7 @@ def check_measurement(path: Path, lines: int, samples: int) -> int:
     from rasterio.errors import RasterioIOError
 
     if not path.is_file():
-        raise InputError(f"burst measurement {path} does not exist", hint="download it")
+        raise InputError(f"measurement {path} does not exist", hint="download it")
     try:
         with _open(path) as dataset:
             _check_shape(path, dataset, lines, samples)
@@ -38,7 +38,8 @@ def check_measurement(path: Path, lines: int, samples: int) -> int:
             return int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1) or 0)
     except RasterioIOError as exc:
         raise InputError(
-            f"burst measurement {path} is truncated or not a GeoTIFF ({path.stat().st_size} bytes): {exc}",
+            f"measurement {path} is truncated or not a GeoTIFF: it has {path.stat().st_size} bytes, about "
+            f"{lines * samples * 4} are expected ({exc})",
             hint=REFETCH,
         ) from exc
 
@@ -59,12 +60,12 @@ def _open(path: Path, mode: str = "r", **profile: Any) -> Iterator[Any]:
 def _check_shape(path: Path, dataset: Any, lines: int, samples: int) -> None:
     if dataset.count != 1 or dataset.dtypes[0] != "complex_int16":
         raise InputError(
-            f"burst measurement {path} is {dataset.count} x {dataset.dtypes[0]}, not one band of CInt16",
+            f"measurement {path} is {dataset.count} x {dataset.dtypes[0]}, not one band of CInt16",
             hint="use the burst as ASF's extractor delivers it",
         )
     if (dataset.height, dataset.width) != (lines, samples):
         raise InputError(
-            f"burst measurement {path} has {dataset.height} lines x {dataset.width} samples, "
+            f"measurement {path} has {dataset.height} lines x {dataset.width} samples, "
             f"but its annotation has {lines} x {samples}",
             hint="measurement and metadata must be of the same burst; download both again",
         )
@@ -81,7 +82,7 @@ def _check_size(path: Path, dataset: Any) -> None:
     needed, present = int(offset) + int(size), path.stat().st_size
     if present < needed:
         raise InputError(
-            f"burst measurement {path} is truncated: it has {present} bytes, at least {needed} are expected",
+            f"measurement {path} is truncated: it has {present} bytes, at least {needed} are expected",
             hint=REFETCH,
         )
 

@@ -51,10 +51,11 @@ def _record(name: SlcName, place: Path) -> SlcRecord:
     from isce2_recipe.sentinel1.archive import SlcArchive
 
     archive = SlcArchive(place)
-    files = archive.names(f"annotation/s1?-iw?-slc-{name.polarizations[0].lower()}-*.xml")
-    if not files:
-        raise InputError(f"{place} has no annotation of {name.polarizations[0]}", hint="download it again")
+    names = (archive.names(f"annotation/s1?-iw?-slc-{each.lower()}-*.xml") for each in name.polarizations)
+    files = next(filter(None, names), [])
     bursts = [burst for file in files for burst in read_annotation(archive.read(file), f"{place}/{file}")]
+    if not bursts:
+        raise InputError(f"{place} has no annotation that lists bursts", hint="download it again")
     found = _COORDINATES.search(archive.read("manifest.safe"))
     if found is None:
         raise InputError(f"{place}: manifest.safe has no footprint", hint="download it again")

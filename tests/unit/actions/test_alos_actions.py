@@ -144,13 +144,21 @@ def test_hh_is_chosen_from_several_polarizations(context):
         read_scene(place)
 
 
-@pytest.mark.parametrize("damage", ["cut", "level", "leader", "short leader"])
+@pytest.mark.parametrize("damage", ["cut", "half", "empty", "level", "leader", "short leader"])
 def test_damaged_scenes_are_named(context, damage):
     scene = fetch(context)
     led = bytearray(scene.leader.read_bytes())
     if damage == "cut":
         scene.image.write_bytes(scene.image.read_bytes()[:-1000])
-        words = "truncated"
+        words = r"IMG-HH-.* is truncated or has another format: it has \d+ bytes, \d+ are expected"
+    elif damage == "half":
+        with scene.image.open("r+b") as stream:
+            stream.seek(720 + 8)
+            stream.truncate(720 + 10 * int.from_bytes(stream.read(4), "big"))
+        words = r"is truncated or has another format: it has \d+ bytes, \d+ are expected"
+    elif damage == "empty":
+        scene.image.write_bytes(b"")
+        words = "the signal data is truncated: it has only 0 bytes"
     elif damage == "level":
         led[720 + 1094 : 720 + 1097] = b"1.5"
         scene.leader.write_bytes(led)

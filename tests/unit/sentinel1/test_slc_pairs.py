@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 import zipfile
 
+import numpy as np
 import pytest
+import rasterio
 
 from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.sentinel1.archive import SlcArchive, unpack_slc
@@ -74,20 +78,61 @@ def test_slices_at_the_ascending_node_may_have_the_numbers_of_two_tracks():
     assert check_slc_pair(first, second.replace("033147", "033146"), "VV", [1]).swaths == (1,)
 
 
-def archive(path, swaths=(1, 2), polarizations=("vv", "vh"), root=f"{A}.SAFE"):
-    with zipfile.ZipFile(path, "w") as zipped:
-        zipped.writestr(f"{root}/manifest.safe", "<manifest/>")
-        for swath in swaths:
-            for polarization in polarizations:
-                stem = f"s1a-iw{swath}-slc-{polarization}-20200604t022251-20200604t022318-032861-03ce65-004"
-                for kind in (
-                    "annotation/{}.xml",
-                    "measurement/{}.tiff",
-                    "annotation/calibration/noise-{}.xml",
-                ):
-                    name = kind.format(stem)
-                    zipped.writestr(f"{root}/{name}", f"{name} " * 50)
+LINES, SAMPLES = 3, 4
+
+
+def annotation(swath: str, polarization: str, bursts: int = 2) -> str:
+    """The parts of an annotation that unpacking needs."""
+    return (
+        f"<product><adsHeader><swath>{swath}</swath><polarisation>{polarization}</polarisation></adsHeader>"
+        f"<swathTiming><linesPerBurst>{LINES}</linesPerBurst><samplesPerBurst>{SAMPLES}</samplesPerBurst>"
+        f"<burstList>{'<burst/>' * bursts}</burstList></swathTiming></product>"
+    )
+
+
+def measurement(lines: int = 2 * LINES) -> bytes:
+    with rasterio.MemoryFile() as file:
+        with file.open(
+            driver="GTiff", height=lines, width=SAMPLES, count=1, dtype="complex_int16", blockysize=1,
+            crs="EPSG:4326", transform=rasterio.Affine(1, 0, 0, 0, -1, 10),
+        ) as dataset:  # fmt: skip
+            dataset.write(np.ones((lines, SAMPLES), np.complex64), 1)
+        return bytes(file.read())
+
+
+def safe_files(swaths=(1, 2), polarizations=("vv", "vh"), empty=()) -> dict[str, bytes]:
+    """The files of an SLC; the swaths of ``empty`` have only annotation, without bursts."""
+    files = {"manifest.safe": b"<manifest/>"}
+    for swath in sorted({*swaths, *empty}):
+        for polarization in polarizations:
+            stem = f"s1a-iw{swath}-slc-{polarization}-20200604t022251-20200604t022318-032861-03ce65-004"
+            bursts = 0 if swath in empty else 2
+            text = annotation(f"IW{swath}", polarization.upper(), bursts)
+            files[f"annotation/{stem}.xml"] = text.encode()
+            files[f"annotation/calibration/noise-{stem}.xml"] = b"<noise/>"
+            if bursts:
+                files[f"measurement/{stem}.tiff"] = measurement()
+    return files
+
+
+def archive(path, files=None, root=f"{A}.SAFE"):
+    """Write an SLC as a zip archive, or as the tar archive that the path names."""
+    contents = {f"{root}/{name}": content for name, content in (files or safe_files()).items()}
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as zipped:
+            for name, content in contents.items():
+                zipped.writestr(name, content)
+        return path
+    with tarfile.open(path, "w" if path.suffix == ".tar" else "w:gz") as tarred:
+        for name, content in contents.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tarred.addfile(entry, io.BytesIO(content))
     return path
+
+
+def unpack(path, folder, polarization="VV", swaths=(1,)):
+    return unpack_slc(path, SlcName.parse(A), polarization, swaths, folder, lambda *_: None)[0]
 
 
 def names_in(folder):
@@ -95,9 +140,10 @@ def names_in(folder):
 
 
 @pytest.mark.parametrize("root", [f"{A}.SAFE", f"safe/{A}.SAFE"])
-def test_only_requested_files_are_unpacked(tmp_path, root):
-    path = archive(tmp_path / f"{A}.zip", root=root)
-    safe = unpack_slc(path, SlcName.parse(A), "VV", [2], tmp_path, lambda *_: None)
+@pytest.mark.parametrize("ending", [".zip", ".SAFE.TGZ", ".tar.gz", ".tar"])
+def test_only_requested_files_are_unpacked(tmp_path, root, ending):
+    path = archive(tmp_path / f"{A}{ending}", root=root)
+    safe = unpack(path, tmp_path, "VV", [2])
     assert safe == tmp_path / f"{A}.SAFE"
     assert len(names_in(safe)) == 4
     assert all("iw2-slc-vv" in name or name == "manifest.safe" for name in names_in(safe))
@@ -108,8 +154,7 @@ def test_a_folder_is_read_like_an_archive(tmp_path):
         zipped.extractall(tmp_path / "there")
     out = tmp_path / "out"
     out.mkdir()
-    safe = unpack_slc(tmp_path / "there", SlcName.parse(A), "VH", [1, 2], out, lambda *_: None)
-    assert len(names_in(safe)) == 7
+    assert len(names_in(unpack(tmp_path / "there", out, "VH", [1, 2]))) == 7
 
 
 def test_folders_of_a_safe_may_be_links(tmp_path):
@@ -123,25 +168,69 @@ def test_folders_of_a_safe_may_be_links(tmp_path):
     assert found.gdal_name(found.names("measurement/*.tiff")[0]).startswith(f"{safe}/measurement/")
 
 
-def test_message_for_a_missing_swath_lists_the_present_ones(tmp_path):
-    path = archive(tmp_path / f"{A}.zip")
-    with pytest.raises(InputError, match="no annotation of IW3 VV, only of IW1 VH, IW1 VV, IW2 VH, IW2 VV"):
-        unpack_slc(path, SlcName.parse(A), "VV", [2, 3], tmp_path, lambda *_: None)
+@pytest.mark.parametrize("files", [safe_files([2]), safe_files([2], empty=[1, 3])], ids=["absent", "empty"])
+def test_swaths_without_bursts_are_left_out_with_a_note(tmp_path, files):
+    path = archive(tmp_path / f"{A}.zip", files)
+    safe, note = unpack_slc(path, SlcName.parse(A), "VV", [1, 2, 3], tmp_path, lambda *_: None)
+    assert names_in(safe) == names_in(unpack(path, tmp_path / "other", "VV", [2]))
+    assert note == f"{A}.zip has no burst of IW1, IW3 in VV, which is left out."
 
 
-@pytest.mark.parametrize("cut", [10, 2000])
-def test_a_truncated_archive_is_refused(tmp_path, cut):
-    path = archive(tmp_path / f"{A}.zip")
+@pytest.mark.parametrize(
+    ("polarization", "swaths", "words"),
+    [
+        ("VV", [1, 3], "has no burst of IW1, IW3 in VV, only of IW2 VH, IW2 VV"),
+        ("HH", [1, 2, 3], "has no burst of IW1, IW2, IW3 in HH, only of IW2 VH, IW2 VV"),
+    ],
+)
+def test_an_slc_without_any_requested_burst_is_refused(tmp_path, polarization, swaths, words):
+    path = archive(tmp_path / f"{A}.zip", safe_files([2], empty=[1]))
+    with pytest.raises(InputError, match=words):
+        unpack(path, tmp_path, polarization, swaths)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "words"),
+    [
+        ("measurement", b"", "is empty: it has 0 bytes, about 96 are expected"),
+        ("measurement", measurement()[:-20], "is truncated: it has \\d+ bytes, at least \\d+ are expected"),
+        ("measurement", measurement()[:40], "it has 40 bytes, about 96 are expected"),
+        ("measurement", measurement(LINES), "has 3 lines x 4 samples, but its annotation has 6 x 4"),
+        ("measurement", None, "has no measurement of IW1 VV, although its annotation lists 2 burst"),
+        ("annotation", annotation("IW1", "VV")[:-40].encode(), "truncated or not well-formed XML .* bytes"),
+        ("annotation", annotation("IW2", "VV").encode(), "is of IW2 VV, not of the image in its name"),
+        ("annotation", annotation("IW1", "VH").encode(), "is of IW1 VH, not of the image in its name"),
+        ("annotation", annotation("EW1", "VV").encode(), "is of the swath EW1, not of IW1, IW2 or IW3"),
+    ],
+)
+@pytest.mark.parametrize("form", ["archive", "folder"])
+def test_damaged_files_are_refused_when_they_are_fetched(tmp_path, kind, content, words, form):
+    files = safe_files([1], ["vv"])
+    name = next(name for name in files if name.startswith(f"{kind}/s1a"))
+    files = {**files, name: content} if content is not None else {n: c for n, c in files.items() if n != name}
+    path = archive(tmp_path / f"{A}.zip", files)
+    if form == "folder":
+        with zipfile.ZipFile(path) as zipped:
+            zipped.extractall(tmp_path / "there")
+        path = tmp_path / "there" / f"{A}.SAFE"
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(InputError, match=words) as caught:
+        unpack(path, out)
+    assert "s1a-iw1-slc-vv" in str(caught.value) or content is None
+
+
+@pytest.mark.parametrize(("ending", "cut"), [(".zip", 10), (".zip", 2000), (".tar.gz", 300)])
+def test_a_truncated_archive_is_refused(tmp_path, cut, ending):
+    path = archive(tmp_path / f"{A}{ending}")
     path.write_bytes(path.read_bytes()[:-cut])
-    with pytest.raises(InputError, match="not a complete zip archive"):
-        unpack_slc(path, SlcName.parse(A), "VV", [1], tmp_path, lambda *_: None)
+    with pytest.raises(InputError, match=f"not a complete {'zip' if ending == '.zip' else 'tar'} archive"):
+        unpack(path, tmp_path)
 
 
 def test_a_member_cannot_leave_its_folder(tmp_path):
-    path = archive(tmp_path / f"{A}.zip")
-    with zipfile.ZipFile(path, "a") as zipped:
-        zipped.writestr(f"{A}.SAFE/measurement/s1a-iw1-slc-vv-/../../../x.tiff", "x")
+    files = {"measurement/s1a-iw1-slc-vv-/../../../x.tiff": b"x", **safe_files()}
     safe = tmp_path / "out"
     safe.mkdir()
     with pytest.raises(InputError, match="unsafe name"):
-        unpack_slc(path, SlcName.parse(A), "VV", [1], safe, lambda *_: None)
+        unpack(archive(tmp_path / f"{A}.zip", files), safe)

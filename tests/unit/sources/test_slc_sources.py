@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 
 from isce2_recipe.errors import InputError, ParameterError, SourceError
+from isce2_recipe.sentinel1.archive import unpack_slc
 from isce2_recipe.sources import open_source
 from isce2_recipe.sources.asf import AsfSource
 from isce2_recipe.sources.base import BurstRecord, GranuleRecord, SlcRecord
@@ -20,6 +22,7 @@ from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.sources.directory import DirectorySource
 from isce2_recipe.types import BurstName, SlcName
 from support import asf_server
+from support.burst_granules import SHARED_DATA
 from support.files import zipped
 
 LOG = logging.getLogger("test")
@@ -27,6 +30,8 @@ NAME = SlcName.parse("S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03
 OTHER = SlcName.parse("S1A_IW_SLC__1SDV_20200616T022252_20200616T022319_033036_03D3A3_5D11")
 PATH = f"/SLC/SA/{NAME}.zip"
 ARCHIVE = zipped(bytes(5000))
+EMPTY_SWATHS = SHARED_DATA / "reports" / "empty-swaths"
+PLACE = {"crs": "EPSG:4326", "transform": rasterio.Affine(1, 0, 0, 0, -1, 10)}
 
 
 def silent(fraction: float, text: str) -> None:
@@ -200,3 +205,25 @@ def pixels(path) -> np.ndarray:
         warnings.simplefilter("ignore")
         with rasterio.open(path) as dataset:
             return dataset.read(1)
+
+
+@pytest.mark.skipif(not EMPTY_SWATHS.is_dir(), reason="real SAFE folders lie outside the repository")
+def test_real_slcs_with_empty_swaths_are_found_and_fetched(tmp_path):
+    names = [SlcName.parse(path.stem) for path in sorted(EMPTY_SWATHS.glob("*.SAFE"))]
+    shutil.copytree(EMPTY_SWATHS, tmp_path / "slc", copy_function=shutil.copyfile)
+    for annotation in tmp_path.glob("slc/*/annotation/*-iw3-*.xml"):
+        folder = annotation.parents[1] / "measurement"
+        folder.parent.chmod(0o755)
+        folder.mkdir()
+        shape = {"height": 1519, "width": 24229, "count": 1, "dtype": "complex_int16", "SPARSE_OK": True}
+        with rasterio.open(folder / f"{annotation.stem}.tiff", "w", driver="GTiff", **shape, **PLACE):
+            pass
+    source = DirectorySource(tmp_path)
+    records = source.find_slcs(names, LOG)
+    assert [(record.relative_orbit, record.start.year) for record in records] == [(174, 2018), (174, 2019)]
+    found = source.fetch_slc(records[0], "VV", [1, 2, 3], tmp_path, LOG, silent)
+    safe, note = unpack_slc(found, names[0], "VV", [1, 2, 3], tmp_path, silent)
+    assert [path.name[:7] for path in safe.glob("measurement/*")] == ["s1b-iw3"]
+    assert note == f"{names[0]}.SAFE has no burst of IW1, IW2 in VV, which is left out."
+    with pytest.raises(InputError, match="no burst of IW1 in VV, only of IW3 VV"):
+        unpack_slc(found, names[0], "VV", [1], tmp_path, silent)

@@ -103,8 +103,10 @@ def materialize(image: IsceImage, folder: Path) -> None:
 
 def unreadable(source: str, exc: Exception) -> InputError:
     """Return the error for a raster that GDAL cannot read."""
+    path = Path(source)
+    size = f" ({path.stat().st_size} bytes)" if path.is_file() else ""
     return InputError(
-        f"{source} cannot be read: {exc}", hint="it is missing or truncated; download or make it again"
+        f"{source}{size} cannot be read: {exc}", hint="it is missing or truncated; download or make it again"
     )
 
 

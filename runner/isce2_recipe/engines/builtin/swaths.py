@@ -149,6 +149,10 @@ def _read_slice(
         )
     annotation = archive.read(annotations[0])
     geometries = read_annotation(annotation, f"{safe}/{annotations[0]}")
+    if not geometries:
+        raise MissingSwathError(
+            f"{safe}/{annotations[0]} lists no bursts", hint="choose other swaths, or another SLC"
+        )
     tiffs = archive.names(f"measurement/{pattern}.tiff")
     if not tiffs:
         raise InputError(
