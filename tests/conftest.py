@@ -7,6 +7,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from support.examples import examples
 from support.shared import Shared
 
 # An installed ISCE2 must not change what the tests run.
@@ -14,8 +15,9 @@ os.environ.pop("ISCE_HOME", None)
 os.environ["ISCE2_RECIPE_ENGINE"] = "builtin"
 
 # How long one example takes depends more on the machine's load than on the code.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("nightly", settings.get_profile("unhurried"), max_examples=2000)
+settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=examples(100)
+)
 settings.load_profile("unhurried")
 
 

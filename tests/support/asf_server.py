@@ -129,6 +129,7 @@ def running(host: str = "127.0.0.1") -> Iterator[AsfServer]:
     try:
         yield state
     finally:
+        state.patience_s = 0
         for server, thread in zip(servers, threads, strict=True):
             server.shutdown()
             server.server_close()
@@ -339,8 +340,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _drip(self, rest: bytes) -> None:
         """A byte now and then, as long as patience lasts; then the connection ends."""
         self.close_connection = True
-        deadline = time.monotonic() + self.state.patience_s
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        while time.monotonic() < began + self.state.patience_s:
             time.sleep(0.05)
             with suppress(OSError):
                 self.wfile.write(rest[:1])

@@ -17,6 +17,7 @@ from isce2_recipe.recipe import available, load
 from isce2_recipe.recipe.parameters import resolve_parameters
 from support import hyp3_rules
 from support.burst_product_folders import write_product
+from support.examples import examples
 from support.runs import write_recipe
 from support.stripmap_isce2 import stand_in
 
@@ -149,7 +150,7 @@ grids = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(chosen=grids)
 def test_values_reach_the_recipe_unchanged(chosen):
     from isce2_recipe.cli.commands import commands

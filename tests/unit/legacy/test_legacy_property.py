@@ -16,6 +16,7 @@ from isce2_recipe.legacy.workflows import WORKFLOWS
 from isce2_recipe.plan.request import RunRequest
 from isce2_recipe.recipe import Recipe, load
 from isce2_recipe.types import SlcName
+from support.examples import examples
 from support.legacy_command_lines import find_burst, translate
 
 FLAGS = {name: {flag.spellings[0] for flag in workflow.flags} for name, workflow in WORKFLOWS.items()}
@@ -225,7 +226,7 @@ OPTIONS_OF_TESTS: dict[str, Any] = {"deadline": None, "suppress_health_check": l
 
 
 @pytest.mark.parametrize("name", list(WORKFLOWS))
-@settings(max_examples=10, **OPTIONS_OF_TESTS)
+@settings(max_examples=examples(10), **OPTIONS_OF_TESTS)
 @given(data=st.data())
 def test_the_translation_defines_the_same_run(name: str, data: st.DataObject, tmp_path: Path) -> None:
     check(data, name, tmp_path)
@@ -233,7 +234,7 @@ def test_the_translation_defines_the_same_run(name: str, data: st.DataObject, tm
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(WORKFLOWS))
-@settings(max_examples=60, **OPTIONS_OF_TESTS)
+@settings(max_examples=examples(60), **OPTIONS_OF_TESTS)
 @given(data=st.data())
 def test_the_translation_defines_the_same_run_with_many_examples(
     name: str, data: st.DataObject, tmp_path: Path

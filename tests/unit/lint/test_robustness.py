@@ -17,6 +17,7 @@ from isce2_recipe.lint.fixing import fix_text
 from isce2_recipe.lint.linting import Linter, Options
 from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe.document import parse
+from support.examples import examples
 
 OK = Path(__file__).parents[2] / "recipes" / "ok"
 FILES = [OK / "everything.yml", *sorted(data_folder("recipes").glob("*.yml"))]
@@ -57,7 +58,7 @@ def _lint(text: str, file: str) -> None:
         assert (problem.place.end_line, problem.place.end_column) >= (problem.line, problem.column)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_recipes_with_random_values(data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(FILES) - 1))
@@ -73,7 +74,7 @@ def test_recipes_with_random_values(data: st.DataObject) -> None:
     _lint(stream.getvalue(), str(FILES[index]))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_recipes_with_lines_removed_repeated_or_cut(data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(FILES) - 1))
@@ -91,13 +92,13 @@ def test_recipes_with_lines_removed_repeated_or_cut(data: st.DataObject) -> None
     _lint("".join([*lines[:start], *new, *lines[stop:]]), str(FILES[index]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.text(alphabet="recip: 1\nnamestp-[]{}'\"#|>&*!%@`é\t", max_size=80))
 def test_random_text(text: str) -> None:
     _lint(text, "x.yml")
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_fixing_is_stable(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(TEXTS))

@@ -17,6 +17,7 @@ from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.products.grid_choice import GridChoice, map_grid
 from isce2_recipe.sources import open_source
 from isce2_recipe.types import Bounds
+from support.examples import examples
 from support.simulated_names import burst_name
 
 DATA = Bounds(53.2, 27.5, 54.1, 27.83)
@@ -31,7 +32,7 @@ def raster(path, transform, crs="EPSG:32639"):
     return path
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     west=st.floats(53.1, 53.6),
     south=st.floats(27.4, 27.6),
@@ -54,7 +55,7 @@ def test_common_covers_the_burst_of_any_date():
         assert grid.bounds.contains(Bounds(*inner))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=examples(60), deadline=None, derandomize=True)
 @given(
     number=st.integers(1, 375_887),
     swath=st.sampled_from([1, 2, 3]),
@@ -73,7 +74,7 @@ def test_common_clips_no_burst_of_any_track_on_any_date(number, swath, day, pixe
     assert grid.bounds.contains(Bounds(min(xs), min(ys), max(xs), max(ys)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     west=st.floats(-178, 176),
     south=st.floats(-78, 76),

@@ -16,6 +16,7 @@ from isce2_recipe.recipe import schema
 from isce2_recipe.recipe.document import parse
 from isce2_recipe.recipe.grammar import inline
 from isce2_recipe.recipe.validating import validate
+from support.examples import examples
 
 GRAMMAR = schema.load_schema("recipe.schema.json")
 TYPES = schema.load_schema("types.schema.json")
@@ -147,7 +148,7 @@ RECIPES = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(st.data())
 def test_mutated_recipes_get_jsonschemas_verdict(data: st.DataObject) -> None:
     recipe = copy.deepcopy(data.draw(st.sampled_from(RECIPES)))
@@ -204,7 +205,7 @@ def _schemas(below: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries({}, optional=limits | sizes | inner | lists | others)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.recursive(_schemas(st.just({})), _schemas, max_leaves=4), _VALUES)
 def test_any_schema_gets_jsonschemas_verdict(below: dict[str, Any], value: Any) -> None:
     """Check every keyword that a parameter may use, alone and with others."""
