@@ -42,8 +42,8 @@ def fetch(ctx: Context, *, dem: Path) -> WaterMask:
 
 
 @dataclass(frozen=True, slots=True)
-class MaskedCoherence:
-    """The result of masking the coherence.
+class MaskedInterferogram:
+    """The result of masking the interferogram.
 
     Attributes
     ----------
@@ -54,23 +54,24 @@ class MaskedCoherence:
     land_fraction: float
 
 
-@action("water.mask_coherence", version=1)
-def mask_coherence(ctx: Context, *, mask: Path, looks: str) -> MaskedCoherence:
-    """Set the coherence in ISCE2's folder to zero over water, and keep a copy of the original.
+@action("water.mask_interferogram", version=1)
+def mask_interferogram(ctx: Context, *, mask: Path, looks: str) -> MaskedInterferogram:
+    """Set the filtered interferogram in ISCE2's folder to zero over water, and keep a copy of the original.
 
-    Use it with ``folder: isce`` between the steps ``filter`` and ``unwrap``; `restore_coherence` undoes it.
+    Use it with ``folder: isce`` between the steps ``filter`` and ``unwrap``. After unwrapping, use
+    `unmask_interferogram`.
     """
     from isce2_recipe.engines.builtin import water_mask
 
-    land = water_mask.mask_coherence(ctx.out, mask, Looks.parse(looks))
+    land = water_mask.mask_interferogram(ctx.out, mask, Looks.parse(looks))
     ctx.log.info("%.1f %% of the radar image is land", 100 * land)
-    return MaskedCoherence(round(land, 4))
+    return MaskedInterferogram(round(land, 4))
 
 
-@action("water.restore_coherence", version=1)
-def restore_coherence(ctx: Context) -> None:
-    """Restore the original coherence in ISCE2's folder."""
+@action("water.unmask_interferogram", version=1)
+def unmask_interferogram(ctx: Context) -> None:
+    """Restore the interferogram in ISCE2's folder, and number the connected components of land by size."""
     from isce2_recipe.engines.builtin import water_mask
 
-    if not water_mask.restore_coherence(ctx.out):
-        ctx.log.info("the coherence is not masked")
+    if not water_mask.unmask_interferogram(ctx.out):
+        ctx.log.info("the interferogram is not masked")

@@ -45,7 +45,8 @@ _FEW_MILLIRADIANS = 0.001
 _MASK = Drawing(
     "mask",
     "Components and water",
-    "Within a component all pixels are in the same cycle; between components, cycles may be wrong.",
+    "Within a component all pixels are in the same cycle; between components, the number of cycles is "
+    "not known.",
     "components",
     relief=0.15,
 )
@@ -76,8 +77,9 @@ LAYERS: tuple[Layer, ...] = (
         name="unw_phase", description="Unwrapped phase",
         reading="is positive where the distance to the satellite {change} from {older} to {newer}. "
         "Displacement away from the satellite in metres is "
-        "`{sign}unw_phase * {facts.wavelength_m:.6f} / (4 * pi)`, up to one constant: "
-        "choose a place that did not move and subtract its value.",
+        "`{sign}unw_phase * {facts.wavelength_m:.6f} / (4 * pi)`, up to one constant in each connected "
+        "component: choose a place that did not move and subtract its value. Between components, the number "
+        "of whole cycles is not known.",
         unit="radian", reads=(UNWRAPPED,), make=_unwrapped, resampling="cycles", land_only=True,
         roles=("data", "phase", "unwrapped_phase"), tolerance=Tolerance(0.05, "rad", "phase"), hyp3="same",
         drawing=Drawing(
@@ -122,8 +124,9 @@ LAYERS: tuple[Layer, ...] = (
     ),
     Layer(
         name="conncomp", description="Connected component",
-        reading="is the label of an area within which the unwrapped phase has no jumps of whole cycles. 0 "
-        "belongs to no component; a mask inside the file marks where the image ends.",
+        reading="is the label of an area within which the unwrapped phase has no jumps of whole cycles. "
+        "Phases of different labels are not comparable. 0 belongs to no component; a mask inside the file "
+        "marks where the image ends.",
         dtype="uint8", nodata=None, masked=True, reads=(COMPONENTS,), resampling="nearest",
         roles=("data", "labels"), tolerance=Tolerance(0.01, "share", "label"), hyp3="float32, 0 for no data",
         drawing=_MASK,

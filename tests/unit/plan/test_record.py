@@ -27,7 +27,7 @@ name: innermost
 summary: Terrain.
 steps:
   - id: terrain
-    uses: parts/mask_coherence.yml
+    uses: parts/mask_water.yml
     with: {water_mask: mask.tif, looks: 1x1}
 """
 

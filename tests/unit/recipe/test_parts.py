@@ -7,7 +7,7 @@ from pathlib import Path
 from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe.loading import find_part
 
-MASK = "parts/mask_coherence.yml"
+MASK = "parts/mask_water.yml"
 
 
 def test_a_part_next_to_its_user_wins_over_the_shipped_one(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from isce2_recipe.engines.builtin.unwrap_tiles import (
     cut_into_tiles,
     store_tile,
 )
+from isce2_recipe.engines.builtin.water_mask import number_by_size
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, ParameterError
 from isce2_recipe.types import Looks
 
@@ -46,6 +47,8 @@ _SAMPLING = 0.8
 # Cost threshold of connected components and their largest number (ISCE2 2.6.5, contrib/Snaphu).
 _COMPONENT_THRESHOLD = 300
 _COMPONENTS = 20
+# Largest number of components if water is masked, so that every island has its own.
+_MASKED_COMPONENTS = 255
 
 _LOG = logging.getLogger(__name__)
 
@@ -88,6 +91,7 @@ def snaphu(
     start: str = "MCF",
     start_only: bool = True,
     most_cycles: float = 2.0,
+    components: int = _COMPONENTS,
 ) -> Result:
     """Unwrap with SNAPHU and the settings of ISCE2; see `Unwrapper`.
 
@@ -99,6 +103,8 @@ def snaphu(
         Use the initial solution and grow components on it, like ISCE2's ``snaphu_mcf``.
     most_cycles : float
         Largest discontinuity in DEFO mode, cycles.
+    components : int
+        Largest number of components.
 
     Raises
     ------
@@ -117,10 +123,10 @@ def snaphu(
         "INITMETHOD": start,
         "DEFOMAX_CYCLE": most_cycles,
         "CONNCOMPTHRESH": _COMPONENT_THRESHOLD,
-        "MAXNCOMPS": _COMPONENTS,
+        "MAXNCOMPS": components,
         "MINCONNCOMPFRAC": 0,
     }
-    components = {"CONNCOMPFILE": scratch / "components", "CONNCOMPOUTTYPE": "UCHAR"}
+    of_components = {"CONNCOMPFILE": scratch / "components", "CONNCOMPOUTTYPE": "UCHAR"}
     solve = common | {
         "INFILE": scratch / "wrapped",
         "INFILEFORMAT": "COMPLEX_DATA",
@@ -131,9 +137,9 @@ def snaphu(
         _run_snaphu(scratch, solve | {"INITONLY": "TRUE"})
         grow = {"INFILE": scratch / "unwrapped", "UNWRAPPEDINFILEFORMAT": "ALT_LINE_DATA"}
         grow |= {"UNWRAPPED_IN": "TRUE", "REGROWCONNCOMPS": "TRUE", "OUTFILE": scratch / "unused"}
-        _run_snaphu(scratch, common | components | grow)
+        _run_snaphu(scratch, common | of_components | grow)
     else:
-        _run_snaphu(scratch, solve | components)
+        _run_snaphu(scratch, solve | of_components)
     lines = np.fromfile(scratch / "unwrapped", "<f4").reshape(shape[0], 2, shape[1])
     return lines[:, 1].copy(), np.fromfile(scratch / "components", np.uint8).reshape(shape)
 
@@ -154,6 +160,8 @@ def whirlwind(
     correlation: NDArray[np.float32],
     independent_looks: float,
     scratch: Path,  # noqa: ARG001 - required by the protocol
+    *,
+    components: int = _COMPONENTS,
 ) -> Result:
     """Unwrap with the package ``whirlwind-insar``; see `Unwrapper`.
 
@@ -166,17 +174,17 @@ def whirlwind(
         import whirlwind as package
     except ImportError as exc:
         raise _missing("whirlwind") from exc
-    phase, components = package.unwrap(
+    phase, labels = package.unwrap(
         interferogram,
         correlation,
         independent_looks,
         np.abs(interferogram) > 0,
-        max_ncomps=_COMPONENTS,
+        max_ncomps=components,
     )
-    return np.asarray(phase, np.float32), np.asarray(components, np.uint8)
+    return np.asarray(phase, np.float32), np.asarray(labels, np.uint8)
 
 
-_BUILT_IN: Mapping[str, Unwrapper] = {
+_BUILT_IN: Mapping[str, Callable[..., Result]] = {
     "snaphu_mcf": snaphu,
     "snaphu": partial(snaphu, cost="DEFO", start="MST", start_only=False, most_cycles=4.0),
     "whirlwind": whirlwind,
@@ -232,7 +240,8 @@ def unwrap(
     """Unwrap ``merged/filt_topophase.flat`` with ``merged/phsig.cor`` in the work folder of an application.
 
     Writes ``filt_topophase.unw`` (amplitude and phase, zero where there is no data) and
-    ``filt_topophase.unw.conncomp`` with headers to ``merged``.
+    ``filt_topophase.unw.conncomp`` with headers to ``merged``. If water is masked
+    (`water_mask.mask_interferogram`), every component is one piece of land, and there are up to 255.
 
     Parameters
     ----------
@@ -259,7 +268,10 @@ def unwrap(
             f"{paths.FILTERED_INTERFEROGRAM} and {paths.PHASE_SIGMA} in {merged} differ in size: "
             f"{shape} and {(correlation.lines, correlation.samples)}"
         )
-    inputs = _Inputs(image.path, correlation.path, looks.range * looks.azimuth / _SAMPLING**2)
+    masked = (merged / paths.INTERFEROGRAM_UNMASKED).is_file()
+    if masked and unwrapper.lower() in _BUILT_IN:
+        solve = partial(_BUILT_IN[unwrapper.lower()], components=_MASKED_COMPONENTS)
+    inputs = _Inputs(image.path, correlation.path, looks.range * looks.azimuth / _SAMPLING**2, masked)
     with _scratch(merged) as scratch:
         if image.lines * image.samples <= max_untiled_pixels:
             solution = _in_one_piece(inputs, shape, solve, scratch)
@@ -271,11 +283,12 @@ def unwrap(
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """The rasters that are unwrapped, and their number of looks."""
+    """The rasters that are unwrapped, their number of looks, and whether water is masked."""
 
     interferogram: Path
     correlation: Path
     independent_looks: float
+    masked: bool
 
 
 def _in_one_piece(inputs: _Inputs, shape: tuple[int, int], solve: Unwrapper, scratch: Path) -> Solution:
@@ -301,7 +314,7 @@ def _in_tiles(
         solution = _solve(inputs, tile.lines, tile.samples, solve, folder)
         solved.append(store_tile(tile, scratch / str(number), *solution))
         shutil.rmtree(folder)
-    stitching = compute_stitching(solved, _COMPONENTS)
+    stitching = compute_stitching(solved, _MASKED_COMPONENTS if inputs.masked else _COMPONENTS)
     if stitching.contradictions:
         log.warning("components disagree in %d places where tiles overlap", stitching.contradictions)
     return assemble(solved, stitching)
@@ -316,7 +329,22 @@ def _solve(inputs: _Inputs, lines: range, samples: range, solve: Unwrapper, scra
     correlation = isceimage.read_part(inputs.correlation, lines, samples)
     phase, labels = solve(wrapped, correlation, inputs.independent_looks, scratch)
     phase = np.where(valid, phase, np.float32(np.nan))
-    return phase, labels
+    return phase, _separate(np.where(valid, labels, np.uint8(0))) if inputs.masked else labels
+
+
+def _separate(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give each connected piece of each component a label of its own, the largest first."""
+    from scipy.ndimage import find_objects, label
+
+    pieces = np.zeros(labels.shape, np.int32)
+    total = 0
+    for number, box in enumerate(find_objects(labels), 1):
+        if box is not None:
+            own, count = label(labels[box] == number)
+            pieces[box] += np.where(own, own + total, 0)
+            total += count
+    names: NDArray[np.uint8] = number_by_size(np.bincount(pieces.ravel()))[pieces]
+    return names
 
 
 def _write(folder: Path, image: IsceImage, inputs: _Inputs, solution: Solution) -> None:

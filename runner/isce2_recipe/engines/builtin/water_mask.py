@@ -1,9 +1,16 @@
-"""Water masks: resampling of tiles to the DEM's grid, and masking of the coherence for unwrapping."""
+"""Water masks: resampling of tiles to the DEM's grid, and masking of the interferogram for unwrapping.
+
+Every unwrapper takes zeros of the interferogram for no data, so that water neither joins components nor
+belongs to one. The byte mask of SNAPHU would do the same, but SNAPHU refuses it if only the initial solution
+is wanted, as by the ``snaphu_mcf`` of ISCE2, and ISCE2 has no setting for it.
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +21,7 @@ from isce2_recipe import paths
 from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.rasters import blocks
-from isce2_recipe.errors import InputError
+from isce2_recipe.errors import EngineFailed, InputError
 from isce2_recipe.files import replace_when_complete
 from isce2_recipe.types import Looks
 
@@ -22,6 +29,8 @@ LAND, WATER = 1, 0
 # Values of a source's tiles.
 _TILE_WATER = 1
 _UNKNOWN = 255
+# Multilooked pixels of the smallest component; fewer, such as corners of islands, are connected to nothing.
+_FEWEST_PIXELS = 10
 # Multilooked lines, and map rows, that are read at once.
 _STRIP = 32
 _STRIP_ROWS = 512
@@ -133,8 +142,8 @@ def _lookup(
     return found
 
 
-def mask_coherence(folder: Path, mask: Path, looks: Looks) -> float:
-    """Set ``merged/phsig.cor`` to zero over water and keep a copy of the original in the same folder.
+def mask_interferogram(folder: Path, mask: Path, looks: Looks) -> float:
+    """Set ``merged/filt_topophase.flat`` to zero over water and keep a copy of the original next to it.
 
     The function may be called again, also after a crash at any point: the copy is made before anything
     changes, and each file appears when it is complete.
@@ -147,33 +156,55 @@ def mask_coherence(folder: Path, mask: Path, looks: Looks) -> float:
     Raises
     ------
     InputError
-        If one of the files is missing or has another size.
+        If one of the files is missing or has another size, or there is no land.
+    EngineFailed
+        If the interferogram has no data.
     """
-    coherence = folder / paths.MERGED / paths.PHASE_SIGMA
-    kept = coherence.with_name(paths.PHASE_SIGMA_UNMASKED)
-    image = isceimage.read_header(coherence)
+    image, kept = _interferograms(folder)
     shape = _multilooked_shape(folder, looks)
     if shape != (image.lines, image.samples):
         raise InputError(
-            f"{coherence} has {(image.lines, image.samples)} pixels, but {paths.LATITUDE_FULL} with {looks} "
+            f"{image.path} has {(image.lines, image.samples)} pixels, but {paths.LATITUDE_FULL} with {looks} "
             f"looks has {shape}",
             hint="use the looks of the interferogram",
         )
     isceimage.open_array(image)  # raises an error if the file is truncated
-    if not _is_masked(coherence, kept, image):
-        with replace_when_complete(kept) as partial:
-            shutil.copyfile(coherence, partial)
-    count = 0
-    with (
-        replace_when_complete(coherence) as partial,
-        partial.open("wb") as output,
-        kept.open("rb") as original,
-    ):
+    if not _is_masked(image, kept):
+        with replace_when_complete(kept.path) as partial:
+            shutil.copyfile(image.path, partial)
+    count = observed = observed_land = 0
+    with ExitStack() as stack:
+        output = isceimage.open_for_writing(stack, image.path)
+        original = stack.enter_context(kept.path.open("rb"))
         for land in land_in_radar_geometry(folder, mask, looks):
             values = np.fromfile(original, image.dtype, land.size).reshape(land.shape)
-            (values * land).tofile(output)
+            np.where(land, values, 0).astype(image.dtype).tofile(output)
             count += int(np.count_nonzero(land))
+            data = np.abs(values) > 0
+            observed += int(np.count_nonzero(data))
+            observed_land += int(np.count_nonzero(data & land))
+    if not observed_land:
+        kept.path.replace(image.path)
+        _refuse_without_land(image.path, observed)
     return count / (image.lines * image.samples)
+
+
+def _refuse_without_land(path: Path, observed: int) -> None:
+    if not observed:
+        raise EngineFailed(
+            f"the interferogram {path} has no data: all its pixels are zero",
+            hint="the two passes have no ground in common, or a step before has failed; see its log",
+        )
+    raise InputError(
+        f"there is no land to unwrap: all {observed} pixels of the interferogram are water in the water mask",
+        hint="run without apply_water_mask to unwrap the water too, or choose another place",
+    )
+
+
+def _interferograms(folder: Path) -> tuple[IsceImage, IsceImage]:
+    """Return the headers of the filtered interferogram and of its copy with water."""
+    image = isceimage.read_header(folder / paths.MERGED / paths.FILTERED_INTERFEROGRAM)
+    return image, replace(image, path=image.path.with_name(paths.INTERFEROGRAM_UNMASKED))
 
 
 def _multilooked_shape(folder: Path, looks: Looks) -> tuple[int, int]:
@@ -183,23 +214,66 @@ def _multilooked_shape(folder: Path, looks: Looks) -> tuple[int, int]:
         return full.height // looks.azimuth, full.width // looks.range
 
 
-def _is_masked(coherence: Path, kept: Path, image: IsceImage) -> bool:
-    """Return whether the coherence is the kept original with some values set to zero."""
-    if not kept.is_file() or kept.stat().st_size != coherence.stat().st_size:
+def _is_masked(image: IsceImage, kept: IsceImage) -> bool:
+    """Return whether the interferogram is the kept original with some values set to zero."""
+    if not kept.path.is_file() or kept.path.stat().st_size != image.nbytes:
         return False
-    with coherence.open("rb") as one, kept.open("rb") as other:
-        for _ in range(image.lines):
-            values, original = (np.fromfile(file, image.dtype, image.samples) for file in (one, other))
-            if not ((values == original) | (values == 0)).all():
-                return False
+    return all(((values == original) | (values == 0)).all() for _, values, original in _strips(image, kept))
+
+
+def _strips(*images: IsceImage) -> Iterator[tuple[Any, ...]]:
+    """Yield ranges of lines, and these lines of each raster with one band."""
+    rasters = [isceimage.open_array(image)[0] for image in images]
+    for lines in blocks(images[0].lines, _STRIP):
+        yield lines, *(raster[lines.start : lines.stop] for raster in rasters)
+
+
+def unmask_interferogram(folder: Path) -> bool:
+    """Restore the interferogram before `mask_interferogram`, and complete the files of unwrapping.
+
+    On water, the unwrapped file gets its amplitude back and NaN as phase, and no pixel has a label. The
+    labels of land are numbered by size from 1; components of fewer than ten pixels have none. The function
+    may be called again, also after a crash at any point.
+
+    Returns
+    -------
+    bool
+        Whether the interferogram was masked.
+    """
+    image, kept = _interferograms(folder)
+    if not kept.path.is_file():
+        return False
+    unwrapped = image.path.with_name(paths.UNWRAPPED)
+    if unwrapped.is_file():
+        labels = isceimage.read_header(isceimage.append_suffix(unwrapped, "conncomp"))
+        _complete(isceimage.read_header(unwrapped), labels, image, kept)
+    kept.path.replace(image.path)
     return True
 
 
-def restore_coherence(folder: Path) -> bool:
-    """Restore the coherence before `mask_coherence`; return False if there is no original."""
-    coherence = folder / paths.MERGED / paths.PHASE_SIGMA
-    kept = coherence.with_name(paths.PHASE_SIGMA_UNMASKED)
-    if not kept.is_file():
-        return False
-    kept.replace(coherence)
-    return True
+def _complete(unwrapped: IsceImage, labels: IsceImage, image: IsceImage, kept: IsceImage) -> None:
+    sizes = np.zeros(256, np.int64)
+    for _, values, found in _strips(image, labels):
+        sizes += np.bincount(found[values != 0], minlength=256)
+    names = number_by_size(sizes, _FEWEST_PIXELS)
+    solution = isceimage.open_array(unwrapped)
+    with ExitStack() as stack:
+        of_phase, of_labels = (isceimage.open_for_writing(stack, each.path) for each in (unwrapped, labels))
+        for lines, values, original, found in _strips(image, kept, labels):
+            bands = np.array(solution[:, lines.start : lines.stop])
+            water = (values == 0) & (original != 0)
+            bands[0, water], bands[1, water] = np.abs(original[water]), np.nan
+            isceimage.append_lines(of_phase, unwrapped, bands)
+            isceimage.append_lines(of_labels, labels, np.where(values != 0, names[found], 0)[None])
+
+
+def number_by_size(sizes: NDArray[np.int64], fewest: int = 1) -> NDArray[np.uint8]:
+    """Return the new numbers of labels whose sizes are given: 1 for the largest, 0 for none.
+
+    Label 0 stays 0. At most 255 labels are kept.
+    """
+    order = np.argsort(-sizes[1:], kind="stable")[:255] + 1
+    kept = order[sizes[order] >= fewest]
+    names = np.zeros(len(sizes), np.uint8)
+    names[kept] = np.arange(1, len(kept) + 1)
+    return names

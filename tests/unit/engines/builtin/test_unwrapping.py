@@ -120,7 +120,7 @@ def test_message_for_a_missing_package_has_the_command_to_install_it(monkeypatch
     interferogram, correlation = inputs()
     with pytest.raises(EngineMissing) as caught:
         unwrapping.find_unwrapper("whirlwind")(interferogram, correlation, 100.0, tmp_path)
-    assert caught.value.hint == "pip install 'isce2-recipe[whirlwind]'"
+    assert caught.value.hint == "install it: pip install 'isce2-recipe[whirlwind]'"
 
 
 def test_an_entry_point_adds_an_unwrapper(monkeypatch, tmp_path):

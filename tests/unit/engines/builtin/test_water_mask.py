@@ -10,7 +10,7 @@ import rasterio
 from rasterio.transform import Affine
 
 from isce2_recipe.engines.builtin import isceimage, water_mask
-from isce2_recipe.errors import InputError
+from isce2_recipe.errors import EngineFailed, InputError
 from isce2_recipe.types import Looks
 from support import isce_raster
 
@@ -82,9 +82,10 @@ def radar_folder(folder: Path) -> tuple[Path, Path]:
         full = merged / f"{name}.burst"
         isce_raster.write(isce_raster.header_for_array(full, values), values)
         isceimage.append_suffix(full, "vrt").rename(merged / f"{name}.rdr.full.vrt")
-    coherence = np.random.default_rng(1).random((LINES, SAMPLES), "f4") + np.float32(0.1)
-    image = isce_raster.header_for_array(merged / "phsig.cor", coherence, image_type="cor")
-    isce_raster.write(image, coherence, folder / "isce")
+    size, angle = np.random.default_rng(1).random((2, LINES, SAMPLES)) + 0.1
+    pixels = (size * np.exp(1j * angle)).astype("c8")
+    image = isce_raster.header_for_array(merged / "filt_topophase.flat", pixels, image_type="cpx")
+    isce_raster.write(image, pixels, folder / "isce")
     mask = (np.arange(500) >= 150)[None].repeat(200, axis=0).astype("u1")
     transform = Affine(1e-4, 0, 5 - 0.5e-4, 0, -1e-4, 27 + 0.5e-4)
     return folder / "isce", write_tif(folder / "mask.tif", mask, transform)
@@ -101,45 +102,94 @@ def test_mask_is_resampled_to_radar_geometry(tmp_path):
     assert not land[-8:, -6:].any()
 
 
-def test_coherence_is_masked_and_restored(tmp_path):
+def interferogram(folder: Path) -> Path:
+    return folder / "merged/filt_topophase.flat"
+
+
+def test_interferogram_is_masked_and_restored(tmp_path):
     folder, mask = radar_folder(tmp_path)
-    path = folder / "merged" / "phsig.cor"
+    path = interferogram(folder)
     before = path.read_bytes()
     land = np.concatenate(list(water_mask.land_in_radar_geometry(folder, mask, LOOKS)))
-    fraction = water_mask.mask_coherence(folder, mask, LOOKS)
+    fraction = water_mask.mask_interferogram(folder, mask, LOOKS)
     assert fraction == pytest.approx(land.mean())
-    original = np.frombuffer(before, "f4").reshape(LINES, SAMPLES)
+    original = np.frombuffer(before, "c8").reshape(LINES, SAMPLES)
     assert np.array_equal(isceimage.read(path, 1), original * land)
-    assert water_mask.restore_coherence(folder)
+    assert water_mask.unmask_interferogram(folder)
     assert path.read_bytes() == before
-    assert not water_mask.restore_coherence(folder)
+    assert not water_mask.unmask_interferogram(folder)
     assert path.read_bytes() == before
 
 
 def test_masking_again_keeps_the_first_original(tmp_path):
     folder, mask = radar_folder(tmp_path)
-    path = folder / "merged" / "phsig.cor"
+    path = interferogram(folder)
     before = path.read_bytes()
-    water_mask.mask_coherence(folder, mask, LOOKS)
+    water_mask.mask_interferogram(folder, mask, LOOKS)
     masked = path.read_bytes()
-    water_mask.mask_coherence(folder, mask, LOOKS)
+    water_mask.mask_interferogram(folder, mask, LOOKS)
     assert path.read_bytes() == masked
-    water_mask.restore_coherence(folder)
+    water_mask.unmask_interferogram(folder)
     assert path.read_bytes() == before
 
 
-def test_a_new_coherence_replaces_the_saved_original(tmp_path):
+def test_a_new_interferogram_replaces_the_saved_original(tmp_path):
     folder, mask = radar_folder(tmp_path)
-    path = folder / "merged" / "phsig.cor"
-    water_mask.mask_coherence(folder, mask, LOOKS)
-    np.full((LINES, SAMPLES), 0.5, "f4").tofile(path)
+    path = interferogram(folder)
+    water_mask.mask_interferogram(folder, mask, LOOKS)
+    np.full((LINES, SAMPLES), 0.5j, "c8").tofile(path)
     new = path.read_bytes()
-    water_mask.mask_coherence(folder, mask, LOOKS)
-    water_mask.restore_coherence(folder)
+    water_mask.mask_interferogram(folder, mask, LOOKS)
+    water_mask.unmask_interferogram(folder)
     assert path.read_bytes() == new
 
 
 def test_wrong_looks_are_refused(tmp_path):
     folder, mask = radar_folder(tmp_path)
     with pytest.raises(InputError, match=r"has \(40, 60\) pixels, but .* with 3x2 looks has"):
-        water_mask.mask_coherence(folder, mask, Looks(range=3, azimuth=2))
+        water_mask.mask_interferogram(folder, mask, Looks(range=3, azimuth=2))
+
+
+def test_an_image_without_land_is_refused_and_left_as_it_was(tmp_path):
+    folder, mask = radar_folder(tmp_path)
+    before = interferogram(folder).read_bytes()
+    with rasterio.open(mask, "r+") as dataset:
+        dataset.write(np.zeros(dataset.shape, "u1"), 1)
+    with pytest.raises(InputError, match="no land to unwrap: all 2400 pixels") as caught:
+        water_mask.mask_interferogram(folder, mask, LOOKS)
+    assert "without apply_water_mask" in caught.value.hint
+    assert interferogram(folder).read_bytes() == before
+    assert not water_mask.unmask_interferogram(folder)
+
+
+def test_an_empty_interferogram_is_a_failure_of_the_engine(tmp_path):
+    folder, mask = radar_folder(tmp_path)
+    np.zeros((LINES, SAMPLES), "c8").tofile(interferogram(folder))
+    with pytest.raises(EngineFailed, match="has no data: all its pixels are zero"):
+        water_mask.mask_interferogram(folder, mask, LOOKS)
+
+
+def test_unwrapped_files_are_completed(tmp_path):
+    folder, mask = radar_folder(tmp_path)
+    original = isceimage.read(interferogram(folder), 1)
+    land = np.concatenate(list(water_mask.land_in_radar_geometry(folder, mask, LOOKS)))
+    water_mask.mask_interferogram(folder, mask, LOOKS)
+    # What an unwrapper returns: any phase and label on water, labels in any order, and a corner of its own.
+    labels = np.where(land, 7, 3).astype("u1")
+    labels[20:, :] = np.where(land[20:], 4, 9)
+    labels[land & (np.arange(LINES)[:, None] < 5)] = 0
+    labels[39, 59] = 200
+    solution = np.stack([np.abs(original * land), np.full(land.shape, 5)]).astype("f4")
+    files = {"filt_topophase.unw": solution, "filt_topophase.unw.conncomp": labels}
+    for name, array in files.items():
+        header = isce_raster.header_for_array(folder / "merged" / name, array, scheme="BIL")
+        isce_raster.write(header, array, folder)
+    water_mask.unmask_interferogram(folder)
+    amplitude, phase = isceimage.read(folder / "merged/filt_topophase.unw")
+    found = isceimage.read(folder / "merged/filt_topophase.unw.conncomp", 1)
+    assert np.allclose(amplitude, np.abs(original))
+    assert np.array_equal(np.isnan(phase), ~land)
+    largest, second = (4, 7) if (labels == 4).sum() > (labels == 7).sum() else (7, 4)
+    assert set(found[labels == largest]) == {1}
+    assert set(found[labels == second]) == {2}
+    assert set(found[(labels != 4) & (labels != 7)]) == {0}
