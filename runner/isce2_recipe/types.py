@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from isce2_recipe.errors import ParameterError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Degrees = TypeVar("Degrees", float, "NDArray[np.float64]")
 
 ALOS_NAME_PATTERN = r"ALPSRP(\d{5})(\d{4})(?:-L1\.0)?"
 SLC_NAME_PATTERN = (
@@ -68,13 +75,80 @@ class Looks(NamedTuple):
         return f"{self.range}x{self.azimuth}"
 
 
+def longitude_near(longitude: Degrees, reference: float) -> Degrees:
+    """Return a longitude, or an array of them, turned by whole circles to within 180 degrees of a reference.
+
+    Both may be beyond 180 degrees. A longitude that is near already does not change by a bit.
+    """
+    return longitude - 360.0 * ((longitude - reference + 180.0) // 360.0)
+
+
 class Bounds(NamedTuple):
-    """A box in degrees (EPSG:4326) or in the units of a projected grid."""
+    """A box in degrees (EPSG:4326) or in the units of a projected grid.
+
+    The eastern edge is always the larger number. In degrees, a box across the antimeridian therefore reaches
+    beyond 180, for example from 179.4 to 180.6. The grids of a run have such continuous longitudes; only
+    names of tiles, requests to services, and texts for people are between -180 and 180.
+    """
 
     west: float
     south: float
     east: float
     north: float
+
+    @classmethod
+    def of(cls, west: float, south: float, east: float, north: float) -> Bounds:
+        """Return the box of a user's degrees, where east may be less than west across the antimeridian."""
+        around = 360.0 if east < west and east + 360.0 - west < 180.0 else 0.0
+        return cls(west, south, east + around if around else east, north).on_globe()
+
+    @classmethod
+    def around(cls, places: Iterable[tuple[float, float]]) -> Bounds:
+        """Return the box around places (longitude, latitude) that lie within 180 degrees of each other.
+
+        Its western edge is between -180 and 180.
+        """
+        longitudes, latitudes = zip(*places, strict=True)
+        first = longitudes[0]
+        continued = [longitude_near(longitude, first) for longitude in longitudes]
+        return cls(min(continued), min(latitudes), max(continued), max(latitudes)).on_globe()
+
+    def on_globe(self) -> Bounds:
+        """Return the same box in degrees with its western edge from -180 to less than 180."""
+        return self._turned(longitude_near(self.west, 0.0))
+
+    def near(self, other: Bounds) -> Bounds:
+        """Return the same box in degrees, turned by whole circles to the longitudes of another box."""
+        middle = (self.west + self.east) / 2
+        shift = longitude_near(middle, (other.west + other.east) / 2) - middle
+        return self._turned(self.west + shift) if shift else self
+
+    def _turned(self, west: float) -> Bounds:
+        return self if west == self.west else self._replace(west=west, east=self.east - self.west + west)
+
+    @property
+    def crosses_antimeridian(self) -> bool:
+        """Whether the box, in degrees, has ground on both sides of 180 degrees."""
+        return self.west < -180.0 or self.east > 180.0
+
+    def halves(self) -> list[Bounds]:
+        """Return a box in degrees as one box between -180 and 180, or as two on either side of the line."""
+        box = self.on_globe()
+        if not box.crosses_antimeridian:
+            return [box]
+        return [box._replace(east=180.0), box._replace(west=-180.0, east=box.east - 360.0)]
+
+    def describe(self) -> str:
+        """Return a box in degrees as text, with longitudes between -180 and 180."""
+        west, east = (value if -180 <= value <= 180 else longitude_near(value, 0.0) for value in self[::2])
+        return f"{west:.6g} to {east:.6g} E, {self.south:.6g} to {self.north:.6g} N"
+
+    def overlap(self, other: Bounds) -> Bounds | None:
+        """Return the box, in degrees, that both boxes share; None if there is none."""
+        other = other.near(self)
+        west, south = max(self.west, other.west), max(self.south, other.south)
+        east, north = min(self.east, other.east), min(self.north, other.north)
+        return Bounds(west, south, east, north).on_globe() if west < east and south < north else None
 
     def buffered(self, margin: float) -> Bounds:
         """Return the box enlarged by a margin on every side."""

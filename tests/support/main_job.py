@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe.sources import open_source
+from isce2_recipe.sources.base import bounds_of
 from isce2_recipe.types import Bounds, BurstName
 from support.shared import Shared
 
@@ -113,13 +114,15 @@ def stock_folder(folder: Path, *names: str, source: str = SMALL) -> Path:
     records = simulated.find_bursts(bursts, log)
     for kind in ("bursts", "orbits", "dem", "water_mask"):
         (folder / kind).mkdir(parents=True)
-    bounds = records[0].bounds
+    bounds = bounds_of(records)
     for record in records:
         simulated.fetch_burst(record, folder / "bursts", log, silent)
         simulated.fetch_orbit(record.platform, record.start, record.stop, folder / "orbits", log)
-        bounds = bounds.union(record.bounds)
     wide = Bounds(*(round(value, 1) for value in (bounds.west, bounds.south, bounds.east, bounds.north)))
-    simulated.fetch_dem(wide.buffered(0.3), folder / "dem", log, silent)
+    for number, half in enumerate(wide.buffered(0.3).halves()):
+        # As services have it, no file of terrain reaches beyond 180 degrees.
+        part = folder / "dem" / str(number) if number else folder / "dem"
+        simulated.fetch_dem(half, part, log, silent)
     simulated.fetch_water_mask(wide.buffered(0.3), folder / "water_mask", log, silent)
     return folder
 

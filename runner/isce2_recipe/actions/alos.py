@@ -18,9 +18,9 @@ from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
 from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
 from isce2_recipe.progress import partly
-from isce2_recipe.sources.base import AlosRecord, refuse_antimeridian
+from isce2_recipe.sources.base import AlosRecord, common_bounds
 from isce2_recipe.sources.catalog import read_catalog, write_catalog
-from isce2_recipe.types import AlosName, Bounds, Looks
+from isce2_recipe.types import AlosName, Looks
 
 
 @dataclass(frozen=True)
@@ -111,28 +111,11 @@ def _scenes(inputs: Mapping[str, Any]) -> dict[str, Sequence[str]]:
 def find_scenes(ctx: Context, *, reference: str, secondary: str) -> AlosScenes:
     """Find two scenes in the source's catalogue and check that they overlap."""
     records = ctx.source.find_alos([AlosName.parse(reference), AlosName.parse(secondary)], ctx.log)
-    refuse_antimeridian(records)
-    box = _common(*records)
     return AlosScenes(
         write_catalog(records, ctx.out / "scenes.json"),
-        [box.west, box.south, box.east, box.north],
+        list(common_bounds(records[0], records[1], "scenes")),
         records[0].direction,
     )
-
-
-def _common(first: AlosRecord, second: AlosRecord) -> Bounds:
-    one, other = first.bounds, second.bounds
-    box = Bounds(
-        max(one.west, other.west),
-        max(one.south, other.south),
-        min(one.east, other.east),
-        min(one.north, other.north),
-    )
-    if box.west >= box.east or box.south >= box.north:
-        raise InputError(
-            f"{first.name} and {second.name} do not overlap", hint="choose two scenes of the same area"
-        )
-    return box
 
 
 @dataclass(frozen=True)

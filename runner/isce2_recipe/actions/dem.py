@@ -44,7 +44,7 @@ def fetch(ctx: Context, *, bounds: list[float], margin: float) -> DemFiles:
     """
     from isce2_recipe.engines.builtin import dem_raster
 
-    wanted = Bounds(*bounds).buffered(margin)
+    wanted = Bounds.of(*bounds).buffered(margin)
     geotiff = ctx.source.fetch_dem(wanted, ctx.out, ctx.log, partly(ctx.progress, 0.0, 0.9))
     dem_raster.check(geotiff, wanted)
     ctx.progress(0.9, "converting to ISCE2's raster")

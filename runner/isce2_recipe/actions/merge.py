@@ -11,7 +11,7 @@ from isce2_recipe.actions.base import Context, action, nothing
 from isce2_recipe.actions.product import check_grid, how_made, make
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
-from isce2_recipe.types import Bounds
+from isce2_recipe.types import Bounds, longitude_near
 
 if TYPE_CHECKING:
     from isce2_recipe.engines.builtin.multilooked_bursts import MultilookedBurst
@@ -69,18 +69,13 @@ def read(
     for product in products:
         ctx.log.info("%s", product.name)
     box = _bounds(products)
-    if box.east - box.west > 180.0:
-        raise InputError(
-            "Products that cross the anti-meridian are not currently supported",
-            hint="merge products that lie on one side of 180 degrees",
-        )
     _check_grid(ctx, products, box, GridChoice.of(grid, grid_like))
     return Products(
         [product.folder for product in products],
         [str(product.reference) for product in products],
         [str(product.secondary) for product in products],
         str(products[0].looks),
-        [box.west, box.south, box.east, box.north],
+        list(_bounds(products)),
     )
 
 
@@ -96,20 +91,18 @@ def _check_grid(ctx: Context, products: list[BurstProduct], box: Bounds, choice:
 
 
 def _bounds(products: list[BurstProduct]) -> Bounds:
-    from functools import reduce
-
     from isce2_recipe.engines.builtin import isceimage
 
-    boxes = []
+    places: list[tuple[float, float]] = []
     for product in products:
-        limits = []
+        axes = []
         for layer in ("lon_rdr", "lat_rdr"):
             with isceimage.open_raster(product.layer(layer)) as dataset:
-                values = dataset.read(1)
-            limits.append((float(values.min()), float(values.max())))
-        (west, east), (south, north) = limits
-        boxes.append(Bounds(west, south, east, north))
-    return reduce(Bounds.union, boxes)
+                axes.append(dataset.read(1))
+        longitudes, latitudes = longitude_near(axes[0], float(axes[0][0, 0])), axes[1]
+        places.append((float(longitudes.min()), float(latitudes.min())))
+        places.append((float(longitudes.max()), float(latitudes.max())))
+    return Bounds.around(places)
 
 
 @dataclass(frozen=True, slots=True)

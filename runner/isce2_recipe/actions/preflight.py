@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # Downloads are on the disk twice for a while: as received, and as ISCE2 needs them.
 _COPIES = 2
+# ISCE2 draws its map around ground of up to 9 km, which seems to lie up to 16 km farther from the satellite.
+_ISCE2_REACH_KM = 20
+_KM_A_DEGREE = 111.2
 _ENOUGH = 0.9  # of the requested memory; machines have a little less than their nominal memory
 
 
@@ -41,7 +44,7 @@ class Checks:
     notes: list[str]
 
 
-@action("preflight.check", version=3, uses=("source",), takes=nothing)
+@action("preflight.check", version=4, uses=("source", "engine"), takes=nothing)
 def check(
     ctx: Context,
     *,
@@ -75,12 +78,13 @@ def check(
         With all problems; SourceError if only the services have a fault.
     """
     from isce2_recipe.products.grid_choice import GridChoice
-    from isce2_recipe.sources.base import GranuleRecord
+    from isce2_recipe.sources.base import GranuleRecord, bounds_of
     from isce2_recipe.sources.catalog import read_catalog
 
     records = list(read_catalog(catalog, GranuleRecord).values())
     findings = [
         *_granules(records),
+        _antimeridian(bounds_of(records), ctx.engine.name),
         *_pairing(records),
         *_from_source(ctx, records, margin),
         *([] if looks is None else _map(ctx, records, looks, GridChoice.of(grid, grid_like))),
@@ -103,16 +107,20 @@ def _granules(records: Sequence[GranuleRecord]) -> Iterable[PreflightCheck]:
     size = sum(record.bytes or 0 for record in records)
     amount = f", {size / 1e9:.2f} GB" if size else ""
     yield PreflightCheck("granules", "ok", f"{len(records)} found, of {' and '.join(days)}{amount}")
-    crossing = [record.name for record in records if record.crosses_antimeridian]
-    if crossing:
-        yield PreflightCheck(
+
+
+def _antimeridian(box: Bounds, engine: str) -> PreflightCheck:
+    """Check the distance from 180 degrees, which ISCE2 cannot cross."""
+    reach = _ISCE2_REACH_KM / (_KM_A_DEGREE * math.cos(math.radians(max(abs(box.south), abs(box.north)))))
+    if engine == "isce2" and box.buffered(reach).crosses_antimeridian:
+        return PreflightCheck(
             "antimeridian",
             "wrong",
-            f"Products that cross the anti-meridian are not currently supported ({', '.join(crossing)})",
-            "choose granules that lie on one side of 180 degrees",
+            f"the scene ({box.describe()}) lies across 180 degrees or within {_ISCE2_REACH_KM} km of it, "
+            "where ISCE2's longitudes jump from 180 to -180",
+            "use the builtin engine (--engine builtin), or granules farther from 180 degrees",
         )
-    else:
-        yield PreflightCheck("antimeridian", "ok", "not crossed")
+    return PreflightCheck("antimeridian", "ok", "crossed" if box.crosses_antimeridian else "not crossed")
 
 
 def _days(records: Sequence[GranuleRecord]) -> list[str]:
@@ -159,11 +167,10 @@ def _pair(records: Sequence[GranuleRecord]) -> str:
 
 
 def _from_source(ctx: Context, records: Sequence[GranuleRecord], margin: float) -> list[PreflightCheck]:
-    from isce2_recipe.sources.base import Needs, Sentinel1Record, capabilities_of, passes
+    from isce2_recipe.sources.base import Needs, Sentinel1Record, bounds_of, capabilities_of, passes
 
-    bounds = reduce(Bounds.union, (record.bounds for record in records))
     orbits = tuple(passes(record for record in records if isinstance(record, Sentinel1Record)))
-    needs = Needs(tuple(record.name for record in records), orbits, bounds.buffered(margin))
+    needs = Needs(tuple(record.name for record in records), orbits, bounds_of(records).buffered(margin))
     return ctx.source.examine(needs, ctx.log) if "preflight" in capabilities_of(ctx.source) else []
 
 

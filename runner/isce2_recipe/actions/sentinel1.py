@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from isce2_recipe.errors import InputError, SourceError
 from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
 from isce2_recipe.sentinel1 import pairs
-from isce2_recipe.types import Bounds, BurstName
+from isce2_recipe.types import BurstName
 
 if TYPE_CHECKING:
     from isce2_recipe.sources.base import BurstFiles, BurstRecord
@@ -110,30 +109,24 @@ class BurstScenes:
 @action("sentinel1.find_bursts", version=2, uses=("source.bursts",), takes=_bursts)
 def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> BurstScenes:
     """Find the bursts of a pair in the source's catalogue."""
-    from isce2_recipe.sources.base import refuse_antimeridian
+    from isce2_recipe.sources.base import bounds_of
     from isce2_recipe.sources.catalog import write_catalog
 
     names = [BurstName.parse(name) for name in (*reference, *secondary)]
     records = ctx.source.find_bursts(names, ctx.log)
-    refuse_antimeridian(records)
     first, second = records[: len(reference)], records[len(reference) :]
     _check_pass("reference", first)
     _check_pass("secondary", second)
     began = min(first, key=lambda record: record.start)
     return BurstScenes(
         write_catalog(records, ctx.out / "bursts.json"),
-        _around(records),
-        _around(first),
+        list(bounds_of(records)),
+        list(bounds_of(first)),
         sorted({record.slc for record in first}),
         sorted({record.slc for record in second}),
         began.relative_orbit,
         began.direction,
     )
-
-
-def _around(records: list[BurstRecord]) -> list[float]:
-    box = reduce(Bounds.union, (record.bounds for record in records))
-    return [box.west, box.south, box.east, box.north]
 
 
 def _check_pass(side: str, records: list[BurstRecord]) -> None:

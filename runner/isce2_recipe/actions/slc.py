@@ -16,7 +16,7 @@ from isce2_recipe.paths import INPUTS
 from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
 from isce2_recipe.progress import partly
 from isce2_recipe.sentinel1 import slc_pairs
-from isce2_recipe.sources.base import SlcRecord, refuse_antimeridian
+from isce2_recipe.sources.base import SlcRecord, common_bounds
 from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.types import Bounds, Looks, SlcName
 
@@ -110,26 +110,14 @@ class SlcScenes:
 def find(ctx: Context, *, reference: str, secondary: str) -> SlcScenes:
     """Find two SLCs in the source's catalogue and check that they overlap."""
     records = ctx.source.find_slcs([SlcName.parse(reference), SlcName.parse(secondary)], ctx.log)
-    refuse_antimeridian(records)
     first, second = records
     return SlcScenes(
         write_catalog(records, ctx.out / "slcs.json"),
-        _common(first, second),
-        [first.bounds.west, first.bounds.south, first.bounds.east, first.bounds.north],
+        list(common_bounds(first, second, "SLCs")),
+        list(first.bounds),
         first.relative_orbit,
         first.direction,
     )
-
-
-def _common(first: SlcRecord, second: SlcRecord) -> list[float]:
-    one, other = first.bounds, second.bounds
-    west, south = max(one.west, other.west), max(one.south, other.south)
-    east, north = min(one.east, other.east), min(one.north, other.north)
-    if west >= east or south >= north:
-        raise InputError(
-            f"{first.name} and {second.name} do not overlap", hint="choose two SLCs of the same area"
-        )
-    return [west, south, east, north]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ _THUMBNAIL = 100
 # Share of the values beyond either end of the colour scale, so that a few outliers do not determine it.
 _TAIL_PERCENT = 0.5
 
+_FROM_ANTIMERIDIAN = "+proj=longlat +datum=WGS84 +pm=180 +no_defs"
+
 _KML = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <kml xmlns="http://www.opengis.net/kml/2.2">
@@ -99,13 +101,19 @@ def write_overlays(amplitude: Path, wrapped: Path, prefix: Path) -> list[Path]:
 
 
 def _in_degrees(path: Path, *, mean: bool) -> tuple[NDArray[Any], Bounds]:
-    """Return a layer in longitude and latitude, no larger than a picture, NaN for no data, and its bounds."""
+    """Return a layer in longitude and latitude, no larger than a picture, NaN for no data, and its bounds.
+
+    As Google Earth expects, the eastern edge of a box across the antimeridian is beyond 180 degrees.
+    """
     from rasterio.enums import Resampling
     from rasterio.vrt import WarpedVRT
-    from rasterio.warp import calculate_default_transform
+    from rasterio.warp import calculate_default_transform, transform_bounds
 
     with opened(path) as dataset:
-        crs = "EPSG:4326"
+        west, _, east, _ = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)
+        # A box across the antimeridian is continuous in degrees from there.
+        crosses = east < west or east > 180.0
+        crs = _FROM_ANTIMERIDIAN if crosses else "EPSG:4326"
         place = (dataset.crs, crs, dataset.width, dataset.height, *dataset.bounds)
         _, cols, rows = calculate_default_transform(*place)
         shrink = max(1.0, cols / _WIDTH, rows / _WIDTH)
@@ -114,8 +122,10 @@ def _in_degrees(path: Path, *, mean: bool) -> tuple[NDArray[Any], Bounds]:
         how = Resampling.average if mean and shrink > 1 else Resampling.nearest
         options = {"crs": crs, "transform": transform, "width": width, "height": height}
         with WarpedVRT(dataset, resampling=how, **options) as warped:
-            values = warped.read(1)
-            return np.where(values == dataset.nodata, np.nan, values), Bounds(*warped.bounds)
+            values, box = warped.read(1), Bounds(*warped.bounds)
+        if crosses:
+            box = box._replace(west=box.west + 180.0, east=box.east + 180.0)
+        return np.where(values == dataset.nodata, np.nan, values), box
 
 
 def _write_kmz(prefix: Path, layer: str, description: str, picture: Picture, box: Bounds) -> Path:

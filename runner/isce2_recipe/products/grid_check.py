@@ -14,7 +14,7 @@ from isce2_recipe.products.grid import METRES_A_DEGREE, MapGrid
 from isce2_recipe.products.grid_choice import GridChoice, grid_of, known_epsg, map_grid
 from isce2_recipe.products.layers import layers_of, map_layers
 from isce2_recipe.quantities import format_bytes
-from isce2_recipe.types import Bounds, PreflightCheck
+from isce2_recipe.types import Bounds, PreflightCheck, longitude_near
 
 # Edges of pixels on the ground, metres. Sentinel-1's resolution is never finer than 2 m.
 _LEAST_M, _MOST_M = 1.0, 10_000.0
@@ -163,8 +163,8 @@ def _check_area(epsg: int, box: Bounds, what: str) -> str:
     south, west, north, east = areas[0]
     name = wkt.split('"')[1]
     text = (
-        f"{what} ({box_text(box)}) lies {far:.0f} degrees outside the area of EPSG:{epsg} ({name}), "
-        f"which is {box_text(Bounds(west, south, east, north))}"
+        f"{what} ({box.describe()}) lies {far:.0f} degrees outside the area of EPSG:{epsg} ({name}), "
+        f"which is {Bounds(west, south, east, north).describe()}"
     )
     if far > _FAR_DEG:
         raise InputError(text, hint="use utm, for the zone of the place, or a projection that is made for it")
@@ -207,11 +207,6 @@ def map_bytes(grid: MapGrid) -> int:
     return grid.rows * grid.cols * pixel_bytes
 
 
-def box_text(box: Bounds) -> str:
-    """Return a box in degrees as text."""
-    return f"{box.west:.6g} to {box.east:.6g} E, {box.south:.6g} to {box.north:.6g} N"
-
-
 def examine_grid(
     choice: GridChoice,
     pixel_m: float,
@@ -230,8 +225,7 @@ def examine_grid(
     disk : float
         Free space, bytes.
     """
-    longitudes, latitudes = zip(*(place for footprint in footprints for place in footprint), strict=True)
-    scene = Bounds(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
+    scene = Bounds.around(place for footprint in footprints for place in footprint)
     try:
         grid = map_grid(choice, pixel_m, scene, bursts)
         outline = _outline_of(choice, grid)
@@ -272,8 +266,7 @@ def _check_touches(
 ) -> None:
     if any(_overlap(outline, footprint) for footprint in footprints):
         return
-    longitudes, latitudes = zip(*outline, strict=True)
-    box = Bounds(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
+    box = Bounds.around(outline)
     what = "the box of the map" if choice.like is None else f"the grid of {choice.like}"
     hint = "give west, south, east and north of a place in the scene, degrees"
     if choice.like is not None:
@@ -283,13 +276,13 @@ def _check_touches(
         exchanged = Bounds(south, west, north, east), Bounds(east, west, north, south)
         if any(map(scene.meets, exchanged)):
             hint += "; the numbers seem to be in another order"
-    raise InputError(f"{what} ({box_text(box)}) does not touch the scene ({box_text(scene)})", hint=hint)
+    raise InputError(f"{what} ({box.describe()}) does not touch the scene ({scene.describe()})", hint=hint)
 
 
 def _overlap(one: Sequence[Place], other: Sequence[Place]) -> bool:
     """Return whether two convex polygons overlap: no side of either separates them."""
-    first_longitude = one[0][0]
-    other = [(x - 360.0 * round((x - first_longitude) / 360.0), y) for x, y in other]
+    meridian = one[0][0]
+    one, other = ([(longitude_near(x, meridian), y) for x, y in each] for each in (one, other))
     for polygon in (one, other):
         for (x0, y0), (x1, y1) in pairwise([*polygon, polygon[0]]):
             if (x0, y0) == (x1, y1):

@@ -9,13 +9,15 @@ from typing import Any
 
 from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.products.grid import MapGrid, aligned_grid, utm_epsg
-from isce2_recipe.types import Bounds
+from isce2_recipe.types import Bounds, longitude_near
 
 _GEOGRAPHIC = "EPSG:4326"
 # Default pixels in degrees: one arc second for 30 m, as in terrain models.
 _METRES_AN_ARC_SECOND = 30.0
 _EDGE_POINTS = 21
 _SQUARE = 1e-6
+# Places this close to 180 degrees on either side that are this far apart on a map are at its opposite ends.
+_CLOSE_DEG, _FAR_M = 1e-6, 1e6
 # Largest coordinate that is accepted on a map, metres.
 _FARTHEST = 1e8
 
@@ -30,7 +32,7 @@ class GridChoice:
         ``common`` for all that the bursts can show on any date, so that all pairs of a stack have the same
         pixels; ``data`` for what this pair shows.
     bounds : Bounds or None
-        Box in degrees, in place of ``extent``.
+        Box in degrees, in place of ``extent``; across the antimeridian its eastern edge is beyond 180.
     crs : str
         ``utm`` for the zone of the north-west corner, or ``EPSG:`` with a code.
     pixel : float or None
@@ -61,7 +63,7 @@ class GridChoice:
                 f"a grid has no key '{unknown[0]}'", hint="its keys are extent, bounds, crs and pixel"
             )
         if "bounds" in given:
-            box = given["bounds"] = Bounds(*given["bounds"])
+            box = given["bounds"] = Bounds.of(*given["bounds"])
             if box.west >= box.east or box.south >= box.north:
                 raise ParameterError(
                     f"the box {box.west} {box.south} {box.east} {box.north} has its edges in the wrong order",
@@ -132,11 +134,13 @@ def _outline(box: Bounds) -> list[tuple[float, float]]:
 def _common(bursts: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
     from isce2_recipe.sar.burst_extent import burst_outline
 
-    return [
-        tuple(place)
+    places = [
+        (longitude, latitude)
         for number, swath in sorted(set(bursts))
-        for place in burst_outline(number, swath).tolist()
+        for longitude, latitude in burst_outline(number, swath).tolist()
     ]
+    west = Bounds.around(places).west
+    return [(longitude_near(longitude, west + 90.0), latitude) for longitude, latitude in places]
 
 
 def _epsg(crs: str, places: list[tuple[float, float]]) -> int:
@@ -194,7 +198,22 @@ def _box(places: list[tuple[float, float]], epsg: int) -> Bounds:
             f"EPSG:{epsg} cannot show the whole scene",
             hint="choose a projection that is made for that part of the Earth",
         )
+    if max(longitudes) > 180.0 and _is_cut_at_antimeridian(epsg, latitudes[0]):
+        raise InputError(
+            f"EPSG:{epsg} is cut at 180 degrees, where the scene lies",
+            hint="choose utm, EPSG:4326, or a projection that is made for that part of the Earth",
+        )
     return Bounds(min(xs), min(ys), max(xs), max(ys))
+
+
+def _is_cut_at_antimeridian(epsg: int, latitude: float) -> bool:
+    """Return whether a map has the places just west and just east of 180 degrees at its opposite ends."""
+    from rasterio.warp import transform
+
+    edges = [180.0 - _CLOSE_DEG, _CLOSE_DEG - 180.0]
+    (west, east), _ = transform(_GEOGRAPHIC, f"EPSG:{epsg}", edges, [latitude] * 2)
+    # Degrees differ by less than this number in any case.
+    return bool(abs(east - west) > _FAR_M)
 
 
 def grid_of(path: Path) -> MapGrid:

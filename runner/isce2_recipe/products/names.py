@@ -126,7 +126,8 @@ def legacy_slc_name(parts: NameParts, platform: str, bounds: Bounds) -> str:
     bounds : Bounds
         Bounds of the reference's footprint, degrees.
     """
-    edges = ((bounds.west, "EW", 5), (bounds.south, "NS", 4), (bounds.east, "EW", 5), (bounds.north, "NS", 4))
+    east = bounds.east - 360.0 if bounds.crosses_antimeridian else bounds.east
+    edges = ((bounds.west, "EW", 5), (bounds.south, "NS", 4), (east, "EW", 5), (bounds.north, "NS", 4))
     corners = "_".join(_angle(*edge) for edge in edges)
     return f"{platform}_{parts.relative_orbit:03d}_{corners}_{parts.pair}"
 

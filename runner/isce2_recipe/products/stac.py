@@ -10,8 +10,9 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import numpy as np
@@ -24,6 +25,7 @@ from isce2_recipe.products.layer import Layer
 from isce2_recipe.products.layers import LAYERS, by_name
 from isce2_recipe.products.rasters import opened
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
+from isce2_recipe.types import Bounds, longitude_near
 
 SUFFIX = ".stac.json"
 
@@ -65,7 +67,7 @@ def write_item(prefix: Path, grid: MapGrid, facts: ProductFacts, layers: Sequenc
         "stac_version": "1.1.0",
         "stac_extensions": _EXTENSIONS,
         "id": prefix.name,
-        "geometry": {"type": "Polygon", "coordinates": [seen.ring]},
+        "geometry": seen.geometry,
         "bbox": seen.bbox,
         "properties": _properties(facts, grid, seen),
         "links": _links(facts),
@@ -84,8 +86,18 @@ class _Footprint:
 
     @property
     def bbox(self) -> list[float]:
-        longitudes, latitudes = zip(*self.ring, strict=True)
-        return [min(longitudes), min(latitudes), max(longitudes), max(latitudes)]
+        """West, south, east and north; across the antimeridian, west is the larger number (RFC 7946, 5.2)."""
+        box = Bounds.around((x, y) for x, y in self.ring)
+        return list(box._replace(east=box.east - 360.0) if box.crosses_antimeridian else box)
+
+    @property
+    def geometry(self) -> dict[str, Any]:
+        """The outline, cut into two polygons where it crosses the antimeridian (RFC 7946, 3.1.9)."""
+        if not Bounds.around((x, y) for x, y in self.ring).crosses_antimeridian:
+            return {"type": "Polygon", "coordinates": [self.ring]}
+        halves = [_cut(self.ring, keep=-1), [[x - 360.0, y] for x, y in _cut(self.ring, keep=1)]]
+        rings = [[[round(x, 5), y] for x, y in half] for half in halves]
+        return {"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}
 
     @classmethod
     def of(cls, prefix: Path) -> _Footprint:
@@ -125,14 +137,32 @@ def _corners_of(shape: tuple[int, int]) -> NDArray[np.float64]:
 
 
 def _ring(places: NDArray[np.float64], crs: Any) -> list[list[float]]:
-    """Return the closed ring around places on the map, anticlockwise, longitude and latitude in degrees."""
+    """Return the closed ring around places on the map, anticlockwise, longitude and latitude in degrees.
+
+    The longitudes are continuous, as those of `Bounds.around`.
+    """
     from rasterio.warp import transform
     from scipy.spatial import ConvexHull
 
     hull = places[ConvexHull(places).vertices]
     longitudes, latitudes = transform(crs, "EPSG:4326", hull[:, 0], hull[:, 1])
-    ring = [[round(lon, 5), round(lat, 5)] for lon, lat in zip(longitudes, latitudes, strict=True)]
+    west = Bounds.around(zip(longitudes, latitudes, strict=True)).west
+    ring = [
+        [round(longitude_near(lon, west + 90.0), 5), round(lat, 5)]
+        for lon, lat in zip(longitudes, latitudes, strict=True)
+    ]
     return [*ring, ring[0]]
+
+
+def _cut(ring: list[list[float]], keep: Literal[-1, 1]) -> list[list[float]]:
+    """Return the part of a convex closed ring west (-1) or east (1) of 180 degrees."""
+    kept: list[list[float]] = []
+    for (x0, y0), (x1, y1) in pairwise(ring):
+        if keep * (x0 - 180.0) >= 0:
+            kept.append([x0, y0])
+        if (x0 - 180.0) * (x1 - 180.0) < 0:
+            kept.append([180.0, round(y0 + (y1 - y0) * (180.0 - x0) / (x1 - x0), 5)])
+    return [*kept, kept[0]]
 
 
 def _properties(facts: ProductFacts, grid: MapGrid, seen: _Footprint) -> dict[str, Any]:

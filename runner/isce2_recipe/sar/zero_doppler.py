@@ -195,7 +195,7 @@ def solve_look_angle(
     Returns
     -------
     lat, lon, height, look_angle : float
-        Radians, radians, metres, radians.
+        Radians, radians, metres, radians. The longitude is within half a circle of ``dem_lon0``.
     """
     axes = zero_doppler_axes(s)
     flat = dem.size == 1
@@ -205,6 +205,11 @@ def solve_look_angle(
     for k in range(_ANGLE_STEPS):
         x, y, z = _on_circle(s, axes, slant_range, look_angle)
         lat, lon, h = ecef_to_geodetic(x, y, z)
+        # Continue the longitudes of a DEM that lies across the antimeridian.
+        if lon - dem_lon0 < -math.pi:
+            lon += 2.0 * math.pi
+        elif lon - dem_lon0 > math.pi:
+            lon -= 2.0 * math.pi
         ground = height + (
             dem[0, 0] if flat else sample_dem(dem, dem_lat0, dem_lon0, dem_dlat, dem_dlon, lat, lon)
         )

@@ -53,13 +53,7 @@ class GranuleRecord:
     @property
     def bounds(self) -> Bounds:
         """The box around the footprint, degrees."""
-        longitudes, latitudes = zip(*self.footprint, strict=True)
-        return Bounds(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
-
-    @property
-    def crosses_antimeridian(self) -> bool:
-        """Whether the box around the footprint reaches around the Earth."""
-        return self.bounds.east - self.bounds.west > 180.0
+        return Bounds.around(self.footprint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +130,25 @@ def passes(records: Iterable[Sentinel1Record]) -> list[tuple[str, datetime, date
     ]
 
 
-def refuse_antimeridian(records: Iterable[GranuleRecord]) -> None:
-    """Raise InputError for granules that lie on both sides of 180 degrees."""
-    crossing = [record.name for record in records if record.crosses_antimeridian]
-    if crossing:
+def bounds_of(records: Iterable[GranuleRecord]) -> Bounds:
+    """Return the box around the footprints of all granules, degrees."""
+    return Bounds.around(place for record in records for place in record.footprint)
+
+
+def common_bounds(first: GranuleRecord, second: GranuleRecord, kind: str) -> Bounds:
+    """Return the box that two granules share, degrees.
+
+    Raises
+    ------
+    InputError
+        If they do not overlap. The hint names their ``kind``, such as ``SLCs``.
+    """
+    box = first.bounds.overlap(second.bounds)
+    if box is None:
         raise InputError(
-            f"Products that cross the anti-meridian are not currently supported ({', '.join(crossing)})",
-            hint="choose granules that lie on one side of 180 degrees",
+            f"{first.name} and {second.name} do not overlap", hint=f"choose two {kind} of the same area"
         )
+    return box
 
 
 @dataclass(frozen=True, slots=True)

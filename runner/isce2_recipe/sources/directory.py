@@ -40,7 +40,7 @@ from isce2_recipe.sources.base import (
 )
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
 from isce2_recipe.sources.directory_files import FoundFile, everything, files, find
-from isce2_recipe.sources.directory_terrain import describe, mosaic
+from isce2_recipe.sources.directory_terrain import mosaic
 from isce2_recipe.sources.tiles import water_mask_tiles
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
@@ -215,7 +215,7 @@ class DirectorySource:
         if gaps is not None:
             raise InputError(
                 f"the terrain in {self.root / 'dem'} does not cover the scene "
-                f"({describe(grid.bounds)}): there are no heights at {describe(gaps)}",
+                f"({grid.bounds.describe()}): there are no heights at {gaps.describe()}",
                 hint="add GeoTIFFs with heights above the WGS84 ellipsoid there, for example Copernicus "
                 "GLO-30 made ellipsoidal with dem_stitcher",
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.sources.directory_files import FoundFile
-from isce2_recipe.sources.directory_terrain import coverage, describe
+from isce2_recipe.sources.directory_terrain import coverage
 from isce2_recipe.types import Bounds, PreflightCheck
 
 
@@ -37,11 +37,16 @@ def _found(name: str, check: Callable[[], str]) -> PreflightCheck:
 def _terrain(root: Path, wanted: Bounds) -> str:
     """Check that the box around all files contains the wanted box; gaps between files are found later."""
     boxes = coverage(root)
-    around = reduce(Bounds.union, boxes)
+    # A file of the whole globe reaches the wanted box from either side.
+    turned = (
+        box._replace(west=box.west + turn, east=box.east + turn) for box in boxes for turn in (-360, 0, 360)
+    )
+    near = [box for box in turned if box.west <= wanted.east and box.east >= wanted.west]
+    around = reduce(Bounds.union, near or boxes)
     if not around.contains(wanted):
         raise InputError(
             f"the terrain in {root / 'dem'} does not cover the scene "
-            f"({describe(wanted)}): it covers {describe(around)}",
+            f"({wanted.describe()}): it covers {around.describe()}",
             hint="add GeoTIFFs with heights above the WGS84 ellipsoid there, for example Copernicus "
             "GLO-30 made ellipsoidal with dem_stitcher",
         )

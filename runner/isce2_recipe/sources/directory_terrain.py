@@ -73,7 +73,7 @@ def mosaic(root: Path, grid: DemGrid, log: logging.Logger) -> Any:
 
 
 def coverage(root: Path) -> list[Bounds]:
-    """Return the boxes around the files, degrees.
+    """Return the boxes around the files, degrees; see `Bounds` for those across the antimeridian.
 
     Raises
     ------
@@ -90,15 +90,12 @@ def coverage(root: Path) -> list[Bounds]:
             with rasterio.open(found.dataset) as dataset:
                 if dataset.crs is None:
                     raise _no_crs(found)
-                boxes.append(Bounds(*transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)))
+                box = Bounds(*transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds))
+                # GDAL gives a box across the antimeridian an eastern edge that is less than the western one.
+                boxes.append(box if box.west <= box.east else box._replace(east=box.east + 360.0))
         except RasterioError as exc:
             raise InputError(f"terrain {found.name} cannot be read: {exc}", hint="replace it") from exc
     return boxes
-
-
-def describe(bounds: Bounds) -> str:
-    """Return a box as text."""
-    return f"{bounds.west:.3f} to {bounds.east:.3f} E, {bounds.south:.3f} to {bounds.north:.3f} N"
 
 
 def _no_crs(found: FoundFile) -> InputError:

@@ -31,4 +31,5 @@ def _latitude(degrees: int) -> str:
 
 
 def _longitude(degrees: int) -> str:
+    degrees = (degrees + 180) % 360 - 180
     return f"{'e' if degrees >= 0 else 'w'}{abs(degrees):03d}"

@@ -125,13 +125,12 @@ def test_a_pass_over_the_ascending_node_has_two_orbit_numbers(context):
     assert [(platform, start.day) for platform, start, _ in passes(records)] == [("S1A", 4), ("S1A", 16)]
 
 
-def test_the_antimeridian_is_refused(context):
+def test_bounds_across_the_antimeridian_are_continuous(context):
     path = context.source.root / "bursts" / f"{A}.xml"
     path.write_text(
         path.read_text().replace("<longitude>53.0<", "<longitude>-179.5<").replace(">52.1<", ">179.5<")
     )
-    with pytest.raises(InputError, match="anti-meridian are not currently supported"):
-        find(context, [A], [B])
+    assert find(context, [A], [B]).reference_bounds == pytest.approx([179.5, 26.94, 180.5, 27.0])
 
 
 def test_a_file_that_is_not_a_catalogue_is_refused(context, tmp_path):

@@ -280,6 +280,18 @@ class TestTerrain:
             assert dataset.read(1)[row, column] == pytest.approx(expected, abs=0.01)
             assert Bounds(*dataset.bounds).contains(self.BOUNDS)
 
+    def test_sea_next_to_the_outermost_tile_has_the_height_of_the_geoid(self, server, tmp_path):
+        """Copernicus has no tile of the Gulf of Mexico at 27 degrees north, 96 degrees west."""
+        tile = "Copernicus_DSM_COG_10_N27_00_W097_00_DEM"
+        self.stock(server, tmp_path)
+        heights = np.full((3600, 3600), 5, np.float32)
+        affine = rasterio.Affine(1 / 3600, 0, -97 - 0.5 / 3600, 0, -1 / 3600, 28 + 0.5 / 3600)
+        server.files[f"/dem30/{tile}/{tile}.tif"] = tiff_bytes(tmp_path / "t.tif", heights, affine)
+        box = Bounds(-96.01, 27.4, -95.99, 27.41)
+        with rasterio.open(AsfSource(server.environment()).fetch_dem(box, tmp_path, LOG, silent)) as dataset:
+            assert dataset.read(1)[:, :30] == pytest.approx(-5)
+            assert dataset.read(1)[:, -30:] == pytest.approx(-10)
+
     def test_open_sea_has_no_terrain(self, server, tmp_path):
         self.stock(server, tmp_path)
         with pytest.raises(SourceError, match="no Copernicus terrain"):

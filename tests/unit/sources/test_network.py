@@ -20,6 +20,7 @@ import pytest
 
 from isce2_recipe.actions import preflight
 from isce2_recipe.actions.base import Budget, Context
+from isce2_recipe.engines.builtin import BuiltinEngine
 from isce2_recipe.errors import InputError, SourceError
 from isce2_recipe.sources.asf import AsfSource, formats
 from isce2_recipe.sources.asf.cache import Cache
@@ -359,7 +360,7 @@ class TestPreflight:
             workdir=tmp_path,
             out=out,
             source=AsfSource(server.environment(**environment)),
-            engine=None,
+            engine=BuiltinEngine(),
             log=LOG,
             progress=silent,
             cpus=1,
@@ -467,7 +468,7 @@ class TestPreflight:
         assert len(done.notes) == text.count("note  ") >= 3
         assert any(note.startswith("Before the run, disk: the steps request up to") for note in done.notes)
 
-    def test_open_sea_and_the_antimeridian(self, server, tmp_path):
+    def test_open_sea(self, server, tmp_path):
         server.files |= {f"/{POEORB}": b"<Earth_Explorer_File/>", "/water/s50w035.tif": TIFF}
         at_sea = self.records(west=-32.5)
         sea = [(lon, lat - 73.0) for lon, lat in at_sea[0].footprint]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.job import Catalog, Job
 from isce2_recipe.errors import InputError
+from isce2_recipe.types import Bounds
 
 # Lower heights are replaced by this one, as in ISCE2.
 _LOWEST_M = -500.0
@@ -83,6 +84,7 @@ def read_dem_window(path: Path, box: tuple[float, float, float, float]) -> DemWi
     heights = isceimage.open_array(header)[0]
     rows, cols = heights.shape
     south, north, west, east = box
+    west, south, east, north = Bounds(west, south, east, north).near(header.node_bounds)
     top, bottom = (
         int((lat - grid.first_latitude) / grid.delta_latitude)
         for lat in (north + _MARGIN_DEG, south - _MARGIN_DEG)

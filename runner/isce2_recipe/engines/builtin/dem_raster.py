@@ -58,8 +58,8 @@ def check(geotiff: Path, bounds: Bounds) -> None:
         slack = abs(grid.nodes.delta_latitude) * _TOLERANCE
         if not grid.node_bounds.buffered(slack).contains(bounds):
             raise InputError(
-                f"the DEM {geotiff} does not cover the scene: it covers {_text(grid.node_bounds)}, "
-                f"but needs to cover {_text(bounds)}",
+                f"the DEM {geotiff} does not cover the scene: it covers {grid.node_bounds.describe()}, "
+                f"but needs to cover {bounds.describe()}",
                 hint="use a larger DEM",
             )
         for rows, heights in _strips(dataset):
@@ -161,7 +161,3 @@ def _strips(dataset: Any) -> Iterator[tuple[range, NDArray[np.float32]]]:
         if dataset.nodata is not None:
             heights[heights == np.float32(dataset.nodata)] = np.nan
         yield rows, heights
-
-
-def _text(bounds: Bounds) -> str:
-    return f"{bounds.west:.4f} to {bounds.east:.4f} E, {bounds.south:.4f} to {bounds.north:.4f} N"

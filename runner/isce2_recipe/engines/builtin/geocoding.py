@@ -113,6 +113,7 @@ def geocode_grid(dem: IsceImage, bounds: Bounds) -> GeocodeGrid:
         If the DEM has no map coordinates or shares no node with the bounds.
     """
     grid = dem.require_map_grid()
+    bounds = bounds.near(dem.node_bounds)
     # ISCE2 uses Fortran's int(), which rounds towards zero.
     row = math.trunc((bounds.north - grid.first_latitude) / grid.delta_latitude)
     end_row = math.trunc((bounds.south - grid.first_latitude) / grid.delta_latitude + 1)

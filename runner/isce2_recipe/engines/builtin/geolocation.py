@@ -106,7 +106,13 @@ def _map_position(latitude: Float, longitude: Float, axes: Float, i: int, j: int
     """Return row and column of a radar pixel on the map; NaN if it has no coordinates."""
     if latitude[i, j] == 0.0 and longitude[i, j] == 0.0:
         return np.nan, np.nan
-    return (latitude[i, j] - axes[0]) / axes[1], (longitude[i, j] - axes[2]) / axes[3]
+    east = longitude[i, j] - axes[2]
+    # The map may continue the longitudes on the other side of the antimeridian.
+    if east < -180.0:
+        east += 360.0
+    elif east > 180.0:
+        east -= 360.0
+    return (latitude[i, j] - axes[0]) / axes[1], east / axes[3]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import replace_when_complete, write_text
+from isce2_recipe.types import Bounds
 
 # ISCE2's DATA_TYPE, with NumPy's and GDAL's names of the same type.
 _TYPES = {
@@ -134,6 +135,17 @@ class IsceImage:
                 f"{self.path}.xml has no latitude and longitude", hint="use a DEM whose .xml has them"
             )
         return self.grid
+
+    @property
+    def node_bounds(self) -> Bounds:
+        """Return the box around the centres of the pixels, degrees."""
+        grid = self.require_map_grid()
+        return Bounds(
+            grid.first_longitude,
+            grid.first_latitude + (self.lines - 1) * grid.delta_latitude,
+            grid.first_longitude + (self.samples - 1) * grid.delta_longitude,
+            grid.first_latitude,
+        )
 
     @property
     def nbytes(self) -> int:

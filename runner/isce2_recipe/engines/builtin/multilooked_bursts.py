@@ -22,6 +22,7 @@ from isce2_recipe import paths
 from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.sar.sublooks import decode
+from isce2_recipe.types import longitude_near
 
 Float = NDArray[np.float64]
 
@@ -195,12 +196,17 @@ def merge_multilooked(
     }
     owners = _owners_of_data(bursts, (lines, samples))
     reached = _owners((lines, samples), [_reach(one) for one in bursts])
+    meridian = float(_values(bursts[0].longitude)[0, 0, 0])
     for number, burst in enumerate(bursts):
         window = _window(burst)
         _copy(layers[paths.INTERFEROGRAM], window, owners == number, _interferogram(burst)[None])
         place = (owners == number) | ((owners < 0) & (reached == number))
         for name, path in _geometry(burst).items():
-            _copy(layers[name], window, place, _shifted(burst, path))
+            values = _values(path)
+            if name == paths.LONGITUDE_FULL:
+                # All bursts continue the longitudes of the first one, on whichever side of the antimeridian.
+                values = longitude_near(values, meridian)
+            _copy(layers[name], window, place, _shifted(burst, values))
         progress((number + 1) / len(bursts), f"burst {number + 1} of {len(bursts)}")
     return lines, samples
 
@@ -236,10 +242,14 @@ def _copy(
     part[:, chosen[window]] = values[:, chosen[window]]
 
 
-def _shifted(burst: MultilookedBurst, path: Path) -> NDArray[Any]:
+def _values(path: Path) -> Float:
     with isceimage.open_raster(path) as dataset:
-        values = dataset.read()
-    return burst.range_shift.apply(burst.azimuth_shift.apply(values.astype(np.float64), 1), 2)
+        values: Float = dataset.read().astype(np.float64)
+    return values
+
+
+def _shifted(burst: MultilookedBurst, values: Float) -> NDArray[Any]:
+    return burst.range_shift.apply(burst.azimuth_shift.apply(values, 1), 2)
 
 
 def _interferogram(burst: MultilookedBurst) -> NDArray[Any]:

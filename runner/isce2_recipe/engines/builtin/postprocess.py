@@ -81,12 +81,12 @@ def _bounds(job: Job) -> Bounds:
     if job.config.geocode_bounding_box is not None:
         south, north, west, east = job.config.geocode_bounding_box
         return Bounds(west, south, east, north)
-    boxes = []
+    places = []
     for pair in job.pairs:
         bursts = [pair.reference.bursts[index].geometry for index in pair.indices()]
-        boxes.append(bounding_box(bursts[0], pair.reference.orbit, bursts[-1].stop))
-    souths, norths, wests, easts = zip(*boxes, strict=True)
-    return Bounds(min(wests), min(souths), max(easts), max(norths))
+        south, north, west, east = bounding_box(bursts[0], pair.reference.orbit, bursts[-1].stop)
+        places += [(west, south), (east, north)]
+    return Bounds.around(places)
 
 
 def _catalog(job: Job, last: Path, dem: Path, grid: GeocodeGrid) -> Catalog:

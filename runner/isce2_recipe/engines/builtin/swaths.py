@@ -15,6 +15,7 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import BurstGeometry, read_annotation
 from isce2_recipe.sar.orbit import COVER_MARGIN_S, Orbit, read_orbit
 from isce2_recipe.sentinel1.archive import SlcArchive
+from isce2_recipe.types import Bounds
 
 # South, north, west, east in degrees, ISCE2's order.
 Region = tuple[float, float, float, float]
@@ -281,7 +282,10 @@ def _annotation_orbit(text: bytes) -> Orbit:
 def bounding_box(
     burst: BurstGeometry, orbit: Orbit, stop: datetime | None = None, far_range_m: float | None = None
 ) -> tuple[float, float, float, float]:
-    """Return south, north, west, east (degrees) of the ground of a burst, or of a swath up to ``stop``."""
+    """Return south, north, west, east (degrees) of the ground of a burst, or of a swath up to ``stop``.
+
+    West and east are those of `Bounds.around`, so they may need to be turned to the longitudes of a map.
+    """
     from isce2_recipe.sar.zero_doppler import rdr2geo
 
     first, last = orbit.seconds(burst.start), orbit.seconds(stop or burst.stop)
@@ -292,12 +296,14 @@ def bounding_box(
         for t in (first, last)
         for slant_range in (burst.near_range_m, far_range_m or burst.far_range_m)
     ]
-    lat, lon = np.degrees(np.array(points)).T
-    return float(lat.min()), float(lat.max()), float(lon.min()), float(lon.max())
+    degrees = np.degrees(np.array(points))
+    west, south, east, north = Bounds.around((float(lon), float(lat)) for lat, lon in degrees)
+    return south, north, west, east
 
 
-def _overlaps(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
-    return a[0] < b[1] and a[1] > b[0] and a[2] < b[3] and a[3] > b[2]
+def _overlaps(a: Region, b: Region) -> bool:
+    (south, north, west, east), (low, high, left, right) = a, b
+    return Bounds(west, south, east, north).overlap(Bounds(left, low, right, high)) is not None
 
 
 def _match(reference: SwathBursts, secondary: SwathBursts) -> SwathPair:

@@ -23,7 +23,7 @@ from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.rasters import blocks
 from isce2_recipe.errors import EngineFailed, InputError
 from isce2_recipe.files import replace_when_complete
-from isce2_recipe.types import Looks
+from isce2_recipe.types import Looks, longitude_near
 
 LAND, WATER = 1, 0
 # Values of a source's tiles.
@@ -135,7 +135,7 @@ def _lookup(
     mask: NDArray[Any], transform: Any, latitude: NDArray[np.float64], longitude: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     row = np.floor((latitude - transform.f) / transform.e).astype(np.intp)
-    col = np.floor((longitude - transform.c) / transform.a).astype(np.intp)
+    col = np.floor((longitude_near(longitude, transform.c) - transform.c) / transform.a).astype(np.intp)
     inside = (row >= 0) & (row < mask.shape[0]) & (col >= 0) & (col < mask.shape[1])
     found = np.zeros(latitude.shape, bool)
     found[inside] = mask[row[inside], col[inside]] == LAND

@@ -197,7 +197,7 @@ def box_order(subject: Subject) -> Iterator[Problem]:
     """The numbers of a bounding box are in the wrong order.
 
     The order is west, south, east, north. ISCE2's order, south, north, west, east, is used in templates only.
-    A box across the antimeridian is not supported.
+    In a box across the antimeridian, east is beyond 180 degrees, or less than west as in ``179 60 -179 61``.
     """
     for path in subject.document.nodes:
         name = str(path[-2] if path[-1:] == ("default",) else path[-1]) if path else ""
@@ -206,13 +206,8 @@ def box_order(subject: Subject) -> Iterator[Problem]:
         value = at(subject.data, path)
         if not (isinstance(value, list) and len(value) == 4 and all(_is_number(item) for item in value)):
             continue
-        west, south, east, north = value
-        if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-            hint = (
-                "boxes across the antimeridian are not supported"
-                if west > 90 and east < -90
-                else "is the order south, north, west, east?"
-            )
+        if _turned(value):
+            hint = "is the order south, north, west, east?"
             yield subject.at(path, "a bounding box must be west, south, east, north in degrees", hint)
 
 
@@ -281,7 +276,8 @@ def _is_projection(value: Any) -> bool:
 def _turned(bounds: Any) -> bool:
     """Return whether rule IR065 reports a box."""
     west, south, east, north = bounds
-    return not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90)
+    in_order = -360 <= west <= east <= 360 or (0 < west <= 180 and -180 <= east < west - 180)
+    return not (in_order and -90 <= south <= north <= 90)
 
 
 RULES: tuple[Rule, ...] = (

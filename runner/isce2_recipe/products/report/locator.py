@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from isce2_recipe.types import longitude_near
+
 # Longitude and latitude in whole degrees, drawn by hand: accurate enough to recognise a continent.
 _LAND = (
     # North America
@@ -68,7 +70,7 @@ def locator_svg(corners: Sequence[tuple[float, float]]) -> str:
     corners : sequence of (longitude, latitude)
         Corners of the product, degrees.
     """
-    longitude = sum(x for x, _ in corners) / len(corners)
+    longitude = longitude_near(sum(x for x, _ in corners) / len(corners), 0.0)
     latitude = sum(y for _, y in corners) / len(corners)
     shapes = "".join(f'<path class="land" d="M{_points(text)}Z"/>' for text in _LAND)
     rules = "".join(f"M{x} {-_NORTH}V{-_SOUTH}" for x in range(-150, 180, 30))

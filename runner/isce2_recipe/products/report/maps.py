@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from isce2_recipe.products.colours import Picture, Scale, css, nice_step, nice_ticks
+from isce2_recipe.products.colours import Picture, Scale, css, nice_step, nice_ticks, number_text
 from isce2_recipe.products.reading import Grid
 from isce2_recipe.products.report.views import View
+from isce2_recipe.types import longitude_near
 
 # Width of a map, SVG units. Large and small maps have text of the same size.
 SMALL, LARGE = 560, 1120
@@ -67,7 +68,10 @@ def map_frame(grid: Grid, size: int) -> MapFrame:
 
 
 def corners(grid: Grid) -> list[tuple[float, float]]:
-    """Return the longitude and latitude of a product's corners, clockwise from the upper left."""
+    """Return the longitude and latitude of a product's corners, clockwise from the upper left.
+
+    The longitudes are continuous: those across the antimeridian are beyond 180 degrees.
+    """
     west, south, east, north = grid.bounds
     found = _degrees(grid, np.array([west, east, east, west]), np.array([north, north, south, south]))
     return [(float(x), float(y)) for x, y in zip(*found, strict=True)]
@@ -76,8 +80,8 @@ def corners(grid: Grid) -> list[tuple[float, float]]:
 def _degrees(grid: Grid, x: Any, y: Any) -> tuple[Any, Any]:
     from rasterio.warp import transform
 
-    longitudes, latitudes = transform(grid.crs, "EPSG:4326", list(x), list(y))
-    return np.array(longitudes), np.array(latitudes)
+    longitudes, latitudes = map(np.array, transform(grid.crs, "EPSG:4326", list(x), list(y)))
+    return longitude_near(longitudes, float(longitudes[0])), latitudes
 
 
 def _convergence(grid: Grid, x: float, y: float) -> float:
@@ -95,8 +99,19 @@ def _places(line: Any, degrees: Any, letters: str, count: int) -> tuple[tuple[fl
 
 
 def degree_text(value: float, text: str, letters: str) -> str:
-    """Return a longitude or latitude as text, for example ``12.5° E``."""
-    letter = letters[value < 0] if value else ""
+    """Return a longitude or latitude as text, for example ``12.5° E``.
+
+    Parameters
+    ----------
+    value : float
+        Degrees; a longitude may be beyond 180.
+    text : str
+        The same as text, from which the number of decimals is taken.
+    """
+    if abs(value) > 180.0:
+        value = longitude_near(value, 0.0)
+        text = number_text(value, len(text.partition(".")[2]))
+    letter = letters[value < 0] if value and abs(value) != 180.0 else ""
     return f"{text.lstrip(chr(0x2212))}°{f' {letter}' if letter else ''}"
 
 

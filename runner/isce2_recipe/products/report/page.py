@@ -25,6 +25,7 @@ from isce2_recipe.products.report.reduced import ReducedProduct, median
 from isce2_recipe.products.report.steps import steps_svg
 from isce2_recipe.products.report.views import View, truth_views, views
 from isce2_recipe.quantities import format_bytes, format_duration
+from isce2_recipe.types import longitude_near
 
 _DASH = "\N{EN DASH}"  # for values that are not known
 _ORBITS = {"POEORB": "precise", "RESORB": "restituted", "PREORB": "predicted"}
@@ -223,7 +224,7 @@ def orbit_text(names: Sequence[str]) -> str:
 def _corner_rows(product: Finished) -> list[tuple[str, str, str]]:
     names = ("North-west", "North-east", "South-east", "South-west")
     return [
-        (name, number_text(latitude, 4), number_text(longitude, 4))
+        (name, number_text(latitude, 4), number_text(longitude_near(longitude, 0.0), 4))
         for name, (longitude, latitude) in zip(names, corners(product.grid), strict=True)
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,11 @@ from isce2_recipe.sources.asf.formats import TIFF
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import Progress
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
-from isce2_recipe.types import Bounds
+from isce2_recipe.types import Bounds, longitude_near
 
 if TYPE_CHECKING:
+    from affine import Affine
+
     from isce2_recipe.sources.asf.client import Client
 
 _BUCKETS = {
@@ -48,8 +51,10 @@ def fetch_dem(bounds: Bounds, folder: Path, client: Client, settings: Settings, 
         tiles.mkdir()
         _fetch_tiles(wanted, tiles, client, settings, progress)
         geoid = fetch_geoid(wanted, Path(scratch) / "geoid.tif", settings)
-        heights, profile = _stitch(wanted, tiles, geoid)
-    return write_dem(_on_grid(heights, profile, grid), grid, folder / "dem.tif")
+        stitch = _stitch_across if wanted.crosses_antimeridian else _stitch
+        heights = _on_grid(*stitch(wanted, tiles, geoid), grid)
+        _fill_sea(heights, geoid, grid)
+    return write_dem(heights, grid, folder / "dem.tif")
 
 
 def missing_terrain(bounds: Bounds) -> tuple[list[str], bool]:
@@ -61,14 +66,14 @@ def missing_terrain(bounds: Bounds) -> tuple[list[str], bool]:
     names = {match[0] for url in urls if (match := _SQUARE.search(url))}
     wanted = {
         _square(latitude, longitude)
-        for latitude in range(math.floor(bounds.south), math.ceil(bounds.north))
-        for longitude in range(math.floor(bounds.west), math.ceil(bounds.east))
+        for half in bounds.halves()
+        for latitude in range(math.floor(half.south), math.ceil(half.north))
+        for longitude in range(math.floor(half.west), math.ceil(half.east))
     }
     return sorted(wanted - {name.replace("_00", "") for name in names}), bool(urls)
 
 
 def _square(latitude: int, longitude: int) -> str:
-    longitude = (longitude + 180) % 360 - 180
     north, east = ("N" if latitude >= 0 else "S"), ("E" if longitude >= 0 else "W")
     return f"{north}{abs(latitude):02d}_{east}{abs(longitude):03d}"
 
@@ -77,11 +82,10 @@ def _tile_urls(bounds: Bounds) -> dict[str, list[str]]:
     """Return the addresses of the tiles that touch a box, by collection, from the library's table."""
     from dem_stitcher.datasets import get_overlapping_dem_tiles
 
-    return {name: list(get_overlapping_dem_tiles(_box(bounds), name).url) for name in _BUCKETS}
-
-
-def _box(bounds: Bounds) -> list[float]:
-    return [bounds.west, bounds.south, bounds.east, bounds.north]
+    return {
+        name: [url for half in bounds.halves() for url in get_overlapping_dem_tiles(list(half), name).url]
+        for name in _BUCKETS
+    }
 
 
 def _fetch_tiles(
@@ -96,7 +100,7 @@ def _fetch_tiles(
         for url in found
     ]
     if not urls:
-        raise SourceError(_AT_SEA.format(_box(bounds)), hint="choose bursts that show land")
+        raise SourceError(_AT_SEA.format(bounds.describe()), hint="choose bursts that show land")
     client.download_all(urls, folder, format=TIFF, progress=partly(progress, 0.0, 0.9))
 
 
@@ -123,6 +127,7 @@ def fetch_geoid(bounds: Bounds, target: Path, settings: Settings) -> Path:
 
 
 def _cut_geoid(url: str, bounds: Bounds, target: Path, settings: Settings) -> Path:
+    import numpy as np
     import rasterio
 
     options = {
@@ -135,18 +140,20 @@ def _cut_geoid(url: str, bounds: Bounds, target: Path, settings: Settings) -> Pa
         **_trusted(),
     }
     with rasterio.Env(**options), rasterio.open(url) as geoid:
-        window = _window(geoid, bounds)
+        windows = _windows(geoid, bounds)
+        values = np.hstack([geoid.read(1, window=window) for window in windows])
+        transform = geoid.window_transform(windows[0])
+        around = longitude_near(transform.c, (bounds.west + bounds.east) / 2) - transform.c
         profile = {
             "driver": "GTiff",
             "dtype": geoid.dtypes[0],
             "count": 1,
-            "height": window.height,
-            "width": window.width,
+            "height": values.shape[0],
+            "width": values.shape[1],
             "crs": geoid.crs,
             "nodata": geoid.nodata,
-            "transform": geoid.window_transform(window),
+            "transform": _east(transform, around),
         }
-        values = geoid.read(1, window=window)
         kind = geoid.tags().get("AREA_OR_POINT", "Area")
     with rasterio.open(target, "w", **profile) as part:
         part.write(values, 1)
@@ -160,17 +167,24 @@ def _trusted() -> dict[str, str]:
     return {"GDAL_CURL_CA_BUNDLE": bundle} if bundle else {}
 
 
-def _window(geoid: Any, bounds: Bounds) -> Any:
-    """Return the window of a raster around a box, with a margin for interpolation."""
+def _windows(geoid: Any, bounds: Bounds) -> list[Any]:
+    """Return the windows of a raster around a box, from west to east, with a margin for interpolation.
+
+    There are two where the box crosses the edge of a raster of the whole globe.
+    """
     from rasterio.windows import Window
 
     transform = geoid.transform
-    left, right = ((x - transform.c) / transform.a for x in (bounds.west, bounds.east))
-    top, bottom = ((y - transform.f) / transform.e for y in (bounds.north, bounds.south))
-    first_row, first_column = max(int(top) - _GEOID_MARGIN, 0), max(int(left) - _GEOID_MARGIN, 0)
-    last_row = min(int(bottom) + _GEOID_MARGIN, geoid.height - 1)
-    last_column = min(int(right) + _GEOID_MARGIN, geoid.width - 1)
-    return Window(first_column, first_row, last_column - first_column + 1, last_row - first_row + 1)
+    left, right = (math.floor((x - transform.c) / transform.a) for x in (bounds.west, bounds.east))
+    top, bottom = (int((y - transform.f) / transform.e) for y in (bounds.north, bounds.south))
+    first_row = max(top - _GEOID_MARGIN, 0)
+    rows = min(bottom + _GEOID_MARGIN, geoid.height - 1) - first_row + 1
+    first, stop = left - _GEOID_MARGIN, right + _GEOID_MARGIN + 1
+    turn = round(360.0 / transform.a)
+    if geoid.width < turn:
+        first, stop, turn = max(first, 0), min(stop, geoid.width), geoid.width
+    parts = [(max(first, k * turn), min(stop, (k + 1) * turn), k * turn) for k in (-1, 0, 1)]
+    return [Window(start - edge, first_row, end - start, rows) for start, end, edge in parts if start < end]
 
 
 def _stitch(bounds: Bounds, tiles: Path, geoid: Path) -> tuple[Any, dict[str, Any]]:
@@ -183,13 +197,58 @@ def _stitch(bounds: Bounds, tiles: Path, geoid: Path) -> tuple[Any, dict[str, An
         # It warns that the folder of tiles exists, as intended.
         warnings.simplefilter("ignore")
         heights, profile = stitch_dem(
-            _box(bounds), "glo_30", merge_nodata_value=0, geoid_path=str(geoid), dst_tile_dir=tiles
+            list(bounds), "glo_30", merge_nodata_value=0, geoid_path=str(geoid), dst_tile_dir=tiles
         )
     return heights, profile
 
 
+def _stitch_across(bounds: Bounds, tiles: Path, geoid: Path) -> tuple[Any, dict[str, Any]]:
+    """Return the same across the antimeridian, where ``stitch_dem`` fails if the box only touches it.
+
+    All longitudes are measured from the antimeridian for this purpose.
+    """
+    import warnings
+
+    import rasterio
+    from dem_stitcher.stitcher import merge_and_transform_dem_tiles
+
+    meridian = 180.0 if bounds.east > 180.0 else -180.0
+    moved = [_moved(path, meridian) for path in sorted(tiles.glob("*.tif"))]
+    with warnings.catch_warnings(), ExitStack() as stack:
+        warnings.simplefilter("ignore")
+        heights, profile = merge_and_transform_dem_tiles(
+            [stack.enter_context(rasterio.open(path)) for path in moved],
+            [bounds.west - meridian, bounds.south, bounds.east - meridian, bounds.north],
+            "glo_30",
+            merge_nodata_value=0,
+            geoid_path=str(_moved(geoid, meridian)),
+        )
+    return heights[0], profile | {"transform": _east(profile["transform"], meridian)}
+
+
+def _east(transform: Affine, degrees: float) -> Affine:
+    """Return a transform with longitudes that are larger by some degrees."""
+    from affine import Affine
+
+    a, b, c, d, e, f = transform[:6]
+    return Affine(a, b, c + degrees, d, e, f)
+
+
+def _moved(path: Path, meridian: float) -> Path:
+    """Write a virtual raster with a raster's longitudes measured from a meridian, and return its path."""
+    import rasterio
+    import rasterio.shutil
+
+    virtual = path.with_suffix(".vrt")
+    rasterio.shutil.copy(path, virtual, driver="VRT")
+    with rasterio.open(virtual, "r+") as dataset:
+        middle = (dataset.bounds.left + dataset.bounds.right) / 2
+        dataset.transform = _east(dataset.transform, longitude_near(middle - meridian, 0.0) - middle)
+    return virtual
+
+
 def _on_grid(heights: Any, profile: dict[str, Any], grid: DemGrid) -> Any:
-    """Resample heights to the one-arc-second grid; heights that are on it already do not change."""
+    """Resample heights to the one-arc-second grid, NaN outside; heights on that grid do not change."""
     import numpy as np
     from rasterio.warp import Resampling, reproject
 
@@ -204,6 +263,18 @@ def _on_grid(heights: Any, profile: dict[str, Any], grid: DemGrid) -> Any:
         dst_nodata=float("nan"),
         resampling=Resampling.cubic,
     )
-    if np.isnan(target).any():
-        raise SourceError("the downloaded terrain does not cover the box", hint="run the same command again")
     return target
+
+
+def _fill_sea(heights: Any, geoid: Path, grid: DemGrid) -> None:
+    """Set heights beyond the outermost tiles, where there is only sea, to those of the geoid."""
+    import numpy as np
+    import rasterio
+
+    gaps = np.isnan(heights)
+    if not gaps.any():
+        return
+    with rasterio.open(geoid) as dataset:
+        heights[gaps] = _on_grid(dataset.read(1), dataset.profile, grid)[gaps]
+    if np.isnan(heights).any():
+        raise SourceError("the downloaded geoid does not cover the box", hint="run the same command again")

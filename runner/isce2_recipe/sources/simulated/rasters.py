@@ -57,21 +57,14 @@ def check_bounds(bounds: Bounds) -> None:
     Raises
     ------
     InputError
-        If the box crosses the antimeridian or a pole, or is empty.
+        If the box reaches beyond a pole or around the globe, or is empty.
     """
     if bounds.west >= bounds.east or bounds.south >= bounds.north:
-        raise InputError(f"the area {_describe(bounds)} is empty")
-    if bounds.west < -180.0 or bounds.east > 180.0 or bounds.east - bounds.west > 180.0:
-        raise InputError(
-            f"the area {_describe(bounds)} crosses the antimeridian, which is not supported",
-            hint="choose bursts that lie on one side of it",
-        )
+        raise InputError(f"the area {bounds.describe()} is empty")
+    if bounds.east - bounds.west > 180.0:
+        raise InputError(f"the area {bounds.describe()} reaches around the globe")
     if bounds.south < -90.0 or bounds.north > 90.0:
-        raise InputError(f"the area {_describe(bounds)} reaches beyond a pole")
-
-
-def _describe(bounds: Bounds) -> str:
-    return f"{bounds.west:.3f} to {bounds.east:.3f} E, {bounds.south:.3f} to {bounds.north:.3f} N"
+        raise InputError(f"the area {bounds.describe()} reaches beyond a pole")
 
 
 def write_dem(path: Path, bounds: Bounds, seed: int) -> None:
@@ -121,11 +114,11 @@ def write_water_tiles(folder: Path, bounds: Bounds, seed: int) -> list[Path]:
     """
     check_bounds(bounds)
     paths = []
-    for south, west in _tiles(bounds):
-        part = _intersection(bounds.buffered(0.1), south, west)
-        path = folder / tile_name(south, west)
-        _write_tile(path, part, south, west, seed)
-        paths.append(path)
+    for half in bounds.halves():
+        for south, west in _tiles(half):
+            path = folder / tile_name(south, west)
+            _write_tile(path, _intersection(bounds.buffered(0.1), south, west), south, west, seed)
+            paths.append(path)
     return paths
 
 
@@ -145,6 +138,7 @@ def _tiles(bounds: Bounds) -> Iterator[tuple[int, int]]:
 
 
 def _intersection(bounds: Bounds, south: int, west: int) -> Bounds:
+    bounds = bounds.near(Bounds(west, south, west + _TILE_DEG, south + _TILE_DEG))
     return Bounds(
         max(bounds.west, west),
         max(bounds.south, south),

@@ -17,7 +17,7 @@ from isce2_recipe.sources.simulated.geometry import burst_footprint, swath_geome
 from isce2_recipe.sources.simulated.metadata_xml import AnnotatedImage, annotation_files, manifest_file
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.tiff import header_bytes, write_tiff
-from isce2_recipe.types import SlcName
+from isce2_recipe.types import Bounds, SlcName
 
 
 def slc_record(name: SlcName, options: SimulationOptions) -> SlcRecord:
@@ -28,8 +28,7 @@ def slc_record(name: SlcName, options: SimulationOptions) -> SlcRecord:
         for burst in (slc.bursts[0], slc.bursts[-1])
         for swath in (slc.swaths[0], slc.swaths[-1])
     ]
-    longitudes, latitudes = zip(*(place for ring in corners for place in ring), strict=True)
-    west, east, south, north = min(longitudes), max(longitudes), min(latitudes), max(latitudes)
+    west, south, east, north = Bounds.around(place for ring in corners for place in ring)
     middle = slc.swaths[1]
     geometry = swath_geometry(slc, middle, options.seed)
     return SlcRecord(

@@ -195,8 +195,7 @@ class Acquisition:
     @property
     def bounds(self) -> Bounds:
         """Box around the footprint, degrees."""
-        longitudes, latitudes = zip(*self.footprint, strict=True)
-        return Bounds(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
+        return Bounds.around(self.footprint)
 
     @property
     def ascending(self) -> bool:
