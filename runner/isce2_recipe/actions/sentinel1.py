@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from isce2_recipe.errors import InputError, SourceError
 from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
 from isce2_recipe.sentinel1 import pairs
-from isce2_recipe.types import BurstName
+from isce2_recipe.types import BurstName, SlcName
 
 if TYPE_CHECKING:
     from isce2_recipe.sources.base import BurstFiles, BurstRecord
@@ -163,8 +164,6 @@ class Safes:
 @action("sentinel1.fetch_safes", version=2, uses=("source.bursts",), takes=_bursts)
 def fetch_safes(ctx: Context, *, catalog: Path, granules: list[str]) -> Safes:
     """Fetch the bursts of one pass and write SAFE folders with the annotation of these bursts only."""
-    import shutil
-
     from isce2_recipe.sentinel1.safe import BurstInput, group_bursts, write_safe
     from isce2_recipe.sources.base import BurstRecord
     from isce2_recipe.sources.catalog import read_catalog
@@ -273,9 +272,11 @@ class AuxCal:
     folder: Path | None
 
 
-@action("sentinel1.fetch_aux_cal", version=2, uses=("source",), takes=lambda _: {"aux_cal": ()})
+@action("sentinel1.fetch_aux_cal", version=3, uses=("source",), takes=lambda _: {"aux_cal": ()})
 def fetch_aux_cal(ctx: Context, *, safes: list[Path]) -> AuxCal:
     """Fetch the calibration files, which ISCE2 needs only for data of version 002.36 of ESA's processor.
+
+    Only those that are valid at the times of the acquisitions are kept.
 
     Parameters
     ----------
@@ -286,7 +287,8 @@ def fetch_aux_cal(ctx: Context, *, safes: list[Path]) -> AuxCal:
     from isce2_recipe.sources import sources_with
     from isce2_recipe.sources.base import capabilities_of
 
-    platforms = sorted({safe.name[:3] for safe in safes if aux_cal.needed(safe)})
+    needing = [SlcName.parse(safe.name) for safe in safes if aux_cal.needed(safe)]
+    platforms = sorted({name.platform for name in needing})
     if not platforms:
         ctx.log.info("no data of version %s", aux_cal.UNCORRECTED_IPF)
         return AuxCal(None)
@@ -300,7 +302,11 @@ def fetch_aux_cal(ctx: Context, *, safes: list[Path]) -> AuxCal:
     folder.mkdir()
     for platform in platforms:
         found = ctx.source.fetch_aux_cal(platform, folder, ctx.log)
-        ctx.log.info("%d calibration file(s) of %s", len(found), platform)
+        right = {aux_cal.select(found, name) for name in needing if name.platform == platform}
+        # ISCE2 takes the one that was generated last, not the one that became valid last.
+        for other in set(found) - right:
+            shutil.rmtree(other)
+        ctx.log.info("calibration of %s: %s", platform, ", ".join(sorted(path.name for path in right)))
     return AuxCal(folder)
 
 

@@ -3,11 +3,11 @@
 ::
 
     DIR/bursts/{granule}.tiff and {granule}.xml      as ASF's burst extractor delivers them
-    DIR/slc/{granule}.zip                            whole SLCs, or folders of the same name with .SAFE
+    DIR/slc/{granule}.zip                            whole SLCs, also .tar.gz, or folders with .SAFE
     DIR/orbits/S1A_OPER_AUX_POEORB_OPOD_*.EOF        precise or restituted orbits
     DIR/dem/*.tif                                    terrain, any grid, any number; see `directory_terrain`
     DIR/geoid/EGM2008.tif                            geoid, for terrain whose heights are above one
-    DIR/aux_cal/S1A_AUX_CAL_*.SAFE                   for data of version 002.36 of ESA's processor
+    DIR/aux_cal/S1A_AUX_CAL_*.SAFE                   for data of ESA's processor 002.36; or archives
     DIR/water_mask/n25e050.tif                       ASF's water mask tiles
     DIR/alos/ALPSRP156121200-L1.0.zip                ALOS scenes, or folders of the same name without .zip
 
@@ -19,7 +19,6 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from fnmatch import fnmatch
 from functools import partial
@@ -27,6 +26,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from isce2_recipe.archives import ENDINGS
 from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.sources import orbit_names
 from isce2_recipe.sources.base import (
@@ -39,7 +39,7 @@ from isce2_recipe.sources.base import (
     SourceTraits,
 )
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
-from isce2_recipe.sources.directory_files import FoundFile, everything, files, find
+from isce2_recipe.sources.directory_files import FoundFile, everything, files, find, members
 from isce2_recipe.sources.directory_terrain import mosaic
 from isce2_recipe.sources.tiles import water_mask_tiles
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
@@ -242,18 +242,19 @@ class DirectorySource:
         return [tile for tile in tiles.values() if tile is not None]
 
     def fetch_aux_cal(self, platform: str, folder: Path, log: logging.Logger) -> list[Path]:
-        """Copy the folder's calibration files, or unpack them from an archive."""
+        """Copy the folder's calibration files, and unpack those in archives."""
         from isce2_recipe.sentinel1.aux_cal import unpack
 
-        there = everything(self.root, "aux_cal")
-        folders = {path.name: path for path in there if path.is_dir()}
-        found = [path for name, path in folders.items() if fnmatch(name, f"{platform}_AUX_CAL_*.SAFE")]
-        if found:
-            log.info("calibration files in %s", found[0].parent)
-            return [Path(shutil.copytree(path, folder / path.name)) for path in found]
-        for archive in (path for path in there if path.suffix == ".zip"):
-            with suppress(InputError):
-                return unpack(archive, platform, folder)
+        made: dict[str, Path] = {}
+        for path in everything(self.root, "aux_cal"):
+            if path.is_dir():
+                if fnmatch(path.name, f"{platform}_AUX_CAL_*.SAFE") and path.name not in made:
+                    made[path.name] = Path(shutil.copytree(path, folder / path.name))
+            elif _may_have_calibration(path, self.root):
+                made |= {found.name: found for found in unpack(path, platform, folder)}
+        if made:
+            log.info("%d calibration file(s) of %s in %s", len(made), platform, self.root)
+            return sorted(made.values())
         raise InputError(
             f"{self.root / 'aux_cal'} lacks {platform}_AUX_CAL_*.SAFE, which data of version 002.36 of ESA's "
             "processor need",
@@ -297,6 +298,16 @@ class DirectorySource:
         from isce2_recipe.sources.directory_alos import locate
 
         return locate(self.root, AlosName.parse(record.name))
+
+
+def _may_have_calibration(path: Path, root: Path) -> bool:
+    """Return whether a file is an archive of calibration files: by its folder, its name or its content."""
+    name = path.name.lower()
+    if not name.endswith(ENDINGS):
+        return False
+    if root / "aux_cal" in path.parents or "_aux_cal_" in name:
+        return True
+    return name.endswith(".zip") and any("_AUX_CAL_" in member for member in members(path))
 
 
 def _record(name: BurstName, path: Path) -> BurstRecord:

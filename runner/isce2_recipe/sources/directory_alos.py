@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from isce2_recipe.archives import ENDINGS
 from isce2_recipe.errors import InputError
 from isce2_recipe.sources.base import AlosRecord
 from isce2_recipe.sources.directory_files import find_granule
@@ -36,7 +37,8 @@ def locate(root: Path, name: AlosName) -> Path:
     InputError
         If there is neither.
     """
-    place = find_granule(root, "alos", f"{name}-L1.0.zip", f"{name}.zip", f"{name}-L1.0", str(name))
+    endings = [f"{level}{ending}" for level in ("-L1.0", "") for ending in (*ENDINGS, "")]
+    place = find_granule(root, "alos", *(f"{name}{ending}" for ending in endings))
     if place is not None:
         return place
     for leader in sorted((root / "alos").rglob(f"LED-{name}-*")):

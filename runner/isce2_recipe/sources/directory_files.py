@@ -75,7 +75,7 @@ def files(root: Path, kind: str) -> list[FoundFile]:
     archives = [path for path in plain if path.suffix.lower() == ".zip"]
     return [
         *(FoundFile(path) for path in plain),
-        *(FoundFile(path, member) for path in archives for member in _members(path)),
+        *(FoundFile(path, member) for path in archives for member in members(path)),
     ]
 
 
@@ -105,7 +105,7 @@ def candidates(root: Path, wanted: Mapping[str, Sequence[str]] | None) -> list[P
 
 
 def _matches(path: Path, place: Path, names: tuple[str, ...]) -> bool:
-    inside = _members(path) if path.suffix.lower() == ".zip" else []
+    inside = members(path) if path.suffix.lower() == ".zip" else []
     parts = [*path.relative_to(place).parts, *(PurePosixPath(member).name for member in inside)]
     return any(part.lower().startswith(names) for part in parts)
 
@@ -139,7 +139,8 @@ def _below(folder: Path, *, deep: bool) -> Iterator[Path]:
                 yield path
 
 
-def _members(path: Path) -> list[str]:
+def members(path: Path) -> list[str]:
+    """Return the names of the files in a zip archive, sorted; none if it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from isce2_recipe.archives import ENDINGS
 from isce2_recipe.errors import InputError
 from isce2_recipe.sources.base import SlcRecord
 from isce2_recipe.sources.directory_files import find_granule
@@ -37,7 +38,8 @@ def locate(root: Path, name: SlcName) -> Path:
     InputError
         If there is neither.
     """
-    place = find_granule(root, "slc", f"{name}.zip", f"{name}.SAFE", f"{name}.SAFE.zip", str(name))
+    endings = [f"{safe}{ending}" for safe in ("", ".SAFE") for ending in ("", *ENDINGS)]
+    place = find_granule(root, "slc", *(f"{name}{ending}" for ending in endings))
     if place is not None:
         return place
     raise InputError(

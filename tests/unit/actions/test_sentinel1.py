@@ -167,13 +167,17 @@ class Calibrated:
 
     def fetch_aux_cal(self, platform, folder, log):
         self.asked.append(platform)
-        return []
+        days = ("20140406", "20140908", "20150722")
+        made = [folder / f"{platform}_AUX_CAL_V{day}T000000_G20190626T100201.SAFE" for day in days]
+        for path in made:
+            path.mkdir()
+        return made
 
 
 def test_calibration_is_fetched_for_the_satellites_whose_data_need_it(context, tmp_path):
     safes = []
     for platform, version in (("S1A", "002.36"), ("S1C", "003.90"), ("S1B", "002.72")):
-        safe = tmp_path / f"{platform}_IW_SLC__1SDV.SAFE"
+        safe = tmp_path / f"{platform}_IW_SLC__1SSV_20141017T151607_20141017T151631_002871_0033F3_3B42.SAFE"
         safe.mkdir()
         (safe / "manifest.safe").write_text(f'<software name="Sentinel-1 IPF" version="{version}"/>')
         safes.append(safe)
@@ -181,4 +185,6 @@ def test_calibration_is_fetched_for_the_satellites_whose_data_need_it(context, t
     context = replace(context, source=source)
     assert sentinel1.fetch_aux_cal.function(context, safes=safes).folder == context.out / "aux_cal"
     assert source.asked == ["S1A"]
+    kept = [path.name[:20] for path in (context.out / "aux_cal").iterdir()]
+    assert kept == ["S1A_AUX_CAL_V2014090"]
     assert sentinel1.fetch_aux_cal.function(context, safes=safes[1:]).folder is None

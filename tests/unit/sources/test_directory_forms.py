@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import shutil
+import tarfile
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +19,7 @@ from isce2_recipe.sentinel1 import aux_cal
 from isce2_recipe.sources.asf import AsfSource
 from isce2_recipe.sources.base import Needs
 from isce2_recipe.sources.directory import DirectorySource
-from isce2_recipe.types import Bounds, BurstName
+from isce2_recipe.types import Bounds, BurstName, SlcName
 from support import asf_server
 from support.burst_granules import Slc, write_granule
 
@@ -201,18 +203,52 @@ class TestAuxCal:
         assert (made[0] / "data" / "s1a-aux-cal.xml").read_text() == "<auxiliaryCalibration>20140406"
         assert not list(out.parent.rglob("*evil*"))
 
-    @pytest.mark.parametrize("form", ["zip", "folder", "zip at the top", "folder at the top"])
+    @pytest.mark.parametrize(
+        "form", ["zip", "folder", "zip at the top", "folder at the top", "one by one", "mixed"]
+    )
     def test_calibration_from_a_folder_is_copied(self, root, out, tmp_path, form):
         (root / "aux_cal").mkdir()
         (root / "aux_cal" / "b.zip").write_bytes(bundle())
-        if form.startswith("folder"):
+        if not form.startswith("zip"):
             aux_cal.unpack(root / "aux_cal" / "b.zip", "S1A", root / "aux_cal" / "deep")
             (root / "aux_cal" / "b.zip").unlink()
+        folders = sorted((root / "aux_cal" / "deep").glob("*"))
+        if form in ("one by one", "mixed"):  # as ESA offers them
+            for folder in folders[form == "mixed" :]:
+                with tarfile.open(root / "aux_cal" / f"{folder.name}.TGZ", "w:gz") as archive:
+                    archive.add(folder, folder.name)
+                shutil.rmtree(folder)
         if form.endswith("top"):
             for path in [*(root / "aux_cal").glob("*.zip"), *(root / "aux_cal").glob("deep/*")]:
                 path.rename(root / path.name)
         made = DirectorySource(root).fetch_aux_cal("S1A", out, LOG)
         assert [path.name for path in made] == [*self.NAMES]
+        assert (made[1] / "data" / "s1a-aux-cal.xml").read_text() == "<auxiliaryCalibration>20160901"
+
+    def test_a_damaged_archive_is_named_unless_it_is_something_else(self, root, out):
+        (root / "aux_cal").mkdir()
+        (root / "other.zip").write_bytes(b"PK")
+        (root / "aux_cal" / f"{self.NAMES[0]}.TGZ").write_bytes(b"")
+        with pytest.raises(InputError, match=r"SAFE\.TGZ is not a complete tar archive"):
+            DirectorySource(root).fetch_aux_cal("S1A", out, LOG)
+
+    @pytest.mark.parametrize(
+        ("date", "expected"), [("20141017", "20140908"), ("20140905", "20140406"), ("20160101", "20150722")]
+    )
+    def test_the_calibration_that_is_valid_on_the_date_is_selected(self, date, expected):
+        validity = ("20140406", "20140908", "20150722", "20240101")
+        names = [
+            f"S1A_AUX_CAL_V{day}T000000_G{year}0626T100201.SAFE" for day in validity for year in (2019, 2023)
+        ]
+        # ISCE2 itself would take this one, which was generated last.
+        names.append("S1A_AUX_CAL_V20140406T000000_G20240626T100201.SAFE")
+        slc = SlcName.parse(f"S1A_IW_SLC__1SSV_{date}T151607_{date}T151631_002871_0033F3_3B42")
+        best = "G20240626" if expected == "20140406" else "G20230626"
+        folders = [Path(name) for name in [*names, "S1A_AUX_CAL_evil.SAFE"]]
+        assert aux_cal.select(folders, slc).name == f"S1A_AUX_CAL_V{expected}T000000_{best}T100201.SAFE"
+        others = [Path(names[-2]), Path(names[0].replace("S1A", "S1B"))]
+        with pytest.raises(InputError, match=f"the time of {slc} .found: {names[-2]}"):
+            aux_cal.select(others, slc)
 
     def test_missing_calibration_is_reported(self, root, out):
         with pytest.raises(InputError, match="lacks S1B_AUX_CAL") as caught:

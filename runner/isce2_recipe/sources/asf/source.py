@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isce2_recipe.errors import UsageError
+from isce2_recipe.errors import SourceError, UsageError
 from isce2_recipe.sources.asf import formats
 from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
@@ -153,6 +153,8 @@ class AsfSource:
         )
         made = unpack(archive, platform, folder)
         archive.unlink()
+        if not made:
+            raise SourceError(f"{name} of {self.settings.aux_cal_url} has no {platform}_AUX_CAL_*.SAFE")
         return made
 
     def find_slcs(self, names: list[SlcName], log: logging.Logger) -> list[SlcRecord]:
