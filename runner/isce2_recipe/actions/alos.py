@@ -18,7 +18,7 @@ from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
 from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
 from isce2_recipe.progress import partly
-from isce2_recipe.sources.base import AlosRecord, common_bounds
+from isce2_recipe.sources.base import AlosRecord, check_two_passes, common_bounds
 from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.types import AlosName, Looks
 
@@ -111,6 +111,7 @@ def _scenes(inputs: Mapping[str, Any]) -> dict[str, Sequence[str]]:
 def find_scenes(ctx: Context, *, reference: str, secondary: str) -> AlosScenes:
     """Find two scenes in the source's catalogue and check that they overlap."""
     records = ctx.source.find_alos([AlosName.parse(reference), AlosName.parse(secondary)], ctx.log)
+    check_two_passes(records[:1], records[1:])
     return AlosScenes(
         write_catalog(records, ctx.out / "scenes.json"),
         list(common_bounds(records[0], records[1], "scenes")),

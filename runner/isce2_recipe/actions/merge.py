@@ -75,7 +75,7 @@ def read(
         [str(product.reference) for product in products],
         [str(product.secondary) for product in products],
         str(products[0].looks),
-        list(_bounds(products)),
+        list(box),
     )
 
 

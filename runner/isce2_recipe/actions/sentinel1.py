@@ -110,7 +110,7 @@ class BurstScenes:
 @action("sentinel1.find_bursts", version=2, uses=("source.bursts",), takes=_bursts)
 def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> BurstScenes:
     """Find the bursts of a pair in the source's catalogue."""
-    from isce2_recipe.sources.base import bounds_of
+    from isce2_recipe.sources.base import bounds_of, check_two_passes
     from isce2_recipe.sources.catalog import write_catalog
 
     names = [BurstName.parse(name) for name in (*reference, *secondary)]
@@ -118,6 +118,7 @@ def find_bursts(ctx: Context, *, reference: list[str], secondary: list[str]) -> 
     first, second = records[: len(reference)], records[len(reference) :]
     _check_pass("reference", first)
     _check_pass("secondary", second)
+    check_two_passes(first, second)
     began = min(first, key=lambda record: record.start)
     return BurstScenes(
         write_catalog(records, ctx.out / "bursts.json"),

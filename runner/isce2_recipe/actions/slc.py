@@ -16,7 +16,7 @@ from isce2_recipe.paths import INPUTS
 from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
 from isce2_recipe.progress import partly
 from isce2_recipe.sentinel1 import slc_pairs
-from isce2_recipe.sources.base import SlcRecord, common_bounds
+from isce2_recipe.sources.base import SlcRecord, check_two_passes, common_bounds
 from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.types import Bounds, Looks, SlcName
 
@@ -110,6 +110,7 @@ class SlcScenes:
 def find(ctx: Context, *, reference: str, secondary: str) -> SlcScenes:
     """Find two SLCs in the source's catalogue and check that they overlap."""
     records = ctx.source.find_slcs([SlcName.parse(reference), SlcName.parse(secondary)], ctx.log)
+    check_two_passes(records[:1], records[1:])
     first, second = records
     return SlcScenes(
         write_catalog(records, ctx.out / "slcs.json"),

@@ -10,6 +10,10 @@ from isce2_recipe.types import AlosName
 # Orbits after which the ground track repeats: 46 days.
 CYCLE_ORBITS = 671
 CYCLE_DAYS = 46
+# Positions along an orbit.
+FRAMES = 7200
+# Last orbit with data, of 2011-04-22.
+LAST_ORBIT = 27930
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,16 @@ def check_pair(reference: str, secondary: str) -> AlosPair:
     """
     first, second = sorted((AlosName.parse(reference), AlosName.parse(secondary)))
     if first == second:
-        raise ParameterError(f"reference and secondary are the same scene {first}")
+        raise ParameterError(
+            f"reference and secondary are the same scene {first}", hint="use scenes of two passes"
+        )
+    for name in (first, second):
+        if not 1 <= name.orbit <= LAST_ORBIT or name.frame >= FRAMES:
+            raise ParameterError(
+                f"there is no scene {name}: ALOS flew orbits 1 to {LAST_ORBIT}, "
+                f"each with the frames 0 to {FRAMES - 1}",
+                hint="check the name: ALPSRP, five digits of the orbit, four of the frame",
+            )
     apart = second.orbit - first.orbit
     if apart % CYCLE_ORBITS:
         raise ParameterError(

@@ -17,6 +17,7 @@ from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.products import parameter_file
 from isce2_recipe.products.layers import layers_of
 from isce2_recipe.products.parameter_file import RADAR_TIME_FORMAT, RadarWindow
+from isce2_recipe.sentinel1.missions import is_one_pass, wrong_time
 from isce2_recipe.sentinel1.pairs import PASS_WINDOW, numbers_by_swath
 from isce2_recipe.types import BurstName, Looks
 
@@ -195,6 +196,7 @@ def check_mergeable(products: Sequence[BurstProduct]) -> None:
     """
     problems = [
         *_number(products),
+        *_two_passes(products),
         *_alike(products),
         *_one_pass("reference date", [product.reference for product in products]),
         *_one_pass("secondary date", [product.secondary for product in products]),
@@ -221,6 +223,7 @@ def _alike(products: Sequence[BurstProduct]) -> list[str]:
     values = {
         "polarization": [product.reference.polarization for product in products],
         "looks": [str(product.looks) for product in products],
+        "pass direction": [product.parameters["Reference Pass Direction"] for product in products],
         "relative orbit": [str(orbit) for orbit in _relative_orbits(products)],
     }
     return [
@@ -252,6 +255,22 @@ def _one_pass(what: str, names: Sequence[BurstName]) -> list[str]:
     if len(dates) == 1:
         dates = [f"{start:%Y%m%dT%H%M%S}" for start in (starts[0], starts[-1])]
     return [f"All products must have the same {what}. Found {', '.join(dates)}."]
+
+
+def _two_passes(products: Sequence[BurstProduct]) -> list[str]:
+    problems = []
+    for product in products:
+        reference, secondary = product.reference, product.secondary
+        if is_one_pass(reference.start, secondary.start):
+            problems.append(f"{product.name} is of one acquisition: {reference} and {secondary}")
+        elif reference.identifier != secondary.identifier:
+            problems.append(f"{product.name} is of different bursts: {reference} and {secondary}")
+        problems += [
+            f"{product.name} is of a burst that does not exist, {name}: {why}"
+            for name in (reference, secondary)
+            if (why := wrong_time(name.start))
+        ]
+    return problems
 
 
 def _unique(products: Sequence[BurstProduct]) -> list[str]:

@@ -95,7 +95,12 @@ def _edges(west: float, south: float, east: float, north: float) -> list[GridPro
     if south >= north:
         wrong = "is empty" if south == north else "is turned around: its south is north of its north"
         return [GridProblem("bounds", f"{text} {wrong}", hint)]
-    return [GridProblem("bounds", f"{text} is empty", hint)] if west == east else []
+    if west == east:
+        return [GridProblem("bounds", f"{text} is empty", hint)]
+    if (east - west) % 360.0 > 180.0 or abs(east - west) > 360.0:
+        wrong = "is turned around: its east is west of its west, or it is wider than half of the Earth"
+        return [GridProblem("bounds", f"{text} {wrong}", hint)]
+    return []
 
 
 def _projection(choice: GridChoice) -> list[GridProblem]:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from isce2_recipe.errors import ParameterError
+from isce2_recipe.sentinel1.missions import is_one_pass, wrong_time
 from isce2_recipe.types import BurstName
 
 # Longest time between bursts of one pass.
@@ -193,16 +194,33 @@ def _one_pass(reference: _Side, secondary: _Side) -> list[_Problem]:
 
 
 def _passes(reference: _Side, secondary: _Side, *, any_order: bool) -> list[_Problem]:
-    if not reference or not secondary or max(reference).start < min(secondary).start:
+    if not reference or not secondary:
         return []
-    if any_order and min(reference).start > max(secondary).start:
+    first, second = min(reference), min(secondary)
+    if is_one_pass(first.start, second.start):
+        return [
+            _Problem(
+                f"reference and secondary are one acquisition: {first} and {second} are only "
+                f"{abs(second.start - first.start)} apart",
+                "use bursts of two passes, which are days apart",
+            )
+        ]
+    if max(reference).start < second.start or (any_order and first.start > max(secondary).start):
         return []
     return [
         _Problem(
             "Reference scenes must be older than secondary scenes "
-            f"({max(reference)} is not older than {min(secondary)})",
+            f"({max(reference)} is not older than {second})",
             "swap reference and secondary, or set any_order to use the newer pass as the reference",
         )
+    ]
+
+
+def _possible_times(reference: _Side, secondary: _Side) -> list[_Problem]:
+    return [
+        _Problem(f"there is no burst {min(side)}: {why}", "check the dates in the names")
+        for side in (reference, secondary)
+        if side and (why := wrong_time(min(side).start))
     ]
 
 
@@ -269,5 +287,6 @@ _RULES: tuple[Callable[[_Side, _Side], list[_Problem]], ...] = (
     _one_polarization,
     _supported_polarization,
     _one_pass,
+    _possible_times,
     _contiguous,
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from isce2_recipe.errors import ParameterError
 from isce2_recipe.sar.annotation import relative_orbit
 from isce2_recipe.sar.burst_grid import CYCLE_ORBITS, ORBIT_S
+from isce2_recipe.sentinel1.missions import is_one_pass, wrong_time
 from isce2_recipe.types import SlcName
 
 _DAY_S = 86400.0
@@ -45,7 +46,7 @@ def check_slc_pair(
     """
     pair = SlcName.parse(reference), SlcName.parse(secondary)
     wanted = pair[0].polarizations[0] if polarization == "auto" else polarization
-    problems = [*_channels(pair, wanted), *_track(pair), *_order(pair, any_order)]
+    problems = [*_channels(pair, wanted), *_track(pair), *_order(pair, any_order), *_times(pair)]
     if not swaths:
         problems.append("no swath is given; choose from 1, 2 and 3")
     if len(problems) == 1:
@@ -87,6 +88,18 @@ def _at_node(name: SlcName, track: int) -> bool:
 
 
 def _order(pair: tuple[SlcName, SlcName], any_order: bool) -> list[str]:
-    if pair[0].start < pair[1].start or (any_order and pair[0].start > pair[1].start):
+    first, second = pair
+    if is_one_pass(first.start, second.start):
+        apart = abs(second.start - first.start)
+        return [f"reference and secondary are one acquisition: {first} and {second} are only {apart} apart"]
+    if first.start < second.start or any_order:
         return []
     return ["Reference scenes must be older than secondary scenes (swap them, or set any_order)"]
+
+
+def _times(pair: tuple[SlcName, SlcName]) -> list[str]:
+    return [
+        f"there is no SLC {name}: {why}"
+        for name in dict.fromkeys(pair)
+        if (why := wrong_time(name.start, name.platform))
+    ]

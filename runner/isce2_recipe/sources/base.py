@@ -16,6 +16,8 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar, runtime_checkable
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.sar.burst_grid import CYCLE_ORBITS as TRACKS
+from isce2_recipe.sentinel1.missions import is_one_pass, wrong_time
 from isce2_recipe.sentinel1.pairs import PASS_WINDOW
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
@@ -149,6 +151,49 @@ def common_bounds(first: GranuleRecord, second: GranuleRecord, kind: str) -> Bou
             f"{first.name} and {second.name} do not overlap", hint=f"choose two {kind} of the same area"
         )
     return box
+
+
+def check_two_passes(reference: Sequence[GranuleRecord], secondary: Sequence[GranuleRecord]) -> None:
+    """Check by the catalogue's facts that the granules of two sides are of two passes on one track.
+
+    Raises
+    ------
+    InputError
+        If they are not.
+    """
+    first, second = (min(side, key=lambda record: record.start) for side in (reference, secondary))
+    directions = {record.direction.upper(): record.name for record in (*reference, *secondary)}
+    if len(directions) > 1:
+        found = " and ".join(f"{name} is {direction.lower()}" for direction, name in directions.items())
+        raise InputError(f"the passes have different directions: {found}", hint=_ONE_TRACK)
+    if is_one_pass(first.start, second.start):
+        raise InputError(
+            f"{first.name} and {second.name} are one acquisition: the catalogue has {first.start} and "
+            f"{second.start}",
+            hint="use granules of two passes, which are days apart",
+        )
+    if isinstance(first, Sentinel1Record) and isinstance(second, Sentinel1Record):
+        _check_track(first, second)
+
+
+_ONE_TRACK = "use granules of one track"
+
+
+def _check_track(first: Sentinel1Record, second: Sentinel1Record) -> None:
+    """Check that two passes have one track; its number may change at the ascending node."""
+    if (first.relative_orbit - second.relative_orbit) % TRACKS not in (0, 1, TRACKS - 1):
+        raise InputError(
+            f"{first.name} is on track {first.relative_orbit}, "
+            f"{second.name} on track {second.relative_orbit}",
+            hint=_ONE_TRACK,
+        )
+    for record in (first, second):
+        why = wrong_time(record.start, record.platform)
+        if why:
+            raise InputError(f"there is no image of {record.platform} at {record.start}: {why}", hint=_DATES)
+
+
+_DATES = "check the metadata of the granules"
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,8 @@ def test_the_older_scene_is_the_reference(context, names):
         (OLDER, "same scene"),
         ("ALPSRP156131200", "different tracks: their orbits are 1 apart"),
         ("ALPSRP162831190", "different frames, 1200 and 1190"),
+        ("ALPSRP999991200", "ALOS flew orbits 1 to 27930"),
+        ("ALPSRP162839999", "each with the frames 0 to 7199"),
         ("S1A_IW_SLC", "is not the name of an ALOS PALSAR"),
     ],
 )

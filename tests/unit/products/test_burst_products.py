@@ -155,3 +155,18 @@ def test_facts_of_the_merged_product_are_required(tmp_path, key, value):
         read_burst_products(tmp_path)
     assert key in caught.value.message
     assert "isce2-recipe run insar_tops_burst" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"Secondary Granule": "S1_136231_IW2_20200604T022313_VV_0000-BURST"}, "is of one acquisition"),
+        ({"Secondary Granule": "S1_136231_IW2_20200616T022312_VH_5D11-BURST"}, "is of different bursts"),
+        ({"Secondary Granule": "S1_136231_IW2_20990616T022312_VV_5D11-BURST"}, "that is in the future"),
+        ({"Reference Pass Direction": "ASCENDING"}, "the same pass direction. Found ASCENDING, DESCENDING"),
+    ],
+)
+def test_products_of_no_pair_are_refused(tmp_path, changes, words):
+    write_product(tmp_path, 136231, changes=changes)
+    write_product(tmp_path, 136232)
+    assert words in complaint(tmp_path)

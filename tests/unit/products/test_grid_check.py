@@ -31,7 +31,9 @@ def raster(path: Path, transform: Affine, crs: str | None) -> Path:
         ({"bounds": [53, 28, 54, 27]}, "turned around", "west, south, east and north"),
         ({"bounds": [53, 28, 53, 29]}, "is empty", "west, south, east and north"),
         ({"bounds": [53, 28, 54, 28]}, "is empty", "west, south, east and north"),
-        ({"bounds": [-100, 28, -110, 29]}, "wrong order|turned around", "west, south, east and north"),
+        ({"bounds": [-100, 28, -110, 29]}, "turned around", "west, south, east and north"),
+        ({"bounds": [54, 27, 53, 28]}, "turned around", "west, south, east and north"),
+        ({"bounds": [-179, 27, 179, 28]}, "wider than half of the Earth", "west, south, east and north"),
         ({"bounds": [53, NAN, 54, 28]}, "not a number", "degrees"),
         ({"bounds": [53, 27, float("inf"), 28]}, "not a number", "degrees"),
         ({"bounds": [53, 27, 54, 95]}, "not on the Earth", "degrees"),
@@ -74,6 +76,8 @@ def test_all_problems_are_reported_together():
         {"crs": "EPSG:3413", "bounds": [-50, 65, -49, 66]},
         {"crs": "EPSG:32640", "bounds": [53, 27, 54, 28]},  # the neighbouring zone
         {"crs": "EPSG:32701", "bounds": [-179.9, -17, -179.2, -16]},
+        {"crs": "EPSG:32760", "bounds": [179.5, -17, -179.5, -16]},
+        {"crs": "EPSG:32760", "bounds": [179.5, -17, 180.5, -16]},
     ],
 )
 def test_possible_grids_are_accepted(values):

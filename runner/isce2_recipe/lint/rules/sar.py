@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from isce2_recipe.errors import ParameterError
@@ -13,18 +13,12 @@ from isce2_recipe.problems import DataPath, Problem
 from isce2_recipe.recipe.document import at
 from isce2_recipe.recipe.patterns import compile_pattern
 from isce2_recipe.recipe.schema import load_schema
+from isce2_recipe.sentinel1.missions import wrong_time
 from isce2_recipe.types import BurstName, Looks
 
 _SLC = r"S1([A-D])_IW_SLC__1S(SV|DV|SH|DH)_(\d{8}T\d{6})_"
+_GRANULE = r"(?:(S1[A-D])_IW_SLC__1S[SD][VH]|S1_\d{6}_IW[123])_(\d{8}T\d{6})_"
 _POLARIZATIONS = {"SV": ("VV",), "DV": ("VV", "VH"), "SH": ("HH",), "DH": ("HH", "HV")}
-# First and last day of acquisitions; the power supply of S1B failed on 2021-12-23.
-# https://sentinels.copernicus.eu/web/sentinel/missions/sentinel-1
-_MISSION = {
-    "A": (date(2014, 4, 3), None),
-    "B": (date(2016, 4, 25), date(2021, 12, 23)),
-    "C": (date(2024, 12, 5), None),
-    "D": (date(2025, 11, 4), None),
-}
 
 
 @rule("IR060", "error", "sar")
@@ -219,19 +213,17 @@ def _is_number(value: Any) -> bool:
 def outside_mission(subject: Subject) -> Iterator[Problem]:
     """The satellite took no images on the day of the granule.
 
-    Sentinel-1B failed on 2021-12-23.
+    Sentinel-1B failed on 2021-12-23. The names of bursts do not have the satellite; none took images before
+    2014-04-03.
     """
     for path, text in _granules(subject):
-        found = re.match(_SLC, text)
+        found = re.match(_GRANULE, text)
         if found is None or not _has_time(text):
             continue
-        day = datetime.fromisoformat(found[3]).date()
-        first, last = _MISSION[found[1]]
-        if day < first or (last is not None and day > last):
-            until = f" to {last}" if last else ""
-            yield subject.at(
-                path, f"Sentinel-1{found[1]} took no images on {day}", f"it took images from {first}{until}"
-            )
+        start = datetime.fromisoformat(found[2]).replace(tzinfo=UTC)
+        why = wrong_time(start, found[1] or "")
+        if why:
+            yield subject.at(path, f"there is no granule of {start.date()}: {why}", "check the date")
 
 
 @rule("IR067", "error", "sar")
