@@ -1,4 +1,4 @@
-"""Documents say what the program does: the recipes' pages, and the tutorial as it is written."""
+"""Documents agree with the program: the pages of the recipes, and the tutorial as it is written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _blocks(kind: str) -> list[str]:
 
 
 def _grown() -> str:
-    """The tutorial's recipe with all that its later sections add."""
+    """Return the tutorial's recipe with all that its later sections add."""
     recipe = yaml.safe_load(_blocks("yaml")[0])
     for block in _blocks("yaml")[1:]:
         more = yaml.safe_load(block)
@@ -72,7 +72,7 @@ def test_the_whole_tutorial_runs(tmp_path: Path) -> None:
 
 
 def _documented_events() -> dict[str, set[str]]:
-    """Fields of each event, from the table of ``docs/events.md``."""
+    """Return the fields of each event, from the table of ``docs/events.md``."""
     rows = re.findall(r"^\| `([a-z.]+)` \| .*? \| (.*) \|$", (DOCS / "events.md").read_text(), re.MULTILINE)
     return {name: set(re.findall(r"`([a-z_]+)`", fields)) for name, fields in rows}
 

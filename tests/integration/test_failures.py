@@ -41,7 +41,7 @@ def _fail(tmp_path: Path, how: str, extra: str = "", *words: object) -> subproce
 
 
 @pytest.mark.parametrize(
-    ("how", "code", "said"),
+    ("how", "code", "message"),
     [
         ("input", 1, "step bad: the file a.tif is no TIFF\nhint: fetch it again"),
         ("source", 3, "step bad: the server does not answer"),
@@ -53,11 +53,11 @@ def _fail(tmp_path: Path, how: str, extra: str = "", *words: object) -> subproce
     ],
 )
 def test_each_kind_of_failure_has_one_message_and_its_exit_code(
-    tmp_path: Path, how: str, code: int, said: str
+    tmp_path: Path, how: str, code: int, message: str
 ) -> None:
     done = _fail(tmp_path, how)
     assert done.returncode == code
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("error:") == 1
     assert statuses(tmp_path / "w") == {"good": "done", "bad": "failed"}
@@ -204,16 +204,16 @@ def test_an_interrupt_ends_children_keeps_steps_and_says_how_to_resume(
         int(word) for word in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     ]
     process.send_signal(number)
-    _, said = process.communicate(timeout=20)
+    _, printed = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert f"interrupted by {number.name}" in said
-    assert "resume with: isce2-recipe run" in said
+    assert f"interrupted by {number.name}" in printed
+    assert "resume with: isce2-recipe run" in printed
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
     assert statuses(tmp_path / "w")["good"] == "done"
 
 
 def test_an_interrupt_while_a_step_is_being_started_ends_it_too(tmp_path: Path) -> None:
-    """The step itself interrupts the runner at its very start, before the runner has taken note of it."""
+    """The step itself interrupts the runner at its very start, before the runner has registered it."""
     done = _fail(tmp_path, "interrupt")
     assert done.returncode == 130
     assert "interrupted by SIGTERM" in done.stderr
@@ -255,9 +255,9 @@ def test_an_input_that_changes_while_a_step_reads_it_is_noticed(tmp_path: Path) 
         assert time.monotonic() < deadline
         time.sleep(0.01)
     source.write_text("after!")
-    _, said = process.communicate(timeout=20)
+    _, printed = process.communicate(timeout=20)
     assert process.returncode == 3
-    assert "files[0].content of step slow changed while the step ran" in said
+    assert "files[0].content of step slow changed while the step ran" in printed
     assert not (tmp_path / "w/slow").exists()
 
 
@@ -302,12 +302,12 @@ def test_the_value_of_a_secret_parameter_reaches_no_record(tmp_path: Path) -> No
     text = (
         "recipe: 1\nname: confiding\nsummary: Has a secret.\nparameters:\n"
         "  key: {type: string, secret: true, description: A secret.}\nrequired: [key]\nsteps:\n"
-        "  - id: told\n    uses: quick.join\n    with: {files: ['{{ key }}']}\n"
+        "  - id: informed\n    uses: quick.join\n    with: {files: ['{{ key }}']}\n"
     )
     recipe = write_recipe(tmp_path, text)
     (tmp_path / "canary-in-a-parameter").write_text("found")
     words = (recipe, "--workdir", "w", "--key")
-    said = []
+    printed = []
     for verb, key in (
         ("plan", "canary-in-a-parameter"),
         ("run", "canary-in-a-parameter"),
@@ -315,8 +315,8 @@ def test_the_value_of_a_secret_parameter_reaches_no_record(tmp_path: Path) -> No
     ):
         done = call(verb, *words, key, cwd=tmp_path)
         assert done.returncode == (key == "canary-gone"), done.stderr
-        said.append(done.stdout + done.stderr)
-    explained = call("explain", "w", "told", cwd=tmp_path)
+        printed.append(done.stdout + done.stderr)
+    explained = call("explain", "w", "informed", cwd=tmp_path)
     written = [path.read_text() for path in (tmp_path / "w").rglob("*") if path.is_file()]
-    assert not [text for text in (*said, explained.stdout, *written) if "canary" in text]
+    assert not [text for text in (*printed, explained.stdout, *written) if "canary" in text]
     assert "***" in (tmp_path / "w/.isce2-recipe/journal.jsonl").read_text()

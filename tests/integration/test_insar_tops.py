@@ -42,7 +42,7 @@ def test_memory_is_bounded_and_large_images_are_left_to_our_tiles(tmp_path, sett
     assert steps["topsapp/config"]["inputs"]["values"]["do_unwrap"] is not tiled
     assert steps["topsapp/unwrap_otherwise"]["status"] == ("run" if tiled else "skipped")
     if tiled:
-        # Eight million looks at most in one piece.
+        # One piece has at most eight million multilooked pixels.
         assert 2.9e9 < steps["topsapp/unwrap_otherwise"]["memory"] < 3.6e9
 
 

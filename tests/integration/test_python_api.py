@@ -1,4 +1,4 @@
-"""`isce2_recipe.run`: the Python door."""
+"""`isce2_recipe.run`, the interface for Python."""
 
 from __future__ import annotations
 

@@ -26,10 +26,9 @@ USER, PASSWORD, TOKEN = "reader", "secret words", "a-token"
 
 @dataclass
 class AsfServer:
-    """What the server has and how it misbehaves; change it at any time.
+    """The files of the server and its faults; tests may change them at any time.
 
-    ``faults[path]`` is a list of misbehaviours, one a request, used up from the front: a status code or
-
+    ``faults[path]`` is a list of faults, one for each request, taken from the front: a status code or
 
     ============== ================================================
     ``reset``      the connection breaks
@@ -38,14 +37,14 @@ class AsfServer:
     ``stall``      half the bytes, then silence
     ``slow``       half the bytes, then very few a second
     ``drip``       headers without an end, a byte now and then
-    ``unsized``    half the bytes, and no length said
-    ``longer``     the length that is said is more than is sent
-    ``shorter``    less is sent, and said
+    ``unsized``    half the bytes, without a length
+    ``longer``     the stated length is more than is sent
+    ``shorter``    fewer bytes are sent, with their length
     ``damage``     one byte is another
-    ``packed``     with gzip, unasked
-    ``cut``        half of that, and no length said
-    ``other part`` the rest, of another version
-    ``wrong name`` a neighbour's
+    ``packed``     compressed with gzip without a request for it
+    ``cut``        half of the gzip stream, without a length
+    ``other part`` the rest of another version
+    ``wrong name`` the name of another burst
     ============== ================================================
 
     Files in ``checksums`` are sent with their checksum, paths in ``circles`` lead back to themselves.
@@ -68,11 +67,11 @@ class AsfServer:
     patience_s: float = 2.0
 
     def count(self, path: str) -> int:
-        """How often a path was asked for."""
+        """Return how often a path was requested."""
         return sum(asked.partition("?")[0] == path for asked, _ in self.requests)
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Settings that send every request of the source here."""
+        """Return settings with which the source sends every request to this server."""
         endpoints = {
             "CMR_URL": self.url,
             "BURST_URL": self.url,
@@ -105,13 +104,13 @@ class _Server(ThreadingHTTPServer):
         super().__init__((host, 0), handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that left, which tests want them to."""
+        """Ignore clients that closed the connection, as tests make them do."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Return the address of the server."""
         host = str(self.server_address[0])
         return f"http://{f'[{host}]' if ':' in host else host}:{self.server_port}"
 
@@ -137,13 +136,13 @@ def running(host: str = "127.0.0.1") -> Iterator[AsfServer]:
 
 
 def _names(umm: dict[str, Any]) -> set[str]:
-    """What a granule can be asked for by."""
+    """Return the names by which a granule can be requested."""
     ids = umm.get("DataGranule", {}).get("Identifiers", [])
     return {umm["GranuleUR"], *(entry["Identifier"] for entry in ids)}
 
 
 def _fits(umm: dict[str, Any], asked: dict[str, list[str]]) -> bool:
-    """Whether a granule is what was asked for: by name, or by orbit, attributes and time."""
+    """Return whether a granule matches a search by name, or by orbit, attributes and time."""
     if "readable_granule_name[]" in asked:
         return bool(_names(umm).intersection(asked["readable_granule_name[]"]))
     attributes = {entry["Name"]: entry["Values"] for entry in umm["AdditionalAttributes"]}
@@ -165,7 +164,7 @@ def _tag(content: bytes) -> str:
 
 
 def _body(content: bytes, fault: str | None) -> bytes:
-    """What is sent of a file."""
+    """Return the bytes that are sent for a file."""
     if fault == "damage":
         return content[:-1] + bytes([content[-1] ^ 1])
     if fault == "shorter":
@@ -182,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -348,7 +347,7 @@ class _Handler(BaseHTTPRequestHandler):
             rest = rest[1:]
 
     def _range(self, size: int, tag: str, *, blind: bool) -> tuple[int, int, int]:
-        """First byte, end and status; ``blind`` to the version that the asker has the beginning of."""
+        """Return first byte, end and status; ``blind`` ignores the version that the client has a part of."""
         unit, _, span = self.headers.get("Range", "").partition("=")
         if unit != "bytes" or (not blind and self.headers.get("If-Range", tag) != tag):
             return 0, size, 200

@@ -24,12 +24,12 @@ MISSING = (
     f"needs {' and '.join(_LACKING)}; on Debian: apt install chromium chromium-driver" if _LACKING else ""
 )
 
-# The driver is on this machine, whatever proxy the environment names.
+# The driver runs on this machine: no proxy is used, even if the environment names one.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Browser:
-    """One session."""
+    """A session of the browser."""
 
     def __init__(self, address: str) -> None:
         options = {
@@ -60,12 +60,12 @@ class Browser:
         self._call("POST", "/url", {"url": path.as_uri()})
 
     def run(self, script: str) -> Any:
-        """The value that an asynchronous script hands to ``done``."""
+        """Return the value that an asynchronous script passes to ``done``."""
         text = f"const done = arguments[arguments.length - 1]; {script}"
         return self._call("POST", "/execute/async", {"script": text, "args": []})
 
     def scheme(self, name: str) -> None:
-        """Prefer light or dark."""
+        """Set the preferred colour scheme, light or dark."""
         features = [{"name": "prefers-color-scheme", "value": name}]
         body = {"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}}
         self._call("POST", "/goog/cdp/execute", body)
@@ -76,7 +76,7 @@ class Browser:
         self._call("POST", "/goog/cdp/execute", body)
 
     def log(self) -> list[str]:
-        """What the console said."""
+        """Return the messages of the console."""
         return [entry["message"] for entry in self._call("POST", "/se/log", {"type": "browser"})]
 
     def screenshot(self) -> bytes:

@@ -17,7 +17,7 @@ REAL_SAFE = "S1A_IW_SLC__1SDV_20200511T135117_20200511T135144_032518_03C421_7768
 
 
 def real_metadata(target: Path) -> Path:
-    """The metadata XML of a real SLC that lies outside the repository, wrapped as ASF does."""
+    """Return the metadata XML of a real SLC outside the repository, wrapped as ASF does."""
     root = ET.Element("burst")
     manifest = ET.SubElement(root, "manifest")
     metadata = ET.SubElement(root, "metadata")
@@ -54,7 +54,7 @@ class Slc:
     ipf: str = "003.31"
 
     def burst_start(self, swath: str, index: int) -> np.datetime64:
-        """First line of a burst; the swaths of one burst number begin 0.83 s after each other."""
+        """Return the first line of a burst; the swaths of one burst number begin 0.83 s after each other."""
         delay_s = index * 2.758273 + (int(swath[-1]) - 2) * 0.83
         return np.datetime64(self.first_line, "us") + np.timedelta64(round(delay_s * 1e6), "us")
 
@@ -78,7 +78,7 @@ def write_granule(
 
 
 def metadata_text(slc: Slc) -> str:
-    """The metadata XML of an invented SLC."""
+    """Return the metadata XML of an invented SLC."""
     parts = "".join(_swath_text(slc, swath) for swath in slc.swaths)
     return f"<burst><manifest>{_manifest_text(slc)}</manifest><metadata>{parts}</metadata></burst>"
 

@@ -18,13 +18,13 @@ NEAR_M = 845000.0
 
 
 def phase(time_s: np.ndarray, range_m: np.ndarray) -> np.ndarray:
-    """Of the whole scene, radians, smooth over some looks; seconds after `FIRST`."""
+    """Return the phase of the whole scene, radians, smooth over some pixels; seconds after `FIRST`."""
     line, sample = time_s / LINE_S, (range_m - NEAR_M) / SAMPLE_M
     return 0.11 * line + 0.07 * sample + 2.0 * np.sin(line / 25.0) * np.cos(sample / 31.0)
 
 
 def place(time_s: np.ndarray, range_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Latitude and longitude, degrees."""
+    """Return latitude and longitude, degrees."""
     line, sample = time_s / LINE_S, (range_m - NEAR_M) / SAMPLE_M
     return 27.6 - 5.0e-4 * line - 1.0e-4 * sample, 53.4 - 1.2e-4 * line + 7.0e-4 * sample
 

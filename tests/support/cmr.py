@@ -9,7 +9,7 @@ from support.burst_granules import Slc
 
 
 def burst_item(name: BurstName, slc: Slc, index: int, host: str, *, bytes_: int = 240) -> dict[str, Any]:
-    """The item of one burst; its files are at ``host``."""
+    """Return the item of one burst, whose files are at ``host``."""
     start = str(slc.burst_start(f"IW{name.swath}", index))
     path = f"{slc.name}/IW{name.swath}/{name.polarization}/{index}"
     west = 54.0 - index / 10

@@ -1,7 +1,7 @@
 """RO-Crate's own validator on a crate, without a network.
 
-What a crate's context says is looked up on the network. Here the validator finds it in its cache: the terms
-that our crates use, with the addresses that RO-Crate 1.1 gives them. A term missing here counts as unknown.
+The validator would fetch a crate's context from the network. Here it finds the context in its cache: the
+terms that our crates use, with the addresses that RO-Crate 1.1 gives them. A term missing here is unknown.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TERMS = {
 
 
 class _Answer(HTTPAdapter):
-    """Says the same to whoever asks."""
+    """Gives the same answer to every request."""
 
     def send(self, request: PreparedRequest, **_: Any) -> Response:
         raw = HTTPResponse(
@@ -55,7 +55,7 @@ class _Answer(HTTPAdapter):
 
 
 def fill_cache(folder: Path) -> Path:
-    """A cache of the validator's that knows the context."""
+    """Return a cache for the validator that holds the context."""
     cache = folder / "contexts"
     with CachedSession(cache_name=str(cache), backend="sqlite", expire_after=-1) as session:
         session.mount("https://", _Answer())
@@ -64,7 +64,7 @@ def fill_cache(folder: Path) -> Path:
 
 
 def problems(crate: Path, scratch: Path, severity: str = "required") -> list[str]:
-    """What the validator finds in the crate in a folder."""
+    """Return the problems that the validator finds in the crate in a folder."""
     report = scratch / "validation.json"
     words = ["validate", "--offline", "--cache-path", str(fill_cache(scratch))]
     words += ["--profile-identifier", PROFILE, "--no-auto-profile", "--requirement-severity", severity]

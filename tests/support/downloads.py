@@ -14,7 +14,7 @@ FILE = "/water/n25e050.tif"
 
 
 def silent(fraction: float, text: str) -> None:
-    """Nobody looks."""
+    """Show no progress."""
 
 
 def fetch(server, target: Path, path: str = FILE, **settings: str) -> Path:

@@ -8,7 +8,7 @@ import zipfile
 
 
 def tiff(content: bytes) -> bytes:
-    """One line of 8-bit samples, which the file ends with."""
+    """Return a TIFF file with one line of 8-bit samples at its end."""
     entries = ((256, 4, len(content)), (257, 4, 1), (258, 3, 8), (259, 3, 1), (262, 3, 1), (277, 3, 1))
     entries += ((273, 4, 0), (278, 4, 1), (279, 4, len(content)))
     start = 8 + 2 + 12 * len(entries) + 4
@@ -18,7 +18,7 @@ def tiff(content: bytes) -> bytes:
 
 
 def zipped(content: bytes) -> bytes:
-    """An archive of one file, not compressed."""
+    """Return an archive of one file, not compressed."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("content", content)

@@ -68,7 +68,7 @@ def write_product(folder: Path, name: str = NAME, shift: int = 0, **changed: Any
 
 
 def write_truth(path: Path, error_m: float = 0.0) -> Path:
-    """The displacement behind `fields`, with half of the pixels off by ``error_m``."""
+    """Write the displacement behind `fields`, with half of the pixels off by ``error_m``."""
     truth = fields()["unw_phase"] * WAVELENGTH_M / (4 * math.pi)
     truth[::2] += error_m
     transform = Affine(PIXEL_M, 0, 400000.0, 0, -PIXEL_M, 3080000.0)

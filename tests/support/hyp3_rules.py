@@ -24,7 +24,7 @@ REFERENCE = "Ref::"
 
 
 def broken(specs: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with a file of job specifications; nothing where HyP3 takes it."""
+    """Return what is wrong with a file of job specifications; nothing if HyP3 accepts it."""
     for job_type, spec in specs.items():
         if spec.keys() != FIELDS:
             yield f"{job_type} has fields {sorted(spec)}"
@@ -98,7 +98,7 @@ def as_text(value: Any) -> str:
 
 
 def arguments(step: Mapping[str, Any], spec: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
-    """The container's arguments of a job with these parameters; those not given have their defaults."""
+    """Return the container's arguments of a job; parameters that are not given have their defaults."""
     defaults = {
         name: parameter["api_schema"]["default"]
         for name, parameter in spec["parameters"].items()
@@ -110,5 +110,5 @@ def arguments(step: Mapping[str, Any], spec: Mapping[str, Any], values: Mapping[
 
 
 def looked_up(values: Mapping[str, Any]) -> set[str]:
-    """What HyP3's interface asks CMR for, before it takes a job."""
+    """Return what HyP3's interface requests from CMR before it accepts a job."""
     return {name for key in ("granules", "reference", "secondary") for name in values.get(key) or []}

@@ -37,37 +37,37 @@ class Ran:
 
     @property
     def printed(self) -> str:
-        """Everything that it printed."""
+        """Return everything that it printed."""
         return self.out + self.err
 
     @property
     def message(self) -> str:
-        """From the word ``error:`` on."""
+        """Return the text from the word ``error:`` on."""
         return self.err[self.err.find("error: ") :]
 
     def output(self, name: str) -> str:
-        """An output of the recipe, as printed."""
+        """Return an output of the recipe, as printed."""
         found = re.search(rf"^{name}: (.*)$", self.out, re.MULTILINE)
         assert found, self.printed
         return found[1]
 
     @property
     def product(self) -> Path:
-        """The product's folder."""
+        """Return the product's folder."""
         return Path(self.output("product"))
 
     def layer(self, name: str) -> Path:
-        """A GeoTIFF of the product."""
+        """Return the path of a GeoTIFF of the product."""
         return self.product / f"{self.product.name}_{name}.tif"
 
     @property
     def record(self) -> dict[str, Any]:
-        """``run.json``."""
+        """Return the content of ``run.json``."""
         return json.loads((self.workdir / "run.json").read_text())
 
 
 def run_job(workdir: Path, *words: str, source: str = SMALL, pair: bool = True, command: str = "run") -> Ran:
-    """``isce2-recipe run insar_tops_burst`` with the pair of the README and further words."""
+    """Run ``isce2-recipe run insar_tops_burst`` with the pair of the README and further arguments."""
     argv = [sys.executable, "-m", "isce2_recipe", command, RECIPE, "--workdir", str(workdir)]
     argv += ["--source", source, "--engine", "builtin"]
     if pair:
@@ -107,7 +107,7 @@ def _shared_job(shared: Shared, name: str, *words: str, source: str) -> Ran:
 
 
 def stock_folder(folder: Path, *names: str, source: str = SMALL) -> Path:
-    """A folder for ``--source directory:``, filled by the simulator."""
+    """Fill a folder for ``--source directory:`` with simulated files, and return it."""
     log = logging.getLogger("stock")
     simulated = open_source(source)
     bursts = [BurstName.parse(name) for name in names]
@@ -128,4 +128,4 @@ def stock_folder(folder: Path, *names: str, source: str = SMALL) -> Path:
 
 
 def silent(fraction: float, text: str) -> None:
-    """No progress is shown."""
+    """Show no progress."""

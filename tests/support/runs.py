@@ -55,7 +55,7 @@ outputs:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment with the quick actions importable and no login in it.
+    """Return this process's environment without credentials, in which the quick actions can be imported.
 
     A PYTHONPATH among ``extra`` takes the quick actions' place, not that of the code under test.
     """
@@ -66,14 +66,14 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def command(*words: object) -> list[str]:
-    """The command line that runs our command."""
+    """Return the command line that runs isce2-recipe."""
     return [sys.executable, "-m", "isce2_recipe", *map(str, words)]
 
 
 def call(
     *words: object, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
-    """Run our command to its end."""
+    """Run isce2-recipe to its end."""
     return subprocess.run(
         command(*words),
         cwd=cwd,
@@ -86,18 +86,18 @@ def call(
 
 
 def events(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    """Events a run with ``--json`` printed."""
+    """Return the events that a run with ``--json`` printed."""
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def statuses(workdir: Path) -> dict[str, str]:
-    """What the last run did with each step."""
+    """Return what the last run did with each step."""
     record = json.loads((workdir / "run.json").read_text())
     return {name: facts["status"] for name, facts in record["steps"].items()}
 
 
 def contents(workdir: Path) -> dict[str, bytes | None]:
-    """Every file and folder of a run but its bookkeeping."""
+    """Return every file and folder of a run except its bookkeeping."""
     found: dict[str, bytes | None] = {}
     for path in sorted(workdir.rglob("*")):
         name = path.relative_to(workdir)
@@ -107,7 +107,7 @@ def contents(workdir: Path) -> dict[str, bytes | None]:
 
 
 def write_recipe(folder: Path, text: str = DIAMOND, name: str | None = None) -> Path:
-    """A recipe's file, named as the recipe is."""
+    """Write a recipe to a file that is named after it."""
     stem = name or next(line.split()[1] for line in text.splitlines() if line.startswith("name:"))
     path = folder / f"{stem}.yml"
     path.write_text(text)
@@ -115,7 +115,7 @@ def write_recipe(folder: Path, text: str = DIAMOND, name: str | None = None) -> 
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    """Change a file so that neither its size nor its time of modification tells."""
+    """Change a file without changing its size or its time of modification."""
     before = path.stat()
     text = path.read_text()
     assert old in text
@@ -128,11 +128,11 @@ TOLD = {
     "site-packages/told-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: told\nVersion: 1\n",
     "site-packages/told-1.dist-info/entry_points.txt": "[isce2_recipe.actions]\ntold = told\n",
 }
-"""What pip writes of an installed package ``told`` with actions."""
+"""The files that pip writes for an installed package ``told`` with actions."""
 
 
 def write_files(folder: Path, texts: Mapping[str, str]) -> None:
-    """Files by their names below a folder."""
+    """Write files below a folder, given by their names."""
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)

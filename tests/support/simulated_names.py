@@ -12,7 +12,7 @@ from isce2_recipe.types import BurstName
 
 
 def burst_name(number: int, swath: int, day: datetime, polarization: str = "VV") -> BurstName:
-    """The name of a burst on the pass nearest to a day's morning."""
+    """Return the name of a burst on the pass nearest to a day's morning."""
     morning = day.replace(hour=2, minute=23, tzinfo=UTC) - timedelta(minutes=42)
     flight = find_pass(burst_slot(number, swath).relative_orbit, morning)
     start = flight.node + timedelta(seconds=start_anx_s(flight, number, SWATHS[swath]))

@@ -112,12 +112,12 @@ FIELDS: dict[str, dict[str, Any]] = {
 """Fields by prefix; others with that prefix are not allowed."""
 
 REQUIRED = {"sar": ["instrument_mode", "frequency_band", "polarizations", "product_type"], "proj": ["code"]}
-"""Without which the extension says nothing."""
+"""The fields that an item with the extension must have."""
 FOLDERS = {"proj": "projection"}
 
 
 def broken(item: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with an item; nothing where it is valid."""
+    """Yield what is wrong with an item; nothing if it is valid."""
     yield from _core(item)
     yield from _links(item)
     declared = {address.removeprefix(HOME).partition("/")[0]: address for address in item["stac_extensions"]}
@@ -153,21 +153,21 @@ def _links(item: dict[str, Any]) -> Iterator[str]:
 def _obeys(one: dict[str, Any], prefix: str, fields: dict[str, Any]) -> Iterator[str]:
     values = {key.partition(":")[2]: value for key, value in one.items() if key.startswith(f"{prefix}:")}
     schema = {"properties": fields, "additionalProperties": False}
-    judge = jsonschema.Draft7Validator(schema, format_checker=jsonschema.FormatChecker())
-    yield from (f"{prefix}: {error.message}" for error in judge.iter_errors(values))
+    validator = jsonschema.Draft7Validator(schema, format_checker=jsonschema.FormatChecker())
+    yield from (f"{prefix}: {error.message}" for error in validator.iter_errors(values))
 
 
 def _published(item: dict[str, Any], address: str) -> Iterator[str]:
-    """What the published schema finds."""
+    """Yield the errors that the published schema finds."""
     schema = json.loads((Path(PUBLISHED or "") / address.removeprefix(HOME)).read_text())
-    judge = jsonschema.Draft7Validator(
+    validator = jsonschema.Draft7Validator(
         schema, registry=_registry(), format_checker=jsonschema.FormatChecker()
     )
-    yield from (f"{address}: {error.message}" for error in judge.iter_errors(item))
+    yield from (f"{address}: {error.message}" for error in validator.iter_errors(item))
 
 
 def _registry() -> Registry[Any]:
-    """The documents that extensions' schemas refer to."""
+    """Return the documents that the schemas of extensions refer to."""
     home = Path(pystac.validation.__file__).parent / "jsonschemas"
     found: Registry[Any] = Registry()
     for path in (*(home / f"stac-spec/v{VERSION}").glob("*.json"), *(home / "geojson").glob("*.json")):

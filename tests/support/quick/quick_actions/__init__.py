@@ -37,7 +37,7 @@ def write(ctx: Context, *, text: str, name: str = "out.txt", seconds: float = 0.
 
 @action("quick.join", version=1)
 def join(ctx: Context, *, files: list[Path], name: str = "joined.txt", seconds: float = 0.0) -> Written:
-    """One file of many."""
+    """Join many files into one."""
     text = "".join(file.read_text() for file in files)
     time.sleep(seconds)
     path = ctx.out / name
@@ -83,7 +83,7 @@ class Nothing:
 
 @action("quick.fail", version=1)
 def fail(ctx: Context, *, how: str, counter: Path | None = None, times: int = 99) -> Nothing:
-    """Fail in one of many ways, the first so many times."""
+    """Fail in one of many ways, a given number of times."""
     tally = ctx.workdir / "tally.txt"
     count = int(tally.read_text()) if tally.exists() else 0
     tally.write_text(str(count + 1))
@@ -119,7 +119,7 @@ def _fail(ctx: Context, how: str) -> None:
 
 @action("quick.shout", version=1)
 def shout(ctx: Context, *, name: str) -> Nothing:
-    """Print a variable of the environment in every way there is."""
+    """Print a variable of the environment in every possible way."""
     value = os.environ.get(name, "")
     print(value)
     ctx.log.info("value %s", value)
@@ -136,7 +136,7 @@ class Touched:
 
 @action("quick.touch", version=1)
 def touch(ctx: Context, *, text: str, after: str = "") -> Touched:
-    """As little as a step can do: one small file."""
+    """Do as little as a step can do: write one small file."""
     path = ctx.out / "out"
     path.write_text(text)
     return Touched(path, text)
