@@ -16,7 +16,7 @@ from isce2_recipe.redact import known_secrets, redactor
 
 @click.command("app")
 @click.argument("app", metavar="topsApp|stripmapApp")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=click.Path(path_type=Path), required=False)
 @click.option("--start", metavar="STEP", help="First step; by default the application's first.")
 @click.option("--end", metavar="STEP", help="Last step; by default the application's last.")
 @click.option("--dostep", metavar="STEP", help="Run only this step.")
@@ -34,7 +34,7 @@ from isce2_recipe.redact import known_secrets, redactor
 )
 def app_command(
     app: str,
-    config: Path,
+    config: Path | None,
     start: str | None,
     end: str | None,
     dostep: str | None,
@@ -44,8 +44,9 @@ def app_command(
 ) -> None:
     """Run an ISCE2 application in the current folder.
 
-    CONFIG is the XML file of the application. The command writes the same files as topsApp.py and
-    stripmapApp.py. It prints wall time, processor time and peak memory of each step.
+    CONFIG is the XML file of the application, by default topsApp.xml or stripmapApp.xml. The command writes
+    the same files as topsApp.py and stripmapApp.py. It prints wall time, processor time and peak memory of
+    each step.
     """
     from isce2_recipe.cli.step_report import StepReport
     from isce2_recipe.engines import applications_of, check_steps, open_engine
@@ -55,14 +56,15 @@ def app_command(
 
     if dostep and (start or end):
         raise UsageError("--dostep cannot be combined with --start or --end")
+    app = app.removesuffix(".py")
     folder = Path.cwd()
+    config = config or Path(f"{app}.xml")
     if not config.is_file():
         raise InputError(f"there is no file '{config}'", hint=f"give the XML file that configures {app}")
     redact = redactor(known_secrets(os.environ))
     count = cpus or processors()
     os.environ |= {"OMP_NUM_THREADS": str(count), "NUMBA_NUM_THREADS": str(count)}
     chosen = open_engine(engine, lambda text: click.echo(text, err=True))
-    app = app.removesuffix(".py")
     wanted = AppSteps(app, dostep or start, dostep or end)
     applications = applications_of(chosen)
     check_steps(chosen.name, applications, wanted)

@@ -50,8 +50,9 @@ from isce2_recipe.lint.rule import DEFAULT_PROFILE
 def lint_command(**options: Any) -> int:
     """Check recipes for mistakes, without running anything.
 
-    PATH is a recipe, a folder, or - for standard input. The rules check the grammar, names, types, templates,
-    safety and the values of radar parameters. The exit code is 0 without problems, and 1 with problems.
+    PATH is a recipe, a folder, an XML file of topsApp or stripmapApp, or - for standard input. The rules
+    check the grammar, names, types, templates, safety and the values of radar parameters. The exit code is 0
+    without problems, and 1 with problems.
     """
     from isce2_recipe.lint import command
 

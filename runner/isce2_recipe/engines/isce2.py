@@ -5,7 +5,6 @@ ISCE2 is never imported here: importing it rewires logging, ``sys.path`` and the
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 import re
@@ -24,6 +23,7 @@ from isce2_recipe.engines.base import Applications, AppSteps, select_steps
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError
 from isce2_recipe.processes import before_exec
 from isce2_recipe.recipe import isce2_xml
+from isce2_recipe.recipe.isce2_values import python_value
 
 _APPLICATIONS = "applications"
 _TOPS = "topsApp.py"
@@ -364,9 +364,9 @@ class _Job:
         if self.app != "topsApp":
             return lacking
         promised = [pattern for step in self.steps for pattern in _PROMISED.get(step, ())]
-        if "unwrap" in self.steps and self.wants("do unwrap", default=False):
+        if "unwrap" in self.steps and self.wants("do unwrap"):
             promised.append("merged/filt_topophase.unw")
-        if not self.wants("do interferogram", default=True):
+        if not self.wants("do interferogram"):
             promised = []
         return lacking + [pattern for pattern in promised if not self.has(pattern)]
 
@@ -375,17 +375,15 @@ class _Job:
         found = list(self.folder.glob(pattern))
         return bool(found) and all(path.stat().st_size > 0 for path in found)
 
-    def wants(self, name: str, *, default: bool) -> bool:
-        """Return a flag of the configuration. As in ISCE2, case and blanks in names do not matter."""
-        text = self.config.read_text(encoding="utf-8", errors="replace")
-        for found, inside in re.findall(r'<property\s+name="([^"]+)"\s*>(.*?)</property>', text, re.DOTALL):
-            if _plain(found) == _plain(name):
-                return "true" in inside.lower()
-        return default
+    def settings(self) -> isce2_xml.Application:
+        """Return what the XML sets."""
+        return isce2_xml.read_text(self.config.read_bytes(), self.folder, str(self.config), self.app)
 
-
-def _plain(name: str) -> str:
-    return "".join(name.split()).lower()
+    def wants(self, name: str) -> bool:
+        """Return a flag of topsApp; ISCE2 takes text that is no Python literal as true."""
+        settings = self.settings()
+        written = settings.written(name)
+        return bool(python_value(written.text) if written else settings.value(name))
 
 
 class _Watch:
@@ -471,19 +469,8 @@ def _failure(job: _Job, ending: str, watch: _Watch) -> EngineFailed | InputError
 
 def _refused_property(job: _Job, key: str) -> InputError:
     """Return an error with line and name; ISCE2 gives neither, and one message for names and values."""
-    entries = {_plain(entry["name"]): entry for entry in isce2_xml.facts(job.app)["properties"]}
-    place, written, value = str(job.config), key, ""
-    text = job.config.read_text(encoding="utf-8", errors="replace")
-    for number, line in enumerate(text.splitlines(), 1):
-        for name, inside in re.findall(r'name="([^"]+)"\s*>([^<]*)', line):
-            if _plain(name) == _plain(key):
-                place, written, value = f"{job.config}:{number}", name, inside.strip()
-    if known := entries.get(_plain(key)):
-        kind = f"a list of {known['type']}s" if known.get("list") else f"one {known['type']}"
-        what = f"{place}: {job.app} cannot read '{value}' as its {known['name']}"
-        return InputError(what, hint=f"it must be {kind}")
-    close = difflib.get_close_matches(_plain(key), entries, 1)
-    hint = (
-        f"did you mean '{entries[close[0]]['name']}'?" if close else "case and blanks in names do not matter"
-    )
-    return InputError(f"{place}: {job.app} has no property '{written}'", hint=hint)
+    name = isce2_xml.normalized(key)
+    for problem in job.settings().problems():
+        if isce2_xml.normalized(problem.name) == name and problem.severity == "error":
+            return InputError(problem.text, hint=problem.suggestion.text if problem.suggestion else None)
+    return InputError(f"{job.config}: {job.app} refuses the property '{key}' or its value")

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.legacy.translation import Translation
 from isce2_recipe.paths import data_folder
-from isce2_recipe.recipe import Recipe, load, resolve_parameters
-from isce2_recipe.recipe.isce2_xml import ROOTS, facts, normalized, read_properties
+from isce2_recipe.recipe import Recipe, isce2_xml, load, resolve_parameters
+from isce2_recipe.recipe.isce2_xml import Application
 from isce2_recipe.recipe.parameters import normalise
-
-PropertyName = tuple[str, str]  # component ("" for the application itself) and property, both normalised
-Properties = dict[PropertyName, str]
 
 _TIME = r"\d{8}T\d{6}"
 _SLC = re.compile(rf"S1[A-D]_IW_SLC__1S[SD][VH]_{_TIME}_{_TIME}_\d{{6}}_[0-9A-F]{{6}}_[0-9A-F]{{4}}")
@@ -30,52 +26,47 @@ _FETCHED = {"demfilename", "geocodedemfilename", "orbitdirectory", "orbitfile", 
             "auxiliaryfile", "leaderfile"}  # fmt: skip
 _FILE_PLACES = {"outputdirectory", "output", "usevirtualfiles", "geocodelist", "sensorname", "renderer",
            "pickledumpdirectory", "pickleloaddirectory"}  # fmt: skip
-_RENAMED = {"master": "reference", "slave": "secondary"}  # in older releases of ISCE2
 _UNWRAPPERS = ("snaphu", "snaphu_mcf", "downsample_snaphu")
-
-
 _HANDLED = {
     ("", name) for name in ("rangelooks", "azimuthlooks", "dodispersive", "dounwrap", "unwrappername")
 }
 
 
 @dataclass(frozen=True, slots=True)
-class _Application:
+class _Translated:
     """The recipe of an application, and the property that each of the recipe's parameters is read from."""
 
     recipe: str
+    sensor: str
     granule: re.Pattern[str]
+    date: slice  # the part of a granule's name that grows with time
     granules: str  # property with the file names of one pass
-    properties: Mapping[str, tuple[PropertyName, Callable[[str], Any]]]  # by parameter
-
-
-def _boolean(text: str) -> bool:
-    return text.strip().lower() in ("true", "1", "yes")
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(digits) for digits in re.findall(r"\d+", text)]
+    properties: Mapping[str, tuple[str, str]]  # component and normalized name by parameter
 
 
 _APPLICATIONS = {
-    "topsApp": _Application(
+    "topsApp": _Translated(
         "insar_tops",
+        "SENTINEL1",
         _SLC,
+        _START,
         "safe",
         {
-            "polarization": (("reference", "polarization"), str.upper),
-            "swaths": (("", "swaths"), _numbers),
-            "filter_strength": (("", "filterstrength"), float),
+            "polarization": ("reference", "polarization"),
+            "swaths": ("", "swaths"),
+            "filter_strength": ("", "filterstrength"),
         },
     ),
-    "stripmapApp": _Application(
+    "stripmapApp": _Translated(
         "insar_stripmap",
+        "ALOS",
         _ALOS,
+        slice(6, 11),
         "imagefile",
         {
-            "filter_strength": (("", "filterstrength"), float),
-            "split_spectrum": (("", "dosplitspectrum"), _boolean),
-            "dispersive_coherence": (("", "dispersivefiltercoherencethreshold"), float),
+            "filter_strength": ("", "filterstrength"),
+            "split_spectrum": ("", "dosplitspectrum"),
+            "dispersive_coherence": ("", "dispersivefiltercoherencethreshold"),
         },
     ),
 }
@@ -84,105 +75,89 @@ _APPLICATIONS = {
 def translate_xml(path: Path) -> Translation:
     """Return the recipe and the parameters that do what an XML file of topsApp or stripmapApp does.
 
-    The notes list what the recipe does differently.
+    The notes list what the recipe does differently. Paths of catalogues start in the folder of the file.
 
     Raises
     ------
     InputError
         If the file cannot be read, configures another application, or names no granules.
     """
-    root = _root(path)
-    name = _application(root, path)
-    application = _APPLICATIONS[name]
-    recipe = load(application.recipe)
-    given = dict(_properties(root, path.parent, ""))
-    parameters = _granules(application, given, path)
-    notes = _warn_of_short_scenes(parameters) if name == "topsApp" else []
-    defaults = _defaults(name)
-    for parameter, (property_name, read) in application.properties.items():
-        text = given.get(property_name, defaults.get(property_name, ""))
-        if text not in ("", "[]", "None"):
-            parameters[parameter] = _value(read, text, property_name[1], path)
-    parameters |= _looks(recipe, given, defaults, notes)
-    notes += _differences(name, given, defaults)
+    given = isce2_xml.read(path, path.parent)
+    wanted = _APPLICATIONS[given.name]
+    recipe = load(wanted.recipe)
+    parameters = _granules(given, wanted)
+    notes = _warn_of_short_scenes(parameters) if given.name == "topsApp" else []
+    notes += _order(given, wanted, parameters)
+    for parameter, (component, name) in wanted.properties.items():
+        value = given.value(name, component)
+        if value not in (None, "", []):
+            parameters[parameter] = value.upper() if parameter == "polarization" else value
+    parameters |= _looks(recipe, given, notes)
+    notes += _differences(given, wanted)
     different = {
         key: value
         for key, value in parameters.items()
         if not recipe.parameters[key].has_default or recipe.parameters[key].default != value
     }
     resolve_parameters(recipe, different)
-    return Translation(application.recipe, different, notes=notes)
+    return Translation(wanted.recipe, different, notes=notes)
 
 
-def _root(path: Path) -> ElementTree.Element:
-    try:
-        return ElementTree.parse(path).getroot()
-    except OSError as exc:
-        raise InputError(f"cannot read {path}: {exc.strerror}") from None
-    except ElementTree.ParseError as exc:
-        raise InputError(f"{path} is not XML: {exc}") from None
+def _run_itself(given: Application) -> str:
+    engine = " --engine isce2" if given.name == "stripmapApp" else ""
+    return f"run the XML itself: isce2-recipe app {given.name} {shlex.quote(given.file)}{engine}"
 
 
-def _application(root: ElementTree.Element, path: Path) -> str:
-    names = [root.tag, *(item.get("name", "") for item in root.iter("component"))]
-    for name in names:
-        if normalized(name) in ROOTS:
-            return ROOTS[normalized(name)]
-    raise InputError(
-        f"{path} configures neither topsApp nor stripmapApp",
-        hint="give the XML file that starts one of these applications",
-    )
-
-
-def _properties(
-    element: ElementTree.Element, folder: Path, component: str
-) -> Iterator[tuple[PropertyName, str]]:
-    """Yield all properties; a component may be in another file, a catalogue."""
-    for child in element:
-        if child.tag == "component":
-            name = normalized(child.get("name", ""))
-            inner = component if name in ROOTS else _RENAMED.get(name, name)
-            yield from _properties(child, folder, inner)
-        elif child.tag == "property":
-            value = child.find("value")
-            text = (child if value is None else value).text or ""
-            yield (component, normalized(child.get("name", ""))), text.strip()
-        elif child.tag == "catalog":
-            file = folder / (child.text or "").strip()
-            yield from _properties(_root(file), file.parent, component)
-
-
-def _defaults(name: str) -> Properties:
-    """Return ISCE2's defaults of an application's properties."""
-    application = facts(name)
-    found = {
-        ("", normalized(entry["name"])): str(entry.get("default", "")) for entry in application["properties"]
-    }
-    for component, properties in application["components"].items():
-        found |= {
-            (component, normalized(entry["name"])): str(entry.get("default", "")) for entry in properties
-        }
-    return found
-
-
-def _granules(application: _Application, given: Properties, path: Path) -> dict[str, Any]:
+def _granules(given: Application, wanted: _Translated) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for component in ("reference", "secondary"):
-        text = given.get((component, application.granules), "")
-        names = list(dict.fromkeys(application.granule.findall(text)))
+        own = given.name == "stripmapApp" and given.value(f"{component} sensor name")
+        sensor = own or given.value("sensor name")
+        if sensor != wanted.sensor:
+            what = f"scenes of the sensor {sensor}" if sensor else "scenes of no sensor"
+            raise InputError(
+                f"{given.file} processes {what}; the recipe {wanted.recipe} needs {wanted.sensor}",
+                hint=_run_itself(given),
+            )
+        written = given.written(wanted.granules, component)
+        text = "" if written is None else written.text
+        names = list(dict.fromkeys(wanted.granule.findall(text)))
         if not names:
             raise InputError(
-                f"{path} names no {component} granule that the recipe {application.recipe} can use"
+                f"{given.file} names no {component} granule that the recipe {wanted.recipe} can use"
                 + (f", but '{text}'" if text else ""),
-                hint=f"the property '{application.granules}' must contain the granule's original file name",
+                hint=f"the property '{wanted.granules}' must contain the granule's original file name, or "
+                + _run_itself(given),
             )
         if len(names) > 1:
             raise InputError(
-                f"{path} has {len(names)} granules in the {component}, but {application.recipe} takes one",
-                hint=f"run the XML file itself: isce2-recipe app {_app(application)} {path}",
+                f"{given.file} has {len(names)} granules in the {component}, but {wanted.recipe} takes one",
+                hint=_run_itself(given),
             )
         found[component] = names[0]
     return found
+
+
+def _order(given: Application, wanted: _Translated, parameters: dict[str, Any]) -> list[str]:
+    """Keep the order of two granules, which the sign of the phase follows; return a note if it is unusual.
+
+    Raises
+    ------
+    InputError
+        If the reference is newer and the recipe always uses the older granule as reference.
+    """
+    reference, secondary = (parameters[name][wanted.date] for name in ("reference", "secondary"))
+    if reference <= secondary:
+        return []
+    newer = f"the reference {parameters['reference']} is newer than the secondary {parameters['secondary']}"
+    if given.name == "stripmapApp":
+        raise InputError(
+            f"{given.file}: {newer}; {wanted.recipe} always uses the older one as reference, which would "
+            "change the sign of the phase",
+            hint=f"{_run_itself(given)}, or exchange the two in the XML",
+        )
+    parameters["any_order"] = True
+    return [f"{newer}: any_order keeps this order, and with it the sign of the phase"]
 
 
 def _warn_of_short_scenes(granules: Mapping[str, str]) -> list[str]:
@@ -200,24 +175,12 @@ def _second(time: str) -> int:
     return int(time[9:11]) * 3600 + int(time[11:13]) * 60 + int(time[13:15])
 
 
-def _app(application: _Application) -> str:
-    return next(name for name, other in _APPLICATIONS.items() if other is application)
-
-
-def _value(read: Callable[[str], Any], text: str, name: str, path: Path) -> Any:
-    try:
-        return read(text)
-    except ValueError:
-        raise InputError(f"{path}: property '{name}' cannot be '{text}'") from None
-
-
-def _looks(recipe: Recipe, given: Properties, defaults: Properties, notes: list[str]) -> dict[str, Any]:
+def _looks(recipe: Recipe, given: Application, notes: list[str]) -> dict[str, Any]:
     """Return the parameter ``looks``, if the XML file sets looks that the recipe accepts."""
-    names = (("", "rangelooks"), ("", "azimuthlooks"))
-    looks = [given.get(name, defaults.get(name, "None")) for name in names]
-    if "None" in looks:
+    looks = [given.value(f"{direction} looks") for direction in ("range", "azimuth")]
+    if None in looks:
         return {}
-    text = "x".join(looks)
+    text = "x".join(map(str, looks))
     parameter = recipe.parameters["looks"]
     for violation in normalise(text, parameter.schema)[1]:
         notes.append(f"looks {violation.message}: the recipe's default {parameter.default} is used")
@@ -225,50 +188,40 @@ def _looks(recipe: Recipe, given: Properties, defaults: Properties, notes: list[
     return {"looks": text}
 
 
-def _differences(name: str, given: Properties, defaults: Properties) -> Iterator[str]:
+def _differences(given: Application, wanted: _Translated) -> Iterator[str]:
     """Yield a note for every property that has another value in the recipe."""
-    fixed = _fixed_by_template(name)
-    handled = {property_name for property_name, _ in _APPLICATIONS[name].properties.values()} | _HANDLED
-    without_note = {*_FILE_PLACES, *_FETCHED, _APPLICATIONS[name].granules}
-    for key in dict.fromkeys([*given, *fixed]):
-        if key in handled or key[1] in without_note or key[0] == "secondary":
+    fixed = _fixed_by_template(given.name)
+    handled = {*wanted.properties.values(), *_HANDLED}
+    without_note = {*_FILE_PLACES, *_FETCHED, wanted.granules}
+    for place in dict.fromkeys([*given.settings, *fixed.settings]):
+        component, name = place
+        if place in handled or name in without_note or component == "secondary":
             continue
-        default = defaults.get(key, "")
-        text = given.get(key, default)
-        if _comparable(text) != _comparable(fixed.get(key, default)):
-            label = f"the property '{key[1]}' is {text}{'' if key in given else ' by default'}"
-            yield f"{label}: {f'the recipe uses {fixed[key]}' if key in fixed else 'the recipe ignores it'}"
-    yield from _unwrapping(given, defaults)
-    if any(key[1] in _FETCHED - {"leaderfile"} for key in given):
+        entry = given.known(component).get(name)
+        written = given.settings.get(place)
+        if entry is None:
+            yield f"the property '{given.settings[place].name}' is unknown to {given.name}: it is ignored"
+        elif given.value(name, component) != fixed.value(name, component):
+            label = f"the property '{entry['name']}' is {entry['default']} by default"
+            if written is not None:
+                label = f"the property '{written.name}' is {written.text}"
+            what = f"uses {fixed.settings[place].text}" if place in fixed.settings else "ignores it"
+            yield f"{label}: the recipe {what}"
+    yield from _unwrapping(given)
+    if any(name in _FETCHED - {"leaderfile"} for _, name in given.settings):
         yield "terrain and orbits come from the run's source: use --source directory:DIR for your own files"
 
 
-def _unwrapping(given: Properties, defaults: Properties) -> Iterator[str]:
-    unwraps, unwrapper = (given.get(("", name), defaults["", name]) for name in ("dounwrap", "unwrappername"))
-    if not _boolean(unwraps):
-        yield f"the property 'dounwrap' is {unwraps}: the recipe always unwraps"
+def _unwrapping(given: Application) -> Iterator[str]:
+    unwraps, unwrapper = given.value("do unwrap"), given.value("unwrapper name")
+    if not unwraps:
+        yield "the property 'do unwrap' is False: the recipe always unwraps"
     elif unwrapper not in _UNWRAPPERS:
-        yield f"the property 'unwrappername' is {unwrapper}: the recipe unwraps with SNAPHU"
+        yield f"the property 'unwrapper name' is {unwrapper}: the recipe unwraps with SNAPHU"
 
 
-def _comparable(text: str) -> Any:
-    """Return a value for comparison: numbers as numbers, text in lower case."""
-    lowered = text.strip().lower()
-    if lowered in ("true", "yes"):
-        return True
-    if lowered in ("false", "no"):
-        return False
-    try:
-        return ast.literal_eval(lowered)
-    except (ValueError, SyntaxError):
-        return lowered
-
-
-def _fixed_by_template(name: str) -> Properties:
+def _fixed_by_template(name: str) -> Application:
     """Return the properties that have a fixed value in the recipe's template."""
     text = (data_folder("templates") / "isce2" / f"{name}.xml.j2").read_text(encoding="utf-8")
-    text = re.sub(r"\{#.*?#\}|\{%.*?%\}", "", text, flags=re.DOTALL).lstrip()
-    fixed = [item for item in read_properties(text) if "{{" not in item.text]
-    return {
-        ("", normalized(item.name)): item.text for item in fixed if normalized(item.components[-1]) in ROOTS
-    }
+    text = re.sub(r"\{#.*?#\}|\{%.*?%\}|<property[^\n]*\{\{.*?</property>", "", text, flags=re.DOTALL)
+    return isce2_xml.read_text(text.lstrip(), None, name=name)

@@ -13,7 +13,9 @@ from isce2_recipe.lint.ignoring import apply_ignores
 from isce2_recipe.lint.providers import NO_PROVIDERS, Providers, find_providers
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile, Subject
 from isce2_recipe.problems import Edit, Mark, Problem
+from isce2_recipe.recipe import isce2_xml
 from isce2_recipe.recipe.checking import check_reading, check_scope
+from isce2_recipe.recipe.isce2_xml import XmlProblem
 from isce2_recipe.recipe.loading import SUFFIXES, Reader, Reading
 
 STDIN = "-"
@@ -99,7 +101,9 @@ class Linter:
         self.reader = Reader()
 
     def lint(self, text: str, file: str) -> Report:
-        """Return the problems of one text, with its ignore comments applied."""
+        """Return the problems of one text, with its ignore comments applied, or of an ISCE2 XML."""
+        if text.lstrip().startswith("<") or file.lower().endswith(".xml"):
+            return self._lint_xml(text, file)
         reading = self.reader.read(text, file)
         found = self._found(reading)
         own = [problem for problem in found if problem.rule in self.active and problem.file == file]
@@ -112,6 +116,12 @@ class Linter:
         problems = tuple(sorted(kept, key=_order))
         parts = tuple(name for name in reading.texts if name != file)
         return Report(file, text, problems, tuple(edits), parts)
+
+    def _lint_xml(self, text: str, file: str) -> Report:
+        """Return the problems of an application's XML, with its catalogues."""
+        application = isce2_xml.read_text(text, Path(file).parent, file)
+        found = application.problems() if "IR032" in self.active else []
+        return Report(file, text, tuple(_of_xml(problem, text.splitlines(), file) for problem in found))
 
     def lint_bytes(self, data: bytes, file: str) -> Report:
         """Return the problems of a file's content, which need not be text."""
@@ -139,6 +149,16 @@ class Linter:
             if rule.id in self.active:
                 found += rule.problems(subject)
         return found
+
+
+def _of_xml(found: XmlProblem, lines: list[str], file: str) -> Problem:
+    """Return a problem of an application's XML, which covers its line; lines are those of the file."""
+    line = lines[found.line - 1] if found.file == file and found.line <= len(lines) else ""
+    begin, end = len(line) - len(line.lstrip()) + 1, max(len(line.rstrip()), 1) + 1
+    place = Mark(found.file or file, found.line, begin, found.line, end)
+    return Problem(
+        place, found.what, None, "IR032", found.severity, found.expected, found.found, found.suggestion
+    )
 
 
 def _order(problem: Problem) -> tuple[str, int, int, str]:

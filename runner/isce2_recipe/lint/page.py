@@ -8,8 +8,8 @@ from isce2_recipe.lint.rule import DEFAULT_PROFILE, PROFILES, Rule
 _HEAD = """\
 # Lint rules
 
-`isce2-recipe lint PATH...` checks recipes and folders of recipes. This page is generated from the rules with
-`isce2-recipe lint --explain all > docs/lint.md`.
+`isce2-recipe lint PATH...` checks recipes, folders of recipes, and XML files of topsApp and stripmapApp. This
+page is generated from the rules with `isce2-recipe lint --explain all > docs/lint.md`.
 
 * A profile is a set of rules: PROFILES. Each profile contains the rules of the profiles before it. The
   default is `DEFAULT`. `--select IR04,IR060` checks only these rules, and `--ignore IR013` skips rules.

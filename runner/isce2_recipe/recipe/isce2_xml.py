@@ -1,22 +1,45 @@
-"""Checks of ISCE2's application XML: properties, their values, and steps.
+"""ISCE2's application XML: how it is read, and what is wrong with its properties, values and steps.
 
-The facts are in ``schemas/isce2/*.properties.json``. Names are compared without case and blanks, as ISCE2
-does.
+The facts are in ``schemas/isce2/*.properties.json``. The rules are those of ISCE2 2.6.5
+(``components/iscesys/Parsers/Parser.py`` and ``Component/Configurable.py``):
+
+* Names are compared without case and white space. Of two equal names the last one counts.
+* A value is the text of the property, its element ``value`` or its attribute ``value``.
+* ``<catalog>`` names the file of a component, relative to the folder in which the application runs.
+  Properties next to it win over those of the file.
+* ``$NAME$`` is replaced by the ``<constant>`` of this name in the same file.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
+from pathlib import Path
 from typing import Any, NamedTuple
 from xml.parsers import expat
 
-from isce2_recipe.problems import Suggestion, suggest
+from isce2_recipe.errors import InputError
+from isce2_recipe.problems import Severity, Suggestion, statement, suggest
+from isce2_recipe.recipe.isce2_values import WrongValueError, convert, python_value, wanted
 from isce2_recipe.recipe.schema import load_schema
 
 APPLICATIONS = ("topsApp", "stripmapApp")
 ROOTS = {"topsapp": "topsApp", "topsinsar": "topsApp", "stripmapapp": "stripmapApp", "insar": "stripmapApp"}
 """Applications by the normalized names of their XML files\' components."""
+
+_NO_APPLICATION = (
+    "configures neither topsApp nor stripmapApp: its first element needs a component 'topsinsar' or 'insar'"
+)
+_SENSORS = ("reference", "secondary")
+_OLD_NAMES = {"master": "reference", "slave": "secondary"}
+_MAX_BYTES = 1_000_000
+_MAX_DEPTH = 30
+_MAX_FILES = 30
+_MAX_ELEMENTS = 3000
+_MAX_CHARACTERS = 100_000
 
 
 class XmlProblem(NamedTuple):
@@ -26,30 +49,191 @@ class XmlProblem(NamedTuple):
     ----------
     line : int
         The line, from 1.
-    property : str
+    name : str
         The property at fault; empty if there is none.
     certain : bool
         Whether it is wrong for every value of the property.
-    what, expected, found, suggestion
+    file : str
+        The file; empty for a text without a file.
+    old : bool
+        Whether older releases of ISCE2 had this name.
+    what, expected, found, suggestion, severity
         As in `Problem`.
     """
 
     line: int
     what: str
-    property: str = ""
+    name: str = ""
     certain: bool = True
     expected: str = ""
     found: str = ""
     suggestion: Suggestion | None = None
+    file: str = ""
+    severity: Severity = "error"
+    old: bool = False
+
+    @property
+    def text(self) -> str:
+        """The problem as one sentence, with its file and line."""
+        return f"{self.file}:{self.line}: {statement(self.what, self.expected, self.found)}"
 
 
 class Property(NamedTuple):
-    """A property as written: its line, the names of the components around it, its name and its text."""
+    """A property as written: its place, the names of the components around it, its name and its text."""
 
     line: int
     components: tuple[str, ...]
     name: str
     text: str
+    file: str = ""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The component below the application's own, if any, and the name, both as ISCE2 2.6.5 knows them."""
+        return "/".join(map(current_name, self.components[1:])), current_name(self.name)
+
+
+class _Element(NamedTuple):
+    tag: str
+    attributes: Mapping[str, str]
+    line: int
+    text: list[str]
+    children: list[_Element]
+
+    def part(self, name: str) -> str | None:
+        """Return a part of a property or component: an attribute, or the text of an inner element."""
+        inner = next((child for child in self.children if child.tag == name), None)
+        return self.attributes.get(name) or (None if inner is None else "".join(inner.text).strip() or None)
+
+
+class _InvalidXmlError(Exception):
+    """A file that cannot be read; the argument is the problem."""
+
+    def __init__(self, line: int, what: str, found: str = "") -> None:
+        self.problem = XmlProblem(line, what, found=found)
+        super().__init__(what)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What an XML file sets of an application.
+
+    Attributes
+    ----------
+    name : str
+        ``topsApp`` or ``stripmapApp``.
+    file : str
+        The XML file; empty for a text without a file.
+    properties, components : tuple of Property
+        In the order in which ISCE2 sets them; components have no text.
+    settings : mapping
+        The property that counts, by its place, for all that are not empty.
+    broken : tuple of XmlProblem
+        Why the file, or parts of it, cannot be read.
+    """
+
+    name: str
+    file: str
+    properties: tuple[Property, ...]
+    components: tuple[Property, ...]
+    settings: Mapping[tuple[str, str], Property]
+    broken: tuple[XmlProblem, ...]
+
+    def written(self, name: str, component: str = "") -> Property | None:
+        """Return a property as written; None if it is missing or empty."""
+        return self.settings.get((component, normalized(name)))
+
+    def value(self, name: str, component: str = "") -> Any:
+        """Return the typed value of a property, or ISCE2's default; a list property gives a list.
+
+        Raises
+        ------
+        InputError
+            If ISCE2 does not accept the value.
+        """
+        entry = self.known(component)[normalized(name)]
+        item = self.written(name, component)
+        if item is None:
+            return (entry["default"] or []) if entry.get("list") else entry["default"]
+        try:
+            return convert(item.text, entry)
+        except WrongValueError as exc:
+            raise InputError(_wrong_value(item, str(exc)).text) from None
+
+    def known(self, component: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the facts of a component's properties by their normalized names."""
+        if component not in _SENSORS:
+            return _by_name(self.name, "")
+        own = [self.written(f"{component} sensor name"), self.written("sensor name")]
+        text = next((str(python_value(item.text)).upper() for item in own if item is not None), "")
+        sensors = facts(self.name)["sensors"]
+        return _by_name(self.name, text if text in sensors else "any")
+
+    def problems(self) -> list[XmlProblem]:
+        """Return everything that ISCE2 would refuse or misunderstand, in the order of files and lines."""
+        found = [*self.broken, *self._wrong_components()]
+        seen = set()
+        for item in self.properties:
+            where = (item.file, item.components, normalized(item.name))
+            if where in seen:
+                what = f"property '{item.name}' is set twice"
+                found.append(_about(item, what, certain=False, severity="warning"))
+            seen.add(where)
+            found += self._wrong_property(item)
+        return sorted(found, key=lambda problem: (problem.file != self.file, problem.file, problem.line))
+
+    def _wrong_components(self) -> Iterator[XmlProblem]:
+        known = [*_SENSORS, *facts(self.name)["facilities"]]
+        for item in self.components:
+            outer = [current_name(name) for name in item.components]
+            name = normalized(item.name)
+            if not outer and ROOTS.get(name) != self.name:
+                yield _about(item, f"component '{item.name}' is unknown to {self.name}")
+            elif len(outer) == 1 and name in _OLD_NAMES:
+                yield _renamed(item, "component", _OLD_NAMES[name])
+            elif len(outer) == 1 and name not in map(normalized, known):
+                what = f"component '{item.name}' is unknown to {self.name}"
+                yield _about(item, what, suggestion=suggest(item.name, known))
+            elif len(outer) > 1 and outer[1] in _SENSORS:
+                yield _about(item, f"component '{item.name}' is unknown to the {outer[1]} of {self.name}")
+
+    def _wrong_property(self, item: Property) -> Iterator[XmlProblem]:
+        component, name = item.place
+        if not item.components or ROOTS.get(normalized(item.components[0])) != self.name:
+            yield _about(item, f"property '{item.name}' is outside of the application's component")
+            return
+        if component not in ("", *_SENSORS):
+            return
+        known = self.known(component)
+        entry = known.get(name)
+        if entry is None:
+            where = f"the {component} of " if component else ""
+            what = f"property '{item.name}' is unknown to {where}{self.name} {facts(self.name)['version']}"
+            suggestion = suggest(item.name, [one["name"] for one in known.values()])
+            yield _about(item, what, suggestion=suggestion if suggestion.closest else None)
+            return
+        if name != normalized(item.name):
+            yield _renamed(item, "property", entry["name"])
+        if not item.text and not entry.get("list"):
+            yield _about(item, f"property '{item.name}' has no value", certain=False)
+        elif item.text:
+            expected = wanted(item.text, entry)
+            if expected is not None:
+                yield _wrong_value(item, expected)
+
+
+def _about(item: Property, what: str, suggestion: Suggestion | None = None, **more: Any) -> XmlProblem:
+    return XmlProblem(item.line, what, item.name, suggestion=suggestion, file=item.file, **more)
+
+
+def _wrong_value(item: Property, expected: str) -> XmlProblem:
+    what, found = f"property '{item.name}'", f"'{item.text}'"
+    return _about(item, what, certain=False, expected=expected, found=found)
+
+
+def _renamed(item: Property, kind: str, name: str) -> XmlProblem:
+    what = f"{kind} '{item.name}' has its name of older releases of ISCE2"
+    return _about(item, what, Suggestion(name), old=True)
 
 
 def steps(application: str) -> tuple[str, ...]:
@@ -58,15 +242,20 @@ def steps(application: str) -> tuple[str, ...]:
 
 
 def facts(application: str) -> dict[str, Any]:
-    """Return properties, components and steps of ``topsApp`` or ``stripmapApp``."""
+    """Return properties, sensors and steps of ``topsApp`` or ``stripmapApp``."""
     return load_schema(f"isce2/{application}.properties.json")
 
 
-@lru_cache(maxsize=16)
-def _known(application: str, component: str) -> dict[str, Mapping[str, Any]]:
-    """Return properties by their name without case and blanks."""
+@lru_cache(maxsize=64)
+def _by_name(application: str, sensor: str) -> dict[str, Mapping[str, Any]]:
+    """Return properties by their normalized names: of the application, of a sensor, or of ``any`` sensor."""
     known = facts(application)
-    entries = known["components"].get(component, ()) if component else known["properties"]
+    if not sensor:
+        entries = known["properties"]
+    elif sensor == "any":
+        entries = [entry for each in known["sensors"].values() for entry in each]
+    else:
+        entries = known["sensors"][sensor]
     return {normalized(entry["name"]): entry for entry in entries}
 
 
@@ -75,165 +264,211 @@ def normalized(name: str) -> str:
     return "".join(name.split()).lower()
 
 
-def check(text: str, application: str) -> list[XmlProblem]:
-    """Return everything that is wrong with an application's XML, in the order of its lines.
+def current_name(name: str) -> str:
+    """Return the normalized name that ISCE2 2.6.5 uses; older releases had master and slave."""
+    return re.sub("^(master|slave)", lambda match: _OLD_NAMES[match[0]], normalized(name))
+
+
+def read(path: Path, folder: Path) -> Application:
+    """Read the XML file of an application, with its catalogues.
 
     Parameters
     ----------
-    text : str
-        The XML.
-    application : str
-        ``topsApp`` or ``stripmapApp``.
-    """
-    try:
-        properties = read_properties(text)
-    except expat.ExpatError as exc:
-        return [not_well_formed(exc)]
-    found: list[XmlProblem] = []
-    seen: dict[tuple[tuple[str, ...], str], int] = {}
-    for item in properties:
-        place = (item.components, normalized(item.name))
-        if place in seen:
-            what = f"property '{item.name}' is set twice"
-            found.append(XmlProblem(item.line, what, item.name, certain=False))
-        seen.setdefault(place, item.line)
-        found += _check_property(item, application)
-    return found
-
-
-def _check_property(item: Property, application: str) -> Iterator[XmlProblem]:
-    inner = [normalized(name) for name in item.components if normalized(name) not in (*ROOTS, "")]
-    component = inner[0] if inner else ""
-    known = _known(application, component)
-    if len(inner) > 1 or not known:
-        return
-    entry = known.get(normalized(item.name))
-    if entry is None:
-        names = [one["name"] for one in known.values()]
-        where = f"the {component} of " if component else ""
-        what = f"property '{item.name}' is unknown to {where}{application} {facts(application)['version']}"
-        suggestion = suggest(item.name, names)
-        yield XmlProblem(item.line, what, item.name, suggestion=suggestion if suggestion.closest else None)
-        return
-    expected = wanted(item.text, entry)
-    if expected is not None:
-        what, found = f"property '{item.name}'", f"'{item.text}'"
-        yield XmlProblem(item.line, what, item.name, certain=False, expected=expected, found=found)
-
-
-def not_well_formed(exc: expat.ExpatError) -> XmlProblem:
-    """Return the problem of a text that is not XML."""
-    return XmlProblem(exc.lineno, "not well-formed XML", found=expat.errors.messages[exc.code])
-
-
-def wanted(text: str, entry: Mapping[str, Any]) -> str | None:
-    """Return what ISCE2 accepts in place of a property's text; None where it accepts the text."""
-    if entry.get("list"):
-        return _wrong_list(text, entry)
-    return _wrong_one(text.strip(), entry)
-
-
-def _wrong_list(text: str, entry: Mapping[str, Any]) -> str | None:
-    stripped = text.strip()
-    try:
-        items = [str(item) for item in _items(stripped)]
-    except (ValueError, SyntaxError):
-        return "a list such as [1, 2]"
-    if "length" in entry and items and len(items) != entry["length"]:
-        return f"a list of {entry['length']} numbers"
-    if entry.get("length") == 4 and len(items) == 4 and not _is_snwe(items):
-        return "south, north, west, east"
-    wrong = [_wrong_one(item, entry) for item in items]
-    return next((reason for reason in wrong if reason is not None), None)
-
-
-def _items(text: str) -> list[Any]:
-    if text.startswith(("[", "(")):
-        import ast
-
-        try:
-            read = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            read = [part.strip(" '\"") for part in text.strip("[]()").split(",")]
-        return list(read)
-    return [part.strip(" '\"") for part in text.split(",") if part.strip()]
-
-
-def _is_snwe(items: list[str]) -> bool:
-    try:
-        south, north, west, east = map(float, items)
-    except ValueError:
-        return True
-    return -90 <= south <= north <= 90 and -180 <= west <= 360 and west <= east
-
-
-def _wrong_one(text: str, entry: Mapping[str, Any]) -> str | None:
-    kind = entry["type"]
-    if kind == "boolean":
-        return None if text.lower() in ("true", "false", "1", "0", "yes", "no") else "True or False"
-    if kind in ("integer", "number"):
-        return _wrong_number(text, entry)
-    choices = entry.get("choices")
-    if choices and text.lower() not in [choice.lower() for choice in choices]:
-        return f"one of {', '.join(choices)}"
-    return None
-
-
-def _wrong_number(text: str, entry: Mapping[str, Any]) -> str | None:
-    try:
-        value = int(text) if entry["type"] == "integer" else float(text)
-    except ValueError:
-        return "a whole number" if entry["type"] == "integer" else "a number"
-    if value < entry.get("minimum", value):
-        return f"at least {entry['minimum']}"
-    if value > entry.get("maximum", value):
-        return f"at most {entry['maximum']}"
-    return None
-
-
-def read_properties(text: str) -> list[Property]:
-    """Return the properties of an ISCE2 XML in the order written.
+    path : Path
+        The file.
+    folder : Path
+        The folder in which the application runs; paths of catalogues are relative to it.
 
     Raises
     ------
-    xml.parsers.expat.ExpatError
-        If it is not well-formed.
+    InputError
+        If a file cannot be read, or configures neither topsApp nor stripmapApp.
     """
-    reader = _Reader()
-    reader.parser.Parse(text.encode(), True)
-    return reader.properties
+    application = read_text(_content(path), folder, str(path))
+    if application.broken:
+        raise InputError(application.broken[0].text)
+    return application
+
+
+def read_text(text: str | bytes, folder: Path | None, file: str = "", name: str = "") -> Application:
+    """Return what an application's XML sets.
+
+    Parameters
+    ----------
+    text : str or bytes
+        The XML.
+    folder : Path or None
+        Where paths of catalogues start; None to leave out the catalogues.
+    file : str
+        The file of the text.
+    name : str
+        ``topsApp`` or ``stripmapApp``; by default the one whose component is found.
+    """
+    reader = _Reader(folder)
+    try:
+        root = _parse(text)
+        names = [child.part("name") or "" for child in root.children if child.tag == "component"]
+        configured = [ROOTS[normalized(each)] for each in names if normalized(each) in ROOTS]
+        if not name and not configured:
+            raise _InvalidXmlError(root.line, _NO_APPLICATION)
+        reader.read(root, (), file, {}, ())
+    except _InvalidXmlError as exc:
+        reader.broken.append(exc.problem._replace(file=file))
+        configured = []
+    return Application(
+        name or next(iter(configured), APPLICATIONS[0]),
+        file,
+        tuple(reader.properties),
+        tuple(reader.components),
+        {item.place: item for item in reader.properties if item.components and item.text},
+        tuple(reader.broken),
+    )
+
+
+def check(text: str, application: str) -> list[XmlProblem]:
+    """Return everything that is wrong with an application's XML; catalogues are not read."""
+    return read_text(text, None, name=application).problems()
+
+
+def well_formed(text: str) -> XmlProblem | None:
+    """Return why a text is not XML; None if it is."""
+    try:
+        _parse(text)
+    except _InvalidXmlError as exc:
+        return exc.problem
+    return None
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a regular file of a size that application files have."""
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is not a file")
+        with path.open("rb") as stream:
+            content = stream.read(_MAX_BYTES + 1)
+    except (OSError, ValueError) as exc:
+        raise InputError(f"cannot read {path}: {getattr(exc, 'strerror', None) or exc}") from None
+    if len(content) > _MAX_BYTES:
+        raise InputError(f"{path} has more than {_MAX_BYTES:,} bytes, which no application's XML has")
+    return content
+
+
+def _parse(text: str | bytes) -> _Element:
+    """Return the root element. The text after an inner element is left out, as ISCE2 does not read it."""
+    parser = expat.ParserCreate()
+    stack = [_Element("", {}, 1, [], [])]
+    numbers = count(1)
+
+    def start(tag: str, attributes: Mapping[str, str]) -> None:
+        line = parser.CurrentLineNumber
+        if len(stack) > _MAX_DEPTH or next(numbers) > _MAX_ELEMENTS:
+            raise _InvalidXmlError(line, "too many elements for an application's XML")
+        element = _Element(tag, attributes, line, [], [])
+        stack[-1].children.append(element)
+        stack.append(element)
+
+    def characters(data: str) -> None:
+        if not stack[-1].children:
+            stack[-1].text.append(data)
+
+    def entity(*_: Any) -> None:
+        raise _InvalidXmlError(parser.CurrentLineNumber, "entities are declared, which ISCE2 does not use")
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _: stack.pop()
+    parser.CharacterDataHandler = characters
+    parser.EntityDeclHandler = entity
+    try:
+        parser.Parse(text.encode() if isinstance(text, str) else text, True)
+    except expat.ExpatError as exc:
+        found = expat.errors.messages[exc.code]
+        raise _InvalidXmlError(exc.lineno, "not well-formed XML", found) from None
+    except (ValueError, LookupError) as exc:
+        raise _InvalidXmlError(1, "not well-formed XML", str(exc)) from None
+    return stack[0].children[0]
 
 
 class _Reader:
-    """Collects properties, whose value is in the element or in a ``value`` element below it."""
+    """Collects the properties of an application's XML and its catalogues."""
 
-    def __init__(self) -> None:
-        self.parser = expat.ParserCreate()
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._characters
-        self.components: list[str] = []
-        self.open: tuple[int, str] | None = None
-        self.text: list[str] = []
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.files = 0
         self.properties: list[Property] = []
+        self.components: list[Property] = []
+        self.broken: list[XmlProblem] = []
 
-    def _start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        if tag == "component":
-            self.components.append(attributes.get("name", ""))
-        elif tag == "property":
-            self.open = (self.parser.CurrentLineNumber, attributes.get("name", ""))
-            self.text = []
-        elif self.open is not None:
-            self.text = []
+    def read(
+        self,
+        element: _Element,
+        components: tuple[str, ...],
+        file: str,
+        constants: dict[str, str],
+        catalogs: tuple[Path, ...],
+    ) -> None:
+        """Read a component: its constants, its own properties, then the components in it."""
+        self._read_constants(element, constants)
+        for child in element.children:
+            if child.tag == "property":
+                name, text = child.part("name"), self._text(child, file)
+                if name is None:
+                    self.broken.append(XmlProblem(child.line, "a property has no name", file=file))
+                    continue
+                text = _substituted(text, constants, child.line)
+                self.properties.append(Property(child.line, components, name, text, file))
+        for child in element.children:
+            if child.tag == "component":
+                name = child.part("name") or ""
+                self.components.append(Property(child.line, components, name, "", file))
+                self._read_catalog(child, (*components, name), file, catalogs)
+                self.read(child, (*components, name), file, constants, catalogs)
 
-    def _end(self, tag: str) -> None:
-        if tag == "component":
-            self.components.pop()
-        elif tag == "property" and self.open is not None:
-            line, name = self.open
-            self.properties.append(Property(line, tuple(self.components), name, "".join(self.text).strip()))
-            self.open = None
+    def _read_constants(self, element: _Element, constants: dict[str, str]) -> None:
+        for child in element.children:
+            if child.tag == "constant" and (name := child.part("name")):
+                constants[name] = self._text(child, "")
+        for name, text in list(constants.items()):
+            constants[name] = _substituted(text, constants, element.line)
 
-    def _characters(self, text: str) -> None:
-        if self.open is not None:
-            self.text.append(text)
+    def _text(self, element: _Element, file: str) -> str:
+        own, value = "".join(element.text).strip(), element.part("value")
+        if own and value:
+            what = f"property '{element.part('name')}' has two values"
+            self.broken.append(XmlProblem(element.line, what, file=file))
+        return own or value or ""
+
+    def _read_catalog(
+        self, component: _Element, components: tuple[str, ...], file: str, catalogs: tuple[Path, ...]
+    ) -> None:
+        """Read the properties of a component's catalogue: a file, or a Python mapping."""
+        text = component.part("catalog")
+        if text is None or self.folder is None:
+            return
+        mapping = python_value(text)
+        if isinstance(mapping, dict):
+            for name, value in mapping.items():
+                self.properties.append(Property(component.line, components, str(name), str(value), file))
+            return
+        path = self.folder / text
+        try:
+            self.files += 1
+            if path in catalogs or self.files > _MAX_FILES:
+                raise _InvalidXmlError(component.line, f"the catalogue '{text}' includes itself")
+            if path.suffix.lower() != ".xml":
+                raise _InvalidXmlError(component.line, f"the catalogue '{text}' is not an XML file")
+            content = _content(path)
+        except InputError as exc:
+            self.broken.append(XmlProblem(component.line, f"the catalogue: {exc}", file=file))
+            return
+        try:
+            self.read(_parse(content), components, str(path), {}, (*catalogs, path))
+        except _InvalidXmlError as exc:
+            self.broken.append(exc.problem._replace(file=exc.problem.file or str(path)))
+
+
+def _substituted(text: str, constants: Mapping[str, str], line: int) -> str:
+    for name, value in constants.items():
+        text = text.replace(f"${name}$", value)
+        if len(text) > _MAX_CHARACTERS:
+            raise _InvalidXmlError(line, f"the constant '{name}' makes a value too long")
+    return text

@@ -107,7 +107,8 @@ def check_rendered(
         return [_template_problem(recipe, step, exc)] if real else []
     application = application_of(rendered.text)
     if application is None:
-        found = _well_formed(rendered.text)
+        broken = isce2_xml.well_formed(rendered.text)
+        found = [] if broken is None else [broken]
     else:
         found = isce2_xml.check(rendered.text, application)
     return [
@@ -115,16 +116,6 @@ def check_rendered(
         for one in found
         if known is None or _is_certain(recipe, rendered, one, known)
     ]
-
-
-def _well_formed(text: str) -> list[XmlProblem]:
-    from xml.parsers import expat
-
-    try:
-        isce2_xml.read_properties(text)
-    except expat.ExpatError as exc:
-        return [isce2_xml.not_well_formed(exc)]
-    return []
 
 
 def _is_certain(

@@ -71,7 +71,7 @@ def test_it_does_not_depend_on_where_the_run_is(tmp_path):
 
 def test_isce2_knows_every_name(tmp_path):
     known = json.loads((data_folder("schemas") / "isce2" / "topsApp.properties.json").read_text())
-    entries = known["properties"] + known["components"]["reference"]
+    entries = known["properties"] + known["sensors"]["SENTINEL1"]
     names = {"".join(each["name"].lower().split()) for each in entries}
     for name in properties(render(tmp_path)):
         assert "".join(name.rpartition(".")[2].lower().split()) in names

@@ -17,6 +17,7 @@ import pytest
 from isce2_recipe.engines.isce2 import Isce2Engine, find_installation
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError
 from isce2_recipe.paths import data_folder
+from isce2_recipe.recipe import isce2_xml
 
 STEPS = json.loads((data_folder("schemas") / "isce2" / "topsApp.properties.json").read_text())["steps"]
 CONFIG = """<topsApp>
@@ -219,12 +220,47 @@ def test_a_run_without_an_interferogram_promises_no_files(bench):
     bench.run(end="filter")
 
 
+def test_a_file_of_any_sensor_is_given_to_isce2(bench):
+    script = bench.folder.parent / "bin" / "topsApp.py"
+    script.with_name("stripmapApp.py").symlink_to(script)
+    bench.environment["FAKE_STEPS"] = json.dumps(isce2_xml.steps("stripmapApp"))
+    bench.config.write_text(
+        '<stripmapApp><component name="insar"><property name="sensor name">COSMO_SKYMED_SLC</property>'
+        '<component name="reference"><property name="HDF5">a.h5</property></component>'
+        "</component></stripmapApp>"
+    )
+    Isce2Engine.find(bench.environment).run(
+        "stripmapApp",
+        bench.config,
+        folder=bench.folder,
+        start="startup",
+        end="formslc",
+        cpus=1,
+        log=logging.getLogger("test.isce2"),
+        progress=lambda *_: None,
+    )
+    assert (bench.folder / "PICKLE" / "formslc").is_file()
+
+
+def test_flags_are_read_with_isce2s_rules(bench):
+    """An unwrapped phase is promised where `do unwrap` is on, here in an attribute."""
+    bench.config.write_text(
+        CONFIG.replace('name="do unwrap">True<', 'name="DO  Unwrap" value="1"><').format(more="")
+    )
+    bench.trouble("unwrap", "empty")
+    with pytest.raises(EngineFailed, match=r"ended without merged/filt_topophase\.unw"):
+        bench.run(end="unwrap")
+    bench.config.write_text(CONFIG.replace(">True<", "> 0 <").format(more=""))
+    bench.run(end="unwrap")
+
+
 def test_unknown_property_has_line_and_suggestion(bench):
     bench.config.write_text(CONFIG.format(more='<property name="Rnage Looks">9</property>'))
     with pytest.raises(InputError) as caught:
         bench.run()
     assert str(caught.value) == (
-        f"{bench.config}:5: topsApp has no property 'Rnage Looks'\nhint: did you mean 'range looks'?"
+        f"{bench.config}:5: property 'Rnage Looks' is unknown to topsApp 2.6.5\n"
+        "hint: did you mean 'range looks'?"
     )
 
 
@@ -233,7 +269,7 @@ def test_value_of_a_wrong_type_is_distinguished_from_an_unknown_name(bench):
     with pytest.raises(InputError) as caught:
         bench.run()
     assert str(caught.value) == (
-        f"{bench.config}:5: topsApp cannot read 'many' as its range looks\nhint: it must be one integer"
+        f"{bench.config}:5: property 'Range Looks' must be a whole number, instead got 'many'"
     )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from isce2_recipe.actions import template
 from isce2_recipe.actions.base import Context
 from isce2_recipe.errors import InputError
 from isce2_recipe.legacy import translate_xml
+from isce2_recipe.lint import lint_paths
 
 OLD = "S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85"
 NEW = "S1B_IW_SLC__1SDV_20200616T022252_20200616T022319_033036_03D3A3_5D11"
@@ -79,7 +83,7 @@ def test_topsapp(tmp_path: Path) -> None:
         "filter_strength": 0.4,
     }
     assert [note[:44] for note in translation.notes] == [
-        "the property 'esdcoherencethreshold' is 0.85",
+        "the property 'ESD coherence threshold' is 0.",
         "terrain and orbits come from the run's sourc",
     ]
 
@@ -87,13 +91,13 @@ def test_topsapp(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "note"),
     [
-        ('"do ESD">False', '"do ESD">True', "the property 'doesd' is True: the recipe uses False"),
-        ('"do ESD">False', '"height">1', "the property 'doesd' is True by default: the recipe uses False"),
-        ("snaphu_mcf", "icu", "property 'unwrappername' is icu: the recipe unwraps with SNAPHU"),
+        ('"do ESD">False', '"do ESD">True', "the property 'do ESD' is True: the recipe uses False"),
+        ('"do ESD">False', '"height">1', "the property 'do ESD' is True by default: the recipe uses False"),
+        ("snaphu_mcf", "icu", "property 'unwrapper name' is icu: the recipe unwraps with SNAPHU"),
         (
             '"do unwrap">True',
             '"do unwrap">False',
-            "the property 'dounwrap' is False: the recipe always unwraps",
+            "the property 'do unwrap' is False: the recipe always unwraps",
         ),
         (
             "20200604T022318",
@@ -109,7 +113,7 @@ def test_topsapp(tmp_path: Path) -> None:
         (
             '"do ESD">False',
             '"geocode bounding box">[1, 2, 3, 4]',
-            "the property 'geocodeboundingbox' is [1, 2, 3, 4]: the recipe ignores it",
+            "the property 'geocode bounding box' is [1, 2, 3, 4]: the recipe ignores it",
         ),
     ],
 )
@@ -127,18 +131,21 @@ def test_stripmapapp_with_the_names_of_older_releases(tmp_path: Path) -> None:
         "split_spectrum": False,
         "dispersive_coherence": 0.5,
     }
-    [note] = [note for note in translation.notes if "regionofinterest" in note]
-    assert note == "the property 'regionofinterest' is [1.0, 2.0, 3.0, 4.0]: the recipe ignores it"
+    [note] = [note for note in translation.notes if "regionOfInterest" in note]
+    assert note == "the property 'regionOfInterest' is [1.0, 2.0, 3.0, 4.0]: the recipe ignores it"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("<insarApp/>", "configures neither topsApp nor stripmapApp"),
-        ("<topsApp>", "is not XML"),
+        ("<topsApp>", "app.xml:1: not well-formed XML"),
         (TOPS.replace(OLD, "reference"), "names no reference granule"),
         (TOPS.replace(f"/data/{OLD}.SAFE'", f"{OLD}', '{NEW}'"), "has 2 granules in the reference"),
-        (TOPS.replace("0.4", "strong"), "property 'filterstrength' cannot be 'strong'"),
+        (
+            TOPS.replace("0.4", "strong"),
+            "app.xml:16: property 'filter strength' must be a number",
+        ),
         (TOPS.replace("secondary.xml", "missing.xml"), "cannot read .*missing.xml: No such file"),
     ],
 )
@@ -216,3 +223,73 @@ def test_xml_written_by_a_recipe_gives_its_parameters_back(tmp_path: Path) -> No
         "dispersive_coherence": 0.7,
     }
     assert [note[:17] for note in translation.notes] == ["the property 'reg", "terrain and orbit"]
+
+
+def test_a_newer_reference_stays_the_reference(tmp_path: Path) -> None:
+    newer = NEW.replace("S1B", "S1A").replace("03D3A3", "03D3A6")
+    text = TOPS.replace(OLD, newer).replace("hh<", "vv<")
+    translation = translate_xml(write(tmp_path, text, SECONDARY.replace(NEW, OLD)))
+    assert (translation.parameters["reference"], translation.parameters["secondary"]) == (newer, OLD)
+    assert translation.parameters["any_order"] is True
+    assert translation.notes[0].startswith(f"the reference {newer} is newer than the secondary {OLD}: ")
+    plan = [sys.executable, "-m", "isce2_recipe", "plan", *translation.arguments[1:]]
+    done = subprocess.run(plan, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_stripmap_scenes_are_never_exchanged(tmp_path: Path) -> None:
+    exchanged = STRIPMAP.replace("15612", "x").replace("16283", "15612").replace("x", "16283")
+    with pytest.raises(InputError) as caught:
+        translate_xml(write(tmp_path, exchanged))
+    assert "ALPSRP162831200 is newer than the secondary ALPSRP156121200" in str(caught.value)
+    assert f"isce2-recipe app stripmapApp {tmp_path}/app.xml --engine isce2, or exchange" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (">ALOS<", ">COSMO_SKYMED_SLC<", "processes scenes of the sensor COSMO_SKYMED_SLC; the recipe "),
+        (
+            '"sensor name"',
+            '"slave sensor name">ENVISAT</property><property name="sensor name"',
+            "sensor ENVISAT",
+        ),
+        ('"sensor name">ALOS', '"posting">30', "processes scenes of no sensor"),
+        (
+            'H1.0__A</property>\n      <property name="LEADER',
+            'H1.0__A, IMG-HH-ALPSRP156121210-H1.0__A</property><property name="LEADER',
+            "has 2 granules",
+        ),
+        ("IMG-HH-ALPSRP156121200", "image", "names no reference granule"),
+    ],
+)
+def test_what_has_no_recipe_gets_the_command_that_runs_the_xml(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        translate_xml(write(tmp_path, STRIPMAP.replace(old, new)))
+    assert message in str(caught.value)
+    assert f"run the XML itself: isce2-recipe app stripmapApp {tmp_path}/app.xml --engine isce2" in str(
+        caught.value
+    )
+
+
+REPORTS = Path(__file__).parents[4] / "shared" / "data" / "reports" / "isce2-xml"
+
+
+@pytest.mark.skipif(not REPORTS.is_dir(), reason="needs the files of ../shared/data")
+@pytest.mark.parametrize("name", ["quoted_values", "newer_reference_tops"])
+def test_reported_files_are_translated(name: str) -> None:
+    translation = translate_xml(REPORTS / f"{name}.xml")
+    names = translation.parameters["reference"], translation.parameters["secondary"]
+    assert [one[17:25] for one in names] == sorted(("20200604", "20200616"), reverse=name.startswith("newer"))
+
+
+@pytest.mark.skipif(not REPORTS.is_dir(), reason="needs the files of ../shared/data")
+def test_reported_files_have_no_problems(tmp_path: Path) -> None:
+    shutil.copytree(REPORTS, tmp_path, dirs_exist_ok=True)
+    for side in ("reference", "secondary"):
+        (tmp_path / f"{side}.xml").write_text(
+            "<a><property name='imagefile'>IMG-HH-ALPSRP156121200</property></a>"
+        )
+    assert lint_paths(sorted(path for path in tmp_path.glob("*_*.xml"))) == []

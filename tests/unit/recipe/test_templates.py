@@ -149,7 +149,7 @@ def test_sample_values_are_not_checked_but_names_are(recipe_file: Path) -> None:
 
 def test_ampersands_in_values_stay_well_formed(recipe_file: Path) -> None:
     text = templates.render("top.xml.j2", {**VALUES, "names": ["a&b"]}, recipe_file=recipe_file).text
-    assert isce2_xml.read_properties(text)[0].components == ("topsinsar", "a&b")
+    assert isce2_xml.read_text(text, None).properties[-1].components == ("topsinsar", "a&b")
 
 
 ANY = "<property name='x'>1</property>"
@@ -167,7 +167,11 @@ XML = '<topsApp><component name="topsinsar">\n{}\n</component></topsApp>'
         ("<property name=\"geocode list\">['a', 'b']</property>", None),
         ('<property name="demFilename"><value>dem.wgs84</value></property>', None),
         ('<component name="reference"><property name="safe">a.SAFE</property></component>', None),
-        (f"<component name='reference'><component name='deep'>{ANY}</component></component>", None),
+        (
+            f"<component name='reference'><component name='deep'>{ANY}</component></component>",
+            "component 'deep' is unknown to the reference of topsApp",
+        ),
+        (f"<component name='Run Unwrapper'>{ANY}</component>", None),
         ('<property name="range lookz">20</property>', "property 'range lookz' is unknown to topsApp 2.6.5"),
         (
             '<component name="secondary"><property name="looks">1</property></component>',
@@ -203,7 +207,7 @@ def test_the_tables_contain_what_isce2_defines() -> None:
     assert (len(tops["properties"]), len(tops["steps"])) == (61, 24)
     assert (len(strip["properties"]), len(strip["steps"])) == (48, 29)
     for table in (tops, strip):
-        entries = [*table["properties"], *table["components"]["reference"], *table["components"]["secondary"]]
+        entries = [*table["properties"], *(entry for each in table["sensors"].values() for entry in each)]
         for entry in entries:
             assert entry["description"].endswith(".")
             default = entry["default"]

@@ -39,6 +39,8 @@ _STEPS = {
     "unwrap": ("postprocess", "unwrap"),
     "geocode": ("postprocess", "geocode"),
 }
+# Files in the work folder that topsApp.py merges with the one that it is given.
+_ALSO_READ_BY_ISCE2 = ("topsinsar.xml", "topsApp.xml")
 # Relative durations of the steps, for the progress display only.
 _WEIGHTS = {
     "topo": 3.0, "fineoffsets": 1.5, "fineresamp": 2.5, "burstifg": 2.5, "mergebursts": 1.5, "unwrap": 6.0,
@@ -80,6 +82,9 @@ class BuiltinEngine:
         steps = select_steps(self.name, self.applications(), AppSteps(app, start, end))
         folder = folder.resolve()
         settings = read_config(folder / config, folder)
+        for other in (folder / name for name in _ALSO_READ_BY_ISCE2):
+            if other.is_file() and not other.samefile(folder / config):
+                log.warning("ISCE2 would also read %s, but the builtin engine reads only %s", other, config)
         if settings.do_unwrap and "unwrap" in steps:
             # Refuses an unknown unwrapper before the first step.
             find_unwrapper(settings.unwrapper)

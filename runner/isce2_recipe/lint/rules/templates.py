@@ -77,10 +77,12 @@ def template_values(subject: Subject) -> Iterator[Problem]:
 
 @rule("IR032", "error", "sar")
 def isce2_xml_property(subject: Subject) -> Iterator[Problem]:
-    """A rendered XML file is not well-formed, or has a property that ISCE2 does not know or would refuse.
+    """An XML file is not well-formed, or has a property that ISCE2 does not know, refuses or misunderstands.
 
     The template is rendered with the defaults of the parameters, and with sample values for outputs of steps.
     The message gives the place in the recipe, the template and the XML file; ISCE2 itself gives no line.
+
+    `lint topsApp.xml` checks an XML file itself with its catalogues, which are searched in its folder.
     """
     if subject.recipe is None:
         return

@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from isce2_recipe.engines.builtin.config import TopsConfig, read_config
 from isce2_recipe.errors import InputError
+from isce2_recipe.recipe import isce2_xml
 
 SENSOR = '<property name="safe">{safe}</property><property name="orbit directory">orbits</property>'
 
@@ -17,9 +19,10 @@ def application(
     needed = '<property name="do ESD">False</property><property name="demFilename">dem.wgs84</property>'
     path = tmp_path / "topsApp.xml"
     path.write_text(
-        f"""<topsApp><component name="topsinsar">{needed if basics else ""}{properties}
+        f"""<topsApp><component name="topsinsar">{needed if basics else ""}
         <component name="reference">{SENSOR.format(safe=safe)}</component>
-        <component name="Secondary">{SENSOR.format(safe="c.SAFE")}</component></component></topsApp>"""
+        <component name="Secondary">{SENSOR.format(safe="c.SAFE")}</component>
+        {properties}</component></topsApp>"""
     )
     return path
 
@@ -84,42 +87,102 @@ def test_a_component_may_be_in_a_separate_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ('<property name="range loks">20</property>', "unknown property 'range loks'.*\n.*'range looks'"),
-        ('<property name="range looks">0</property>', "'range looks' must be a positive whole number"),
+        ('<property name="range loks">20</property>', "property 'range loks' is unknown.*\n.*'range looks'"),
+        ('<property name="range looks">0</property>', "'range looks' must be at least 1"),
         ('<property name="range looks">many</property>', "instead got 'many'"),
-        ('<property name="swaths">[4]</property>', "'swaths' must be a list of 1, 2 and 3"),
+        ('<property name="swaths">[4]</property>', "'swaths' must be at most 3"),
         ('<property name="do unwrap">perhaps</property>', "'do unwrap' must be True or False"),
+        ('<property name="do unwrap">false</property>', "'do unwrap' must be False .*, instead got 'false'"),
         ('<property name="region of interest">[28, 27, 53, 54]</property>', "south, north, west, east"),
-        ('<property name="do ionosphere correction">True</property>', "does not support\n.*--engine isce2"),
-        ('<property name="do interferogram">False</property>', "nothing to compute"),
-        ('<property name="sensor name">ALOS</property>', "not supported; use SENTINEL1"),
+        ('<component name="tertiary"/>', "component 'tertiary' is unknown to topsApp"),
     ],
 )
-def test_messages_name_file_and_problem(tmp_path: Path, properties: str, message: str) -> None:
+def test_messages_name_file_line_and_problem(tmp_path: Path, properties: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, properties)
     text = str(caught.value)
-    assert "topsApp.xml" in text
+    assert "topsApp.xml:4: " in text
     assert re.search(message, text), text
 
 
 def test_esd_is_refused_when_it_is_on_by_default(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'do ESD' is True by default"):
-        read(tmp_path, basics=False)
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, '<property name="demFilename">a</property>', basics=False)
+    assert str(caught.value) == (
+        f"{tmp_path}/topsApp.xml: 'do ESD' is True by default, which the builtin engine does not support: it "
+        "does not refine the coregistration by enhanced spectral diversity\n"
+        "hint: add <property name=\"do ESD\">False</property> to the component 'topsinsar', "
+        "or use ISCE2 itself (--engine isce2)"
+    )
 
 
-def test_a_dem_is_required(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no 'demFilename'"):
-        read(tmp_path, '<property name="do ESD">False</property>', basics=False)
+ENTRIES = [
+    (component, entry)
+    for component, entries in (
+        ("", isce2_xml.facts("topsApp")["properties"]),
+        ("reference", isce2_xml.facts("topsApp")["sensors"]["SENTINEL1"]),
+    )
+    for entry in entries
+]
 
 
-def test_both_dates_are_required(tmp_path: Path) -> None:
+def another_value(entry: dict[str, Any]) -> str:
+    """Return a value that is not the default of a property."""
+    default, kind = entry["default"], entry["type"]
+    if entry.get("length") == 4:
+        return "[1, 2, 3, 4]"
+    if kind == "boolean":
+        return str(not default)
+    if kind in ("integer", "number"):
+        return str(min((default or 0) + 1, entry.get("maximum", 1e9)))
+    return next((choice for choice in entry.get("choices", ()) if choice != default), "other")
+
+
+@pytest.mark.parametrize(("component", "entry"), ENTRIES, ids=str)
+def test_every_property_is_used_or_refused_or_has_no_effect(
+    tmp_path: Path, component: str, entry: dict[str, Any]
+) -> None:
+    value = another_value(entry)
+    line = f'<property name="{entry["name"]}">{value}</property>'
+    if component:
+        line = f'<component name="{component}">{line}</component>'
+    support = entry["builtin"]
+    if isinstance(support, dict) and str(support.get("only", value)) != value:
+        with pytest.raises(InputError, match=f"'{entry['name']}'"):
+            read(tmp_path, line)
+    elif isinstance(support, str):
+        assert read(tmp_path, line) == read(tmp_path)
+    elif entry["name"] not in ("sensor name", "do ESD"):
+        assert read(tmp_path, line) != read(tmp_path)
+
+
+def test_the_documentation_has_a_row_for_every_property() -> None:
+    """`docs/engines.md` contains the table that follows from the schema."""
+    rows = []
+    for component, entry in ENTRIES:
+        support, text = entry["builtin"], "used"
+        if isinstance(support, str):
+            text = f"no effect: {support}"
+        elif support is not True and "needed" in support:
+            text = f"needed: {support['needed']}"
+        elif support is not True:
+            text = f"only `{support['only']}`" if support["only"] != [] else "refused"
+            text += f": {support['why']}"
+        rows.append(f"| `{entry['name']}`{' of a date' if component else ''} | {text} |")
+    page = (Path(__file__).parents[4] / "docs" / "engines.md").read_text(encoding="utf-8")
+    assert "\n".join(dict.fromkeys(rows)) in page
+
+
+def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
     path = tmp_path / "topsApp.xml"
     path.write_text(
         '<topsApp><component name="topsinsar"><component name="reference"/></component></topsApp>'
     )
-    with pytest.raises(InputError, match="the reference component has no 'safe'"):
+    with pytest.raises(InputError) as caught:
         read_config(path, tmp_path)
+    lines = str(caught.value).splitlines()
+    assert [line.split("'")[1] for line in lines] == ["demFilename", "do ESD", "safe", "safe", "topsinsar"]
+    assert "in the component 'secondary'" in lines[3] and "add <property" in lines[4]
 
 
 @pytest.mark.parametrize("text", ["<topsApp><component>", "", "<topsApp/>"])
@@ -131,5 +194,5 @@ def test_files_without_an_application_are_refused(tmp_path: Path, text: str) -> 
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"topsApp\.xml cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"cannot read .*topsApp\.xml: No such file"):
         read_config(tmp_path / "topsApp.xml", tmp_path)
