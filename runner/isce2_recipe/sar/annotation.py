@@ -20,7 +20,15 @@ from isce2_recipe.errors import InputError
 SPEED_OF_LIGHT_M_S = 299792458.0
 
 # For each satellite: (first absolute orbit, offset) so that relative orbit = (absolute - offset) % 175 + 1.
-_FIRST_ORBIT = {"S1A": ((0, 73),), "S1B": ((0, 27),), "S1C": ((0, 172), (8019, 99)), "S1D": ((0, 42),)}
+# S1C flew one day after S1A until early 2025, six days after it until June 2026, and then changed again
+# (https://github.com/isce-framework/s1-reader/issues/141, https://github.com/isce-framework/isce2/pull/28130).
+# Orbit 891 began on 2025-02-05, between the first known products, of January, and those of March.
+_FIRST_ORBIT = {
+    "S1A": ((0, 73),),
+    "S1B": ((0, 27),),
+    "S1C": ((0, 99), (891, 172), (8019, 99)),
+    "S1D": ((0, 42),),
+}
 _REPEAT_ORBITS = 175
 _SWATH = re.compile(r"IW[123]")
 _IMAGE = re.compile(r"s1.-(iw\d)-slc-([vh]{2})-[^/]*$")
@@ -210,7 +218,7 @@ def _reader(source: Path | bytes, name: str | None) -> _Reader:
         raise InputError(f"annotation {label} cannot be read: {exc.strerror}") from exc
     except ET.ParseError as exc:
         raise InputError(
-            f"annotation {label} is truncated or not well-formed XML ({len(text)} bytes): {exc}",
+            f"annotation {label} is not well-formed XML ({len(text)} bytes, perhaps truncated): {exc}",
             hint="download the product again",
         ) from exc
     reader.check_swath()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +12,16 @@ from typing import Any
 from lxml import etree
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.sar.annotation import relative_orbit
 from isce2_recipe.types import BurstName
 
 REFETCH = "delete it and fetch it again"
 _SAFE = "{http://www.esa.int/safe/sentinel-1.0}"
 # Root elements of the annotation files of a SAFE folder.
 KINDS = ("product", "calibration", "noise", "rfi")
+
+# Times of the first and the last line in the name of an SLC's measurement.
+_IMAGE_TIMES = re.compile(r"measurement/s1.-iw\d-slc-[vh]{2}-(\d{8}t\d{6})-(\d{8}t\d{6})-")
 
 # Largest difference between the times of a burst in its name and its annotation; bursts repeat every 2.758 s.
 _TIME_TOLERANCE_S = 2.0
@@ -183,17 +189,36 @@ def footprint(metadata: BurstMetadata, index: int) -> tuple[tuple[float, float],
 
 
 def slc_name(metadata: BurstMetadata, name: BurstName) -> str:
-    """Return the name of the burst's SLC; the last four characters of both names are equal."""
-    period = metadata.manifest.find(f".//{_SAFE}acquisitionPeriod")
-    if period is None:
-        raise InputError(
-            f"burst metadata {metadata.path}: the manifest has no acquisitionPeriod", hint=REFETCH
-        )
-    start, stop = (period.findtext(f"{_SAFE}{tag}") or "" for tag in ("startTime", "stopTime"))
+    """Return the name of the burst's SLC; the last four characters of both names are equal.
+
+    Its times are those in the names of its measurements; the manifests of old processors have other times.
+    """
+    times = [found.groups() for found in map(_IMAGE_TIMES.search, _file_names(metadata.manifest)) if found]
+    start, stop = min((first for first, _ in times), default=""), max((last for _, last in times), default="")
+    if not times:
+        period = metadata.manifest.find(f".//{_SAFE}acquisitionPeriod")
+        if period is None:
+            raise InputError(
+                f"burst metadata {metadata.path}: the manifest has no acquisitionPeriod", hint=REFETCH
+            )
+        start, stop = (period.findtext(f"{_SAFE}{tag}") or "" for tag in ("startTime", "stopTime"))
     channels = ("D" if len(metadata.polarizations) > 1 else "S") + (
         "H" if name.polarization[0] == "H" else "V"
     )
     return product_name(metadata, f"1S{channels}", start, stop, name.suffix)
+
+
+def _file_names(manifest: Element) -> Iterator[str]:
+    return (location.get("href", "") for location in manifest.iter("fileLocation"))
+
+
+def track(metadata: BurstMetadata) -> int:
+    """Return the relative orbit that the manifest states, or the one that follows from the absolute orbit."""
+    for number in metadata.manifest.iter(f"{_SAFE}relativeOrbitNumber"):
+        if number.get("type") == "start" and (number.text or "").strip().isdigit():
+            return int(number.text)
+    platform = metadata.text("adsHeader/missionId")
+    return relative_orbit(platform, int(metadata.number("adsHeader/absoluteOrbitNumber")))
 
 
 def product_name(metadata: BurstMetadata, kind: str, start: str, stop: str, suffix: str) -> str:
@@ -208,7 +233,7 @@ def product_name(metadata: BurstMetadata, kind: str, start: str, stop: str, suff
 
 def compact_time(time: str) -> str:
     """Return ``2020-06-04T02:23:12.933265`` in the form of names, ``20200604T022312``."""
-    return time.partition(".")[0].replace("-", "").replace(":", "")
+    return time.partition(".")[0].replace("-", "").replace(":", "").upper()
 
 
 def _parse(path: Path) -> Element:

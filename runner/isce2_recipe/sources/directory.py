@@ -47,6 +47,8 @@ from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcN
 _SEARCH = "https://search.asf.alaska.edu"
 _WATER_MASK = "https://asf-dem-west.s3.amazonaws.com/WATER_MASK/TILES"
 _AUX_CAL = "https://d3g9emy65n853h.cloudfront.net/AUX_CAL"
+# Times in names are whole seconds, truncated or rounded.
+_WHOLE_S = timedelta(seconds=1)
 _TIFF, _XML = (".tiff", ".tif"), (".xml",)
 
 
@@ -149,10 +151,11 @@ class DirectorySource:
                 if not (found.name.startswith("S1_") and found.name.endswith(ending)):
                     continue
                 name = BurstName.parse(found.name.removesuffix(".xml"))
-                if name.swath != swath or not slc.start <= name.start <= slc.stop:
+                if name.swath != swath or not slc.start - _WHOLE_S <= name.start <= slc.stop + _WHOLE_S:
                     continue
                 record = _record(name, self._metadata(str(name), Path(scratch)))
-                if (record.slc, record.index) == (str(slc), number):
+                same = (record.platform, record.absolute_orbit) == (slc.platform, slc.absolute_orbit)
+                if same and record.index == number:
                     return name
         raise InputError(
             f"{self.root} lacks burst {number} of IW{swath} {polarization} of {slc}",
@@ -312,23 +315,20 @@ def _may_have_calibration(path: Path, root: Path) -> bool:
 
 def _record(name: BurstName, path: Path) -> BurstRecord:
     """Return the record of a burst, read from its metadata file."""
-    from isce2_recipe.sar.annotation import relative_orbit
-    from isce2_recipe.sentinel1.metadata import find_index, footprint, read_metadata, slc_name
+    from isce2_recipe.sentinel1.metadata import find_index, footprint, read_metadata, slc_name, track
 
     metadata = read_metadata(path, name)
     index = find_index(metadata, name)
     lines = int(metadata.number("swathTiming/linesPerBurst"))
     interval_s = metadata.number("imageAnnotation/imageInformation/azimuthTimeInterval")
     start = metadata.burst_time(index)
-    orbit = int(metadata.number("adsHeader/absoluteOrbitNumber"))
-    platform = metadata.text("adsHeader/missionId")
     return BurstRecord(
         name=str(name),
-        platform=platform,
+        platform=metadata.text("adsHeader/missionId"),
         slc=slc_name(metadata, name),
         index=index,
-        absolute_orbit=orbit,
-        relative_orbit=relative_orbit(platform, orbit),
+        absolute_orbit=int(metadata.number("adsHeader/absoluteOrbitNumber")),
+        relative_orbit=track(metadata),
         direction=metadata.text("generalAnnotation/productInformation/pass").upper(),
         start=start,
         stop=start + timedelta(seconds=(lines - 1) * interval_s),

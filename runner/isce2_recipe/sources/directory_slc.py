@@ -14,6 +14,7 @@ from isce2_recipe.sources.directory_files import find_granule
 from isce2_recipe.types import SlcName
 
 _SEARCH = "https://search.asf.alaska.edu"
+_TRACK = re.compile(rb'relativeOrbitNumber type="start">\s*(\d+)')
 _COORDINATES = re.compile(rb"<gml:coordinates>([^<]+)</gml:coordinates>")
 
 
@@ -58,7 +59,8 @@ def _record(name: SlcName, place: Path) -> SlcRecord:
     bursts = [burst for file in files for burst in read_annotation(archive.read(file), f"{place}/{file}")]
     if not bursts:
         raise InputError(f"{place} has no annotation that lists bursts", hint="download it again")
-    found = _COORDINATES.search(archive.read("manifest.safe"))
+    manifest = archive.read("manifest.safe")
+    found, stated = _COORDINATES.search(manifest), _TRACK.search(manifest)
     if found is None:
         raise InputError(f"{place}: manifest.safe has no footprint", hint="download it again")
     corners = [tuple(map(float, pair.split(","))) for pair in found[1].decode().split()]
@@ -68,7 +70,7 @@ def _record(name: SlcName, place: Path) -> SlcRecord:
         name=str(name),
         platform=name.platform,
         absolute_orbit=first.absolute_orbit,
-        relative_orbit=first.relative_orbit,
+        relative_orbit=int(stated[1]) if stated else first.relative_orbit,
         direction=first.direction.upper(),
         start=min(burst.start for burst in bursts),
         stop=max(burst.stop for burst in bursts),

@@ -71,7 +71,7 @@ def test_bursts_are_equally_spaced(swath: int) -> None:
 @real_data
 def test_messages_name_file_and_element() -> None:
     text = real_annotation(2)
-    with pytest.raises(InputError, match=r"a\.xml is not well-formed XML"):
+    with pytest.raises(InputError, match=r"a\.xml is not well-formed XML \(5000 bytes"):
         read_annotation(text[:5000], "a.xml")
     with pytest.raises(InputError, match=r"a\.xml has no .*rangeSamplingRate"):
         read_annotation(text.replace(b"rangeSamplingRate", b"other"), "a.xml")
@@ -96,6 +96,10 @@ def test_relative_orbits_of_known_orbits() -> None:
     """Orbit 32518 of S1A is on track 71 according to a real manifest, and so is the orbit one cycle later."""
     assert relative_orbit("S1A", 32518) == relative_orbit("S1A", 32518 + 175) == 71
     assert relative_orbit("S1B", 26500) == (26500 - 27) % 175 + 1
+    # S1C was moved twice. Real products: orbit 1681 on track 110; orbits 8018 and 8019 as in ISCE2.
+    tracks = {890: 92, 891: 20, 1681: 110, 8018: 147, 8019: 46}
+    assert {orbit: relative_orbit("S1C", orbit) for orbit in tracks} == tracks
+    assert relative_orbit("S1D", 2389) == 73  # stated by a real manifest
     with pytest.raises(InputError, match="'S1Z' is not"):
         relative_orbit("S1Z", 1)
 

@@ -16,8 +16,8 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.sources.demgrid import DemGrid
 from isce2_recipe.sources.directory import DirectorySource
 from isce2_recipe.sources.tiles import water_mask_tiles
-from isce2_recipe.types import Bounds, BurstName
-from support.burst_granules import REAL_SAFE, SHARED_DATA, real_metadata
+from isce2_recipe.types import Bounds, BurstName, SlcName
+from support.burst_granules import REAL_SAFE, SHARED_DATA, Slc, real_metadata, write_granule
 
 LOG = logging.getLogger("test")
 START = datetime(2020, 6, 4, 2, 23, 12, tzinfo=UTC)
@@ -91,6 +91,26 @@ def test_records_are_made_from_the_annotation(source, out):
     files = source.fetch_burst(record, out, LOG, silent)
     assert files.tiff.stat().st_ino == (source.root / "bursts" / f"{name}.tiff").stat().st_ino
     assert files.metadata.parent == out
+
+
+def test_the_parent_and_the_track_are_those_that_the_files_state(source):
+    """The times in the manifests of version 002.36 are not those in the names of the SLCs."""
+    slc = Slc(name="S1C_IW_SLC__1SSV_20200604T022251_20200604T022318_001641_03CE65_7C85")
+    name = BurstName.parse("S1_136231_IW2_20200604T022309_VV_7C85-BURST")
+    _, xml = write_granule(source.root / "bursts", name, slc)
+    [record] = source.find_bursts([name], LOG)
+    assert (record.slc, record.relative_orbit) == (slc.name, 70)  # no other statement
+    text = xml.read_text().replace("vv-a-b-", "vv-20200604t022252-20200604t022319-")
+    track = '<safe:relativeOrbitNumber type="start">64</safe:relativeOrbitNumber><safe:acquisitionPeriod>'
+    xml.write_text(text.replace("<safe:acquisitionPeriod>", track))
+    [record] = source.find_bursts([name], LOG)
+    parent = SlcName.parse("S1C_IW_SLC__1SSV_20200604T022252_20200604T022319_001641_03CE65_7C85")
+    assert (record.slc, record.relative_orbit) == (str(parent), 64)
+    for shift in (0, 1):  # a name that differs from the manifest by a second
+        wanted = parent._replace(start=parent.start - timedelta(seconds=shift))
+        assert source.burst_at(wanted, 2, "VV", record.index, LOG) == name
+    with pytest.raises(InputError, match="lacks burst 0 of IW2 VV"):
+        source.burst_at(parent._replace(absolute_orbit=1642), 2, "VV", record.index, LOG)
 
 
 class TestOrbits:

@@ -59,11 +59,12 @@ def _utc(year: int, month: int, day: int) -> datetime:
     return datetime(year, month, day, tzinfo=UTC)
 
 
-# S1C was moved by five days when the formula of its relative orbit numbers changed (orbit 8019).
+# S1C was moved by five days when the formula of its relative orbit numbers changed (orbits 891 and 8019).
 _SLOTS = (
     _Slot("S1A", _utc(2014, 4, 3), _utc(2100, 1, 1), _like_s1a(0, 0), _DRIFT_A),
     _Slot("S1B", _utc(2016, 4, 25), _utc(2021, 12, 23), 73085600.0, _DRIFT_B),
-    _Slot("S1C", _utc(2024, 12, 5), _utc(2026, 6, 8), _like_s1a(56776, 6), _DRIFT_A),
+    _Slot("S1C", _utc(2024, 12, 5), _utc(2025, 2, 5), _like_s1a(56849, 1), _DRIFT_A),
+    _Slot("S1C", _utc(2025, 2, 5), _utc(2026, 6, 8), _like_s1a(56776, 6), _DRIFT_A),
     _Slot("S1C", _utc(2026, 6, 8), _utc(2100, 1, 1), _like_s1a(56849, 1), _DRIFT_A),
     _Slot("S1D", _utc(2025, 11, 4), _utc(2100, 1, 1), _like_s1a(61631, 7), _DRIFT_A),
 )
