@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,13 +15,13 @@ from isce2_recipe.products.grid import METRES_A_DEGREE, MapGrid
 from isce2_recipe.products.grid_choice import GridChoice, grid_of, known_epsg, map_grid
 from isce2_recipe.products.layers import layers_of, map_layers
 from isce2_recipe.quantities import format_bytes
-from isce2_recipe.types import Bounds, PreflightCheck, longitude_near
+from isce2_recipe.types import Bounds, Looks, PreflightCheck, longitude_near
 
 # Edges of pixels on the ground, metres. Sentinel-1's resolution is never finer than 2 m.
 _LEAST_M, _MOST_M = 1.0, 10_000.0
 _MOST_PIXELS = 1_000_000_000
 # Distance from the area for which a projection is made at which it is of no use, degrees.
-_FAR_DEG = 45.0
+_FAR_DEG = 40.0
 
 Place = tuple[float, float]
 
@@ -34,7 +35,7 @@ class GridProblem(NamedTuple):
 
 
 def check_grid(inputs: Mapping[str, Any]) -> None:
-    """Check the inputs ``grid`` and ``grid_like`` of an action before a run.
+    """Check the inputs ``grid``, ``grid_like`` and, if it is known, ``looks`` of an action before a run.
 
     Raises
     ------
@@ -42,7 +43,10 @@ def check_grid(inputs: Mapping[str, Any]) -> None:
         With everything that is wrong.
     """
     like = inputs.get("grid_like")
-    problems = grid_problems(inputs.get("grid") or {}, like)
+    pixel_m = None
+    with suppress(LookupError):
+        pixel_m = Looks.parse(inputs["looks"]).pixel_m
+    problems = grid_problems(inputs.get("grid") or {}, like, pixel_m)
     if not problems:
         return
     hint = "; ".join(dict.fromkeys(problem.hint for problem in problems))
@@ -51,8 +55,16 @@ def check_grid(inputs: Mapping[str, Any]) -> None:
     raise ParameterError(problems[0].message if len(problems) == 1 else several, hint=hint)
 
 
-def grid_problems(values: Mapping[str, Any], like: Path | None = None) -> list[GridProblem]:
-    """Return what is wrong with the values of a grid, whatever the scene."""
+def grid_problems(
+    values: Mapping[str, Any], like: Path | None = None, pixel_m: float | None = None
+) -> list[GridProblem]:
+    """Return what is wrong with the values of a grid, whatever the scene.
+
+    Parameters
+    ----------
+    pixel_m : float, optional
+        Default size of pixels on the ground.
+    """
     found = _edges(*values["bounds"]) if values.get("bounds") else []
     found = found or _problem_of("bounds", lambda: GridChoice.of(values, like))
     if found:
@@ -67,8 +79,9 @@ def grid_problems(values: Mapping[str, Any], like: Path | None = None) -> list[G
             found += _problem_of(
                 "crs", lambda: _check_area(known_epsg(choice.crs), box, "the box of the map")
             )
-        if choice.pixel is not None and not found:
-            found += _problem_of("pixel", lambda: _check_size(map_grid(choice, _LEAST_M, box)))
+        default = pixel_m or choice.pixel
+        if default is not None and not found:
+            found += _problem_of("pixel", lambda: _check_size(map_grid(choice, default, box)))
     return found
 
 

@@ -59,6 +59,11 @@ def test_parameters_alone(values, message, hint):
     assert hint in str(caught.value.hint)
 
 
+def test_the_size_follows_from_the_looks():
+    with pytest.raises(ParameterError, match="more than 1,000,000,000 pixels"):
+        check_grid({"grid": {"bounds": [50, 20, 65, 40]}, "looks": "5x1"})
+
+
 def test_all_problems_are_reported_together():
     with pytest.raises(ParameterError) as caught:
         check_grid({"grid": {"crs": "EPSG:32605", "bounds": [53, 27, 54, 28], "pixel": 0.2}})
