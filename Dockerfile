@@ -39,7 +39,7 @@ RUN if [ -f conda-linux-64.lock ]; \
     && mamba clean --all --yes
 
 COPY . .
-RUN /opt/conda/envs/isce2-recipe/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation . \
+RUN /opt/conda/envs/isce2-recipe/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation . 'whirlwind-insar>=0.10' \
     && install --mode 755 docker/entrypoint.sh /usr/local/bin/isce2-recipe-entrypoint
 
 USER ${CONDA_UID}
