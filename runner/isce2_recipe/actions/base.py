@@ -223,7 +223,8 @@ def action(
     preview : callable, optional
         Returns what a plan can show of the step before it runs.
     check : callable, optional
-        Called before anything runs, if all inputs are known by then.
+        Called before anything runs with the inputs as a mapping. If it reads an input that depends on a step
+        which has not run, it ends there, without an error.
     takes : callable, optional
         Returns what it requests from its source. Without it the action may request anything.
     foresee : callable, optional
