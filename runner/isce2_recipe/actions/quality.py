@@ -30,7 +30,7 @@ class Measured:
     summary: str
 
 
-@action("quality.measure", version=2)
+@action("quality.measure", version=3)
 def measure(
     ctx: Context,
     *,
@@ -65,6 +65,8 @@ def measure(
     found = writing.quality(product, folder, truth, other, parts or ())
     path = writing.write(ctx.out, found)
     summary = writing.summary(found)
+    if not found["coverage"]["land"]:
+        ctx.log.warning("the map shows no land: all observed pixels are water in the water mask")
     ctx.log.info("%s", summary)
     return Measured(path, found["coverage"]["valid_fraction"], summary)
 
@@ -118,7 +120,8 @@ def check(
         What `measure` wrote.
     limits : dict
         Numbers by name: ``min_valid_fraction``, ``min_coherence``, ``max_residues_per_thousand``,
-        ``max_jumps``, ``max_components``, ``max_seam_mm``, ``max_rms_mm``, ``max_wrong_cycles``.
+        ``max_jumps``, ``max_components``, ``min_largest_component``, ``min_observed_fraction``,
+        ``max_seam_mm``, ``max_rms_mm``, ``max_wrong_cycles``.
     then : str
         What to do where one is not kept: ``fail`` ends the run with exit code 3, ``warn`` goes on.
 

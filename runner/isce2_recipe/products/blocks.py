@@ -72,7 +72,7 @@ def layer_sources(
     return sources
 
 
-class _Pixels:
+class SourcePixels:
     """A part of the source rasters, each band of which is read once.
 
     Parameters
@@ -145,7 +145,7 @@ def _resample(
     part = source.around(grid)
     if part is None:
         return {layer.name: np.full((grid.rows, grid.cols), np.nan, np.float32) for layer in layers}
-    pixels = _Pixels(sources, part)
+    pixels = SourcePixels(sources, part)
     valid = pixels.valid(raster)
     averaged: list[NDArray[Any]] = []
     nearest: list[NDArray[Any]] = [np.ones(valid.shape)] if raster.observed else []

@@ -17,7 +17,9 @@ from isce2_recipe.products.facts import ProductFacts, tags
 from isce2_recipe.products.grid import MapGrid
 from isce2_recipe.products.layer import Application, Layer, ProductKind, SourceRaster
 from isce2_recipe.products.layers import LAYERS, UNWRAPPED, layers_of, map_layers
+from isce2_recipe.products.observed import check_content, check_overlap
 from isce2_recipe.products.package import Product
+from isce2_recipe.products.reading import Finished
 from isce2_recipe.products.readme import write_readme
 from isce2_recipe.products.reruns import write_record
 from isce2_recipe.products.stac import write_item
@@ -90,7 +92,9 @@ def make_product(
     Raises
     ------
     InputError
-        If one of the rasters is missing or does not fit the others.
+        If one of the rasters is missing or does not fit the others, or the map does not show the data.
+    StepFailed
+        If the data are empty or nothing is unwrapped.
     """
     name, facts = request.name, request.facts
     directory = out / name
@@ -100,6 +104,7 @@ def make_product(
     on_map = map_layers(wanted)
     sources = layer_sources(request.folder, request.application, request.geotiffs, on_map)
     grid = request.grid(sources[UNWRAPPED].bounds)
+    check_overlap(sources, grid)
     metadata = tags(name, facts)
     written = write_layers(
         on_map,
@@ -110,6 +115,9 @@ def make_product(
         tags=metadata,
         threads=threads,
         progress=partly(progress, 0.0, 0.6),
+    )
+    check_content(
+        Finished(name, directory, written), on_map, sources, grid, water_masked=facts.processing.water_masked
     )
     more = request.write_more(prefix, metadata, partly(progress, 0.6, 0.7))
     progress(0.7, "side files")

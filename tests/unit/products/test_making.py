@@ -277,15 +277,6 @@ def test_browse_images(single):
     assert max(Image.open(single.directory / f"{NAME}_unw_phase_thumb.png").size) == 100
 
 
-def test_a_scene_of_water_only_makes_a_product(tmp_path, ground):
-    ground.layers["land"][:] = 0
-    ground.write(tmp_path)
-    made = product(tmp_path, NAME, water_masked=True)
-    with rasterio.open(made.layers["unw_phase"]) as dataset:
-        assert not dataset.read(1).any()
-    assert parameters(made)["Water mask"] == "yes"
-
-
 @pytest.mark.parametrize(
     ("turned", "words"),
     [

@@ -43,6 +43,7 @@ def test_components_are_listed_by_size(product):
     assert found["count"] == 2
     assert [one["label"] for one in found["largest"]] == [1, 2]
     assert found["largest"][0]["pixels"] == LAND
+    assert found["on_land"] == 1 and found["largest_land_fraction"] == 1.0
     assert found["largest"][0]["mean_coherence"] == pytest.approx(0.8, abs=1e-4)
 
 
@@ -109,6 +110,19 @@ def test_limits_are_met_or_not(product):
     # A number that was not measured does not meet its limit.
     assert found["max_wrong_cycles"].value is None and not found["max_wrong_cycles"].met
     assert "was not measured" in found["max_wrong_cycles"].text
+
+
+def test_the_land_in_the_largest_component_is_measured_and_limited(tmp_path):
+    labels = fields()["conncomp"]
+    labels[:, 30:] = np.where(labels[:, 30:] > 0, labels[:, 30:] + 1, 0)
+    quality = writing.quality(write_product(tmp_path, conncomp=labels))
+    share = quality["components"]["largest_land_fraction"]
+    assert 0.4 < share < 0.6
+    assert quality["components"]["on_land"] == 2
+    assert f"the largest with {100 * share:.1f} % of the land" in writing.summary(quality)
+    (check,) = limits.check_limits(quality, {"min_largest_component": 0.9})
+    assert not check.met
+    assert check.text.startswith("the share of land in the largest component is 0.")
 
 
 def test_seams_of_burst_products(tmp_path):

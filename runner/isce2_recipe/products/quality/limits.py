@@ -85,6 +85,12 @@ LIMITS = {
     ),
     "max_jumps": Limit("jumps within components", False, _at("unwrapping", "jumps")),
     "max_components": Limit("the number of connected components", False, _at("components", "count")),
+    "min_largest_component": Limit(
+        "the share of land in the largest component", True, _at("components", "largest_land_fraction")
+    ),
+    "min_observed_fraction": Limit(
+        "the share of the map that the radar observed", True, _at("coverage", "observed_fraction")
+    ),
     "max_seam_mm": Limit("the largest offset at a burst seam in mm", False, _largest_seam),
     "max_rms_mm": Limit("the RMS difference from the truth in mm", False, _at("truth", "rms_mm")),
     "max_wrong_cycles": Limit("pixels in a wrong cycle", False, _at("truth", "wrong_cycles")),

@@ -69,6 +69,7 @@ class _Tally:
     pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_LABELS, np.int64))
     phase: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_LABELS))
     coherence: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_LABELS))
+    on_land: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_LABELS, np.int64))
 
 
 def measure(product: Finished) -> dict[str, Any]:
@@ -121,6 +122,7 @@ def _count_pixels(tally: _Tally, block: Mapping[str, NDArray[Any]]) -> None:
         tally.areas[name].add(coherence[area])
     inside = labels[connected]
     tally.pixels += np.bincount(inside, minlength=_LABELS)
+    tally.on_land += np.bincount(labels[connected & land & observed], minlength=_LABELS)
     tally.phase += np.bincount(inside, block["unw_phase"][connected], minlength=_LABELS)
     known = np.nan_to_num(coherence[connected])
     tally.coherence += np.bincount(inside, known, minlength=_LABELS)
@@ -248,7 +250,12 @@ def _components(tally: _Tally, product: Finished) -> dict[str, Any]:
         }
         for label in labels[:_LISTED]
     ]
-    return {"count": len(labels), "largest": rows}
+    return {
+        "count": len(labels),
+        "on_land": int(np.count_nonzero(tally.on_land)),
+        "largest_land_fraction": _share(int(tally.on_land.max()), tally.land),
+        "largest": rows,
+    }
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -84,8 +84,10 @@ def summary(found: dict[str, Any]) -> str:
         parts.append(f"{100 * coverage['valid_fraction']:.1f} % of the land unwrapped")
     if "p50" in land:
         parts.append(f"median coherence {land['p50']:.2f}")
-    count = found["components"]["count"]
-    parts.append(f"{count} connected component{'' if count == 1 else 's'}")
+    components = found["components"]
+    count, largest = components["count"], components.get("largest_land_fraction")
+    share = "" if count < 2 or largest is None else f", the largest with {100 * largest:.1f} % of the land"
+    parts.append(f"{count} connected component{'' if count == 1 else 's'}{share}")
     if found.get("seams"):
         parts.append(
             f"burst seams within {max(abs(seam['displacement_mm']) for seam in found['seams']):.2g} mm"
