@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe import Recipe, isce2_xml, load, resolve_parameters
 from isce2_recipe.recipe.isce2_xml import Application
 from isce2_recipe.recipe.parameters import normalise
+from isce2_recipe.types import AlosName, SlcName
 
 _TIME = r"\d{8}T\d{6}"
 _SLC = re.compile(rf"S1[A-D]_IW_SLC__1S[SD][VH]_{_TIME}_{_TIME}_\d{{6}}_[0-9A-F]{{6}}_[0-9A-F]{{4}}")
-_START, _STOP = slice(17, 32), slice(33, 48)  # times in an SLC name
-_SHORTEST_SLC_S = 12  # an SLC covers about 25 s, a burst 3 s
+_SHORTEST_SLC = timedelta(seconds=12)  # an SLC covers about 25 s, a burst 3 s
 _ALOS = re.compile(r"ALPSRP\d{9}")
 # Properties without a note: files that the recipe fetches itself, and places of files.
 _FETCHED = {"demfilename", "geocodedemfilename", "orbitdirectory", "orbitfile", "auxiliarydatadirectory",
@@ -39,7 +40,7 @@ class _Translated:
     recipe: str
     sensor: str
     granule: re.Pattern[str]
-    date: slice  # the part of a granule's name that grows with time
+    order: Callable[[str], Any]  # something of a granule's name that grows with time
     granules: str  # property with the file names of one pass
     properties: Mapping[str, tuple[str, str]]  # component and normalized name by parameter
 
@@ -49,7 +50,7 @@ _APPLICATIONS = {
         "insar_tops",
         "SENTINEL1",
         _SLC,
-        _START,
+        lambda name: SlcName.parse(name).start,
         "safe",
         {
             "polarization": ("reference", "polarization"),
@@ -61,7 +62,7 @@ _APPLICATIONS = {
         "insar_stripmap",
         "ALOS",
         _ALOS,
-        slice(6, 11),
+        AlosName.parse,
         "imagefile",
         {
             "filter_strength": ("", "filterstrength"),
@@ -146,7 +147,7 @@ def _order(given: Application, wanted: _Translated, parameters: dict[str, Any]) 
     InputError
         If the reference is newer and the recipe always uses the older granule as reference.
     """
-    reference, secondary = (parameters[name][wanted.date] for name in ("reference", "secondary"))
+    reference, secondary = (wanted.order(parameters[name]) for name in ("reference", "secondary"))
     if reference <= secondary:
         return []
     newer = f"the reference {parameters['reference']} is newer than the secondary {parameters['secondary']}"
@@ -165,14 +166,9 @@ def _warn_of_short_scenes(granules: Mapping[str, str]) -> list[str]:
     return [
         f"{name} is so short that it was probably made from bursts: give the names of these bursts to the "
         "recipe insar_tops_burst"
-        for name in granules.values()
-        if (_second(name[_STOP]) - _second(name[_START])) % 86400 < _SHORTEST_SLC_S
+        for name in map(SlcName.parse, granules.values())
+        if name.stop - name.start < _SHORTEST_SLC
     ]
-
-
-def _second(time: str) -> int:
-    """Return the second of the day of a time in a granule's name."""
-    return int(time[9:11]) * 3600 + int(time[11:13]) * 60 + int(time[13:15])
 
 
 def _looks(recipe: Recipe, given: Application, notes: list[str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from isce2_recipe.errors import InputError
@@ -35,8 +36,9 @@ _NO_APPLICATION = (
 )
 _SENSORS = ("reference", "secondary")
 _OLD_NAMES = {"master": "reference", "slave": "secondary"}
+_LINE = "line of the element"
 _MAX_BYTES = 1_000_000
-_MAX_DEPTH = 30
+_MAX_DEPTH = 20
 _MAX_FILES = 30
 _MAX_ELEMENTS = 3000
 _MAX_CHARACTERS = 100_000
@@ -88,22 +90,14 @@ class Property(NamedTuple):
     file: str = ""
 
     @property
+    def application(self) -> str | None:
+        """The application whose component it is in."""
+        return ROOTS.get(normalized(self.components[0])) if self.components else None
+
+    @property
     def place(self) -> tuple[str, str]:
         """The component below the application's own, if any, and the name, both as ISCE2 2.6.5 knows them."""
         return "/".join(map(current_name, self.components[1:])), current_name(self.name)
-
-
-class _Element(NamedTuple):
-    tag: str
-    attributes: Mapping[str, str]
-    line: int
-    text: list[str]
-    children: list[_Element]
-
-    def part(self, name: str) -> str | None:
-        """Return a part of a property or component: an attribute, or the text of an inner element."""
-        inner = next((child for child in self.children if child.tag == name), None)
-        return self.attributes.get(name) or (None if inner is None else "".join(inner.text).strip() or None)
 
 
 class _InvalidXmlError(Exception):
@@ -199,7 +193,7 @@ class Application:
 
     def _wrong_property(self, item: Property) -> Iterator[XmlProblem]:
         component, name = item.place
-        if not item.components or ROOTS.get(normalized(item.components[0])) != self.name:
+        if item.application != self.name:
             yield _about(item, f"property '{item.name}' is outside of the application's component")
             return
         if component not in ("", *_SENSORS):
@@ -307,36 +301,24 @@ def read_text(text: str | bytes, folder: Path | None, file: str = "", name: str 
     reader = _Reader(folder)
     try:
         root = _parse(text)
-        names = [child.part("name") or "" for child in root.children if child.tag == "component"]
-        configured = [ROOTS[normalized(each)] for each in names if normalized(each) in ROOTS]
-        if not name and not configured:
-            raise _InvalidXmlError(root.line, _NO_APPLICATION)
+        names = [normalized(_part(child, "name")) for child in root.findall("component")]
+        name = name or next((ROOTS[each] for each in names if each in ROOTS), "")
+        if not name:
+            raise _InvalidXmlError(_line(root), _NO_APPLICATION)
         reader.read(root, (), file, {}, ())
     except _InvalidXmlError as exc:
         reader.broken.append(exc.problem._replace(file=file))
-        configured = []
-    return Application(
-        name or next(iter(configured), APPLICATIONS[0]),
-        file,
-        tuple(reader.properties),
-        tuple(reader.components),
-        {item.place: item for item in reader.properties if item.components and item.text},
-        tuple(reader.broken),
-    )
+    name = name or APPLICATIONS[0]
+    settings = {item.place: item for item in reader.properties if item.text and item.application == name}
+    properties, components = tuple(reader.properties), tuple(reader.components)
+    return Application(name, file, properties, components, settings, tuple(reader.broken))
 
 
-def check(text: str, application: str) -> list[XmlProblem]:
-    """Return everything that is wrong with an application's XML; catalogues are not read."""
-    return read_text(text, None, name=application).problems()
-
-
-def well_formed(text: str) -> XmlProblem | None:
-    """Return why a text is not XML; None if it is."""
-    try:
-        _parse(text)
-    except _InvalidXmlError as exc:
-        return exc.problem
-    return None
+def check(text: str) -> list[XmlProblem]:
+    """Return what is wrong with the XML of an application, without its catalogues, or of anything else."""
+    application = read_text(text, None)
+    other = any(problem.what == _NO_APPLICATION for problem in application.broken)
+    return [] if other else application.problems()
 
 
 def _content(path: Path) -> bytes:
@@ -353,30 +335,22 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _parse(text: str | bytes) -> _Element:
-    """Return the root element. The text after an inner element is left out, as ISCE2 does not read it."""
-    parser = expat.ParserCreate()
-    stack = [_Element("", {}, 1, [], [])]
-    numbers = count(1)
+def _parse(text: str | bytes) -> Element:
+    """Return the root element; every element has its line as the attribute `_LINE`."""
+    parser, builder, depth = expat.ParserCreate(), TreeBuilder(), count(1)
 
     def start(tag: str, attributes: Mapping[str, str]) -> None:
         line = parser.CurrentLineNumber
-        if len(stack) > _MAX_DEPTH or next(numbers) > _MAX_ELEMENTS:
+        if next(depth) > _MAX_ELEMENTS:
             raise _InvalidXmlError(line, "too many elements for an application's XML")
-        element = _Element(tag, attributes, line, [], [])
-        stack[-1].children.append(element)
-        stack.append(element)
-
-    def characters(data: str) -> None:
-        if not stack[-1].children:
-            stack[-1].text.append(data)
+        builder.start(tag, {**attributes, _LINE: str(line)})
 
     def entity(*_: Any) -> None:
         raise _InvalidXmlError(parser.CurrentLineNumber, "entities are declared, which ISCE2 does not use")
 
     parser.StartElementHandler = start
-    parser.EndElementHandler = lambda _: stack.pop()
-    parser.CharacterDataHandler = characters
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
     parser.EntityDeclHandler = entity
     try:
         parser.Parse(text.encode() if isinstance(text, str) else text, True)
@@ -385,7 +359,16 @@ def _parse(text: str | bytes) -> _Element:
         raise _InvalidXmlError(exc.lineno, "not well-formed XML", found) from None
     except (ValueError, LookupError) as exc:
         raise _InvalidXmlError(1, "not well-formed XML", str(exc)) from None
-    return stack[0].children[0]
+    return builder.close()
+
+
+def _part(element: Element, name: str) -> str:
+    """Return a part of a property or component: an attribute, or else the text of an inner element."""
+    return element.get(name) or (element.findtext(name) or "").strip()
+
+
+def _line(element: Element) -> int:
+    return int(element.get(_LINE, 1))
 
 
 class _Reader:
@@ -400,75 +383,65 @@ class _Reader:
 
     def read(
         self,
-        element: _Element,
+        element: Element,
         components: tuple[str, ...],
         file: str,
         constants: dict[str, str],
         catalogs: tuple[Path, ...],
     ) -> None:
         """Read a component: its constants, its own properties, then the components in it."""
-        self._read_constants(element, constants)
-        for child in element.children:
-            if child.tag == "property":
-                name, text = child.part("name"), self._text(child, file)
-                if name is None:
-                    self.broken.append(XmlProblem(child.line, "a property has no name", file=file))
-                    continue
-                text = _substituted(text, constants, child.line)
-                self.properties.append(Property(child.line, components, name, text, file))
-        for child in element.children:
-            if child.tag == "component":
-                name = child.part("name") or ""
-                self.components.append(Property(child.line, components, name, "", file))
-                self._read_catalog(child, (*components, name), file, catalogs)
-                self.read(child, (*components, name), file, constants, catalogs)
-
-    def _read_constants(self, element: _Element, constants: dict[str, str]) -> None:
-        for child in element.children:
-            if child.tag == "constant" and (name := child.part("name")):
-                constants[name] = self._text(child, "")
+        if len(components) > _MAX_DEPTH:
+            raise _InvalidXmlError(_line(element), f"components are nested more than {_MAX_DEPTH} deep")
+        constants |= {_part(child, "name"): self._text(child, file) for child in element.findall("constant")}
         for name, text in list(constants.items()):
-            constants[name] = _substituted(text, constants, element.line)
+            constants[name] = _substituted(text, constants, element)
+        for child in element.findall("property"):
+            name, text = _part(child, "name"), _substituted(self._text(child, file), constants, child)
+            if name:
+                self.properties.append(Property(_line(child), components, name, text, file))
+            else:
+                self.broken.append(XmlProblem(_line(child), "a property has no name", file=file))
+        for child in element.findall("component"):
+            name = _part(child, "name")
+            self.components.append(Property(_line(child), components, name, "", file))
+            self._read_catalog(child, (*components, name), file, catalogs)
+            self.read(child, (*components, name), file, constants, catalogs)
 
-    def _text(self, element: _Element, file: str) -> str:
-        own, value = "".join(element.text).strip(), element.part("value")
+    def _text(self, element: Element, file: str) -> str:
+        own, value = (element.text or "").strip(), _part(element, "value")
         if own and value:
-            what = f"property '{element.part('name')}' has two values"
-            self.broken.append(XmlProblem(element.line, what, file=file))
-        return own or value or ""
+            what = f"property '{_part(element, 'name')}' has two values"
+            self.broken.append(XmlProblem(_line(element), what, file=file))
+        return own or value
 
     def _read_catalog(
-        self, component: _Element, components: tuple[str, ...], file: str, catalogs: tuple[Path, ...]
+        self, component: Element, components: tuple[str, ...], file: str, catalogs: tuple[Path, ...]
     ) -> None:
         """Read the properties of a component's catalogue: a file, or a Python mapping."""
-        text = component.part("catalog")
-        if text is None or self.folder is None:
+        text, line = _part(component, "catalog"), _line(component)
+        if not text or self.folder is None:
             return
-        mapping = python_value(text)
+        mapping, path = python_value(text), self.folder / text
         if isinstance(mapping, dict):
-            for name, value in mapping.items():
-                self.properties.append(Property(component.line, components, str(name), str(value), file))
+            items = [(str(name), str(value)) for name, value in mapping.items()]
+            self.properties += [Property(line, components, name, value, file) for name, value in items]
             return
-        path = self.folder / text
+        self.files += 1
         try:
-            self.files += 1
             if path in catalogs or self.files > _MAX_FILES:
-                raise _InvalidXmlError(component.line, f"the catalogue '{text}' includes itself")
+                raise InputError(f"'{text}' includes itself")
             if path.suffix.lower() != ".xml":
-                raise _InvalidXmlError(component.line, f"the catalogue '{text}' is not an XML file")
-            content = _content(path)
+                raise InputError(f"'{text}' is not an XML file")
+            self.read(_parse(_content(path)), components, str(path), {}, (*catalogs, path))
         except InputError as exc:
-            self.broken.append(XmlProblem(component.line, f"the catalogue: {exc}", file=file))
-            return
-        try:
-            self.read(_parse(content), components, str(path), {}, (*catalogs, path))
+            self.broken.append(XmlProblem(line, f"the catalogue: {exc}", file=file))
         except _InvalidXmlError as exc:
             self.broken.append(exc.problem._replace(file=exc.problem.file or str(path)))
 
 
-def _substituted(text: str, constants: Mapping[str, str], line: int) -> str:
+def _substituted(text: str, constants: Mapping[str, str], element: Element) -> str:
     for name, value in constants.items():
         text = text.replace(f"${name}$", value)
         if len(text) > _MAX_CHARACTERS:
-            raise _InvalidXmlError(line, f"the constant '{name}' makes a value too long")
+            raise _InvalidXmlError(_line(element), f"the constant '{name}' makes a value too long")
     return text

@@ -22,14 +22,6 @@ from isce2_recipe.recipe.settings import check_settings, has_settings
 RENDER_ACTION = "template.render"
 
 
-def application_of(text: str) -> str | None:
-    """Return the application that an XML's first element names; None if it is unknown."""
-    for application in isce2_xml.APPLICATIONS:
-        if f"<{application}" in text:
-            return application
-    return None
-
-
 def is_xml(step: Step) -> bool:
     """Return whether a step renders XML from a template whose name is no expression."""
     name = step.with_.get("template")
@@ -105,15 +97,9 @@ def check_rendered(
     except templates.TemplateProblemError as exc:
         real = known is None or values.keys() <= set(known)
         return [_template_problem(recipe, step, exc)] if real else []
-    application = application_of(rendered.text)
-    if application is None:
-        broken = isce2_xml.well_formed(rendered.text)
-        found = [] if broken is None else [broken]
-    else:
-        found = isce2_xml.check(rendered.text, application)
     return [
         _problem(recipe, step, rendered, one)
-        for one in found
+        for one in isce2_xml.check(rendered.text)
         if known is None or _is_certain(recipe, rendered, one, known)
     ]
 

@@ -157,6 +157,13 @@ def test_a_problem_in_a_catalogue_names_its_file(tmp_path: Path) -> None:
     ]
 
 
+def test_other_applications_in_the_file_do_not_count(tmp_path: Path) -> None:
+    other = '<component name="alos2insar"><property name="range looks">7</property></component>'
+    xml = f"<a>{component('topsApp', prop('range looks', '5'))}{other}</a>"
+    assert read(tmp_path, xml).value("range looks") == 5
+    assert isce2_xml.check(f"<a>{other}</a>") == []
+
+
 def test_names_of_older_releases_are_read(tmp_path: Path) -> None:
     xml = STRIPMAP.format(
         prop("master sensor name", "ALOS")
@@ -204,6 +211,7 @@ def test_a_property_of_another_sensor_is_unknown(tmp_path: Path) -> None:
         (component("topsinsar"), "configures neither topsApp nor stripmapApp"),
         (TOPS.format("<a>" * 3000 + "</a>" * 3000), "too many elements"),
         (TOPS.format("<a/>" * 3000), "too many elements"),
+        (TOPS.format("<component>" * 2000 + "</component>" * 2000), "nested more than 20 deep"),
         ('<!DOCTYPE a [<!ENTITY b "c">]>' + TOPS.format(""), "entities are declared"),
         ('<?xml version="1.0" encoding="none"?><a/>', "not well-formed XML"),
         (

@@ -192,7 +192,7 @@ XML = '<topsApp><component name="topsinsar">\n{}\n</component></topsApp>'
     ],
 )
 def test_isce2_properties(line: str, message: str | None) -> None:
-    found = isce2_xml.check(XML.format(line), "topsApp")
+    found = isce2_xml.check(XML.format(line))
     if message is None:
         assert found == []
     else:
