@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from isce2_recipe import paths
 from isce2_recipe.actions.base import Context, action
@@ -31,7 +33,11 @@ class DemFiles:
     isce: Path
 
 
-@action("dem.fetch", version=1, uses=("source.terrain",), takes=lambda _: {"dem": (), "geoid": ()})
+def _rasters(_: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    return {"dem": (), "geoid": (), "water_mask": ()}  # the mask and the geoid fill gaps over the sea
+
+
+@action("dem.fetch", version=1, uses=("source.terrain",), takes=_rasters)
 def fetch(ctx: Context, *, bounds: list[float], margin: float) -> DemFiles:
     """Fetch terrain around a scene, check it, and write it as GeoTIFF and as ISCE2's raster.
 

@@ -40,7 +40,7 @@ from isce2_recipe.sources.base import (
 )
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
 from isce2_recipe.sources.directory_files import FoundFile, everything, files, find, members
-from isce2_recipe.sources.directory_terrain import mosaic
+from isce2_recipe.sources.directory_terrain import fill_sea, geoids, mosaic, uncovered
 from isce2_recipe.sources.tiles import water_mask_tiles
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
@@ -211,17 +211,14 @@ class DirectorySource:
         log: logging.Logger,
         progress: Progress,  # noqa: ARG002
     ) -> Path:
-        """Write a mosaic of the folder's terrain, resampled to one arc second."""
+        """Write a mosaic of the folder's terrain, resampled to one arc second; sea has the geoid's height."""
         grid = DemGrid.covering(bounds)
         heights = mosaic(self.root, grid, log)
+        if geoids(self.root) and _gaps(heights, grid) is not None:
+            fill_sea(self.root, heights, grid, self._water_tiles(bounds), log)
         gaps = _gaps(heights, grid)
         if gaps is not None:
-            raise InputError(
-                f"the terrain in {self.root / 'dem'} does not cover the scene "
-                f"({grid.bounds.describe()}): there are no heights at {gaps.describe()}",
-                hint="add GeoTIFFs with heights above the WGS84 ellipsoid there, for example Copernicus "
-                "GLO-30 made ellipsoidal with dem_stitcher",
-            )
+            raise uncovered(self.root, grid.bounds, f"there are no heights at {gaps.describe()}")
         return write_dem(heights, grid, folder / "dem.tif")
 
     def fetch_water_mask(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.sources.directory_files import FoundFile
-from isce2_recipe.sources.directory_terrain import coverage
+from isce2_recipe.sources.directory_terrain import coverage, geoids, uncovered
 from isce2_recipe.types import Bounds, PreflightCheck
 
 
@@ -43,11 +43,8 @@ def _terrain(root: Path, wanted: Bounds) -> str:
     )
     near = [box for box in turned if box.west <= wanted.east and box.east >= wanted.west]
     around = reduce(Bounds.union, near or boxes)
-    if not around.contains(wanted):
-        raise InputError(
-            f"the terrain in {root / 'dem'} does not cover the scene "
-            f"({wanted.describe()}): it covers {around.describe()}",
-            hint="add GeoTIFFs with heights above the WGS84 ellipsoid there, for example Copernicus "
-            "GLO-30 made ellipsoidal with dem_stitcher",
-        )
-    return f"{len(boxes)} file(s)"
+    if around.contains(wanted):
+        return f"{len(boxes)} file(s)"
+    if near and geoids(root):
+        return f"{len(boxes)} file(s), which cover {around.describe()}; sea beyond has the geoid's height"
+    raise uncovered(root, wanted, f"it covers {around.describe()}")

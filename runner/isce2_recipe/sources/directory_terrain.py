@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from isce2_recipe.sources.demgrid import DemGrid
 from isce2_recipe.sources.directory_files import FoundFile, files
 from isce2_recipe.types import Bounds
 
+GEOID_URL = "https://cdn.proj.org/us_nga_egm08_25.tif"
+# Largest height of the shore of a sea somewhere, metres; and pixels by which terrain and mask may differ.
+_SEA_M = 20.0
+_COAST_PIXELS = 10
 _RASTERS = (".tif", ".tiff", ".vrt")
 _GEOIDS = {
     "EGM2008": re.compile(r"EGM[ _-]*2008|EGM08|EPSG[\": ,]+3855", re.IGNORECASE),
@@ -98,6 +103,16 @@ def coverage(root: Path) -> list[Bounds]:
     return boxes
 
 
+def uncovered(root: Path, scene: Bounds, what: str) -> InputError:
+    """Return the error for terrain that does not cover a scene."""
+    add = "add GeoTIFFs with heights above the WGS84 ellipsoid there, for example Copernicus GLO-30 made "
+    sea = f"sea needs none if geoid/ has the geoid ({GEOID_URL}, as EGM2008.tif) and the water mask shows it"
+    return InputError(
+        f"the terrain in {root / 'dem'} does not cover the scene ({scene.describe()}): {what}",
+        hint=f"{add}ellipsoidal with dem_stitcher; {sea}",
+    )
+
+
 def _no_crs(found: FoundFile) -> InputError:
     return InputError(f"terrain {found.path} has no coordinate reference system", hint="assign it one")
 
@@ -116,7 +131,8 @@ def _layer(found: FoundFile, grid: DemGrid) -> tuple[Any, str]:
         raise InputError(f"terrain {found.path} cannot be read: {exc}", hint="replace it") from exc
 
 
-def _on_grid(dataset: Any, grid: DemGrid) -> Any:
+def _on_grid(dataset: Any, grid: DemGrid, resampling: Any = None) -> Any:
+    """Return a raster on the grid, NaN where it has no data; cubic interpolation is the default."""
     import numpy as np
     import rasterio
     from rasterio.warp import Resampling, reproject
@@ -128,7 +144,7 @@ def _on_grid(dataset: Any, grid: DemGrid) -> Any:
         dst_transform=grid.profile()["transform"],
         dst_crs="EPSG:4326",
         dst_nodata=float("nan"),
-        resampling=Resampling.cubic,
+        resampling=Resampling.cubic if resampling is None else resampling,
     )
     return layer
 
@@ -156,29 +172,81 @@ def _datum(found: FoundFile, dataset: Any) -> str:
     return "EGM2008" if _COPERNICUS.match(found.name) and not _ELLIPSOID.search(stated) else ""
 
 
+def geoids(root: Path, datum: str = "") -> list[FoundFile]:
+    """Return the files with the undulation of a geoid, or of any, the better one first."""
+    there = [one for one in files(root, "geoid") if one.name.lower().endswith(_RASTERS)]
+    wanted = [_GEOIDS[datum]] if datum else list(_GEOIDS.values())
+    return [one for words in wanted for one in there if words.search(one.name)]
+
+
 def _undulation(root: Path, datum: str, grid: DemGrid, found: FoundFile) -> Any:
     """Return the geoid's height on the grid, from the folder ``geoid``."""
-    import numpy as np
-    import rasterio
-    from rasterio.errors import RasterioError
-
-    words = _GEOIDS[datum]
-    wanted = [
-        one for one in files(root, "geoid") if one.name.lower().endswith(_RASTERS) and words.search(one.name)
-    ]
+    wanted = geoids(root, datum)
     if not wanted:
         raise InputError(
             f"the heights of terrain {found.path} are above the geoid {datum}, which is missing",
             hint=f"save a GeoTIFF of its undulation as {root / 'geoid' / datum}.tif (for example "
-            "https://cdn.proj.org/us_nga_egm08_25.tif), or heights above the WGS84 ellipsoid into dem/",
+            f"{GEOID_URL}), or heights above the WGS84 ellipsoid into dem/",
         )
+    return _geoid_on_grid(wanted[0], grid)
+
+
+def _geoid_on_grid(geoid: FoundFile, grid: DemGrid) -> Any:
+    import numpy as np
+    import rasterio
+    from rasterio.errors import RasterioError
+
     try:
-        with rasterio.open(wanted[0].dataset) as dataset:
+        with rasterio.open(geoid.dataset) as dataset:
             layer = _on_grid(dataset, grid)
     except RasterioError as exc:
-        raise InputError(f"geoid {wanted[0].path} cannot be read: {exc}", hint="replace it") from exc
+        raise InputError(f"geoid {geoid.path} cannot be read: {exc}", hint="replace it") from exc
     if np.isnan(layer).any():
-        raise InputError(
-            f"geoid {wanted[0].path} does not cover the scene", hint="replace it by one that does"
-        )
+        raise InputError(f"geoid {geoid.path} does not cover the scene", hint="replace it by one that does")
     return layer
+
+
+def fill_sea(
+    root: Path, heights: Any, grid: DemGrid, tiles: Sequence[FoundFile], log: logging.Logger
+) -> None:
+    """Set missing heights of the sea to those of the geoid, if the folder has one.
+
+    A gap is sea where the water mask has water, up to a few pixels on its land side, and if a height next to
+    the gap is that of the sea: gaps in lakes and on land remain.
+
+    Parameters
+    ----------
+    tiles : sequence of FoundFile
+        Tiles of the water mask, 1 on water.
+    """
+    import numpy as np
+    from scipy import ndimage
+
+    gaps = np.isnan(heights)
+    level = _geoid_on_grid(geoids(root)[0], grid)
+    near_water = ndimage.binary_dilation(_water(tiles, grid), iterations=_COAST_PIXELS)
+    regions, count = ndimage.label(gaps)
+    shores = np.where(gaps, 0, ndimage.grey_dilation(regions, size=3))
+    # Zero for a region that has no shore in the box.
+    lowest_m = ndimage.minimum(np.nan_to_num(np.abs(heights - level)), shores, np.arange(1, count + 1))
+    lakes = 1 + np.flatnonzero(np.asarray(lowest_m) > _SEA_M)
+    sea = gaps & near_water & ~np.isin(regions, lakes)
+    heights[sea] = level[sea]
+    log.info("%d pixels of sea have the height of the geoid", np.count_nonzero(sea))
+
+
+def _water(tiles: Sequence[FoundFile], grid: DemGrid) -> Any:
+    """Return where the water mask has water."""
+    import numpy as np
+    import rasterio
+    from rasterio.errors import RasterioError
+    from rasterio.warp import Resampling
+
+    water = np.zeros((grid.rows, grid.columns), dtype=bool)
+    for tile in tiles:
+        try:
+            with rasterio.open(tile.dataset) as dataset:
+                water |= _on_grid(dataset, grid, Resampling.nearest) == 1.0
+        except RasterioError as exc:
+            raise InputError(f"water mask {tile.path} cannot be read: {exc}", hint="replace it") from exc
+    return water

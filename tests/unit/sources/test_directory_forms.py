@@ -157,6 +157,52 @@ class TestTerrain:
         raster(root / "dem" / "ellipsoid" / name, 100.0)
         assert height(root, out) == pytest.approx(100.0, abs=1e-3)
 
+    @staticmethod
+    def gap(root, value=-28.0, water=1):
+        """Terrain of ``value`` metres without data in the middle rows, and a mask with water there."""
+        path = raster(root / "dem" / "a.tif", value)
+        with rasterio.open(path, "r+") as dataset:
+            dataset.nodata = -9999.0
+            heights = dataset.read(1)
+            rows = slice(heights.shape[0] * 9 // 20, heights.shape[0] * 11 // 20)
+            heights[rows] = -9999.0
+            dataset.write(heights, 1)
+        mask = raster(root / "water_mask" / "n25e050.tif", 0.0)
+        with rasterio.open(mask, "r+") as dataset:
+            there = np.zeros(dataset.shape, np.float32)
+            there[rows] = water
+            dataset.write(there, 1)
+
+    def test_sea_without_terrain_has_the_height_of_the_geoid(self, root, out):
+        self.gap(root)
+        with pytest.raises(InputError, match="there are no heights at") as caught:
+            height(root, out)
+        assert "sea needs none if geoid/ has the geoid" in caught.value.hint
+        raster(root / "geoid" / "us_nga_egm08_25.tif", -30.0)
+        path = DirectorySource(root).fetch_dem(BOX.buffered(0.04), out, LOG, silent)
+        with rasterio.open(path) as dataset:
+            heights = dataset.read(1)
+        assert set(np.unique(heights.round())) == {-30.0, -28.0}
+        assert np.mean(heights.round() == -30.0) == pytest.approx(0.02 / 0.09, abs=0.02)
+
+    @pytest.mark.parametrize(
+        ("value", "water"), [(-28.0, 0), (300.0, 1), (-430.0, 1)], ids=["land", "lake", "deep lake"]
+    )
+    def test_other_gaps_are_refused(self, root, out, value, water):
+        self.gap(root, value, water)
+        raster(root / "geoid" / "us_nga_egm08_25.tif", -30.0)
+        with pytest.raises(InputError, match="there are no heights at"):
+            DirectorySource(root).fetch_dem(BOX.buffered(0.04), out, LOG, silent)
+
+    def test_sea_beyond_the_terrain_is_no_problem_with_a_geoid(self, root, out):
+        self.gap(root)
+        needs = Needs((), (), AROUND.buffered(0.1))
+        terrain = next(one for one in DirectorySource(root).examine(needs, LOG) if one.name == "terrain")
+        assert terrain.state == "wrong"
+        raster(root / "geoid" / "egm96.tif", -30.0)
+        terrain = next(one for one in DirectorySource(root).examine(needs, LOG) if one.name == "terrain")
+        assert terrain.state == "ok" and "sea beyond has the geoid's height" in terrain.detail
+
     def test_a_missing_geoid_is_reported(self, root, out):
         raster(root / "dem" / "any.tif", 100.0, tags={"VERTICAL_DATUM": "EGM96"})
         raster(root / "geoid" / "egm2008.tif", -30.0)
