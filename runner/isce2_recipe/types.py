@@ -98,7 +98,7 @@ class Bounds(NamedTuple):
 
     @classmethod
     def of(cls, west: float, south: float, east: float, north: float) -> Bounds:
-        """Return the box of a user's degrees, where east may be less than west across the antimeridian."""
+        """Return a box of degrees of users or GDAL, whose east may be less than its west across the line."""
         around = 360.0 if east < west and east + 360.0 - west < 180.0 else 0.0
         return cls(west, south, east + around if around else east, north).on_globe()
 

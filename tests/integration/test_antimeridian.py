@@ -104,7 +104,10 @@ def test_a_folder_with_files_on_either_side(across, tmp_path):
     assert "antimeridian: crossed" in (tmp_path / "w" / "preflight" / "preflight.txt").read_text()
     for name in ("unw_phase", "dem"):
         with layer(made, name) as one, layer(across, name) as other:
-            np.testing.assert_allclose(one.read(1), other.read(1), atol=2e-3)
+            # Terrain is fetched around the footprints, which differ by some pixels.
+            seen = (one.read(1) != one.nodata) & (other.read(1) != other.nodata)
+            assert seen.sum() > 1000
+            np.testing.assert_allclose(one.read(1)[seen], other.read(1)[seen], atol=2e-3)
 
 
 @pytest.mark.slow
@@ -141,9 +144,11 @@ def test_grids(across, tmp_path):
 
 @pytest.mark.slow
 def test_bursts_on_either_side_together_and_merged(tmp_path):
-    """One swath lies west of the line and the next one east of it."""
+    """One swath lies east of the line, and most of the next one west of it."""
     source = "simulated:lines=560"
-    sides = [pair(93507, swath, ("20200604T173908", "20200616T173909")) for swath in (1, 2)]
+    sides = [
+        pair(93496, swath, (f"20200604T17383{s}", f"20200616T17383{s + 1}")) for swath, s in ((1, 7), (2, 8))
+    ]
     together = run(tmp_path / "together", tuple(zip(*sides, strict=True)), source)
     agrees(together)
     assert crosses_without_gap(together)

@@ -110,9 +110,8 @@ def _in_degrees(path: Path, *, mean: bool) -> tuple[NDArray[Any], Bounds]:
     from rasterio.warp import calculate_default_transform, transform_bounds
 
     with opened(path) as dataset:
-        west, _, east, _ = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)
-        # A box across the antimeridian is continuous in degrees from there.
-        crosses = east < west or east > 180.0
+        # Degrees from the antimeridian are continuous across it.
+        crosses = Bounds.of(*transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)).crosses_antimeridian
         crs = _FROM_ANTIMERIDIAN if crosses else "EPSG:4326"
         place = (dataset.crs, crs, dataset.width, dataset.height, *dataset.bounds)
         _, cols, rows = calculate_default_transform(*place)
@@ -124,7 +123,7 @@ def _in_degrees(path: Path, *, mean: bool) -> tuple[NDArray[Any], Bounds]:
         with WarpedVRT(dataset, resampling=how, **options) as warped:
             values, box = warped.read(1), Bounds(*warped.bounds)
         if crosses:
-            box = box._replace(west=box.west + 180.0, east=box.east + 180.0)
+            box = box._replace(west=box.west + 180.0, east=box.east + 180.0).on_globe()
         return np.where(values == dataset.nodata, np.nan, values), box
 
 

@@ -115,7 +115,7 @@ def map_grid(
     elif choice.extent == "common" and bursts:
         places = _common(bursts)
     else:
-        places = _outline(data)
+        places = _outline(data.on_globe())
     epsg = _epsg(choice.crs, places)
     return aligned_grid(epsg, choice.pixel or _default_pixel(epsg, pixel_m), _box(places, epsg))
 

@@ -110,12 +110,8 @@ class GeoRaster:
         from rasterio.warp import transform_bounds
 
         box = grid.bounds.buffered(_KERNEL_MARGIN * grid.pixel_m)
-        west, south, east, north = transform_bounds(
-            grid.crs, _GEOGRAPHIC, box.west, box.south, box.east, box.north
-        )
-        # GDAL gives a box across the antimeridian an eastern edge that is less than the western one.
-        east += 360.0 if east < west else 0.0
-        west, south, east, north = Bounds(west, south, east, north).near(self.bounds)
+        degrees = Bounds.of(*transform_bounds(grid.crs, _GEOGRAPHIC, *box))
+        west, south, east, north = degrees.near(self.bounds)
         first_col = max(0, math.floor((west - self.west) / self.step_longitude))
         first_row = max(0, math.floor((north - self.north) / self.step_latitude))
         last_col = min(self.cols, math.ceil((east - self.west) / self.step_longitude))

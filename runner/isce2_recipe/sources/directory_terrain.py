@@ -95,9 +95,7 @@ def coverage(root: Path) -> list[Bounds]:
             with rasterio.open(found.dataset) as dataset:
                 if dataset.crs is None:
                     raise _no_crs(found)
-                box = Bounds(*transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds))
-                # GDAL gives a box across the antimeridian an eastern edge that is less than the western one.
-                boxes.append(box if box.west <= box.east else box._replace(east=box.east + 360.0))
+                boxes.append(Bounds.of(*transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)))
         except RasterioError as exc:
             raise InputError(f"terrain {found.name} cannot be read: {exc}", hint="replace it") from exc
     return boxes
