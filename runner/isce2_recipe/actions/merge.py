@@ -67,6 +67,7 @@ def read(
     products = read_burst_products(directory)
     check_mergeable(products)
     for product in products:
+        _check_data(product)
         ctx.log.info("%s", product.name)
     box = _bounds(products)
     _check_grid(ctx, products, box, GridChoice.of(grid, grid_like))
@@ -77,6 +78,17 @@ def read(
         str(products[0].looks),
         list(box),
     )
+
+
+def _check_data(product: BurstProduct) -> None:
+    from isce2_recipe.engines.builtin import isceimage
+
+    with isceimage.open_raster(product.layer("wrapped_phase_rdr")) as dataset:
+        if not (abs(dataset.read(1)) > 0).any():
+            raise InputError(
+                f"{product.name} has no data: all pixels of its interferogram are zero or not numbers",
+                hint="make the product again, or merge the others without it",
+            )
 
 
 def _check_grid(ctx: Context, products: list[BurstProduct], box: Bounds, choice: GridChoice) -> None:

@@ -38,7 +38,7 @@ def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> lis
     return [__version__, hashlib.sha256(text.encode()).hexdigest()]
 
 
-@action("report.write", version=2, fingerprint=_texts)
+@action("report.write", version=3, fingerprint=_texts)
 def write(
     ctx: Context,
     *,

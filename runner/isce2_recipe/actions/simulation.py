@@ -38,11 +38,12 @@ class TruthAgreement:
     Attributes
     ----------
     rms_mm : float
-        Root mean square error of the displacement after subtracting one constant.
+        Root mean square error of the displacement after subtracting one constant and whole cycles
+        between components.
     p95_mm : float
         Bound below which 95 % of the errors are.
     wrong_cycles : int
-        Number of pixels with an error of more than half a cycle.
+        Number of pixels with an error of more than half a cycle relative to most of their component.
     pixels : int
         Number of pixels that were compared.
     summary : str
@@ -56,7 +57,7 @@ class TruthAgreement:
     summary: str
 
 
-@action("simulation.compare", version=2)
+@action("simulation.compare", version=3)
 def compare(ctx: Context, *, product: Path, truth: Path) -> TruthAgreement:
     """Compare a product's unwrapped phase with the truth.
 

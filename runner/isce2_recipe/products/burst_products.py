@@ -7,7 +7,7 @@ products or accepted bad ones: passes over midnight, horizontal polarization, ga
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -292,10 +292,28 @@ def _contiguous(products: Sequence[BurstProduct]) -> list[str]:
         gaps = [f"between {low} and {high}" for low, high in pairwise(present) if high - low > 1]
         if gaps:
             problems.append(f"Products for swath IW{swath} are not contiguous (a gap {', '.join(gaps)})")
+        else:
+            problems += _apart(_swath(products, swath))
     for near, far in pairwise(numbers):
         if far - near > 1 or not _overlap(_swath(products, near), _swath(products, far)):
             problems.append(f"Products from swaths IW{near} and IW{far} do not overlap")
     return problems
+
+
+def _apart(products: Sequence[BurstProduct]) -> Iterator[str]:
+    """Yield a problem for neighbouring bursts whose lines with data do not touch."""
+    for first, second in pairwise(sorted(products, key=lambda product: product.start)):
+        gap_s = (_valid_times(second)[0] - _valid_times(first)[1]).total_seconds()
+        if gap_s > 0:
+            yield f"{first.name} and {second.name} do not touch: {gap_s:.2f} s are without data between them"
+
+
+def _valid_times(product: BurstProduct) -> tuple[datetime, datetime]:
+    """Return the zero-Doppler times of the first line with data and of the line after the last."""
+    window = product.window
+    lines = window.first_valid_line, window.first_valid_line + window.valid_lines
+    start, stop = (product.start + timedelta(seconds=line * window.azimuth_interval_s) for line in lines)
+    return start, stop
 
 
 def _swath(products: Iterable[BurstProduct], swath: int) -> list[BurstProduct]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.products.agreement import component_cycles
 from isce2_recipe.products.layer import Layer, Tolerance
 from isce2_recipe.products.layers import LAYERS, by_name
 from isce2_recipe.products.reading import Finished
@@ -131,6 +132,12 @@ def _layer(
         "limit": tolerance.limit,
     }
     covered = either == 0 or (either - found["pixels"]) / either <= tolerance.coverage
+    if name == "unw_phase" and both.any() and all("conncomp" in product.layers for product in products):
+        one, other = (overlap.read(each, number, "conncomp")[both] for number, each in enumerate(products))
+        pairs = np.where((one > 0) & (other > 0), 256 * np.asarray(one, np.int64) + other.astype(np.int64), 0)
+        known = np.unique(pairs, return_inverse=True)[1] + (pairs.min() > 0)
+        cycles = component_cycles((a[both].astype(np.float64) - b[both]) / _TWO_PI, known)
+        b[both] += np.asarray(_TWO_PI * cycles, b.dtype)
     found |= _MEASURES[tolerance.measure](a[both], b[both]) if both.any() else {"rms": 0.0}
     cycles = found.get("other_cycles", 0) <= tolerance.cycles * found["pixels"]
     return found | {"same": bool(covered and cycles and found["rms"] <= tolerance.limit)}

@@ -111,7 +111,7 @@ def _refuse_empty_map(sources: LayerSources, grid: MapGrid, shown: int) -> None:
     share = shown * grid.ground_pixel_m**2 / (count * pixel_m2)
     if shown and share >= _GRAZING:
         return
-    box = _degrees(grid)
+    box = _degrees(grid).near(data)
     apart_km = _distance_m(box, data) / 1000
     if shown:
         text = f"only grazes the data, with {shown} pixels of the map and {100 * share:.2g} % of the data"
@@ -164,13 +164,13 @@ def _refuse_empty_data(sources: LayerSources) -> NoReturn:
 def _degrees(grid: MapGrid) -> Bounds:
     from rasterio.warp import transform_bounds
 
-    return Bounds(*transform_bounds(grid.crs, "EPSG:4326", *grid.bounds))
+    west, south, east, north = transform_bounds(grid.crs, "EPSG:4326", *grid.bounds)
+    return Bounds(west, south, east + 360.0 if east < west else east, north)
 
 
 def _distance_m(one: Bounds, other: Bounds) -> float:
     """Return the approximate distance between two boxes in degrees, metres; zero if they meet."""
-    turns = (-360.0, 0.0, 360.0)
-    east = min(max(one.west + turn - other.east, other.west - one.east - turn, 0.0) for turn in turns)
+    east = max(one.west - other.east, other.west - one.east, 0.0)
     north = max(one.south - other.north, other.south - one.north, 0.0)
     latitude = math.radians((one.south + one.north + other.south + other.north) / 4)
     return METRES_A_DEGREE * math.hypot(east * math.cos(latitude), north)

@@ -91,6 +91,12 @@ def test_gaps_are_found_in_both_directions(tmp_path, numbers):
     assert "Products for swath IW2 are not contiguous (a gap between" in complaint(tmp_path)
 
 
+def test_bursts_whose_data_do_not_touch_are_refused(tmp_path):
+    write_product(tmp_path, 136231, changes={"Radar n valid lines": "20"})
+    write_product(tmp_path, 136232)
+    assert "do not touch: 0.2" in complaint(tmp_path)
+
+
 @pytest.mark.parametrize("other", [136228, 136234])
 def test_swaths_must_overlap(tmp_path, other):
     write_product(tmp_path, 136231, 1)

@@ -45,6 +45,15 @@ def test_a_wrong_cycle_is_a_difference_and_is_counted(tmp_path):
     assert "100 pixels in another cycle" in to_text(found)
 
 
+def test_another_cycle_of_a_whole_component_is_no_difference(tmp_path):
+    layers = fields()
+    phase = np.where(layers["conncomp"] == 2, layers["unw_phase"] - 4 * np.pi, layers["unw_phase"])
+    found = compared(tmp_path, unw_phase=phase)
+    assert found["same"] and found["layers"]["unw_phase"]["other_cycles"] == 0
+    phase[20:30, 20:30] += 2 * np.pi
+    assert compared(tmp_path / "more", unw_phase=phase)["layers"]["unw_phase"]["other_cycles"] == 100
+
+
 def test_a_few_pixels_in_another_cycle_are_counted_and_do_not_hide_the_rest(tmp_path):
     phase = fields()["unw_phase"]
     phase[20, 20:23] += 2 * np.pi

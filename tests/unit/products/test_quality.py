@@ -101,6 +101,20 @@ def test_the_quality_contains_the_truth_and_its_file_is_reproducible(product, tm
     assert writing.write(tmp_path, writing.quality(product, truth=truth)).read_bytes() == first
 
 
+def test_only_pixels_in_another_cycle_than_their_component_are_wrong(tmp_path):
+    """The truth is compared in each component's own cycle, because cycles between components are unknown."""
+    truth = write_truth(tmp_path / "truth.tif")
+    layers = fields()
+    island = np.zeros(layers["conncomp"].shape, bool)
+    island[10:40, 45:58] = True
+    layers["conncomp"] = np.where(island, 3, layers["conncomp"])
+    layers["unw_phase"] = layers["unw_phase"] - 2 * math.pi * island
+    found = writing.quality(write_product(tmp_path / "a", **layers), truth=truth)["truth"]
+    assert found["wrong_cycles"] == 0 and found["rms_mm"] < 0.01
+    layers["unw_phase"][20:23, 48:50] += 2 * math.pi
+    assert writing.quality(write_product(tmp_path / "b", **layers), truth=truth)["truth"]["wrong_cycles"] == 6
+
+
 def test_limits_are_met_or_not(product):
     quality = writing.quality(product)
     asked = {"min_valid_fraction": 0.5, "max_components": 1, "max_wrong_cycles": 0}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe.products.agreement import component_cycles
 from isce2_recipe.products.rasters import opened
 from isce2_recipe.products.reading import Finished, Grid, read_on_grid
 
@@ -102,6 +103,16 @@ class ReducedProduct:
         if not both.any():
             return None
         return (values + np.median(self.displacement_cm[both] - values[both])).astype(np.float32)
+
+    @cached_property
+    def error_cm(self) -> Float | None:
+        """Measured minus true displacement, each component in its own cycle."""
+        if self.true_cm is None:
+            return None
+        error = self.displacement_cm - self.true_cm
+        use, cycle_cm = self.connected & np.isfinite(error), 2.0 * math.pi * self.centimetres
+        error[use] -= np.float32(cycle_cm) * component_cycles(error[use] / cycle_cm, self.labels[use])
+        return error
 
     @cached_property
     def observed(self) -> NDArray[np.bool_]:

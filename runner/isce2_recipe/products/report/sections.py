@@ -113,9 +113,9 @@ def _coherence_chart(quality: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def _error_chart(reduced: ReducedProduct) -> dict[str, str] | None:
-    if reduced.true_cm is None:
+    if reduced.error_cm is None:
         return None
-    error = 10.0 * (reduced.displacement_cm - reduced.true_cm)[reduced.connected]
+    error = 10.0 * reduced.error_cm[reduced.connected]
     error = error[np.isfinite(error)]
     if not error.size:
         return None

@@ -67,12 +67,12 @@ def view_of(reduced: ReducedProduct, name: str, layers: Sequence[Layer] = LAYERS
 
 def truth_views(reduced: ReducedProduct) -> list[View]:
     """Return pictures of the true displacement and of the error; empty without a truth."""
-    truth = reduced.true_cm
-    if truth is None:
+    truth, error_cm = reduced.true_cm, reduced.error_cm
+    if truth is None or error_cm is None:
         return []
     shown = np.where(np.isfinite(reduced.displacement_cm), truth, np.float32(np.nan))
     colour = _displacement_scale(reduced)
-    error_mm = np.where(reduced.connected, 10.0 * (reduced.displacement_cm - truth), np.nan)
+    error_mm = np.where(reduced.connected, 10.0 * error_cm, np.nan)
     sizes = np.abs(error_mm[np.isfinite(error_mm)])
     reach = float(np.percentile(sizes, 99)) if sizes.size else 1.0
     scale = colours.signed_scale(reach, "mm")
@@ -89,7 +89,8 @@ def truth_views(reduced: ReducedProduct) -> list[View]:
         View(
             "error",
             "Measured minus true",
-            "Difference on land, in connected components, after subtraction of the median.",
+            "Difference on land, in connected components, after subtraction of the median and of whole "
+            "cycles between components, whose number is not known.",
             f"Map of the error; 99 % of the pixels are within {reach:.2f} mm.",
             _over_terrain(reduced, scale.paint(error_mm), 0.0),
             scale,
