@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from isce2_recipe.types import Bounds
+from isce2_recipe.types import Bounds, longitude_near
+
+if TYPE_CHECKING:
+    from affine import Affine
 
 _PER_DEGREE = 3600
 
@@ -68,3 +71,48 @@ def write_dem(heights: Any, grid: DemGrid, path: Path) -> Path:
     with rasterio.open(path, "w", **grid.profile()) as dataset:
         dataset.write(heights, 1)
     return path
+
+
+def eastwards(transform: Affine, degrees: float) -> Affine:
+    """Return a raster's transform with longitudes that are larger by some degrees."""
+    from affine import Affine
+
+    a, b, c, d, e, f = transform[:6]
+    return Affine(a, b, c + degrees, d, e, f)
+
+
+def spans_globe(dataset: Any) -> bool:
+    """Return whether a raster in degrees has all longitudes."""
+    geographic = dataset.crs is not None and dataset.crs.is_geographic
+    return bool(geographic and dataset.width >= round(360.0 / dataset.transform.a))
+
+
+def read_around(dataset: Any, bounds: Bounds, margin: int) -> tuple[Any, Affine]:
+    """Return the pixels of a raster in degrees around a box and their transform, in the box's longitudes.
+
+    Pixels on either side of the edge of a raster of the whole globe are joined.
+
+    Parameters
+    ----------
+    margin : int
+        Pixels around the box.
+    """
+    import numpy as np
+    from rasterio.windows import Window
+
+    transform = dataset.transform
+    left, right = (math.floor((x - transform.c) / transform.a) for x in (bounds.west, bounds.east))
+    top, bottom = (int((y - transform.f) / transform.e) for y in (bounds.north, bounds.south))
+    first_row = max(top - margin, 0)
+    rows = min(bottom + margin, dataset.height - 1) - first_row + 1
+    first, stop, turn = left - margin, right + margin + 1, round(360.0 / transform.a)
+    if not spans_globe(dataset):
+        first, stop, turn = max(first, 0), min(stop, dataset.width), dataset.width
+    edges = [k * turn for k in range(first // turn, (stop - 1) // turn + 1)]
+    windows = [
+        Window(max(first, edge) - edge, first_row, min(stop, edge + turn) - max(first, edge), rows)
+        for edge in edges
+    ]
+    place = dataset.window_transform(windows[0])
+    around = longitude_near(place.c, (bounds.west + bounds.east) / 2) - place.c
+    return np.hstack([dataset.read(1, window=window) for window in windows]), eastwards(place, around)

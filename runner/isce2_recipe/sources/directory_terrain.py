@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.sources.demgrid import DemGrid
+from isce2_recipe.sources.demgrid import DemGrid, read_around, spans_globe
 from isce2_recipe.sources.directory_files import FoundFile, files
 from isce2_recipe.types import Bounds
 
@@ -22,6 +22,8 @@ GEOID_URL = "https://cdn.proj.org/us_nga_egm08_25.tif"
 # Largest height of the shore of a sea somewhere, metres; and pixels by which terrain and mask may differ.
 _SEA_M = 20.0
 _COAST_PIXELS = 10
+# Pixels of a raster of the globe around a box across its edge, for interpolation.
+_EDGE_PIXELS = 4
 _RASTERS = (".tif", ".tiff", ".vrt")
 _GEOIDS = {
     "EGM2008": re.compile(r"EGM[ _-]*2008|EGM08|EPSG[\": ,]+3855", re.IGNORECASE),
@@ -136,9 +138,18 @@ def _on_grid(dataset: Any, grid: DemGrid, resampling: Any = None) -> Any:
     from rasterio.warp import Resampling, reproject
 
     layer = np.full((grid.rows, grid.columns), np.nan, dtype=np.float32)
+    source: dict[str, Any] = {"source": rasterio.band(dataset, 1)}
+    if spans_globe(dataset) and not Bounds(*dataset.bounds).contains(grid.bounds):
+        pixels, place = read_around(dataset, grid.bounds, _EDGE_PIXELS)
+        source = {
+            "source": pixels,
+            "src_transform": place,
+            "src_crs": dataset.crs,
+            "src_nodata": dataset.nodata,
+        }
     reproject(
-        rasterio.band(dataset, 1),
-        layer,
+        **source,
+        destination=layer,
         dst_transform=grid.profile()["transform"],
         dst_crs="EPSG:4326",
         dst_nodata=float("nan"),

@@ -82,6 +82,28 @@ def test_terrain_of_a_folder_lies_on_either_side(folder, tmp_path, box):
     assert terrain.state == "ok"
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+@pytest.mark.parametrize("box", BOXES)
+def test_terrain_above_a_geoid_of_the_globe(folder, tmp_path, box, shift):
+    """The edges of the outermost pixels, or their centres, are at 180 degrees."""
+    for side, west in (("east", 179.0), ("west", -180.0)):
+        write_terrain(folder.root / "dem" / "EGM2008" / f"{side}.tif", west)
+    west = -180.0 - shift / 24
+    undulation = np.tile(heights(west + (np.arange(8640) + 0.5) / 24) / 10, (4320, 1)).astype(np.float32)
+    (folder.root / "geoid").mkdir()
+    profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "width": 8640, "height": 4320}
+    transform = rasterio.Affine(1 / 24, 0, west, 0, -1 / 24, 90)
+    with rasterio.open(
+        folder.root / "geoid" / "EGM2008.tif", "w", crs="EPSG:4326", transform=transform, **profile
+    ) as dataset:
+        dataset.write(undulation, 1)
+    path = folder.fetch_dem(box, tmp_path, LOG, silent)
+    with rasterio.open(path) as dataset:
+        values = dataset.read(1)
+        longitude = dataset.transform.c + (np.arange(dataset.width) + 0.5) * dataset.transform.a
+    np.testing.assert_allclose(values, np.tile(1.1 * heights(longitude), (len(values), 1)), atol=0.1)
+
+
 def test_one_side_alone_does_not_cover_a_scene_across(folder, tmp_path):
     write_terrain(folder.root / "dem" / "east.tif", 179.0)
     with pytest.raises(InputError, match=r"no heights at 180 to -179\.996 E"):

@@ -15,12 +15,10 @@ from isce2_recipe.progress import partly
 from isce2_recipe.sources.asf.formats import TIFF
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import Progress
-from isce2_recipe.sources.demgrid import DemGrid, write_dem
+from isce2_recipe.sources.demgrid import DemGrid, eastwards, read_around, write_dem
 from isce2_recipe.types import Bounds, longitude_near
 
 if TYPE_CHECKING:
-    from affine import Affine
-
     from isce2_recipe.sources.asf.client import Client
 
 _BUCKETS = {
@@ -127,7 +125,6 @@ def fetch_geoid(bounds: Bounds, target: Path, settings: Settings) -> Path:
 
 
 def _cut_geoid(url: str, bounds: Bounds, target: Path, settings: Settings) -> Path:
-    import numpy as np
     import rasterio
 
     options = {
@@ -140,10 +137,7 @@ def _cut_geoid(url: str, bounds: Bounds, target: Path, settings: Settings) -> Pa
         **_trusted(),
     }
     with rasterio.Env(**options), rasterio.open(url) as geoid:
-        windows = _windows(geoid, bounds)
-        values = np.hstack([geoid.read(1, window=window) for window in windows])
-        transform = geoid.window_transform(windows[0])
-        around = longitude_near(transform.c, (bounds.west + bounds.east) / 2) - transform.c
+        values, transform = read_around(geoid, bounds, _GEOID_MARGIN)
         profile = {
             "driver": "GTiff",
             "dtype": geoid.dtypes[0],
@@ -152,7 +146,7 @@ def _cut_geoid(url: str, bounds: Bounds, target: Path, settings: Settings) -> Pa
             "width": values.shape[1],
             "crs": geoid.crs,
             "nodata": geoid.nodata,
-            "transform": _east(transform, around),
+            "transform": transform,
         }
         kind = geoid.tags().get("AREA_OR_POINT", "Area")
     with rasterio.open(target, "w", **profile) as part:
@@ -165,26 +159,6 @@ def _trusted() -> dict[str, str]:
     """Return the GDAL option for the certificates that ``requests`` trusts."""
     bundle = os.environ.get("REQUESTS_CA_BUNDLE")
     return {"GDAL_CURL_CA_BUNDLE": bundle} if bundle else {}
-
-
-def _windows(geoid: Any, bounds: Bounds) -> list[Any]:
-    """Return the windows of a raster around a box, from west to east, with a margin for interpolation.
-
-    There are two where the box crosses the edge of a raster of the whole globe.
-    """
-    from rasterio.windows import Window
-
-    transform = geoid.transform
-    left, right = (math.floor((x - transform.c) / transform.a) for x in (bounds.west, bounds.east))
-    top, bottom = (int((y - transform.f) / transform.e) for y in (bounds.north, bounds.south))
-    first_row = max(top - _GEOID_MARGIN, 0)
-    rows = min(bottom + _GEOID_MARGIN, geoid.height - 1) - first_row + 1
-    first, stop = left - _GEOID_MARGIN, right + _GEOID_MARGIN + 1
-    turn = round(360.0 / transform.a)
-    if geoid.width < turn:
-        first, stop, turn = max(first, 0), min(stop, geoid.width), geoid.width
-    parts = [(max(first, k * turn), min(stop, (k + 1) * turn), k * turn) for k in (-1, 0, 1)]
-    return [Window(start - edge, first_row, end - start, rows) for start, end, edge in parts if start < end]
 
 
 def _stitch(bounds: Bounds, tiles: Path, geoid: Path) -> tuple[Any, dict[str, Any]]:
@@ -223,15 +197,7 @@ def _stitch_across(bounds: Bounds, tiles: Path, geoid: Path) -> tuple[Any, dict[
             merge_nodata_value=0,
             geoid_path=str(_moved(geoid, meridian)),
         )
-    return heights[0], profile | {"transform": _east(profile["transform"], meridian)}
-
-
-def _east(transform: Affine, degrees: float) -> Affine:
-    """Return a transform with longitudes that are larger by some degrees."""
-    from affine import Affine
-
-    a, b, c, d, e, f = transform[:6]
-    return Affine(a, b, c + degrees, d, e, f)
+    return heights[0], profile | {"transform": eastwards(profile["transform"], meridian)}
 
 
 def _moved(path: Path, meridian: float) -> Path:
@@ -243,7 +209,7 @@ def _moved(path: Path, meridian: float) -> Path:
     rasterio.shutil.copy(path, virtual, driver="VRT")
     with rasterio.open(virtual, "r+") as dataset:
         middle = (dataset.bounds.left + dataset.bounds.right) / 2
-        dataset.transform = _east(dataset.transform, longitude_near(middle - meridian, 0.0) - middle)
+        dataset.transform = eastwards(dataset.transform, longitude_near(middle - meridian, 0.0) - middle)
     return virtual
 
 
