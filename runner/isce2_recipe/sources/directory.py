@@ -39,7 +39,7 @@ from isce2_recipe.sources.base import (
     SourceTraits,
 )
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
-from isce2_recipe.sources.directory_files import FoundFile, everything, files, find, members
+from isce2_recipe.sources.directory_files import FoundFile, checked, everything, files, find, members
 from isce2_recipe.sources.directory_terrain import fill_sea, geoids, mosaic, uncovered
 from isce2_recipe.sources.tiles import water_mask_tiles
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
@@ -128,7 +128,10 @@ class DirectorySource:
             )
         log.info("reading metadata of %d burst(s) in %s", len(names), self.root)
         with TemporaryDirectory(prefix="isce2-recipe-") as scratch:
-            return [_record(name, self._metadata(str(name), Path(scratch))) for name in names]
+            files = [self._metadata(str(name), Path(scratch)) for name in names]
+            return [
+                checked(partial(_record, name, path), name) for name, path in zip(names, files, strict=True)
+            ]
 
     def _burst_file(self, name: str, suffixes: tuple[str, ...]) -> FoundFile | None:
         return find(self.root, "bursts", *(f"{name}{suffix}" for suffix in suffixes))
@@ -153,7 +156,8 @@ class DirectorySource:
                 name = BurstName.parse(found.name.removesuffix(".xml"))
                 if name.swath != swath or not slc.start - _WHOLE_S <= name.start <= slc.stop + _WHOLE_S:
                     continue
-                record = _record(name, self._metadata(str(name), Path(scratch)))
+                path = self._metadata(str(name), Path(scratch))
+                record = checked(partial(_record, name, path), name)
                 same = (record.platform, record.absolute_orbit) == (slc.platform, slc.absolute_orbit)
                 if same and record.index == number:
                     return name

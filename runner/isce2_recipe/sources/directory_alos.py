@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from isce2_recipe.archives import ENDINGS
 from isce2_recipe.errors import InputError
 from isce2_recipe.sources.base import AlosRecord
-from isce2_recipe.sources.directory_files import find_granule
+from isce2_recipe.sources.directory_files import checked, find_granule
 from isce2_recipe.types import AlosName
 
 _SEARCH = "https://search.asf.alaska.edu"
@@ -26,7 +27,7 @@ def find_alos(root: Path, names: Sequence[AlosName], log: logging.Logger) -> lis
     """
     places = [locate(root, name) for name in names]
     log.info("reading %d ALOS scene(s) in %s", len(names), root)
-    return [_record(place) for place in places]
+    return [checked(partial(_record, place), place) for place in places]
 
 
 def locate(root: Path, name: AlosName) -> Path:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from isce2_recipe.copying import link
 from isce2_recipe.errors import InputError
+from isce2_recipe.sources.base import GranuleRecord
+
+_Record = TypeVar("_Record", bound=GranuleRecord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,28 @@ def find_granule(root: Path, kind: str, *names: str) -> Path | None:
 def everything(root: Path, kind: str) -> list[Path]:
     """Return files and folders of a kind: those below ``root/kind``, then those in ``root``."""
     return [*sorted((root / kind).rglob("*")), *sorted(root.glob("*"))]
+
+
+def checked(read: Callable[[], _Record], granule: object) -> _Record:
+    """Return the record that is read from a granule's files.
+
+    Raises
+    ------
+    InputError
+        If a fact in it is not a number or time, or cannot be true.
+    """
+    from isce2_recipe.sources.plausibility import faults
+
+    try:
+        record = read()
+        wrong = faults(record)
+    except (ValueError, TypeError) as exc:
+        wrong = [str(exc)]
+    if wrong:
+        raise InputError(
+            f"the files of {granule} have wrong facts: {'; '.join(wrong)}", hint="download it again"
+        )
+    return record
 
 
 def _below(folder: Path, *, deep: bool) -> Iterator[Path]:

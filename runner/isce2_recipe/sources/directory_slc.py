@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from isce2_recipe.archives import ENDINGS
 from isce2_recipe.errors import InputError
 from isce2_recipe.sources.base import SlcRecord
-from isce2_recipe.sources.directory_files import find_granule
+from isce2_recipe.sources.directory_files import checked, find_granule
 from isce2_recipe.types import SlcName
 
 _SEARCH = "https://search.asf.alaska.edu"
@@ -28,7 +29,7 @@ def find_slcs(root: Path, names: Sequence[SlcName], log: logging.Logger) -> list
     """
     places = [locate(root, name) for name in names]
     log.info("reading %d SLC(s) in %s", len(names), root)
-    return [_record(name, place) for name, place in zip(names, places, strict=True)]
+    return [checked(partial(_record, *each), each[0]) for each in zip(names, places, strict=True)]
 
 
 def locate(root: Path, name: SlcName) -> Path:

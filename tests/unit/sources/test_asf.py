@@ -47,6 +47,31 @@ def stocked(server, tmp_path):
     return server
 
 
+def polygons(umm):
+    return umm["SpatialExtent"]["HorizontalSpatialDomain"]["Geometry"]["GPolygons"]
+
+
+def corner(key, value):
+    return lambda umm: polygons(umm)[0]["Boundary"]["Points"][1].update({key: value})
+
+
+def attribute(name, value):
+    def change(umm):
+        entries = umm["AdditionalAttributes"]
+        umm["AdditionalAttributes"] = [
+            {**entry, "Values": [value]} if entry["Name"] == name else entry
+            for entry in entries
+            if entry["Name"] != name or value is not None
+        ]
+
+    return change
+
+
+def swap_times(umm):
+    times = umm["TemporalExtent"]["RangeDateTime"]
+    times |= dict(zip(times, reversed(times.values()), strict=True))
+
+
 def fetch(server, folder: Path, **environment: str):
     source = AsfSource(server.environment(**environment))
     [record] = source.find_bursts([SECOND], LOG)
@@ -93,6 +118,33 @@ class TestSearch:
         stocked.faults["/search/granules.umm_json"] = ["html"] * 20
         with pytest.raises(SourceError, match=f"the answer of the catalogue at {stocked.url} cannot be read"):
             AsfSource(stocked.environment()).find_bursts([FIRST], LOG)
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (corner("Latitude", -19778.0), "its footprint has the latitude -19778"),
+            (corner("Latitude", float("nan")), "its footprint has the latitude nan"),
+            (corner("Longitude", 5e9), "its footprint has the longitude 5e"),
+            (lambda umm: polygons(umm).clear(), "cannot be read|has the wrong form"),
+            (lambda umm: polygons(umm)[0]["Boundary"]["Points"].clear(), "corners|has the wrong form"),
+            (attribute("AZIMUTH_TIME", "1970-01-01T00:00:00.0"), "it begins at 1970-01-01T00:00:00"),
+            (attribute("AZIMUTH_TIME", "yesterday"), "Invalid isoformat string"),
+            (attribute("ASCENDING_DESCENDING", "SIDEWAYS"), "its direction is 'SIDEWAYS'"),
+            (attribute("PATH_NUMBER", "276"), "its track is 276"),
+            (attribute("BURST_INDEX", "-1"), "its number in the SLC is -1"),
+            (attribute("AZIMUTH_TIME", None), "has the wrong form .KeyError"),
+            (swap_times, "and ends at 2020-06-04"),
+            (lambda umm: umm.pop("InputGranules"), "has the wrong form .KeyError: 'InputGranules'"),
+            (lambda umm: umm.update(InputGranules=["S9A_x"]), "its satellite is 'S9A'"),
+        ],
+    )
+    def test_wrong_facts_are_those_of_the_catalogue(self, stocked, change, words):
+        change(stocked.items[0]["umm"])
+        with pytest.raises(SourceError, match=words) as caught:
+            AsfSource(stocked.environment()).find_bursts([FIRST], LOG)
+        assert stocked.url in caught.value.message and caught.value.exit_code == 3
+        if "cannot be read" not in caught.value.message:
+            assert f"has wrong facts about {FIRST}: " in caught.value.message
 
     def test_a_mirror_answers_at_once(self, stocked):
         environment = stocked.environment(

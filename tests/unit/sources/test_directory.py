@@ -113,6 +113,24 @@ def test_the_parent_and_the_track_are_those_that_the_files_state(source):
         source.burst_at(parent._replace(absolute_orbit=1642), 2, "VV", record.index, LOG)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (">53.0<", ">-19778<", "its footprint has the longitude -19778"),
+        (">27.0<", ">nan<", "its footprint has the latitude nan"),
+        (">27.0<", ">north<", "could not convert string to float: 'north'"),
+        ("<pass>Descending<", "<pass>Down<", "its direction is 'DOWN'"),
+        ("<azimuthTime>2020", "<azimuthTime>soon", "Invalid isoformat string"),
+    ],
+)
+def test_wrong_facts_in_metadata_are_named(source, old, new, words):
+    name = BurstName.parse("S1_136231_IW2_20200604T022309_VV_7C85-BURST")
+    _, xml = write_granule(source.root / "bursts", name)
+    xml.write_text(xml.read_text().replace(old, new))
+    with pytest.raises(InputError, match=f"the files of {name} have wrong facts: .*{words}"):
+        source.find_bursts([name], LOG)
+
+
 class TestOrbits:
     def fetch(self, source, out, start=START):
         return source.fetch_orbit("S1A", start, start + timedelta(seconds=3), out, LOG)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import UTC, datetime
 from io import BytesIO
@@ -46,8 +45,10 @@ def search(settings: Settings, log: logging.Logger, **filters: Any) -> list[Any]
     unreadable = (
         asf_search.exceptions.ASFSearchError,
         requests.RequestException,
-        json.JSONDecodeError,
-        KeyError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
     )
     try:
         opts = asf_search.ASFSearchOptions(session=session)

@@ -13,6 +13,7 @@ from isce2_recipe.sources.asf.catalogue import at_host, attribute, search, utc
 from isce2_recipe.sources.asf.formats import ZIP
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import AlosRecord, BurstRecord, GranuleRecord, Progress, SlcRecord
+from isce2_recipe.sources.plausibility import faults
 from isce2_recipe.types import SlcName
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def find(
     log.info("searching %s for %d %s(s)", settings.cmr_url, len(wanted), kind.title)
     host = getattr(settings, kind.host)
     answers = search(settings, log, granule_list=wanted, **kind.filters)
-    found = {record.name: record for record in (kind.read(answer, host) for answer in answers)}
+    found = {record.name: record for record in (_read(kind, answer, host, settings) for answer in answers)}
     missing = [name for name in wanted if name not in found]
     if missing:
         raise SourceError(
@@ -91,7 +92,7 @@ def find_burst_of(
         start=slc.start.isoformat(),
         end=slc.stop.isoformat(),
     )
-    for record in (_burst(answer, settings.burst_url) for answer in answers):
+    for record in (_read(BURST, answer, settings.burst_url, settings) for answer in answers):
         matches = (
             record.slc == str(slc) and f"_IW{swath}_" in record.name and f"_{polarization}_" in record.name
         )
@@ -100,6 +101,29 @@ def find_burst_of(
     raise SourceError(
         f"ASF's catalogue does not have burst {number} of IW{swath} {polarization} of {slc}",
         hint="bursts are counted from 0; search at https://search.asf.alaska.edu (dataset S1 Bursts)",
+    )
+
+
+def _read(kind: GranuleKind[_Record], answer: Any, host: str, settings: Settings) -> _Record:
+    """Return the record that an answer of the catalogue describes.
+
+    Raises
+    ------
+    SourceError
+        If a fact is missing or cannot be true.
+    """
+    try:
+        record = kind.read(answer, host)
+        wrong = faults(record)
+    except (LookupError, TypeError, ValueError, AttributeError) as exc:
+        wrong = [f"a fact is missing or has the wrong form ({type(exc).__name__}: {exc})"]
+    if not wrong:
+        return record
+    name = (getattr(answer, "properties", None) or {}).get("sceneName") or f"a {kind.title} without a name"
+    raise SourceError(
+        f"the catalogue at {settings.cmr_url} has wrong facts about {name}: {'; '.join(wrong)}",
+        hint="run the same command again later, or report it to ASF (https://asf.alaska.edu/contact); with "
+        "--source directory:DIR the facts are read from the granule's own files",
     )
 
 
