@@ -17,7 +17,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from isce2_recipe.errors import ParameterError, RecipeError
 from isce2_recipe.problems import DataPath
-from isce2_recipe.sandbox import FAILURES, checked, environment
+from isce2_recipe.sandbox import FAILURES, BudgetError, budget, checked, environment, spend
 
 MAX_DEPTH = 100
 """Deepest nesting of an expression."""
@@ -53,7 +53,11 @@ class ExpressionError(RecipeError):
 
     def at(self, path: DataPath, text: str) -> ExpressionError:
         """Return the same error for a text at a path."""
-        return ExpressionError(self.message, text=text, path=path, word=self.word, known=self.known)
+        return type(self)(self.message, text=text, path=path, word=self.word, known=self.known)
+
+
+class TooMuchError(ExpressionError):
+    """An expression takes more steps, or gives a larger result, than a recipe needs."""
 
 
 class Reference(NamedTuple):
@@ -135,6 +139,8 @@ def parse(text: str) -> nodes.Template:
             _allow(node, text)
     except TemplateSyntaxError as exc:
         raise ExpressionError(f"wrong expression: {exc.message}", text=text) from None
+    except BudgetError as exc:
+        raise TooMuchError(f"cannot evaluate: {exc.message}", text=text) from None
     except (RecursionError, ValueError):
         what = "the expression is nested too deeply, or a number in it is too long"
         raise ExpressionError(what, text=text) from None
@@ -151,7 +157,7 @@ def _allow(node: nodes.Node, text: str) -> None:
     if isinstance(name, str) and name.startswith("__"):
         raise ExpressionError(f"'{name}' is Python's and cannot be read", text=text)
     if isinstance(node, nodes.Filter):
-        _know(node.name, "filter", _shared().filters, text)
+        _know(node.name, "filter", [name for name in _shared().filters if name.isidentifier()], text)
     if isinstance(node, nodes.Test):
         _know(node.name, "test", _shared().tests, text)
 
@@ -209,7 +215,12 @@ def evaluate(value: Any, namespace: Mapping[str, Any]) -> Any:
     ExpressionError
         With the path to the text at fault.
     """
-    return _evaluate(value, namespace, ())
+    with budget():
+        found = _evaluate(value, namespace, ())
+        try:
+            return found if isinstance(value, str) else checked(found)
+        except BudgetError as exc:
+            raise TooMuchError(f"cannot evaluate: {exc.message}", text=str(value)[:80]) from None
 
 
 def _evaluate(value: Any, namespace: Mapping[str, Any], path: DataPath) -> Any:
@@ -224,6 +235,7 @@ def _evaluate(value: Any, namespace: Mapping[str, Any], path: DataPath) -> Any:
 
 def _evaluate_text(text: str, namespace: Mapping[str, Any], path: DataPath) -> Any:
     try:
+        spend(1)
         chain = plain_chain(text)
         if chain is not None:
             return _follow(chain, namespace)
@@ -238,6 +250,8 @@ def _evaluate_text(text: str, namespace: Mapping[str, Any], path: DataPath) -> A
         raise exc.at(path, text) from None
     except UndefinedError as exc:
         raise ExpressionError(f"cannot evaluate: {exc.message}", text=text, path=path) from None
+    except BudgetError as exc:
+        raise TooMuchError(f"cannot evaluate: {exc.message}", text=text, path=path) from None
     except (TemplateError, ParameterError, *FAILURES) as exc:  # errors of opening the source pass
         raise ExpressionError(f"cannot evaluate: {exc}", text=text, path=path) from None
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from errno import ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP, EWOULDBLOCK
+from errno import EFBIG, EINVAL, ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP, EPERM, EWOULDBLOCK
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,32 @@ def write_text(path: Path, text: str, *, many_writers: bool = False) -> None:
 def write_json(path: Path, value: Any, *, indent: int | None = 1, many_writers: bool = False) -> None:
     """Write a value as ASCII JSON, so that any file name can be written, as `replace_when_complete` does."""
     write_text(path, json.dumps(value, indent=indent) + "\n", many_writers=many_writers)
+
+
+def read_bounded(path: Path, most: int, inside: Path | None = None) -> bytes:
+    """Return the content of a file that a stranger may have made.
+
+    Parameters
+    ----------
+    most : int
+        The largest allowed size, bytes.
+    inside : Path, optional
+        A folder that the file must not leave through symbolic links.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, is not a regular file, is larger, or is outside the folder.
+    """
+    if inside is not None and not path.resolve().is_relative_to(inside.resolve()):
+        raise OSError(EPERM, f"it leads out of {inside}", str(path))
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(EINVAL, "it is not a regular file", str(path))
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(EFBIG, f"it is larger than {most:,} bytes", str(path))
+    return data
 
 
 @contextmanager

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 """From the gravest to the mildest."""
 
+MAX_PROBLEMS = 100
+"""Most problems of one kind, and of one file, that are reported."""
+
 _MOST_NAMES = 12
 """How many known names a hint lists."""
+
+_MOST_COMPARED = 200
+"""How many known names are compared with a wrong one, for a suggestion."""
+
+_WIDEST = 200
+"""Most characters of a source line, and of a word in a message, that are shown."""
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 DataPath = tuple[str | int, ...]
@@ -163,8 +177,8 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name most like ``name``, or None where none is similar enough."""
     from difflib import get_close_matches
 
-    folded = {one.lower().replace("-", "_"): one for one in known}
-    found = get_close_matches(name.lower().replace("-", "_"), folded, 1, 0.6)
+    folded = {one.lower().replace("-", "_"): one for one in islice(known, _MOST_COMPARED)}
+    found = get_close_matches(name[:_WIDEST].lower().replace("-", "_"), folded, 1, 0.6)
     return folded[found[0]] if found else None
 
 
@@ -183,8 +197,22 @@ def render(problems: Iterable[Problem], texts: Mapping[str, str]) -> str:
     texts : mapping
         Contents of the files by the names the problems use; lines of other files are not shown.
     """
-    lines = {name: text.splitlines() for name, text in texts.items()}
-    return "\n".join(_render_one(problem, lines.get(problem.file, [])) for problem in problems)
+    lines = {name: lines_of(text) for name, text in texts.items()}
+    shown = list(islice(problems, MAX_PROBLEMS + 1))
+    found = [_render_one(problem, lines.get(problem.file, [])) for problem in shown[:MAX_PROBLEMS]]
+    more = [f"only the first {MAX_PROBLEMS} problems are shown"] if len(shown) > MAX_PROBLEMS else []
+    return "\n".join(found + more)
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text as editors count them: other separators, such as U+2028, end no line."""
+    found = _LINE_END.split(text)
+    return found if found[-1] else found[:-1]
+
+
+def printable(text: str) -> str:
+    """Return a text in which characters that a terminal obeys, or does not show, are escaped."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _render_one(problem: Problem, lines: list[str]) -> str:
@@ -202,6 +230,12 @@ def _excerpt(place: Mark, line: str) -> list[str]:
     """Return the source line and carets below the stretch; tabs stay tabs so that carets line up."""
     begin = place.column - 1
     end = place.end_column - 1 if place.end_line == place.line else len(line)
+    if len(line) > _WIDEST:
+        first = max(0, begin - _WIDEST // 4)
+        line, begin, end = line[first : first + _WIDEST], begin - first, min(end - first, _WIDEST)
+    before, word = printable(line[:begin]), printable(line[begin:end])
+    line = before + word + printable(line[max(begin, end) :])
+    begin, end = len(before), len(before) + len(word)
     gutter = f"{place.line:>4} | "
     indent = "".join("\t" if char == "\t" else " " * _cells(char) for char in line[:begin])
     carets = "^" * max(1, _cells(line[begin:end]))

@@ -1,30 +1,49 @@
 """The sandbox of expressions and templates: Jinja2 without access to Python, and its filters.
 
-No attribute of a Python object is ever read and nothing is called; results have a limited size.
+No attribute of a Python object is ever read and nothing is called. Sources, results and the number of steps
+have limits, so that any text of a stranger ends after bounded time and memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from jinja2 import BaseLoader, StrictUndefined, Undefined
-from jinja2.exceptions import SecurityError, UndefinedError
-from jinja2.runtime import LoopContext
+from jinja2 import BaseLoader, StrictUndefined, Undefined, filters, nodes, pass_context, pass_eval_context
+from jinja2.exceptions import SecurityError, TemplateSyntaxError, UndefinedError
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context, LoopContext, markup_join, str_join
 from jinja2.sandbox import SandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 
 from isce2_recipe.types import BurstName, Looks
 
-FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
-"""Exceptions of Python that an expression may raise."""
+FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, RecursionError, SyntaxError, MemoryError)
+"""Exceptions of Python that an expression may raise: Python itself refuses deeply nested blocks."""
 
 MAX_TEXT = 100_000
-"""Longest text, in characters, that an expression may give."""
+"""Longest text, in characters, and largest number of values, at all depths, that an expression may give."""
+
+MAX_SOURCE = 250_000
+"""Longest expression or template, in characters."""
+
+MAX_STEPS = 2_000_000
+"""Steps that expressions and templates may take together within one `budget`: a few seconds."""
 
 MAX_BITS = 4096
 """Largest whole number, in bits, that an expression may give."""
+
+MAX_DIGITS = 300
+"""Most decimals to which a number can be rounded; no float has more."""
+
+_INCLUDE = 2000  # characters of literal text that cost as much as an included template
+_FREE = 200  # characters of literal text of a template whose repetition costs nothing
+_EACH, _SIZED, _JOINED = " each", " sized", " joined"  # filters whose names nobody can write
+_LEFT: ContextVar[list[int] | None] = ContextVar("_LEFT", default=None)
 
 _LOOP_FIELDS = frozenset(("index", "index0", "first", "last", "length"))
 _PATH_FIELDS = frozenset(("name", "stem", "suffix", "parent"))
@@ -34,10 +53,112 @@ _KEPT_FILTERS = (
 )  # fmt: skip
 
 
+class BudgetError(SecurityError):
+    """An expression or a template takes too many steps, or gives too large a result."""
+
+
+@contextmanager
+def budget(steps: int = MAX_STEPS) -> Iterator[None]:
+    """Limit the steps of all expressions and templates in the block; the outermost limit counts."""
+    if _LEFT.get() is not None:
+        yield
+        return
+    token = _LEFT.set([steps])
+    try:
+        yield
+    finally:
+        _LEFT.reset(token)
+
+
+def spend(steps: int) -> None:
+    """Count steps of the current `budget`.
+
+    Raises
+    ------
+    BudgetError
+        If there are none left.
+    """
+    left = _LEFT.get()
+    if left is not None:
+        left[0] -= steps
+        if left[0] < 0:
+            raise BudgetError("the expressions and templates together take too many steps")
+
+
+class _Metered(NodeTransformer):
+    """Makes the turns of loops and the sizes of intermediate values count."""
+
+    def visit(self, node: nodes.Node, *_: Any, **__: Any) -> Any:
+        return self._metered(self.generic_visit(node))
+
+    def _metered(self, node: Any) -> Any:
+        if isinstance(node, nodes.For):
+            node.iter = _filter(node.iter, _EACH, nodes.Const(_literal_length(node)))
+        elif isinstance(node, nodes.Include):
+            node.template = _filter(node.template, _SIZED, nodes.Const(_INCLUDE))
+        elif isinstance(node, nodes.Output):
+            node.nodes = [
+                text if isinstance(text, nodes.TemplateData) else _filter(text, _SIZED) for text in node.nodes
+            ]
+        elif isinstance(node, nodes.Compare):
+            node.expr = _filter(node.expr, _SIZED)
+            for operand in node.ops:
+                operand.expr = _filter(operand.expr, _SIZED)
+        elif isinstance(node, nodes.Concat):
+            return _filter(nodes.List(node.nodes, lineno=node.lineno), _JOINED)
+        elif isinstance(node, nodes.List | nodes.Dict | nodes.Filter) or (
+            isinstance(node, nodes.Tuple) and node.ctx == "load"
+        ):
+            return _filter(node, _SIZED)
+        elif isinstance(node, nodes.Template) and _literal_length(node) > _FREE:
+            text = _filter(nodes.Const("", lineno=1), _SIZED, nodes.Const(_literal_length(node)))
+            node.body.insert(0, nodes.Output([text], lineno=1))
+        return node
+
+
+def _filter(node: Any, name: str, *arguments: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(node, name, list(arguments), [], None, None, lineno=node.lineno)
+
+
+def _literal_length(node: nodes.Node) -> int:
+    """Return how many characters of literal text are written below a node."""
+    return 1 + sum(len(one.data) for one in node.find_all(nodes.TemplateData))
+
+
+@pass_context  # so that Jinja2 does not run it while it compiles
+def _each(_: Context, values: Iterable[Any], weight: int) -> Iterator[Any]:
+    """Yield values, each of which costs as many steps as its turn of the loop writes characters, over 10."""
+    for value in values:
+        spend(1 + weight // 10)
+        yield value
+
+
+@pass_context
+def _sized(_: Context, value: Any, weight: int = 0) -> Any:
+    spend(weight // 10)
+    return checked(value)
+
+
+@pass_context
+def _joined(context: Context, values: list[Any]) -> str:
+    return str(checked((markup_join if context.eval_ctx.autoescape else str_join)(_few(values))))
+
+
 class _Environment(SandboxedEnvironment):
     """A sandbox in which a dot reads a field of a record and never a Python attribute."""
 
     intercepted_binops = frozenset(("*", "**", "%", "+"))
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        if len(source) > MAX_SOURCE:
+            raise TemplateSyntaxError(f"it is longer than {MAX_SOURCE} characters", 1, name, filename)
+        spend(len(source))
+        return super()._parse(source, name, filename)
+
+    def _generate(
+        self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
+    ) -> str:
+        return super()._generate(_Metered().visit(source), name, filename, defer_init)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         return self._field(obj, attribute)
@@ -67,7 +188,7 @@ class _Environment(SandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "**" and not (_small(left) and _small(right)):
-            raise SecurityError("the power is too large")
+            raise BudgetError("the power is too large")
         if operator == "*" and not (_is_number(left) and _is_number(right)):
             raise SecurityError("'*' multiplies numbers only")
         if operator == "%" and isinstance(left, str):
@@ -77,12 +198,35 @@ class _Environment(SandboxedEnvironment):
 
 
 def checked(result: Any) -> Any:
-    """Return the result, or raise SecurityError if it is too large."""
-    if isinstance(result, str | list) and len(result) > MAX_TEXT:
-        raise SecurityError("the result is too long")
-    if isinstance(result, int) and result.bit_length() > MAX_BITS:
-        raise SecurityError("the result is too large")
+    """Return the result, or raise BudgetError if it is too large."""
+    if isinstance(result, str):
+        spend(1 + len(result) // 10)
+        if len(result) > MAX_TEXT:
+            raise BudgetError("the result is too long")
+    elif isinstance(result, int):
+        if result.bit_length() > MAX_BITS:
+            raise BudgetError("the result is too large")
+    elif isinstance(result, list | tuple | dict):
+        size = _size(result)
+        spend(size)
+        if size > MAX_TEXT:
+            raise BudgetError("the result is too long")
     return result
+
+
+def _size(value: Any) -> int:
+    """Return the number of values at all depths, where a long text counts as several."""
+    count, todo = 0, [value]
+    while todo and count <= MAX_TEXT:
+        one = todo.pop()
+        count += 1
+        if isinstance(one, str):
+            count += len(one) // 10
+        elif isinstance(one, list | tuple):
+            todo += one
+        elif isinstance(one, dict):
+            todo += one.values()
+    return count
 
 
 def _readable_fields(obj: Any) -> Collection[str]:
@@ -139,13 +283,54 @@ def burst_polarization(name: str) -> str:
 
 def replace(text: str, old: str, new: str) -> str:
     """Return the text with every ``old`` replaced by ``new``."""
-    if len(text) * (len(new) + 1) > MAX_TEXT:
-        raise SecurityError("the result is too long")
-    return str(text).replace(old, new)
+    text, old, new = str(text), str(old), str(new)
+    if (
+        len(text) + (len(text) + 1) * len(new) > MAX_TEXT
+        and len(text) + text.count(old) * len(new) > MAX_TEXT
+    ):
+        raise BudgetError("the result is too long")
+    return text.replace(old, new)
+
+
+def _few(values: Iterable[Any], between: Any = "") -> list[Any]:
+    """Return values whose texts, with one between each two, are not too long together."""
+    found, length, gap = [], 0, len(str(between))
+    for value in values:
+        found.append(value)
+        length += gap + (len(value) if isinstance(value, str) else _size(value))
+        if length > MAX_TEXT:
+            raise BudgetError("the result is too long")
+    return found
+
+
+@pass_eval_context
+def join(context: EvalContext, value: Any, d: Any = "", attribute: str | int | None = None) -> str:
+    """Return values as one text, with another text between each two."""
+    if attribute is not None:
+        value = map(filters.make_attrgetter(context.environment, attribute), value)
+    return str(filters.do_join(context, _few(value, d), d))
+
+
+def total(iterable: Iterable[Any], start: float = 0) -> Any:
+    """Return the sum of numbers."""
+    numbers = [start, *iterable]
+    if not all(map(_is_number, numbers)):
+        raise SecurityError("'sum' adds numbers only")
+    return sum(numbers)
+
+
+def rounded(value: float, precision: int = 0, method: Any = "common") -> float:
+    """Return a number rounded to some decimals."""
+    if not isinstance(precision, int) or abs(precision) > MAX_DIGITS:
+        raise SecurityError(f"'round' takes at most {MAX_DIGITS} decimals")
+    return filters.do_round(value, precision, method)
 
 
 FILTERS = {
     "replace": replace,
+    "join": join,
+    "sum": total,
+    "round": rounded,
     "range_looks": range_looks,
     "azimuth_looks": azimuth_looks,
     "pixel_size": pixel_size,
@@ -181,6 +366,7 @@ def environment(loader: BaseLoader | None = None) -> SandboxedEnvironment:
         lstrip_blocks=True,
     )
     made.filters = {name: made.filters[name] for name in _KEPT_FILTERS} | FILTERS
+    made.filters |= {_EACH: _each, _SIZED: _sized, _JOINED: _joined}
     made.globals = {}
     return made
 

@@ -12,6 +12,7 @@ from isce2_recipe.actions.base import Context, Read, action
 from isce2_recipe.errors import InputError, RecipeError
 from isce2_recipe.expressions import has_expression
 from isce2_recipe.paths import data_folder
+from isce2_recipe.recipe.templates import Templates, searched, template_texts
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ def _fingerprint(inputs: Mapping[str, Any], folders: tuple[Path, ...], read: Rea
     """Return the digests of the template's text and of all templates that it includes."""
     from isce2_recipe.journal.files import text_digest
 
-    return {name: text_digest(text) for name, text in _texts(str(inputs["template"]), folders, read).items()}
+    texts = template_texts(str(inputs["template"]), folders, read)
+    return {name: text_digest(text) for name, text in texts.items()}
 
 
 def _preview(inputs: Mapping[str, Any], folders: tuple[Path, ...]) -> Mapping[str, object]:
@@ -75,17 +77,19 @@ def render(
 def _render(
     template: str, folders: tuple[Path, ...], values: Mapping[str, Any], start: Path, workdir: Path
 ) -> str:
-    from jinja2 import FileSystemLoader, TemplateError, TemplateNotFound
+    from jinja2 import TemplateError, TemplateNotFound
 
-    from isce2_recipe.sandbox import FAILURES, environment
+    from isce2_recipe.sandbox import FAILURES, budget, environment
 
-    made = environment(FileSystemLoader([str(folder) for folder in folders]))
+    made = environment(Templates(folders))
     try:
-        return made.get_template(template).render(
-            {name: _plain(v, start, workdir) for name, v in values.items()}
-        )
+        with budget():
+            text: str = made.get_template(template).render(
+                {name: _plain(v, start, workdir) for name, v in values.items()}
+            )
+        return text
     except TemplateNotFound as exc:
-        raise InputError(f"there is no template '{exc.name}'", hint=_where(folders)) from None
+        raise InputError(f"there is no template '{exc.name}'", hint=searched(folders)) from None
     except (TemplateError, *FAILURES) as exc:
         line = getattr(exc, "lineno", None) or _line_of(exc, template)
         place = f"{template}:{line}" if line else template
@@ -112,29 +116,3 @@ def _plain(value: Any, start: Path, workdir: Path) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item, start, workdir) for item in value]
     return value
-
-
-def _where(folders: tuple[Path, ...]) -> str:
-    places = ", ".join(dict.fromkeys(str(folder) for folder in folders))
-    return f"templates are searched in {places}"
-
-
-def _texts(template: str, folders: tuple[Path, ...], read: Read) -> dict[str, str]:
-    from jinja2 import meta
-
-    from isce2_recipe.sandbox import environment
-
-    found: dict[str, str] = {}
-    wanted = [template]
-    while wanted:
-        name = wanted.pop()
-        if name in found:
-            continue
-        text = next((text for folder in folders if (text := read(folder / name)) is not None), None)
-        if text is None:
-            raise InputError(f"there is no template '{name}'", hint=_where(folders))
-        found[name] = text
-        wanted += [
-            str(other) for other in meta.find_referenced_templates(environment().parse(found[name])) if other
-        ]
-    return found

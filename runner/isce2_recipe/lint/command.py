@@ -12,9 +12,19 @@ from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.errors import EXIT_INPUT, EXIT_OK, EXIT_USAGE, InputError, UsageError
 from isce2_recipe.lint.catalogue import explain as explain_rule
 from isce2_recipe.lint.formats import FORMATS
-from isce2_recipe.lint.linting import BYTE_ORDER_MARK, STDIN, Linter, Options, Report, collect, lint_files
+from isce2_recipe.lint.linting import (
+    BYTE_ORDER_MARK,
+    STDIN,
+    Linter,
+    Options,
+    Report,
+    collect,
+    lint_files,
+    read_bytes,
+)
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile
 from isce2_recipe.problems import Problem, did_you_mean
+from isce2_recipe.recipe.loading import MAX_BYTES
 
 
 def main(
@@ -112,7 +122,10 @@ def _reports(paths: Sequence[str], linter: Linter, fix: bool, stdin_filename: st
     if STDIN in paths:
         if len(paths) > 1 or fix:
             raise UsageError("standard input is linted alone and cannot be fixed in place")
-        return [linter.lint_bytes(sys.stdin.buffer.read(), stdin_filename or "<stdin>")]
+        data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise InputError(f"standard input is larger than {MAX_BYTES:,} bytes")
+        return [linter.lint_bytes(data, stdin_filename or "<stdin>")]
     files = collect(paths)
     if not fix:
         return lint_files(files, linter, jobs=min(4, os.cpu_count() or 1))
@@ -124,7 +137,7 @@ def _fix_file(path: Path, file: str, linter: Linter) -> Report:
 
     try:
         # Bytes, not text, so that line ends stay the same.
-        content = path.read_bytes()
+        content = read_bytes(path)
         mark = BYTE_ORDER_MARK if content.startswith(BYTE_ORDER_MARK) else b""
         before = content.removeprefix(mark).decode("utf-8")
         after, report = fix_text(before, file, linter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from isce2_recipe.lint.linting import Linter, Report
@@ -32,7 +33,7 @@ def _errors(report: Report) -> int:
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     """Return the text with stretches replaced; of overlapping edits only the last is made."""
-    lines = text.splitlines(keepends=True)
+    lines = re.findall(r"[^\n]*\n|[^\n]+$", text)
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line))

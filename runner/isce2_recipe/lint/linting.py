@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isce2_recipe.errors import InputError, UsageError
+from isce2_recipe.files import read_bounded
 from isce2_recipe.lint.catalogue import RULES, chosen
 from isce2_recipe.lint.ignoring import apply_ignores
 from isce2_recipe.lint.providers import NO_PROVIDERS, Providers, find_providers
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile, Subject
-from isce2_recipe.problems import Edit, Mark, Problem
+from isce2_recipe.problems import MAX_PROBLEMS, Edit, Mark, Problem
 from isce2_recipe.recipe import isce2_xml
 from isce2_recipe.recipe.checking import check_reading, check_scope
 from isce2_recipe.recipe.isce2_xml import XmlProblem
-from isce2_recipe.recipe.loading import SUFFIXES, Reader, Reading
+from isce2_recipe.recipe.loading import MAX_BYTES, SUFFIXES, Reader, Reading
+from isce2_recipe.recipe.samples import too_much
+from isce2_recipe.sandbox import budget
 
 STDIN = "-"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -104,8 +107,9 @@ class Linter:
         """Return the problems of one text, with its ignore comments applied, or of an ISCE2 XML."""
         if text.lstrip().startswith("<") or file.lower().endswith(".xml"):
             return self._lint_xml(text, file)
-        reading = self.reader.read(text, file)
-        found = self._found(reading)
+        with budget():
+            reading = self.reader.read(text, file)
+            found = self._found(reading)
         own = [problem for problem in found if problem.rule in self.active and problem.file == file]
         # If the grammar is wrong, most rules do not run, so their comments may still be needed.
         checked = self.active if reading.recipe is not None else frozenset[str]()
@@ -113,7 +117,7 @@ class Linter:
         kept += [problem for problem in hygiene if problem.rule in self.active]
         edits = [edit for problem in kept for edit in problem.edits]
         edits += [Edit(mark, "") for mark in unneeded if "IR090" in self.active]
-        problems = tuple(sorted(kept, key=_order))
+        problems = tuple(sorted(kept, key=_order)[: MAX_PROBLEMS + 1])
         parts = tuple(name for name in reading.texts if name != file)
         return Report(file, text, problems, tuple(edits), parts)
 
@@ -143,6 +147,7 @@ class Linter:
         subject = Subject(reading.document, reading.recipe, self.actions, self.providers)
         if subject.scope is not None:
             found += check_scope(subject.scope)
+            found += too_much(subject.scope, subject.samples)
         else:
             found += check_reading(reading, self.actions, parts=False)
         for rule in RULES:
@@ -196,14 +201,15 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
 
 def _is_recipe(path: Path) -> bool:
     hidden = any(part.startswith(".") and part not in (".", "..") for part in path.parts)
-    lines = [] if hidden else read_bytes(path).removeprefix(BYTE_ORDER_MARK).splitlines()
+    size = path.stat().st_size if path.is_file() else MAX_BYTES + 1
+    lines = [] if hidden or size > MAX_BYTES else read_bytes(path).removeprefix(BYTE_ORDER_MARK).splitlines()
     return any(line.startswith(b"recipe:") for line in lines)
 
 
 def read_bytes(path: Path) -> bytes:
     """Return the content of a file."""
     try:
-        return path.read_bytes()
+        return read_bounded(path, MAX_BYTES)
     except OSError as exc:
         raise InputError(f"cannot read '{path}': {exc.strerror}") from None
 

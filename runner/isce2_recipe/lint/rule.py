@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from isce2_recipe.actions.base import nothing
 from isce2_recipe.expressions import has_expression
 from isce2_recipe.lint.providers import NO_PROVIDERS, Providers
-from isce2_recipe.problems import SEVERITIES, DataPath, Problem, Severity
+from isce2_recipe.problems import MAX_PROBLEMS, SEVERITIES, DataPath, Problem, Severity
 from isce2_recipe.recipe.document import Document
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.samples import Samples, namespace
@@ -147,7 +148,7 @@ class Rule(NamedTuple):
 
     def problems(self, subject: Subject) -> Iterator[Problem]:
         """Yield the rule's problems of a recipe, with its id and no graver than itself."""
-        for problem in self.check(subject) if self.check is not None else ():
+        for problem in islice(self.check(subject), MAX_PROBLEMS) if self.check is not None else ():
             severity = max(problem.severity, self.severity, key=SEVERITIES.index)
             yield problem._replace(rule=self.id, severity=severity)
 

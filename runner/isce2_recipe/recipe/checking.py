@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import PurePath
 from typing import Any, Literal, get_args, get_origin
 
@@ -14,7 +15,7 @@ from isce2_recipe.expressions import (
     References,
     has_expression,
 )
-from isce2_recipe.problems import DataPath, Problem, Suggestion, closest, suggest, whole_file
+from isce2_recipe.problems import MAX_PROBLEMS, DataPath, Problem, Suggestion, closest, suggest, whole_file
 from isce2_recipe.recipe import loading, type_system
 from isce2_recipe.recipe.document import Document, at
 from isce2_recipe.recipe.loading import SUFFIXES, Reading, recipe_error, sort_problems
@@ -34,10 +35,14 @@ def check(recipe: Recipe, actions: Actions) -> list[Problem]:
     actions : mapping
         Known actions by name, for example `isce2_recipe.actions.registry.load_registry`.
     """
-    problems = check_scope(Scope(recipe, actions))
-    for step in recipe.steps:
-        if step.part is not None:
-            problems += check(step.part, actions)
+    problems: list[Problem] = []
+    todo, seen = [recipe], {id(recipe)}
+    while todo:
+        one = todo.pop()
+        problems += check_scope(Scope(one, actions))
+        parts = {id(step.part): step.part for step in one.steps if step.part is not None}
+        todo += [part for key, part in parts.items() if key not in seen]
+        seen |= parts.keys()
     return sort_problems(problems)
 
 
@@ -79,13 +84,15 @@ def load(path_or_name: str | PurePath, actions: Actions | None = None) -> Recipe
 
 def check_scope(scope: Scope) -> list[Problem]:
     """Return everything that is wrong with one recipe's names, inputs, types and order, without its parts."""
-    problems: list[Problem] = []
+    return list(islice(_check_scope(scope), MAX_PROBLEMS))
+
+
+def _check_scope(scope: Scope) -> Iterator[Problem]:
     for place, read in scope.reads:
-        problems += _check_references(scope, place, read)
+        yield from _check_references(scope, place, read)
     for step in scope.recipe.steps:
-        problems += _check_step(scope, step)
-    problems += _check_cycles(scope)
-    return problems
+        yield from _check_step(scope, step)
+    yield from _check_cycles(scope)
 
 
 def _check_references(scope: Scope, place: Place, found: References | ExpressionError) -> Iterator[Problem]:
@@ -225,9 +232,9 @@ def _wrong_type(
 def _check_step(scope: Scope, step: Step) -> Iterator[Problem]:
     document = scope.recipe.document
     yield from _check_settings(scope, step)
-    ids = [one.id for one in scope.recipe.steps] if step.needs else []
     for index, name in enumerate(step.needs):
-        if name not in ids:
+        if scope.step(name) is None:
+            ids = [one.id for one in scope.recipe.steps]
             path = (*step.path, "needs", index)
             what = f"there is no step '{name}'"
             yield document.problem(path, "IR021", what, suggestion=suggest(name, ids), names=(name,))

@@ -17,12 +17,12 @@ from yaml.composer import ComposerError
 from yaml.cyaml import CParser
 from yaml.reader import ReaderError
 
-from isce2_recipe.problems import DataPath, Mark, Problem
+from isce2_recipe.problems import DataPath, Mark, Problem, lines_of
 
 Nodes = dict[DataPath, tuple[Node | None, Node]]
 
-MAX_VALUES = 200_000
-"""More values than this in one file is an alias bomb, not a recipe."""
+MAX_VALUES = 30_000
+"""More values than this in one file are an alias bomb, not a recipe."""
 
 MOST_DIGITS = 1000
 """A longer row of digits is text; Python itself writes no more than 4300."""
@@ -100,7 +100,7 @@ class Document:
     @cached_property
     def lines(self) -> list[str]:
         """Return the text's lines, without their ends."""
-        return self.text.splitlines()
+        return lines_of(self.text)
 
     def mark(self, path: DataPath) -> Mark:
         """Return the place of the value at ``path``; if it is not written, that of its nearest parent."""
@@ -183,11 +183,33 @@ class _Composer(CParser):  # type: ignore[misc]
         """Do nothing: tags are not resolved."""
 
 
+# Characters that libyaml takes for line ends and YAML 1.2 for ordinary ones, and private ones in their place.
+_SEPARATORS = {0x85: "\ue085", 0x2028: "\ue028", 0x2029: "\ue029"}
+_RESTORED = {ord(private): chr(code) for code, private in _SEPARATORS.items()}
+
+
+def _compose(text: str) -> Any:
+    """Return the node of a text; only LF and CR end lines."""
+    hidden = text.translate(_SEPARATORS) if re.search("[\x85\u2028\u2029]", text) else text
+    node = _Composer(hidden).get_single_node()
+    todo = [node] if hidden is not text and node is not None else []
+    seen = set()
+    while todo:
+        one = todo.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            if one.id == "scalar":
+                one.value = one.value.translate(_RESTORED)
+            else:
+                todo += [below for item in one.value for below in (item if one.id == "mapping" else [item])]
+    return node
+
+
 def parse(text: str, file: str) -> Document:
     """Return the text as a document; what is wrong with it as YAML is in ``problems``."""
     document = Document(file, text)
     try:
-        node = _Composer(text).get_single_node()
+        node = _compose(text)
     except MarkedYAMLError as exc:
         document.problems += _syntax_errors(document, exc)
         return document
@@ -226,7 +248,9 @@ class _Builder:
             self.document.scalars.append((path, value))
             return value
         if id(node) in self.open or self.count > MAX_VALUES:
-            self._complain(path, "IR009", "an alias makes the file refer to itself or grow without bound")
+            if self.count <= 2 * MAX_VALUES:
+                self.count = 2 * MAX_VALUES + 1
+                self._complain(path, "IR009", "an alias makes the file refer to itself or grow without bound")
             return None
         if len(path) > MAX_DEPTH:
             self._complain(path, "IR009", "lists and mappings are nested too deeply")
@@ -292,7 +316,7 @@ def _short_tag(tag: str) -> str:
 def _not_text(document: Document, exc: ReaderError) -> Problem:
     """Return the problem of a character that YAML does not allow; libyaml counts bytes."""
     before = document.text.encode(errors="surrogatepass")[: exc.position].decode(errors="surrogatepass")
-    *above, line = f"{before}.".splitlines()
+    *above, line = lines_of(f"{before}.")
     number, column = len(above) + 1, len(line)
     what = f"character U+{exc.character:04X} is not allowed in YAML"
     advice = "remove it, or write it with a backslash in double quotes"
@@ -308,7 +332,7 @@ def _syntax_errors(document: Document, exc: MarkedYAMLError) -> list[Problem]:
     found = []
     for first, last in pairwise([0, *begins[1:], len(document.lines)]):
         try:
-            _Composer("\n" * first + "\n".join(document.lines[first:last]) + "\n").get_single_node()
+            _compose("\n" * first + "\n".join(document.lines[first:last]) + "\n")
         except (ComposerError, ReaderError):
             continue
         except MarkedYAMLError as error:

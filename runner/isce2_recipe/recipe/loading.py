@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from isce2_recipe.errors import InputError, RecipeError
+from isce2_recipe.files import read_bounded
 from isce2_recipe.paths import data_folder
-from isce2_recipe.problems import DataPath, Problem, closest, render
+from isce2_recipe.problems import MAX_PROBLEMS, DataPath, Problem, closest, render
 from isce2_recipe.recipe.document import Document, at, parse
 from isce2_recipe.recipe.grammar import grammar_problems, inline, violations_of, without_mistakes
 from isce2_recipe.recipe.model import Parameter, Recipe, Retry, Step
 from isce2_recipe.recipe.repair import Repaired
 from isce2_recipe.recipe.schema import GRAMMAR
 from isce2_recipe.recipe.taking_over import KEY, Entry, entries, write_out
+from isce2_recipe.sandbox import budget
 
 SUFFIXES = (".yml", ".yaml")
+
+MAX_BYTES = 1_000_000
+"""Largest recipe or part."""
+
+MAX_STEPS = 10_000
+"""Most steps of a recipe with all parts unfolded."""
+
+MAX_NESTED = 20
+"""Most parts that are used within each other."""
 
 
 class Reading(NamedTuple):
@@ -92,12 +104,14 @@ def read(path: Path) -> Reading:
     InputError
         If the file is missing or not UTF-8 text.
     """
-    return read_text(_read_file(path), str(path))
+    text = _read_file(path)
+    with budget():
+        return read_text(text, str(path))
 
 
 def _read_file(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_bounded(path, MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         raise InputError(f"'{path}' is not a text in UTF-8") from None
     except OSError as exc:
@@ -128,7 +142,8 @@ class Reader:
         sources = used.sources()
         document, taken = write_out(document, sources, parts) if sources else (document, [])
         self.open.remove(here)
-        problems = sort_problems([*document.problems, *grammar_problems(document, violations)])
+        found = islice(grammar_problems(document, violations), MAX_PROBLEMS)
+        problems = sort_problems([*document.problems, *found])
         repaired = None
         if any(problem.severity == "error" for problem in problems):
             repaired = without_mistakes(document, violations)
@@ -137,9 +152,9 @@ class Reader:
         problems += [*used.problems, *taken]
         good = not any(problem.severity == "error" for problem in problems)
         built = build(document if repaired is None else repaired.document, parts, used.texts)
-        found = (built, None) if good else (None, built)
+        whole, partial = (built, None) if good else (None, built)
         texts = {file: text, **used.texts}
-        return Reading(found[0], document, tuple(problems), texts, found[1], repaired)
+        return Reading(whole, document, tuple(problems), texts, partial, repaired)
 
     def part(self, path: Path) -> Reading:
         """Read a part, whose problems are returned the first time only."""
@@ -163,12 +178,21 @@ class _Used:
         """Return the parts that steps use, by the step's index; steps at ``wrong`` paths are skipped."""
         steps = at(self.document.data, ("steps",))
         found = {}
+        total = 0
         for index, step in enumerate(steps if isinstance(steps, list) else ()):
             path: DataPath = ("steps", index, "uses")
             uses = step.get("uses") if isinstance(step, dict) else None
             if isinstance(uses, str) and uses.endswith(SUFFIXES) and path not in wrong:
                 reading = self._read(path, uses)
                 part = reading.recipe if reading is not None else None
+                total += 0 if part is None else part.unfolded
+                if part is not None and part.depth >= MAX_NESTED:
+                    self._too_deep(path)
+                    continue
+                if total > MAX_STEPS:
+                    advice = "use fewer parts within parts"
+                    self._report(path, f"the recipe has more than {MAX_STEPS:,} steps with its parts", advice)
+                    break
                 if part is not None and part.steps:
                     found[index] = part
                 elif part is not None:
@@ -194,6 +218,9 @@ class _Used:
         if file.resolve() in self.reader.open:
             self._report(path, "a part cannot use itself", "move the common steps into a part of their own")
             return None
+        if len(self.reader.open) > 4 * MAX_NESTED:
+            self._too_deep(path)
+            return None
         try:
             reading = self.reader.part(file)
         except InputError as exc:
@@ -203,6 +230,9 @@ class _Used:
         self.problems += reading.problems
         self.texts |= reading.texts
         return reading
+
+    def _too_deep(self, path: DataPath) -> None:
+        self._report(path, f"more than {MAX_NESTED} parts are used within each other", "use fewer levels")
 
     def _report(self, path: DataPath, what: str, advice: str | None) -> None:
         self.problems.append(self.document.problem(path, "IR030", what, advice=advice))
@@ -249,6 +279,8 @@ def build(document: Document, parts: Mapping[int, Recipe], sources: Mapping[str,
         document=document,
         by_id={step.id: step for step in reversed(steps)},
         sources=sources,
+        depth=1 + max((step.part.depth for step in steps if step.part is not None), default=0),
+        unfolded=sum(1 if step.part is None else step.part.unfolded for step in steps),
     )
 
 

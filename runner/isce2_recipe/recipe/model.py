@@ -168,6 +168,10 @@ class Recipe(NamedTuple):
         The steps by id.
     sources : Mapping
         Texts of all its parts and of the files it takes parameters over from, by the names problems use.
+    depth : int
+        Number of levels of parts, its own included.
+    unfolded : int
+        Number of its steps with all parts unfolded.
     """
 
     name: str
@@ -182,6 +186,8 @@ class Recipe(NamedTuple):
     document: Document
     by_id: Mapping[str, Step]
     sources: Mapping[str, str]
+    depth: int
+    unfolded: int
 
     def mark(self, *path: str | int) -> Mark:
         """Return the place of the value that the keys and indices lead to."""

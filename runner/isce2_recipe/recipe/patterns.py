@@ -7,10 +7,17 @@ a timeout, but takes time to import, so it is used only for patterns that may be
 from __future__ import annotations
 
 import re
+import time
+from contextlib import suppress
 from functools import lru_cache
+
+from isce2_recipe.sandbox import MAX_STEPS, BudgetError, spend
 
 SECONDS = 1.0
 """Time limit of comparing a text with a pattern."""
+
+_TOGETHER_S = 5.0
+"""Time limit of all comparisons within one `isce2_recipe.sandbox.budget`."""
 
 # A text of at most _SHORT characters is compared without a time limit with a pattern that has at most _FEW
 # repetitions and does not repeat groups.
@@ -52,7 +59,15 @@ def matches(pattern: str, text: str, *, trusted: bool = False) -> bool:
         return compiled.search(text) is not None
     import regex
 
-    return regex.search(compiled.pattern, text, regex.ASCII, timeout=SECONDS) is not None
+    began = time.perf_counter()
+    try:
+        spend(0)
+        return regex.search(compiled.pattern, text, regex.ASCII, timeout=SECONDS) is not None
+    except BudgetError:
+        raise TimeoutError from None
+    finally:
+        with suppress(BudgetError):
+            spend(round((time.perf_counter() - began) * MAX_STEPS / _TOGETHER_S))
 
 
 @lru_cache(maxsize=512)

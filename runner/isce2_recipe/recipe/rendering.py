@@ -15,9 +15,10 @@ from isce2_recipe.recipe import isce2_xml, templates
 from isce2_recipe.recipe.inputs_check import check_nulls, check_part_values
 from isce2_recipe.recipe.isce2_xml import XmlProblem
 from isce2_recipe.recipe.model import Recipe, Step
-from isce2_recipe.recipe.samples import Samples, inside, namespace
+from isce2_recipe.recipe.samples import Samples, inside, namespace, too_much
 from isce2_recipe.recipe.scope import Actions, Scope
 from isce2_recipe.recipe.settings import check_settings, has_settings
+from isce2_recipe.sandbox import budget
 
 RENDER_ACTION = "template.render"
 
@@ -45,7 +46,8 @@ def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]
     if not _has_values(recipe):
         return []
     scope = Scope(recipe, actions)
-    return list(_check_values(scope, namespace(scope, parameters)))
+    with budget():
+        return list(_check_values(scope, namespace(scope, parameters)))
 
 
 def _has_values(recipe: Recipe) -> bool:
@@ -53,11 +55,16 @@ def _has_values(recipe: Recipe) -> bool:
     inner = (step.part for step in recipe.steps if step.part is not None)
     conditional = any(isinstance(step.when, str) or (step.part and step.with_) for step in recipe.steps)
     return (
-        conditional or has_settings(recipe) or any(map(is_xml, recipe.steps)) or any(map(_has_values, inner))
+        conditional
+        or bool(recipe.variables)
+        or has_settings(recipe)
+        or any(map(is_xml, recipe.steps))
+        or any(map(_has_values, inner))
     )
 
 
 def _check_values(scope: Scope, samples: Samples) -> Iterator[Problem]:
+    yield from too_much(scope, samples)
     yield from check_settings(scope, samples)
     yield from check_nulls(scope, samples)
     for step in scope.recipe.steps:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
-from isce2_recipe.expressions import ExpressionError, evaluate, references
+from isce2_recipe.expressions import (
+    ExpressionError,
+    TooMuchError,
+    evaluate,
+    has_expression,
+    plain_chain,
+    references,
+)
+from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import type_system
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
@@ -73,8 +81,8 @@ def namespace(
             known.add(name)
     names["steps"] = {step.id: _outputs(scope.outputs(step)) for step in recipe.steps}
     for name, value in recipe.variables.items():
-        names[name] = _variable(value, names)
-        if is_known(value, known):
+        names[name], fails = _variable(value, names)
+        if is_known(value, known) and not fails:
             known.add(name)
     return Samples(names, frozenset(known))
 
@@ -110,11 +118,29 @@ def _outputs(outputs: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: sample(kind) for name, kind in (outputs or {}).items()}
 
 
-def _variable(value: Any, names: Mapping[str, Any]) -> Any:
+def _variable(value: Any, names: Mapping[str, Any]) -> tuple[Any, bool]:
+    """Return a variable's value, or a sample, and whether its value takes too much."""
     try:
-        return evaluate(value, names)
-    except ExpressionError:
-        return "sample"
+        return evaluate(value, names), False
+    except ExpressionError as exc:
+        return "sample", isinstance(exc, TooMuchError)
+
+
+def too_much(scope: Scope, samples: Samples) -> Iterator[Problem]:
+    """Yield the first expression that takes too many steps, or gives too large a result, with real values."""
+    for place in scope.places:
+        value = place.value
+        if isinstance(value, str) and (plain_chain(value) or not has_expression(value)):
+            continue
+        if not is_known(value, samples.known) or (place.step is not None and samples.skips(place.step)):
+            continue
+        try:
+            evaluate(value, samples.names)
+        except TooMuchError as exc:
+            yield scope.recipe.document.problem((*place.path, *exc.path), "IR020", exc.message)
+            return
+        except ExpressionError:
+            continue
 
 
 @lru_cache(maxsize=512)

@@ -7,26 +7,21 @@ itself, then among those of the package.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import (
-    ChoiceLoader,
-    FileSystemLoader,
-    TemplateNotFound,
-    TemplateSyntaxError,
-    meta,
-    nodes,
-)
+from jinja2 import BaseLoader, TemplateNotFound, TemplateSyntaxError, meta, nodes
 from jinja2.exceptions import TemplateError
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
+from jinja2.loaders import split_template_path
 
-from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.errors import InputError, RecipeToolError
+from isce2_recipe.files import read_bounded
 from isce2_recipe.paths import data_folder
-from isce2_recipe.sandbox import FAILURES, environment
+from isce2_recipe.sandbox import FAILURES, MAX_SOURCE, budget, environment
 
 _MARKER = re.compile("\x01([^\x02]*):(\\d+)\x02")
 _LEADING = re.compile("(\x01[^\x02]*\x02)*")
@@ -68,6 +63,87 @@ class TemplateProblemError(RecipeToolError):
         self.origin = origin
 
 
+Read = Callable[[Path], str | None]
+"""Returns the text of a file, or None if there is no file."""
+
+
+def read_template(path: Path, folder: Path | None = None) -> str | None:
+    """Return the text of a template, or None if there is no such file.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        The folder of templates, which symbolic links must not leave; by default the file's own.
+
+    Raises
+    ------
+    InputError
+        If it is not a regular file of a template's size in that folder, or not UTF-8.
+    """
+    if not path.exists():
+        return None
+    try:
+        return read_bounded(path, MAX_SOURCE, folder or path.parent).decode("utf-8")
+    except OSError as exc:
+        raise InputError(f"the template {path} cannot be read: {exc.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"the template '{path}' is not a text in UTF-8") from None
+
+
+class Templates(BaseLoader):
+    """Templates in some folders; the first folder that has one counts.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        The folders in order.
+    """
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._folders = tuple(folders)
+
+    def get_source(self, _: Any, template: str) -> tuple[str, str, Callable[[], bool]]:
+        """Return a template's text and file, for Jinja2."""
+        parts = split_template_path(template)
+        for folder in self._folders:
+            text = read_template(folder.joinpath(*parts), folder)
+            if text is not None:
+                return text, str(folder.joinpath(*parts)), lambda: False
+        raise TemplateNotFound(template)
+
+
+def template_texts(template: str, folders: tuple[Path, ...], read: Read) -> dict[str, str]:
+    """Return the texts of a template and of all that it includes by name.
+
+    Raises
+    ------
+    InputError
+        If one of them is missing.
+    """
+    found: dict[str, str] = {}
+    wanted = [template]
+    while wanted:
+        name = wanted.pop()
+        if name in found:
+            continue
+        try:
+            parts = split_template_path(name)
+        except TemplateNotFound:
+            parts = [""]
+        text = next((text for one in folders if (text := read(one.joinpath(*parts))) is not None), None)
+        if text is None:
+            raise InputError(f"there is no template '{name}'", hint=searched(folders))
+        found[name] = text
+        with budget():
+            wanted += filter(None, meta.find_referenced_templates(environment().parse(text)))
+    return found
+
+
+def searched(folders: Iterable[Path]) -> str:
+    """Return a hint with the folders in which templates are searched."""
+    return f"templates are searched in {', '.join(dict.fromkeys(map(str, folders)))}"
+
+
 class _LineMarks(Extension):
     """A Jinja2 extension that puts the template's name and line before every line of literal text."""
 
@@ -99,7 +175,7 @@ def _template_folders(home: Path | None) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16)
 def _environment(folders: tuple[str, ...]) -> Any:
-    made = environment(ChoiceLoader([FileSystemLoader(folder) for folder in folders]))
+    made = environment(Templates(map(Path, folders)))
     made.add_extension(_LineMarks)
     return made
 
@@ -123,14 +199,15 @@ def render(template: str, values: Mapping[str, Any], *, recipe_file: Path | None
     """
     made = _environment(template_folders(recipe_file))
     try:
-        marked = made.get_template(template).render(**values)
+        with budget():
+            marked = made.get_template(template).render(**values)
     except TemplateNotFound as exc:
         raise TemplateProblemError(f"there is no template '{exc.name}'", TemplateLine(template, 0)) from None
     except TemplateSyntaxError as exc:
         origin = TemplateLine(exc.name or template, exc.lineno)
         raise TemplateProblemError(f"the template cannot be read: {exc.message}", origin) from None
-    except UnicodeDecodeError:
-        raise _not_text(template) from None
+    except InputError as exc:
+        raise TemplateProblemError(exc.message, TemplateLine(template, 0)) from None
     except (TemplateError, RecipeToolError, *FAILURES) as exc:
         origin = TemplateLine(template, _line_of(exc, template))
         raise TemplateProblemError(f"the template cannot be filled in: {exc}", origin) from None
@@ -194,20 +271,20 @@ def facts(template: str, recipe_file: Path | None = None) -> TemplateFacts:
     """
     made = _environment(template_folders(recipe_file))
     try:
-        return _facts(made, made.loader.get_source(made, template)[0], template)
+        with budget():
+            return _facts(made, made.loader.get_source(made, template)[0], template)
     except TemplateNotFound:
         raise TemplateProblemError(f"there is no template '{template}'", TemplateLine(template, 0)) from None
     except TemplateSyntaxError as exc:
         origin = TemplateLine(template, exc.lineno)
         raise TemplateProblemError(f"the template cannot be read: {exc.message}", origin) from None
-    except UnicodeDecodeError:
-        raise _not_text(template) from None
-
-
-def _not_text(template: str) -> TemplateProblemError:
-    return TemplateProblemError(
-        f"the template '{template}' is not a text in UTF-8", TemplateLine(template, 0)
-    )
+    except InputError as exc:
+        raise TemplateProblemError(exc.message, TemplateLine(template, 0)) from None
+    except (TemplateError, *FAILURES) as exc:
+        what = str(exc) or "it is nested too deeply"
+        raise TemplateProblemError(
+            f"the template cannot be read: {what}", TemplateLine(template, 0)
+        ) from None
 
 
 @lru_cache(maxsize=64)

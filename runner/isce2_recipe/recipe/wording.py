@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker, TypeChecker, ValidationError
@@ -15,7 +15,7 @@ from jsonschema.validators import extend
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from isce2_recipe.problems import DataPath, Suggestion, closest, suggest
+from isce2_recipe.problems import MAX_PROBLEMS, DataPath, Suggestion, closest, suggest
 from isce2_recipe.recipe.patterns import SECONDS, matches
 from isce2_recipe.recipe.schema import (
     FORMATS,
@@ -64,7 +64,7 @@ def violations(value: Any, schema: Schema, home: str, path: DataPath) -> list[Vi
 
 def _worded(errors: Iterable[ValidationError], home: str, path: DataPath) -> Iterator[Violation]:
     """Yield the violations behind errors of one value; after a wrong type nothing else counts."""
-    found = list(errors)
+    found = list(islice(errors, MAX_PROBLEMS))
     mistyped = {(tuple(one.relative_path), id(one.schema)) for one in found if one.validator == "type"}
     done = set()
     for error in found:
