@@ -20,6 +20,7 @@ from jinja2.loaders import split_template_path
 
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.files import read_bounded
+from isce2_recipe.noop_cache import signature
 from isce2_recipe.paths import data_folder
 from isce2_recipe.sandbox import FAILURES, MAX_SOURCE, budget, environment
 
@@ -106,9 +107,11 @@ class Templates(BaseLoader):
         """Return a template's text and file, for Jinja2."""
         parts = split_template_path(template)
         for folder in self._folders:
-            text = read_template(folder.joinpath(*parts), folder)
+            path = folder.joinpath(*parts)
+            before = signature(str(path))
+            text = read_template(path, folder)
             if text is not None:
-                return text, str(folder.joinpath(*parts)), lambda: False
+                return text, str(path), lambda: signature(str(path)) == before
         raise TemplateNotFound(template)
 
 
