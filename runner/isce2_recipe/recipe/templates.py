@@ -91,6 +91,16 @@ def read_template(path: Path, folder: Path | None = None) -> str | None:
         raise InputError(f"the template '{path}' is not a text in UTF-8") from None
 
 
+class _Unchanged(NamedTuple):
+    """Whether a file still has a signature."""
+
+    path: str
+    before: Any
+
+    def __call__(self) -> bool:
+        return signature(self.path) == self.before
+
+
 class Templates(BaseLoader):
     """Templates in some folders; the first folder that has one counts.
 
@@ -108,10 +118,10 @@ class Templates(BaseLoader):
         parts = split_template_path(template)
         for folder in self._folders:
             path = folder.joinpath(*parts)
-            before = signature(str(path))
+            unchanged = _Unchanged(str(path), signature(str(path)))
             text = read_template(path, folder)
             if text is not None:
-                return text, str(path), lambda: signature(str(path)) == before
+                return text, str(path), unchanged
         raise TemplateNotFound(template)
 
 
