@@ -246,9 +246,7 @@ def examine_grid(
     scene = Bounds.around(place for footprint in footprints for place in footprint)
     try:
         grid = map_grid(choice, pixel_m, scene, bursts)
-        outline = _outline_of(choice, grid)
-        if outline is not None:
-            _check_touches(outline, footprints, scene, choice)
+        _check_touches(choice, grid, footprints, scene)
         warning = "" if choice.crs == "utm" else _check_area(grid.epsg, scene, "the scene")
         _check_size(grid)
     except RecipeToolError as exc:
@@ -265,42 +263,43 @@ def examine_grid(
     yield PreflightCheck("map", "ok", f"{size_text(grid)}, {grid.pixel_text} in {grid.crs} ({grid.title})")
 
 
-def _outline_of(choice: GridChoice, grid: MapGrid) -> list[Place] | None:
-    """Return the outline of a map that does not follow from the scene, degrees."""
-    if choice.like is None and choice.bounds is None:
-        return None
-    if choice.like is None and choice.bounds is not None:
-        west, south, east, north = choice.bounds
-        return [(west, south), (east, south), (east, north), (west, north)]
-    from rasterio.warp import transform
-
-    west, south, east, north = grid.bounds
-    xs, ys = [west, east, east, west], [south, south, north, north]
-    return list(zip(*transform(grid.crs, "EPSG:4326", xs, ys), strict=True))
-
-
 def _check_touches(
-    outline: Sequence[Place], footprints: Sequence[Sequence[Place]], scene: Bounds, choice: GridChoice
+    choice: GridChoice, grid: MapGrid, footprints: Sequence[Sequence[Place]], scene: Bounds
 ) -> None:
-    if any(_overlap(outline, footprint) for footprint in footprints):
-        return
-    box = Bounds.around(outline)
-    what = "the box of the map" if choice.like is None else f"the grid of {choice.like}"
-    hint = "give west, south, east and north of a place in the scene, degrees"
+    """Check that a map that does not follow from the scene shows a part of it."""
     if choice.like is not None:
-        hint = "take the grid of a product of the same place"
-    else:
+        from rasterio.warp import transform, transform_bounds
+
+        middle = (grid.bounds.west + grid.bounds.east) / 2
+        degrees = _unit(grid.epsg)[0] == "degrees"
+        places = [transform("EPSG:4326", grid.crs, *zip(*each, strict=True)) for each in footprints]
+        shown = [
+            [(longitude_near(x, middle) if degrees else x, y) for x, y in zip(*each, strict=True)]
+            for each in places
+        ]
+        frame, box = grid.bounds, Bounds(*transform_bounds(grid.crs, "EPSG:4326", *grid.bounds))
+        what, hint = f"the grid of {choice.like}", "take the grid of a product of the same place"
+    elif choice.bounds is not None:
+        frame = box = choice.bounds
+        middle = (box.west + box.east) / 2
+        shown = [[(longitude_near(x, middle), y) for x, y in each] for each in footprints]
+        what, hint = "the box of the map", "give west, south, east and north of a place in the scene, degrees"
         west, south, east, north = box
         exchanged = Bounds(south, west, north, east), Bounds(east, west, north, south)
         if any(map(scene.meets, exchanged)):
             hint += "; the numbers seem to be in another order"
-    raise InputError(f"{what} ({box.describe()}) does not touch the scene ({scene.describe()})", hint=hint)
+    else:
+        return
+    west, south, east, north = frame
+    outline = [(west, south), (east, south), (east, north), (west, north)]
+    if not any(_overlap(outline, each) for each in shown):
+        raise InputError(
+            f"{what} ({box.describe()}) does not touch the scene ({scene.describe()})", hint=hint
+        )
 
 
 def _overlap(one: Sequence[Place], other: Sequence[Place]) -> bool:
     """Return whether two convex polygons overlap: no side of either separates them."""
-    meridian = one[0][0]
-    one, other = ([(longitude_near(x, meridian), y) for x, y in each] for each in (one, other))
     for polygon in (one, other):
         for (x0, y0), (x1, y1) in pairwise([*polygon, polygon[0]]):
             if (x0, y0) == (x1, y1):

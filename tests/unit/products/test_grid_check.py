@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import rasterio
 from affine import Affine
@@ -18,11 +17,10 @@ NAN = float("nan")
 FOOTPRINT = [(53.2, 27.6), (54.1, 27.75), (54.15, 27.55), (53.25, 27.4), (53.2, 27.6)]
 
 
-def raster(path: Path, transform: Affine, crs: str | None) -> Path:
-    place = {"crs": crs, "transform": transform}
-    with rasterio.open(path, "w", driver="GTiff", dtype="uint8", count=1, width=9, height=9, **place) as file:
-        file.write(np.zeros((9, 9), np.uint8), 1)
-    return path
+def raster(path: Path, transform: Affine, crs: str | None, cols: int = 9, rows: int = 9) -> Path:
+    place = {"crs": crs, "transform": transform, "width": cols, "height": rows, "sparse_ok": True}
+    with rasterio.open(path, "w", driver="GTiff", dtype="uint8", count=1, **place):
+        return path
 
 
 @pytest.mark.parametrize(
@@ -149,6 +147,10 @@ def test_grids_of_other_places(tmp_path):
     assert "a product of the same place" in text
     here = raster(tmp_path / "b.tif", Affine(8000, 0, 690_000, 0, -8000, 3_080_000), "EPSG:32639")
     assert examined({}, here)["map"][0] == "ok"
+    world = raster(tmp_path / "c.tif", Affine(0.05, 0, -180, 0, -0.05, 90), "EPSG:4326", cols=7200, rows=3600)
+    assert examined({}, world)["map"][0] == "ok"
+    turned = raster(tmp_path / "d.tif", Affine(0.01, 0, 413, 0, -0.01, 28), "EPSG:4326", cols=100, rows=100)
+    assert examined({}, turned)["map"][0] == "ok"
 
 
 def test_a_projection_for_another_area_is_noted():
