@@ -211,8 +211,8 @@ def lines_of(text: str) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """Return a text in which characters that a terminal obeys, or does not show, are escaped."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    r"""Return a text, which may be JSON, with what a terminal obeys or does not show as ``\uXXXX``."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _render_one(problem: Problem, lines: list[str]) -> str:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from isce2_recipe.problems import printable
 from isce2_recipe.quantities import format_bytes, format_duration
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class JsonLines:
         if event["event"] == "tick":
             return
         stamped = {"event": event["event"], "time": round(time.time(), 3), **event}
-        self._stream.write(self._redact(json.dumps(stamped, ensure_ascii=False)) + "\n")
+        self._stream.write(printable(self._redact(json.dumps(stamped, ensure_ascii=False))) + "\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -73,7 +74,7 @@ class PlainLines:
             handler(event)
 
     def _print(self, text: str) -> None:
-        self._stream.write(self._redact(text) + "\n")
+        self._stream.write(printable(self._redact(text)) + "\n")
         self._stream.flush()
 
     def _on_run_started(self, event: Event) -> None:
@@ -179,10 +180,12 @@ class Tree:
         self._live.start()
 
     def _on_warning(self, event: Event) -> None:
-        self._console.print(f"warning: {self._redact(event['message'])}", style="yellow", markup=False)
+        self._console.print(
+            f"warning: {printable(self._redact(event['message']))}", style="yellow", markup=False
+        )
 
     def _on_note(self, event: Event) -> None:
-        self._console.print(self._redact(event["message"]), markup=False)
+        self._console.print(printable(self._redact(event["message"])), markup=False)
 
     def _on_step_started(self, event: Event) -> None:
         row = self._rows[event["step"]]
@@ -194,7 +197,7 @@ class Tree:
         row.fraction, row.text = event["fraction"], event["text"]
 
     def _on_step_retry(self, event: Event) -> None:
-        self._console.print(self._redact(_retry(event)), style="yellow", markup=False)
+        self._console.print(printable(self._redact(_retry(event))), style="yellow", markup=False)
         self._rows[event["step"]].state = "waiting"
 
     def _settled(self, event: Event) -> None:
@@ -221,7 +224,7 @@ class Tree:
             table.add_row(*cells, style=_STYLES.get(row.state, ""))
         steps = [row for row in self._rows.values() if not row.part]
         ended = sum(row.state not in ("waiting", "running") for row in steps)
-        title = Text(self._title, style="bold", overflow="fold")
+        title = Text(printable(self._title), style="bold", overflow="fold")
         # This line is last and short, so that the ^C which a terminal shows after it fits into it.
         count = Text(f"{ended} of {len(steps)} steps, {format_duration(now - self._began)}", style="bold")
         return Group(title, table, count)
@@ -285,4 +288,4 @@ def _resident(pid: int) -> float:
 def _escape(text: str) -> str:
     from rich.markup import escape
 
-    return escape(text)
+    return escape(printable(text))

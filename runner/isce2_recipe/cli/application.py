@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.progress import PlainLines, TextOutput
 from isce2_recipe.redact import known_secrets, redactor
@@ -64,7 +65,7 @@ def app_command(
     redact = redactor(known_secrets(os.environ))
     count = cpus or processors()
     os.environ |= {"OMP_NUM_THREADS": str(count), "NUMBA_NUM_THREADS": str(count)}
-    chosen = open_engine(engine, lambda text: click.echo(text, err=True))
+    chosen = open_engine(engine, lambda text: echo(text, err=True))
     wanted = AppSteps(app, dostep or start, dostep or end)
     applications = applications_of(chosen)
     check_steps(chosen.name, applications, wanted)

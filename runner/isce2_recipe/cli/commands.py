@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 
 from isce2_recipe import __version__, errors
+from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import RecipeToolError, UsageError
 from isce2_recipe.redact import known_secrets, redactor
 
@@ -87,7 +89,7 @@ def completion_command(shell: str) -> None:
     found = get_completion_class(shell)
     if found is None:
         raise UsageError(f"there is no completion for {shell}")
-    click.echo(found(commands, {}, PROGRAM, "_ISCE2_RECIPE_COMPLETE").source())
+    echo(found(commands, {}, PROGRAM, "_ISCE2_RECIPE_COMPLETE").source())
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
@@ -118,14 +120,16 @@ def _run(arguments: Sequence[str], translated: Callable[[Sequence[str]], list[st
     except click.exceptions.Exit as exc:
         return exc.exit_code
     except click.ClickException as exc:
-        exc.show()
+        shown = io.StringIO()
+        exc.show(shown)
+        echo(shown.getvalue(), nl=False, err=True)
         return errors.EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         return errors.EXIT_INTERRUPTED
     except RecipeToolError as exc:
         if arguments[:1] == ["run"] and "--json" in arguments:
             _print_failed_event(exc, redact)
-        sys.stderr.write(redact(_message(exc)) + "\n")
+        echo(redact(_message(exc)), err=True)
         return exc.exit_code
     except Exception as exc:
         return _report_unexpected(exc, arguments, redact)
@@ -147,9 +151,9 @@ def _report_unexpected(exc: Exception, arguments: Sequence[str], redact: Callabl
         sys.stderr.write("error: the current folder no longer exists\nhint: change to another folder\n")
         return errors.EXIT_INPUT
     if isinstance(exc, OSError):
-        sys.stderr.write(redact(f"error: {exc.strerror}{f': {exc.filename}' if exc.filename else ''}") + "\n")
+        echo(redact(f"error: {exc.strerror}{f': {exc.filename}' if exc.filename else ''}"), err=True)
         return errors.EXIT_STEP_FAILED
-    sys.stderr.write(redact(_bug_report(exc, arguments, redact)) + "\n")
+    echo(redact(_bug_report(exc, arguments, redact)), err=True)
     return errors.EXIT_BUG
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from isce2_recipe import __version__, errors
+from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.plugins import importing
 from isce2_recipe.quantities import format_bytes
@@ -62,13 +63,13 @@ def doctor_command(as_json: bool) -> int:
     """
     checks = check_installation()
     if as_json:
-        click.echo(json.dumps([asdict(check) for check in checks], indent=1))
+        echo(json.dumps([asdict(check) for check in checks], indent=1))
     else:
         width = max(len(check.name) for check in checks)
         for check in checks:
-            click.echo(f"{check.state:>7}  {check.name:<{width}}  {check.detail}")
+            echo(f"{check.state:>7}  {check.name:<{width}}  {check.detail}")
             if check.remedy:
-                click.echo(f"{'':>7}  {'':<{width}}  -> {check.remedy}")
+                echo(f"{'':>7}  {'':<{width}}  -> {check.remedy}")
     broken = any(check.state == "missing" for check in checks)
     return errors.EXIT_INPUT if broken else errors.EXIT_OK
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from isce2_recipe.cli.parameters import RecipeType
+from isce2_recipe.cli.printing import echo
 
 
 @click.group("export")
@@ -64,6 +65,6 @@ def hyp3_command(recipe: str, recipe_in_image: str | None, **options: Any) -> No
     shipped = recipe in available()
     path_in_image = recipe_in_image or ("" if shipped else recipe)
     loaded = load(recipe)
-    click.echo(dump(job_spec(loaded, Deployment(recipe=path_in_image, **chosen))), nl=False)
+    echo(dump(job_spec(loaded, Deployment(recipe=path_in_image, **chosen))), nl=False)
     if not shipped and recipe_in_image is None:
-        click.echo(f"note: the image must contain the recipe at {recipe}", err=True)
+        echo(f"note: the image must contain the recipe at {recipe}", err=True)

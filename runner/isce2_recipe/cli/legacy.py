@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from isce2_recipe import errors
+from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import UsageError
 from isce2_recipe.legacy import Translation, translate, translate_xml
 from isce2_recipe.legacy.workflows import WORKFLOWS
@@ -28,11 +29,11 @@ def translated_arguments(arguments: Sequence[str]) -> list[str]:
     """Return the arguments of isce2-recipe for a hyp3-isce2 command line; print notes to standard error."""
     translation = translate(arguments, _find_burst)
     if translation.help:
-        click.echo(translation.help, nl=False)
+        echo(translation.help, nl=False)
         raise click.exceptions.Exit(errors.EXIT_OK)
     os.environ |= translation.environment
     for note in [*translation.notes, *_missing_login()]:
-        click.echo(f"warning: {note}", err=True)
+        echo(f"warning: {note}", err=True)
     translated = [*translation.arguments, *_threads(translation)]
     sys.argv[1:] = translated  # run records and hints show this command
     return translated
@@ -94,12 +95,12 @@ def translate_command(as_yaml: bool, words: tuple[str, ...]) -> None:
     """  # noqa: D301
     translation = _translate(list(words))
     if translation.help:
-        click.echo(translation.help, nl=False)
+        echo(translation.help, nl=False)
         return
     for note in translation.notes:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     command = shlex.join(["isce2-recipe", *translation.arguments])
-    click.echo(translation.yaml if as_yaml else command)
+    echo(translation.yaml if as_yaml else command)
 
 
 def _translate(words: list[str]) -> Translation:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from isce2_recipe.cli.printing import echo
 from isce2_recipe.lint.rule import DEFAULT_PROFILE
 
 
@@ -58,5 +59,5 @@ def lint_command(**options: Any) -> int:
 
     text, code = command.main(**options)
     if text:
-        click.echo(text.rstrip("\n"), err=code == 2)
+        echo(text.rstrip("\n"), err=code == 2)
     return code

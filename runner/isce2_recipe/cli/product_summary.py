@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from isce2_recipe.problems import printable
 from isce2_recipe.products.layer import Layer
 from isce2_recipe.products.layers import LAYERS
 from isce2_recipe.products.quality.writing import summary
@@ -52,7 +53,7 @@ def show(
     console = Console(file=stream, highlight=False, soft_wrap=True, **forced)  # type: ignore[arg-type]
     has_colours = console.is_terminal and console.color_system is not None and not console.no_color
     drawn = has_colours if picture is None else picture
-    console.print(product.name, style="bold", markup=False)
+    console.print(printable(product.name), style="bold", markup=False)
     view = view_of(ReducedProduct(product), layer, layers) if drawn else None
     if view is not None:
         _draw(console, view)
@@ -69,7 +70,9 @@ def show(
         ("quality", summary(dict(quality))),
     ]
     for label, value in rows:
-        for number, line in enumerate(_wrap(value, console.width if console.is_terminal else None)):
+        for number, line in enumerate(
+            _wrap(printable(value), console.width if console.is_terminal else None)
+        ):
             console.print(f"{'' if number else label:>{_LABEL}}  {line}", markup=False)
 
 

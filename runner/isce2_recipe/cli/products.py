@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from isce2_recipe import errors
+from isce2_recipe.cli.printing import echo
 
 
 @click.command("show")
@@ -37,7 +38,7 @@ def show_command(product: Path, layer: str, picture: bool | None, as_json: bool)
     quality = measure(found)
     if as_json:
         facts = {"name": found.name, "folder": str(found.folder), "parameters": found.parameters}
-        click.echo(json.dumps({**facts, "layers": sorted(found.layers), "quality": quality}, indent=1))
+        echo(json.dumps({**facts, "layers": sorted(found.layers), "quality": quality}, indent=1))
         return
     product_summary.show(found, quality, layer, sys.stdout, picture)
 
@@ -64,7 +65,7 @@ def compare_command(first: Path, second: Path, tolerances: tuple[str, ...], as_j
 
     limits = dict(_limit(text) for text in tolerances)
     found = differences.compare(open_product(first), open_product(second), limits)
-    click.echo(json.dumps(found, indent=1) if as_json else differences.to_text(found))
+    echo(json.dumps(found, indent=1) if as_json else differences.to_text(found))
     return errors.EXIT_OK if found["same"] else errors.EXIT_INPUT
 
 

@@ -10,6 +10,7 @@ import click
 
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.cli.parameters import RecipeType
+from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.recipe import available, check, load, recipe_error
 
@@ -25,11 +26,11 @@ def list_command(as_json: bool) -> None:
         rows = [
             {"name": name, "summary": one.summary, "path": str(one.path)} for name, one in recipes.items()
         ]
-        click.echo(json.dumps(rows, indent=1))
+        echo(json.dumps(rows, indent=1))
         return
     width = max(map(len, recipes), default=0)
     for name, recipe in recipes.items():
-        click.echo(f"{name:<{width}}  {recipe.summary}")
+        echo(f"{name:<{width}}  {recipe.summary}")
 
 
 @click.command("describe")
@@ -58,9 +59,9 @@ def describe_command(recipe: str, form: str, output: Path | None) -> None:
         (output / f"{found.name}.md").write_text(note + describing.page(found), encoding="utf-8")
         return
     if form == "json":
-        click.echo(json.dumps(describing.facts(found), indent=1, ensure_ascii=False, default=str))
+        echo(json.dumps(describing.facts(found), indent=1, ensure_ascii=False, default=str))
     else:
-        click.echo(describing.page(found), nl=False)
+        echo(describing.page(found), nl=False)
 
 
 @click.command("graph")
@@ -90,7 +91,7 @@ def graph_command(recipe: str, form: str | None, output: Path | None) -> None:
     chosen = form or by_suffix.get(output.suffix if output else "", "mermaid")
     text = drawing.FORMATS[chosen](graph.build(found, registry))
     if output is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8")
 
@@ -114,4 +115,4 @@ def new_command(name: str, source: str | None, force: bool) -> None:
     if path.exists() and not force:
         raise InputError(f"{path} already exists", hint="choose another name, or add --force")
     path.write_text(recipe_text(path.stem, source), encoding="utf-8")
-    click.echo(f"{path} written; check it with: isce2-recipe lint {path}")
+    echo(f"{path} written; check it with: isce2-recipe lint {path}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from isce2_recipe import __version__
+from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import EXIT_OK, InputError
 
 
@@ -28,7 +29,7 @@ def rerun_command(product: Path, options: tuple[str, ...]) -> int:
     record = origin.record
     if record["isce2_recipe"] != __version__:
         made = f"{origin.name} was made by isce2-recipe {record['isce2_recipe']}"
-        click.echo(f"warning: {made}, this is {__version__}", err=True)
+        echo(f"warning: {made}, this is {__version__}", err=True)
     workdir = _option(options, "--workdir") or f"rerun_{origin.name}"
     folder = Path.cwd() / Path(workdir).expanduser()
     recipe = _write_recipe(
@@ -66,10 +67,10 @@ def _print_comparison(product: Path, workdir: Path) -> None:
     new_product = product_of_run(workdir)
     inputs = changed_inputs(read_origin(product), read_origin(new_product))
     if inputs:
-        click.echo(f"warning: these inputs differ from the product's inputs: {', '.join(inputs)}", err=True)
+        echo(f"warning: these inputs differ from the product's inputs: {', '.join(inputs)}", err=True)
     files = different_files(product, new_product)
     result = f"differs from {product} in {', '.join(files)}" if files else f"is {product}, byte for byte"
-    click.echo(f"the new product {result}")
+    echo(f"the new product {result}")
 
 
 def _option(arguments: tuple[str, ...], name: str) -> str | None:

@@ -14,6 +14,7 @@ import click
 
 from isce2_recipe import engines, errors
 from isce2_recipe.cli.parameters import RecipeCommand, RecipeType, StepType, given_parameters, recipe_of
+from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.journal.files import json_digest
 from isce2_recipe.journal.values import encode
@@ -147,7 +148,7 @@ def _show_plan(request: RunRequest, options: Mapping[str, Any]) -> None:
     from isce2_recipe.cli import plans
 
     text = plans.text(Workspace(request), options)
-    click.echo(redactor(known_secrets(os.environ) | request.secrets)(text))
+    echo(redactor(known_secrets(os.environ) | request.secrets)(text))
 
 
 def _display(options: Mapping[str, Any], redact: Callable[[str], str]) -> JsonLines | PlainLines | Tree:
@@ -233,12 +234,12 @@ def _report(
         )
         return
     lines = [redact(line) for line in summary(workspace, outcome.outputs)]
-    click.echo("\n".join(lines))
+    echo("\n".join(lines))
     _write_noop_record(workspace, outcome, options, lines)
     ran = sum(facts["status"] == "done" for facts in outcome.steps.values())
     if not ran:
-        click.echo("everything was up to date", err=True)
-    click.echo(f"done in {format_duration(outcome.seconds)}", err=True)
+        echo("everything was up to date", err=True)
+    echo(f"done in {format_duration(outcome.seconds)}", err=True)
 
 
 def _write_noop_record(

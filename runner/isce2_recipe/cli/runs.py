@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from isce2_recipe import errors
+from isce2_recipe.cli.printing import echo
 from isce2_recipe.redact import known_secrets, redactor
 
 
@@ -46,4 +47,4 @@ def diff_command(first: Path, second: Path, as_json: bool) -> int:
 
 
 def _print(text: str) -> None:
-    click.echo(redactor(known_secrets(os.environ))(text))
+    echo(redactor(known_secrets(os.environ))(text))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from jinja2.loaders import split_template_path
 
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.files import read_bounded
-from isce2_recipe.noop_cache import signature
+from isce2_recipe.noop_cache import Signature, signature
 from isce2_recipe.paths import data_folder
 from isce2_recipe.sandbox import FAILURES, MAX_SOURCE, budget, environment
 
@@ -91,14 +91,8 @@ def read_template(path: Path, folder: Path | None = None) -> str | None:
         raise InputError(f"the template '{path}' is not a text in UTF-8") from None
 
 
-class _Unchanged(NamedTuple):
-    """Whether a file still has a signature."""
-
-    path: str
-    before: Any
-
-    def __call__(self) -> bool:
-        return signature(self.path) == self.before
+def _is_unchanged(path: str, before: Signature) -> bool:
+    return bool(signature(path) == before)
 
 
 class Templates(BaseLoader):
@@ -118,7 +112,7 @@ class Templates(BaseLoader):
         parts = split_template_path(template)
         for folder in self._folders:
             path = folder.joinpath(*parts)
-            unchanged = _Unchanged(str(path), signature(str(path)))
+            unchanged = partial(_is_unchanged, str(path), signature(str(path)))
             text = read_template(path, folder)
             if text is not None:
                 return text, str(path), unchanged

@@ -220,5 +220,5 @@ def test_control_characters_of_a_recipe_are_escaped_in_its_excerpt(tmp_path: Pat
     path = _write(tmp_path, "summary: \"a\"\nvariables: {a: '{{ nothing }} \u202e\x9b31m'}\n" + STEP)
     with pytest.raises(RecipeError) as raised:
         _plan(path)
-    assert "\\u202e\\x9b31m" in str(raised.value)
+    assert "\\u202e\\u009b31m" in str(raised.value)
     assert "\u202e" not in str(raised.value)
