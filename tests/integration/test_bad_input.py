@@ -46,9 +46,15 @@ def clear(ran: Ran, code: int, *words: str) -> None:
         ([REFERENCE], [SECONDARY, "--looks", "20x50"], ["such as 20x4, 10x2, 5x1", "'20x50'"]),
         ([REFERENCE], [SECONDARY, "--filter-strength", "2"], ["filter_strength"]),
         ([REFERENCE], [SECONDARY, "--set", "lokks=20x4"], ["no parameter 'lokks'", "looks"]),
+        ([REFERENCE], [SECONDARY, "--grid-pixel", "500000"], ["500000 metres are not possible"]),
+        ([REFERENCE], [SECONDARY, "--grid-like", "nofile.tif"], ["grid_like", "nofile.tif does not exist"]),
+        ([REFERENCE], [SECONDARY, "--compare-with", "nowhere"], ["compare_with", "nowhere does not exist"]),
     ],
-    ids=["name", "unequal", "polarizations", "order", "passes", "missing", "choice", "range", "unknown"],
-)
+    ids=[
+        "name", "unequal", "polarizations", "order", "passes", "missing", "choice", "range", "unknown",
+        "grid", "like", "other",
+    ],
+)  # fmt: skip
 def test_parameters_are_refused_before_anything_is_written(tmp_path, reference, secondary, message):
     words = ["--reference", *reference, *(["--secondary"] if secondary else []), *secondary]
     ran = run_job(tmp_path / "run", *words, pair=False)
@@ -86,6 +92,12 @@ def test_a_recipe_that_does_not_exist(tmp_path):
     assert done.returncode == 1
     assert "insar_tops_brust" in done.stderr and "insar_tops_burst" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_map_of_another_place_is_refused_before_the_first_download(tmp_path):
+    ran = run_job(tmp_path / "run", "--grid-bounds", "10", "10", "11", "11", source=TINY)
+    clear(ran, 1, "step preflight: the box of the map (10 to 11 E, 10 to 11 N) does not touch the scene (53.")
+    assert not (ran.workdir / "reference").exists()
 
 
 @pytest.fixture(scope="module")
