@@ -143,6 +143,24 @@ def test_grids(across, tmp_path):
 
 
 @pytest.mark.slow
+def test_whole_slcs(tmp_path):
+    """The legacy name has the corners of the footprint."""
+    made = isce2_recipe.run(
+        "insar_tops",
+        source="simulated:lines=200,samples=1200,bursts=1",
+        engine="builtin",
+        workdir=tmp_path / "w",
+        reference="S1A_IW_SLC__1SDV_20200604T173907_20200604T173912_032841_03CDAF_7C85",
+        secondary="S1A_IW_SLC__1SDV_20200616T173908_20200616T173913_033016_03D2DF_5D11",
+        swaths=[1],
+        name_style="legacy",
+    )
+    agrees(made)
+    assert longitudes(made).min() < 180.5
+    assert re.match(r"S1A_044_E17\d_\d_S1\d_\d_[EW]1[78]\d_\d_S1\d_\d_", made.product.name)
+
+
+@pytest.mark.slow
 def test_bursts_on_either_side_together_and_merged(tmp_path):
     """One swath lies east of the line, and most of the next one west of it."""
     source = "simulated:lines=560"

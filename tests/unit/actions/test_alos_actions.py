@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import sys
@@ -233,9 +234,9 @@ def test_the_configuration_has_the_predecessors_settings(context):
     }
 
 
-def stripmap_folder(tmp_path):
+def stripmap_folder(tmp_path, first=(53.5, 27.5)):
     """Write ISCE2's folder after geocoding, with some other files."""
-    ground = Ground()
+    ground = Ground(first=first)
     ground.write(tmp_path)
     isce = tmp_path / "isce"
     (isce / "merged").rename(isce / "interferogram")
@@ -292,6 +293,41 @@ def test_the_product_has_maps_text_and_isce2s_folders(context):
         f"{name}/ionosphere/dispersive.bil.unwCor.filt.geo",
     }
     assert not any("left_behind" in member for member in members)
+
+
+def test_scenes_across_the_antimeridian(context):
+    """They are found and packaged like others; that ISCE2 cannot process them is reported by preflight."""
+    simulated = replace(context, source=open_source("simulated:lines=256,samples=1200"))
+    names = {"reference": "ALPSRP155697000", "secondary": "ALPSRP162407000"}
+    found = alos.find_scenes.function(simulated, **names)
+    west, south, east, north = found.bounds
+    assert 179.97 < west < 180.0 < east < 180.02
+    assert -9.03 < south < north < -9.0
+    folders = []
+    for name in names.values():
+        out = _fresh(context, name)
+        got = alos.fetch_scene.function(replace(simulated, out=out), catalog=found.catalog, scene=name)
+        (context.source.root / "alos" / name).symlink_to(got.folder)
+        folders.append(got.folder)
+    in_folder = alos.find_scenes.function(replace(context, out=_fresh(context, "again")), **names)
+    assert in_folder.bounds == pytest.approx(found.bounds, abs=2e-3)
+    stripmap_folder(context.workdir, (179.975, -9.0))
+    product = alos.package.function(
+        context,
+        folder=context.workdir / "isce",
+        reference=folders[0],
+        secondary=folders[1],
+        dem=context.workdir / "dem.tif",
+        water_mask=context.workdir / "water_mask.tif",
+        looks="4x14",
+    )
+    with rasterio.open(product.layers["unw_phase"]) as dataset:
+        assert dataset.crs.to_epsg() == 32760
+        assert dataset.width < 200
+        assert (dataset.read(1) != 0).sum() > 5000
+    item = json.loads(next(product.directory.glob("*.stac.json")).read_text())
+    assert item["bbox"][0] > 179.9
+    assert item["bbox"][2] < -179.9
 
 
 def test_a_missing_ionosphere_is_reported_if_it_was_requested(context):
