@@ -377,7 +377,8 @@ class _Job:
 
     def settings(self) -> isce2_xml.Application:
         """Return what the XML sets."""
-        return isce2_xml.read_text(self.config.read_bytes(), self.folder, str(self.config), self.app)
+        content = self.config.read_bytes()
+        return isce2_xml.read_text(content, self.folder, str(self.config), self.app, outside=True)
 
     def wants(self, name: str) -> bool:
         """Return a flag of topsApp; ISCE2 takes text that is no Python literal as true."""

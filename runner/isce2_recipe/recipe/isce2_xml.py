@@ -263,7 +263,7 @@ def current_name(name: str) -> str:
     return re.sub("^(master|slave)", lambda match: _OLD_NAMES[match[0]], normalized(name))
 
 
-def read(path: Path, folder: Path) -> Application:
+def read(path: Path, folder: Path, *, outside: bool = False) -> Application:
     """Read the XML file of an application, with its catalogues.
 
     Parameters
@@ -272,19 +272,23 @@ def read(path: Path, folder: Path) -> Application:
         The file.
     folder : Path
         The folder in which the application runs; paths of catalogues are relative to it.
+    outside : bool
+        Whether catalogues outside of this folder are read; only a run may do so.
 
     Raises
     ------
     InputError
         If a file cannot be read, or configures neither topsApp nor stripmapApp.
     """
-    application = read_text(_content(path), folder, str(path))
+    application = read_text(_content(path), folder, str(path), outside=outside)
     if application.broken:
         raise InputError(application.broken[0].text)
     return application
 
 
-def read_text(text: str | bytes, folder: Path | None, file: str = "", name: str = "") -> Application:
+def read_text(
+    text: str | bytes, folder: Path | None, file: str = "", name: str = "", *, outside: bool = False
+) -> Application:
     """Return what an application's XML sets.
 
     Parameters
@@ -297,8 +301,10 @@ def read_text(text: str | bytes, folder: Path | None, file: str = "", name: str 
         The file of the text.
     name : str
         ``topsApp`` or ``stripmapApp``; by default the one whose component is found.
+    outside : bool
+        Whether catalogues outside of the folder are read.
     """
-    reader = _Reader(folder)
+    reader = _Reader(folder, outside)
     try:
         root = _parse(text)
         names = [normalized(_part(child, "name")) for child in root.findall("component")]
@@ -374,8 +380,8 @@ def _line(element: Element) -> int:
 class _Reader:
     """Collects the properties of an application's XML and its catalogues."""
 
-    def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path | None, outside: bool) -> None:
+        self.folder, self.outside = folder, outside
         self.files = 0
         self.properties: list[Property] = []
         self.components: list[Property] = []
@@ -432,6 +438,8 @@ class _Reader:
                 raise InputError(f"'{text}' includes itself")
             if path.suffix.lower() != ".xml":
                 raise InputError(f"'{text}' is not an XML file")
+            if not self.outside and not path.resolve().is_relative_to(self.folder.resolve()):
+                raise InputError(f"'{text}' is outside of the folder {self.folder}, and is not read")
             self.read(_parse(_content(path)), components, str(path), {}, (*catalogs, path))
         except InputError as exc:
             self.broken.append(XmlProblem(line, f"the catalogue: {exc}", file=file))

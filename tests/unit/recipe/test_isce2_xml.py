@@ -149,6 +149,18 @@ def test_catalogues_start_in_the_folder_of_the_run_and_properties_next_to_them_w
         isce2_xml.read(path, config)
 
 
+def test_only_a_run_reads_catalogues_outside_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "date.xml").write_text(component("a", prop("safe", "b")))
+    (tmp_path / "run" / "link.xml").symlink_to(tmp_path / "date.xml")
+    for catalog in ("../date.xml", "link.xml", f"{tmp_path}/date.xml"):
+        path = tmp_path / "run" / "app.xml"
+        path.write_text(TOPS.format(component("reference", f"<catalog>{catalog}</catalog>")))
+        assert isce2_xml.read(path, path.parent, outside=True).value("safe", "reference") == ["b"]
+        with pytest.raises(InputError, match="is outside of the folder"):
+            isce2_xml.read(path, path.parent)
+
+
 def test_a_problem_in_a_catalogue_names_its_file(tmp_path: Path) -> None:
     xml = TOPS.format(component("reference", "<catalog>reference.xml</catalog>"))
     application = read(tmp_path, xml, reference=component("x", "\n", prop("safes", "a")))
@@ -223,6 +235,7 @@ def test_a_property_of_another_sensor_is_unknown(tmp_path: Path) -> None:
             "makes a value too long",
         ),
         (TOPS.format(component("reference", "<catalog>app.xml</catalog>")), "includes itself"),
+        (TOPS.format(component("reference", "<catalog>a\x85b.xml</catalog>")), "cannot read"),
         (TOPS.format(component("reference", "<catalog>pipe.xml</catalog>")), "pipe.xml is not a file"),
         (TOPS.format(component("reference", "<catalog>big.xml</catalog>")), "has more than 1,000,000 bytes"),
         (TOPS.format(component("reference", "<catalog>/etc/passwd</catalog>")), "is not an XML file"),

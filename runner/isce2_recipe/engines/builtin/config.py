@@ -83,7 +83,7 @@ def read_config(path: Path, folder: Path) -> TopsConfig:
     InputError
         If the file cannot be read, a name or value is wrong, or a setting is not supported by this engine.
     """
-    top = isce2_xml.read(path, folder)
+    top = isce2_xml.read(path, folder, outside=True)
     if top.name != "topsApp":
         raise InputError(f"{path} configures {top.name}, not topsApp")
     _refuse_wrong(top)

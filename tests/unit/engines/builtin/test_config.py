@@ -1,11 +1,13 @@
 """Tests of reading topsApp.xml with the rules of ISCE2."""
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from isce2_recipe.engines.builtin import BuiltinEngine
 from isce2_recipe.engines.builtin.config import TopsConfig, read_config
 from isce2_recipe.errors import InputError
 from isce2_recipe.recipe import isce2_xml
@@ -196,3 +198,26 @@ def test_files_without_an_application_are_refused(tmp_path: Path, text: str) -> 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot read .*topsApp\.xml: No such file"):
         read_config(tmp_path / "topsApp.xml", tmp_path)
+
+
+def test_files_that_only_isce2_would_read_too_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = application(tmp_path)
+    (tmp_path / "topsinsar.xml").write_text("<a/>")
+    engine = BuiltinEngine()
+    caplog.set_level(logging.INFO)
+    engine.run(
+        "topsApp",
+        path,
+        folder=tmp_path,
+        start="startup",
+        end="startup",
+        log=logging.getLogger("test"),
+        progress=lambda *_: None,
+        cpus=1,
+    )
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warnings == [
+        f"ISCE2 would also read {tmp_path}/topsinsar.xml, but the builtin engine reads only {path}"
+    ]
