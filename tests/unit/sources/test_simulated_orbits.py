@@ -198,3 +198,17 @@ def test_orbit_file_has_esas_form_and_the_state_vectors_of_the_pass(tmp_path):
     # The file is rounded to micrometres.
     np.testing.assert_allclose(orbit.at(seconds)[0], position, atol=1e-5)
     np.testing.assert_allclose(orbit.at(seconds)[1], velocity, atol=1e-5)
+
+
+def test_a_slice_over_the_node_has_the_orbit_on_which_it_began():
+    """Burst 373742 starts 6 s after the node of track 175, in a slice that began before it."""
+    options = SimulationOptions()
+    for name in (
+        "S1_373742_IW1_20200603T162110_VV_7C85-BURST",
+        "S1_373743_IW1_20200603T162113_VV_7C85-BURST",
+    ):
+        burst = BurstName.parse(name)
+        slc = slice_of(burst, options)
+        start = slc.start(burst.relative_burst, slc.swaths[0])
+        assert slc.flight.relative_orbit == (174 if burst.relative_burst == 373742 else 175)
+        assert pass_at(slc.flight.platform, start, options) == slc.flight

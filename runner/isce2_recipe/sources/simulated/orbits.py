@@ -22,6 +22,7 @@ from isce2_recipe.sources.simulated.noise import hash_uniform
 Float = NDArray[np.float64]
 
 _DAY_S = 86400.0
+_SLICE_S = 30.0
 _EPOCH = datetime(2014, 1, 1, tzinfo=UTC)
 
 # Node times drift by a few seconds a year and vary by 3 s with the seasons. The entries are years since 2014
@@ -224,8 +225,11 @@ def shifted_passes(platform: str, when: datetime) -> list[Sentinel1Pass]:
             if slot.platform == platform and slot.since <= when < slot.until:
                 number = math.floor(((real - _EPOCH).total_seconds() - slot.node_s) / ORBIT_S)
                 number -= _node(slot, number) > real
-                track = relative_orbit(platform, max(number, 1))
-                found.append(
-                    make_pass(platform, number, track, _node(slot, number) + timedelta(days=days), days)
-                )
+                # A slice that began before the node belongs to the orbit before it.
+                since_s = (real - _node(slot, number)).total_seconds()
+                for orbit in (number, number - 1) if since_s < _SLICE_S else (number,):
+                    node = _node(slot, orbit) + timedelta(days=days)
+                    found.append(
+                        make_pass(platform, orbit, relative_orbit(platform, max(orbit, 1)), node, days)
+                    )
     return found
