@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from isce2_recipe.errors import ParameterError
 from isce2_recipe.recipe import Recipe, namespace, read_text, resolve_parameters
+from isce2_recipe.recipe.parameters import normalise
 
 TEXT = """\
 recipe: 1
@@ -186,3 +189,9 @@ def test_any_text_is_a_value_or_a_clear_error(given_text: dict[str, str]) -> Non
         resolve(**given_text)
     except ParameterError as exc:
         assert exc.problems
+
+
+def test_notes_of_the_shipped_part_keep_their_words():
+    path = Path(__file__).parents[3] / "recipes" / "parts" / "finish.yml"
+    notes = yaml.safe_load(path.read_text())["parameters"]["notes"]
+    assert normalise(["One sentence, with a comma."], notes) == (["One sentence, with a comma."], [])
