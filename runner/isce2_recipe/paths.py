@@ -76,7 +76,10 @@ def cache_folder() -> Path:
     """
     from platformdirs import user_cache_path
 
-    found = user_cache_path("isce2-recipe")
+    try:
+        found = user_cache_path("isce2-recipe")
+    except RuntimeError:
+        found = Path("~/.cache")
     if not found.is_absolute():  # a "~" that cannot be expanded
         raise FileNotFoundError(ENOENT, "this user has no home folder", str(found))
     return found

@@ -53,6 +53,7 @@ def app_command(
     from isce2_recipe.engines import applications_of, check_steps, open_engine
     from isce2_recipe.engines.base import AppSteps
     from isce2_recipe.recipe import isce2_xml
+    from isce2_recipe.running.preloading import prepare_kernel_cache
     from isce2_recipe.running.resources import processors
 
     if dostep and (start or end):
@@ -65,6 +66,9 @@ def app_command(
     redact = redactor(known_secrets(os.environ))
     count = cpus or processors()
     os.environ |= {"OMP_NUM_THREADS": str(count), "NUMBA_NUM_THREADS": str(count)}
+    warning = prepare_kernel_cache(os.environ)
+    if warning:
+        echo(f"warning: {warning}", err=True)
     chosen = open_engine(engine, lambda text: echo(text, err=True))
     wanted = AppSteps(app, dostep or start, dostep or end)
     applications = applications_of(chosen)

@@ -76,7 +76,15 @@ def doctor_command(as_json: bool) -> int:
 
 def check_installation() -> list[HealthCheck]:
     """Return the results of all checks, in the order in which they are printed."""
-    return [*_program(), *_packages(), *_engines(), *_credentials(), *_machine(), *_plugins()]
+    return [
+        *_program(),
+        *_packages(),
+        *_kernel_cache(),
+        *_engines(),
+        *_credentials(),
+        *_machine(),
+        *_plugins(),
+    ]
 
 
 def has_earthdata_login() -> bool:
@@ -95,7 +103,12 @@ def has_aws_login() -> bool:
     variables = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
     roles = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
     file = os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
-    return any(os.environ.get(name) for name in (*variables, *roles)) or Path(file).expanduser().is_file()
+    if any(os.environ.get(name) for name in (*variables, *roles)):
+        return True
+    try:
+        return Path(file).expanduser().is_file()
+    except (OSError, RuntimeError):  # no home folder, or that of another user
+        return False
 
 
 def has_login_to_publish() -> bool:
@@ -108,6 +121,15 @@ def has_login_to_publish() -> bool:
 def _program() -> Iterator[HealthCheck]:
     yield HealthCheck("isce2-recipe", "ok", f"{__version__}, {len(available())} recipes")
     yield HealthCheck("Python", "ok", f"{platform.python_version()} at {sys.executable}")
+
+
+def _kernel_cache() -> Iterator[HealthCheck]:
+    from isce2_recipe.running.preloading import temporary_kernel_cache
+
+    if temporary_kernel_cache(os.environ) is not None:
+        detail = "neither the installation nor the home folder can be written"
+        remedy = "set NUMBA_CACHE_DIR to a folder that lasts, or every run compiles the kernels again"
+        yield HealthCheck("kernel cache", "note", detail, remedy)
 
 
 def _packages() -> Iterator[HealthCheck]:

@@ -1,13 +1,19 @@
-"""Modules that most steps need, imported once in the runner before it forks its first step."""
+"""Preparation before steps run: imports that most of them need, and a cache for compiled kernels."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
+
+from isce2_recipe.paths import cache_folder
 
 _BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+_CACHE_VARIABLE = "NUMBA_CACHE_DIR"
+_KERNELS = Path(__file__).parents[1] / "sar"
 
 
 @cache
@@ -40,3 +46,44 @@ def _single_blas_thread() -> Iterator[None]:
             del os.environ[_BLAS_THREADS]
         else:
             os.environ[_BLAS_THREADS] = before
+
+
+def prepare_kernel_cache(environment: MutableMapping[str, str], kernels: Path = _KERNELS) -> str:
+    """Let Numba keep compiled kernels in a temporary folder if it has no other; return a warning, or nothing.
+
+    Without a folder to write to, Numba refuses to compile the kernels at all.
+    """
+    folder = temporary_kernel_cache(environment, kernels)
+    if folder is None:
+        return ""
+    environment[_CACHE_VARIABLE] = str(folder)
+    return (
+        f"neither the installation nor the home folder can be written: compiled kernels are in {folder}; "
+        f"set {_CACHE_VARIABLE} to a folder that lasts"
+    )
+
+
+def temporary_kernel_cache(environment: Mapping[str, str], kernels: Path = _KERNELS) -> Path | None:
+    """Return a private temporary folder if Numba can write neither to this package nor to the home folder."""
+    if environment.get(_CACHE_VARIABLE) or _can_be_written(kernels / "__pycache__"):
+        return None
+    try:
+        if _can_be_written(cache_folder().parent / "numba"):
+            return None
+    except FileNotFoundError:  # no home folder
+        pass
+    folder = Path(tempfile.gettempdir()) / f"isce2-recipe-kernels-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # Kernels are code: a folder that another user made or can write is not used.
+    facts = folder.lstat()
+    safe = folder.is_dir() and facts.st_uid == os.getuid() and not facts.st_mode & 0o077
+    return folder if safe else Path(tempfile.mkdtemp(prefix="isce2-recipe-kernels-"))
+
+
+def _can_be_written(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

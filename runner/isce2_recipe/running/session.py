@@ -23,6 +23,7 @@ from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.running import failures, provenance
 from isce2_recipe.running.child import marker
 from isce2_recipe.running.local import LocalExecutor
+from isce2_recipe.running.preloading import prepare_kernel_cache
 from isce2_recipe.running.resources import shortages
 from isce2_recipe.running.scheduler import Emit, Scheduler
 from isce2_recipe.running.state import Outcome, RunOptions, Selection, StepResults, select
@@ -68,6 +69,10 @@ def _run_held(
         emit({"event": "warning", "message": message})
 
     with workspace.hold(" ".join(options.command), redact, warn) as killed:
+        if workspace.uses_source or workspace.uses_engine:
+            warning = prepare_kernel_cache(os.environ)
+            if warning:
+                warn(warning)
         _end_leftovers(workspace, killed, warn)
         _roll_back(workspace)
         checkpoints.remove(workspace.workdir / SCRATCH)

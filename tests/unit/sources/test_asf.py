@@ -269,6 +269,12 @@ class TestLogin:
         assert found.token == "t" and found.origin == "EARTHDATA_TOKEN"
         assert "t" not in repr(found).replace("token", "").replace("Credentials", "").replace("EARTHDATA", "")
 
+    def test_a_netrc_with_a_byte_order_mark_and_other_letters(self, tmp_path):
+        text = "machine urs.earthdata.nasa.gov login jürgen password schlüssel\n"
+        (tmp_path / ".netrc").write_text(text, encoding="utf-8-sig")
+        found = find_credentials({"HOME": str(tmp_path)}, "https://urs.earthdata.nasa.gov")
+        assert (found.user, found.password) == ("jürgen", "schlüssel")
+
     def test_a_broken_netrc(self, tmp_path):
         (tmp_path / ".netrc").write_text("machine a login b nonsense c\n")
         with pytest.raises(InputError, match=r"\.netrc cannot be read"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -189,6 +190,8 @@ class Client:
                 )
             except requests.exceptions.SSLError as exc:
                 raise _distrust(url, exc) from exc
+            except requests.exceptions.ProxyError as exc:
+                raise TemporaryError(f"{urlsplit(url).netloc}: {_proxy_of(url)}: {short(exc)}") from exc
             except requests.RequestException as exc:
                 raise TemporaryError(f"{urlsplit(url).netloc}: {short(exc)}") from exc
             with response:
@@ -208,7 +211,8 @@ class Client:
     def _login_for(self, url: str) -> Any:
         """Return user and password for the login host, else a value that disables ``requests``' netrc."""
         if self._is_login(url) and self._credentials.user:
-            return self._credentials.user, self._credentials.password or ""
+            # As bytes: requests would encode text as Latin-1, and Earthdata Login expects UTF-8.
+            return self._credentials.user.encode(), (self._credentials.password or "").encode()
         return lambda request: request
 
     def _token_for(self, url: str) -> dict[str, str]:
@@ -260,6 +264,15 @@ class Client:
                 "a new password: https://urs.earthdata.nasa.gov/reset_passwords/new",
             )
         return SourceError("Earthdata Login requires credentials, and there are none", hint=HINT)
+
+
+def _proxy_of(url: str) -> str:
+    """Return the proxy that the environment sets for an address, without its password, and the variable."""
+    scheme = urlsplit(url).scheme
+    for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY"):
+        if os.environ.get(name):
+            return f"the proxy {os.environ[name].rpartition('@')[2]} of the variable {name} does not answer"
+    return "the proxy does not answer"
 
 
 def _distrust(url: str, exc: Exception) -> Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 import netrc
 import os
@@ -54,6 +55,8 @@ class Credentials:
         return bool(self.token or self.user)
 
 
+_MOST_BYTES = 1 << 15  # what a pipe holds on every system; netrc files have some hundred bytes
+
 HINT = (
     "set EARTHDATA_TOKEN, or EARTHDATA_USERNAME and EARTHDATA_PASSWORD, or put "
     "'machine urs.earthdata.nasa.gov login USER password PASSWORD' into ~/.netrc; "
@@ -90,15 +93,31 @@ def find_credentials(environment: Mapping[str, str], login_url: str) -> Credenti
 def _from_netrc(environment: Mapping[str, str], host: str) -> Credentials:
     home = environment.get("HOME")
     path = Path(environment["NETRC"]) if environment.get("NETRC") else Path(home or "/nonexistent") / ".netrc"
-    if not path.is_file():
+    try:
+        if not path.is_file():
+            return Credentials()
+    except PermissionError:  # the home folder of another user, as in a container
         return Credentials()
     try:
-        entry = netrc.netrc(str(path)).authenticators(host)
-    except (netrc.NetrcParseError, OSError) as exc:
+        entry = _parsed(path).authenticators(host)
+    except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as exc:
         raise InputError(f"{path} cannot be read: {exc}", hint=HINT) from exc
     if entry is None or not entry[0] or not entry[2]:
         return Credentials()
     return Credentials(str(path), user=entry[0], password=entry[2], warning=_exposure(path))
+
+
+def _parsed(path: Path) -> netrc.netrc:
+    """Return a netrc file; the standard parser does not accept a byte order mark, which Windows writes."""
+    text = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    reader, writer = os.pipe()
+    with os.fdopen(reader), os.fdopen(writer, "wb") as pipe:
+        pipe.write(text[:_MOST_BYTES])
+        pipe.close()
+        try:
+            return netrc.netrc(f"/dev/fd/{reader}")
+        except netrc.NetrcParseError as exc:
+            raise netrc.NetrcParseError(exc.msg, None, exc.lineno) from None
 
 
 def _exposure(path: Path) -> str:
