@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -40,6 +40,7 @@ _THREAD_VARIABLES = (
 _GDAL_CACHE = "128MB"
 _DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _PROGRESS_INTERVAL_S = 0.1
+_MOST_FILES = 1024  # open files of the runner, where the system does not list them
 
 
 def marker(workdir: Path) -> str:
@@ -96,10 +97,23 @@ def _set_up(parent: int, output: int, messages: int) -> None:
     os.dup2(nothing, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.closerange(3, messages)
-    os.closerange(messages + 1, os.sysconf("SC_OPEN_MAX"))
+    _close_files({messages})
     sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+
+
+def _close_files(keep: Set[int]) -> None:
+    """Close the files of the runner, but occupy their numbers.
+
+    Libraries such as PROJ keep numbers of files that they opened before the fork, and close them later. The
+    number must not belong to a file that the step has opened since.
+    """
+    folder = Path("/proc/self/fd")
+    numbers = {int(path.name) for path in folder.iterdir()} if folder.is_dir() else set(range(_MOST_FILES))
+    for number in sorted(numbers - keep - {0, 1, 2}):
+        with suppress(OSError):
+            os.fstat(number)
+            os.dup2(0, number, inheritable=False)
 
 
 def _limit(workspace: Workspace, task: Task) -> None:
