@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # linux/prctl.h
 _LINUX = sys.platform == "linux"
 _START_TIME_FIELD = 19  # of /proc/PID/stat after the command's name; proc(5), field 22
-_GROUP_FIELD = 2  # proc(5), field 5
 
 
 @cache
@@ -88,13 +88,6 @@ def start_time(pid: int) -> str | None:
     return None if stat is None or stat[0] == "Z" else stat[_START_TIME_FIELD]
 
 
-def ticks() -> str:
-    """Return the current time in the units of `start_time`."""
-    if not _LINUX:
-        return ""
-    return str(int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")))
-
-
 def _stat_fields(pid: int) -> list[str] | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
@@ -120,17 +113,27 @@ def kill_group(group: int, number: int = signal.SIGKILL) -> None:
         os.killpg(group, number)
 
 
-def end_orphans(group: int, since: str, marker: str, patience_s: float = 10.0) -> int:
+def mark(marker: str) -> None:
+    """Give this process, and all that it forks, the name of a run, by which `end_orphans` finds them."""
+    if _LINUX:
+        _prctl()(_PR_SET_NAME, _name_of(marker).encode(), 0, 0, 0)
+
+
+def _name_of(marker: str) -> str:
+    """Return a process name, of at most 15 characters, for a run."""
+    return f"isce2-{sha256(os.fsencode(marker)).hexdigest()[:9]}"
+
+
+def end_orphans(marker: str, patience_s: float = 10.0) -> int:
     """Kill the processes that outlived a killed run, and wait until they have ended.
+
+    Only what the processes themselves carry counts. What a journal says of them may be a stranger's.
 
     Parameters
     ----------
-    group : int
-        Process group of a step of that run.
-    since : str
-        A time from `ticks` before the step began: older processes of the group are not the step's.
     marker : str
-        ``NAME=value`` of a variable in the environment of every program that the step started.
+        ``NAME=value`` of a variable in the environment of every program that a step of the run started; the
+        steps themselves have been given it by `mark`.
     patience_s : float
         Longest time to wait for the end of the processes, seconds.
 
@@ -139,7 +142,7 @@ def end_orphans(group: int, since: str, marker: str, patience_s: float = 10.0) -
     int
         The number of processes.
     """
-    found = list(_orphans(group, since, marker))
+    found = list(_orphans(marker))
     for pid in found:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
@@ -149,22 +152,16 @@ def end_orphans(group: int, since: str, marker: str, patience_s: float = 10.0) -
     return len(found)
 
 
-def _orphans(group: int, since: str, marker: str) -> Iterator[int]:
-    if not _LINUX:
-        return
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit() or int(folder.name) == os.getpid():
-            continue
-        fields = _stat_fields(int(folder.name))
-        if fields is None:
-            continue
-        same_group = int(fields[_GROUP_FIELD]) == group and int(fields[_START_TIME_FIELD]) >= int(since)
-        if same_group or _has_marker(folder, marker):
+def _orphans(marker: str) -> Iterator[int]:
+    for folder in Path("/proc").iterdir() if _LINUX else ():
+        if folder.name.isdigit() and int(folder.name) != os.getpid() and _has_marker(folder, marker):
             yield int(folder.name)
 
 
 def _has_marker(process: Path, marker: str) -> bool:
     try:
-        return marker.encode() in process.joinpath("environ").read_bytes().split(b"\0")
+        if process.joinpath("comm").read_text(errors="replace").strip() == _name_of(marker):
+            return True
+        return os.fsencode(marker) in process.joinpath("environ").read_bytes().split(b"\0")
     except OSError:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shlex
@@ -37,6 +38,7 @@ _COMMANDS = {
     "completion": ("isce2_recipe.cli.commands", "Print a script that enables shell completion."),
 }
 PROGRAM = "isce2-recipe"
+_LONGEST = 300  # characters of a file name that a message shows
 
 
 class _Commands(click.Group):
@@ -151,8 +153,9 @@ def _report_unexpected(exc: Exception, arguments: Sequence[str], redact: Callabl
         sys.stderr.write("error: the current folder no longer exists\nhint: change to another folder\n")
         return errors.EXIT_INPUT
     if isinstance(exc, OSError):
-        echo(redact(f"error: {exc.strerror}{f': {exc.filename}' if exc.filename else ''}"), err=True)
-        return errors.EXIT_STEP_FAILED
+        name = f": {str(exc.filename)[:_LONGEST]}" if exc.filename else ""
+        echo(redact(f"error: {exc.strerror}{name}"), err=True)
+        return errors.EXIT_INPUT if exc.errno == errno.ENAMETOOLONG else errors.EXIT_STEP_FAILED
     echo(redact(_bug_report(exc, arguments, redact)), err=True)
     return errors.EXIT_BUG
 

@@ -60,7 +60,7 @@ def show(
     parameters = product.parameters
     rows = [(label, parameters[key]) for key, label in _FACTS if key in parameters]
     if "Baseline" in parameters:
-        rows.append(("baseline", f"{float(parameters['Baseline']):.1f} m, perpendicular"))
+        rows.append(("baseline", f"{product.number('Baseline', 0.0):.1f} m, perpendicular"))
     grid = product.grid
     rows += [
         ("grid", f"{grid.cols} x {grid.rows} {grid.pixel_text}, {grid.crs}"),

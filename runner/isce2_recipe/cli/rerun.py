@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 
 from isce2_recipe import __version__
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import EXIT_OK, InputError
+from isce2_recipe.files import write_text
+from isce2_recipe.recipe.loading import SUFFIXES
 
 
 @click.command("rerun", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -35,8 +37,8 @@ def rerun_command(product: Path, options: tuple[str, ...]) -> int:
     recipe = _write_recipe(
         folder, {**origin.files, f"{record['recipe']}.yml": origin.recipe}, record["recipe"]
     )
-    arguments = ["run", str(recipe), "--source", record["source"]]
-    arguments += ["--engine", record["engine"]] if record["engine"] else []
+    arguments = ["run", str(recipe), f"--source={record['source']}"]
+    arguments += [f"--engine={record['engine']}"] if record["engine"] else []
     arguments += [] if _option(options, "--workdir") else ["--workdir", str(folder)]
     code = run_command_line([*arguments, *options])
     if code == EXIT_OK and "--dry-run" not in options:
@@ -45,17 +47,22 @@ def rerun_command(product: Path, options: tuple[str, ...]) -> int:
 
 
 def _write_recipe(folder: Path, files: dict[str, str], name: str) -> Path:
-    """Write the recipe and its own files into a folder; refuse paths that lead out of the folder."""
+    """Write the recipe, its parts and its templates into a folder; refuse every other file of the product."""
     home = folder.resolve()
-    for place, text in files.items():
-        target = (home / place).resolve()
-        if not target.is_relative_to(home):
+    for place in files:
+        parts = PurePosixPath(place).parts
+        target = home / place
+        hidden = any(part.startswith(".") or "\0" in part or "\\" in part for part in parts)
+        known = place.endswith(SUFFIXES) or (parts[0] == "templates" and len(parts) > 1)
+        if hidden or not known or place.startswith("/") or target.resolve() != target:
             raise InputError(
-                f"the product's recipe uses {place}, which is outside the recipe's folder",
+                f"the product's recipe uses {place}, which is no part and no template in the recipe's folder",
                 hint="extract the recipe from the product's _run.json and put that file where it belongs",
             )
+    for place, text in files.items():
+        target = home / place
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+        write_text(target, text)
     return folder / f"{name}.yml"
 
 

@@ -88,8 +88,8 @@ def _busy(workdir: Path, holder: dict[str, Any] | None, exc: LockHeldError) -> W
             hint="wait until it ends, or give --workdir another folder",
         )
     return WorkdirBusy(
-        f"{workdir} is used by process {holder['pid']} on {holder['host']} since {holder['since']}: "
-        f"{holder['command']} ({exc.strerror})",
+        f"{workdir} is used by process {holder.get('pid')} on {holder.get('host')} since "
+        f"{holder.get('since')}: {holder.get('command')} ({exc.strerror})",
         hint="wait until that run ends, end it, or give --workdir another folder",
     )
 
@@ -100,7 +100,8 @@ def _refuse_other_host(workdir: Path, previous: dict[str, Any] | None) -> None:
     if previous.get("boot") == processes.boot_id() != "":
         return  # the same machine under another name, as in a container
     raise WorkdirBusy(
-        f"{workdir} is in use by process {previous['pid']} on {previous['host']} since {previous['since']}; "
+        f"{workdir} is in use by process {previous.get('pid')} on {previous.get('host')} since "
+        f"{previous.get('since')}; "
         "from here nobody can see whether that process still runs",
         hint=f"if that run has ended, delete {workdir / LOCK}",
     )

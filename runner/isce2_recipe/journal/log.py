@@ -67,8 +67,6 @@ class History:
         Records of attempts that started and did not finish: they failed, or a crash interrupted them.
     started : dict
         The record of each step's last start, with its reason.
-    groups : dict
-        Process group of each step's last start, and when it began.
     runs : list of dict
         Begin and end of every run.
     lines : int
@@ -79,7 +77,6 @@ class History:
     earlier: dict[str, Done] = field(default_factory=dict)
     open: dict[str, dict[str, Any]] = field(default_factory=dict)
     started: dict[str, dict[str, Any]] = field(default_factory=dict)
-    groups: dict[str, tuple[int, str]] = field(default_factory=dict)
     runs: list[dict[str, Any]] = field(default_factory=list)
     lines: int = 0
 
@@ -118,11 +115,9 @@ def _dropped(history: History, record: dict[str, Any]) -> None:
     history.done.pop(record["step"], None)
 
 
-def _pid(history: History, record: dict[str, Any]) -> None:
-    history.groups[record["step"]] = (record["pid"], record["since"])
-
-
 def _finished(history: History, record: dict[str, Any]) -> None:
+    if any(name.startswith("/") or (".." in name and ".." in name.split("/")) for name in record["files"]):
+        raise ValueError
     files = {
         name: None if item is None else FileEntry.from_json(item) for name, item in record["files"].items()
     }
@@ -148,7 +143,6 @@ _HANDLERS: dict[str, Callable[[History, dict[str, Any]], None]] = {
     "failed": _failed,
     "rollback": _rolled_back,
     "dropped": _dropped,
-    "pid": _pid,
     "done": _finished,
     "run": _run,
     "end": _run,
@@ -167,12 +161,19 @@ def read(workdir: Path) -> History:
     """
     history = History()
     for record in _records(workdir / JOURNAL):
-        if record.get("event") == "run" and record.get("journal", 1) > VERSION:
+        version = record.get("journal", 1) if record.get("event") == "run" else 1
+        if not isinstance(version, int) or version > VERSION:
             raise InputError(
                 f"{workdir} was written by a later version of isce2-recipe",
                 hint="use that version, or another --workdir",
             )
-        history.add(record)
+        try:
+            history.add(record)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            raise InputError(
+                f"line {history.lines} of {workdir / JOURNAL} is not of a run of isce2-recipe",
+                hint="give another --workdir, or delete this one",
+            ) from None
     return history
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from isce2_recipe.errors import InputError
 from isce2_recipe.paths import RUN_RECORD
 from isce2_recipe.plan.keys import changes
+from isce2_recipe.products.reading import run_record
 
 _RASTERS = (".tif", ".tiff")
 _BLOCK_LINES = 512
@@ -31,6 +31,16 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
         If one of the folders is not the work directory of a run.
     """
     one, two = _record(first), _record(second)
+    try:
+        return _compared(first, second, one, two)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        raise InputError(
+            f"the {RUN_RECORD} of {first} or of {second} is not the record of a run",
+            hint="give the work directories of two runs",
+        ) from None
+
+
+def _compared(first: Path, second: Path, one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
     files = list(_files(_hashes(one), _hashes(two)))
     return {
         "recipe": _differences(one["recipe"]["resolved"], two["recipe"]["resolved"], skip="parameters"),
@@ -39,23 +49,17 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
         "steps": _steps(one["steps"], two["steps"]),
         "files": [[name, what] for name, what in files],
         "rasters": {
-            name: _raster(first / name, second / name) for name, what in files if _is_raster(name, what)
+            name: _raster(first / name, second / name)
+            for name, what in files
+            if _is_raster(name, what) and _is_below(first, name) and _is_below(second, name)
         },
     }
 
 
 def _record(workdir: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((workdir / RUN_RECORD).read_text(encoding="utf-8"))
-    except OSError:
-        raise InputError(
-            f"there is no {RUN_RECORD} in {workdir}", hint="give the work directory of a run"
-        ) from None
-    except ValueError as exc:
-        raise InputError(f"{workdir / RUN_RECORD} is not JSON: {exc}") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{workdir / RUN_RECORD} is not the record of a run")
-    return found
+    if not (workdir / RUN_RECORD).exists():
+        raise InputError(f"there is no {RUN_RECORD} in {workdir}", hint="give the work directory of a run")
+    return run_record(workdir)
 
 
 def _differences(one: Mapping[str, Any], two: Mapping[str, Any], skip: str = "") -> list[list[Any]]:
@@ -96,20 +100,25 @@ def _is_raster(name: str, what: str) -> bool:
     return what == "differs" and name.lower().endswith(_RASTERS)
 
 
+def _is_below(folder: Path, name: str) -> bool:
+    return (folder / name).resolve().is_relative_to(folder.resolve())
+
+
 def _raster(first: Path, second: Path) -> dict[str, Any]:
     """Return statistics of second minus first, over the pixels that are finite in both."""
     import numpy as np
-    import rasterio
+
+    from isce2_recipe.products.rasters import opened
 
     try:
-        with rasterio.open(first) as one, rasterio.open(second) as two:
+        with opened(first) as one, opened(second) as two:
             if (one.shape, one.count) != (two.shape, two.count):
                 return {"shapes": [[one.count, *one.shape], [two.count, *two.shape]]}
             if one.transform != two.transform:
                 return {"grids": [list(one.transform)[:6], list(two.transform)[:6]]}
             return _statistics(one, two, np)
-    except rasterio.errors.RasterioError as exc:
-        return {"problem": str(exc)}
+    except InputError as exc:
+        return {"problem": exc.message}
 
 
 def _statistics(one: Any, two: Any, np: Any) -> dict[str, Any]:

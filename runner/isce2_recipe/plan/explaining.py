@@ -9,9 +9,10 @@ from typing import Any
 from isce2_recipe.errors import InputError
 from isce2_recipe.journal import log
 from isce2_recipe.journal.log import Done, History
-from isce2_recipe.paths import JOURNAL, RUN_RECORD
+from isce2_recipe.paths import JOURNAL
 from isce2_recipe.plan.keys import changes
 from isce2_recipe.problems import did_you_mean
+from isce2_recipe.products.reading import run_record
 
 
 def explain(workdir: Path, step: str) -> dict[str, Any]:
@@ -33,8 +34,14 @@ def explain(workdir: Path, step: str) -> dict[str, Any]:
         raise InputError(
             f"{workdir} is not the work directory of a run", hint="give the folder that contains run.json"
         )
-    history = log.read(workdir)
-    last = _last_run(workdir).get("steps", {})
+    try:
+        return _explained(workdir, log.read(workdir), step)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise InputError(f"the records in {workdir} are not those of a run of isce2-recipe") from None
+
+
+def _explained(workdir: Path, history: History, step: str) -> dict[str, Any]:
+    last = _last_run(workdir)
     known = list(dict.fromkeys([*last, *history.done, *history.started]))
     if step not in known:
         found = [name for name in known if name.endswith(f"/{step}")]
@@ -61,18 +68,20 @@ def _state(history: History, step: str) -> str:
 def _changes(history: History, step: str, earlier: Done | None, done: Done | None) -> list[list[Any]]:
     started = history.started.get(step, {}).get("changes")
     if started:
-        return [list(change) for change in started]
+        return [[name, before, after] for name, before, after in started]
     if earlier is None or done is None:
         return []
     return [[change.name, change.before, change.after] for change in changes(earlier.parts, done.parts)]
 
 
-def _last_run(workdir: Path) -> dict[str, Any]:
+def _last_run(workdir: Path) -> dict[str, dict[str, Any]]:
+    """Return what the record of the last run says of each step, as far as it can be read."""
     try:
-        found = json.loads((workdir / RUN_RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        steps = run_record(workdir).get("steps")
+    except InputError:
         return {}
-    return found if isinstance(found, dict) else {}
+    listed = steps.items() if isinstance(steps, dict) else ()
+    return {name: facts for name, facts in listed if isinstance(facts, dict)}
 
 
 def to_text(found: dict[str, Any]) -> str:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.expressions import References, references
 from isce2_recipe.paths import data_folder
+from isce2_recipe.plan.bindings import Bindings
 from isce2_recipe.plan.graph import Graph
 from isce2_recipe.plan.request import RunRequest
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.taking_over import self_contained
+from isce2_recipe.recipe.templates import read_template
 
 _FACT = "record"  # the field of ``run`` in expressions
 # Actions that check parameters of other steps without making anything.
 _NO_PART = ("preflight.",)
-_TEMPLATE = "*.j2"
 
 
-def record(request: RunRequest, graph: Graph, engine_name: Callable[[], str]) -> dict[str, Any]:
+def record(
+    request: RunRequest, graph: Graph, bindings: Bindings, engine_name: Callable[[], str]
+) -> dict[str, Any]:
     """Return recipe, source, engine and parameters as JSON: the same for the same run in any folder.
 
     Parameters that only steps after the reader of the record use are not in it: the place to which a product
@@ -34,45 +39,58 @@ def record(request: RunRequest, graph: Graph, engine_name: Callable[[], str]) ->
         "engine": engine_name() if engine_used else None,
         "parameters": shown,
         "document": resolved(request.recipe, shown),
-        "files": own_files(request.recipe, request.templates),
+        "files": own_files(graph, bindings, request.templates),
     }
 
 
-def own_files(recipe: Recipe, templates: Sequence[Path]) -> dict[str, str]:
-    """Return the texts of parts and templates that are not shipped, by their paths relative to the recipe.
+def own_files(graph: Graph, bindings: Bindings, templates: Sequence[Path]) -> dict[str, str]:
+    """Return the texts of the parts and templates used that are not shipped, by paths relative to the recipe.
 
     Parameters
     ----------
-    recipe : Recipe
-        The recipe that uses them.
+    graph, bindings : Graph, Bindings
+        The steps, and what their expressions see.
     templates : sequence of Path
         Folders of templates; the first one that has a template counts. The last one is the shipped folder.
     """
-    return _own_parts(recipe, "") | _own_templates(templates)
+    return _own_parts(graph.recipe) | _own_templates(graph, bindings, tuple(templates))
 
 
-def _own_parts(recipe: Recipe, folder: str) -> dict[str, str]:
+def _own_parts(recipe: Recipe) -> dict[str, str]:
     shipped = data_folder("recipes").resolve()
     found: dict[str, str] = {}
-    for step in recipe.steps:
-        part = step.part
-        if part is None or part.path.resolve().is_relative_to(shipped):
-            continue
-        place = posixpath.normpath(posixpath.join(folder, step.uses))
-        found |= {place: self_contained(part)} | _own_parts(part, posixpath.dirname(place))
+    todo = [(recipe, "")]
+    while todo:
+        outer, here = todo.pop()
+        for step in outer.steps:
+            part = step.part
+            if part is None or part.path.resolve().is_relative_to(shipped):
+                continue
+            place = posixpath.normpath(posixpath.join(here, step.uses))
+            if place not in found:
+                found[place] = self_contained(part)
+                todo.append((part, posixpath.dirname(place)))
     return found
 
 
-def _own_templates(templates: Sequence[Path]) -> dict[str, str]:
+def _own_templates(graph: Graph, bindings: Bindings, templates: tuple[Path, ...]) -> dict[str, str]:
+    """Return the texts of the templates that the actions read, as far as no step decides on their names."""
     *own, shipped = templates
     found: dict[str, str] = {}
-    for folder in own:
-        if folder.resolve() == shipped.resolve() or not folder.is_dir():
-            continue
-        # Only the files next to the recipe, but everything in folders of templates.
-        for file in sorted(folder.glob(_TEMPLATE) if folder == own[-1] else folder.rglob(_TEMPLATE)):
-            place = f"templates/{file.relative_to(folder).as_posix()}"
-            found.setdefault(place, file.read_text(encoding="utf-8"))
+
+    def read(path: Path) -> str | None:
+        folder = next((one for one in own if path.is_relative_to(one)), path.parent)
+        text = read_template(path, folder)
+        if text is not None and folder in own and folder.resolve() != shipped.resolve():
+            found.setdefault(f"templates/{path.relative_to(folder).as_posix()}", text)
+        return text
+
+    for node in graph.nodes.values():
+        if node.action.fingerprint is not None:
+            # An action that cannot say what it reads without its other inputs reads no templates.
+            with suppress(RecipeToolError, KeyError):
+                name = bindings.evaluate(node.step.with_.get("template"), node.scope, {})
+                node.action.fingerprint({"template": name}, templates, read)
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from isce2_recipe import noop_cache
 from isce2_recipe.engines.base import Engine
 from isce2_recipe.errors import InputError
-from isce2_recipe.files import write_json
+from isce2_recipe.files import read_bounded, write_json
 from isce2_recipe.journal import checkpoints, lock, log
 from isce2_recipe.journal.files import FileEntry, Fingerprints
 from isce2_recipe.journal.log import Done, History, Journal
@@ -29,6 +29,7 @@ from isce2_recipe.processes import boot_id
 from isce2_recipe.recipe.inputs_check import null_inputs
 from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.redact import redactor
+from isce2_recipe.sandbox import MAX_SOURCE
 from isce2_recipe.sources.base import FileSource, FullSource, capabilities_of
 
 
@@ -72,9 +73,9 @@ class Workspace:
             "source": lambda: self.source.name,
             "truth": lambda: "truth" in capabilities_of(self.source),
             "engine": lambda: self.engine.name,
-            "record": lambda: record(request, self.graph, lambda: self.engine.name),
+            "record": lambda: record(request, self.graph, self.bindings, lambda: self.engine.name),
         }
-        self.bindings = Bindings(self.graph, request.parameters, RunFacts(facts))
+        self.bindings: Bindings = Bindings(self.graph, request.parameters, RunFacts(facts))
         self.messages: list[str] = []
         self.texts_read: dict[str, Signature] = {}
         self.files_read: set[str] = set()
@@ -200,10 +201,13 @@ class Workspace:
         """Read a text on which a key depends, and record its signature."""
         self.texts_read[str(path)] = signature(str(path))
         try:
-            return path.read_text(encoding="utf-8")
+            folder = next((one for one in self.request.templates if path.is_relative_to(one)), path.parent)
+            return read_bounded(path, MAX_SOURCE, folder).decode("utf-8")
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
-        except (OSError, UnicodeDecodeError) as exc:
+        except OSError as exc:
+            raise InputError(f"cannot read {path}: {exc.strerror}") from None
+        except UnicodeDecodeError as exc:
             raise InputError(f"cannot read {path}: {exc}") from None
 
     def _hide_secrets(self, parts: dict[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,14 @@ from datetime import datetime
 from pathlib import Path
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.files import read_bounded
 from isce2_recipe.products.facts import ProductFacts
 
 # HyP3 writes these for every Sentinel-1 product, whatever the orbit; MintPy reads both.
 SPACECRAFT_HEIGHT_M = 693000.0
 EARTH_RADIUS_M = 6337286.638938101
+
+_MOST_BYTES = 10_000_000
 
 # Format of the value of "Radar sensing stop".
 RADAR_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%f"
@@ -118,7 +121,11 @@ def write(path: Path, pairs: Sequence[tuple[str, str]]) -> None:
 
 def read(path: Path) -> dict[str, str]:
     """Return the keys and values of a parameter file."""
-    pairs = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
+    try:
+        text = read_bounded(path, _MOST_BYTES).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputError(f"{path} cannot be read: {exc}") from None
+    pairs = (line.partition(":") for line in text.splitlines() if ":" in line)
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 

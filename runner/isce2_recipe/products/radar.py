@@ -165,7 +165,7 @@ def _blocks(path: Path, looks: Looks, window: RadarWindow) -> Iterator[tuple[sli
     """Yield some multilooked lines at a time: their slice, and the pixels of their looks."""
     from rasterio.windows import Window
 
-    with opened(path) as dataset:
+    with opened(path, own=True) as dataset:
         for first in range(0, window.lines, _BLOCK_LOOKED_LINES):
             count = min(_BLOCK_LOOKED_LINES, window.lines - first)
             lines, samples = count * looks.azimuth, window.samples * looks.range
@@ -186,7 +186,7 @@ def _interferogram(
     folder: Path, burst: BurstGeometry, looks: Looks, window: RadarWindow
 ) -> NDArray[np.complex64]:
     name = f"burst_01.{looks.azimuth}alks_{looks.range}rlks.int.vrt"
-    with opened(folder / "fine_interferogram" / f"IW{burst.swath}" / name) as dataset:
+    with opened(folder / "fine_interferogram" / f"IW{burst.swath}" / name, own=True) as dataset:
         values: NDArray[np.complex64] = dataset.read(1)
     rows = slice(window.first_valid_line, window.first_valid_line + window.valid_lines)
     cols = slice(window.first_valid_sample, window.first_valid_sample + window.valid_samples)
@@ -201,7 +201,7 @@ def _multilooked(path: Path, looks: Looks, shape: tuple[int, int]) -> NDArray[np
 
     lines, samples = shape
     width = samples * looks.range
-    with opened(path) as dataset:
+    with opened(path, own=True) as dataset:
         result = np.empty((dataset.count, lines, samples))
         for first in range(0, lines, _BLOCK_LOOKED_LINES):
             count = min(_BLOCK_LOOKED_LINES, lines - first)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from isce2_recipe.products.layer import Layer
 
 _GEOGRAPHIC = "EPSG:4326"
+_MOST_PIXELS = 2_000_000_000
+_MOST_BANDS = 100
 # Output pixels around a block. A bilinear kernel that averages reaches one pixel to either side; this many
 # make the result independent of the division into blocks.
 _KERNEL_MARGIN = 3.0
@@ -101,7 +103,7 @@ class GeoRaster:
         """Return a part of one band (counted from 1), shape (part.rows, part.cols)."""
         from rasterio.windows import Window
 
-        with opened(self.path) as dataset:
+        with opened(self.path, own=True) as dataset:
             values: NDArray[Any] = dataset.read(band, window=Window(part.col, part.row, part.cols, part.rows))
         return values
 
@@ -129,7 +131,7 @@ def geographic(path: Path) -> GeoRaster:
     InputError
         If it cannot be opened or is not north-up.
     """
-    with opened(path) as dataset:
+    with opened(path, own=True) as dataset:
         step_x, skew_x, west, skew_y, step_y, north = dataset.transform[:6]
         if skew_x or skew_y or step_x <= 0 or step_y >= 0:
             raise InputError(f"raster {path} is not north-up")
@@ -171,8 +173,15 @@ def without_place() -> Iterator[None]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """Yield a raster to read, as rasterio's dataset.
+def opened(path: Path, own: bool = False) -> Iterator[Any]:
+    """Yield a raster to read, as rasterio's dataset; it may be a stranger's.
+
+    Only a local GeoTIFF is opened: other formats, such as VRT, open further files and addresses.
+
+    Parameters
+    ----------
+    own : bool
+        Whether a step of this run has written it: it may be larger, and a virtual raster (``.vrt``).
 
     Raises
     ------
@@ -180,17 +189,38 @@ def opened(path: Path) -> Iterator[Any]:
         If it cannot be opened or read.
     """
     import rasterio
-    from rasterio.errors import RasterioIOError
+    from rasterio.errors import RasterioError
 
     try:
-        with without_place():
-            dataset = rasterio.open(path)
+        if not path.is_file():
+            raise InputError(f"there is no raster {path}", hint="run the step that makes it again")
+        with without_place(), rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+            dataset = rasterio.open(
+                path.absolute(), driver="VRT" if own and path.suffix == ".vrt" else "GTiff"
+            )
         with dataset:
+            if not own:
+                _check_size(path, dataset)
             yield dataset
-    except RasterioIOError as exc:
+    except RasterioError as exc:
         raise InputError(
             f"raster {path} cannot be read: {exc}", hint="run the step that makes it again"
         ) from exc
+
+
+def _check_size(path: Path, dataset: Any) -> None:
+    """Refuse sizes that would take too much memory or time; a few bytes can claim any."""
+    block = max(rows * cols for rows, cols in dataset.block_shapes)
+    if (
+        dataset.width * dataset.height > _MOST_PIXELS
+        or block > _MOST_PIXELS // 20
+        or dataset.count > _MOST_BANDS
+    ):
+        size = f"{dataset.width} x {dataset.height} pixels, {dataset.count} bands, blocks of {block} pixels"
+        raise InputError(
+            f"raster {path} is larger than a layer of a product can be: {size}",
+            hint="give a product of isce2-recipe or HyP3",
+        )
 
 
 def project(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.files import read_bounded
 from isce2_recipe.paths import RUN_RECORD
 from isce2_recipe.products import parameter_file
 from isce2_recipe.products.facts import SENTINEL1_WAVELENGTH_M
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _TIME = re.compile(r"\d{8}T\d{6}")
 _MARK = "_unw_phase.tif"
+_MOST_BYTES = 100_000_000
+_GIVE = "give a product of isce2-recipe or HyP3"
 _BLOCK_PIXELS = 1 << 21
 
 
@@ -59,7 +62,18 @@ class Finished:
     @property
     def wavelength_m(self) -> float:
         """Radar wavelength; Sentinel-1's if the parameter file has none."""
-        return float(self.parameters.get("Radar wavelength (m)", SENTINEL1_WAVELENGTH_M))
+        return self.number("Radar wavelength (m)", SENTINEL1_WAVELENGTH_M)
+
+    def number(self, key: str, otherwise: float) -> float:
+        """Return a number of the parameter file, or another one if it has none of that name."""
+        try:
+            value = float(self.parameters.get(key, otherwise))
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            text = self.parameters[key]
+            raise InputError(f"'{key}' in {self.name}.txt must be a number, instead got '{text}'", hint=_GIVE)
+        return value
 
     @cached_property
     def tags(self) -> dict[str, str]:
@@ -92,6 +106,8 @@ class Finished:
     def grid(self) -> Grid:
         """Grid of all map layers."""
         with opened(self.layers["unw_phase"]) as dataset:
+            if dataset.crs is None or not abs(dataset.transform.determinant) > 0:
+                raise InputError(f"{self.layers['unw_phase']} has no place on a map", hint=_GIVE)
             return Grid(tuple(dataset.transform)[:6], dataset.width, dataset.height, dataset.crs.to_string())
 
     def read(self, layer: str, rows: slice | None = None) -> NDArray[Any]:
@@ -244,6 +260,24 @@ def _folder(path: Path) -> Path:
     return path
 
 
+def run_record(workdir: Path) -> dict[str, Any]:
+    """Return the record of a run.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    path = workdir / RUN_RECORD
+    try:
+        found = json.loads(read_bounded(path, _MOST_BYTES))
+    except (OSError, ValueError, RecursionError) as exc:
+        raise InputError(f"{path} cannot be read as JSON: {exc}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is not the record of a run")
+    return found
+
+
 def product_of_run(workdir: Path) -> Path:
     """Return the folder of a run's product.
 
@@ -252,10 +286,13 @@ def product_of_run(workdir: Path) -> Path:
     InputError
         If the run has no product.
     """
-    outputs = json.loads((workdir / RUN_RECORD).read_text(encoding="utf-8")).get("outputs", {})
-    product = outputs.get("product")
+    outputs = run_record(workdir).get("outputs")
+    product = outputs.get("product") if isinstance(outputs, dict) else None
     if isinstance(product, dict):
         product = product.get("$file")
-    if product is None:
+    if not isinstance(product, str):
         raise InputError(f"the run in {workdir} has no product", hint="finish it: run the same command again")
-    return workdir / str(product)
+    path = workdir / product
+    if not path.resolve().is_relative_to(workdir.resolve()):
+        raise InputError(f"the product of the run in {workdir} is outside that folder: {path}")
+    return path

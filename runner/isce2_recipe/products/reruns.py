@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zipfile
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe import __version__
 from isce2_recipe.errors import InputError
+from isce2_recipe.files import read_bounded
 from isce2_recipe.inputs import InputFile, sha256
 from isce2_recipe.paths import PRODUCT_RECIPE, PRODUCT_RECORD
 from isce2_recipe.products.facts import ProductFacts
 from isce2_recipe.recipe.document import dump
 
-_WANTED = {"isce2_recipe", "recipe", "source", "engine", "parameters"}
+_MOST_BYTES = 20_000_000  # of a recipe or a record
+_MOST_FILES = 10_000
+_NAME = re.compile("[a-z][a-z0-9_-]{0,63}")
 
 
 def write_record(prefix: Path, facts: ProductFacts) -> None:
@@ -74,16 +81,34 @@ def read_origin(product: Path) -> Origin:
         If there is no such product, or it has no record of its run.
     """
     if product.is_file():
-        try:
-            with zipfile.ZipFile(product) as archive:
-                return _read(product, archive.namelist(), lambda name: archive.read(name).decode())
-        except zipfile.BadZipFile:
-            raise InputError(f"{product} is neither a product's folder nor its zip archive") from None
-    names = [path.name for path in product.glob("*")]
-    return _read(product, names, lambda name: (product / name).read_text(encoding="utf-8"))
+        with _archive(product) as archive:
+            names = [info.filename for info in islice(archive.infolist(), _MOST_FILES)]
+            return _read(product, names, lambda name: _member(archive, name))
+    names = [path.name for path in islice(product.glob("*"), _MOST_FILES)]
+    return _read(product, names, lambda name: read_bounded(product / name, _MOST_BYTES, product))
 
 
-def _read(product: Path, names: list[str], read: Callable[[str], str]) -> Origin:
+@contextmanager
+def _archive(product: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a product's archive; what is wrong with it is wrong with the input."""
+    try:
+        with zipfile.ZipFile(product) as archive:
+            yield archive
+    except zipfile.BadZipFile:
+        raise InputError(f"{product} is neither a product's folder nor its zip archive") from None
+    except (NotImplementedError, RuntimeError, zlib.error, EOFError, ValueError) as exc:
+        raise InputError(f"the archive {product} cannot be read: {exc}") from None
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise OSError
+    return data
+
+
+def _read(product: Path, names: list[str], read: Callable[[str], bytes]) -> Origin:
     found = [name for name in names if name.endswith(PRODUCT_RECORD)]
     if len(found) != 1:
         there = "holds no record of a run" if product.exists() else "does not exist"
@@ -92,19 +117,31 @@ def _read(product: Path, names: list[str], read: Callable[[str], str]) -> Origin
             hint=f"give the folder or archive of a product that has a file ...{PRODUCT_RECORD}",
         )
     prefix = found[0].removesuffix(PRODUCT_RECORD)
+    name = prefix.rpartition("/")[2]
     try:
         record = json.loads(read(found[0]))
-        recipe = read(f"{prefix}{PRODUCT_RECIPE}")
-        complete = record.keys() >= _WANTED
-    except (OSError, KeyError, ValueError, AttributeError):
-        complete = False
-    name = prefix.rpartition("/")[2]
-    if not complete:
+        origin = Origin(name, read(f"{prefix}{PRODUCT_RECIPE}").decode(), record)
+        _check(origin)
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError):
         raise InputError(
             f"{name}{PRODUCT_RECORD} or {name}{PRODUCT_RECIPE} in {product} cannot be read",
             hint="give the product's archive instead",
-        )
-    return Origin(name, recipe, record)
+        ) from None
+    return origin
+
+
+def _check(origin: Origin) -> None:
+    """Raise an error of Python if a field of the record is missing or of another type."""
+    record = origin.record
+    engine = record["engine"]
+    texts = [record["isce2_recipe"], record["source"], *origin.files, *origin.files.values()]
+    if not all(isinstance(text, str) for text in (*texts, "" if engine is None else engine)):
+        raise TypeError
+    if _NAME.fullmatch(record["recipe"]) is None or not isinstance(record["parameters"], dict):
+        raise ValueError
+    for file in origin.inputs:
+        if not all(isinstance(text, str) for text in (file.of, file.name, file.sha256)):
+            raise TypeError
 
 
 def changed_inputs(before: Origin, after: Origin) -> list[str]:
@@ -125,8 +162,9 @@ def _digests(product: Path) -> dict[str, str]:
         name = product.resolve().name
         return {path.relative_to(product).as_posix().removeprefix(name): sha256(path) for path in files}
     found = {}
-    with zipfile.ZipFile(product) as archive:
+    with _archive(product) as archive:
         for entry in archive.namelist():
             folder, _, place = entry.partition("/")
-            found[place.removeprefix(folder)] = hashlib.sha256(archive.read(entry)).hexdigest()
+            with archive.open(entry) as file:
+                found[place.removeprefix(folder)] = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     return found

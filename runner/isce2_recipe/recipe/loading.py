@@ -244,7 +244,12 @@ def find_part(uses: str, file: str) -> Path | None:
     folders = [here, data_folder("recipes")]
     if here.name == "parts":
         folders.insert(1, here.parent)
-    return next((folder / uses for folder in folders if (folder / uses).is_file()), None)
+    for folder in folders:
+        path = folder / uses
+        # A part of a stranger is no other file of this machine.
+        if path.is_file() and path.resolve().is_relative_to(folder.resolve().parent):
+            return path
+    return None
 
 
 def sort_problems(problems: list[Problem]) -> list[Problem]:

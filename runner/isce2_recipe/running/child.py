@@ -123,6 +123,7 @@ def _limit(workspace: Workspace, task: Task) -> None:
         numba.config.reload_config()
     os.environ.setdefault("GDAL_CACHEMAX", _GDAL_CACHE)
     os.environ[MARKER] = str(workspace.workdir)
+    processes.mark(marker(workspace.workdir))
 
 
 class _Sender:

@@ -141,7 +141,7 @@ def rerun_command(workspace: Workspace) -> str:
 
 def _copy_own_files(workspace: Workspace) -> None:
     """Copy parts and templates that are not shipped next to the resolved recipe."""
-    for place, text in own_files(workspace.request.recipe, workspace.request.templates).items():
+    for place, text in own_files(workspace.graph, workspace.bindings, workspace.request.templates).items():
         target = workspace.workdir / place
         if not target.is_file() or target.read_text(encoding="utf-8") != text:
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from isce2_recipe import processes
 from isce2_recipe.errors import RecipeToolError, StepFailed
 from isce2_recipe.journal import checkpoints
 from isce2_recipe.journal.files import Manifest
@@ -236,10 +235,7 @@ class Scheduler:
         log_path = workdir / LOGS / f"{node.id}.log"
         self._record_start(item)
         task = self._task(item, prepared)
-        since = processes.ticks()
         running = self._executor.start(task, log_path, append=item.attempt > 1)
-        group = {"event": "pid", "step": node.id, "pid": running.pid, "since": since}
-        self._workspace.add_event(group, sync=False)
         timeout = self._evaluate(node, node.step.timeout, "timeout")
         if timeout is not None:
             running.deadline = running.started + seconds(timeout)

@@ -189,11 +189,10 @@ def _end_leftovers(workspace: Workspace, killed: dict[str, Any] | None, warn: Ca
     """End processes that outlived a killed run, before they write into files of this run."""
     if killed is None:
         return
-    warn(f"process {killed['pid']}, the last run in this work directory, was killed; this run continues it")
-    for step in workspace.history.open:
-        group = workspace.history.groups.get(step)
-        if group is not None and group[1] is not None:
-            processes.end_orphans(*group, marker(workspace.workdir))
+    warn(
+        f"process {killed.get('pid')}, the last run in this work directory, was killed; this run continues it"
+    )
+    processes.end_orphans(marker(workspace.workdir))
 
 
 def _roll_back(workspace: Workspace) -> None:

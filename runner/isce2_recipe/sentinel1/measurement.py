@@ -53,7 +53,7 @@ def _open(path: Path, mode: str = "r", **profile: Any) -> Iterator[Any]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.open(path, mode, **profile) as dataset:
+        with rasterio.open(path, mode, **{"driver": "GTiff", **profile}) as dataset:
             yield dataset
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.files import read_bounded
 from isce2_recipe.sources.demgrid import DemGrid, read_around, spans_globe
 from isce2_recipe.sources.directory_files import FoundFile, files
 from isce2_recipe.types import Bounds
@@ -25,6 +27,15 @@ _COAST_PIXELS = 10
 # Pixels of a raster of the globe around a box across its edge, for interpolation.
 _EDGE_PIXELS = 4
 _RASTERS = (".tif", ".tiff", ".vrt")
+_MOST_BYTES = 10_000_000  # of a virtual raster
+# Elements of a virtual raster that gdalbuildvrt writes; others may open further files and addresses.
+_MOSAIC = frozenset((
+    "VRTDataset", "SRS", "GeoTransform", "Metadata", "MDI", "VRTRasterBand", "Description", "NoDataValue",
+    "ColorInterp", "UnitType", "Offset", "Scale", "CategoryNames", "Category", "HideNoDataValue",
+    "OverviewList", "SimpleSource", "ComplexSource", "SourceFilename", "SourceBand", "SourceProperties",
+    "SrcRect",
+    "DstRect", "NODATA", "ScaleOffset", "ScaleRatio", "OOI",
+))  # fmt: skip
 _GEOIDS = {
     "EGM2008": re.compile(r"EGM[ _-]*2008|EGM08|EPSG[\": ,]+3855", re.IGNORECASE),
     "EGM96": re.compile(r"EGM[ _-]*(?:19)?96|EPSG[\": ,]+5773", re.IGNORECASE),
@@ -79,6 +90,47 @@ def mosaic(root: Path, grid: DemGrid, log: logging.Logger) -> Any:
     return heights
 
 
+@contextmanager
+def _opened(found: FoundFile) -> Iterator[Any]:
+    """Open a raster of a folder, which may be a stranger's: a GeoTIFF, or a mosaic of some.
+
+    Raises
+    ------
+    InputError
+        If a virtual raster names anything but these.
+    """
+    import rasterio
+
+    virtual = found.name.lower().endswith(".vrt")
+    if virtual:
+        _check_mosaic(found)
+    with rasterio.open(found.dataset, driver="VRT" if virtual else "GTiff") as dataset:
+        yield dataset
+
+
+def _check_mosaic(found: FoundFile) -> None:
+    hint = "give the GeoTIFFs themselves, or a mosaic that gdalbuildvrt makes of GeoTIFFs in the same folder"
+    try:
+        text = "" if found.member else read_bounded(found.path, _MOST_BYTES, found.path.parent).decode()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputError(f"terrain {found.path} cannot be read: {exc}", hint=hint) from None
+    sources = re.findall(r"<SourceFilename[^>]*>([^<]*)<", text)
+    strange = sorted({*re.findall(r"<\s*([A-Za-z]\w*)", text)} - _MOSAIC) or (["it"] if not sources else [])
+    for name in sources:
+        path = (found.path.parent / name).resolve()
+        if not path.is_relative_to(found.path.parent.resolve()) or not _is_tiff(path):
+            strange.append(name)
+    if strange or "<!" in text:
+        raise InputError(f"terrain {found.path} is no mosaic of GeoTIFFs next to it: {strange[0]}", hint=hint)
+
+
+def _is_tiff(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
 def coverage(root: Path) -> list[Bounds]:
     """Return the boxes around the files, degrees; see `Bounds` for those across the antimeridian.
 
@@ -87,14 +139,13 @@ def coverage(root: Path) -> list[Bounds]:
     InputError
         If there is none, or one cannot be read.
     """
-    import rasterio
     from rasterio.errors import RasterioError
     from rasterio.warp import transform_bounds
 
     boxes = []
     for found in rasters(root):
         try:
-            with rasterio.open(found.dataset) as dataset:
+            with _opened(found) as dataset:
                 if dataset.crs is None:
                     raise _no_crs(found)
                 boxes.append(Bounds.of(*transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)))
@@ -119,11 +170,10 @@ def _no_crs(found: FoundFile) -> InputError:
 
 def _layer(found: FoundFile, grid: DemGrid) -> tuple[Any, str]:
     """Return a file's heights on the grid, and the geoid below them; empty for the ellipsoid."""
-    import rasterio
     from rasterio.errors import RasterioError
 
     try:
-        with rasterio.open(found.dataset) as dataset:
+        with _opened(found) as dataset:
             if dataset.crs is None:
                 raise _no_crs(found)
             return _on_grid(dataset, grid), _datum(found, dataset)
@@ -202,11 +252,10 @@ def _undulation(root: Path, datum: str, grid: DemGrid, found: FoundFile) -> Any:
 
 def _geoid_on_grid(geoid: FoundFile, grid: DemGrid) -> Any:
     import numpy as np
-    import rasterio
     from rasterio.errors import RasterioError
 
     try:
-        with rasterio.open(geoid.dataset) as dataset:
+        with _opened(geoid) as dataset:
             layer = _on_grid(dataset, grid)
     except RasterioError as exc:
         raise InputError(f"geoid {geoid.path} cannot be read: {exc}", hint="replace it") from exc
@@ -247,14 +296,13 @@ def fill_sea(
 def _water(tiles: Sequence[FoundFile], grid: DemGrid) -> Any:
     """Return where the water mask has water."""
     import numpy as np
-    import rasterio
     from rasterio.errors import RasterioError
     from rasterio.warp import Resampling
 
     water = np.zeros((grid.rows, grid.columns), dtype=bool)
     for tile in tiles:
         try:
-            with rasterio.open(tile.dataset) as dataset:
+            with _opened(tile) as dataset:
                 water |= _on_grid(dataset, grid, Resampling.nearest) == 1.0
         except RasterioError as exc:
             raise InputError(f"water mask {tile.path} cannot be read: {exc}", hint="replace it") from exc

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
+
+from isce2_recipe.errors import InputError, RecipeError
 from isce2_recipe.paths import data_folder
 from isce2_recipe.plan.graph import StepScope
 from isce2_recipe.plan.record import own_files
@@ -27,8 +31,12 @@ name: innermost
 summary: Terrain.
 steps:
   - id: terrain
-    uses: parts/mask_water.yml
-    with: {water_mask: mask.tif, looks: 1x1}
+    uses: template.render
+    with: {template: a.j2, to: a.txt, values: {x: 1}}
+  - id: other
+    uses: template.render
+    with: {template: "{{ name }}", to: b.txt, values: {x: 1}}
+variables: {name: b.j2}
 """
 
 
@@ -39,21 +47,54 @@ def write(folder: Path, **texts: str) -> None:
         path.write_text(text)
 
 
-def test_parts_within_parts_and_the_first_template_of_a_name(tmp_path):
+def _workspace(home: Path) -> Workspace:
+    request = make_request(load(home / "outer.yml"), {}, workdir=home / "w", base=home, source="simulated")
+    return Workspace(request)
+
+
+def _recorded(home: Path) -> dict[str, str]:
+    workspace = _workspace(home)
+    return own_files(workspace.graph, workspace.bindings, workspace.request.templates)
+
+
+def test_parts_within_parts_and_the_templates_that_are_used(tmp_path):
     home = tmp_path / "recipes"
     write(home, outer_yml=OUTER, parts__inner_yml=INNER, parts__parts__innermost_yml=INNERMOST)
-    write(home, templates__a_j2="first", b_j2="beside")
-    write(tmp_path, templates__a_j2="second", templates__product__c_j2="own README")
-    request = make_request(
-        load(home / "outer.yml"), {}, workdir=tmp_path / "w", base=tmp_path, source="simulated"
-    )
-    assert own_files(request.recipe, request.templates) == {
+    write(home, templates__a_j2="first{% include 'c/d.j2' %}", b_j2="beside", unused_j2="private")
+    write(tmp_path, templates__a_j2="second", templates__c__d_j2="{{ x }}", templates__product__e_j2="unused")
+    assert _recorded(home) == {
         "parts/inner.yml": INNER,
         "parts/parts/innermost.yml": INNERMOST,
-        "templates/a.j2": "first",
+        "templates/a.j2": "first{% include 'c/d.j2' %}",
         "templates/b.j2": "beside",
-        "templates/product/c.j2": "own README",
+        "templates/c/d.j2": "{{ x }}",
     }
+
+
+def test_links_that_leave_the_folder_and_other_files_are_never_recorded(tmp_path):
+    home = tmp_path / "recipes"
+    write(home, outer_yml=OUTER, parts__inner_yml=INNER, parts__parts__innermost_yml=INNERMOST, b_j2="beside")
+    write(tmp_path, secret="password")
+    (home / "templates").mkdir()
+    (home / "templates/a.j2").symlink_to(tmp_path / "secret")
+    (home / "more.j2").symlink_to(tmp_path / "secret")
+    assert "password" not in repr(_recorded(home))
+    with pytest.raises(InputError, match="leads out of"):
+        workspace = _workspace(home)
+        workspace.key(workspace.graph.nodes["part/deeper/terrain"], {}, ())
+    (home / "templates/a.j2").unlink()
+    os.mkfifo(home / "templates/a.j2")
+    assert "templates/a.j2" not in _recorded(home)
+
+
+def test_a_part_that_is_a_link_to_another_place_is_not_found(tmp_path):
+    home = tmp_path / "public" / "recipes"
+    write(home, outer_yml=OUTER)
+    write(tmp_path, private__inner_yml=INNERMOST, private__a_j2="a", private__b_j2="b")
+    (home / "parts").mkdir()
+    (home / "parts/inner.yml").symlink_to(tmp_path / "private/inner.yml")
+    with pytest.raises(RecipeError, match="there is no part"):
+        load(home / "outer.yml")
 
 
 def test_the_record_of_a_shipped_recipe_has_no_files_and_no_paths(tmp_path):

@@ -103,7 +103,7 @@ def _measured_size(burst: Burst) -> tuple[int, int]:
     g = burst.geometry
     last = burst.first_line + g.first_valid_line + g.valid_lines - 1
     try:
-        with rasterio.open(burst.tiff) as dataset:
+        with rasterio.open(burst.tiff, driver="GTiff") as dataset:
             size = (dataset.height, dataset.width)
             if last >= size[0] or g.first_valid_sample + g.valid_samples > size[1]:
                 raise InputError(
