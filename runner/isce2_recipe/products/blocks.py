@@ -124,7 +124,11 @@ def make_block(
         if layer.outside is not None:
             made[layer.name] = np.nan_to_num(made[layer.name], nan=layer.outside)
         if layer.land_only and mask_water:
-            made[layer.name] = np.where(made["water_mask"] == 1, made[layer.name], np.float32(np.nan))
+            # A label of 0 belongs to no component, but the pixel is observed.
+            none = np.where(
+                np.isnan(made[layer.name]) | (not layer.masked), np.float32(np.nan), np.float32(0)
+            )
+            made[layer.name] = np.where(made["water_mask"] == 1, made[layer.name], none)
     return made
 
 

@@ -164,7 +164,7 @@ class Layer:
     outside : float or None
         Value where the rasters end, in place of no data.
     land_only : bool
-        Whether there are no values on water where water was masked before unwrapping.
+        Whether there are no values on water where water was masked before unwrapping; labels are 0 there.
     kinds : frozenset of str
         Kinds of products that have the layer.
     option : str

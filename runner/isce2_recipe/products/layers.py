@@ -127,7 +127,7 @@ LAYERS: tuple[Layer, ...] = (
         reading="is the label of an area within which the unwrapped phase has no jumps of whole cycles. "
         "Phases of different labels are not comparable. 0 belongs to no component; a mask inside the file "
         "marks where the image ends.",
-        dtype="uint8", nodata=None, masked=True, reads=(COMPONENTS,), resampling="nearest",
+        dtype="uint8", nodata=None, masked=True, reads=(COMPONENTS,), resampling="nearest", land_only=True,
         roles=("data", "labels"), tolerance=Tolerance(0.01, "share", "label"), hyp3="float32, 0 for no data",
         drawing=_MASK,
     ),

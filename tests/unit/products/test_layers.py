@@ -149,6 +149,10 @@ def test_masked_water_has_no_unwrapped_phase(tmp_path, ground):
     with rasterio.open(paths["water_mask"]) as dataset:
         assert dataset.dtypes == ("uint8",)
         assert dataset.nodata is None
+    with rasterio.open(paths["conncomp"]) as dataset:
+        labels, observed = dataset.read(1), dataset.read_masks(1) > 0
+    assert set(np.unique(labels[mask == 1])) == {0, 1} and not labels[mask == 0].any()
+    assert observed[(mask == 0) & np.isfinite(wrapped)].all()
 
 
 def test_unmasked_water_keeps_its_phase(tmp_path, ground):
