@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from isce2_recipe.problems import printable
 from isce2_recipe.quantities import format_bytes, format_duration
+from isce2_recipe.redact import in_values
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -41,7 +42,7 @@ class JsonLines:
         if event["event"] == "tick":
             return
         stamped = {"event": event["event"], "time": round(time.time(), 3), **event}
-        self._stream.write(printable(self._redact(json.dumps(stamped, ensure_ascii=False))) + "\n")
+        self._stream.write(printable(json.dumps(in_values(stamped, self._redact), ensure_ascii=False)) + "\n")
         self._stream.flush()
 
     def close(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 MASK = "***"
 _SHORTEST = 6  # characters; shorter secrets would hide ordinary words
@@ -70,15 +71,42 @@ def known_secrets(environment: Mapping[str, str]) -> frozenset[str]:
 
 
 def texts_of(value: object) -> Iterator[str]:
-    """Yield the texts in a secret value that are long enough to differ from ordinary words."""
-    if isinstance(value, str) and len(value.strip()) >= _SHORTEST:
-        yield value
+    """Yield the texts and numbers in a secret value that are long enough to differ from ordinary words."""
+    text = str(value) if isinstance(value, str | int | float) else ""
+    if len(text.strip()) >= _SHORTEST:
+        yield text
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from texts_of(item)
     elif isinstance(value, list | tuple):
         for item in value:
             yield from texts_of(item)
+
+
+def in_values(value: Any, redact: Callable[[str], str]) -> Any:
+    """Return a JSON value without secrets in its texts, keys and numbers. Its form stays as it is."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {in_values(key, redact): in_values(item, redact) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_values(item, redact) for item in value]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return MASK if number and redact(str(value)) == MASK else value
+
+
+def without_secrets(words: Iterable[str], secret: Container[str]) -> list[str]:
+    """Return a command line with the values of some parameters masked, however short they are."""
+    found, hide = [], False
+    for word in words:
+        name, equals, _ = word.removeprefix("--set=").partition("=")
+        is_secret = name.lstrip("-").replace("-", "_") in secret
+        if hide and not word.startswith("--"):
+            found.append(MASK)
+            continue
+        hide = is_secret and not equals and word.startswith("--")
+        found.append(f"{word[: word.index(name) + len(name)]}={MASK}" if is_secret and equals else word)
+    return found
 
 
 def redactor(secrets: frozenset[str]) -> Callable[[str], str]:

@@ -23,7 +23,7 @@ from isce2_recipe.plan.request import DEFAULT_ENGINE, RunRequest, make_request
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.progress import JsonLines, PlainLines, Tree
 from isce2_recipe.quantities import format_duration
-from isce2_recipe.redact import known_secrets, redactor
+from isce2_recipe.redact import known_secrets, redactor, without_secrets
 from isce2_recipe.sources import DEFAULT_SOURCE
 
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d{6})(?=T\d{6}|\D|$)")
@@ -167,7 +167,7 @@ def _run(workspace: Workspace, options: Mapping[str, Any], redact: Callable[[str
         tuple(options["force"]),
         options["start"],
         options["until"],
-        ("isce2-recipe", *sys.argv[1:]),
+        ("isce2-recipe", *without_secrets(sys.argv[1:], workspace.request.secret_names)),
     )
     display = _display(options, redact)
     done: set[str] = set()
@@ -182,7 +182,7 @@ def _run(workspace: Workspace, options: Mapping[str, Any], redact: Callable[[str
     except RecipeToolError as exc:
         display.close()
         forced = list(select(workspace.graph, run_options).forced) if done else []
-        raise _with_resume(exc, forced, done) from None
+        raise _with_resume(exc, _resuming(list(run_options.command[1:]), forced, done)) from None
     except Exception as exc:
         display.close()
         exc.workdir = workspace.workdir  # type: ignore[attr-defined]
@@ -193,10 +193,10 @@ def _run(workspace: Workspace, options: Mapping[str, Any], redact: Callable[[str
     _report(workspace, outcome, options, display, redact)
 
 
-def _with_resume(exc: RecipeToolError, forced: Sequence[str], done: Container[str]) -> RecipeToolError:
+def _with_resume(exc: RecipeToolError, arguments: Sequence[str]) -> RecipeToolError:
     """Return the error with the command line that resumes the run."""
     if exc.exit_code in (errors.EXIT_STEP_FAILED, errors.EXIT_INTERRUPTED):
-        line = f"resume with: {shlex.join(['isce2-recipe', *_resuming(sys.argv[1:], forced, done)])}"
+        line = f"resume with: {shlex.join(['isce2-recipe', *arguments])}"
         exc.hint = line if exc.hint is None else f"{exc.hint}\n{line}"
     return exc
 

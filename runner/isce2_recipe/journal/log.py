@@ -12,6 +12,7 @@ from typing import Any
 from isce2_recipe.errors import InputError
 from isce2_recipe.journal.files import FileEntry, Manifest
 from isce2_recipe.paths import JOURNAL
+from isce2_recipe.redact import in_values
 
 VERSION = 1
 """Version of the journal's format."""
@@ -226,7 +227,7 @@ class Journal:
 
     def append(self, record: dict[str, Any], *, sync: bool = True) -> None:
         """Append one line, and with ``sync`` wait until it is on the disk."""
-        line = self._redact(json.dumps(record, separators=(",", ":"), ensure_ascii=False)) + "\n"
+        line = json.dumps(in_values(record, self._redact), separators=(",", ":"), ensure_ascii=False) + "\n"
         data = line.encode()
         while data:
             data = data[os.write(self._descriptor, data) :]

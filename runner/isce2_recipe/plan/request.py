@@ -65,8 +65,12 @@ class RunRequest:
     @property
     def secrets(self) -> frozenset[str]:
         """Return the values of secret parameters."""
-        secret = [name for name, parameter in self.recipe.parameters.items() if parameter.secret]
-        return frozenset(text for name in secret for text in texts_of(self.parameters[name]))
+        return frozenset(text for name in self.secret_names for text in texts_of(self.parameters[name]))
+
+    @property
+    def secret_names(self) -> frozenset[str]:
+        """Return the names of secret parameters."""
+        return frozenset(name for name, parameter in self.recipe.parameters.items() if parameter.secret)
 
     @property
     def public_parameters(self) -> dict[str, Any]:

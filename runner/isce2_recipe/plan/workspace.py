@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,15 @@ from isce2_recipe.paths import FINGERPRINTS
 from isce2_recipe.plan import graph, keys
 from isce2_recipe.plan.bindings import Bindings, Outputs, RunFacts
 from isce2_recipe.plan.folders import SharedFolder
-from isce2_recipe.plan.graph import Node
+from isce2_recipe.plan.graph import Node, StepScope
 from isce2_recipe.plan.keys import Key, KeyContext
 from isce2_recipe.plan.record import record
 from isce2_recipe.plan.request import RunRequest, actions_of
 from isce2_recipe.processes import boot_id
 from isce2_recipe.recipe.inputs_check import null_inputs
 from isce2_recipe.recipe.loading import recipe_error
-from isce2_recipe.redact import redactor
+from isce2_recipe.recipe.secrets import given_to, secret_names
+from isce2_recipe.redact import MASK, in_values, redactor
 from isce2_recipe.sandbox import MAX_SOURCE
 from isce2_recipe.sources.base import FileSource, FullSource, capabilities_of
 
@@ -176,7 +177,17 @@ class Workspace:
             own = states[node.folder] = self.shared_before(node.folder, position, skipped).state()
         key = keys.make(node, given, self._read_once().key_context, states, own)
         self.files_read.update(map(str, key.files))
+        secret = given_to(node.step, self._secret_names(node.scope))
+        if secret:
+            described = {**key.parts["inputs"], **dict.fromkeys(secret, MASK)}
+            key = replace(key, parts={**key.parts, "inputs": described})
         return key
+
+    def _secret_names(self, scope: StepScope) -> frozenset[str]:
+        """Return the names with secret values that a scope's expressions see."""
+        if scope.outer is None or scope.via is None:
+            return secret_names(scope.recipe)
+        return secret_names(scope.recipe, given_to(scope.via, self._secret_names(scope.outer)))
 
     def _key_context(self, fingerprints: Fingerprints) -> KeyContext:
         request = self.request
@@ -214,7 +225,7 @@ class Workspace:
         """Return the parts of a key without secrets, as they may be recorded."""
         if not self._secrets:
             return parts
-        hidden: dict[str, Any] = json.loads(redactor(self._secrets)(json.dumps(parts)))
+        hidden: dict[str, Any] = in_values(parts, redactor(self._secrets))
         return hidden
 
     def shared(self, folder: str, skipped: Collection[str]) -> SharedFolder:

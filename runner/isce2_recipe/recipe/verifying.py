@@ -12,6 +12,7 @@ from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.recipe.parameters import resolve_parameters, texts
 from isce2_recipe.recipe.rendering import check_values
 from isce2_recipe.recipe.scope import Actions
+from isce2_recipe.recipe.secrets import exposed
 
 
 def verify(recipe: Recipe, actions: Actions, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,6 +43,7 @@ def verify(recipe: Recipe, actions: Actions, given: Mapping[str, Any]) -> dict[s
         raise
     reported = {problem.position for problem in problems}
     problems += [one for one in check_values(recipe, actions, values) if one.position not in reported]
+    problems += [one for one in exposed(recipe) if one.position not in reported]
     if problems:
         raise recipe_error(tuple(problems), recipe.texts())
     return values

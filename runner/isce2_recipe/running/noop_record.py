@@ -50,7 +50,7 @@ def write_noop_record(
 
 
 def _all_watched(workspace: Workspace, statuses: dict[str, str], files: tuple[str, ...]) -> _Watched:
-    if workspace.request.secrets:  # they may be part of the name of a file
+    if workspace.request.secret_names:  # they may be part of the name of a file
         raise CannotTellError
     yield from _tools(workspace)
     yield from _recipe(workspace)

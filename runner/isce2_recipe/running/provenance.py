@@ -23,6 +23,7 @@ from isce2_recipe.plan.record import own_files, resolved
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.processes import host_name
 from isce2_recipe.recipe.document import dump
+from isce2_recipe.redact import in_values
 
 _PACKAGES = ("numpy", "scipy", "numba", "rasterio", "snaphu", "jinja2", "pyyaml", "lxml")
 
@@ -39,7 +40,7 @@ def write(
     _write_resolved(workspace, redact)
     _copy_own_files(workspace)
     record = run_record(workspace, steps, outputs, command, seconds)
-    write_text(workspace.workdir / RUN_RECORD, redact(noop_cache.to_text(record)))
+    write_text(workspace.workdir / RUN_RECORD, noop_cache.to_text(in_values(record, redact)))
 
 
 def _write_resolved(workspace: Workspace, redact: Callable[[str], str]) -> None:
@@ -49,7 +50,7 @@ def _write_resolved(workspace: Workspace, redact: Callable[[str], str]) -> None:
     with suppress(OSError, UnicodeDecodeError), path.open(encoding="utf-8") as file:
         if file.read(len(head)) == head:
             return
-    write_text(path, head + redact(dump(_resolved(workspace))))
+    write_text(path, head + dump(in_values(_resolved(workspace), redact)))
 
 
 def run_record(
@@ -170,7 +171,7 @@ def summary_of_run(workspace: Workspace, redact: Callable[[str], str]) -> dict[s
         "engine": workspace.engine_label if uses_engine else None,
         "steps": _summaries(workspace),
     }
-    result: dict[str, Any] = json.loads(redact(json.dumps(summary, default=str)))
+    result: dict[str, Any] = in_values(json.loads(json.dumps(summary, default=str)), redact)
     return result
 
 

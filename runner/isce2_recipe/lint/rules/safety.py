@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from isce2_recipe.expressions import ExpressionError, has_expression, references
+from isce2_recipe.expressions import has_expression
 from isce2_recipe.lint.rule import Rule, Subject, rule
 from isce2_recipe.problems import DataPath, Edit, Mark, Problem
+from isce2_recipe.recipe.secrets import exposed
 
 _SECRET_NAME = re.compile(r"(^|_)(password|passwd|passphrase|secret|token|api_?key|access_?key)(_|$)", re.I)
 _SECRET_VALUES = (
@@ -150,21 +151,10 @@ def insecure_address(subject: Subject) -> Iterator[Problem]:
 def exposed_secret(subject: Subject) -> Iterator[Problem]:
     """A secret parameter is written to an output, a template or a file name.
 
-    Outputs and templates are written to disk or printed. Pass a secret only to an action that needs it.
+    Outputs and templates are written to disk or printed, also those of parts. Pass a secret only to an action
+    that needs it. `plan` and `run` refuse the recipe too.
     """
-    secrets = {p.name for p in subject.recipe.parameters.values() if p.secret} if subject.recipe else set()
-    for path, text in subject.expressions if secrets else ():
-        if not (path[0] == "outputs" or (path[0] == "steps" and {"values", "to", "template"} & set(path))):
-            continue
-        try:
-            shown = references(text).names & secrets
-        except ExpressionError:
-            continue
-        for name in sorted(shown):
-            yield Problem(
-                subject.document.find_name(path, name),
-                f"the secret '{name}' would be written to disk or printed",
-            )
+    yield from exposed(subject.recipe) if subject.recipe is not None else ()
 
 
 @rule("IR047", "warning", "basic", fixable=True)

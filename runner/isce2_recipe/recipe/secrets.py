@@ -1,0 +1,69 @@
+"""Where the values of secret parameters go in a recipe and its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from typing import Any
+
+from isce2_recipe.expressions import ExpressionError, references
+from isce2_recipe.problems import DataPath, Problem
+from isce2_recipe.recipe.model import Recipe, Step
+
+_WRITTEN = frozenset(("values", "to", "template"))
+"""Inputs of steps that are written to disk or become names of files."""
+
+
+def secret_names(recipe: Recipe, given: Set[str] = frozenset()) -> frozenset[str]:
+    """Return the names with secret values: secret parameters, those given, and variables made from them."""
+    found = {name for name, parameter in recipe.parameters.items() if parameter.secret} | given
+    for name, value in recipe.variables.items() if found else ():
+        if reads(value, found):
+            found.add(name)
+    return frozenset(found)
+
+
+def given_to(step: Step, secret: Set[str]) -> frozenset[str]:
+    """Return the inputs of a step, or parameters of its part, that are made from secret names."""
+    return frozenset(name for name, value in step.with_.items() if reads(value, secret))
+
+
+def reads(value: Any, names: Set[str]) -> bool:
+    """Return whether a value's expressions read one of some names."""
+    try:
+        return bool(names) and not references(value).names.isdisjoint(names)
+    except ExpressionError:
+        return False
+
+
+def exposed(recipe: Recipe, given: Set[str] = frozenset()) -> Iterator[Problem]:
+    """Yield the places of a recipe where a secret would be written to disk or printed.
+
+    Parameters
+    ----------
+    given : set of str
+        Parameters that get secret values from the recipe that uses this one as a part.
+    """
+    secret = secret_names(recipe, given)
+    places: list[tuple[DataPath, Any]] = [
+        (("outputs", name), value) for name, value in recipe.outputs.items()
+    ]
+    for step in recipe.steps:
+        places += [((*step.path, "with", name), value) for name, value in step.with_.items()]
+    for path, value in places if secret else ():
+        try:
+            read = references(value).all
+        except ExpressionError:
+            continue
+        for one in read:
+            where = (*path, *one.path)
+            if one.parts[0] in secret and (path[0] == "outputs" or not _WRITTEN.isdisjoint(where)):
+                mark = recipe.document.find_name(where, one.parts[0])
+                what = f"the secret '{one.parts[0]}' would be written to disk or printed"
+                yield Problem(mark, what, rule="IR046")
+    for step in recipe.steps:
+        names = given_to(step, secret) if step.part is not None else ()
+        if step.part is not None and names and any(exposed(step.part, names)):
+            for name in sorted(names):
+                place = (*step.path, "with", name)
+                what = f"the part {step.uses} would write the secret in '{name}' to disk or print it"
+                yield recipe.document.problem(place, "IR046", what)
