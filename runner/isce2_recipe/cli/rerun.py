@@ -56,7 +56,8 @@ def _write_recipe(folder: Path, files: dict[str, str], name: str) -> Path:
         known = place.endswith(SUFFIXES) or (parts[0] == "templates" and len(parts) > 1)
         if hidden or not known or place.startswith("/") or target.resolve() != target:
             raise InputError(
-                f"the product's recipe uses {place}, which is no part and no template in the recipe's folder",
+                f"the product's recipe uses {place}, which is outside the recipe's folder, or neither a part "
+                "nor a template",
                 hint="extract the recipe from the product's _run.json and put that file where it belongs",
             )
     for place, text in files.items():

@@ -24,9 +24,11 @@ from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.progress import JsonLines, PlainLines, Tree
 from isce2_recipe.quantities import format_duration
 from isce2_recipe.redact import known_secrets, redactor, without_secrets
+from isce2_recipe.sandbox import MAX_STEPS, budget
 from isce2_recipe.sources import DEFAULT_SOURCE
 
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d{6})(?=T\d{6}|\D|$)")
+_STEPS_OF_A_STEP = 5000  # of expressions, that a plan may take for each step of the recipe
 _HASH = 8  # characters of the inputs' fingerprint in a run's folder
 _PREFIX = "ISCE2_RECIPE"
 
@@ -147,7 +149,8 @@ def default_workdir(request: RunRequest) -> str:
 def _show_plan(request: RunRequest, options: Mapping[str, Any]) -> None:
     from isce2_recipe.cli import plans
 
-    text = plans.text(Workspace(request), options)
+    with budget(4 * MAX_STEPS + _STEPS_OF_A_STEP * request.recipe.unfolded):
+        text = plans.text(Workspace(request), options)
     echo(redactor(known_secrets(os.environ) | request.secrets)(text))
 
 

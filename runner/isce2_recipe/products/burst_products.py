@@ -119,7 +119,7 @@ def read_burst_product(folder: Path) -> BurstProduct:
     InputError
         If it lacks a file or a key.
     """
-    parameters = _parameters(folder / f"{folder.name}.txt")
+    parameters = parameter_file.read(folder / f"{folder.name}.txt")
     names = [parameters.get(key, "") for key in ("Reference Granule", "Secondary Granule")]
     remedy = _REMEDY.format(reference=names[0] or "BURST", secondary=names[1] or "BURST")
     missing = [
@@ -147,16 +147,6 @@ def read_burst_product(folder: Path) -> BurstProduct:
         raise InputError(f"product {folder.name}: its .txt cannot be used: {reason}", hint=remedy) from exc
 
 
-def _parameters(path: Path) -> dict[str, str]:
-    try:
-        return parameter_file.read(path)
-    except OSError as exc:
-        raise InputError(
-            f"{path} cannot be read: {exc.strerror}",
-            hint="unzip the product again; its files belong together",
-        ) from exc
-
-
 _NUMBERS = {
     "lines": "Radar n lines",
     "samples": "Radar n samples",
@@ -170,6 +160,7 @@ _SPACINGS = {
     "range_spacing_m": "Multilook range pixel size",
 }
 _STOP = "Radar sensing stop"
+_MOST_PIXELS = 1_000_000  # along each side of a layer in radar geometry
 _FACTS = (
     "Reference Orbit Number", "Secondary Orbit Number", "Baseline", "UTC time", "Heading",
     "Spacecraft height", "Earth radius at nadir", "Slant range near", "Slant range far",
@@ -182,6 +173,8 @@ _KEYS = (
 
 def _window(parameters: Mapping[str, str]) -> RadarWindow:
     numbers = {name: int(parameters[key]) for name, key in _NUMBERS.items()}
+    if not all(0 <= number <= _MOST_PIXELS for number in numbers.values()):
+        raise ValueError(f"a number of lines or samples is not from 0 to {_MOST_PIXELS}")
     spacings = {name: float(parameters[key]) for name, key in _SPACINGS.items()}
     return RadarWindow(**numbers, **spacings, sensing_stop=parameters[_STOP])  # type: ignore[arg-type]
 

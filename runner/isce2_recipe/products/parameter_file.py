@@ -124,7 +124,9 @@ def read(path: Path) -> dict[str, str]:
     try:
         text = read_bounded(path, _MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise InputError(f"{path} cannot be read: {exc}") from None
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        hint = "unzip the product again; its files belong together"
+        raise InputError(f"{path} cannot be read: {reason}", hint=hint) from None
     pairs = (line.partition(":") for line in text.splitlines() if ":" in line)
     return {key.strip(): value.strip() for key, _, value in pairs}
 

@@ -153,7 +153,7 @@ def test_rerun_writes_parts_and_templates_only(
     (tmp_path / "here/w/link").symlink_to(tmp_path / "elsewhere")
     before = _files(tmp_path)
     assert run_command_line(["rerun", str(product), "--workdir", "w", "--dry-run"]) == 1
-    assert "which is no part and no template" in capsys.readouterr().err
+    assert "neither a part nor a template" in capsys.readouterr().err
     assert _files(tmp_path) == before
 
 
