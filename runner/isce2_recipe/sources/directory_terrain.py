@@ -114,14 +114,16 @@ def _check_mosaic(found: FoundFile) -> None:
         text = "" if found.member else read_bounded(found.path, _MOST_BYTES, found.path.parent).decode()
     except (OSError, UnicodeDecodeError) as exc:
         raise InputError(f"terrain {found.path} cannot be read: {exc}", hint=hint) from None
-    sources = re.findall(r"<SourceFilename[^>]*>([^<]*)<", text)
-    strange = sorted({*re.findall(r"<\s*([A-Za-z]\w*)", text)} - _MOSAIC) or (["it"] if not sources else [])
-    for name in sources:
-        path = (found.path.parent / name).resolve()
-        if not path.is_relative_to(found.path.parent.resolve()) or not _is_tiff(path):
+    sources = re.findall(r"<SourceFilename([^>]*)>([^<]*)<", text)
+    strange = sorted({*re.findall(r"<\s*([A-Za-z]\w*)", text)} - _MOSAIC)
+    for attributes, name in sources:
+        path = found.path.parent / name
+        certain = name.startswith("/") or 'relativeToVRT="1"' in attributes
+        if not (certain and path.resolve().is_relative_to(found.path.parent.resolve()) and _is_tiff(path)):
             strange.append(name)
-    if strange or "<!" in text:
-        raise InputError(f"terrain {found.path} is no mosaic of GeoTIFFs next to it: {strange[0]}", hint=hint)
+    if strange or "<!" in text or not sources:
+        what = strange[0] if strange else "a comment" if sources else "no file"
+        raise InputError(f"terrain {found.path} is no mosaic of GeoTIFFs next to it: {what}", hint=hint)
 
 
 def _is_tiff(path: Path) -> bool:
