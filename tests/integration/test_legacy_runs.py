@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 import rasterio
 
-from support.main_job import NEXT_REFERENCE, NEXT_SECONDARY, REFERENCE, SECONDARY, TINY
+from support.main_job import NEXT_REFERENCE, NEXT_SECONDARY, REFERENCE, SECONDARY
 
 pytestmark = pytest.mark.slow
 
+# Bursts that are long enough to touch each other.
+SOURCE = "simulated:lines=1400,samples=800"
 COMMAND = "import sys; from hyp3_isce2.commands import insar_tops_burst; sys.exit(insar_tops_burst())"
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ISCE2_RECIPE_")}
-    choice = {"ISCE2_RECIPE_SOURCE": TINY, "ISCE2_RECIPE_ENGINE": "builtin", "HOME": str(folder.parent)}
+    choice = {"ISCE2_RECIPE_SOURCE": SOURCE, "ISCE2_RECIPE_ENGINE": "builtin", "HOME": str(folder.parent)}
     return subprocess.run(
         [sys.executable, *words],
         cwd=folder,

