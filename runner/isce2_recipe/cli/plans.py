@@ -86,7 +86,8 @@ def _downloads(workspace: Workspace, running: list[Forecast]) -> list[str]:
         return []
     if not traits_of(workspace.source).downloads:
         return [f"downloads: none, inputs come from {workspace.request.source_text}"]
-    sizes = [size for one in running for _, size in one.shows.get("downloads", ())]
+    # Two steps may name the same tiles, which are downloaded once.
+    sizes = list({name: size for one in running for name, size in one.shows.get("downloads", ())}.values())
     if not sizes:
         return ["downloads: none"]
     known = [size for size in sizes if size]

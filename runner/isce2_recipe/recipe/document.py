@@ -315,7 +315,8 @@ def _short_tag(tag: str) -> str:
 
 def _not_text(document: Document, exc: ReaderError) -> Problem:
     """Return the problem of a character that YAML does not allow; libyaml counts bytes."""
-    before = document.text.encode(errors="surrogatepass")[: exc.position].decode(errors="surrogatepass")
+    read = document.text.translate(_SEPARATORS).encode(errors="surrogatepass")
+    before = read[: exc.position].decode(errors="surrogatepass")
     *above, line = lines_of(f"{before}.")
     number, column = len(above) + 1, len(line)
     what = f"character U+{exc.character:04X} is not allowed in YAML"

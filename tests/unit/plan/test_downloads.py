@@ -34,7 +34,7 @@ def test_sizes_come_from_the_catalogue(tmp_path: Path) -> None:
         ("slc.fetch", {"granule": "S1A_X"}, ["S1A_X.zip"]),
         ("alos.fetch_scene", {"scene": "ALPSRP1"}, ["ALPSRP1-L1.0.zip"]),
         ("sentinel1.fetch_safes", {"granules": "{{ steps.pair.reference }}"}, ["bursts"]),
-        ("dem.fetch", {}, ["terrain tiles", "the geoid around the scene"]),
+        ("dem.fetch", {}, ["terrain tiles", "the geoid around the scene", "water mask tiles"]),
         ("sentinel1.find_bursts", {"reference": [OLDER]}, []),
         ("product.insar_tops", {}, []),
     ],
