@@ -25,6 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kill-seeds", type=int, default=4, metavar="N", help="how many runs are killed at random points"
     )
+    parser.addoption(
+        "--mutations", type=int, default=1500, metavar="N", help="how many recipes get random mistakes"
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

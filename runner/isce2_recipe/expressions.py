@@ -6,13 +6,16 @@ is ever read and nothing is called, so planning a stranger's recipe is safe.
 
 from __future__ import annotations
 
+import inspect
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property, lru_cache
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from jinja2 import TemplateError, TemplateSyntaxError, Undefined, nodes
-from jinja2.exceptions import UndefinedError
+from jinja2.exceptions import FilterArgumentError, UndefinedError
 from jinja2.sandbox import SandboxedEnvironment
 
 from isce2_recipe.errors import ParameterError, RecipeError
@@ -23,10 +26,14 @@ MAX_DEPTH = 100
 """Deepest nesting of an expression."""
 
 _PLAIN_CHAIN = re.compile(r"\s*\{\{-?\s*([a-zA-Z_]\w*(?:\.[a-zA-Z_]\w*)*)\s*-?\}\}\s*", re.ASCII)
-_RESERVED = frozenset(
+RESERVED = frozenset(
     ("true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else")
 )
+"""Words that an expression does not read as names."""
+
 _WORD = re.compile(r"\{\{|\{%|\{#")
+_COMPLETE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_HALF = re.compile(r"\{\s*([a-zA-Z_]\w*)\b[^{}]*\}\}|\{\s*(steps|run)\.[\w.]+\s*\}")
 
 
 class ExpressionError(RecipeError):
@@ -124,6 +131,17 @@ def has_expression(text: str) -> bool:
     return "{" in text and _WORD.search(text) is not None
 
 
+def half_expressions(value: Any, names: Collection[str]) -> Iterator[tuple[DataPath, str]]:
+    """Yield the pieces of a value that lack a brace to be an expression which reads some names."""
+    if isinstance(value, str):
+        for found in _HALF.finditer(_COMPLETE.sub("", value)) if "}" in value else ():
+            if (found[1] or found[2]) in names:
+                yield (), found[0]
+    elif isinstance(value, Mapping | list):
+        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from (((key, *path), piece) for path, piece in half_expressions(item, names))
+
+
 @lru_cache(maxsize=4096)
 def parse(text: str) -> nodes.Template:
     """Return the syntax tree of a recipe's text.
@@ -150,16 +168,69 @@ def parse(text: str) -> nodes.Template:
 def _allow(node: nodes.Node, text: str) -> None:
     if isinstance(node, nodes.Stmt) and not isinstance(node, nodes.Output):
         raise ExpressionError("statements in {% %} belong in templates; use {{ }} here", text=text)
-    if isinstance(node, nodes.Call):
-        message = "nothing can be called in an expression; use a filter such as | length"
-        raise ExpressionError(message, text=text)
     name = node.attr if isinstance(node, nodes.Getattr) else _constant_item(node)
     if isinstance(name, str) and name.startswith("__"):
         raise ExpressionError(f"'{name}' is Python's and cannot be read", text=text)
+    allow_operation(node, text)
+
+
+def allow_operation(node: nodes.Node, text: str = "") -> None:
+    """Raise an error if a node of a recipe's expression or of a template can never be evaluated.
+
+    Raises
+    ------
+    ExpressionError
+        If it is a call, a number that is not finite, or an unknown filter or test, or has wrong arguments.
+    """
+    if isinstance(node, nodes.Call | nodes.CallBlock):
+        message = "nothing can be called in an expression; use a filter such as | length"
+        raise ExpressionError(message, text=text)
+    if isinstance(node, nodes.Const) and isinstance(node.value, float) and not math.isfinite(node.value):
+        raise ExpressionError("a number is too large", text=text)
     if isinstance(node, nodes.Filter):
         _know(node.name, "filter", [name for name in _shared().filters if name.isidentifier()], text)
+        _check_arguments(node, "filter", _shared().filters[node.name], text)
     if isinstance(node, nodes.Test):
         _know(node.name, "test", _shared().tests, text)
+        _check_arguments(node, "test", _shared().tests[node.name], text)
+
+
+_INPUTS: tuple[Any, ...] = ("text", 2, 2.5, [1, 2], ["a", "b"], [{"a": 1}], {"a": 1}, PurePath("a"))
+"""Inputs of filters and tests: arguments of a type that none of them takes are wrong."""
+
+
+def _check_arguments(node: Any, what: str, function: Any, text: str) -> None:
+    """Refuse a wrong number of arguments, and constant arguments that no type of input goes with."""
+    function = inspect.unwrap(function)
+    parameters = list(inspect.signature(function).parameters.values())
+    own = parameters[2 if hasattr(function, "jinja_pass_arg") else 1 :]
+    named = {pair.key: pair.value for pair in node.kwargs}
+    try:
+        inspect.Signature(own).bind(*node.args, **named)
+        given = [one.as_const() for one in node.args], {key: one.as_const() for key, one in named.items()}
+        right = node.dyn_args is node.dyn_kwargs is None
+    except nodes.Impossible:
+        return
+    except TypeError:
+        right = False
+    if not right or ((node.args or named) and _is_refused(node.name, what, *given)):
+        usage = ", ".join(str(one.replace(annotation=one.empty)) for one in own)
+        expected = f"must fit ({usage})" if own else "are too many: it takes none"
+        raise ExpressionError(f"the arguments of the {what} '{node.name}' {expected}", text=text)
+
+
+def _is_refused(name: str, what: str, given: list[Any], named: dict[str, Any]) -> bool:
+    """Return whether a filter or test fails with these arguments for every type of input."""
+    call: Any = _shared().call_filter if what == "filter" else _shared().call_test
+    for value in _INPUTS:
+        try:
+            call(name, value, given, named)
+        except (TypeError, AttributeError, ZeroDivisionError, FilterArgumentError):
+            continue
+        except (TemplateError, ParameterError, *FAILURES):
+            return False
+        return False
+    return True
 
 
 def _know(name: str, what: str, known: Collection[str], text: str) -> None:
@@ -190,7 +261,7 @@ def plain_chain(text: str) -> tuple[str, ...] | None:
     if match is None:
         return None
     chain = tuple(match[1].split("."))
-    return None if chain[0] in _RESERVED else chain
+    return None if chain[0] in RESERVED else chain
 
 
 @lru_cache(maxsize=4096)

@@ -217,7 +217,7 @@ def printable(text: str) -> str:
 
 def _render_one(problem: Problem, lines: list[str]) -> str:
     severity = "" if problem.severity == "error" else f"{problem.severity}: "
-    head = f"{problem.position}: " if problem.position else ""
+    head = f"{problem.position}: " if problem.position else "error: "
     parts = [f"{head}{severity}{problem.message} [{problem.rule}]"]
     if 0 < problem.line <= len(lines) and not problem.secret:
         parts += _excerpt(problem.place, lines[problem.line - 1])

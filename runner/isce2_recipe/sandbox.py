@@ -6,6 +6,7 @@ have limits, so that any text of a stranger ends after bounded time and memory.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,7 +23,10 @@ from jinja2.visitor import NodeTransformer
 
 from isce2_recipe.types import BurstName, Looks
 
-FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, RecursionError, SyntaxError, MemoryError)
+FAILURES = (
+    ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, SyntaxError, TypeError,
+    ValueError,
+)  # fmt: skip
 """Exceptions of Python that an expression may raise: Python itself refuses deeply nested blocks."""
 
 MAX_TEXT = 100_000
@@ -34,8 +38,8 @@ MAX_SOURCE = 250_000
 MAX_STEPS = 2_000_000
 """Steps that expressions and templates may take together within one `budget`: a few seconds."""
 
-MAX_BITS = 4096
-"""Largest whole number, in bits, that an expression may give."""
+MAX_BITS = 1000
+"""Largest whole number, in bits, that an expression may give; it fits into a floating-point number."""
 
 MAX_DIGITS = 300
 """Most decimals to which a number can be rounded; no float has more."""
@@ -147,7 +151,7 @@ def _joined(context: Context, values: list[Any]) -> str:
 class _Environment(SandboxedEnvironment):
     """A sandbox in which a dot reads a field of a record and never a Python attribute."""
 
-    intercepted_binops = frozenset(("*", "**", "%", "+"))
+    intercepted_binops = frozenset(("*", "**", "%", "+", "-", "/", "//"))
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         if len(source) > MAX_SOURCE:
@@ -211,6 +215,8 @@ def checked(result: Any) -> Any:
         spend(size)
         if size > MAX_TEXT:
             raise BudgetError("the result is too long")
+    elif isinstance(result, complex) or (isinstance(result, float) and not math.isfinite(result)):
+        raise SecurityError("the result is not a finite real number")
     return result
 
 
@@ -281,6 +287,15 @@ def burst_polarization(name: str) -> str:
     return BurstName.parse(name).polarization
 
 
+def to_float(value: Any, default: float = 0.0) -> float:
+    """Return the value as a floating-point number, or the default if it is none."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return default
+    return found if math.isfinite(found) else default
+
+
 def replace(text: str, old: str, new: str) -> str:
     """Return the text with every ``old`` replaced by ``new``."""
     text, old, new = str(text), str(old), str(new)
@@ -327,6 +342,7 @@ def rounded(value: float, precision: int = 0, method: Any = "common") -> float:
 
 
 FILTERS = {
+    "float": to_float,
     "replace": replace,
     "join": join,
     "sum": total,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeVar
 
 from isce2_recipe.errors import ParameterError
 
@@ -20,6 +22,31 @@ SLC_NAME_PATTERN = (
     r"(S1[A-D])_IW_SLC__1S([SD][VH])_(\d{8}T\d{6})_(\d{8}T\d{6})_(\d{6})_([0-9A-F]{6})_([0-9A-F]{4})"
 )
 BURST_NAME_PATTERN = r"S1_(\d{6})_IW([123])_(\d{8}T\d{6})_(VV|HH|VH|HV)_([0-9A-F]{4})-BURST"
+
+
+class Constraint(NamedTuple):
+    """What a text must be besides text, as metadata of an action's input.
+
+    Attributes
+    ----------
+    words : str
+        What is expected, for messages.
+    holds : callable
+        Returns whether a text is allowed.
+    """
+
+    words: str
+    holds: Callable[[str], bool]
+
+
+def _is_file_name(text: str) -> bool:
+    path = PurePath(text)
+    inside = not path.is_absolute() and ".." not in path.parts and path.name != "" and text[-1:] != "/"
+    return inside and text.isprintable() and len(os.fsencode(text)) <= 200
+
+
+FileName = Annotated[str, Constraint("the name of a file, at most 200 bytes long", _is_file_name)]
+"""The name of a file to be written below a step's folder."""
 
 
 class PreflightCheck(NamedTuple):

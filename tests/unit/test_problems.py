@@ -33,7 +33,7 @@ def test_the_value_of_a_secret_is_shown_nowhere() -> None:
 def test_a_problem_without_a_place_is_its_message() -> None:
     assert (
         render([Problem(whole_file(""), "looks is required", rule="IR002")], {})
-        == "looks is required [IR002]"
+        == "error: looks is required [IR002]"
     )
     assert render([Problem(whole_file("b.json"), "x", rule="IR092")], {}) == "b.json: x [IR092]"
 

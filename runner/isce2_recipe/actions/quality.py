@@ -112,7 +112,7 @@ def check(
     limits: dict[str, Any],
     then: Literal["fail", "warn"] = "fail",
 ) -> Checked:
-    """Hold a product's quality against limits.
+    """Compare a product's quality with limits.
 
     Parameters
     ----------

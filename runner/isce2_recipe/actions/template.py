@@ -13,6 +13,7 @@ from isce2_recipe.errors import InputError, RecipeError
 from isce2_recipe.expressions import has_expression
 from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe.templates import Templates, searched, template_texts
+from isce2_recipe.types import FileName
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,22 @@ def _or_later(value: Any) -> Any:
 
 @action("template.render", version=1, fingerprint=_fingerprint, preview=_preview)
 def render(
-    ctx: Context, *, template: str, to: str, values: dict[str, Any], folder: str = "isce"
+    ctx: Context, *, template: str, to: FileName, values: dict[str, Any], folder: str = "isce"
 ) -> RenderedFile:
-    """Render a template with values. Paths in it are relative to the work directory's ``folder``."""
+    """Render a template with values. Paths in it are relative to the work directory's ``folder``.
+
+    Parameters
+    ----------
+    template : str
+        Name below ``templates`` next to the recipe or in the package.
+    to : FileName
+        Name of the file to write.
+    values : dict
+        Values by the template's names.
+    folder : str
+        Folder to which paths are relative.
+    """
     target = ctx.out / to
-    if not target.resolve().is_relative_to(ctx.out.resolve()):
-        raise InputError(f"'{to}' is not below the step's folder", hint="give a file name without folders")
     text = _render(
         template, (*ctx.templates, data_folder("templates")), values, ctx.workdir / folder, ctx.workdir
     )

@@ -92,6 +92,6 @@ def recipe_text(name: str, source: str | None) -> str:
     """Return the text of a new recipe: a commented example, or a copy of another recipe with the new name."""
     if source is None:
         return _NEW.substitute(name=name, schema=_SCHEMA)
-    recipe: Recipe = load(source)
+    recipe: Recipe = load(source, runnable=False)
     text = _NAME.sub(f"name: {name}", recipe.document.text, count=1)
     return _MODELINE.sub(f"# yaml-language-server: $schema={_SCHEMA}\n", text, count=1)

@@ -56,8 +56,6 @@ def _details(one: Forecast) -> list[str]:
         lines.append(f"download {name}, {format_bytes(size) if size else 'size unknown'}")
     if "rendered" in one.shows:
         lines += ["", *(f"| {line}" for line in str(one.shows["rendered"]).splitlines()), ""]
-    if "problem" in one.shows:
-        lines.append(f"problem: {one.shows['problem']}")
     return lines
 
 

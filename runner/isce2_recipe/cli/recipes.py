@@ -12,29 +12,40 @@ from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.cli.parameters import RecipeType
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import InputError, UsageError
-from isce2_recipe.recipe import available, check, load, recipe_error
+from isce2_recipe.problems import did_you_mean
+from isce2_recipe.recipe import available, check, load, recipe_error, shipped_parts
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_ACTION = re.compile(r"[a-z][a-z0-9_]*\.(?!ya?ml$)[a-z][a-z0-9_]*")
 
 
 @click.command("list")
+@click.option("--actions", is_flag=True, help="List the actions that steps can use instead.")
+@click.option("--parts", is_flag=True, help="List the parts that recipes can use as steps instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_command(as_json: bool) -> None:
-    """List the recipes that come with isce2-recipe."""
-    recipes = {name: load(path) for name, path in available().items()}
-    if as_json:
+def list_command(actions: bool, parts: bool, as_json: bool) -> None:
+    """List the recipes that come with isce2-recipe.
+
+    `isce2-recipe describe NAME` documents any of them.
+    """
+    if actions:
+        rows = [{"name": name, "summary": one.summary} for name, one in load_registry().items()]
+    else:
+        files = shipped_parts() if parts else available()
+        recipes = {name: load(path, runnable=False) for name, path in files.items()}
         rows = [
             {"name": name, "summary": one.summary, "path": str(one.path)} for name, one in recipes.items()
         ]
+    if as_json:
         echo(json.dumps(rows, indent=1))
         return
-    width = max(map(len, recipes), default=0)
-    for name, recipe in recipes.items():
-        echo(f"{name:<{width}}  {recipe.summary}")
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        echo(f"{row['name']:<{width}}  {row['summary']}")
 
 
 @click.command("describe")
-@click.argument("recipe", type=RecipeType())
+@click.argument("name", type=RecipeType())
 @click.option(
     "--format",
     "form",
@@ -48,11 +59,28 @@ def list_command(as_json: bool) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Write the page to NAME.md in this folder instead of printing it.",
 )
-def describe_command(recipe: str, form: str, output: Path | None) -> None:
-    """Print the documentation of a recipe: its parameters, steps and outputs."""
-    from isce2_recipe.plan import describing
+def describe_command(name: str, form: str, output: Path | None) -> None:
+    """Print the documentation of a recipe, a part or an action: its parameters, steps and outputs.
 
-    found = load(recipe)
+    NAME is a recipe or its file, a part such as parts/topsapp.yml, an action such as dem.fetch, or the word
+    actions for the catalogue of all actions.
+    """
+    from isce2_recipe.plan import describing, describing_actions
+
+    registry = load_registry()
+    action = registry.get(name)
+    if action is None and _ACTION.fullmatch(name):
+        raise InputError(f"there is no action '{name}'", hint=did_you_mean(name, registry))
+    if name == "actions" and not Path(name).exists():
+        click.echo(describing_actions.catalogue(), nl=False)
+        return
+    if action is not None and form == "json":
+        click.echo(json.dumps(describing_actions.facts(action), indent=1, default=str))
+        return
+    if action is not None:
+        click.echo(describing_actions.page(action), nl=False)
+        return
+    found = load(name, runnable=False)
     if output is not None:
         note = f"<!-- Made by `isce2-recipe describe {found.name}`; edit the recipe instead. -->\n\n"
         output.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from typing import cast
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.errors import EXIT_INPUT, EXIT_OK, EXIT_USAGE, InputError, UsageError
 from isce2_recipe.lint.catalogue import explain as explain_rule
-from isce2_recipe.lint.formats import FORMATS
+from isce2_recipe.lint.formats import FORMATS, summary
 from isce2_recipe.lint.linting import (
     BYTE_ORDER_MARK,
     STDIN,
@@ -97,7 +97,8 @@ def _lint(
     if not paths:
         raise UsageError("nothing to lint", hint="name recipes, folders of recipes, or - for standard input")
     reports = _reports(paths, options.linter(load_registry()), fix, stdin_filename)
-    problems = [problem for report in reports for problem in report.problems]
+    found = [problem for report in reports for problem in report.problems]
+    problems = list({(one.position, one.rule, one.message): one for one in found}.values())
     texts = {report.file: report.text for report in reports}
     if baseline is not None and not Path(baseline).exists():
         from isce2_recipe.lint import baseline as known_problems
@@ -106,7 +107,13 @@ def _lint(
         return f"{baseline} written; known problems: {count}", EXIT_OK
     if baseline is not None:
         problems = _without_known(Path(baseline), problems, texts, options)
-    return FORMATS[form](problems, texts), EXIT_INPUT if problems else EXIT_OK
+    text = FORMATS[form](problems, texts)
+    if form == "text":
+        used = {Path(part).resolve() for report in reports for part in report.parts}
+        files = [Path(report.file) for report in reports]
+        parts = sum(file.resolve() in used or file.parent.name == "parts" for file in files)
+        text = "\n\n".join(filter(None, (text, summary(problems, len(reports) - parts, parts))))
+    return text, EXIT_INPUT if problems else EXIT_OK
 
 
 def _without_known(

@@ -19,17 +19,22 @@ _COMMANDS = {"error": "error", "warning": "warning", "info": "notice"}
 
 
 def to_text(problems: Sequence[Problem], texts: Mapping[str, str]) -> str:
-    """Return each problem with its line and caret, then the number of problems."""
-    count = f"{len(texts)} recipe{'' if len(texts) == 1 else 's'}"
+    """Return each problem with its line and caret."""
+    return render(problems, texts)
+
+
+def summary(problems: Sequence[Problem], recipes: int, parts: int) -> str:
+    """Return the numbers of problems, of recipes and of the parts they use, as one sentence."""
+    counts = {"recipe": recipes, "part": parts}
+    count = " and ".join(_number(number, name) for name, number in counts.items() if number)
     if not problems:
         return f"{count}, no problems"
     found = Counter[str](problem.severity for problem in problems)
-    words = [f"{found[name]} {name}{_plural(name, found[name])}" for name in _LEVELS if found[name]]
-    return f"{render(problems, texts)}\n\n{', '.join(words)} in {count}"
+    return f"{', '.join(_number(found[name], name) for name in _LEVELS if found[name])} in {count}"
 
 
-def _plural(name: str, number: int) -> str:
-    return "" if number == 1 or name == "info" else "s"
+def _number(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 or name == 'info' else 's'}"
 
 
 def to_json(problems: Sequence[Problem], _texts: Mapping[str, str]) -> str:

@@ -17,8 +17,8 @@ from isce2_recipe.problems import MAX_PROBLEMS, Edit, Mark, Problem
 from isce2_recipe.recipe import isce2_xml
 from isce2_recipe.recipe.checking import check_reading, check_scope
 from isce2_recipe.recipe.isce2_xml import XmlProblem
-from isce2_recipe.recipe.loading import MAX_BYTES, SUFFIXES, Reader, Reading
-from isce2_recipe.recipe.samples import too_much
+from isce2_recipe.recipe.loading import MAX_BYTES, SUFFIXES, Reader, Reading, available, shipped_parts
+from isce2_recipe.recipe.rendering import check_samples
 from isce2_recipe.sandbox import budget
 
 STDIN = "-"
@@ -109,12 +109,12 @@ class Linter:
             return self._lint_xml(text, file)
         with budget():
             reading = self.reader.read(text, file)
-            found = self._found(reading)
+            found, in_parts = self._found(reading)
         own = [problem for problem in found if problem.rule in self.active and problem.file == file]
         # If the grammar is wrong, most rules do not run, so their comments may still be needed.
         checked = self.active if reading.recipe is not None else frozenset[str]()
         kept, hygiene, unneeded = apply_ignores(list(dict.fromkeys(own)), reading.document, checked)
-        kept += [problem for problem in hygiene if problem.rule in self.active]
+        kept += [problem for problem in (*hygiene, *in_parts) if problem.rule in self.active]
         edits = [edit for problem in kept for edit in problem.edits]
         edits += [Edit(mark, "") for mark in unneeded if "IR090" in self.active]
         problems = tuple(sorted(kept, key=_order)[: MAX_PROBLEMS + 1])
@@ -142,18 +142,23 @@ class Linter:
         """Return the problems of one file."""
         return self.lint_bytes(read_bytes(Path(file)), file)
 
-    def _found(self, reading: Reading) -> list[Problem]:
+    def _found(self, reading: Reading) -> tuple[list[Problem], list[Problem]]:
+        """Return all problems, and apart those that parts have only with the values given to them here."""
         found = list(reading.problems)
+        in_parts: list[Problem] = []
         subject = Subject(reading.document, reading.recipe, self.actions, self.providers)
         if subject.scope is not None:
             found += check_scope(subject.scope)
-            found += too_much(subject.scope, subject.samples)
+            wrong = {problem.position for problem in found if problem.severity == "error"}
+            for problem in check_samples(subject.scope, subject.samples):
+                if problem.position not in wrong:
+                    (found if problem.file == reading.document.file else in_parts).append(problem)
         else:
             found += check_reading(reading, self.actions, parts=False)
         for rule in RULES:
             if rule.id in self.active:
                 found += rule.problems(subject)
-        return found
+        return found, in_parts
 
 
 def _of_xml(found: XmlProblem, lines: list[str], file: str) -> Problem:
@@ -181,14 +186,16 @@ def collect(paths: Iterable[str]) -> list[str]:
     found: list[str] = []
     for text in paths:
         path = Path(text)
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir, it accepts names that no folder can have
             files = sorted(_yaml_files(path))
             recipes = [str(one) for one in files if _is_recipe(one)]
             if not recipes:
                 raise UsageError(f"there are no recipes in '{text}'", hint="a recipe begins with: recipe: 1")
             found += recipes
-        elif path.is_file():
+        elif os.path.isfile(path):  # noqa: PTH113
             found.append(text)
+        elif text in (shipped := available() | shipped_parts()):
+            found.append(str(shipped[text]))
         else:
             raise UsageError(f"there is no file or folder '{text}'")
     return list(dict.fromkeys(found))

@@ -21,7 +21,8 @@ page is generated from the rules with `isce2-recipe lint --explain all > docs/li
 * `--format text|github|sarif|json` sets the format of the report.
 * The exit code is 0 without problems, 1 with problems, and 2 if the command line is invalid, a folder has no
   recipes, or a file cannot be read.
-* `plan` and `run` refuse a recipe that violates IR001 to IR010, IR020 to IR023, IR026 or IR030.
+* `plan` and `run` refuse a recipe that violates IR001 to IR010, IR020 to IR023, IR026, IR027, IR030,
+  IR032, IR035 or IR039.
 
 In CI, with [pre-commit](https://pre-commit.com) or as a GitHub Action:
 

@@ -8,6 +8,8 @@ from typing import Any
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.expressions import references
 from isce2_recipe.paths import data_folder
+from isce2_recipe.recipe import shipped_parts
+from isce2_recipe.recipe.document import dump
 from isce2_recipe.recipe.model import Parameter, Recipe, Step
 
 
@@ -54,6 +56,13 @@ def page(recipe: Recipe) -> str:
 
 
 def _usage(recipe: Recipe) -> str:
+    part = next((name for name, path in shipped_parts().items() if path.samefile(recipe.path)), None)
+    if part is not None and not recipe.steps:
+        return f"```yaml\n{dump({'parameters_from': [{'part': part}]})}```"
+    if part is not None:
+        given = dict.fromkeys(recipe.required, "...")
+        step = {"id": recipe.name, "uses": part, **({"with": given} if given else {})}
+        return f"```yaml\n{dump([step])}```"
     shipped = recipe.path.resolve().is_relative_to(data_folder("recipes").resolve())
     words = [f"isce2-recipe run {recipe.name if shipped else recipe.path}"]
     for name in recipe.required:
@@ -113,6 +122,8 @@ def _cell(text: str) -> str:
 
 
 def _steps(recipe: Recipe) -> str:
+    if not recipe.steps:
+        return ""
     rows = []
     for step in recipe.steps:
         needs = sorted({*references([step.with_, step.when]).steps, *step.needs})

@@ -11,6 +11,7 @@ from typing import Any
 
 from isce2_recipe.actions.base import Action
 from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.expressions import has_expression
 from isce2_recipe.journal import times
 from isce2_recipe.journal.values import decode, encode
 from isce2_recipe.plan import decide, keys
@@ -196,8 +197,17 @@ class _Planner:
         try:
             here = _relative(dict(inputs), self._workspace.workdir)
             return {**shows, **node.action.preview(here, self._workspace.request.templates)}
-        except RecipeToolError as exc:
-            return {**shows, "problem": exc.message}
+        except RecipeToolError:
+            if _is_complete(inputs):
+                raise
+            return shows  # A value that only the run knows may be of another type than its expression.
+
+
+def _is_complete(value: Any) -> bool:
+    """Return whether no expression in a value is left to the run."""
+    if isinstance(value, Mapping | list):
+        return all(map(_is_complete, value.values() if isinstance(value, Mapping) else value))
+    return not (isinstance(value, str) and has_expression(value))
 
 
 def _as_dict(outputs: Any) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.journal.files import Fingerprints, Manifest, json_digest, tree_digest
 from isce2_recipe.journal.values import coerce
 from isce2_recipe.plan.graph import Node, values_with_paths
+from isce2_recipe.recipe.type_system import fits, words
+from isce2_recipe.recipe.violations import show
 
 _MISSING = "(not there)"
 
@@ -153,6 +155,9 @@ def complete(node: Node, given: Mapping[str, Any], base: Path) -> dict[str, Any]
     for name, parameter in node.action.inputs.items():
         if name in given:
             found[name] = coerce(given[name], parameter.annotation, base)
+            if given[name] is not None and not fits(found[name], parameter.annotation):
+                what = f"step {node.id}: the input '{name}' must be {words(parameter.annotation)}"
+                raise InputError(f"{what}, instead got {show(given[name])}")
         elif parameter.default is not parameter.empty:
             found[name] = parameter.default
         else:

@@ -13,6 +13,7 @@ from isce2_recipe.expressions import (
     ExpressionError,
     Reference,
     References,
+    half_expressions,
     has_expression,
 )
 from isce2_recipe.problems import MAX_PROBLEMS, DataPath, Problem, Suggestion, closest, suggest, whole_file
@@ -55,7 +56,7 @@ def check_reading(reading: Reading, actions: Actions, *, parts: bool = True) -> 
     return [one for one in found if reading.repaired is None or reading.repaired.trusts(one)]
 
 
-def load(path_or_name: str | PurePath, actions: Actions | None = None) -> Recipe:
+def load(path_or_name: str | PurePath, actions: Actions | None = None, *, runnable: bool = True) -> Recipe:
     """Return the recipe in a file, or the shipped recipe of that name.
 
     Parameters
@@ -64,6 +65,8 @@ def load(path_or_name: str | PurePath, actions: Actions | None = None) -> Recipe
         Path of the file, or name of a shipped recipe.
     actions : mapping, optional
         Known actions. What `check` finds is then reported together with mistakes of grammar.
+    runnable : bool
+        Whether to refuse a file that only declares parameters.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def load(path_or_name: str | PurePath, actions: Actions | None = None) -> Recipe
     more = [] if actions is None else check_reading(reading, actions)
     if reading.recipe is None or more:
         raise recipe_error(tuple(sort_problems([*reading.problems, *more])), reading.texts)
-    if not reading.recipe.steps:
+    if runnable and not reading.recipe.steps:
         what = f"{reading.document.file} has no steps: it declares parameters for recipes"
         raise RecipeError(what, hint="run a recipe that takes its parameters over")
     return reading.recipe
@@ -110,6 +113,11 @@ def _check_references(scope: Scope, place: Place, found: References | Expression
         wrong = _wrong_reference(scope, place, reference)
         if wrong is not None:
             yield wrong._replace(place=document.find_name((*place.path, *reference.path), reference.text))
+    known = (*scope.recipe.parameters, *place.variables, "steps", "run")
+    for below, piece in half_expressions(place.value, known):
+        what = f"'{piece}' is no expression, because a brace is missing"
+        advice = "an expression is written between {{ and }}"
+        yield document.problem((*place.path, *below), "IR020", what, advice=advice)
     for below, one in scope.typed(place.path, place.value).mismatches:
         path = (*place.path, *below)
         mark = document.find_name(path, one.name) if one.name else document.mark(path)

@@ -6,6 +6,7 @@ number, ``0123`` is 123. Duplicate keys, tags and several documents in one file 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
@@ -24,8 +25,8 @@ Nodes = dict[DataPath, tuple[Node | None, Node]]
 MAX_VALUES = 30_000
 """More values than this in one file are an alias bomb, not a recipe."""
 
-MOST_DIGITS = 1000
-"""A longer row of digits is text; Python itself writes no more than 4300."""
+MOST_DIGITS = 300
+"""A longer row of digits is text, because it may be too large for a floating-point number."""
 
 MAX_DEPTH = 60
 """Deeper nesting is no recipe either."""
@@ -245,6 +246,9 @@ class _Builder:
             )
         if node.id == "scalar":
             value = node.value if node.style or node.tag in _TEXT_TAGS else resolve_scalar(node.value)
+            if isinstance(value, float) and not math.isfinite(value):
+                self._complain(path, "IR005", label(path), expected="a finite number", found=node.value)
+                value = 1.0
             self.document.scalars.append((path, value))
             return value
         if id(node) in self.open or self.count > MAX_VALUES:
@@ -287,8 +291,8 @@ class _Builder:
         self.document.problems.append(Problem(self.document._span(node), what, rule="IR009"))
         return None
 
-    def _complain(self, path: DataPath, rule: str, what: str) -> None:
-        self.document.problems.append(self.document.problem(path, rule, what))
+    def _complain(self, path: DataPath, rule: str, what: str, **fields: Any) -> None:
+        self.document.problems.append(self.document.problem(path, rule, what, **fields))
 
 
 def resolve_scalar(text: str) -> Any:

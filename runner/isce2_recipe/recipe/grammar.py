@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from isce2_recipe.expressions import RESERVED as WORDS
 from isce2_recipe.problems import DataPath, Edit, Problem, suggest
 from isce2_recipe.recipe.document import Document, at, label
 from isce2_recipe.recipe.parameters import normalise
 from isce2_recipe.recipe.patterns import compile_pattern
 from isce2_recipe.recipe.repair import Repaired, repair
-from isce2_recipe.recipe.schema import GRAMMAR, load_schema, resolve
-from isce2_recipe.recipe.validating import validate
+from isce2_recipe.recipe.schema import GRAMMAR, KEYWORDS, load_schema, resolve
+from isce2_recipe.recipe.validating import not_a_schema, validate
 from isce2_recipe.recipe.violations import Violation
 
 RESERVED = frozenset(("logs", "parts", "templates"))
@@ -120,8 +121,8 @@ def _name_problems(document: Document) -> Iterator[Problem]:
             )
     for kind, taken in (
         ("variables", parameters),
-        ("parameters", ["steps", "run"]),
-        ("variables", ["steps", "run"]),
+        ("parameters", ["steps", "run", *WORDS]),
+        ("variables", ["steps", "run", *WORDS]),
     ):
         for name in _names(data.get(kind)):
             if name in taken:
@@ -163,21 +164,75 @@ def _parameter_problems(document: Document, broken: set[str | int]) -> Iterator[
 
 
 def _one_parameter(document: Document, path: DataPath, schema: dict[str, Any]) -> Iterator[Problem]:
+    wrong = [
+        problem for place, one in _schemas(schema) for problem in _one_schema(document, (*path, *place), one)
+    ]
+    yield from wrong
     full = _full(schema)
-    if full is None:
+    if full is None and not wrong:
         yield _unknown_type(document, path, schema)
+    if full is None or wrong:
         return
-    if isinstance(schema.get("pattern"), str):
-        try:
-            compile_pattern(schema["pattern"])
-        except re.error as exc:
-            what = "pattern is not a regular expression"
-            yield document.problem((*path, "pattern"), "IR005", what, found=str(exc))
+    if not full.keys() <= KEYWORDS:
+        what = not_a_schema(full)
+        if what:
+            yield document.problem(path, "IR005", f"{label(path)} is not JSON Schema", found=what)
+            return
     for place, value in _sample_values(schema):
         for violation in normalise(value, full)[1]:
             mark = document.mark((*path, *place, *violation.path))
             name = f"{label((*path, *place))} breaks the parameter's own schema: it"
             yield violation.problem(mark, "IR026", name)
+
+
+def _schemas(schema: Any, path: DataPath = ()) -> Iterator[tuple[DataPath, dict[str, Any]]]:
+    """Yield a schema and all schemas in it, with their places."""
+    if not isinstance(schema, dict):
+        return
+    yield path, schema
+    for keyword, below in schema.items():
+        if keyword in _OF_NAMES and isinstance(below, dict):
+            for name, one in below.items():
+                yield from _schemas(one, (*path, keyword, name))
+        elif keyword in _LISTS and isinstance(below, list):
+            for index, one in enumerate(below):
+                yield from _schemas(one, (*path, keyword, index))
+        elif keyword in _SINGLE:
+            yield from _schemas(below, (*path, keyword))
+
+
+def _one_schema(document: Document, path: DataPath, schema: dict[str, Any]) -> Iterator[Problem]:
+    """Yield references of a schema that name nothing, and patterns that are no regular expressions."""
+    for keyword in ("$dynamicRef", "$id", "$anchor", "$dynamicAnchor", "$schema"):
+        if keyword in schema:
+            what = f"{label(path)} cannot have the key '{keyword}'"
+            yield document.problem((*path, keyword), "IR005", what, key=True)
+    if "$ref" in schema and (not _is_type(schema["$ref"]) or _full({"$ref": schema["$ref"]}) is None):
+        yield _unknown_type(document, path, schema)
+    patterns = [((*path, "patternProperties", one), one) for one in _names(schema.get("patternProperties"))]
+    for place, pattern in [((*path, "pattern"), schema.get("pattern")), *patterns]:
+        try:
+            compile_pattern(pattern if isinstance(pattern, str) else "")
+        except re.error as exc:
+            what = f"{label(place)} is not a regular expression"
+            yield document.problem(place, "IR005", what, key=place[-1] != "pattern", found=str(exc))
+
+
+def _is_type(reference: object) -> bool:
+    """Return whether a reference has the form of those to shared types."""
+    pattern = load_schema(GRAMMAR)["$defs"]["parameter"]["properties"]["$ref"]["pattern"]
+    return isinstance(reference, str) and re.match(pattern, reference) is not None
+
+
+_OF_NAMES = frozenset(("properties", "patternProperties", "$defs", "dependentSchemas"))
+_LISTS = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
+_SINGLE = frozenset(
+    (
+        "items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames",
+        "unevaluatedItems", "unevaluatedProperties",
+    )
+)  # fmt: skip
+"""Keywords whose values are schemas: by name, in lists, and single ones."""
 
 
 def _unknown_type(document: Document, path: DataPath, schema: dict[str, Any]) -> Problem:
@@ -204,11 +259,15 @@ def inline(schema: Mapping[str, Any], home: str) -> dict[str, Any]:
     """
     full, home = resolve(schema, home)
     result = dict(full)
-    for keyword in ("items", "additionalProperties"):
-        if isinstance(result.get(keyword), Mapping):
-            result[keyword] = inline(result[keyword], home)
-    if isinstance(result.get("properties"), Mapping):
-        result["properties"] = {name: inline(below, home) for name, below in result["properties"].items()}
+    for keyword, below in full.items():
+        if keyword in _SINGLE and isinstance(below, Mapping):
+            result[keyword] = inline(below, home)
+        elif keyword in _LISTS:
+            result[keyword] = [inline(one, home) if isinstance(one, Mapping) else one for one in below]
+        elif keyword in _OF_NAMES:
+            result[keyword] = {
+                name: inline(one, home) if isinstance(one, Mapping) else one for name, one in below.items()
+            }
     return result
 
 
@@ -228,5 +287,5 @@ def _full(schema: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return a parameter's schema with its references filled in; None where one names nothing."""
     try:
         return inline(schema, GRAMMAR)
-    except (LookupError, TypeError, AttributeError, OSError, ValueError):
+    except (LookupError, TypeError, AttributeError, OSError, ValueError, RecursionError):
         return None

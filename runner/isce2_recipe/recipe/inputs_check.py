@@ -1,17 +1,84 @@
-"""Checks of inputs with real values: null from skipped steps, and values that parts do not allow."""
+"""Checks with real values: errors of expressions, null from skipped steps, values that parts do not allow."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
-from isce2_recipe.expressions import ExpressionError, evaluate, references
+from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.expressions import ExpressionError, TooMuchError, evaluate, references
 from isce2_recipe.problems import DataPath, Problem
 from isce2_recipe.recipe import type_system
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
 from isce2_recipe.recipe.samples import Samples, is_known
-from isce2_recipe.recipe.scope import ActionLike, Scope
+from isce2_recipe.recipe.scope import ActionLike, Place, Scope
+from isce2_recipe.recipe.violations import show
+
+
+def check_known(scope: Scope, samples: Samples) -> Iterator[Problem]:
+    """Yield errors and wrong types of expressions that are made from real values only."""
+    for place in scope.places:
+        if place.step is not None and samples.wants(place.step) is not True and place.path[-1] != "when":
+            continue
+        try:
+            found = list(_known_errors(scope.recipe, place.path, place.value, samples))
+        except TooMuchError as exc:
+            yield scope.recipe.document.problem(exc.path, "IR020", exc.message)
+            return
+        yield from found
+        if not found and place.step is not None and "with" in place.path:
+            yield from _known_type(scope, place, samples)
+
+
+def _known_errors(recipe: Recipe, path: DataPath, value: Any, samples: Samples) -> Iterator[Problem]:
+    """Yield the expressions in a value that cannot be evaluated."""
+    if is_known(value, samples.known):
+        try:
+            evaluate(value, samples.names)
+        except TooMuchError as exc:
+            raise TooMuchError(exc.message, text=exc.text, path=(*path, *exc.path)) from None
+        except ExpressionError as exc:
+            if isinstance(value, str):
+                yield recipe.document.problem(path, "IR020", exc.message)
+        else:
+            return
+    if isinstance(value, Mapping | list):
+        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _known_errors(recipe, (*path, key), item, samples)
+
+
+def _known_type(scope: Scope, place: Place, samples: Samples) -> Iterator[Problem]:
+    """Yield the problem of an input that has another type than its action expects."""
+    action: ActionLike | None = scope.actions.get(place.step.uses) if place.step is not None else None
+    name = str(place.path[-1])
+    if action is None or name not in action.inputs or not is_known(place.value, samples.known):
+        return
+    value, wanted = evaluate(place.value, samples.names), action.inputs[name].annotation
+    if value is not None and not type_system.fits(value, wanted):
+        expected = type_system.words(wanted)
+        yield scope.recipe.document.problem(place.path, "IR023", name, expected=expected, found=show(value))
+
+
+REFUSED = "IR039"
+"""The rule of inputs that an action refuses; a plan and a run report them by themselves."""
+
+
+def check_refusals(scope: Scope, samples: Samples) -> Iterator[Problem]:
+    """Yield the steps whose actions refuse their inputs, where these are made from real values only."""
+    for step in scope.recipe.steps:
+        action: ActionLike | None = scope.actions.get(step.uses)
+        if action is None or action.check is None or not samples.wants(step):
+            continue
+        if not is_known(step.with_, samples.known):
+            continue
+        try:
+            action.check(evaluate(step.with_, samples.names))
+        except ExpressionError:
+            continue  # `check_known` reports it.
+        except RecipeToolError as exc:
+            path = (*step.path, "with")
+            yield scope.recipe.document.problem(path, REFUSED, exc.message, key=True, advice=exc.hint)
 
 
 def check_nulls(scope: Scope, samples: Samples) -> Iterator[Problem]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from itertools import islice
+from itertools import islice, pairwise
+from os.path import isfile
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -65,8 +66,13 @@ def available() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yml"))}
 
 
+def shipped_parts() -> dict[str, Path]:
+    """Return the files of the shipped parts by the names with which steps use them."""
+    return {f"parts/{path.name}": path for path in sorted((data_folder("recipes") / "parts").glob("*.yml"))}
+
+
 def find(name: str) -> Path:
-    """Return the file of a recipe, given by its path or by a shipped recipe's name.
+    """Return the file of a recipe or part, given by its path or by the name of a shipped one.
 
     Raises
     ------
@@ -74,11 +80,13 @@ def find(name: str) -> Path:
         If there is neither such a file nor such a recipe.
     """
     path = Path(name)
-    if path.is_file():
+    if isfile(path):  # noqa: PTH113 - unlike Path.is_file, it accepts names that no file can have
         return path
     shipped = available()
     if name in shipped:
         return shipped[name]
+    if name in shipped_parts():
+        return shipped_parts()[name]
     if path.suffix in SUFFIXES or "/" in name:
         raise InputError(f"there is no recipe file '{name}'", hint=_hint(path.stem, shipped))
     raise InputError(f"there is no recipe '{name}'", hint=_hint(name, shipped))
@@ -129,6 +137,7 @@ class Reader:
     def __init__(self) -> None:
         self.open: list[Path] = []
         self.done: dict[Path, Reading] = {}
+        self.circular: set[tuple[Path, Path]] = set()
 
     def read(self, text: str, file: str) -> Reading:
         """Read a recipe's text; ``file`` is its name, and parts are searched for next to it."""
@@ -215,8 +224,12 @@ class _Used:
             advice = "parts are searched for next to the recipe, then among the shipped recipes"
             self._report(path, f"there is no part '{uses}'", advice)
             return None
-        if file.resolve() in self.reader.open:
-            self._report(path, "a part cannot use itself", "move the common steps into a part of their own")
+        place, above = file.resolve(), self.reader.open
+        if place in above:
+            circle = [*above[above.index(place) :], place]
+            self.reader.circular.update(pairwise(circle))
+        if (above[-1], place) in self.reader.circular:
+            self._report_circle(path, uses, place)
             return None
         if len(self.reader.open) > 4 * MAX_NESTED:
             self._too_deep(path)
@@ -229,10 +242,17 @@ class _Used:
             return None
         self.problems += reading.problems
         self.texts |= reading.texts
+        if (above[-1], place) in self.reader.circular:
+            self._report_circle(path, uses, place)
         return reading
 
     def _too_deep(self, path: DataPath) -> None:
         self._report(path, f"more than {MAX_NESTED} parts are used within each other", "use fewer levels")
+
+    def _report_circle(self, path: DataPath, uses: str, place: Path) -> None:
+        itself = place == self.reader.open[-1]
+        what = "a part cannot use itself" if itself else f"a part cannot use itself: {uses} uses this one"
+        self._report(path, what, "move the common steps into a part of their own")
 
     def _report(self, path: DataPath, what: str, advice: str | None) -> None:
         self.problems.append(self.document.problem(path, "IR030", what, advice=advice))
@@ -247,7 +267,8 @@ def find_part(uses: str, file: str) -> Path | None:
     for folder in folders:
         path = folder / uses
         # A part of a stranger is no other file of this machine.
-        if path.is_file() and path.resolve().is_relative_to(folder.resolve().parent):
+        there = isfile(path)  # noqa: PTH113
+        if there and path.resolve().is_relative_to(folder.resolve().parent):
             return path
     return None
 

@@ -124,8 +124,10 @@ def _error(problems: list[Problem], files: Mapping[str, str]) -> ParameterError:
     lines = [
         render([problem], files)
         if problem.line
-        else problem.message + (f"\n  hint: {problem.hint}" if problem.hint else "")
-        for problem in problems
+        else ("error: " if index else "")
+        + problem.message
+        + (f"\n  hint: {problem.hint}" if problem.hint else "")
+        for index, problem in enumerate(problems)  # the first is prefixed where it is printed
     ]
     return ParameterError("\n".join(lines), problems=tuple(problems))
 

@@ -1,4 +1,4 @@
-"""Checks of the XML that a template step would write, with problems placed in the recipe.
+"""Checks of a recipe with values: of its expressions, settings and inputs, and of the texts of its templates.
 
 A problem leads from ISCE2's property to the XML's line, the template's line, the value in ``with: values:``
 and its parameter.
@@ -7,30 +7,40 @@ and its parameter.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
-from isce2_recipe.expressions import ExpressionError, references
+from isce2_recipe.expressions import ExpressionError, evaluate, references
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import isce2_xml, templates
-from isce2_recipe.recipe.inputs_check import check_nulls, check_part_values
+from isce2_recipe.recipe.inputs_check import (
+    check_known,
+    check_nulls,
+    check_part_values,
+    check_refusals,
+)
 from isce2_recipe.recipe.isce2_xml import XmlProblem
 from isce2_recipe.recipe.model import Recipe, Step
-from isce2_recipe.recipe.samples import Samples, inside, namespace, too_much
+from isce2_recipe.recipe.samples import Samples, inside, is_known, namespace
 from isce2_recipe.recipe.scope import Actions, Scope
-from isce2_recipe.recipe.settings import check_settings, has_settings
+from isce2_recipe.recipe.settings import check_settings
 from isce2_recipe.sandbox import budget
 
 RENDER_ACTION = "template.render"
 
 
-def is_xml(step: Step) -> bool:
-    """Return whether a step renders XML from a template whose name is no expression."""
+def template_of(step: Step, samples: Samples) -> str | None:
+    """Return the name of the template that a step renders; None if it renders none or only a run knows it."""
     name = step.with_.get("template")
-    return step.uses == RENDER_ACTION and isinstance(name, str) and name.removesuffix(".j2").endswith(".xml")
+    if step.uses != RENDER_ACTION or not is_known(name, samples.known):
+        return None
+    with suppress(ExpressionError):
+        name = evaluate(name, samples.names)
+    return name if isinstance(name, str) else None
 
 
 def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]) -> list[Problem]:
-    """Return what is wrong with a recipe's settings, inputs and templates for these parameter values.
+    """Return what is wrong with a recipe's expressions, settings, inputs and templates for parameter values.
 
     Samples replace values that only a run knows; properties made from them are not checked.
 
@@ -43,67 +53,86 @@ def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]
     parameters : mapping
         Values of all parameters, from `resolve_parameters`.
     """
-    if not _has_values(recipe):
-        return []
     scope = Scope(recipe, actions)
     with budget():
-        return list(_check_values(scope, namespace(scope, parameters)))
+        return check_samples(scope, namespace(scope, parameters))
 
 
-def _has_values(recipe: Recipe) -> bool:
-    """Return whether anything in a recipe or its parts depends on values."""
-    inner = (step.part for step in recipe.steps if step.part is not None)
-    conditional = any(isinstance(step.when, str) or (step.part and step.with_) for step in recipe.steps)
-    return (
-        conditional
-        or bool(recipe.variables)
-        or has_settings(recipe)
-        or any(map(is_xml, recipe.steps))
-        or any(map(_has_values, inner))
-    )
+def check_samples(scope: Scope, samples: Samples) -> list[Problem]:
+    """Return what `check_values` finds, for values of some or all parameters."""
+    with budget():
+        return list(_check_samples(scope, samples))
 
 
-def _check_values(scope: Scope, samples: Samples) -> Iterator[Problem]:
-    yield from too_much(scope, samples)
+def _check_samples(scope: Scope, samples: Samples) -> Iterator[Problem]:
+    yield from check_known(scope, samples)
     yield from check_settings(scope, samples)
     yield from check_nulls(scope, samples)
+    yield from check_refusals(scope, samples)
     for step in scope.recipe.steps:
         if samples.skips(step):
             continue
-        tried = samples.fill_in(step.with_.get("values", {})) if is_xml(step) else None
-        if tried is not None:
-            yield from check_rendered(scope.recipe, step, tried[0], known=tried[1])
+        template = template_of(step, samples)
+        if template is not None:
+            yield from _check_template(scope.recipe, step, template, samples)
         if step.part is not None:
             yield from check_part_values(scope, step, step.part, samples)
-        if step.part is not None and _has_values(step.part):
             where = f"in the part that step '{step.id}' of {scope.recipe.path} uses"
-            for problem in _check_values(*inside(scope, step, step.part, samples)):
+            for problem in _check_samples(*inside(scope, step, step.part, samples)):
                 advice = where if problem.hint is None else f"{problem.hint}, {where}"
                 yield problem._replace(advice=advice)
 
 
+def _check_template(recipe: Recipe, step: Step, template: str, samples: Samples) -> Iterator[Problem]:
+    """Yield what is wrong with a template, with the names of its values, and with what it makes of them."""
+    try:
+        wanted = templates.facts(template, recipe.path).wanted
+    except templates.TemplateProblemError as exc:
+        yield _template_problem(recipe, step, exc)
+        return
+    values = step.with_.get("values", {})
+    missing = sorted(wanted - set(values)) if isinstance(values, Mapping) else []
+    if missing:
+        path = (*step.path, "with", "values")
+        path = path if path in recipe.document.nodes else (*step.path, "with", "template")
+        what = f"the template {template} also needs {', '.join(missing)}"
+        yield recipe.document.problem(path, "IR027", what, key=True)
+        return
+    tried = samples.fill_in(values)
+    if tried is not None:
+        yield from check_rendered(recipe, step, template, tried[0], known=tried[1])
+
+
 def check_rendered(
-    recipe: Recipe, step: Step, values: Mapping[str, Any], *, known: Collection[str] | None = None
+    recipe: Recipe,
+    step: Step,
+    template: str,
+    values: Mapping[str, Any],
+    *,
+    known: Collection[str] | None = None,
 ) -> list[Problem]:
-    """Return what is wrong with the XML that a template step would write.
+    """Return what is wrong with the text that a template step would write.
 
     Parameters
     ----------
     recipe : Recipe
         The step's recipe.
     step : Step
-        One for which `is_xml` holds.
+        A step that renders a template.
+    template : str
+        The template's name.
     values : mapping
         ``with: values:`` evaluated.
     known : collection of str, optional
         The values that are real; properties made from others are not checked. All values by default.
     """
-    template = str(step.with_["template"])
     try:
         rendered = templates.render(template, values, recipe_file=recipe.path)
     except templates.TemplateProblemError as exc:
         real = known is None or values.keys() <= set(known)
         return [_template_problem(recipe, step, exc)] if real else []
+    if not template.removesuffix(".j2").endswith(".xml"):
+        return []
     return [
         _problem(recipe, step, rendered, one)
         for one in isce2_xml.check(rendered.text)

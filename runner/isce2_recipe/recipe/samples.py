@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
@@ -11,13 +11,9 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hint
 
 from isce2_recipe.expressions import (
     ExpressionError,
-    TooMuchError,
     evaluate,
-    has_expression,
-    plain_chain,
     references,
 )
-from isce2_recipe.problems import Problem
 from isce2_recipe.recipe import type_system
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
@@ -48,13 +44,17 @@ class Samples(NamedTuple):
             return None
         return values, frozenset(name for name in values if is_known(value[name], self.known))
 
+    def wants(self, step: Step) -> bool | None:
+        """Return whether a step's condition is true; None if that is not known."""
+        if not is_known(step.when, self.known):
+            return None
+        with suppress(ExpressionError):
+            return bool(evaluate(step.when, self.names))
+        return None
+
     def skips(self, step: Step) -> bool:
         """Return whether a step's condition is certainly false."""
-        if not is_known(step.when, self.known):
-            return False
-        with suppress(ExpressionError):
-            return not evaluate(step.when, self.names)
-        return False
+        return self.wants(step) is False
 
 
 def namespace(
@@ -81,8 +81,12 @@ def namespace(
             known.add(name)
     names["steps"] = {step.id: _outputs(scope.outputs(step)) for step in recipe.steps}
     for name, value in recipe.variables.items():
-        names[name], fails = _variable(value, names)
-        if is_known(value, known) and not fails:
+        try:
+            names[name] = evaluate(value, names)
+        except ExpressionError:
+            names[name] = "sample"
+            continue
+        if is_known(value, known):
             known.add(name)
     return Samples(names, frozenset(known))
 
@@ -116,31 +120,6 @@ def _parameter(schema: Mapping[str, Any]) -> Any:
 
 def _outputs(outputs: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: sample(kind) for name, kind in (outputs or {}).items()}
-
-
-def _variable(value: Any, names: Mapping[str, Any]) -> tuple[Any, bool]:
-    """Return a variable's value, or a sample, and whether its value takes too much."""
-    try:
-        return evaluate(value, names), False
-    except ExpressionError as exc:
-        return "sample", isinstance(exc, TooMuchError)
-
-
-def too_much(scope: Scope, samples: Samples) -> Iterator[Problem]:
-    """Yield the first expression that takes too many steps, or gives too large a result, with real values."""
-    for place in scope.places:
-        value = place.value
-        if isinstance(value, str) and (plain_chain(value) or not has_expression(value)):
-            continue
-        if not is_known(value, samples.known) or (place.step is not None and samples.skips(place.step)):
-            continue
-        try:
-            evaluate(value, samples.names)
-        except TooMuchError as exc:
-            yield scope.recipe.document.problem((*place.path, *exc.path), "IR020", exc.message)
-            return
-        except ExpressionError:
-            continue
 
 
 @lru_cache(maxsize=512)

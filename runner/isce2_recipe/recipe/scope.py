@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
@@ -27,6 +27,10 @@ class ActionLike(Protocol):
     @property
     def outputs(self) -> dict[str, Any]:
         """Return types of outputs by name."""
+
+    @property
+    def check(self) -> Callable[[Mapping[str, Any]], object] | None:
+        """Return the function that raises an error for wrong inputs, if there is one."""
 
 
 Actions = Mapping[str, Any]

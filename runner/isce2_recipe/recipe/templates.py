@@ -7,7 +7,7 @@ itself, then among those of the package.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from jinja2.lexer import Token, TokenStream
 from jinja2.loaders import split_template_path
 
 from isce2_recipe.errors import InputError, RecipeToolError
+from isce2_recipe.expressions import ExpressionError, allow_operation
 from isce2_recipe.files import read_bounded
 from isce2_recipe.noop_cache import Signature, signature
 from isce2_recipe.paths import data_folder
@@ -128,22 +129,27 @@ def template_texts(template: str, folders: tuple[Path, ...], read: Read) -> dict
         If one of them is missing.
     """
     found: dict[str, str] = {}
-    wanted = [template]
+    wanted: list[tuple[str, ...]] = [(template,)]
     while wanted:
-        name = wanted.pop()
-        if name in found:
-            continue
-        try:
-            parts = split_template_path(name)
-        except TemplateNotFound:
-            parts = [""]
-        text = next((text for one in folders if (text := read(one.joinpath(*parts))) is not None), None)
-        if text is None:
-            raise InputError(f"there is no template '{name}'", hint=searched(folders))
-        found[name] = text
-        with budget():
-            wanted += filter(None, meta.find_referenced_templates(environment().parse(text)))
+        names = wanted.pop()
+        there = {name: text for name in names if name and (text := _text(name, folders, read)) is not None}
+        if not there and OPTIONAL not in names:
+            raise InputError(f"there is no template '{names[0]}'", hint=searched(folders))
+        for name in there.keys() - found.keys():
+            found[name] = there[name]
+            with budget():
+                for node in environment().parse(found[name]).find_all(nodes.Node):
+                    wanted += included(node)
     return found
+
+
+def _text(template: str, folders: tuple[Path, ...], read: Read) -> str | None:
+    """Return the text of a template from the first folder that has it; None if there is none."""
+    try:
+        parts = split_template_path(template)
+    except TemplateNotFound:
+        return None
+    return next((text for folder in folders if (text := read(folder.joinpath(*parts))) is not None), None)
 
 
 def searched(folders: Iterable[Path]) -> str:
@@ -257,29 +263,65 @@ class TemplateFacts(NamedTuple):
     ----------
     wanted : frozenset of str
         The values it uses, without those of included templates.
-    open_ended : bool
-        Whether it includes others, which may use values that it does not name itself.
+    includes : tuple of tuple of str
+        The templates that it includes or extends: of each group one must exist.
+    assigned : frozenset of str
+        The names that it sets itself; those that it includes see them.
     names : dict
         The names that each line reads, in order.
     """
 
     wanted: frozenset[str]
-    open_ended: bool
+    includes: tuple[tuple[str, ...], ...]
+    assigned: frozenset[str]
     names: dict[int, list[str]]
 
 
 def facts(template: str, recipe_file: Path | None = None) -> TemplateFacts:
-    """Return the values that a template uses, and their lines.
+    """Return what is known of a template with those that it includes.
+
+    Parameters
+    ----------
+    template : str
+        Its name.
+    recipe_file : Path, optional
+        The recipe, next to which its own templates may be.
 
     Raises
     ------
     TemplateProblemError
-        If there is no such template or it cannot be read.
+        If one does not exist, cannot be read, includes itself, or holds something that cannot be evaluated.
     """
+    with budget():
+        return _with_included(template, recipe_file, (), {})
+
+
+def _with_included(
+    template: str, recipe_file: Path | None, above: tuple[str, ...], done: dict[str, TemplateFacts]
+) -> TemplateFacts:
+    """Return the facts of a template that others include; each is read once."""
+    if template in above:
+        way = " > ".join((*above[above.index(template) :], template))
+        raise TemplateProblemError(f"a template includes itself: {way}", TemplateLine(above[-1], 0))
+    if len(above) > MAX_INCLUDED:
+        what = f"more than {MAX_INCLUDED} templates are included within each other"
+        raise TemplateProblemError(what, TemplateLine(above[0], 0))
+    if template not in done:
+        found = _own_facts(template, recipe_file)
+        wanted = found.wanted
+        for names in found.includes:
+            there = [name for name in names if has_template(name, recipe_file)]
+            for name in there[:1] or ([] if OPTIONAL in names else names[:1]):
+                below = _with_included(name, recipe_file, (*above, template), done)
+                wanted |= below.wanted - found.assigned
+        done[template] = found._replace(wanted=wanted)
+    return done[template]
+
+
+def _own_facts(template: str, recipe_file: Path | None) -> TemplateFacts:
     made = _environment(template_folders(recipe_file))
     try:
-        with budget():
-            return _facts(made, made.loader.get_source(made, template)[0], template)
+        return _facts(made, made.loader.get_source(made, template)[0], template)
     except TemplateNotFound:
         raise TemplateProblemError(f"there is no template '{template}'", TemplateLine(template, 0)) from None
     except TemplateSyntaxError as exc:
@@ -294,16 +336,63 @@ def facts(template: str, recipe_file: Path | None = None) -> TemplateFacts:
         ) from None
 
 
+MAX_INCLUDED = 20
+"""Most templates that may be included within each other."""
+
+
+def has_template(template: str, recipe_file: Path | None = None) -> bool:
+    """Return whether there is a template of that name."""
+    made = _environment(template_folders(recipe_file))
+    try:
+        made.loader.get_source(made, template)
+    except (TemplateNotFound, InputError):
+        return False
+    return True
+
+
 @lru_cache(maxsize=64)
 def _facts(made: Any, source: str, template: str) -> TemplateFacts:
     parsed: nodes.Template = made.parse(source, template)
     names: dict[int, list[str]] = {}
-    for name in parsed.find_all(nodes.Name):
-        if name.ctx == "load":
-            names.setdefault(name.lineno, []).append(name.name)
-    kinds = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
-    open_ended = any(parsed.find(kind) is not None for kind in kinds)
-    return TemplateFacts(frozenset(meta.find_undeclared_variables(parsed)), open_ended, names)
+    includes: list[tuple[str, ...]] = []
+    assigned = frozenset(name.name for name in parsed.find_all(nodes.Name) if name.ctx != "load")
+    for node in parsed.find_all(nodes.Node):
+        if isinstance(node, nodes.Name) and node.ctx == "load":
+            names.setdefault(node.lineno, []).append(node.name)
+        try:
+            allow_operation(node)
+            includes += included(node)
+        except ExpressionError as exc:
+            raise TemplateProblemError(exc.message, TemplateLine(template, node.lineno)) from None
+    wanted = frozenset(meta.find_undeclared_variables(parsed))
+    return TemplateFacts(wanted, tuple(includes), assigned, names)
+
+
+_INCLUDES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+
+
+OPTIONAL = ""
+"""The name among those of an include if none of the others need exist."""
+
+
+def included(node: Any) -> Iterator[tuple[str, ...]]:
+    """Yield the names that an include gives, of which one must exist; nothing for other nodes.
+
+    Raises
+    ------
+    ExpressionError
+        If a name is not constant: the content key of the step could not depend on the template then.
+    """
+    if not isinstance(node, _INCLUDES):
+        return
+    try:
+        given = node.template.as_const()
+    except nodes.Impossible:
+        given = None
+    names = tuple(given) if isinstance(given, list | tuple) else (given,)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ExpressionError("the name of an included template must be a constant text", text="")
+    yield (*names, OPTIONAL) if getattr(node, "ignore_missing", False) else names
 
 
 def names_on_line(origin: TemplateLine, recipe_file: Path | None = None) -> list[str]:

@@ -13,6 +13,8 @@ from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from isce2_recipe.types import Constraint
+
 NONE = type(None)
 _JSON_TYPES: dict[str, Any] = {
     "string": str, "integer": int, "number": float, "boolean": bool, "object": dict[str, Any], "null": NONE,
@@ -124,6 +126,10 @@ def _accepts_choices(want: Any, choices: tuple[Any, ...]) -> bool:
 
 def fits(value: Any, expected: Any) -> bool:
     """Return whether a value without expressions is accepted as ``expected``."""
+    if get_origin(expected) is Annotated:
+        kind, *more = get_args(expected)
+        rules = [one for one in more if isinstance(one, Constraint) and isinstance(value, str)]
+        return fits(value, kind) and all(rule.holds(value) for rule in rules)
     return any(_fits_one(value, want) for want in members(expected))
 
 
@@ -142,6 +148,9 @@ def _fits_one(value: Any, want: Any) -> bool:
 
 def words(annotation: Any, *, plural: bool = False) -> str:
     """Return a type in words, as of one value or of several."""
+    rules = [one for one in getattr(annotation, "__metadata__", ()) if isinstance(one, Constraint)]
+    if rules:
+        return rules[0].words
     found = dict.fromkeys(_words_one(member, plural) for member in members(annotation))
     return " or ".join(found)
 

@@ -14,6 +14,14 @@ from isce2_recipe.recipe.schema import Schema, obeys
 from isce2_recipe.recipe.violations import Violation
 
 
+def not_a_schema(schema: Schema) -> str | None:
+    """Return why a parameter's schema is not JSON Schema; None if it is."""
+    from isce2_recipe.recipe.wording import schema_error
+
+    error = schema_error(schema)
+    return None if error is None else error.message
+
+
 def validate(value: Any, schema: Schema, home: str, path: DataPath = ()) -> list[Violation]:
     """Return every way in which a value breaks a schema.
 

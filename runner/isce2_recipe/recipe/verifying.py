@@ -7,6 +7,7 @@ from typing import Any
 
 from isce2_recipe.errors import ParameterError
 from isce2_recipe.recipe.checking import check
+from isce2_recipe.recipe.inputs_check import REFUSED
 from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.recipe.parameters import resolve_parameters, texts
@@ -42,7 +43,11 @@ def verify(recipe: Recipe, actions: Actions, given: Mapping[str, Any]) -> dict[s
             raise recipe_error((*problems, *exc.problems), {**recipe.texts(), **texts(given)}) from None
         raise
     reported = {problem.position for problem in problems}
-    problems += [one for one in check_values(recipe, actions, values) if one.position not in reported]
+    problems += [
+        one
+        for one in check_values(recipe, actions, values)
+        if one.position not in reported and one.rule != REFUSED
+    ]
     problems += [one for one in exposed(recipe) if one.position not in reported]
     if problems:
         raise recipe_error(tuple(problems), recipe.texts())

@@ -52,14 +52,21 @@ _FASTER = "write the pattern without repetitions inside repetitions, or give a m
 
 def violations(value: Any, schema: Schema, home: str, path: DataPath) -> list[Violation]:
     """Return every way in which a value breaks a schema; see `isce2_recipe.recipe.validating.validate`."""
-    if schema is not load_schema(home):
-        try:
-            _validator().check_schema(schema)
-        except SchemaError as exc:
-            keyword = str(exc.path[0] if exc.path else exc.validator)
-            return [Violation(path, keyword, "has a schema that is not JSON Schema", found=exc.message)]
+    error = schema_error(schema) if schema is not load_schema(home) else None
+    if error is not None:
+        keyword = str(error.path[0] if error.path else error.validator)
+        return [Violation(path, keyword, "has a schema that is not JSON Schema", found=error.message)]
     validator = _validator()(schema, registry=_registry(), format_checker=_formats())
     return list(_worded(validator.iter_errors(value), home, path))
+
+
+def schema_error(schema: Schema) -> SchemaError | None:
+    """Return what is wrong with a schema as JSON Schema; None if it is right."""
+    try:
+        _validator().check_schema(schema)
+    except SchemaError as exc:
+        return exc
+    return None
 
 
 def _worded(errors: Iterable[ValidationError], home: str, path: DataPath) -> Iterator[Violation]:

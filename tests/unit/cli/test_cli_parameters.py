@@ -393,7 +393,7 @@ def test_mistakes_in_a_parameter_file_are_reported_with_their_lines(
         "p.yml:3:1:", "p.yml:1:12:", "p.yml:2:8:",
     ]  # fmt: skip
     assert "     |            ^" in said
-    assert any(line.startswith("pixel_size must be a number with a unit") for line in said)
+    assert any(line.startswith("error: pixel_size must be a number with a unit") for line in said)
 
 
 def test_a_secret_in_a_parameter_file_is_not_shown(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ DUPLICATE_KEY = reported(
     """A name is used twice.
 
     YAML readers silently keep the last of two equal keys. This rule also reports variables with the name of a
-    parameter, and parameters and variables called `steps` or `run`, which are reserved.
+    parameter, and parameters and variables called `steps`, `run`, or as a word of expressions such as `none`.
     """,
 )
 

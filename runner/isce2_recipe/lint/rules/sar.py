@@ -194,7 +194,7 @@ def box_order(subject: Subject) -> Iterator[Problem]:
     In a box across the antimeridian, east is beyond 180 degrees, or less than west as in ``179 60 -179 61``.
     """
     for path in subject.document.nodes:
-        name = str(path[-2] if path[-1:] == ("default",) else path[-1]) if path else ""
+        name = str(path[-2] if path[1:] and path[-1] == "default" else path[-1]) if path else ""
         if not name.endswith(("bounds", "bbox", "box")) or not re.search(r"(^|_)(bounds|bbox|box)$", name):
             continue
         value = at(subject.data, path)

@@ -1,4 +1,4 @@
-"""IR027, IR030 and IR032 to IR036: actions, templates and ISCE2's applications."""
+"""IR027, IR030, IR032 to IR036 and IR039: actions, templates and ISCE2's applications."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from isce2_recipe.lint.rule import Rule, Subject, all_needed, reported, rule
 from isce2_recipe.problems import Problem, suggest
 from isce2_recipe.recipe import isce2_xml, templates
 from isce2_recipe.recipe.model import Step
-from isce2_recipe.recipe.rendering import RENDER_ACTION, check_rendered, is_xml
+from isce2_recipe.recipe.rendering import RENDER_ACTION
 
 RUN_ACTION = "isce2.run"
 
@@ -21,6 +21,18 @@ UNKNOWN_ACTION = reported(
 
     Actions come with isce2-recipe and with plug-ins; `isce2-recipe doctor` lists the plug-ins. Parts are
     searched next to the recipe, then among the shipped recipes.
+    """,
+)
+
+
+REFUSED_INPUTS = reported(
+    "IR039",
+    "error",
+    "basic",
+    """An action refuses its inputs.
+
+    The inputs are constants, or made from defaults of parameters. A run with these values would fail before
+    its first step.
     """,
 )
 
@@ -38,71 +50,56 @@ def _template_steps(subject: Subject) -> Iterator[tuple[Step, str, Mapping[str, 
             yield step, name, values
 
 
-@rule("IR035", "error", "basic")
-def broken_template(subject: Subject) -> Iterator[Problem]:
-    """A template does not exist or has a syntax error.
+BROKEN_TEMPLATE = reported(
+    "IR035",
+    "error",
+    "basic",
+    """A template does not exist, or cannot be read or filled in.
 
-    Templates are searched in the folder `templates` next to the recipe, then in the package.
-    """
-    for step, name, _ in _template_steps(subject):
-        try:
-            templates.facts(name, subject.recipe.path if subject.recipe else None)
-        except templates.TemplateProblemError as exc:
-            where = f"line {exc.origin.line} of template {exc.origin.template}" if exc.origin.line else None
-            yield subject.at((*step.path, "with", "template"), exc.message, where)
+    Templates are searched in the folder `templates` next to the recipe, then in the package. Templates that
+    include others name them by a constant text, and none includes itself. Macros cannot be called.
+    """,
+)
+
+MISSING_VALUES = reported(
+    "IR027",
+    "error",
+    "basic",
+    """A template uses a value that the step does not give.
+
+    Rendering the template would fail.
+    """,
+)
 
 
-@rule("IR027", "error", "basic")
-def template_values(subject: Subject) -> Iterator[Problem]:
-    """A template uses a value that the step does not give, or does not use one that it gives.
-
-    With a missing value, rendering the template would fail. An unused value is only a warning.
-    """
+@rule("IR027", "warning", "basic")
+def unused_value(subject: Subject) -> Iterator[Problem]:
+    """A template does not use a value that the step gives."""
     for step, name, values in _template_steps(subject):
         try:
-            facts = templates.facts(name, subject.recipe.path if subject.recipe else None)
+            wanted = templates.facts(name, subject.recipe.path if subject.recipe else None).wanted
         except templates.TemplateProblemError:
             continue
-        path = (*step.path, "with", "values")
-        at = path if path in subject.document.nodes else (*step.path, "with", "template")
-        missing = sorted(facts.wanted - set(values))
-        if missing:
-            yield subject.at_key(at, f"the template {name} also needs {', '.join(missing)}")
-        for unused in values if not facts.open_ended else ():
-            if unused not in facts.wanted:
-                suggestion = suggest(unused, sorted(facts.wanted - set(values)) or sorted(facts.wanted))
+        for unused in values:
+            if unused not in wanted:
+                suggestion = suggest(unused, sorted(wanted - set(values)) or sorted(wanted))
                 what = f"the template {name} does not use '{unused}'"
-                yield subject.at_key((*path, unused), what, severity="warning", suggestion=suggestion)
+                path = (*step.path, "with", "values", unused)
+                yield subject.at_key(path, what, suggestion=suggestion)
 
 
-@rule("IR032", "error", "sar")
-def isce2_xml_property(subject: Subject) -> Iterator[Problem]:
+ISCE2_XML = reported(
+    "IR032",
+    "error",
+    "sar",
     """An XML file is not well-formed, or has a property that ISCE2 does not know, refuses or misunderstands.
 
     The template is rendered with the defaults of the parameters, and with sample values for outputs of steps.
     The message gives the place in the recipe, the template and the XML file; ISCE2 itself gives no line.
 
     `lint topsApp.xml` checks an XML file itself with its catalogues, which are searched in its folder.
-    """
-    if subject.recipe is None:
-        return
-    for step in subject.steps:
-        sampled = subject.samples.fill_in(step.with_.get("values", {})) if is_xml(step) else None
-        if sampled is None:
-            continue
-        for problem in check_rendered(subject.recipe, step, sampled[0], known=sampled[1]):
-            if problem.rule == "IR035" and _is_reported_otherwise(subject, step):
-                continue
-            yield problem
-
-
-def _is_reported_otherwise(subject: Subject, step: Step) -> bool:
-    """Return whether another rule reports why the template of a step cannot be rendered."""
-    try:
-        facts = templates.facts(str(step.with_["template"]), subject.recipe.path if subject.recipe else None)
-    except templates.TemplateProblemError:
-        return True
-    return not facts.wanted <= set(step.with_.get("values", {}))
+    """,
+)
 
 
 @rule("IR034", "warning", "sar")
@@ -189,6 +186,6 @@ def _end(step: Step, order: tuple[str, ...]) -> int:
 
 
 RULES: tuple[Rule, ...] = (
-    template_values, UNKNOWN_ACTION, isce2_xml_property, isce2_step, unstable_template, broken_template,
-    isce2_gap,
+    MISSING_VALUES, unused_value, UNKNOWN_ACTION, REFUSED_INPUTS, ISCE2_XML, isce2_step, unstable_template,
+    BROKEN_TEMPLATE, isce2_gap,
 )  # fmt: skip
