@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from isce2_recipe.expressions import ExpressionError, evaluate, references
@@ -61,10 +62,11 @@ def check_values(recipe: Recipe, actions: Actions, parameters: Mapping[str, Any]
 def check_samples(scope: Scope, samples: Samples) -> list[Problem]:
     """Return what `check_values` finds, for values of some or all parameters."""
     with budget():
-        return list(_check_samples(scope, samples))
+        return list(_check_samples(scope, samples, scope.recipe.path))
 
 
-def _check_samples(scope: Scope, samples: Samples) -> Iterator[Problem]:
+def _check_samples(scope: Scope, samples: Samples, home: Path) -> Iterator[Problem]:
+    """Yield what is wrong with a recipe, and with its parts, whose templates are those of the recipe."""
     yield from check_known(scope, samples)
     yield from check_settings(scope, samples)
     yield from check_nulls(scope, samples)
@@ -74,19 +76,21 @@ def _check_samples(scope: Scope, samples: Samples) -> Iterator[Problem]:
             continue
         template = template_of(step, samples)
         if template is not None:
-            yield from _check_template(scope.recipe, step, template, samples)
+            yield from _check_template(scope.recipe, step, template, samples, home)
         if step.part is not None:
             yield from check_part_values(scope, step, step.part, samples)
             where = f"in the part that step '{step.id}' of {scope.recipe.path} uses"
-            for problem in _check_samples(*inside(scope, step, step.part, samples)):
+            for problem in _check_samples(*inside(scope, step, step.part, samples), home):
                 advice = where if problem.hint is None else f"{problem.hint}, {where}"
                 yield problem._replace(advice=advice)
 
 
-def _check_template(recipe: Recipe, step: Step, template: str, samples: Samples) -> Iterator[Problem]:
+def _check_template(
+    recipe: Recipe, step: Step, template: str, samples: Samples, home: Path
+) -> Iterator[Problem]:
     """Yield what is wrong with a template, with the names of its values, and with what it makes of them."""
     try:
-        wanted = templates.facts(template, recipe.path).wanted
+        wanted = templates.facts(template, home).wanted
     except templates.TemplateProblemError as exc:
         yield _template_problem(recipe, step, exc)
         return
@@ -100,7 +104,7 @@ def _check_template(recipe: Recipe, step: Step, template: str, samples: Samples)
         return
     tried = samples.fill_in(values)
     if tried is not None:
-        yield from check_rendered(recipe, step, template, tried[0], known=tried[1])
+        yield from check_rendered(recipe, step, template, tried[0], known=tried[1], home=home)
 
 
 def check_rendered(
@@ -110,6 +114,7 @@ def check_rendered(
     values: Mapping[str, Any],
     *,
     known: Collection[str] | None = None,
+    home: Path | None = None,
 ) -> list[Problem]:
     """Return what is wrong with the text that a template step would write.
 
@@ -125,28 +130,31 @@ def check_rendered(
         ``with: values:`` evaluated.
     known : collection of str, optional
         The values that are real; properties made from others are not checked. All values by default.
+    home : Path, optional
+        The file next to which templates are searched; by default the step's recipe.
     """
+    home = home or recipe.path
     try:
-        rendered = templates.render(template, values, recipe_file=recipe.path)
+        rendered = templates.render(template, values, recipe_file=home)
     except templates.TemplateProblemError as exc:
         real = known is None or values.keys() <= set(known)
         return [_template_problem(recipe, step, exc)] if real else []
     if not template.removesuffix(".j2").endswith(".xml"):
         return []
     return [
-        _problem(recipe, step, rendered, one)
+        _problem(recipe, step, rendered, one, home)
         for one in isce2_xml.check(rendered.text)
-        if known is None or _is_certain(recipe, rendered, one, known)
+        if known is None or _is_certain(home, rendered, one, known)
     ]
 
 
 def _is_certain(
-    recipe: Recipe, rendered: templates.Rendered, problem: XmlProblem, known: Collection[str]
+    home: Path, rendered: templates.Rendered, problem: XmlProblem, known: Collection[str]
 ) -> bool:
     """Return whether a problem does not depend on a value that is only a sample."""
     if problem.certain:
         return True
-    names = templates.names_on_line(_origin(rendered, problem.line), recipe.path)
+    names = templates.names_on_line(_origin(rendered, problem.line), home)
     return all(name in known for name in names)
 
 
@@ -154,11 +162,13 @@ def _origin(rendered: templates.Rendered, line: int) -> templates.TemplateLine:
     return rendered.origins[min(line, len(rendered.origins)) - 1]
 
 
-def _problem(recipe: Recipe, step: Step, rendered: templates.Rendered, found: XmlProblem) -> Problem:
+def _problem(
+    recipe: Recipe, step: Step, rendered: templates.Rendered, found: XmlProblem, home: Path
+) -> Problem:
     origin = _origin(rendered, found.line)
     values = step.with_.get("values")
     values = values if isinstance(values, Mapping) else {}
-    names = [name for name in templates.names_on_line(origin, recipe.path) if name in values]
+    names = [name for name in templates.names_on_line(origin, home) if name in values]
     path = (*step.path, "with", "values", names[0]) if names else (*step.path, "with", "template")
     target = step.with_.get("to") or str(step.with_["template"]).removesuffix(".j2")
     way = f"line {found.line} of {target}, from line {origin.line} of template {origin.template}"
