@@ -76,7 +76,8 @@ def _check(recipe: Path, case: str) -> None:
     assert lint.code in (0, 1), f"{case}: lint {lint}"
     assert plan.code in (0, 1), f"{case}: plan {plan.errors}"
     assert "problem: " not in plan.output, f"{case}: {plan.output}"
-    if plan.code:
+    of_this_machine = " does not exist\n" in plan.errors or " cannot be read: " in plan.errors
+    if plan.code and not of_this_machine:
         assert "error" in lint.output, f"{case}: lint finds nothing of {plan.errors}"
 
 

@@ -14,6 +14,7 @@ from isce2_recipe.journal.values import coerce
 from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.keys import file_inputs
 from isce2_recipe.plan.workspace import Workspace
+from isce2_recipe.recipe.type_system import fits
 from isce2_recipe.sources import sources_with
 from isce2_recipe.sources.base import capabilities_of
 
@@ -60,7 +61,12 @@ class _KnownInputs(Mapping[str, Any]):
         except KeyError:
             raise _NotKnownError(name) from None
         parameter = node.action.inputs.get(name)
-        return value if parameter is None else coerce(value, parameter.annotation, workspace.request.base)
+        if parameter is None:
+            return value
+        found = coerce(value, parameter.annotation, workspace.request.base)
+        if not fits(found, parameter.annotation):  # reported with the step
+            raise _NotKnownError(name)
+        return found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._node.step.with_)

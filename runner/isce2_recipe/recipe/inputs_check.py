@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
+from inspect import Parameter
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from isce2_recipe.errors import RecipeToolError
@@ -73,12 +75,25 @@ def check_refusals(scope: Scope, samples: Samples) -> Iterator[Problem]:
         if not is_known(step.with_, samples.known):
             continue
         try:
-            action.check(evaluate(step.with_, samples.names))
+            inputs = evaluate(step.with_, samples.names)
+            if all(_is_checkable(value, action.inputs.get(name)) for name, value in inputs.items()):
+                action.check(inputs)
         except ExpressionError:
             continue  # `check_known` reports it.
         except RecipeToolError as exc:
             path = (*step.path, "with")
             yield scope.recipe.document.problem(path, REFUSED, exc.message, key=True, advice=exc.hint)
+
+
+def _is_checkable(value: Any, given: Parameter | None) -> bool:
+    """Return whether an input has the type that its action expects, and is no file: only plans open files."""
+    if given is None or not type_system.fits(value, given.annotation):
+        return False
+    return value is None or not _is_file(given.annotation)
+
+
+def _is_file(annotation: Any) -> bool:
+    return annotation is Path or any(map(_is_file, get_args(annotation)))
 
 
 def check_nulls(scope: Scope, samples: Samples) -> Iterator[Problem]:
