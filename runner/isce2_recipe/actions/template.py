@@ -76,6 +76,8 @@ def render(
         Folder to which paths are relative.
     """
     target = ctx.out / to
+    if not target.resolve().is_relative_to(ctx.out.resolve()):
+        raise InputError(f"'{to}' is not below the step's folder", hint="give the name of a file")
     text = _render(
         template, (*ctx.templates, data_folder("templates")), values, ctx.workdir / folder, ctx.workdir
     )
