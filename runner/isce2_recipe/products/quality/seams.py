@@ -141,14 +141,14 @@ def _between(values: NDArray[np.complex128], part: float) -> NDArray[np.complex1
 
 
 def _tail(path: Path, offset: int) -> NDArray[np.complex128]:
-    with opened(path) as dataset:
+    with opened(path, own=path.suffix == ".vrt") as dataset:
         return _rows(dataset, offset, dataset.height - offset)
 
 
 def _head(path: Path, offset: int, other: Path) -> NDArray[np.complex128]:
-    with opened(other) as dataset:
+    with opened(other, own=other.suffix == ".vrt") as dataset:
         lines = dataset.height - offset
-    with opened(path) as dataset:
+    with opened(path, own=path.suffix == ".vrt") as dataset:
         return _rows(dataset, 0, min(lines, dataset.height))
 
 
