@@ -1,4 +1,4 @@
-"""Copies tell how far they are, by bytes; links put nothing at risk that was there before."""
+"""Copies report their progress in bytes; links do not endanger existing files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from isce2_recipe.progress import partly
 MEGABYTE = 1 << 20
 
 
-class Told(list):
-    """What was told of the progress."""
+class Reports(list):
+    """The reports of progress."""
 
     def __call__(self, fraction, text):
         self.append((fraction, text))
@@ -27,21 +27,21 @@ class Told(list):
 
 
 def test_every_megabyte_counts_whichever_file_it_is_in():
-    told, target = Told(), io.BytesIO()
-    copying = Copying(4 * MEGABYTE, told)
+    reports, target = Reports(), io.BytesIO()
+    copying = Copying(4 * MEGABYTE, reports)
     copying.copy(io.BytesIO(bytes(3 * MEGABYTE)), target, "large")
     copying.copy(io.BytesIO(b""), target, "empty")
     copying.copy(io.BytesIO(bytes(MEGABYTE)), target, "small")
-    assert told == [(0.25, "large"), (0.5, "large"), (0.75, "large"), (1.0, "small")]
+    assert reports == [(0.25, "large"), (0.5, "large"), (0.75, "large"), (1.0, "small")]
     assert target.tell() == 4 * MEGABYTE
 
 
 def test_a_part_of_a_step_has_its_share_of_the_progress():
-    told = Told()
-    part = partly(told, 0.6, 1.0)
+    reports = Reports()
+    part = partly(reports, 0.6, 1.0)
     for fraction in (0.0, 0.5, 1.0):
         part(fraction, "archive")
-    assert told.fractions() == pytest.approx([0.6, 0.8, 1.0])
+    assert reports.fractions() == pytest.approx([0.6, 0.8, 1.0])
 
 
 def test_an_archive_of_one_large_file_is_not_written_at_one_stroke(tmp_path):
@@ -49,12 +49,12 @@ def test_an_archive_of_one_large_file_is_not_written_at_one_stroke(tmp_path):
     product.mkdir()
     (product / "a.txt").write_text("small")
     (product / "b.slc").write_bytes(bytes(8 * MEGABYTE))
-    told = Told()
-    archive = write_zip(product, told)
-    assert told.fractions() == sorted(told.fractions())
-    assert told.fractions()[-1] == 1.0
-    assert max(later - earlier for earlier, later in pairwise(told.fractions())) < 0.13
-    again = Told()
+    reports = Reports()
+    archive = write_zip(product, reports)
+    assert reports.fractions() == sorted(reports.fractions())
+    assert reports.fractions()[-1] == 1.0
+    assert max(later - earlier for earlier, later in pairwise(reports.fractions())) < 0.13
+    again = Reports()
     unpacked = unpack(archive, tmp_path / "unpacked", again)
     assert len(again) == 9
     assert again.fractions()[-1] == 1.0

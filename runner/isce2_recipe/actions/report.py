@@ -1,4 +1,4 @@
-"""A page that shows a product and tells how it was made."""
+"""A page that shows a product and how it was made."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Page:
 
 
 def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
-    """What a report says beside what it is made of; the template by its digest."""
+    """Return what a report depends on in addition to its inputs; the template by its digest."""
     import hashlib
 
     from isce2_recipe.products.readme import template_text
@@ -51,7 +51,7 @@ def write(
 ) -> Page:
     """Write ``report.html`` and PNG pictures of a product.
 
-    The page also tells of the run, its times and its memory; those belong to the run that wrote it.
+    The page also describes the run, its times and its memory; those belong to the run that wrote it.
 
     Parameters
     ----------

@@ -96,10 +96,10 @@ def test_a_large_file_goes_in_parts_and_keeps_its_labels(bucket, tmp_path):
     folder.mkdir()
     content = bytes(range(256)) * (20 << 12)
     (folder / "large.tif").write_bytes(content)
-    told = []
-    ctx = context(tmp_path, lambda fraction, _: told.append(fraction))
+    reported = []
+    ctx = context(tmp_path, lambda fraction, _: reported.append(fraction))
     action.upload.function(ctx, directory=folder, bucket="products")
-    assert told == sorted(told) and told[-1] == 1.0 and 0.4 < told[len(told) // 2] < 0.6
+    assert reported == sorted(reported) and reported[-1] == 1.0 and 0.4 < reported[len(reported) // 2] < 0.6
     found = bucket.get_object(Bucket="products", Key="large.tif")
     assert found["Body"].read() == content
     assert found["ETag"].strip('"').endswith("-3") and found["ContentType"] == "image/tiff"

@@ -56,7 +56,7 @@ def test_a_first_plan_uses_no_network_and_reports_what_is_unknown(tmp_path: Path
     assert f"download {OLDER}.tiff, size unknown" in said
     assert "downloads: 9, their size is unknown before the catalogue has been queried" in said
     assert "credentials: Earthdata login" in said
-    assert '<property name="swaths">[2]</property>' in said  # foreseen: the names alone tell
+    assert '<property name="swaths">[2]</property>' in said  # known beforehand from the names alone
     assert "time: unknown before the first run on this machine" in said
 
 

@@ -60,20 +60,20 @@ def _recorded(home: Path) -> dict[str, str]:
 def test_parts_within_parts_and_the_templates_that_are_used(tmp_path):
     home = tmp_path / "recipes"
     write(home, outer_yml=OUTER, parts__inner_yml=INNER, parts__parts__innermost_yml=INNERMOST)
-    write(home, templates__a_j2="first{% include 'c/d.j2' %}", b_j2="beside", unused_j2="private")
+    write(home, templates__a_j2="first{% include 'c/d.j2' %}", b_j2="outer", unused_j2="private")
     write(tmp_path, templates__a_j2="second", templates__c__d_j2="{{ x }}", templates__product__e_j2="unused")
     assert _recorded(home) == {
         "parts/inner.yml": INNER,
         "parts/parts/innermost.yml": INNERMOST,
         "templates/a.j2": "first{% include 'c/d.j2' %}",
-        "templates/b.j2": "beside",
+        "templates/b.j2": "outer",
         "templates/c/d.j2": "{{ x }}",
     }
 
 
 def test_links_that_leave_the_folder_and_other_files_are_never_recorded(tmp_path):
     home = tmp_path / "recipes"
-    write(home, outer_yml=OUTER, parts__inner_yml=INNER, parts__parts__innermost_yml=INNERMOST, b_j2="beside")
+    write(home, outer_yml=OUTER, parts__inner_yml=INNER, parts__parts__innermost_yml=INNERMOST, b_j2="outer")
     write(tmp_path, secret="password")
     (home / "templates").mkdir()
     (home / "more.j2").symlink_to(tmp_path / "secret")
@@ -104,7 +104,7 @@ def test_the_record_of_a_shipped_recipe_has_no_files_and_no_paths(tmp_path):
     bursts["secondary"] = ["S1_136231_IW2_20200616T022313_VV_5D11-BURST"]
     recipe = load("insar_tops_burst")
     workspace = Workspace(make_request(recipe, bursts, workdir=tmp_path, base=tmp_path, source="simulated"))
-    told = workspace.bindings.evaluate("{{ run.record }}", StepScope(recipe), {})
-    assert told["files"] == {}
-    assert str(data_folder("recipes")) not in repr(told)
-    assert str(tmp_path) not in repr(told)
+    record = workspace.bindings.evaluate("{{ run.record }}", StepScope(recipe), {})
+    assert record["files"] == {}
+    assert str(data_folder("recipes")) not in repr(record)
+    assert str(tmp_path) not in repr(record)

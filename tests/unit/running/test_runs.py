@@ -349,8 +349,8 @@ def test_steps_run_in_parallel_within_memory(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, f"recipe: 1\nname: side\nsummary: Side by side.\nsteps:\n{steps}")
     found = events(call("run", recipe, "--workdir", "w", "--json", cwd=tmp_path))
     times = {(event["event"], event["step"]): event["time"] for event in found if "step" in event}
-    assert times["step.started", "s1"] < times["step.done", "s0"], "little fits beside much"
-    assert times["step.started", "s2"] >= times["step.done", "s1"], "much does not fit beside much"
+    assert times["step.started", "s1"] < times["step.done", "s0"], "little fits next to much"
+    assert times["step.started", "s2"] >= times["step.done", "s1"], "much does not fit next to much"
 
 
 def test_a_plan_knows_the_times_of_other_runs_on_the_machine(tmp_path: Path) -> None:
