@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kill-seeds", type=int, default=4, metavar="N", help="how many runs are killed at random points"
     )
     parser.addoption(
-        "--mutations", type=int, default=1500, metavar="N", help="how many recipes get random mistakes"
+        "--mutations", type=int, default=400, metavar="N", help="how many recipes get random mistakes"
     )
 
 
