@@ -261,24 +261,8 @@ class Workspace:
     ) -> Iterator[dict[str, Any] | None]:
         """Hold the work directory for a run: its lock, its journal and its fingerprints.
 
-        Parameters
-        ----------
-        command : str
-            The command line, which is shown to other runs that need the folder.
-        redact : callable
-            Removes secrets from a text.
-        warn : callable
-            Called with a warning where the file system has no locks.
-
-        Yields
-        ------
-        dict or None
-            The description of the last holder if it was killed.
-
-        Raises
-        ------
-        WorkdirBusy
-            If another run holds it.
+        The arguments, the result and the errors are those of `lock.hold`; ``redact`` removes secrets from the
+        command line and the journal.
         """
         with lock.hold(self.workdir, redact(command), warn) as killed:
             self._known = None  # another run may have changed it before this one held the lock
