@@ -16,6 +16,7 @@ from isce2_recipe.products.quality.seams import seams, seams_of_products
 from isce2_recipe.products.reading import open_product
 from support import burst_product_folders
 from support.finished import COLS, ROWS, fields, write_product, write_truth
+from support.isce_folder import write_isce
 
 SEEN = (ROWS - 4) * (COLS - 4)
 LAND = (ROWS - 4) * 58
@@ -160,16 +161,9 @@ def test_without_interferograms_there_are_no_seams(tmp_path):
 
 
 def _burst(folder, number, values):
-    import rasterio
-
-    path = folder / "IW2" / f"burst_{number:02d}.int.vrt"
+    path = folder / "IW2" / f"burst_{number:02d}.int"
     path.parent.mkdir(parents=True, exist_ok=True)
-    size = {"width": values.shape[1], "height": values.shape[0], "count": 1, "dtype": "complex64"}
-    with (
-        pytest.warns(rasterio.errors.NotGeoreferencedWarning),
-        rasterio.open(path, "w", driver="GTiff", **size) as dataset,
-    ):
-        dataset.write(values.astype(np.complex64), 1)
+    write_isce(path, values.astype(np.complex64)[None])
 
 
 def test_a_seam_is_the_phase_difference_on_common_ground(tmp_path):
