@@ -9,6 +9,7 @@ import pytest
 
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.cli.commands import run_command_line
+from isce2_recipe.paths import data_folder
 from isce2_recipe.plan.describing_actions import PAGE, catalogue, facts, page
 from isce2_recipe.recipe import shipped_parts
 
