@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import cast
 
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.errors import EXIT_INPUT, EXIT_OK, EXIT_USAGE, InputError, UsageError
 from isce2_recipe.lint.catalogue import explain as explain_rule
+from isce2_recipe.lint.catalogue import markdown
 from isce2_recipe.lint.formats import FORMATS, summary
+from isce2_recipe.lint.ignoring import subtract_baseline, write_baseline
 from isce2_recipe.lint.linting import (
     BYTE_ORDER_MARK,
     STDIN,
@@ -23,8 +26,10 @@ from isce2_recipe.lint.linting import (
     read_bytes,
 )
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile
-from isce2_recipe.problems import Problem, did_you_mean
+from isce2_recipe.problems import Edit, Problem, did_you_mean
 from isce2_recipe.recipe.loading import MAX_BYTES
+
+_MAX_ROUNDS = 5  # of fixes; one may make another possible
 
 
 def main(
@@ -65,19 +70,11 @@ def main(
     """
     try:
         if explain is not None:
-            return _explained(explain), EXIT_OK
+            return (markdown() if explain.lower() == "all" else explain_rule(explain)), EXIT_OK
         options = Options(cast(Profile, profile), _words(select), _words(ignore), source, engine)
         return _lint(paths, format, options, fix, baseline, stdin_filename)
     except (UsageError, InputError) as exc:
         return f"error: {exc}", EXIT_USAGE
-
-
-def _explained(identifier: str) -> str:
-    if identifier.lower() == "all":
-        from isce2_recipe.lint.page import markdown
-
-        return markdown()
-    return explain_rule(identifier)
 
 
 def _words(values: Sequence[str]) -> tuple[str, ...]:
@@ -101,9 +98,7 @@ def _lint(
     problems = list({(one.position, one.rule, one.message): one for one in found}.values())
     texts = {report.file: report.text for report in reports}
     if baseline is not None and not Path(baseline).exists():
-        from isce2_recipe.lint import baseline as known_problems
-
-        count = known_problems.write(Path(baseline), problems)
+        count = write_baseline(Path(baseline), problems)
         return f"{baseline} written; known problems: {count}", EXIT_OK
     if baseline is not None:
         problems = _without_known(Path(baseline), problems, texts, options)
@@ -119,9 +114,7 @@ def _lint(
 def _without_known(
     baseline: Path, problems: list[Problem], files: Container[str], options: Options
 ) -> list[Problem]:
-    from isce2_recipe.lint import baseline as known_problems
-
-    left = known_problems.subtract(baseline, problems, files, options.active)
+    left = subtract_baseline(baseline, problems, files, options.active)
     return [problem for problem in left if problem.rule in options.active]
 
 
@@ -140,8 +133,6 @@ def _reports(paths: Sequence[str], linter: Linter, fix: bool, stdin_filename: st
 
 
 def _fix_file(path: Path, file: str, linter: Linter) -> Report:
-    from isce2_recipe.lint.fixing import fix_text
-
     try:
         # Bytes, not text, so that line ends stay the same.
         content = read_bytes(path)
@@ -155,3 +146,52 @@ def _fix_file(path: Path, file: str, linter: Linter) -> Report:
     except OSError as exc:
         raise InputError(f"cannot fix '{path}': {exc.strerror}") from None
     return report
+
+
+def fix_text(text: str, file: str, linter: Linter) -> tuple[str, Report]:
+    """Return the text with all safe fixes made, and the report of what is left."""
+    report = linter.lint(text, file)
+    for _ in range(_MAX_ROUNDS):
+        if not report.edits:
+            break
+        fixed = _apply_edits(text, report.edits)
+        again = Linter(linter.actions, linter.active, linter.providers).lint(fixed, file)
+        if _errors(again) > _errors(report):
+            # The fix causes new errors.
+            break
+        text, report = fixed, again
+    return text, report
+
+
+def _errors(report: Report) -> int:
+    return sum(problem.severity == "error" for problem in report.problems)
+
+
+def _apply_edits(text: str, edits: Iterable[Edit]) -> str:
+    """Return the text with stretches replaced; of overlapping edits only the last is made."""
+    lines = re.findall(r"[^\n]*\n|[^\n]+$", text)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+    limit = len(text) + 1
+    for begin, end, new in sorted(set(_offsets(edits, starts)), reverse=True):
+        if end <= limit:
+            text = _replace(text, begin, end, new)
+            limit = begin
+    return text
+
+
+def _replace(text: str, begin: int, end: int, new: str) -> str:
+    """Replace a stretch; a removed comment also removes the blanks before it, and its line if empty."""
+    if new == "" and text[begin : begin + 1] == "#":
+        while begin > 0 and text[begin - 1] in " \t":
+            begin -= 1
+        if (begin == 0 or text[begin - 1] == "\n") and text[end : end + 1] == "\n":
+            end += 1
+    return text[:begin] + new + text[end:]
+
+
+def _offsets(edits: Iterable[Edit], starts: list[int]) -> Iterable[tuple[int, int, str]]:
+    for edit in edits:
+        begin = starts[edit.mark.line - 1] + edit.mark.column - 1
+        yield begin, starts[edit.mark.end_line - 1] + edit.mark.end_column - 1, edit.text

@@ -1,37 +1,34 @@
-"""Comments that turn a rule off: ``# recipe: ignore[IR012] reason``, on the line itself or above it."""
+"""Problems that are not reported: those of ignored rules, and the known ones in a baseline.
+
+A comment ``# recipe: ignore[IR012] reason`` turns a rule off, on its line or the line below. A baseline is a
+file of problems, which are compared without their lines.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Container, Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
+from isce2_recipe.errors import InputError
 from isce2_recipe.lint.catalogue import by_id
-from isce2_recipe.problems import Mark, Problem, suggest
+from isce2_recipe.problems import Mark, Problem, suggest, whole_file
 from isce2_recipe.recipe.document import Document
 
 _COMMENT = r"(?:^|(?<=\s))#\s*recipe:\s*ignore\[([^\]]*)\]\s*(.*)$"
 
 
 class Ignore(NamedTuple):
-    """One rule that is turned off on one line.
+    """One rule that is turned off on one line."""
 
-    Attributes
-    ----------
-    rule : str
-        As written.
-    line : int
-        The line it is for, from 1; for a comment on its own line, the next line that is not a comment.
-    mark : Mark
-        The comment.
-    reason : str
-        The reason; may be empty.
-    """
-
-    rule: str
+    rule: str  # as written
+    # The line it is for, from 1; for a comment on its own line, the next line that is not a comment.
     line: int
-    mark: Mark
-    reason: str
+    mark: Mark  # the comment
+    reason: str  # may be empty
 
 
 def read_ignores(document: Document) -> list[Ignore]:
@@ -72,14 +69,7 @@ def apply_ignores(
 ) -> tuple[list[Problem], list[Problem], list[Mark]]:
     """Return the remaining problems, problems of ignore comments, and the comments no longer needed.
 
-    Parameters
-    ----------
-    problems : list of Problem
-        Problems of rules in ``active``.
-    document : Document
-        The text with the comments.
-    active : collection of str
-        Ids of the selected rules: only these can show that a comment is not needed.
+    The problems are those of the selected rules (``active``): only these show that a comment is not needed.
     """
     ignores = read_ignores(document)
     used: set[Ignore] = set()
@@ -104,3 +94,62 @@ def _own_problems(ignore: Ignore, used: bool, active: Collection[str]) -> Iterat
     if not ignore.reason:
         what = f"{ignore.rule} is ignored without a reason"
         yield Problem(ignore.mark, what, rule="IR093", severity="info")
+
+
+_Key = tuple[str, str, str]
+
+
+def write_baseline(path: Path, problems: Iterable[Problem]) -> int:
+    """Write the problems as the baseline, and return their number; raise InputError if this fails."""
+    entries = [
+        dict(zip(("file", "rule", "message"), key, strict=True)) for key in sorted(map(_key, problems))
+    ]
+    text = json.dumps({"version": 1, "findings": entries}, indent=2, ensure_ascii=False)
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as exc:
+        raise InputError(f"cannot write '{path}': {exc.strerror}") from None
+    return len(entries)
+
+
+def subtract_baseline(
+    path: Path, problems: list[Problem], files: Container[str], rules: Container[str]
+) -> list[Problem]:
+    """Return the problems that are not in the baseline, and one for every entry that is no longer needed.
+
+    Entries of existing files that are not in ``files``, and of rules not in ``rules``, are ignored. Raise
+    InputError if the file is not a baseline.
+    """
+    known = _read_baseline(path)
+    left: list[Problem] = []
+    for problem in problems:
+        key = _key(problem)
+        if known[key] > 0:
+            known[key] -= 1
+        else:
+            left.append(problem)
+    unneeded = {
+        key: count
+        for key, count in sorted(known.items())
+        if key[1] in rules and (key[0] in files or not Path(key[0]).exists())
+    }
+    return left + [_gone(path, key) for key, count in unneeded.items() for _ in range(count)]
+
+
+def _gone(path: Path, key: _Key) -> Problem:
+    what = f"{key[0]} no longer violates {key[1]}: {key[2]}"
+    place = whole_file(str(path))
+    return Problem(place, what, "write the baseline again", rule="IR092", severity="warning")
+
+
+def _key(problem: Problem) -> _Key:
+    return problem.file, problem.rule, problem.message
+
+
+def _read_baseline(path: Path) -> Counter[_Key]:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["findings"]
+        return Counter((str(one["file"]), str(one["rule"]), str(one["message"])) for one in entries)
+    except (OSError, ValueError, KeyError, TypeError):
+        hint = "delete it and run again to write it"
+        raise InputError(f"'{path}' is not a baseline of isce2-recipe lint", hint=hint) from None

@@ -11,8 +11,14 @@ from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.files import read_bounded
 from isce2_recipe.lint.catalogue import RULES, chosen
 from isce2_recipe.lint.ignoring import apply_ignores
-from isce2_recipe.lint.providers import NO_PROVIDERS, Providers, find_providers
-from isce2_recipe.lint.rule import DEFAULT_PROFILE, Profile, Subject
+from isce2_recipe.lint.rule import (
+    DEFAULT_PROFILE,
+    NO_PROVIDERS,
+    Profile,
+    Providers,
+    Subject,
+    find_providers,
+)
 from isce2_recipe.problems import MAX_PROBLEMS, Edit, Mark, Problem
 from isce2_recipe.recipe import isce2_xml
 from isce2_recipe.recipe.checking import check_reading, check_scope
@@ -28,23 +34,13 @@ MANY_FILES = 64
 
 
 class Options(NamedTuple):
-    """What to check.
+    """What to check."""
 
-    Attributes
-    ----------
-    profile : str
-        ``min``, ``basic``, ``sar`` or ``shared``.
-    select : tuple of str
-        Only these rules (ids or their beginnings); empty means those of the profile.
-    ignore : tuple of str
-        Rules not to check.
-    source, engine : str or None
-        The source and the engine that the recipes are to run with, if they are known.
-    """
-
-    profile: Profile = DEFAULT_PROFILE
+    profile: Profile = DEFAULT_PROFILE  # ``min``, ``basic``, ``sar`` or ``shared``
+    # Only these rules (ids or their beginnings); empty means those of the profile.
     select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()  # rules not to check
+    # The source and the engine that the recipes are to run with, if they are known.
     source: str | None = None
     engine: str | None = None
 
@@ -59,41 +55,17 @@ class Options(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The result of linting one text.
-
-    Attributes
-    ----------
-    file, text : str
-        Its name and content.
-    problems : tuple of Problem
-        In the order of the text.
-    edits : tuple of Edit
-        Repairs of the problems that can be fixed.
-    parts : tuple of str
-        Files of the parts it uses.
-    """
+    """The result of linting one text."""
 
     file: str
     text: str
-    problems: tuple[Problem, ...]
-    edits: tuple[Edit, ...] = ()
-    parts: tuple[str, ...] = ()
+    problems: tuple[Problem, ...]  # in the order of the text
+    edits: tuple[Edit, ...] = ()  # repairs of the problems that can be fixed
+    parts: tuple[str, ...] = ()  # files of the parts it uses
 
 
 class Linter:
-    """A linter of texts with the same rules and actions.
-
-    Attributes
-    ----------
-    actions : mapping
-        Known actions by name.
-    active : frozenset of str
-        Ids of the selected rules.
-    providers : Providers
-        The source and the engine that the recipes are to run with.
-    reader : Reader
-        Reads parts once.
-    """
+    """A linter of texts with the same rules (``active`` has their ids) and actions; it reads parts once."""
 
     def __init__(
         self, actions: Mapping[str, Any], active: frozenset[str], providers: Providers = NO_PROVIDERS
@@ -178,10 +150,7 @@ def _order(problem: Problem) -> tuple[str, int, int, str]:
 def collect(paths: Iterable[str]) -> list[str]:
     """Return the recipe files at paths: files as they are, and YAML files with ``recipe:`` of folders.
 
-    Raises
-    ------
-    UsageError
-        If there is nothing at a path, or no recipe in a folder.
+    Raise UsageError if there is nothing at a path, or no recipe in a folder.
     """
     found: list[str] = []
     for text in paths:
@@ -222,16 +191,9 @@ def read_bytes(path: Path) -> bytes:
 
 
 def lint_files(files: Iterable[str], linter: Linter, *, jobs: int = 1) -> list[Report]:
-    """Return a report for every file, and for the parts they use.
+    """Return a report for every file in order, and for the parts they use.
 
-    Parameters
-    ----------
-    files : iterable of str
-        Files in the order of the reports.
-    linter : Linter
-        The linter to use.
-    jobs : int
-        Processes to share the work among. More than one needs a program without threads.
+    More than one process (``jobs``) needs a program without threads.
     """
     reports: list[Report] = []
     todo = list(files)

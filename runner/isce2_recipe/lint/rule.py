@@ -6,16 +6,18 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from isce2_recipe.actions.base import nothing
 from isce2_recipe.expressions import has_expression
-from isce2_recipe.lint.providers import NO_PROVIDERS, Providers
 from isce2_recipe.problems import MAX_PROBLEMS, SEVERITIES, DataPath, Problem, Severity
 from isce2_recipe.recipe.document import Document
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.samples import Samples, namespace
 from isce2_recipe.recipe.scope import Scope
+
+if TYPE_CHECKING:
+    from isce2_recipe.engines.base import Applications
 
 Profile = Literal["min", "basic", "sar", "shared"]
 PROFILES: tuple[Profile, ...] = ("min", "basic", "sar", "shared")
@@ -25,19 +27,41 @@ safe, what radar people know, and what a recipe owes to others who use it."""
 DEFAULT_PROFILE: Profile = "sar"
 
 
-class Subject:
-    """What rules check: a document and, where its grammar is right, the recipe in it.
+class Providers(NamedTuple):
+    """The given source and engine, and what they can do."""
 
-    Attributes
-    ----------
-    document : Document
-        The parsed text.
-    recipe : Recipe or None
-        None if the grammar is wrong; most rules report nothing then.
-    actions : mapping
-        Known actions by name.
-    providers : Providers
-        The source and the engine that the recipe is to run with, if they are given.
+    # Their names; empty if none is given.
+    source: str = ""
+    engine: str = ""
+    capabilities: frozenset[str] | None = None  # capabilities of the source; None if they are unknown
+    applications: Applications | None = None  # steps of the engine by application; None if they are unknown
+
+
+NO_PROVIDERS = Providers()
+
+
+def find_providers(source: str | None, engine: str | None) -> Providers:
+    """Return what the named source and engine can do, without opening them.
+
+    Raise UsageError if there is no such source or engine.
+    """
+    if not (source or engine):
+        return NO_PROVIDERS
+    from isce2_recipe.engines import published_steps
+    from isce2_recipe.sources import declared_capabilities
+
+    return Providers(
+        (source or "").partition(":")[0],
+        engine or "",
+        declared_capabilities(source) if source else None,
+        published_steps(engine) if engine else None,
+    )
+
+
+class Subject:
+    """What rules check: a document, the recipe in it, the known actions, and the given source and engine.
+
+    The recipe is None if the grammar is wrong; most rules report nothing then.
     """
 
     def __init__(
@@ -121,30 +145,14 @@ Check = Callable[[Subject], Iterator[Problem]]
 
 
 class Rule(NamedTuple):
-    """A rule of the linter.
+    """A rule of the linter."""
 
-    Attributes
-    ----------
-    id : str
-        Stable: it never changes its meaning.
-    severity : str
-        The gravest that its problems may have.
-    profile : str
-        The smallest profile that holds it.
-    fixable : bool
-        Whether ``--fix`` can repair it.
-    documentation : str
-        The rule's docstring.
-    check : callable or None
-        None for what loading and checking a recipe report by themselves.
-    """
-
-    id: str
-    severity: Severity
-    profile: Profile
-    fixable: bool
-    documentation: str
-    check: Check | None
+    id: str  # stable: it never changes its meaning
+    severity: Severity  # the gravest that its problems may have
+    profile: Profile  # the smallest profile that holds it
+    fixable: bool  # whether ``--fix`` can repair it
+    documentation: str  # the rule's docstring
+    check: Check | None  # none for what loading and checking a recipe report by themselves
 
     def problems(self, subject: Subject) -> Iterator[Problem]:
         """Yield the rule's problems of a recipe, with its id and no graver than itself."""
@@ -181,10 +189,3 @@ def rule(
         return Rule(identifier, severity, profile, fixable, check.__doc__ or "", check)
 
     return make
-
-
-def reported(
-    identifier: str, severity: Severity, profile: Profile, documentation: str, *, fixable: bool = False
-) -> Rule:
-    """Return a rule that loading or checking a recipe applies by itself."""
-    return Rule(identifier, severity, profile, fixable, documentation, None)

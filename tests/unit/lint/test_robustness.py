@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.lint.catalogue import by_id
-from isce2_recipe.lint.fixing import fix_text
+from isce2_recipe.lint.command import fix_text
 from isce2_recipe.lint.linting import Linter, Options
 from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe.document import parse

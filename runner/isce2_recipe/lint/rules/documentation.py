@@ -7,20 +7,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from isce2_recipe.lint.rule import Rule, Subject, reported, rule
+from isce2_recipe.lint.rule import Subject, rule
 from isce2_recipe.problems import DataPath, Edit, Mark, Problem
 from isce2_recipe.recipe.schema import GRAMMAR, load_schema
-
-NAMES = reported(
-    "IR010",
-    "error",
-    "min",
-    """A name has forbidden characters, or a step id is used twice or reserved.
-
-    Names consist of lower-case letters, digits and `_`, and begin with a letter; the name of a recipe may
-    also contain `-`. Step ids are folder names in the work directory, so each can be used only once.
-    """,
-)
 
 
 @rule("IR011", "info", "shared")
@@ -196,9 +185,3 @@ def schema_line(subject: Subject) -> Iterator[Problem]:
         f"begin the file with: {line.strip()}",
         edits=(Edit(start, line),),
     )
-
-
-RULES: tuple[Rule, ...] = (
-    NAMES, step_without_summary, parameter_without_description, key_order, provenance, unfinished, file_name,
-    outdated_page, recipe_without_summary, schema_line,
-)  # fmt: skip

@@ -15,53 +15,9 @@ from isce2_recipe.expressions import (
     references,
     whole_expression,
 )
-from isce2_recipe.lint.rule import Rule, Subject, reported, rule
+from isce2_recipe.lint.rule import Subject, rule
 from isce2_recipe.problems import DataPath, Edit, Problem
 from isce2_recipe.recipe import type_system
-
-SYNTAX = reported(
-    "IR020",
-    "error",
-    "min",
-    """An expression has a syntax error, or uses something that recipes do not allow.
-
-    The text between `{{` and `}}` is a Jinja2 expression with names, fields, items, comparisons, arithmetic
-    and filters. Statements (`{% %}`), calls and access to Python's own attributes are not allowed in recipes.
-    """,
-)
-
-UNKNOWN_NAME = reported(
-    "IR021",
-    "error",
-    "min",
-    """An expression, `needs` or `required` uses a name that does not exist.
-
-    Expressions read parameters and variables by name, outputs as `steps.ID.OUTPUT`, and `run.source` and
-    `run.engine`. The action of a step defines its outputs, so an unknown output is found before the run.
-    """,
-)
-
-ORDER = reported(
-    "IR022",
-    "error",
-    "min",
-    """A value is read before it is known, or steps depend on each other in a circle.
-
-    A variable can read parameters and the variables above it. A step can read the outputs of all other steps
-    that do not depend on it. Timeouts, retries and resources cannot read outputs of steps.
-    """,
-)
-
-TYPE_MISMATCH = reported(
-    "IR023",
-    "error",
-    "basic",
-    """A value has another type than the input that it is passed to.
-
-    The signatures of the actions define the types of inputs and outputs, and the schemas of parameters define
-    theirs.
-    """,
-)
 
 
 @rule("IR024", "warning", "basic")
@@ -140,14 +96,6 @@ def unused(subject: Subject) -> Iterator[Problem]:
                 yield subject.at_key(
                     (f"{kind}s", name), f"the {kind} '{name}' is never used", "use it or remove it"
                 )
-
-
-OWN_SCHEMA = reported(
-    "IR026",
-    "error",
-    "basic",
-    """A default or example does not match the schema of its parameter.""",
-)
 
 
 @rule("IR028", "info", "basic", fixable=True)
@@ -242,9 +190,3 @@ def deprecated_input(subject: Subject) -> Iterator[Problem]:
                 yield subject.at_key(
                     path, f"'{name}' of {step.uses} is deprecated", parameter.description or None
                 )
-
-
-RULES: tuple[Rule, ...] = (
-    SYNTAX, UNKNOWN_NAME, ORDER, TYPE_MISMATCH, constant_condition, unused, OWN_SCHEMA, constant_expression,
-    written_before, deprecated_input, required_with_default, too_complex, redundant_needs,
-)  # fmt: skip

@@ -5,99 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from isce2_recipe.lint.rule import Rule, Subject, reported, rule
+from isce2_recipe.lint.rule import Subject, rule
 from isce2_recipe.problems import DataPath, Edit, Problem
 from isce2_recipe.recipe.document import resolve_scalar
-
-UNEXPECTED_KEY = reported(
-    "IR001",
-    "error",
-    "min",
-    """A key is unknown.
-
-    Unknown keys are errors: otherwise a misspelt `timout` would leave a step without a time limit. `--fix`
-    renames the key if it is similar to one known key.
-
-        - id: dem
-          uses: dem.fetch
-          timout: 10 min     # timeout
-    """,
-    fixable=True,
-)
-
-MISSING_KEY = reported(
-    "IR002",
-    "error",
-    "min",
-    """A required key is missing.
-
-    A recipe needs `recipe`, `name` and `steps`; a step needs `id` and `uses`.
-    """,
-)
-
-DUPLICATE_KEY = reported(
-    "IR003",
-    "error",
-    "min",
-    """A name is used twice.
-
-    YAML readers silently keep the last of two equal keys. This rule also reports variables with the name of a
-    parameter, and parameters and variables called `steps`, `run`, or as a word of expressions such as `none`.
-    """,
-)
-
-EMPTY = reported(
-    "IR004",
-    "error",
-    "min",
-    """A section is empty.
-
-    Fill in the section or remove it.
-    """,
-)
-
-WRONG_VALUE = reported(
-    "IR005",
-    "error",
-    "min",
-    """A value is invalid.
-
-    `schemas/recipe.schema.json` defines the valid values of each key; editors read this file too.
-    """,
-)
-
-NOT_CLEAN = reported(
-    "IR007",
-    "error",
-    "min",
-    """A line is indented with a tab, or has an unresolved merge conflict.
-
-    YAML does not allow tabs in indentation.
-    """,
-)
-
-GRAMMAR_VERSION = reported(
-    "IR008",
-    "error",
-    "min",
-    """The version of the recipe format is not supported.
-
-    `recipe: 1` is the version of the format. Keys may be added to a version, but no key is removed or changes
-    its meaning.
-    """,
-)
-
-NOT_YAML = reported(
-    "IR009",
-    "error",
-    "min",
-    """The text is not valid YAML, or uses YAML features that recipes do not allow.
-
-    Tags, several documents in one file, and aliases that expand without limit are not allowed. Each section
-    that begins with a key in the first column is read separately, so that a mistake in one section does not
-    hide mistakes in the following ones. Only the first mistake of each section is reported.
-    """,
-)
 
 
 @rule("IR003", "warning", "basic")
@@ -184,9 +94,3 @@ def _ambiguous(subject: Subject, path: DataPath, source: str, value: object, why
         else "write the number in decimal digits, or put text in quotes"
     )
     return subject.at(path, f"{source} is ambiguous: {why}", hint, edits=edits)
-
-
-RULES: tuple[Rule, ...] = (
-    UNEXPECTED_KEY, MISSING_KEY, DUPLICATE_KEY, near_duplicates, EMPTY, WRONG_VALUE, number_in_quotes,
-    ambiguous_value, NOT_CLEAN, GRAMMAR_VERSION, NOT_YAML,
-)  # fmt: skip

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from isce2_recipe.expressions import ExpressionError, evaluate, references
-from isce2_recipe.lint.rule import Rule, Subject, all_needed, rule
+from isce2_recipe.lint.rule import Subject, all_needed, rule
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe.model import Step
 
@@ -125,6 +125,3 @@ def changing_input(subject: Subject) -> Iterator[Problem]:
         in_step = path[:1] == ("steps",) and len(path) > 3 and path[2] == "with"
         if in_step or (path[:1] == ("parameters",) and path[-1] == "default"):
             yield subject.at(path, f"the meaning of '{text}' changes with time", "give a date or a version")
-
-
-RULES: tuple[Rule, ...] = (no_timeout, no_retry, no_memory, shared_folder, no_disk, changing_input)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from isce2_recipe.expressions import has_expression
-from isce2_recipe.lint.rule import Rule, Subject, rule
+from isce2_recipe.lint.rule import Subject, rule
 from isce2_recipe.problems import DataPath, Edit, Mark, Problem
 from isce2_recipe.recipe.secrets import exposed
 
@@ -185,9 +185,3 @@ def _add_secret(subject: Subject, name: str) -> tuple[Edit, ...]:
     own = subject.document.nodes[("parameters", name)][1]
     text = "secret: true, " if own.flow_style else "secret: true\n" + " " * (first.column - 1)
     return (Edit(Mark(first.file, first.line, first.column, first.line, first.column), text),)
-
-
-RULES: tuple[Rule, ...] = (
-    credential, shell_injection, shell_command, path_of_this_machine, hidden_failure, insecure_address,
-    exposed_secret, unmarked_secret,
-)  # fmt: skip

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from isce2_recipe.errors import ParameterError
-from isce2_recipe.lint.rule import Rule, Subject, rule
+from isce2_recipe.lint.rule import Subject, rule
 from isce2_recipe.problems import DataPath, Problem
 from isce2_recipe.recipe.document import at
 from isce2_recipe.recipe.patterns import compile_pattern
@@ -270,9 +270,3 @@ def _turned(bounds: Any) -> bool:
     west, south, east, north = bounds
     in_order = -360 <= west <= east <= 360 or (0 < west <= 180 and -180 <= east < west - 180)
     return not (in_order and -90 <= south <= north <= 90)
-
-
-RULES: tuple[Rule, ...] = (
-    granule_name, unpaired, absent_polarization, dates, unusual_looks, box_order, outside_mission,
-    impossible_grid,
-)  # fmt: skip

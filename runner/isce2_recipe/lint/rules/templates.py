@@ -5,36 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from isce2_recipe.lint.rule import Rule, Subject, all_needed, reported, rule
+from isce2_recipe.errors import InputError
+from isce2_recipe.lint.rule import Subject, all_needed, rule
 from isce2_recipe.problems import Problem, suggest
 from isce2_recipe.recipe import isce2_xml, templates
-from isce2_recipe.recipe.model import Step
+from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.rendering import RENDER_ACTION
 
 RUN_ACTION = "isce2.run"
-
-UNKNOWN_ACTION = reported(
-    "IR030",
-    "error",
-    "min",
-    """An action, a part or an input does not exist, or a required input is missing.
-
-    Actions come with isce2-recipe and with plug-ins; `isce2-recipe doctor` lists the plug-ins. Parts are
-    searched next to the recipe, then among the shipped recipes.
-    """,
-)
-
-
-REFUSED_INPUTS = reported(
-    "IR039",
-    "error",
-    "basic",
-    """An action refuses its inputs.
-
-    The inputs are constants, or made from defaults of parameters. A run with these values would fail before
-    its first step.
-    """,
-)
 
 
 def _template_steps(subject: Subject) -> Iterator[tuple[Step, str, Mapping[str, Any]]]:
@@ -48,28 +26,6 @@ def _template_steps(subject: Subject) -> Iterator[tuple[Step, str, Mapping[str, 
             and isinstance(values, Mapping)
         ):
             yield step, name, values
-
-
-BROKEN_TEMPLATE = reported(
-    "IR035",
-    "error",
-    "basic",
-    """A template does not exist, or cannot be read or filled in.
-
-    Templates are searched in the folder `templates` next to the recipe, then in the package. Templates that
-    include others name them by a constant text, and none includes itself. Macros cannot be called.
-    """,
-)
-
-MISSING_VALUES = reported(
-    "IR027",
-    "error",
-    "basic",
-    """A template uses a value that the step does not give.
-
-    Rendering the template would fail.
-    """,
-)
 
 
 @rule("IR027", "warning", "basic")
@@ -86,20 +42,6 @@ def unused_value(subject: Subject) -> Iterator[Problem]:
                 what = f"the template {name} does not use '{unused}'"
                 path = (*step.path, "with", "values", unused)
                 yield subject.at_key(path, what, suggestion=suggestion)
-
-
-ISCE2_XML = reported(
-    "IR032",
-    "error",
-    "sar",
-    """An XML file is not well-formed, or has a property that ISCE2 does not know, refuses or misunderstands.
-
-    The template is rendered with the defaults of the parameters, and with sample values for outputs of steps.
-    The message gives the place in the recipe, the template and the XML file; ISCE2 itself gives no line.
-
-    `lint topsApp.xml` checks an XML file itself with its catalogues, which are searched in its folder.
-    """,
-)
 
 
 @rule("IR034", "warning", "sar")
@@ -185,7 +127,42 @@ def _end(step: Step, order: tuple[str, ...]) -> int:
     return order.index(end) if end in order else len(order) - 1
 
 
-RULES: tuple[Rule, ...] = (
-    MISSING_VALUES, unused_value, UNKNOWN_ACTION, REFUSED_INPUTS, ISCE2_XML, isce2_step, unstable_template,
-    BROKEN_TEMPLATE, isce2_gap,
-)  # fmt: skip
+@rule("IR038", "error", "min")
+def lacking_provider(subject: Subject) -> Iterator[Problem]:
+    """A step needs something that the source or the engine does not have.
+
+    The rule checks only what `lint --source SOURCE` and `lint --engine ENGINE` name. Steps with a condition
+    are left to `plan`, which knows the values of the parameters.
+    """
+    given = subject.providers
+    if not (given.source or given.engine):
+        return
+    from isce2_recipe import engines
+    from isce2_recipe.sources import sources_with
+
+    for outer, step in _steps(subject.recipe, subject.actions):
+        path = (*outer.path, "uses")
+        action = subject.actions[step.uses]
+        lacking = sorted(action.capabilities - given.capabilities) if given.capabilities is not None else []
+        if lacking:
+            others = ", ".join(sources_with(lacking)) or "none"
+            names = ", ".join(lacking)
+            what = f"the step '{step.id}' needs {names}, which the source {given.source} does not have"
+            yield subject.at(path, what, f"sources that have {names}: {others}")
+        wanted = action.runs(step.with_) if action.runs is not None else None
+        if wanted is not None:
+            try:
+                engines.check_steps(given.engine, given.applications, wanted)
+            except InputError as exc:
+                yield subject.at(path, exc.message, exc.hint)
+
+
+def _steps(recipe: Recipe | None, actions: Mapping[str, Any]) -> Iterator[tuple[Step, Step]]:
+    """Yield the unconditional steps of a recipe and of its parts, each after the recipe's own step."""
+    for step in recipe.steps if recipe is not None else ():
+        if step.when is not True:
+            continue
+        if step.part is not None:
+            yield from ((step, inner) for _, inner in _steps(step.part, actions))
+        elif step.uses in actions:
+            yield step, step
