@@ -10,7 +10,7 @@ import inspect
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -94,31 +94,29 @@ class References:
     ----------
     all : tuple of Reference
         Each occurrence with its place.
+    names : frozenset of str
+        The parameters and variables.
+    outputs : frozenset of tuple of str
+        Pairs of step and output; the output is empty if a step is read as a whole.
+    steps : frozenset of str
+        The steps whose outputs are read.
+    run : frozenset of str
+        The facts of the run: ``source``, ``engine``.
     """
 
+    __slots__ = ("all", "names", "outputs", "run", "steps")
+
     def __init__(self, found: tuple[Reference, ...]) -> None:
+        chains = [ref.parts for ref in found]
+        outputs = [chain[1:3] for chain in chains if chain[0] == "steps" and len(chain) > 1]
         self.all = found
+        self.names = frozenset(chain[0] for chain in chains if chain[0] not in ("steps", "run"))
+        self.outputs = frozenset((name, output[0] if output else "") for name, *output in outputs)
+        self.steps = frozenset(chain[0] for chain in outputs)
+        self.run = frozenset(chain[1] for chain in chains if chain[0] == "run" and len(chain) > 1)
 
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """Return the parameters and variables."""
-        return frozenset(ref.parts[0] for ref in self.all if ref.parts[0] not in ("steps", "run"))
 
-    @cached_property
-    def outputs(self) -> frozenset[tuple[str, str]]:
-        """Return pairs of step and output; the output is empty if a step is read as a whole."""
-        chains = [ref.parts for ref in self.all if ref.parts[0] == "steps" and len(ref.parts) > 1]
-        return frozenset((chain[1], chain[2] if len(chain) > 2 else "") for chain in chains)
-
-    @cached_property
-    def run(self) -> frozenset[str]:
-        """Return the facts of the run: ``source``, ``engine``."""
-        return frozenset(ref.parts[1] for ref in self.all if ref.parts[0] == "run" and len(ref.parts) > 1)
-
-    @cached_property
-    def steps(self) -> frozenset[str]:
-        """Return the steps whose outputs are read."""
-        return frozenset(step for step, _ in self.outputs)
+_NOTHING = References(())
 
 
 @lru_cache(maxsize=1)
@@ -357,7 +355,8 @@ def references(value: Any) -> References:
     ExpressionError
         If an expression is wrong.
     """
-    return References(tuple(_references(value, ())))
+    found = tuple(_references(value, ()))
+    return References(found) if found else _NOTHING
 
 
 def _references(value: Any, path: DataPath) -> Iterator[Reference]:

@@ -12,7 +12,7 @@ from isce2_recipe.actions.base import Context, Read, action
 from isce2_recipe.errors import InputError, RecipeError
 from isce2_recipe.expressions import has_expression
 from isce2_recipe.paths import data_folder
-from isce2_recipe.recipe.templates import Templates, searched, template_texts
+from isce2_recipe.recipe.templates import reader, searched, template_texts
 from isce2_recipe.types import FileName
 
 
@@ -92,9 +92,9 @@ def _render(
 ) -> str:
     from jinja2 import TemplateError, TemplateNotFound
 
-    from isce2_recipe.sandbox import FAILURES, budget, environment
+    from isce2_recipe.sandbox import FAILURES, budget
 
-    made = environment(Templates(folders))
+    made = reader(folders)
     try:
         with budget():
             text: str = made.get_template(template).render(

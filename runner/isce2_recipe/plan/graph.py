@@ -236,6 +236,8 @@ def _needs(node: Node, groups: Mapping[str, list[str]]) -> set[str]:
 def _reads(scope: StepScope, value: Any) -> frozenset[str]:
     """Return the steps on whose outputs a value depends, as if parts were written where they are used."""
     read = references(value)
+    if not read.all:
+        return frozenset()
     found: set[str] = set()
     for name in read.steps:
         step = scope.recipe.step(name)

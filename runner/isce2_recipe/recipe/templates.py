@@ -137,10 +137,16 @@ def template_texts(template: str, folders: tuple[Path, ...], read: Read) -> dict
             raise InputError(f"there is no template '{names[0]}'", hint=searched(folders))
         for name in there.keys() - found.keys():
             found[name] = there[name]
-            with budget():
-                for node in environment().parse(found[name]).find_all(nodes.Node):
-                    wanted += included(node)
+            wanted += _included_in(found[name])
     return found
+
+
+@lru_cache(maxsize=64)
+def _included_in(text: str) -> list[tuple[str, ...]]:
+    """Return the templates that a template's text includes; of each group one must exist."""
+    with budget():
+        every = environment().parse(text).find_all(nodes.Node)
+        return [names for node in every for names in included(node)]
 
 
 def _text(template: str, folders: tuple[Path, ...], read: Read) -> str | None:
@@ -191,6 +197,12 @@ def _environment(folders: tuple[str, ...]) -> Any:
     made = environment(Templates(map(Path, folders)))
     made.add_extension(_LineMarks)
     return made
+
+
+@lru_cache(maxsize=16)
+def reader(folders: tuple[Path, ...]) -> Any:
+    """Return Jinja2's environment for the templates in some folders; a changed template is read again."""
+    return environment(Templates(folders))
 
 
 def render(template: str, values: Mapping[str, Any], *, recipe_file: Path | None = None) -> Rendered:
