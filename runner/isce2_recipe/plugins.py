@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from isce2_recipe.errors import InputError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+
+def plugins(group: str) -> Mapping[str, EntryPoint]:
+    """Return the entry points of a group by name."""
+    return _of_group(group, tuple(sys.path))
+
+
+@lru_cache(maxsize=64)  # A search reads the metadata of all installed packages.
+def _of_group(group: str, _path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.value)}
 
 
 @contextmanager

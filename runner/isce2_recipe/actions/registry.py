@@ -10,7 +10,7 @@ from pathlib import Path
 
 from isce2_recipe.actions.base import Action
 from isce2_recipe.errors import InputError
-from isce2_recipe.plugins import importing
+from isce2_recipe.plugins import importing, plugins
 
 GROUP = "isce2_recipe.actions"
 """Entry-point group: the subject as the name, the module with its actions as the value."""
@@ -49,13 +49,7 @@ class Registry(Mapping[str, Action]):
     @cached_property
     def installed(self) -> dict[str, str]:
         """Modules of other packages by subject. They cannot replace a subject of this package."""
-        from importlib.metadata import entry_points
-
-        return {
-            point.name: point.value
-            for point in sorted(entry_points(group=GROUP), key=lambda point: point.value)
-            if point.name not in self.builtin
-        }
+        return {name: point.value for name, point in plugins(GROUP).items() if name not in self.builtin}
 
     def subject(self, subject: str) -> dict[str, Action]:
         """Return the actions of one subject by name; none if the subject is unknown.

@@ -8,7 +8,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, entry_points, requires, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ import click
 from isce2_recipe import __version__, errors
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import InputError, RecipeToolError
-from isce2_recipe.plugins import importing
+from isce2_recipe.plugins import importing, plugins
 from isce2_recipe.quantities import format_bytes
 from isce2_recipe.recipe import available
 from isce2_recipe.running.resources import disk_bytes, memory_bytes, processors
@@ -209,7 +209,7 @@ def _machine() -> Iterator[HealthCheck]:
 def _plugins() -> Iterator[HealthCheck]:
     for group in _GROUPS:
         names = []
-        for point in sorted(entry_points(group=group)):
+        for point in sorted(plugins(group).values()):
             try:
                 with importing(f"'{point.name}'", point.value):
                     point.load()

@@ -5,14 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from isce2_recipe.engines.base import Applications, AppSteps, Engine, select_steps
 from isce2_recipe.errors import EngineMissing, InputError, UsageError
-from isce2_recipe.plugins import importing
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+from isce2_recipe.plugins import importing, plugins
 
 GROUP = "isce2_recipe.engines"
 """Entry-point group: the name after ``--engine``, and a callable without arguments."""
@@ -88,7 +84,7 @@ def check_steps(name: str, applications: Applications | None, wanted: AppSteps) 
 
 
 def _engines_with(wanted: AppSteps) -> Iterator[str]:
-    for name in (*_SHIPPED, *_plugins()):
+    for name in (*_SHIPPED, *plugins(GROUP)):
         try:
             applications = published_steps(name)
             if applications is not None:
@@ -120,9 +116,9 @@ def check_name(text: str) -> None:
     UsageError
         If there is none.
     """
-    if text in (_AUTO, *_SHIPPED) or text in (plugins := _plugins()):
+    if text in (_AUTO, *_SHIPPED) or text in (found := plugins(GROUP)):
         return
-    known = [_AUTO, *_SHIPPED, *plugins]
+    known = [_AUTO, *_SHIPPED, *found]
     close = difflib.get_close_matches(text, known, 1)
     hint = f"did you mean {close[0]}?" if close else f"known engines: {', '.join(known)}"
     raise UsageError(f"there is no engine '{text}'", hint=hint)
@@ -161,13 +157,7 @@ def _auto(report: Callable[[str], None]) -> Engine:
 
 
 def _plugin(name: str) -> Callable[[], Engine]:
-    point = _plugins()[name]
+    point = plugins(GROUP)[name]
     with importing(f"the engine '{name}'", point.value):
         make: Callable[[], Engine] = point.load()
     return make
-
-
-def _plugins() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points
-
-    return {each.name: each for each in entry_points(group=GROUP)}

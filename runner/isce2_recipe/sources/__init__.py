@@ -5,14 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from isce2_recipe.errors import InputError, UsageError
-from isce2_recipe.plugins import importing
+from isce2_recipe.plugins import importing, plugins
 from isce2_recipe.sources.base import FullSource, capabilities_of
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 DEFAULT_SOURCE = "asf"
 GROUP = "isce2_recipe.sources"
@@ -75,7 +72,7 @@ def sources_with(capabilities: Iterable[str]) -> list[str]:
 
 
 def _known_capabilities() -> Iterator[tuple[str, frozenset[str]]]:
-    for name in (*_SHIPPED, *_plugins()):
+    for name in (*_SHIPPED, *plugins(GROUP)):
         try:
             found = declared_capabilities(name)
         except InputError:  # `doctor` reports plug-ins that cannot be imported
@@ -89,18 +86,12 @@ def _shipped(name: str) -> Any:
 
 
 def _plugin(name: str) -> Callable[[str], FullSource]:
-    plugins = _plugins()
-    if name in plugins:
-        with importing(f"the source '{name}'", plugins[name].value):
-            make: Callable[[str], FullSource] = plugins[name].load()
+    found = plugins(GROUP)
+    if name in found:
+        with importing(f"the source '{name}'", found[name].value):
+            make: Callable[[str], FullSource] = found[name].load()
         return make
-    known = [*_SHIPPED, *plugins]
+    known = [*_SHIPPED, *found]
     close = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {close[0]}?" if close else f"known sources: {', '.join(known)}"
     raise UsageError(f"there is no source '{name}'", hint=hint)
-
-
-def _plugins() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points
-
-    return {each.name: each for each in entry_points(group=GROUP)}

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,6 +33,7 @@ from isce2_recipe.engines.builtin.unwrap_tiles import (
 )
 from isce2_recipe.engines.builtin.water_mask import number_by_size
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, ParameterError
+from isce2_recipe.plugins import plugins
 from isce2_recipe.types import Looks
 
 ENTRY_POINTS = "isce2_recipe.unwrappers"
@@ -206,7 +206,7 @@ def check_unwrapper(name: str) -> None:
     """
     if name.lower() == "whirlwind" and find_spec("whirlwind") is None:
         raise _missing("whirlwind")
-    plugged = {entry.name for entry in entry_points(group=ENTRY_POINTS)}
+    plugged = plugins(ENTRY_POINTS)
     if name.lower() not in _BUILT_IN and name not in plugged:
         known = ", ".join(sorted({*_BUILT_IN, *plugged}))
         raise ParameterError(f"there is no unwrapper '{name}'", hint=f"choose one of {known}")
@@ -223,7 +223,7 @@ def find_unwrapper(name: str) -> Unwrapper:
     if name.lower() in _BUILT_IN:
         return _BUILT_IN[name.lower()]
     check_unwrapper(name)
-    found: Unwrapper = next(iter(entry_points(group=ENTRY_POINTS, name=name))).load()
+    found: Unwrapper = plugins(ENTRY_POINTS)[name].load()
     return found
 
 
