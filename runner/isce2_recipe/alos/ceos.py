@@ -49,13 +49,7 @@ def record(
 
 
 def encode(form: str, value: str | float | int) -> bytes:
-    """Return the bytes of one field.
-
-    Raises
-    ------
-    ValueError
-        If the value does not fit.
-    """
+    """Return the bytes of one field; raise ValueError if the value does not fit."""
     kind, size = form[0], form[1:]
     if kind == "B":
         return int(value).to_bytes(int(size), "big", signed=int(value) < 0)
@@ -74,10 +68,7 @@ def encode(form: str, value: str | float | int) -> bytes:
 def decode(data: bytes, offset: int, form: str) -> str | float | int:
     """Return the value of a field; blank numbers are zero.
 
-    Raises
-    ------
-    ValueError
-        If the record is too short or the field holds no number.
+    Raise ValueError if the record is too short or the field holds no number.
     """
     kind, size = form[0], form[1:]
     width = int(size.partition(".")[0])

@@ -32,10 +32,7 @@ class AlosPair:
 def check_pair(reference: str, secondary: str) -> AlosPair:
     """Return two scenes as a pair in order of time.
 
-    Raises
-    ------
-    ParameterError
-        If a name is invalid, or the scenes have different tracks or frames or are the same.
+    Raise ParameterError if a name is invalid, or the scenes have different tracks or frames or are the same.
     """
     first, second = sorted((AlosName.parse(reference), AlosName.parse(secondary)))
     if first == second:

@@ -28,37 +28,21 @@ _IMAGE = re.compile(r"IMG-(HH|HV|VH|VV)-(ALPSRP\d{9})-H1\.0__([AD])")
 
 @dataclass(frozen=True, slots=True)
 class AlosScene:
-    """A scene on disk.
-
-    Attributes
-    ----------
-    name : AlosName
-        Name of the scene.
-    image, leader : Path
-        Files of the HH signal data and the leader.
-    polarizations : tuple of str
-        Polarizations in the folder, such as HH and HV.
-    ascending : bool
-        Whether the pass is ascending.
-    start, stop : datetime
-        Times of the first and last pulse, UTC.
-    lines, samples : int
-        Number of pulses, and of complex samples in each.
-    prf_hz, sampling_hz, bandwidth_hz, pulse_s, wavelength_m, near_range_m : float
-        Parameters of the radar.
-    orbit : Orbit
-        State vectors of the leader.
-    """
+    """A scene on disk."""
 
     name: AlosName
+    # Files of the HH signal data and the leader.
     image: Path
     leader: Path
-    polarizations: tuple[str, ...]
+    polarizations: tuple[str, ...]  # in the folder, such as HH and HV
     ascending: bool
+    # Times of the first and last pulse, UTC.
     start: datetime
     stop: datetime
+    # Number of pulses, and of complex samples in each.
     lines: int
     samples: int
+    # Parameters of the radar.
     prf_hz: float
     sampling_hz: float
     bandwidth_hz: float
@@ -151,10 +135,7 @@ def _on_ellipsoid(orbit: Orbit, time: datetime, slant_range_m: float) -> tuple[f
 def read_scene(folder: Path) -> AlosScene:
     """Read the scene in a folder with its ``IMG-*`` and ``LED-*`` files.
 
-    Raises
-    ------
-    InputError
-        If a file is missing, truncated, of another level, or invalid.
+    Raise InputError if a file is missing, truncated, of another level, or invalid.
     """
     found = [match for path in sorted(folder.glob("IMG-*")) if (match := _IMAGE.fullmatch(path.name))]
     images = {match[1]: match for match in found}

@@ -34,24 +34,13 @@ _GROUPS = ("isce2_recipe.actions", "isce2_recipe.sources", "isce2_recipe.engines
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """The result of one check of the installation.
-
-    Attributes
-    ----------
-    name : str
-        Subject of the check.
-    state : str
-        ``ok``, ``missing`` (recipes cannot run) or ``note`` (something is missing that only some users need).
-    detail : str
-        What the check found.
-    remedy : str
-        What the user can do; empty if nothing is to be done.
-    """
+    """The result of one check of the installation."""
 
     name: str
+    # ``ok``, ``missing`` (recipes cannot run) or ``note`` (something is missing that only some users need).
     state: str
     detail: str
-    remedy: str = ""
+    remedy: str = ""  # what the user can do; empty if nothing is to be done
 
 
 @click.command("doctor")

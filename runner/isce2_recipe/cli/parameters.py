@@ -269,10 +269,7 @@ def given_parameters(
 ) -> Given:
     """Return the parameters from files, from --set and from the recipe's options; later ones replace earlier.
 
-    Raises
-    ------
-    UsageError
-        If the value of --set is not NAME=VALUE.
+    Raise UsageError if the value of --set is not NAME=VALUE.
     """
     recipe = recipe_of(ctx)
     found, typed = Given(), _read_settings(settings, recipe)

@@ -46,35 +46,17 @@ _MOST_COMBINATIONS = 256
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """The properties of a job type that the recipe does not determine.
+    """The properties of a job type that the recipe does not determine."""
 
-    Attributes
-    ----------
-    job_type : str
-        Name of the job type; empty for the recipe's name in capitals.
-    image : str
-        Container image, with or without a tag; without one HyP3 uses the tag of its deployment.
-    recipe : str
-        Name or path of the recipe in the container; empty for its name.
-    compute_environment : str
-        Compute environment of the deployment, or ``Default``.
-    cost : float
-        Cost of a job, credits.
-    pairs : int
-        Largest number of pairs of a job.
-    vcpus : int
-        Number of processors and threads.
-    memory_mib, timeout_s : int, optional
-        Memory and longest duration of a job, instead of those from the recipe's steps.
-    """
-
-    job_type: str = ""
+    job_type: str = ""  # name of the job type; empty for the recipe's name in capitals
+    # Container image, with or without a tag; without one HyP3 uses the tag of its deployment.
     image: str = IMAGE
-    recipe: str = ""
-    compute_environment: str = "Default"
-    cost: float = 1.0
-    pairs: int = MOST_PAIRS
+    recipe: str = ""  # name or path of the recipe in the container; empty for its name
+    compute_environment: str = "Default"  # of the deployment
+    cost: float = 1.0  # of a job, credits
+    pairs: int = MOST_PAIRS  # largest number of pairs of a job
     vcpus: int = 1
+    # Memory and longest duration of a job, instead of those from the recipe's steps.
     memory_mib: int | None = None
     timeout_s: int | None = None
 
@@ -82,12 +64,8 @@ class Deployment:
 def job_spec(recipe: Recipe, deployment: Deployment) -> dict[str, Any]:
     """Return the job specification, with the name of the job type as its only key.
 
-    Raises
-    ------
-    InputError
-        If the recipe cannot be a job: it uploads nothing to S3, or uses a parameter name that HyP3 reserves.
-    UsageError
-        If the deployment is invalid.
+    Raise InputError if the recipe cannot be a job: it uploads nothing to S3, or uses a parameter name that
+    HyP3 reserves, and UsageError if the deployment is invalid.
     """
     _check(recipe, deployment)
     offered = _offered(recipe, deployment)

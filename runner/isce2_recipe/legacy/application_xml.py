@@ -78,10 +78,7 @@ def translate_xml(path: Path) -> Translation:
 
     The notes list what the recipe does differently. Paths of catalogues start in the folder of the file.
 
-    Raises
-    ------
-    InputError
-        If the file cannot be read, configures another application, or names no granules.
+    Raise InputError if the file cannot be read, configures another application, or names no granules.
     """
     given = isce2_xml.read(path, path.parent)
     wanted = _APPLICATIONS[given.name]
@@ -142,10 +139,7 @@ def _granules(given: Application, wanted: _Translated) -> dict[str, Any]:
 def _order(given: Application, wanted: _Translated, parameters: dict[str, Any]) -> list[str]:
     """Keep the order of two granules, which the sign of the phase follows; return a note if it is unusual.
 
-    Raises
-    ------
-    InputError
-        If the reference is newer and the recipe always uses the older granule as reference.
+    Raise InputError if the reference is newer and the recipe always uses the older granule as reference.
     """
     reference, secondary = (wanted.order(parameters[name]) for name in ("reference", "secondary"))
     if reference <= secondary:

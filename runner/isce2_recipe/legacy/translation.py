@@ -9,30 +9,17 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A recipe and its parameters that do what an old command line or an ISCE2 XML file does.
-
-    Attributes
-    ----------
-    recipe : str
-        Name of the recipe.
-    parameters : dict
-        Typed values of the parameters that differ from the recipe's defaults.
-    options : list of str
-        Further options of ``isce2-recipe run``.
-    notes : list of str
-        Messages for the user, such as deprecations and differences.
-    environment : dict
-        Environment variables to set; they may hold secrets.
-    help : str
-        Text to print instead of running anything, if the command line asks for help.
-    """
+    """A recipe and its parameters that do what an old command line or an ISCE2 XML file does."""
 
     recipe: str = ""
+    # Typed values of the parameters that differ from the recipe's defaults.
     parameters: dict[str, Any] = field(default_factory=dict)
-    options: list[str] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)  # further ones of ``isce2-recipe run``
+    # Messages for the user, such as deprecations and differences.
     notes: list[str] = field(default_factory=list)
+    # Environment variables to set; they may hold secrets.
     environment: dict[str, str] = field(default_factory=dict)
-    help: str = ""
+    help: str = ""  # text to print instead of running anything, if the command line asks for help
 
     @property
     def arguments(self) -> list[str]:

@@ -13,36 +13,20 @@ DEFAULT = "insar_tops_burst"
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """An argument of a workflow.
+    """An argument of a workflow."""
 
-    Attributes
-    ----------
-    spellings : tuple of str
-        Names as in the releases; a flag without hyphens is positional.
-    sets : str
-        The recipe's parameter that it sets; for a login, the environment variable.
-    kind : str
-        How its value is read. For ``true``, the text "true" in any case is true, all other text is false.
-    help : str
-        Text for ``--help``.
-    default : Any
-        Default of hyp3-isce2.
-    role : str
-        Use of the flag. The ``position`` flags together give the position of a burst in an SLC; ``unused``
-        flags are accepted without effect.
-    needs : str
-        Another parameter; without it, this flag is ignored.
-    """
-
-    spellings: tuple[str, ...]
-    sets: str = ""
+    spellings: tuple[str, ...]  # names as in the releases; a flag without hyphens is positional
+    sets: str = ""  # the recipe's parameter that it sets; for a login, the environment variable
+    # How its value is read. For ``true``, the text "true" in any case is true, all other text is false.
     kind: Kind = "text"
     help: str = ""
     default: Any = None
     choices: tuple[str, ...] = ()
     required: bool = False
+    # Use of the flag. The ``position`` flags together give the position of a burst in an SLC; ``unused``
+    # flags are accepted without effect.
     role: Role = "parameter"
-    needs: str = ""
+    needs: str = ""  # another parameter; without it, this flag is ignored
 
     @property
     def positional(self) -> bool:
@@ -52,23 +36,16 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A workflow: its recipe, flags and messages, and the parameters that reproduce its products.
-
-    Attributes
-    ----------
-    both, neither : str
-        hyp3-isce2's messages for bursts that are given in two ways, or not at all.
-    any_order : bool
-        Whether it accepted a reference newer than its secondary.
-    """
+    """A workflow: its recipe, flags and messages, and the parameters that reproduce its products."""
 
     recipe: str
     summary: str
     flags: tuple[Flag, ...]
     fixed: dict[str, Any] = field(default_factory=dict)
+    # hyp3-isce2's messages for bursts that are given in two ways, or not at all.
     both: str = ""
     neither: str = ""
-    any_order: bool = False
+    any_order: bool = False  # whether it accepted a reference newer than its secondary
 
 
 _LOOKS = Flag(

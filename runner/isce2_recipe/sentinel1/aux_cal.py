@@ -22,10 +22,7 @@ _SAFE = re.compile(r"S1[A-D]_AUX_CAL_.+\.SAFE", re.IGNORECASE)
 def needed(safe: Path) -> bool:
     """Return whether a SAFE folder was made by the processor version that needs calibration files.
 
-    Raises
-    ------
-    InputError
-        If the manifest cannot be read.
+    Raise InputError if the manifest cannot be read.
     """
     manifest = safe / "manifest.safe"
     try:
@@ -42,10 +39,7 @@ def unpack(archive: Path, platform: str, folder: Path) -> list[Path]:
 
     ISCE2 searches ``{platform}_AUX_CAL_*`` only at the top of the folder.
 
-    Raises
-    ------
-    InputError
-        If the archive is damaged.
+    Raise InputError if the archive is damaged.
     """
     made: set[Path] = set()
     with open_archive(archive) as source:
@@ -67,10 +61,7 @@ def select(folders: Iterable[Path], safe: SlcName) -> Path:
 
     ISCE2 uses only calibrations that were generated after the acquisition.
 
-    Raises
-    ------
-    InputError
-        If there is none.
+    Raise InputError if there is none.
     """
     there = sorted(folder.name for folder in folders if folder.name.startswith(safe.platform))
     time = f"{safe.start:%Y%m%dT%H%M%S}"

@@ -31,23 +31,12 @@ Element = Any  # lxml.etree._Element
 
 @dataclass(frozen=True, slots=True)
 class BurstMetadata:
-    """The metadata of one burst's swath and polarization.
-
-    Attributes
-    ----------
-    path : Path
-        File that was read.
-    manifest : Element
-        Root of the SLC's ``manifest.safe``.
-    annotation : dict of str to Element
-        Roots of ``product`` and, if present, ``calibration``, ``noise`` and ``rfi``, as in the files of the
-        SAFE. They list *all* bursts of the swath.
-    polarizations : tuple of str
-        Polarizations of the SLC.
-    """
+    """The metadata of one burst's swath and polarization."""
 
     path: Path
-    manifest: Element
+    manifest: Element  # root of the SLC's ``manifest.safe``
+    # Roots of ``product`` and, if present, ``calibration``, ``noise`` and ``rfi``, as in the files of the
+    # SAFE. They list *all* bursts of the swath.
     annotation: dict[str, Element]
     polarizations: tuple[str, ...]
 
@@ -67,10 +56,7 @@ class BurstMetadata:
     def text(self, path: str) -> str:
         """Return the text of an element of the product annotation.
 
-        Raises
-        ------
-        InputError
-            If the element is missing or empty.
+        Raise InputError if the element is missing or empty.
         """
         found = self.product.findtext(path)
         if found is None or not found.strip():
@@ -101,10 +87,7 @@ class BurstMetadata:
 def read_metadata(path: Path, name: BurstName) -> BurstMetadata:
     """Read the parts of a metadata file for a burst's swath and polarization.
 
-    Raises
-    ------
-    InputError
-        If the file is missing, is not well-formed, is not burst metadata or lacks the swath.
+    Raise InputError if the file is missing, is not well-formed, is not burst metadata or lacks the swath.
     """
     root = _parse(path)
     if root.tag != "burst":
@@ -170,10 +153,7 @@ def find_index(metadata: BurstMetadata, name: BurstName, expected: int | None = 
 def footprint(metadata: BurstMetadata, index: int) -> tuple[tuple[float, float], ...]:
     """Return the closed polygon (longitude, latitude) around a burst, from the geolocation grid.
 
-    Raises
-    ------
-    InputError
-        If the annotation has no geolocation grid.
+    Raise InputError if the annotation has no geolocation grid.
     """
     rows: dict[int, list[tuple[int, tuple[float, float]]]] = {}
     for point in metadata.product.iterfind("geolocationGrid/geolocationGridPointList/geolocationGridPoint"):

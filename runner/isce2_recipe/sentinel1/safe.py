@@ -33,38 +33,21 @@ _CLASS = {"VV": "1SSV", "HH": "1SSH"}
 
 @dataclass(frozen=True, slots=True)
 class BurstInput:
-    """A burst granule on disk.
-
-    Attributes
-    ----------
-    name : BurstName
-        Name of the granule.
-    tiff, metadata : Path
-        Files from ASF's extractor.
-    index : int or None
-        Position in the SLC's burst list, if the catalogue has it.
-    """
+    """A burst granule on disk."""
 
     name: BurstName
+    # Files from ASF's extractor.
     tiff: Path
     metadata: Path
-    index: int | None = None
+    index: int | None = None  # position in the SLC's burst list, if the catalogue has it
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenSafe:
-    """A SAFE folder that was written.
-
-    Attributes
-    ----------
-    path : Path
-        The folder.
-    ipf_version : str
-        Version of ESA's processor; ISCE2 joins only folders of the same version.
-    """
+    """A SAFE folder that was written."""
 
     path: Path
-    ipf_version: str
+    ipf_version: str  # version of ESA's processor; ISCE2 joins only folders of the same version
 
 
 def group_bursts(names: Sequence[BurstName]) -> list[list[BurstName]]:

@@ -15,10 +15,7 @@ def common_bursts(
 ) -> tuple[tuple[BurstGeometry, ...], tuple[BurstGeometry, ...]]:
     """Return the bursts of two SAFE folders that show the same ground, in the same order of swath and time.
 
-    Raises
-    ------
-    InputError
-        If there are none.
+    Raise InputError if there are none.
     """
     first, second = (
         {(burst.swath, number_of(burst)): burst for burst in _bursts(safe)} for safe in (reference, secondary)

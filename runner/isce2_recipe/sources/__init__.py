@@ -53,12 +53,7 @@ def declared_capabilities(text: str) -> frozenset[str] | None:
 
     None where they are unknown, because a plug-in's entry point is a function.
 
-    Raises
-    ------
-    UsageError
-        If there is no such source.
-    InputError
-        If a plug-in cannot be imported.
+    Raise UsageError if there is no such source, and InputError if a plug-in cannot be imported.
     """
     name = text.partition(":")[0]
     made_by = _shipped(name) if name in _SHIPPED else _plugin(name)

@@ -17,18 +17,12 @@ _PER_DEGREE = 3600
 
 @dataclass(frozen=True, slots=True)
 class DemGrid:
-    """A grid of pixels of one arc second.
+    """A grid of pixels of one arc second."""
 
-    Attributes
-    ----------
-    west, north : int
-        Centre of the first pixel, whole arc seconds.
-    rows, columns : int
-        Size of the grid.
-    """
-
+    # Centre of the first pixel, whole arc seconds.
     west: int
     north: int
+    # Size of the grid.
     rows: int
     columns: int
 

@@ -81,12 +81,7 @@ class DirectorySource:
     def from_text(cls, options: str) -> DirectorySource:
         """Return the source for the folder that the command line names.
 
-        Raises
-        ------
-        UsageError
-            If no folder is named.
-        InputError
-            If it does not exist.
+        Raise UsageError if no folder is named, and InputError if it does not exist.
         """
         if not options:
             raise UsageError("the source directory needs a folder", hint="write directory:DIR")

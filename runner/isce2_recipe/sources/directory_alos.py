@@ -20,10 +20,7 @@ _SEARCH = "https://search.asf.alaska.edu"
 def find_alos(root: Path, names: Sequence[AlosName], log: logging.Logger) -> list[AlosRecord]:
     """Return records made from the scenes' leaders and pulses, in the order of the names.
 
-    Raises
-    ------
-    InputError
-        If a scene is missing or cannot be read.
+    Raise InputError if a scene is missing or cannot be read.
     """
     places = [locate(root, name) for name in names]
     log.info("reading %d ALOS scene(s) in %s", len(names), root)
@@ -33,10 +30,7 @@ def find_alos(root: Path, names: Sequence[AlosName], log: logging.Logger) -> lis
 def locate(root: Path, name: AlosName) -> Path:
     """Return the path of a scene's archive, or of the folder with its files, which may have any name.
 
-    Raises
-    ------
-    InputError
-        If there is neither.
+    Raise InputError if there is neither.
     """
     endings = [f"{level}{ending}" for level in ("-L1.0", "") for ending in (*ENDINGS, "")]
     place = find_granule(root, "alos", *(f"{name}{ending}" for ending in endings))

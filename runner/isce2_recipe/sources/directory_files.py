@@ -18,18 +18,10 @@ _Record = TypeVar("_Record", bound=GranuleRecord)
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file in a folder or in an archive.
-
-    Attributes
-    ----------
-    path : Path
-        The file or the archive.
-    member : str
-        Path within the archive; empty for a file in a folder.
-    """
+    """A file in a folder or in an archive."""
 
     path: Path
-    member: str = ""
+    member: str = ""  # path within the archive; empty for a file in a folder
 
     @property
     def name(self) -> str:
@@ -44,10 +36,7 @@ class FoundFile:
     def take(self, folder: Path, name: str | None = None) -> Path:
         """Put the file into ``folder``, as a hard link or, between file systems and from archives, as a copy.
 
-        Raises
-        ------
-        InputError
-            If the archive is damaged.
+        Raise InputError if the archive is damaged.
         """
         target = folder / (name or self.name)
         if self.member:
@@ -139,10 +128,7 @@ def everything(root: Path, kind: str) -> list[Path]:
 def checked(read: Callable[[], _Record], granule: object) -> _Record:
     """Return the record that is read from a granule's files.
 
-    Raises
-    ------
-    InputError
-        If a fact in it is not a number or time, or cannot be true.
+    Raise InputError if a fact in it is not a number or time, or cannot be true.
     """
     from isce2_recipe.sources.plausibility import faults
 

@@ -22,10 +22,7 @@ _COORDINATES = re.compile(rb"<gml:coordinates>([^<]+)</gml:coordinates>")
 def find_slcs(root: Path, names: Sequence[SlcName], log: logging.Logger) -> list[SlcRecord]:
     """Return records made from the SLCs' manifests and annotation, in the order of the names.
 
-    Raises
-    ------
-    InputError
-        If an SLC is missing or cannot be read.
+    Raise InputError if an SLC is missing or cannot be read.
     """
     places = [locate(root, name) for name in names]
     log.info("reading %d SLC(s) in %s", len(names), root)
@@ -33,13 +30,7 @@ def find_slcs(root: Path, names: Sequence[SlcName], log: logging.Logger) -> list
 
 
 def locate(root: Path, name: SlcName) -> Path:
-    """Return the path of an SLC's archive or unpacked folder.
-
-    Raises
-    ------
-    InputError
-        If there is neither.
-    """
+    """Return the path of an SLC's archive or unpacked folder; raise InputError if there is neither."""
     endings = [f"{safe}{ending}" for safe in ("", ".SAFE") for ending in ("", *ENDINGS)]
     place = find_granule(root, "slc", *(f"{name}{ending}" for ending in endings))
     if place is not None:

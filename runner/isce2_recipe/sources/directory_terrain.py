@@ -46,13 +46,7 @@ _COPERNICUS = re.compile(r"Copernicus_DSM_", re.IGNORECASE)
 
 
 def rasters(root: Path) -> list[FoundFile]:
-    """Return the files with terrain.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
+    """Return the files with terrain; raise InputError if there is none."""
     found = [one for one in files(root, "dem") if one.name.lower().endswith(_RASTERS)]
     found = [one for one in found if root / "dem" in one.path.parents]
     if not found:
@@ -68,10 +62,7 @@ def mosaic(root: Path, grid: DemGrid, log: logging.Logger) -> Any:
 
     Where several files have heights, the first one counts.
 
-    Raises
-    ------
-    InputError
-        If a file cannot be read, or if its geoid is missing.
+    Raise InputError if a file cannot be read, or if its geoid is missing.
     """
     import numpy as np
 
@@ -94,10 +85,7 @@ def mosaic(root: Path, grid: DemGrid, log: logging.Logger) -> Any:
 def _opened(found: FoundFile) -> Iterator[Any]:
     """Open a raster of a folder, which may be a stranger's: a GeoTIFF, or a mosaic of some.
 
-    Raises
-    ------
-    InputError
-        If a virtual raster names anything but these.
+    Raise InputError if a virtual raster names anything but these.
     """
     import rasterio
 
@@ -136,10 +124,7 @@ def _is_tiff(path: Path) -> bool:
 def coverage(root: Path) -> list[Bounds]:
     """Return the boxes around the files, degrees; see `Bounds` for those across the antimeridian.
 
-    Raises
-    ------
-    InputError
-        If there is none, or one cannot be read.
+    Raise InputError if there is none, or one cannot be read.
     """
     from rasterio.errors import RasterioError
     from rasterio.warp import transform_bounds
@@ -213,10 +198,7 @@ def _on_grid(dataset: Any, grid: DemGrid, resampling: Any = None) -> Any:
 def _datum(found: FoundFile, dataset: Any) -> str:
     """Return the geoid below a file's heights; empty for the ellipsoid.
 
-    Raises
-    ------
-    InputError
-        If the heights are above another datum.
+    Raise InputError if the heights are above another datum.
     """
     wkt = dataset.crs.to_wkt()
     vertical = _OTHER_DATUM.search(wkt)

@@ -30,15 +30,9 @@ _NOT_CONTENT = (".lock", ".json", ".holder")
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """The place of a file in the cache, locked by this process.
+    """The place of a file in the cache, locked by this process."""
 
-    Attributes
-    ----------
-    path : Path
-        The complete file.
-    """
-
-    path: Path
+    path: Path  # the complete file
 
     @property
     def partial(self) -> Path:

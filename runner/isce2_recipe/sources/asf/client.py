@@ -59,10 +59,7 @@ class Client:
     def log_in(self) -> None:
         """Get the session cookie of the burst extractor, unless the session has it.
 
-        Raises
-        ------
-        SourceError
-            If there are no credentials or they are refused.
+        Raise SourceError if there are no credentials or they are refused.
         """
         with self._lock:
             if self._logged_in:
@@ -86,12 +83,8 @@ class Client:
     def locate(self, url: str) -> str:
         """Return the address to which an address is redirected.
 
-        Raises
-        ------
-        SourceError
-            If there is no file.
-        TemporaryError
-            If the server has a fault that may be temporary.
+        Raise SourceError if there is no file, and TemporaryError if the server has a fault that may be
+        temporary.
         """
         with self._open(url, {}) as response:
             return str(response.url)
@@ -154,10 +147,7 @@ class Client:
     ) -> list[Path]:
         """Download files in parallel, each under the name at the end of its address.
 
-        Raises
-        ------
-        SourceError
-            If one does not exist, or if all attempts fail.
+        Raise SourceError if one does not exist, or if all attempts fail.
         """
         from concurrent.futures import ThreadPoolExecutor
 

@@ -19,25 +19,15 @@ from isce2_recipe.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Credentials and their origin.
+    """Credentials and their origin."""
 
-    Attributes
-    ----------
-    origin : str
-        Names of the variables or the file that they are from, for messages; empty if there are none.
-    token : str or None
-        A bearer token.
-    user, password : str or None
-        User name and password, if there is no token.
-    warning : str
-        A problem of the place that they are from; empty if there is none.
-    """
-
+    # Names of the variables or the file that they are from, for messages; empty if there are none.
     origin: str = ""
     token: str | None = field(default=None, repr=False)
+    # User name and password, if there is no token.
     user: str | None = None
     password: str | None = field(default=None, repr=False)
-    warning: str = ""
+    warning: str = ""  # a problem of the place that they are from; empty if there is none
 
     @property
     def expires(self) -> datetime | None:

@@ -37,10 +37,7 @@ def fetch_dem(bounds: Bounds, folder: Path, client: Client, settings: Settings, 
 
     Sea without tiles has the geoid's height.
 
-    Raises
-    ------
-    SourceError
-        If a tile or the geoid cannot be downloaded, or if the whole box is sea.
+    Raise SourceError if a tile or the geoid cannot be downloaded, or if the whole box is sea.
     """
     grid = DemGrid.covering(bounds)
     wanted = grid.bounds.buffered(_MARGIN_DEG)
@@ -105,10 +102,7 @@ def _fetch_tiles(
 def fetch_geoid(bounds: Bounds, target: Path, settings: Settings) -> Path:
     """Write the part of the geoid around a box, which GDAL reads from the remote file.
 
-    Raises
-    ------
-    SourceError
-        If it cannot be read at any of its addresses.
+    Raise SourceError if it cannot be read at any of its addresses.
     """
     from rasterio.errors import RasterioError
 

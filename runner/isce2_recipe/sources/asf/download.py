@@ -33,27 +33,13 @@ Open = Callable[[str, dict[str, str]], AbstractContextManager["requests.Response
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file to download.
-
-    Attributes
-    ----------
-    url : str
-        Its address.
-    target : Path
-        The path to write it to.
-    format : Format
-        The format that it must have.
-    least_bytes : int
-        Size below which it is incomplete.
-    md5 : str or None
-        Checksum from the catalogue, if there is one.
-    """
+    """A file to download."""
 
     url: str
     target: Path
     format: Format
-    least_bytes: int = 0
-    md5: str | None = None
+    least_bytes: int = 0  # size below which it is incomplete
+    md5: str | None = None  # checksum from the catalogue, if there is one
 
 
 class Downloader:
@@ -77,10 +63,7 @@ class Downloader:
     def fetch(self, wanted: Wanted, progress: Progress) -> Path:
         """Download a file, or take it from the cache, and return its path.
 
-        Raises
-        ------
-        SourceError
-            If it does not exist, or if all attempts fail.
+        Raise SourceError if it does not exist, or if all attempts fail.
         """
         if self._cache is not None:
             try:

@@ -24,32 +24,17 @@ _TAIL_BYTES = 256
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A file format.
+    """A file format."""
 
-    Attributes
-    ----------
-    name : str
-        Its name with an article, for messages.
-    begins : callable
-        Returns whether the first bytes are those of such a file.
-    ends : callable
-        Returns whether a file has its end.
-    sent_name : str
-        The name that the server must send, if it sends one.
-    """
-
-    name: str
-    begins: Callable[[bytes], bool]
-    ends: Callable[[Path], bool]
-    sent_name: str = ""
+    name: str  # its name with an article, for messages
+    begins: Callable[[bytes], bool]  # returns whether the first bytes are those of such a file
+    ends: Callable[[Path], bool]  # returns whether a file has its end
+    sent_name: str = ""  # the name that the server must send, if it sends one
 
     def refuse_beginning(self, response: requests.Response, beginning: bytes) -> str | None:
         """Return what is wrong with a response, from its first bytes; None if nothing is.
 
-        Raises
-        ------
-        SourceError
-            If it is a web page.
+        Raise SourceError if it is a web page.
         """
         sent = response.headers.get("Content-Disposition", "").partition("filename=")[2].strip('"; ')
         if self.sent_name and sent.endswith("-BURST.tiff") and sent != self.sent_name:

@@ -25,27 +25,14 @@ _CHANGES = "; the last four characters change when a granule is processed again"
 
 @dataclass(frozen=True, slots=True)
 class GranuleKind(Generic[_Record]):
-    """A kind of granule.
+    """A kind of granule."""
 
-    Attributes
-    ----------
-    title : str
-        Its name for messages.
-    where : str
-        How to find the names of such granules at ASF's site.
-    read : callable
-        Returns a record, from a result of a search and the host to download from.
-    host : str
-        The name of the setting with that host.
-    filters : dict
-        Filters of the search, besides the names.
-    """
-
-    title: str
-    where: str
+    title: str  # its name for messages
+    where: str  # how to find the names of such granules at ASF's site
+    # Returns a record, from a result of a search and the host to download from.
     read: Callable[[Any, str], _Record]
-    host: str
-    filters: dict[str, str] = field(default_factory=dict)
+    host: str  # name of the setting with that host
+    filters: dict[str, str] = field(default_factory=dict)  # of the search, besides the names
 
 
 def find(
@@ -53,10 +40,7 @@ def find(
 ) -> list[_Record]:
     """Return the records of granules in the order of their names.
 
-    Raises
-    ------
-    SourceError
-        If the catalogue does not answer, or does not have a granule.
+    Raise SourceError if the catalogue does not answer, or does not have a granule.
     """
     wanted = [str(name) for name in names]
     log.info("searching %s for %d %s(s)", settings.cmr_url, len(wanted), kind.title)
@@ -77,10 +61,7 @@ def find_burst_of(
 ) -> BurstRecord:
     """Return the burst at a position, counted from 0, of a swath of an SLC.
 
-    Raises
-    ------
-    SourceError
-        If the catalogue does not answer, or does not have it.
+    Raise SourceError if the catalogue does not answer, or does not have it.
     """
     log.info("searching %s for burst %d of IW%d of %s", settings.cmr_url, number, swath, slc)
     answers = search(
@@ -107,10 +88,7 @@ def find_burst_of(
 def _read(kind: GranuleKind[_Record], answer: Any, host: str, settings: Settings) -> _Record:
     """Return the record that an answer of the catalogue describes.
 
-    Raises
-    ------
-    SourceError
-        If a fact is missing or cannot be true.
+    Raise SourceError if a fact is missing or cannot be true.
     """
     try:
         record = kind.read(answer, host)
@@ -130,10 +108,7 @@ def _read(kind: GranuleKind[_Record], answer: Any, host: str, settings: Settings
 def fetch_archive(record: GranuleRecord, target: Path, client: Client, progress: Progress) -> Path:
     """Download the archive of an SLC or scene and compare its checksum with the catalogue's.
 
-    Raises
-    ------
-    SourceError
-        If the archive does not exist or is damaged.
+    Raise SourceError if the archive does not exist or is damaged.
     """
     client.log_in()
     return client.download(
@@ -147,13 +122,7 @@ def fetch_archive(record: GranuleRecord, target: Path, client: Client, progress:
 
 
 def address(record: GranuleRecord) -> str:
-    """Return the address of a granule's file.
-
-    Raises
-    ------
-    SourceError
-        If the catalogue has none.
-    """
+    """Return the address of a granule's file; raise SourceError if the catalogue has none."""
     if record.url is None:
         raise SourceError(f"the catalogue has no address for {record.name}", hint="run the search again")
     return record.url

@@ -24,10 +24,8 @@ def fetch_orbit(
 ) -> Path:
     """Download the orbit file of an acquisition: the precise one, else the restituted.
 
-    Raises
-    ------
-    SourceError
-        If there is none, if the file is for another satellite or time, or if the service does not answer.
+    Raise SourceError if there is none, if the file is for another satellite or time, or if the service does
+    not answer.
     """
     with TemporaryDirectory(dir=folder, prefix=".orbit-") as scratch:
         found = retry(
@@ -43,13 +41,7 @@ def fetch_orbit(
 
 
 def check_name(name: str, platform: str, start: datetime, stop: datetime) -> None:
-    """Check that a file is an orbit file of that satellite and time.
-
-    Raises
-    ------
-    SourceError
-        If it is not.
-    """
+    """Check that a file is an orbit file of that satellite and time; raise SourceError if it is not."""
     if not name.endswith(".EOF"):
         raise SourceError(
             f"the orbit service sent {name or 'a file without a name'} instead of an orbit file",

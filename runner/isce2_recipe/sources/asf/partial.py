@@ -40,10 +40,7 @@ class Answer:
     def has_nothing_more(self, size: int) -> bool:
         """Return whether the ``size`` bytes on disk were already the complete file.
 
-        Raises
-        ------
-        TemporaryError
-            If the server's file is shorter now.
+        Raise TemporaryError if the server's file is shorter now.
         """
         if self.status != 416:
             return False
@@ -95,10 +92,7 @@ class Partial:
     def begin(self, url: str, answer: Answer) -> int:
         """Prepare for a response and return the number of bytes after which it continues.
 
-        Raises
-        ------
-        TemporaryError
-            If it is part of another file.
+        Raise TemporaryError if it is part of another file.
         """
         if answer.continues(self.size, self._note.get("etag", "")):
             return self.size

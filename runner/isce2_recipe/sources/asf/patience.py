@@ -91,10 +91,7 @@ def _watch(connection: HTTPConnection) -> Iterator[None]:
 def steadily(response: requests.Response, settings: Settings) -> Iterator[bytes]:
     """Yield the pieces of a response while they are received fast enough.
 
-    Raises
-    ------
-    TemporaryError
-        If the connection breaks, or if the rate is below ``slowest_kb_s`` for ``timeout_s``.
+    Raise TemporaryError if the connection breaks, or if the rate is below ``slowest_kb_s`` for ``timeout_s``.
     """
     began, received = time.monotonic(), 0
     try:

@@ -34,87 +34,52 @@ class Settings:
     Every attribute has an environment variable: ``ISCE2_RECIPE_ASF_`` and its name in capitals, for example
     ``ISCE2_RECIPE_ASF_CMR_URL``. Set it to use a mirror, or a local server in a test. An address may be
     followed by mirrors, separated by blanks, which are tried in that order.
-
-    Attributes
-    ----------
-    cmr_url : str
-        NASA's Common Metadata Repository, the catalogue of granules.
-    burst_url : str
-        Scheme and host that replace the burst extractor's in the catalogue's results; empty to keep them.
-    slc_url : str
-        Scheme and host that replace those of SLC archives in the catalogue's results; empty to keep them.
-    alos_url : str
-        Scheme and host that replace those of ALOS archives in the catalogue's results; empty to keep them.
-    login_url : str
-        Address of Earthdata Login.
-    cookie_url : str
-        A small protected file at ASF. Its download sets the session cookie that the burst extractor requires.
-    orbit_url : str
-        ASF's orbit service; the name of a scene is appended to its address.
-    dem_url, dem90_url : str
-        Copernicus GLO-30, and GLO-90 for areas where GLO-30 is not released.
-    geoid_url : str
-        EGM2008 undulation, as a GeoTIFF that GDAL can read remotely.
-    water_mask_url : str
-        Folder of ASF's water mask tiles.
-    aux_cal_url : str
-        Folder of the auxiliary calibration archives ``S1A_AUX_CAL_20241128.zip`` and ``S1B_...``.
-    attempts : int
-        Number of attempts for a request.
-    retry_wait_s : float
-        Wait before the second attempt, seconds; doubled before each further one.
-    timeout_s : float
-        Longest silence of a server, and longest time until all headers are received, seconds.
-    extraction_timeout_s : float
-        Longest wait for the extractor to cut a burst, seconds.
-    poll_s : float
-        First wait between requests for a burst that is not ready, seconds; it grows to twenty times that.
-    slowest_kb_s : float
-        Rate, kilobytes per second. A download that is slower for ``timeout_s`` is interrupted and resumed.
-    downloads : int
-        Number of simultaneous downloads of all runs that share a cache.
-    cache : str
-        Folder of the cache; empty for the user's cache folder, ``none`` for no cache.
-    cache_gb : float
-        Size of the cache, gigabytes. The least recently used files are deleted first.
-    mirrors : tuple of tuple of str
-        Groups of equivalent beginnings of addresses; derived from the settings above.
     """
 
+    # NASA's Common Metadata Repository, the catalogue of granules.
     cmr_url: str = "https://cmr.earthdata.nasa.gov"
+    # Scheme and host that replace those of bursts, SLC and ALOS archives in the catalogue's results; empty to
+    # keep them.
     burst_url: str = ""
     slc_url: str = ""
     alos_url: str = ""
     login_url: str = "https://urs.earthdata.nasa.gov"
+    # A small protected file at ASF. Its download sets the session cookie that the burst extractor requires.
     cookie_url: str = (
         "https://sentinel1.asf.alaska.edu/METADATA_RAW/SA/"
         "S1A_IW_RAW__0SSV_20141229T072718_20141229T072750_003931_004B96_B79F.iso.xml"
     )
-    orbit_url: str = SERVICE
+    orbit_url: str = SERVICE  # ASF's orbit service; the name of a scene is appended to its address
+    # Copernicus GLO-30, and GLO-90 for areas where GLO-30 is not released.
     dem_url: str = "https://copernicus-dem-30m.s3.amazonaws.com"
     dem90_url: str = "https://copernicus-dem-90m.s3.amazonaws.com"
+    # EGM2008 undulation, as a GeoTIFF that GDAL can read remotely.
     geoid_url: str = "https://aria-geoid.s3.us-west-2.amazonaws.com/us_nga_egm2008_1_4326__agisoft.tif"
+    # Folder of ASF's water mask tiles.
     water_mask_url: str = "https://asf-dem-west.s3.amazonaws.com/WATER_MASK/TILES"
+    # Folder of the auxiliary calibration archives ``S1A_AUX_CAL_20241128.zip`` and ``S1B_...``.
     aux_cal_url: str = "https://d3g9emy65n853h.cloudfront.net/AUX_CAL"
     attempts: int = 6
-    retry_wait_s: float = 2.0
+    retry_wait_s: float = 2.0  # wait before the second attempt, seconds; doubled before each further one
+    # Longest silence of a server, and longest time until all headers are received, seconds.
     timeout_s: float = 60.0
-    extraction_timeout_s: float = 900.0
+    extraction_timeout_s: float = 900.0  # longest wait for the extractor to cut a burst, seconds
+    # First wait between requests for a burst that is not ready, seconds; it grows to twenty times that.
     poll_s: float = 1.0
+    # Rate, kilobytes per second. A download that is slower for ``timeout_s`` is interrupted and resumed.
     slowest_kb_s: float = 1.0
-    downloads: int = 4
-    cache: str = ""
+    downloads: int = 4  # number of simultaneous downloads of all runs that share a cache
+    cache: str = ""  # folder of the cache; empty for the user's cache folder, ``none`` for no cache
+    # Size of the cache, gigabytes. The least recently used files are deleted first.
     cache_gb: float = 20.0
+    # Groups of equivalent beginnings of addresses; derived from the settings above.
     mirrors: tuple[tuple[str, ...], ...] = _MIRRORS
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Return the settings of an environment.
 
-        Raises
-        ------
-        ParameterError
-            If the value of a variable should be a number but is not.
+        Raise ParameterError if the value of a variable should be a number but is not.
         """
         given: dict[str, object] = {}
         mirrors: list[tuple[str, ...]] = list(_MIRRORS)

@@ -54,10 +54,7 @@ class AsfSource:
     def from_text(cls, options: str) -> AsfSource:
         """Return the source with the settings of this process's environment.
 
-        Raises
-        ------
-        UsageError
-            If there are options.
+        Raise UsageError if there are options.
         """
         if options:
             raise UsageError(f"the source asf takes no options, instead got '{options}'")
