@@ -30,7 +30,7 @@ from scipy.ndimage import map_coordinates
 
 import isce2_recipe
 from isce2_recipe.engines.builtin import isceimage
-from isce2_recipe.engines.builtin.steps import tops_steps
+from isce2_recipe.engines.builtin.config import tops_steps
 from isce2_recipe.engines.isce2 import Isce2Engine
 from isce2_recipe.errors import EngineMissing
 

@@ -149,7 +149,7 @@ def _read(folders: list[Path]) -> list[BurstProduct]:
 
 def _multilooked(products: list[BurstProduct]) -> list[MultilookedBurst]:
     """Return the products with their places in the grid of the earliest line and the nearest sample."""
-    from isce2_recipe.engines.builtin.multilooked_bursts import MultilookedBurst
+    from isce2_recipe.engines.builtin.multilooked_bursts import AxisShift, MultilookedBurst
 
     start = min(product.start for product in products)
     near = min(product.near_range_m for product in products)
@@ -167,14 +167,18 @@ def _multilooked(products: list[BurstProduct]) -> list[MultilookedBurst]:
                 line_of_sight=product.layer("los_rdr"),
                 swath=product.reference.swath,
                 # Whole lines and samples before multilooking, as in a run of all bursts together.
-                line=round(line * looks.azimuth) / looks.azimuth,
-                sample=round(sample * looks.range) / looks.range,
-                lines=window.lines,
-                samples=window.samples,
-                first_valid_line=window.first_valid_line,
-                valid_lines=window.valid_lines,
-                first_valid_sample=window.first_valid_sample,
-                valid_samples=window.valid_samples,
+                azimuth_shift=AxisShift(
+                    round(line * looks.azimuth) / looks.azimuth,
+                    window.lines,
+                    window.first_valid_line,
+                    window.valid_lines,
+                ),
+                range_shift=AxisShift(
+                    round(sample * looks.range) / looks.range,
+                    window.samples,
+                    window.first_valid_sample,
+                    window.valid_samples,
+                ),
                 sublooks=sublooks if sublooks.is_file() else None,
             )
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from isce2_recipe.engines.base import Applications, AppSteps, Engine, select_steps
 from isce2_recipe.errors import EngineMissing, InputError, UsageError
@@ -37,13 +38,10 @@ def open_engine(text: str, report: Callable[[str], None] = lambda _text: None) -
         If ISCE2 is requested by name but is not installed or does not work.
     """
     check_name(text)
-    if text == "builtin":
-        return _builtin()
-    if text == "isce2":
-        return _isce2()
     if text == _AUTO:
         return _auto(report)
-    return _plugin(text)()
+    engine: Engine = _class_of(text).find() if text == "isce2" else _class_of(text)()
+    return engine
 
 
 def published_steps(text: str) -> Applications | None:
@@ -61,7 +59,7 @@ def published_steps(text: str) -> Applications | None:
     check_name(text)
     if text == _AUTO:
         return None
-    return applications_of(_class_of(text) if text in _SHIPPED else _plugin(text))
+    return applications_of(_class_of(text))
 
 
 def applications_of(engine: object) -> Applications | None:
@@ -124,40 +122,26 @@ def check_name(text: str) -> None:
     raise UsageError(f"there is no engine '{text}'", hint=hint)
 
 
-def _class_of(name: str) -> type:
+def _class_of(name: str) -> Any:
+    """Return the class of an engine, or the callable of a plug-in that makes one."""
     if name == "builtin":
         from isce2_recipe.engines.builtin import BuiltinEngine
 
         return BuiltinEngine
-    from isce2_recipe.engines.isce2 import Isce2Engine
+    if name == "isce2":
+        from isce2_recipe.engines.isce2 import Isce2Engine
 
-    return Isce2Engine
-
-
-def _builtin() -> Engine:
-    from isce2_recipe.engines.builtin import BuiltinEngine
-
-    return BuiltinEngine()
-
-
-def _isce2() -> Engine:
-    from isce2_recipe.engines.isce2 import Isce2Engine
-
-    return Isce2Engine.find()
+        return Isce2Engine
+    point = plugins(GROUP)[name]
+    with importing(f"the engine '{name}'", point.value):
+        return point.load()
 
 
 def _auto(report: Callable[[str], None]) -> Engine:
     try:
-        engine = _isce2()
+        engine = open_engine("isce2")
     except EngineMissing as exc:
         report(f"{exc.message}; using the builtin engine")
-        return _builtin()
+        return open_engine("builtin")
     report(f"using ISCE2 {engine.version()}")
     return engine
-
-
-def _plugin(name: str) -> Callable[[], Engine]:
-    point = plugins(GROUP)[name]
-    with importing(f"the engine '{name}'", point.value):
-        make: Callable[[], Engine] = point.load()
-    return make

@@ -121,6 +121,11 @@ class BurstGeometry:
         return self.start + timedelta(seconds=(self.lines - 1) * self.azimuth_interval_s)
 
     @property
+    def sensing_stop(self) -> datetime:
+        """Return the time of the last echo."""
+        return self.sensing_start + timedelta(seconds=(self.lines - 1) / self.prf_hz)
+
+    @property
     def middle(self) -> datetime:
         """Return the zero-Doppler time halfway between the first and the last line."""
         return self.start + (self.stop - self.start) / 2

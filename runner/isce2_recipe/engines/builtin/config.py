@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,13 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.recipe import isce2_xml
 from isce2_recipe.recipe.isce2_values import python_value
 from isce2_recipe.recipe.isce2_xml import Application
+
+
+@cache
+def tops_steps() -> tuple[str, ...]:
+    """Return the steps of topsApp up to ``geocode``; the engine has no steps for dense offsets."""
+    steps = isce2_xml.steps("topsApp")
+    return steps[: steps.index("geocode") + 1]
 
 
 @dataclass(frozen=True, slots=True)

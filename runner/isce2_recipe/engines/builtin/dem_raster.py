@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +27,6 @@ _STRIP_ROWS = 512
 _TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    nodes: GeoGrid
-    rows: int
-    cols: int
-
-    @property
-    def node_bounds(self) -> Bounds:
-        """Return the box around the pixel centres."""
-        nodes = self.nodes
-        return Bounds(
-            nodes.first_longitude,
-            nodes.first_latitude + (self.rows - 1) * nodes.delta_latitude,
-            nodes.first_longitude + (self.cols - 1) * nodes.delta_longitude,
-            nodes.first_latitude,
-        )
-
-
 def check(geotiff: Path, bounds: Bounds) -> None:
     """Check that a DEM covers ``bounds`` (degrees), has no gaps and has plausible heights.
 
@@ -55,7 +37,7 @@ def check(geotiff: Path, bounds: Bounds) -> None:
     """
     with isceimage.open_raster(geotiff) as dataset:
         grid = _grid(geotiff, dataset)
-        slack = abs(grid.nodes.delta_latitude) * _TOLERANCE
+        slack = abs(grid.require_map_grid().delta_latitude) * _TOLERANCE
         if not grid.node_bounds.buffered(slack).contains(bounds):
             raise InputError(
                 f"the DEM {geotiff} does not cover the scene: it covers {grid.node_bounds.describe()}, "
@@ -103,8 +85,7 @@ def to_isce(geotiff: Path, target: Path, *, name: str | None = None) -> IsceImag
         If the GeoTIFF cannot be used.
     """
     with isceimage.open_raster(geotiff) as dataset:
-        grid = _grid(geotiff, dataset)
-        image = IsceImage(target, grid.rows, grid.cols, image_type="dem", grid=grid.nodes, reference="WGS84")
+        image = replace(_grid(geotiff, dataset), path=target)
         with replace_when_complete(target) as partial, partial.open("wb") as stream:
             for _, heights in _strips(dataset):
                 isceimage.append_lines(stream, image, heights[None])
@@ -132,9 +113,10 @@ def resample(geotiff: Path, target: Path, pixel_m: float) -> None:
     step = parts / (_PARTS_OF_ARC_SECOND * 3600)
     with isceimage.open_raster(geotiff) as dataset:
         old = _grid(geotiff, dataset)
-        new = GeoGrid(old.nodes.first_longitude, old.nodes.first_latitude, step, -step)
-        rows = int((old.rows - 1) * -old.nodes.delta_latitude / step + _TOLERANCE) + 1
-        cols = int((old.cols - 1) * old.nodes.delta_longitude / step + _TOLERANCE) + 1
+        nodes = old.require_map_grid()
+        new = GeoGrid(nodes.first_longitude, nodes.first_latitude, step, -step)
+        rows = int((old.lines - 1) * -nodes.delta_latitude / step + _TOLERANCE) + 1
+        cols = int((old.samples - 1) * nodes.delta_longitude / step + _TOLERANCE) + 1
         transform = Affine.from_gdal(*new.corner_transform)
         grid = {"crs": dataset.crs, "transform": transform, "width": cols, "height": rows}
         profile = grid | {"driver": "GTiff", "dtype": "float32", "count": 1}
@@ -147,11 +129,14 @@ def resample(geotiff: Path, target: Path, pixel_m: float) -> None:
                 output.write(heights, 1, window=((strip.start, strip.stop), (0, cols)))
 
 
-def _grid(geotiff: Path, dataset: Any) -> _Grid:
+def _grid(geotiff: Path, dataset: Any) -> IsceImage:
+    """Return the header of a DEM in ISCE2's format on the grid of a GeoTIFF."""
     east, skew_x, west, skew_y, south, north = dataset.transform[:6]
     if dataset.crs is None or not dataset.crs.is_geographic or skew_x or skew_y or east <= 0 or south >= 0:
         raise InputError(f"the DEM {geotiff} must be a north-up raster in degrees (EPSG:4326)")
-    return _Grid(GeoGrid(west + east / 2, north + south / 2, east, south), dataset.height, dataset.width)
+    nodes = GeoGrid(west + east / 2, north + south / 2, east, south)
+    size = dataset.height, dataset.width
+    return IsceImage(geotiff, *size, image_type="dem", grid=nodes, reference="WGS84")
 
 
 def _strips(dataset: Any) -> Iterator[tuple[range, NDArray[np.float32]]]:

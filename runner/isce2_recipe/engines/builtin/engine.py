@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from isce2_recipe import __version__
 from isce2_recipe.engines.base import Applications, AppSteps, select_steps
-from isce2_recipe.engines.builtin.steps import tops_steps
+from isce2_recipe.engines.builtin.config import read_config, tops_steps
 from isce2_recipe.errors import EngineFailed
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Progress = Callable[[float, str], None]
 _STEPS = {
     "startup": ("preprocess", "startup"),
     "preprocess": ("preprocess", "preprocess"),
-    "computeBaselines": ("baselines", "compute_baselines"),
+    "computeBaselines": ("preprocess", "compute_baselines"),
     "verifyDEM": ("dem", "verify_dem"),
     "topo": ("topo", "topo"),
     "fineoffsets": ("offsets", "fine_offsets"),
@@ -75,7 +75,6 @@ class BuiltinEngine:
         cpus: int,
     ) -> None:
         """Run the steps ``start`` to ``end``; see `isce2_recipe.engines.base.Engine`."""
-        from isce2_recipe.engines.builtin.config import read_config
         from isce2_recipe.engines.builtin.job import Job, clear_step_records, require_previous_steps
         from isce2_recipe.engines.builtin.unwrapping import find_unwrapper
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.isceimage import GeoGrid, IsceImage
+from isce2_recipe.engines.builtin.kernels import sinc_table
 from isce2_recipe.engines.builtin.rasters import blocks
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
@@ -42,18 +43,8 @@ _STRIP_PIXELS = 1 << 19
 class RadarGrid:
     """Geometry of a multilooked image.
 
-    Attributes
-    ----------
-    orbit : Orbit
-        Orbit of the reference.
-    start_s : float
-        Azimuth time of the middle of the first line's looks, seconds since the orbit's epoch.
-    line_s : float
-        Time between multilooked lines.
-    near_range_m : float
-        Slant range of the middle of the first sample's looks.
-    sample_m : float
-        Slant range between multilooked samples.
+    ``start_s`` (since the orbit's epoch) and ``near_range_m`` are the azimuth time and slant range of the
+    middle of the first pixel's looks; ``line_s`` and ``sample_m`` are the steps to the next line and sample.
     """
 
     orbit: Orbit
@@ -85,17 +76,7 @@ class RadarGrid:
 
 @dataclass(frozen=True, slots=True)
 class GeocodeGrid:
-    """The part of the DEM's grid that images are geocoded to.
-
-    Attributes
-    ----------
-    row, col : int
-        First node in the DEM; may be outside.
-    rows, cols : int
-        Size.
-    nodes : GeoGrid
-        Coordinates of the nodes.
-    """
+    """The part of the DEM's grid that images are geocoded to; its first node may be outside the DEM."""
 
     row: int
     col: int
@@ -165,8 +146,6 @@ def geocode(
         Rasters in ISCE2's format with the same geometry.
     radar : RadarGrid or callable
         Geometry of the images, or a function that returns the radar coordinates of the nodes of ``grid``.
-    grid : GeocodeGrid
-        Output grid, from `geocode_grid`.
     dem : IsceImage
         Heights above the ellipsoid.
     dem_crop : Path
@@ -233,7 +212,7 @@ def _strip_maker(
     """Return a function from rows of the map to the pixels of every product and the heights."""
     lines = max((product.image.lines for product in products), default=1)
     locate = _zero_doppler(radar, lines, dem, grid) if isinstance(radar, RadarGrid) else radar
-    table = _sinc_table()
+    table = sinc_table(_STEPS)
 
     def make(rows: range) -> list[NDArray[Any]]:
         heights, seen = _heights(dem, grid, rows)
@@ -321,13 +300,6 @@ def _take(
         else:
             band[inside] = pixels[(at + 0.5).astype(np.intp), (across + 0.5).astype(np.intp)]
     return taken
-
-
-def _sinc_table() -> NDArray[np.float32]:
-    """Return sinc weights of samples -3 to 4, a row of sum 1 for each of `_STEPS` fractions."""
-    offset = np.arange(_STEPS)[:, None] / _STEPS + 3 - np.arange(_TAPS)
-    weight = np.sinc(offset) * (0.5 + 0.5 * np.cos(np.pi * offset / (_TAPS / 2)))
-    return np.asarray(weight / weight.sum(1, keepdims=True), np.float32)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

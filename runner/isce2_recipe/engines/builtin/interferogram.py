@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from isce2_recipe.engines.builtin import kernels, node_grids
 from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import COREGISTERED, INTERFEROGRAMS, Job
-from isce2_recipe.engines.builtin.multilooking import multilook_raster
 from isce2_recipe.engines.builtin.offsets import Offsets
 from isce2_recipe.engines.builtin.preprocess import burst_image
-from isce2_recipe.engines.builtin.product_xml import write_product
-from isce2_recipe.engines.builtin.rasters import LineReader, blocks, line_writer
+from isce2_recipe.engines.builtin.rasters import BLOCK_LINES, LineReader, blocks, line_writer
 from isce2_recipe.engines.builtin.resample import coregistered_image
 from isce2_recipe.engines.builtin.swaths import SwathPair
 from isce2_recipe.sar.annotation import BurstGeometry
@@ -34,8 +32,7 @@ def burst_interferograms(job: Job) -> None:
         for index, coregistered in zip(pair.indices(), windows, strict=True):
             burst = _common_window(pair.reference.bursts[index].geometry, coregistered)
             described.append((burst, _write(job, pair, index, burst)))
-        path = job.folder / INTERFEROGRAMS / f"IW{pair.number}.xml"
-        write_product(path, pair.reference, described, job.folder)
+        job.write_product(INTERFEROGRAMS, pair.reference, described)
         job.save_valid_windows(INTERFEROGRAMS, pair, [burst for burst, _ in described])
 
 
@@ -83,6 +80,32 @@ def _write(job: Job, pair: SwathPair, index: int, burst: BurstGeometry) -> IsceI
         path = image.path.with_name(f"{image.path.stem}.{al}alks_{rl}rlks.int")
         multilook_raster(job, image, path)
     return image
+
+
+def multilook_raster(job: Job, image: IsceImage, path: Path) -> IsceImage:
+    """Write the means over windows of the application's looks; incomplete windows at the end are dropped.
+
+    The input, complex64 or float32, is read through its ``.vrt``; the header of the output is returned.
+    """
+    al, rl = job.config.azimuth_looks, job.config.range_looks
+    multilooked = replace(image, path=path, lines=image.lines // al, samples=image.samples // rl)
+    parts = 2 if image.data_type == "CFLOAT" else 1
+    reader = LineReader(append_suffix(image.path, "vrt"))
+    with line_writer(multilooked, job.folder) as writer:
+
+        def write(block: range) -> None:
+            bands = []
+            for band in range(1, image.bands + 1):
+                lines = reader.read(range(block.start * al, block.stop * al), band)
+                out = np.empty((len(block), multilooked.samples, parts), np.float32)
+                kernels.multilook(lines.view(np.float32).reshape(*lines.shape, parts), al, rl, out)
+                bands.append(out.reshape(len(block), -1).view(multilooked.dtype))
+            writer.write(block.start, *bands)
+
+        job.in_threads(
+            write, blocks(multilooked.lines, max(1, BLOCK_LINES // al)), f"multilooking {image.path.name}"
+        )
+    return multilooked
 
 
 class _BlockComputation:

@@ -11,6 +11,7 @@ import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import replace_when_complete, write_text
+from isce2_recipe.paths import data_folder
 from isce2_recipe.types import Bounds
 
 # ISCE2's DATA_TYPE, with NumPy's and GDAL's names of the same type.
@@ -34,24 +36,6 @@ _TYPES = {
 _FAMILIES = {"cpx": "intimage", "unw": "unwimage", "dem": "demimage", "slc": "slcimage"}
 # Order of the axes (0 bands, 1 lines, 2 samples) in the file, from the slowest to the fastest.
 _STORED = {"BSQ": (0, 1, 2), "BIL": (1, 0, 2), "BIP": (1, 2, 0)}
-_DOCS = {
-    "access_mode": "Image access mode.",
-    "byte_order": "Endianness of the image.",
-    "data_type": "Image data type.",
-    "extra_file_name": "For example name of vrt metadata.",
-    "family": "Instance family name",
-    "file_name": "Name of the image file.",
-    "image_type": "Image type used for displaying.",
-    "length": "Image length",
-    "name": "Instance name",
-    "number_bands": "Number of image bands.",
-    "reference": "Geodetic datum",
-    "scheme": "Interleaving scheme of the image.",
-    "width": "Image width",
-    "xmax": "Maximum range value",
-    "xmin": "Minimum range value",
-}
-
 # Size of GDAL's block cache; its default is 5 % of the machine's memory.
 GDAL_CACHE_MB = 64
 
@@ -233,114 +217,48 @@ def write_sidecars(image: IsceImage, folder: Path | None = None, *, name: str | 
         Path of the binary in the ``.xml``, for a file that will be moved.
     """
     name = name or (os.path.relpath(image.path, folder) if folder else str(image.path))
-    root = ET.Element("imageFile")
-    _add(root, "ISCE_VERSION", "isce2-recipe builtin engine")
-    properties = _image_properties(image, name)
-    for key in sorted([*properties, "coordinate1", "coordinate2"]):
-        if key in properties:
-            _add(root, key, properties[key], _DOCS[key])
-        else:
-            root.append(_coordinate(image, int(key[-1]) - 1))
-    write_xml(append_suffix(image.path, "xml"), root)
-    write_xml(append_suffix(image.path, "vrt"), _vrt(image))
-
-
-def _image_properties(image: IsceImage, name: str) -> dict[str, str]:
-    family = _FAMILIES.get(image.image_type, "image")
-    start, stop = _span(image, 0)
-    properties = {
-        "access_mode": "read",
-        "byte_order": image.byte_order,
-        "data_type": image.data_type,
-        "extra_file_name": f"{name}.vrt",
-        "family": family,
-        "file_name": name,
-        "length": str(image.lines),
-        "name": f"{family}_name",
-        "number_bands": str(image.bands),
-        "scheme": image.scheme,
-        "width": str(image.samples),
-        "xmax": stop,
-        "xmin": start,
+    values = {
+        "image": image,
+        "name": name,
+        "family": _FAMILIES.get(image.image_type, "image"),
+        "grid": image.grid or GeoGrid(0, 0, 1, 1),
     }
-    optional = {"image_type": image.image_type, "reference": image.reference}
-    return properties | {name: value for name, value in optional.items() if value}
+    render_xml(append_suffix(image.path, "xml"), "image", **values)
+    values |= {"data_type": gdal_type(image), "strides": _strides(image)}
+    render_xml(append_suffix(image.path, "vrt"), "image.vrt", **values)
 
 
-def _axis(image: IsceImage, number: int) -> tuple[float, float, int]:
-    """Return start, spacing and size along samples (0) or lines (1)."""
-    size = (image.samples, image.lines)[number]
-    if image.grid is None:
-        return 0, 1, size
-    start = (image.grid.first_longitude, image.grid.first_latitude)[number]
-    return start, (image.grid.delta_longitude, image.grid.delta_latitude)[number], size
+def gdal_type(image: IsceImage) -> str:
+    """Return GDAL's name of the type of a raster."""
+    return _TYPES[image.data_type][1]
 
 
-def _span(image: IsceImage, number: int) -> tuple[str, str]:
-    start, delta, size = _axis(image, number)
-    return repr(start), repr(start + delta * size)
-
-
-def _coordinate(image: IsceImage, number: int) -> ET.Element:
-    element = ET.Element("component", name=f"coordinate{number + 1}")
-    ET.SubElement(element, "factorymodule").text = "isceobj.Image"
-    ET.SubElement(element, "factoryname").text = "createCoordinate"
-    ordinal, extent = ("First", "width") if number == 0 else ("Second", "length")
-    ET.SubElement(element, "doc").text = f"{ordinal} coordinate of a 2D image ({extent})."
-    start, stop = _span(image, number)
-    _add(element, "delta", repr(_axis(image, number)[1]), "Coordinate quantization.")
-    _add(element, "endingvalue", stop, "Ending value of the coordinate.")
-    _add(element, "family", "imagecoordinate", "Instance family name")
-    _add(element, "name", "imagecoordinate_name", "Instance name")
-    _add(element, "size", str(_axis(image, number)[2]), "Coordinate size.")
-    _add(element, "startingvalue", start, "Starting value of the coordinate.")
-    return element
-
-
-def _add(parent: ET.Element, name: str, value: str, doc: str | None = None) -> None:
-    child = ET.SubElement(parent, "property", name=name)
-    ET.SubElement(child, "value").text = value
-    if doc is not None:
-        ET.SubElement(child, "doc").text = doc
-
-
-def _vrt(image: IsceImage) -> ET.Element:
-    root = ET.Element("VRTDataset", rasterXSize=str(image.samples), rasterYSize=str(image.lines))
-    if image.grid is not None:
-        grid = image.grid
-        ET.SubElement(root, "SRS").text = "EPSG:4326"
-        ET.SubElement(root, "GeoTransform").text = (
-            f"{grid.first_longitude}, {grid.delta_longitude}, 0.0, "
-            f"{grid.first_latitude}, 0.0, {grid.delta_latitude}"
-        )
-    for band in range(image.bands):
-        root.append(_vrt_band(image, band))
-    return root
-
-
-def _vrt_band(image: IsceImage, band: int) -> ET.Element:
-    element = ET.Element(
-        "VRTRasterBand", dataType=_TYPES[image.data_type][1], band=str(band + 1), subClass="VRTRawRasterBand"
-    )
-    ET.SubElement(element, "SourceFilename", relativeToVRT="1").text = image.path.name
-    ET.SubElement(element, "ByteOrder").text = "LSB" if image.byte_order == "l" else "MSB"
-    of_band, of_line, of_sample = _strides(image)
-    ET.SubElement(element, "ImageOffset").text = str(band * of_band)
-    ET.SubElement(element, "PixelOffset").text = str(of_sample)
-    ET.SubElement(element, "LineOffset").text = str(of_line)
-    return element
-
-
-def _strides(image: IsceImage) -> tuple[int, int, int]:
+def _strides(image: IsceImage) -> list[int]:
     """Return the distance in bytes between bands, lines and samples."""
-    bands, lines, samples = image.shape
-    steps = {
-        "BSQ": (lines * samples, samples, 1),
-        "BIL": (samples, bands * samples, 1),
-        "BIP": (1, bands * samples, bands),
-    }[image.scheme]
-    of_band, of_line, of_sample = (step * image.dtype.itemsize for step in steps)
-    return of_band, of_line, of_sample
+    strides, step = [0, 0, 0], image.dtype.itemsize
+    for axis in reversed(_STORED[image.scheme]):
+        strides[axis] = step
+        step *= image.shape[axis]
+    return strides
+
+
+def render_xml(path: Path, template: str, **values: Any) -> None:
+    """Write an XML file from a template in ``templates/builtin``."""
+    write_xml(path, ET.fromstring(_templates().get_template(f"{template}.xml.j2").render(values)))
+
+
+@cache
+def _templates() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(data_folder("templates") / "builtin"),
+        undefined=StrictUndefined,
+        autoescape=True,
+    )
+    made.filters["utc"] = lambda when: when.replace(tzinfo=None)
+    made.globals["relpath"] = os.path.relpath
+    return made
 
 
 def write_xml(path: Path, root: ET.Element) -> None:

@@ -7,19 +7,19 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 from xml.etree import ElementTree as ET
 
-from isce2_recipe.engines.builtin.config import TopsConfig
-from isce2_recipe.engines.builtin.isceimage import write_xml
-from isce2_recipe.engines.builtin.steps import tops_steps
-from isce2_recipe.engines.builtin.swaths import SwathPair, read_pairs
+from isce2_recipe.engines.builtin.config import TopsConfig, tops_steps
+from isce2_recipe.engines.builtin.isceimage import IsceImage, render_xml, write_xml
+from isce2_recipe.engines.builtin.swaths import SwathBursts, SwathPair, read_pairs
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import write_text
 from isce2_recipe.paths import TOPS_PROC
-from isce2_recipe.sar.annotation import BurstGeometry
+from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S, BurstGeometry
 
 # Names of ISCE2's folders.
 GEOMETRY = "geom_reference"
@@ -28,6 +28,8 @@ COREGISTERED = "fine_coreg"
 INTERFEROGRAMS = "fine_interferogram"
 STATE = "PICKLE"
 
+# ISCE2 writes the state vectors from this time before to this time after a swath.
+_ORBIT_MARGIN_S = 60.0
 _WINDOW = ("first_valid_line", "valid_lines", "first_valid_sample", "valid_samples")
 _T = TypeVar("_T")
 
@@ -38,18 +40,8 @@ Catalog = dict[str, dict[str, Any]]
 class Job:
     """One run of consecutive steps in a work folder.
 
-    Attributes
-    ----------
-    folder : Path
-        Absolute path of the work folder.
-    config : TopsConfig
-        Settings from the application's XML.
-    log : logging.Logger
-        Log of the run.
-    progress : callable
-        ``progress(fraction, text)`` for the running step.
-    cpus : int
-        Number of threads that a step may use.
+    ``folder`` is absolute, ``progress(fraction, text)`` is for the running step, and ``cpus`` is the number
+    of threads that a step may use.
     """
 
     def __init__(
@@ -77,6 +69,30 @@ class Job:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def write_product(
+        self, folder: str, swath: SwathBursts, bursts: list[tuple[BurstGeometry, IsceImage]]
+    ) -> None:
+        """Write ISCE2's description of the bursts of a swath, such as ``reference/IW2.xml``.
+
+        ``bursts`` holds the geometry, with the valid window, and the raster of each burst.
+        """
+        orbit = swath.orbit
+        start, stop = orbit.seconds(bursts[0][0].start), orbit.seconds(bursts[-1][0].stop)
+        near = (orbit.time_s >= start - _ORBIT_MARGIN_S) & (orbit.time_s < stop + _ORBIT_MARGIN_S)
+        vectors = [
+            {
+                "time": (orbit.epoch + timedelta(seconds=float(time_s))).replace(tzinfo=None),
+                "position": position.tolist(),
+                "velocity": velocity.tolist(),
+            }
+            for time_s, position, velocity in zip(
+                orbit.time_s[near], orbit.position_m[near], orbit.velocity_m_s[near], strict=True
+            )
+        ]
+        values = {"swath": swath, "bursts": bursts, "vectors": vectors, "folder": self.folder}
+        path = self.subfolder(folder) / f"IW{swath.number}.xml"
+        render_xml(path, "product", light_m_s=SPEED_OF_LIGHT_M_S, **values)
+
     def save_valid_windows(self, kind: str, pair: SwathPair, bursts: list[BurstGeometry]) -> None:
         """Write the valid windows of a swath's common bursts for later steps."""
         values = [[getattr(burst, name) for name in _WINDOW] for burst in bursts]
@@ -102,13 +118,7 @@ class Job:
 
 
 def require_previous_steps(folder: Path, step: str) -> None:
-    """Raise an error if a step before ``step`` has not been run in this folder.
-
-    Raises
-    ------
-    InputError
-        The message names the missing step.
-    """
+    """Raise an `InputError` that names the missing step if one before ``step`` has not been run here."""
     steps = tops_steps()
     for previous in steps[: steps.index(step)]:
         if not _record(folder, previous).is_file():

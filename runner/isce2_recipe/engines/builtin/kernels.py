@@ -19,12 +19,12 @@ PLACES = 2048
 EDGE = 4
 
 
-def sinc_table() -> Real:
-    """Return weights of samples -3 to 4 at `PLACES` + 1 fractions from 0 to 1, shape (2049, 8).
+def sinc_table(places: int = PLACES) -> Real:
+    """Return weights of samples -3 to 4 at fractions from 0 to 1, shape (places + 1, 8).
 
     They are a sinc with a Hann window; each row has the sum 1.
     """
-    distance = np.arange(-3, 5)[None, :] - np.linspace(0.0, 1.0, PLACES + 1)[:, None]
+    distance = np.arange(-3, 5)[None, :] - np.linspace(0.0, 1.0, places + 1)[:, None]
     weights = np.sinc(distance) * (0.5 + 0.5 * np.cos(np.pi * distance / 4.0))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 

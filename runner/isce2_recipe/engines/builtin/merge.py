@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from isce2_recipe import paths
-from isce2_recipe.engines.builtin.interferogram import interferogram_file
+from isce2_recipe.engines.builtin.interferogram import interferogram_file, multilook_raster
 from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import INTERFEROGRAMS, Job
-from isce2_recipe.engines.builtin.multilooking import multilook_raster
 from isce2_recipe.engines.builtin.preprocess import burst_image
 from isce2_recipe.engines.builtin.rasters import MosaicPiece, materialize, write_mosaic
 from isce2_recipe.engines.builtin.resample import coregistered_image

@@ -43,12 +43,8 @@ class MultilookedBurst:
         Rasters of the same size: complex; degrees; incidence and azimuth angle in degrees.
     swath : int
         1, 2 or 3.
-    line, sample : float
-        Position of the first pixel in the common grid, zero or positive.
-    lines, samples : int
-        Size.
-    first_valid_line, valid_lines, first_valid_sample, valid_samples : int
-        Window in which the interferogram has data.
+    azimuth_shift, range_shift : AxisShift
+        Position in the common grid, size, and window in which the interferogram has data.
     sublooks : Path or None
         Sublooks where the interferogram is decorrelated, see `isce2_recipe.sar.sublooks`.
     """
@@ -58,30 +54,14 @@ class MultilookedBurst:
     longitude: Path
     line_of_sight: Path
     swath: int
-    line: float
-    sample: float
-    lines: int
-    samples: int
-    first_valid_line: int
-    valid_lines: int
-    first_valid_sample: int
-    valid_samples: int
+    azimuth_shift: AxisShift
+    range_shift: AxisShift
     sublooks: Path | None = None
 
     @property
     def on_common_grid(self) -> bool:
         """Return whether its pixels coincide with those of the common grid."""
-        return self.line.is_integer() and self.sample.is_integer()
-
-    @property
-    def azimuth_shift(self) -> AxisShift:
-        """Return the shift of its lines."""
-        return AxisShift(self.line, self.lines, self.first_valid_line, self.valid_lines)
-
-    @property
-    def range_shift(self) -> AxisShift:
-        """Return the shift of its samples."""
-        return AxisShift(self.sample, self.samples, self.first_valid_sample, self.valid_samples)
+        return self.azimuth_shift.offset.is_integer() and self.range_shift.offset.is_integer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +71,7 @@ class AxisShift:
     Attributes
     ----------
     offset : float
-        Position of the first pixel in the common grid.
+        Position of the first pixel in the common grid, zero or positive.
     size, first_valid, valid : int
         Number of pixels, first pixel with data, and number of pixels with data.
     """
@@ -185,7 +165,7 @@ def merge_multilooked(
     lines, samples : int
         Size of the merged image.
     """
-    bursts = sorted(bursts, key=lambda burst: (burst.swath, burst.line))
+    bursts = sorted(bursts, key=lambda burst: (burst.swath, burst.azimuth_shift.offset))
     lines = max(burst.azimuth_shift.start + burst.azimuth_shift.count for burst in bursts)
     samples = max(burst.range_shift.start + burst.range_shift.count for burst in bursts)
     merged = folder / paths.MERGED
@@ -271,7 +251,7 @@ def _from_sublooks(burst: MultilookedBurst) -> tuple[NDArray[Any], Float]:
         return np.zeros(shape, np.complex64), np.zeros(shape)
     with isceimage.open_raster(burst.sublooks) as dataset:
         codes = dataset.read()
-    azimuth, across = codes.shape[1] // burst.lines, codes.shape[2] // burst.samples
+    azimuth, across = codes.shape[1] // burst.azimuth_shift.size, codes.shape[2] // burst.range_shift.size
     sums = np.empty((burst.azimuth_shift.count, codes.shape[2]), np.complex64)
     available = np.empty(sums.shape, np.float32)
     for first in range(0, codes.shape[2], _COLUMNS):

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +16,14 @@ from isce2_recipe.engines.builtin.isceimage import (
     GDAL_CACHE_MB,
     IsceImage,
     append_suffix,
+    gdal_type,
+    render_xml,
     write_sidecars,
 )
 from isce2_recipe.errors import InputError
 
 # Lines that a thread processes at once; limits the memory of a step.
 BLOCK_LINES = 64
-
-_GDAL_TYPES = {"FLOAT": "Float32", "DOUBLE": "Float64", "CFLOAT": "CFloat32", "BYTE": "Byte"}
 
 
 def blocks(lines: int, height: int = BLOCK_LINES) -> list[range]:
@@ -123,7 +122,7 @@ class MosaicPiece:
     name : str
         Name that GDAL opens.
     size : tuple of int
-        Lines and samples of the raster.
+        Lines and samples.
     taken, placed : tuple of int
         Rectangle in the raster and in the mosaic.
     data_type : str or None
@@ -138,44 +137,8 @@ class MosaicPiece:
 
 
 def write_mosaic(image: IsceImage, folder: Path, sources: list[MosaicPiece]) -> None:
-    """Write the headers of a raster that exists only as a ``.vrt``.
-
-    Parameters
-    ----------
-    image : IsceImage
-        Header of the mosaic.
-    folder : Path
-        Work folder of the application.
-    sources : list of MosaicPiece
-        Where they overlap, the later one is visible.
-    """
+    """Write the headers of a raster that exists only as a ``.vrt``; later sources cover earlier ones."""
     image.path.parent.mkdir(parents=True, exist_ok=True)
     write_sidecars(image, folder)
-    root = ET.Element("VRTDataset", rasterXSize=str(image.samples), rasterYSize=str(image.lines))
-    for band in range(1, image.bands + 1):
-        element = ET.SubElement(root, "VRTRasterBand", dataType=_GDAL_TYPES[image.data_type], band=str(band))
-        ET.SubElement(element, "NoDataValue").text = "0.0"
-        for source in sources:
-            _add_source(element, image.path.parent, band, source)
-    ET.indent(root, "    ")
-    append_suffix(image.path, "vrt").write_text(
-        ET.tostring(root, encoding="unicode") + "\n", encoding="utf-8"
-    )
-
-
-def _add_source(band_element: ET.Element, folder: Path, band: int, source: MosaicPiece) -> None:
-    element = ET.SubElement(band_element, "SimpleSource")
-    relative = not source.name.startswith("/vsi")
-    ET.SubElement(element, "SourceFilename", relativeToVRT=str(int(relative))).text = (
-        os.path.relpath(source.name, folder) if relative else source.name
-    )
-    ET.SubElement(element, "SourceBand").text = str(band)
-    ET.SubElement(
-        element,
-        "SourceProperties",
-        RasterXSize=str(source.size[1]),
-        RasterYSize=str(source.size[0]),
-        DataType=source.data_type or str(band_element.get("dataType")),
-    )
-    for tag, (line, sample, lines, samples) in (("SrcRect", source.taken), ("DstRect", source.placed)):
-        ET.SubElement(element, tag, xOff=str(sample), yOff=str(line), xSize=str(samples), ySize=str(lines))
+    values = {"image": image, "data_type": gdal_type(image), "pieces": sources}
+    render_xml(append_suffix(image.path, "vrt"), "mosaic.vrt", **values)

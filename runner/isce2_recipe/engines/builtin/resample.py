@@ -15,7 +15,6 @@ from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import COREGISTERED, Job
 from isce2_recipe.engines.builtin.offsets import Offsets
 from isce2_recipe.engines.builtin.preprocess import burst_image
-from isce2_recipe.engines.builtin.product_xml import write_product
 from isce2_recipe.engines.builtin.rasters import LineReader, blocks, line_writer
 from isce2_recipe.engines.builtin.swaths import Burst, SwathPair, lines_between
 from isce2_recipe.errors import InputError
@@ -36,8 +35,7 @@ def fine_resample(job: Job) -> None:
             limits = _resample(job, pair, index, image, table)
             burst = _trimmed(pair, index, limits)
             described.append((burst, image))
-        path = job.folder / COREGISTERED / f"IW{pair.number}.xml"
-        write_product(path, pair.reference, described, job.folder)
+        job.write_product(COREGISTERED, pair.reference, described)
         job.save_valid_windows(COREGISTERED, pair, [burst for burst, _ in described])
 
 
@@ -136,14 +134,8 @@ def _drift(pair: SwathPair, index: int) -> int:
 def _shifted_window(least: float, greatest: float, size: int, first: int, count: int) -> tuple[int, int]:
     """Return start and length of the secondary's valid window in the reference, by ISCE2's rule.
 
-    Parameters
-    ----------
-    least, greatest : float
-        Smallest and largest offset from the reference to the secondary.
-    size : int
-        Size of the reference.
-    first, count : int
-        Valid window of the secondary.
+    ``least`` and ``greatest`` are the extreme offsets from the reference, of ``size`` pixels, to the
+    secondary, whose valid window is ``first`` and ``count``.
     """
     if least < 0 < greatest:
         start = first - math.floor(least) + _TRIM

@@ -29,14 +29,8 @@ _SAME_GROUND = 0.2
 class Burst:
     """A burst and the location of its samples.
 
-    Attributes
-    ----------
-    geometry : BurstGeometry
-        Geometry; the size is that of the swath's first burst, as in ISCE2.
-    tiff : str
-        Name of the measurement for GDAL.
-    first_line : int
-        First line of the burst in the measurement.
+    The size in ``geometry`` is that of the swath's first burst, as in ISCE2. ``tiff`` is GDAL's name of the
+    measurement, in which the burst begins at ``first_line``.
     """
 
     geometry: BurstGeometry

@@ -29,15 +29,7 @@ Node = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A part of an image.
-
-    Attributes
-    ----------
-    lines, samples : range
-        Part that is unwrapped.
-    own_lines, own_samples : range
-        Part that is used in the result; these do not overlap.
-    """
+    """A part of an image that is unwrapped, and the part of it that is used; used parts do not overlap."""
 
     lines: range
     samples: range
@@ -73,8 +65,6 @@ class StoredTile:
 
     Attributes
     ----------
-    tile : Tile
-        Position in the image.
     path : Path
         Path of its files without their extensions.
     sizes : mapping
@@ -105,8 +95,6 @@ def store_tile(tile: Tile, path: Path, phase: NDArray[np.float32], labels: NDArr
 
     Parameters
     ----------
-    path : Path
-        Path of its files without their extensions.
     phase : ndarray
         Unwrapped phase, rad; NaN where there is no data.
     labels : ndarray
@@ -138,14 +126,8 @@ def _nearest(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 class CycleOffset:
     """Cycles between two components, measured where their tiles overlap.
 
-    Attributes
-    ----------
-    first, second : Node
-        Components of two tiles.
-    cycles : int
-        Number to add to the second's phase to continue the first's.
-    support : int
-        Number of pixels that agree minus number of pixels that disagree.
+    ``cycles`` is added to the second's phase to continue the first's; ``support`` is the number of pixels
+    that agree minus the number that disagree.
     """
 
     first: Node

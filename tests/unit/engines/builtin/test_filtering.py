@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from isce2_recipe.engines.builtin import filtering, isceimage
-from isce2_recipe.engines.builtin.goldstein import BLOCK, STEP, goldstein_strips
-from isce2_recipe.engines.builtin.phase_sigma import phase_sigma_strips
+from isce2_recipe.engines.builtin.filtering import BLOCK, STEP, goldstein_strips, phase_sigma_strips
 from support import isce_raster
 
 

@@ -17,8 +17,8 @@ import rasterio
 from scipy.ndimage import map_coordinates
 
 from isce2_recipe.engines.builtin import BuiltinEngine, isceimage
+from isce2_recipe.engines.builtin.config import tops_steps
 from isce2_recipe.engines.builtin.dem import read_dem_window
-from isce2_recipe.engines.builtin.steps import tops_steps
 from isce2_recipe.errors import EngineFailed, InputError
 from isce2_recipe.sar.annotation import read_annotation
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef

@@ -18,7 +18,7 @@ from isce2_recipe.engines.builtin.filtering import filter_interferogram
 from isce2_recipe.engines.builtin.geocoding import GeocodeGrid
 from isce2_recipe.engines.builtin.geolocation import locator
 from isce2_recipe.engines.builtin.isceimage import GeoGrid
-from isce2_recipe.engines.builtin.multilooked_bursts import MultilookedBurst, merge_multilooked
+from isce2_recipe.engines.builtin.multilooked_bursts import AxisShift, MultilookedBurst, merge_multilooked
 from isce2_recipe.sar import sublooks
 from isce2_recipe.sources import open_source
 from isce2_recipe.types import Looks
@@ -125,14 +125,8 @@ def burst_of(
         **files | {"sublooks": files["sublooks"] if parts else None},
         longitude=files["latitude"],
         swath=2,
-        line=line / looks.azimuth,
-        sample=sample / looks.range,
-        lines=lines,
-        samples=samples,
-        first_valid_line=first,
-        valid_lines=stop - first,
-        first_valid_sample=0,
-        valid_samples=samples,
+        azimuth_shift=AxisShift(line / looks.azimuth, lines, first, stop - first),
+        range_shift=AxisShift(sample / looks.range, samples, 0, samples),
     )
 
 
