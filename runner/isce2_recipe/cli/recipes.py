@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -15,6 +16,13 @@ from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.problems import did_you_mean
 from isce2_recipe.recipe import available, check, load, recipe_error, shipped_parts
 
+_COMMANDS_HEAD = """\
+# Commands
+
+This page is generated with `isce2-recipe describe commands > docs/commands.md`. Parameters of a recipe are
+options too; `isce2-recipe run RECIPE --help` lists them.
+
+"""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _ACTION = re.compile(r"[a-z][a-z0-9_]*\.(?!ya?ml$)[a-z][a-z0-9_]*")
 
@@ -62,8 +70,8 @@ def list_command(actions: bool, parts: bool, as_json: bool) -> None:
 def describe_command(name: str, form: str, output: Path | None) -> None:
     """Print the documentation of a recipe, a part or an action: its parameters, steps and outputs.
 
-    NAME is a recipe or its file, a part such as parts/topsapp.yml, an action such as dem.fetch, or the word
-    actions for the catalogue of all actions.
+    NAME is a recipe or its file, a part such as parts/topsapp.yml, or an action such as dem.fetch. The words
+    actions and commands print a page of all actions and of all commands.
     """
     from isce2_recipe.plan import describing, describing_actions
 
@@ -73,6 +81,11 @@ def describe_command(name: str, form: str, output: Path | None) -> None:
         raise InputError(f"there is no action '{name}'", hint=did_you_mean(name, registry))
     if name == "actions" and not Path(name).exists():
         click.echo(describing_actions.catalogue(), nl=False)
+        return
+    if name == "commands" and not Path(name).exists():
+        click.echo(
+            _COMMANDS_HEAD + "\n".join(_help_texts(click.get_current_context().find_root(), 2)), nl=False
+        )
         return
     if action is not None and form == "json":
         click.echo(json.dumps(describing_actions.facts(action), indent=1, default=str))
@@ -90,6 +103,20 @@ def describe_command(name: str, form: str, output: Path | None) -> None:
         echo(json.dumps(describing.facts(found), indent=1, ensure_ascii=False, default=str))
     else:
         echo(describing.page(found), nl=False)
+
+
+def _help_texts(context: click.Context, level: int) -> Iterator[str]:
+    """Return a section of Markdown with the help text of each command below a group."""
+    group = context.command
+    assert isinstance(group, click.Group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        inner = click.Context(command, context, name, terminal_width=100)
+        title = f"{'#' * level} {inner.command_path.partition(' ')[2]}"
+        yield f"{title}\n\n```text\n{command.get_help(inner)}\n```\n"
+        if isinstance(command, click.Group):
+            yield from _help_texts(inner, level + 1)
 
 
 @click.command("graph")

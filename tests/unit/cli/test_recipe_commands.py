@@ -46,6 +46,15 @@ def test_the_page_of_the_actions_is_up_to_date() -> None:
     assert path.read_text(encoding="utf-8") == catalogue(), f"write it anew with: {PAGE}"
 
 
+def test_the_page_of_the_commands_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    made = printed(capsys, "describe", "commands")
+    path = Path(__file__).resolve().parents[3] / "docs/commands.md"
+    assert path.read_text(encoding="utf-8") == made, (
+        "write it anew with: isce2-recipe describe commands > docs/commands.md"
+    )
+    assert "\n### export hyp3\n" in made
+
+
 def test_an_action_is_described(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, "describe", "dem.fetch")
     assert "| `margin` | a number | required | Margin around the bounds, degrees. |" in text
