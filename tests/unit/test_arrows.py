@@ -23,6 +23,7 @@ LAYERS = (
     {"sar"},
     {"sentinel1", "alos"},
     {"engines", "sources", "products"},
+    {"stack"},
     {"actions"},
     {"plan", "lint"},
     {"running"},

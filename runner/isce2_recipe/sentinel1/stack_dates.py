@@ -52,7 +52,8 @@ class StackScenes:
     swaths : list of int
         Numbers of the swaths, ascending.
     bounds : list of float
-        Bounds of all bursts on all dates: west, south, east, north, degrees.
+        Bounds of the reference date's bursts, which a date more does not change: west, south, east, north,
+        degrees.
     notes : list of str
         Dates or bursts that were left out, and other findings for the user.
     """

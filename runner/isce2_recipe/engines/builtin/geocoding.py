@@ -211,7 +211,7 @@ def _strip_maker(
 ) -> Callable[[range], list[NDArray[Any]]]:
     """Return a function from rows of the map to the pixels of every product and the heights."""
     lines = max((product.image.lines for product in products), default=1)
-    locate = _zero_doppler(radar, lines, dem, grid) if isinstance(radar, RadarGrid) else radar
+    locate = zero_doppler(radar, lines, dem, grid) if isinstance(radar, RadarGrid) else radar
     table = sinc_table(_STEPS)
 
     def make(rows: range) -> list[NDArray[Any]]:
@@ -223,8 +223,16 @@ def _strip_maker(
     return make
 
 
-def _zero_doppler(radar: RadarGrid, lines: int, dem: NDArray[Any], grid: GeocodeGrid) -> Locate:
-    """Return a function that computes radar coordinates from the orbit and the heights."""
+def zero_doppler(radar: RadarGrid, lines: int, dem: NDArray[Any], grid: GeocodeGrid) -> Locate:
+    """Return a function that computes radar coordinates from the orbit and the heights.
+
+    Parameters
+    ----------
+    lines : int
+        Number of multilooked lines.
+    dem : ndarray, shape (rows, cols)
+        Heights of the DEM to which ``grid`` belongs, m.
+    """
     stop_s = radar.start_s + lines * radar.line_s
     poly = radar.orbit.polynomial(radar.start_s - _ORBIT_MARGIN_S, stop_s + _ORBIT_MARGIN_S)
     axes = np.array([radar.start_s, radar.line_s, radar.near_range_m, radar.sample_m])

@@ -14,7 +14,7 @@ from isce2_recipe.engines.builtin.job import COREGISTERED, INTERFEROGRAMS, Job
 from isce2_recipe.engines.builtin.offsets import Offsets
 from isce2_recipe.engines.builtin.preprocess import burst_image
 from isce2_recipe.engines.builtin.rasters import BLOCK_LINES, LineReader, blocks, line_writer
-from isce2_recipe.engines.builtin.resample import coregistered_image
+from isce2_recipe.engines.builtin.resample import coregistered_image, turns_per_sample
 from isce2_recipe.engines.builtin.swaths import SwathPair
 from isce2_recipe.sar.annotation import BurstGeometry
 
@@ -117,8 +117,7 @@ class _BlockComputation:
         self.reference = LineReader(append_suffix(reference.path, "vrt"))
         self.secondary = LineReader(append_suffix(coregistered_image(job, pair, index).path, "vrt"))
         self.offsets = Offsets.load(job, pair, index)
-        other = pair.secondary.bursts[index + pair.offset].geometry
-        self.turns_per_sample = 2.0 * other.range_spacing_m / other.wavelength_m
+        self.turns_per_sample = turns_per_sample(pair.secondary.bursts[index + pair.offset].geometry)
 
     def compute(self, block: range) -> tuple[Complex, NDArray[np.float32], NDArray[np.float32]]:
         """Return interferogram, amplitude and coherence of some lines."""

@@ -199,6 +199,52 @@ def multiply(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def flatten(slc: Complex, shift: Float, turns_per_sample: float) -> None:
+    """Multiply by ``exp(2j pi turns_per_sample * shift)`` in place, see `multiply`.
+
+    ``slc`` and ``shift``, the range offset in samples, have the shape (lines, samples).
+    """
+    for i in range(slc.shape[0]):
+        for j in range(slc.shape[1]):
+            c, s = _cis(turns_per_sample * shift[i, j])
+            re, im = slc[i, j].real, slc[i, j].imag
+            slc[i, j] = complex(re * c - im * s, im * c + re * s)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def multilooked_product(
+    one: Complex, other: Complex, lines: int, samples: int, product: Complex, correlation: Real
+) -> None:
+    """Compute means of ``one * conj(other)`` over windows of looks, and the coherence of each window.
+
+    Samples that are zero in one of the images count as zeros in the mean, and not in the coherence.
+
+    Parameters
+    ----------
+    one, other : ndarray, shape (rows * lines, cols * samples or more)
+        Flattened SLCs with the same pixels.
+    product, correlation : ndarray, shape (rows, cols)
+        Filled: interferogram, and coherence from 0 to 1.
+    """
+    scale = np.float32(1.0 / (lines * samples))
+    for row in range(product.shape[0]):
+        for col in range(product.shape[1]):
+            re, im, p, q = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+            for i in range(row * lines, (row + 1) * lines):
+                for j in range(col * samples, (col + 1) * samples):
+                    a, b = one[i, j], other[i, j]
+                    u = a.real * a.real + a.imag * a.imag
+                    v = b.real * b.real + b.imag * b.imag
+                    re += a.real * b.real + a.imag * b.imag
+                    im += a.imag * b.real - a.real * b.imag
+                    p += u if v > 0 else np.float32(0)
+                    q += v if u > 0 else np.float32(0)
+            product[row, col] = complex(re * scale, im * scale)
+            power = math.sqrt(p * q)
+            correlation[row, col] = min(math.sqrt(re * re + im * im) / power, 1.0) if power > 0.0 else 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def _across(sums: Real, j: int) -> float:
     """Return the sum of five neighbours of one line, weighted 1 2 3 2 1."""
     total: float = sums[j - 2] + 2 * sums[j - 1] + 3 * sums[j] + 2 * sums[j + 1] + sums[j + 2]

@@ -68,10 +68,19 @@ def merged_frame(bursts: list[list[BurstGeometry]]) -> MergedFrame:
 
 def merge_bursts(job: Job) -> None:
     """Write the rasters of ``merged``."""
+    _merge(job, _layers(job))
+
+
+def merge_geometry(job: Job) -> MergedFrame:
+    """Write those rasters of ``merged`` that need no interferogram; return the frame of the merged image."""
+    return _merge(job, [layer for layer in _layers(job) if not layer.valid_only])
+
+
+def _merge(job: Job, layers: list[_Layer]) -> MergedFrame:
     windows = [job.load_valid_windows(INTERFEROGRAMS, pair) for pair in job.pairs]
     frame = merged_frame(windows)
     whole = (job.config.range_looks, job.config.azimuth_looks) == (1, 1)
-    for layer in _layers(job):
+    for layer in layers:
         path = job.subfolder(paths.MERGED) / (layer.name if whole else f"{layer.name}.full")
         scheme = "BIL" if layer.bands > 1 else "BIP"
         image = IsceImage(
@@ -82,6 +91,7 @@ def merge_bursts(job: Job) -> None:
             materialize(image, job.folder)
         if layer.multilooked and not whole:
             multilook_raster(job, image, job.folder / paths.MERGED / layer.name)
+    return frame
 
 
 def _layers(job: Job) -> list[_Layer]:

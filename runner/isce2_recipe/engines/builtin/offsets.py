@@ -46,7 +46,7 @@ def fine_offsets(job: Job) -> None:
     """Write the rasters of ``fine_offsets/IWn``."""
     for pair in job.pairs:
         for index in pair.indices():
-            grid = _solve(job, pair, index)
+            grid = solve_offsets(job, pair, index, job.folder / STATE)
             np.save(node_grids.grid_file(job.subfolder(STATE), "offsets", pair.number, index + 1), grid)
             _write(job, pair, index, Offsets(grid, pair.reference.bursts[index].geometry.samples))
 
@@ -56,9 +56,18 @@ def offset_file(job: Job, swath: int, index: int, name: str) -> Path:
     return job.folder / OFFSETS / f"IW{swath}" / f"{name}_{index + 1:02d}.off"
 
 
-def _solve(job: Job, pair: SwathPair, index: int) -> Float:
+def solve_offsets(job: Job, pair: SwathPair, index: int, geometry_folder: Path) -> Float:
+    """Return the offsets at the nodes of a burst, for `Offsets`.
+
+    Parameters
+    ----------
+    index : int
+        Index of the burst in the reference.
+    geometry_folder : Path
+        Folder with the grids that the step ``topo`` wrote.
+    """
     geometry = np.load(
-        node_grids.grid_file(job.folder / STATE, "geometry", pair.number, index + 1), mmap_mode="r"
+        node_grids.grid_file(geometry_folder, "geometry", pair.number, index + 1), mmap_mode="r"
     )
     other = index + pair.offset
     burst = pair.secondary.bursts[other].geometry

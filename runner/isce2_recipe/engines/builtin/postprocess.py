@@ -43,10 +43,10 @@ def geocode(job: Job) -> Catalog:
         job.log.warning("none of the files to geocode exists: %s", ", ".join(names))
         return {}
     dem = read_dem_header(job.config.geocode_dem)
-    grid = geocode_grid(dem, _bounds(job))
+    grid = geocode_grid(dem, map_bounds(job))
     geocode_files(
         files,
-        _radar_grid(job),
+        radar_grid(job),
         grid,
         dem,
         dem_crop=job.folder / paths.MERGED / paths.DEM_CROP,
@@ -61,7 +61,7 @@ def _looks(job: Job) -> Looks:
     return Looks(job.config.range_looks, job.config.azimuth_looks)
 
 
-def _radar_grid(job: Job) -> RadarGrid:
+def radar_grid(job: Job) -> RadarGrid:
     """Return the geometry of the merged image, which begins with the earliest line and the nearest sample."""
     references = [pair.reference.bursts[pair.first].geometry for pair in job.pairs]
     orbit = job.pairs[0].reference.orbit
@@ -76,7 +76,7 @@ def _radar_grid(job: Job) -> RadarGrid:
     )
 
 
-def _bounds(job: Job) -> Bounds:
+def map_bounds(job: Job) -> Bounds:
     """Return the ``geocode bounding box``, else the box around all ground that the swaths can image."""
     if job.config.geocode_bounding_box is not None:
         south, north, west, east = job.config.geocode_bounding_box

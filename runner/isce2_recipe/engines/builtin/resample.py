@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -32,8 +33,9 @@ def fine_resample(job: Job) -> None:
         described = []
         for index in pair.indices():
             image = coregistered_image(job, pair, index)
-            limits = _resample(job, pair, index, image, table)
-            burst = _trimmed(pair, index, limits)
+            offsets = Offsets.load(job, pair, index)
+            with line_writer(image, job.folder) as writer:
+                burst = resample_burst(job, pair, index, offsets, table, writer.write)
             described.append((burst, image))
         job.write_product(COREGISTERED, pair.reference, described)
         job.save_valid_windows(COREGISTERED, pair, [burst for burst, _ in described])
@@ -46,38 +48,70 @@ def coregistered_image(job: Job, pair: SwathPair, index: int) -> IsceImage:
     return IsceImage(path, burst.lines, burst.samples, 1, "CFLOAT", image_type="slc")
 
 
-def _resample(
-    job: Job, pair: SwathPair, index: int, image: IsceImage, table: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Write one burst; return the range of azimuth (lines) and range offsets (samples) inside it."""
+def resample_burst(
+    job: Job,
+    pair: SwathPair,
+    index: int,
+    offsets: Offsets,
+    table: NDArray[np.float32],
+    write: Callable[[int, NDArray[np.complex64]], None],
+    *,
+    flatten: bool = False,
+) -> BurstGeometry:
+    """Resample a burst of the secondary to the pixels of the reference's burst.
+
+    Parameters
+    ----------
+    index : int
+        Index of the burst in the reference.
+    table : ndarray
+        Result of `kernels.sinc_table`.
+    write : callable
+        Called from several threads with a first line and the lines from there, shape (lines, samples).
+    flatten : bool
+        Whether the phase of the difference in range is removed, so that the product of the reference and the
+        conjugate of the result has no phase of the geometry.
+
+    Returns
+    -------
+    BurstGeometry
+        The reference's burst with the window that is valid after resampling, by ISCE2's rule.
+    """
     other = index + pair.offset
     burst = pair.secondary.bursts[other].geometry
     carrier = carrier_table(burst, pair.secondary.orbit)
-    base = _base_band(job, pair, other, carrier)
-    pairs_of_floats = base.view(np.float32)
-    offsets = Offsets.load(job, pair, index)
+    pairs_of_floats = _base_band(job, pair, other, carrier).view(np.float32)
+    samples = pair.reference.bursts[index].geometry.samples
     limits = []
-    with line_writer(image, job.folder) as writer:
 
-        def write(block: range) -> None:
-            out = np.empty((len(block), image.samples), np.complex64)
-            found = np.array([np.inf, -np.inf, np.inf, -np.inf])
-            kernels.resample(
-                pairs_of_floats, table, block.start, offsets.lines(block, node_grids.RANGE_OFFSET),
-                offsets.lines(block, node_grids.AZIMUTH_OFFSET), carrier, burst.azimuth_interval_s,
-                out, found,
-            )  # fmt: skip
-            writer.write(block.start, out)
-            limits.append(found)
+    def make(block: range) -> None:
+        out = np.empty((len(block), samples), np.complex64)
+        found = np.array([np.inf, -np.inf, np.inf, -np.inf])
+        shift = offsets.lines(block, node_grids.RANGE_OFFSET)
+        kernels.resample(
+            pairs_of_floats, table, block.start, shift, offsets.lines(block, node_grids.AZIMUTH_OFFSET),
+            carrier, burst.azimuth_interval_s, out, found,
+        )  # fmt: skip
+        if flatten:
+            kernels.flatten(out, shift, turns_per_sample(burst))
+        write(block.start, out)
+        limits.append(found)
 
-        job.in_threads(write, blocks(image.lines), f"IW{pair.number} burst {index + 1}")
+    lines = pair.reference.bursts[index].geometry.lines
+    job.in_threads(make, blocks(lines), f"IW{pair.number} burst {index + 1}")
     found = np.array(limits)
     if not np.isfinite(found.min()):
         raise InputError(
             f"IW{pair.number} burst {index + 1}: reference and secondary do not overlap",
             hint="check that the orbit files belong to the bursts",
         )
-    return np.array([found[:, 0].min(), found[:, 1].max(), found[:, 2].min(), found[:, 3].max()])
+    least, greatest = found.min(0), found.max(0)
+    return _trimmed(pair, index, np.array([least[0], greatest[1], least[2], greatest[3]]))
+
+
+def turns_per_sample(burst: BurstGeometry) -> float:
+    """Return the two-way distance of one sample in wavelengths."""
+    return 2.0 * burst.range_spacing_m / burst.wavelength_m
 
 
 def _base_band(job: Job, pair: SwathPair, index: int, carrier: NDArray[np.float64]) -> NDArray[np.complex64]:

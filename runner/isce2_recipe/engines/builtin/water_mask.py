@@ -8,7 +8,7 @@ is wanted, as by the ``snaphu_mcf`` of ISCE2, and ISCE2 has no setting for it.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -118,15 +118,18 @@ def land_in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> Iterator[N
     ):
         lines = latitudes.height // looks.azimuth
         for rows in blocks(lines, _STRIP):
-            latitude, longitude = (_multilooked(axis, rows, looks) for axis in (latitudes, longitudes))
+            latitude, longitude = (mean_of_nonzero(axis, rows, looks) for axis in (latitudes, longitudes))
             yield _lookup(values, transform, latitude, longitude)
 
 
-def _multilooked(dataset: Any, rows: range, looks: Looks) -> NDArray[np.float64]:
-    """Return the mean coordinate of each window of looks; zeros mean no geometry and are ignored."""
+def mean_of_nonzero(dataset: Any, rows: range, looks: Looks, band: int = 1) -> NDArray[np.float64]:
+    """Return the mean of each window of looks for some multilooked lines of an open raster.
+
+    Zeros mean no geometry and are ignored.
+    """
     samples = dataset.width // looks.range
     window = ((rows.start * looks.azimuth, rows.stop * looks.azimuth), (0, samples * looks.range))
-    full = dataset.read(1, window=window).reshape(len(rows), looks.azimuth, samples, looks.range)
+    full = dataset.read(band, window=window).reshape(len(rows), looks.azimuth, samples, looks.range)
     count = np.count_nonzero(full, axis=(1, 3))
     return np.asarray(full.sum(axis=(1, 3)) / np.maximum(count, 1))
 
@@ -143,10 +146,39 @@ def _lookup(
 
 
 def mask_interferogram(folder: Path, mask: Path, looks: Looks) -> float:
+    """Set ``merged/filt_topophase.flat`` to zero over water; see `mask_by_land`.
+
+    Parameters
+    ----------
+    mask : Path
+        GeoTIFF in degrees, see `land_in_radar_geometry`.
+
+    Raises
+    ------
+    InputError
+        If the geometry is missing or has another size.
+    """
+    image, _ = _interferograms(folder)
+    shape = _multilooked_shape(folder, looks)
+    if shape != (image.lines, image.samples):
+        raise InputError(
+            f"{image.path} has {(image.lines, image.samples)} pixels, but {paths.LATITUDE_FULL} with {looks} "
+            f"looks has {shape}",
+            hint="use the looks of the interferogram",
+        )
+    return mask_by_land(folder, land_in_radar_geometry(folder, mask, looks))
+
+
+def mask_by_land(folder: Path, land_strips: Iterable[NDArray[np.bool_]]) -> float:
     """Set ``merged/filt_topophase.flat`` to zero over water and keep a copy of the original next to it.
 
     The function may be called again, also after a crash at any point: the copy is made before anything
     changes, and each file appears when it is complete.
+
+    Parameters
+    ----------
+    land_strips : iterable of ndarray
+        True on land; consecutive lines of the interferogram's grid.
 
     Returns
     -------
@@ -156,18 +188,11 @@ def mask_interferogram(folder: Path, mask: Path, looks: Looks) -> float:
     Raises
     ------
     InputError
-        If one of the files is missing or has another size, or there is no land.
+        If the interferogram is missing, or there is no land.
     EngineFailed
         If the interferogram has no data.
     """
     image, kept = _interferograms(folder)
-    shape = _multilooked_shape(folder, looks)
-    if shape != (image.lines, image.samples):
-        raise InputError(
-            f"{image.path} has {(image.lines, image.samples)} pixels, but {paths.LATITUDE_FULL} with {looks} "
-            f"looks has {shape}",
-            hint="use the looks of the interferogram",
-        )
     isceimage.open_array(image)  # raises an error if the file is truncated
     if not _is_masked(image, kept):
         with replace_when_complete(kept.path) as partial:
@@ -176,7 +201,7 @@ def mask_interferogram(folder: Path, mask: Path, looks: Looks) -> float:
     with ExitStack() as stack:
         output = isceimage.open_for_writing(stack, image.path)
         original = stack.enter_context(kept.path.open("rb"))
-        for land in land_in_radar_geometry(folder, mask, looks):
+        for land in land_strips:
             values = np.fromfile(original, image.dtype, land.size).reshape(land.shape)
             np.where(land, values, 0).astype(image.dtype).tofile(output)
             count += int(np.count_nonzero(land))

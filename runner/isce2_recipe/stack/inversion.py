@@ -1,0 +1,160 @@
+"""From the phases of pairs to the displacement of every date and its velocity, block by block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.engines.builtin.isceimage import IsceImage
+from isce2_recipe.engines.builtin.rasters import line_writer
+from isce2_recipe.stack import inversion_kernels
+from isce2_recipe.stack.closure import TWO_PI
+from isce2_recipe.stack.pair_files import PairFiles, stacked
+
+SERIES = "displacement.rdr"
+VELOCITY = "velocity.rdr"
+QUALITY = "inversion_quality.rdr"
+_YEAR_DAYS = 365.25
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MotionModel:
+    """The terms that are fitted to the displacement of every look.
+
+    Attributes
+    ----------
+    annual : bool
+        Whether a sine and a cosine of one year are fitted.
+    steps : tuple of str
+        Dates, ``YYYYMMDD``, on which the ground may have jumped.
+    """
+
+    annual: bool = False
+    steps: tuple[str, ...] = ()
+
+    def names(self) -> list[str]:
+        """Return the names of the fitted terms after the constant."""
+        annual = ["annual_cosine", "annual_sine"] if self.annual else []
+        return ["velocity", *annual, *(f"step_{date}" for date in self.steps)]
+
+    def design(self, dates: Sequence[str]) -> NDArray[np.float64]:
+        """Return the terms at the dates: a constant, years since the first date, and the others."""
+        years = years_since_first(dates)
+        columns = [np.ones(len(dates)), years]
+        if self.annual:
+            columns += [np.cos(TWO_PI * years), np.sin(TWO_PI * years)]
+        columns += [np.array([float(date >= step) for date in dates]) for step in self.steps]
+        return np.stack(columns, axis=1)
+
+
+def years_since_first(dates: Sequence[str]) -> NDArray[np.float64]:
+    """Return the time of every date since the first one in years of 365.25 days."""
+    times = [datetime.strptime(date, "%Y%m%d") for date in dates]
+    return np.array([(time - times[0]).days / _YEAR_DAYS for time in times])
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What is inverted.
+
+    Attributes
+    ----------
+    files : PairFiles
+        The pairs.
+    constants : ndarray, shape (pairs,)
+        Unfiltered phase of the reference region, rad.
+    cycles : ndarray, shape (pairs, lines, samples)
+        Whole cycles to subtract.
+    wavelength_m : float
+        Radar wavelength.
+    weighted : bool
+        Whether pairs are weighted by their coherence.
+    """
+
+    files: PairFiles
+    constants: NDArray[np.float64]
+    cycles: NDArray[np.int8]
+    wavelength_m: float
+    weighted: bool = True
+
+
+def invert(out: Path, inputs: Inputs, model: MotionModel, *, progress: Progress, cpus: int) -> None:
+    """Write the displacement of every date, the velocity and the quality of the inversion.
+
+    ``displacement.rdr`` has a band for every date, metres towards the satellite since the first date.
+    ``velocity.rdr`` has the velocity (m a year), its standard error, and for every other term of the model
+    its value (m) and standard error. ``inversion_quality.rdr`` has temporal coherence, root mean square of
+    the residuals (rad) and the number of pairs. All are NaN where there is no solution.
+    """
+    files = inputs.files
+    lines, samples = files.shape
+    design = model.design(files.dates)
+    terms = design.shape[1] - 1
+    shape = {SERIES: len(files.dates), VELOCITY: 2 * terms, QUALITY: 3}
+    images = [IsceImage(out / name, lines, samples, bands, scheme="BIL") for name, bands in shape.items()]
+    with line_writer(images[0], out) as a, line_writer(images[1], out) as b, line_writer(images[2], out) as c:
+
+        def make(rows: range) -> None:
+            series, quality = solve_block(inputs, rows)
+            fitted = fit(series, design)
+            for writer, values in ((a, series), (b, fitted), (c, quality)):
+                writer.write(rows.start, *values.reshape(len(values), len(rows), samples))
+
+        parts = files.blocks()
+        with ThreadPoolExecutor(cpus) as pool:
+            for done, _ in enumerate(pool.map(make, parts), 1):
+                progress(done / len(parts), "inversion")
+
+
+def solve_block(inputs: Inputs, rows: range) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return displacement (dates, looks) in metres towards the satellite, and quality (3, looks)."""
+    files = inputs.files
+    pairs = len(files.pairs)
+    phase, coherence = (
+        stacked(kind, rows).reshape(pairs, -1).astype(np.float32, copy=False)
+        for kind in (files.phase, files.coherence)
+    )
+    cycles = np.ascontiguousarray(inputs.cycles[:, rows.start : rows.stop]).reshape(pairs, -1)
+    by_look, weight = np.empty((2, phase.shape[1], pairs), np.float32)
+    inversion_kernels.gather(phase, coherence, cycles, inputs.constants, inputs.weighted, by_look, weight)
+    positions = files.positions
+    series = np.empty((len(files.dates), phase.shape[1]), np.float32)
+    quality = np.empty((3, phase.shape[1]), np.float32)
+    first, second = (np.ascontiguousarray(column) for column in positions.T)
+    inversion_kernels.invert(by_look, weight, first, second, int((second - first).max()), series, quality)
+    series *= np.float32(-inputs.wavelength_m / (4.0 * math.pi))
+    series[0] += 0.0  # no negative zero
+    return series, quality
+
+
+def fit(series: NDArray[Any], design: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return every term after the constant with its standard error, shape (2 * terms, looks).
+
+    The standard error follows from the residuals; it is NaN where as many terms as dates are fitted.
+
+    Parameters
+    ----------
+    series : ndarray, shape (dates, looks)
+        Displacement.
+    design : ndarray, shape (dates, terms + 1)
+        Result of `MotionModel.design`.
+    """
+    values = series.astype(np.float64)
+    inverse = np.linalg.pinv(design)
+    solved = inverse @ values
+    residual = values - design @ solved
+    freedom = len(design) - design.shape[1]
+    variance = (residual**2).sum(0) / freedom if freedom > 0 else np.full(values.shape[1], np.nan)
+    spread = np.diag(inverse @ inverse.T)[1:]
+    error = np.sqrt(np.maximum(spread[:, None], 0) * variance)
+    return np.asarray(np.stack([solved[1:], error], axis=1).reshape(-1, values.shape[1]), np.float32)

@@ -1,0 +1,233 @@
+"""The network of a stack: which dates form pairs, and whether the pairs connect all dates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import combinations
+from pathlib import Path
+
+from isce2_recipe.errors import InputError, ParameterError
+from isce2_recipe.sentinel1.stack_dates import StackDate
+
+# Days by which a pair of a year may be shorter or longer than 365.
+_YEAR_DAYS, _YEAR_MARGIN = 365, 30
+_PAIR_LINE = re.compile(r"(\d{8})(?:\D+)(\d{8})\b")
+_MOST_LINES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class StackPair:
+    """Two dates of a stack.
+
+    Attributes
+    ----------
+    name : str
+        Both dates with an underscore.
+    reference, secondary : str
+        The older and the newer date, ``YYYYMMDD``.
+    days : int
+        Days between them.
+    perpendicular_m : float or None
+        Difference of their perpendicular baselines, metres; None if it is not known.
+    """
+
+    name: str
+    reference: str
+    secondary: str
+    days: int
+    perpendicular_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChoice:
+    """Which dates form pairs.
+
+    Attributes
+    ----------
+    neighbours : int
+        Number of next dates with which every date forms a pair.
+    max_days : int or None
+        Longest time between the dates of a pair.
+    max_perpendicular_m : float or None
+        Largest difference of perpendicular baselines.
+    one_year : bool
+        Also pairs of about one year, 335 to 395 days, one for each date.
+    single_reference : str or None
+        A date with which all others form the only pairs.
+    pairs : tuple of (str, str) or None
+        The pairs themselves, in place of all other choices.
+    """
+
+    neighbours: int = 3
+    max_days: int | None = None
+    max_perpendicular_m: float | None = None
+    one_year: bool = False
+    single_reference: str | None = None
+    pairs: tuple[tuple[str, str], ...] | None = None
+
+
+def make_network(dates: Sequence[StackDate], choice: NetworkChoice) -> list[StackPair]:
+    """Return the pairs of a stack by their dates.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two dates, a date of a pair is not in the stack, or the pairs do not connect
+        all dates.
+    """
+    if len(dates) < 2:
+        found = dates[0].date if dates else "none"
+        raise InputError(
+            f"a stack needs at least two dates, but only one was found: {found}"
+            if dates
+            else "a stack needs at least two dates, but none was found",
+            hint="extend the time between start and end, or take another track",
+        )
+    ordered = sorted(dates, key=lambda one: one.date)
+    known = {one.date: one for one in ordered}
+    pairs = [
+        _pair(known[first], known[second])
+        for first, second in sorted(set(_wanted([one.date for one in ordered], choice)))
+    ]
+    kept = [pair for pair in pairs if choice.pairs is not None or _allowed(pair, choice)]
+    _require_connected(list(known), kept, choice)
+    return kept
+
+
+def _wanted(dates: list[str], choice: NetworkChoice) -> Iterator[tuple[str, str]]:
+    if choice.pairs is not None:
+        for pair in choice.pairs:
+            for date in pair:
+                if date not in dates:
+                    raise InputError(
+                        f"the list of pairs has the date {date}, which the stack does not have",
+                        hint=f"the stack has {', '.join(dates)}",
+                    )
+            yield min(pair), max(pair)
+        return
+    if choice.single_reference is not None:
+        if choice.single_reference not in dates:
+            raise InputError(
+                f"the single reference {choice.single_reference} is not a date of the stack",
+                hint=f"choose one of {', '.join(dates)}",
+            )
+        yield from (
+            (min(date, choice.single_reference), max(date, choice.single_reference))
+            for date in dates
+            if date != choice.single_reference
+        )
+        return
+    for position, date in enumerate(dates):
+        yield from ((date, later) for later in dates[position + 1 : position + 1 + choice.neighbours])
+        year = [later for later in dates if abs(_days(date, later) - _YEAR_DAYS) <= _YEAR_MARGIN]
+        if choice.one_year and year:
+            yield date, min(year, key=lambda later: abs(_days(date, later) - _YEAR_DAYS))
+
+
+def _days(first: str, second: str) -> int:
+    one, other = (datetime.strptime(date, "%Y%m%d") for date in (first, second))
+    return (other - one).days
+
+
+def _pair(first: StackDate, second: StackDate) -> StackPair:
+    lengths = first.perpendicular_m, second.perpendicular_m
+    apart = None if lengths[0] is None or lengths[1] is None else round(lengths[1] - lengths[0], 1)
+    days = _days(first.date, second.date)
+    return StackPair(f"{first.date}_{second.date}", first.date, second.date, days, apart)
+
+
+def _allowed(pair: StackPair, choice: NetworkChoice) -> bool:
+    if choice.max_perpendicular_m is not None:
+        if pair.perpendicular_m is None:
+            raise InputError(
+                "the perpendicular baselines are not known, so that they cannot be limited",
+                hint="leave out max_perpendicular, or take a source that knows them",
+            )
+        if abs(pair.perpendicular_m) > choice.max_perpendicular_m:
+            return False
+    long = choice.max_days is not None and pair.days > choice.max_days
+    return not long or (choice.one_year and abs(pair.days - _YEAR_DAYS) <= _YEAR_MARGIN)
+
+
+def connected(dates: Sequence[str], pairs: Sequence[StackPair]) -> list[list[str]]:
+    """Return the groups of dates that pairs connect, the groups and their dates in order of time."""
+    group = {date: {date} for date in dates}
+    for pair in pairs:
+        joined = group[pair.reference] | group[pair.secondary]
+        for date in joined:
+            group[date] = joined
+    return sorted({tuple(sorted(one)): sorted(one) for one in group.values()}.values())
+
+
+def _require_connected(dates: list[str], pairs: list[StackPair], choice: NetworkChoice) -> None:
+    groups = connected(dates, pairs)
+    if len(groups) == 1:
+        return
+    pieces = ", ".join(f"{g[0]} to {g[-1]} ({len(g)} dates)" if len(g) > 1 else g[0] for g in groups)
+    (days, before, after) = min(
+        (abs(_days(one, other)), *sorted((one, other)))
+        for first, second in combinations(groups, 2)
+        for one in first
+        for other in second
+    )
+    limits = []
+    if choice.max_days is not None:
+        limits.append(f"max_days is {choice.max_days}")
+    if choice.max_perpendicular_m is not None:
+        limits.append(f"max_perpendicular is {choice.max_perpendicular_m:g} m")
+    because = f"; {' and '.join(limits)}" if limits and choice.pairs is None else ""
+    raise InputError(
+        f"the network of pairs is in {len(groups)} pieces: {pieces}; no pair joins {before} and {after}, "
+        f"which are {days} days apart{because}",
+        hint="allow longer pairs or more neighbours, or leave the dates of the smaller pieces out",
+    )
+
+
+def read_pairs_file(path: Path) -> tuple[tuple[str, str], ...]:
+    """Read pairs of dates: two dates ``YYYYMMDD`` in every line, with anything but digits between them.
+
+    Empty lines and those that begin with ``#`` are left out.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, has no pair, or a line is not a pair.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputError(f"the list of pairs {path} cannot be read: {exc}") from exc
+    found = []
+    for number, line in enumerate(lines[:_MOST_LINES], 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        match = _PAIR_LINE.match(text)
+        if match is None or match[1] == match[2]:
+            raise InputError(
+                f"{path}:{number}: '{text[:60]}' is not a pair of two dates",
+                hint="write lines such as 20200604_20200616",
+            )
+        found.append((match[1], match[2]))
+    if not found:
+        raise InputError(
+            f"the list of pairs {path} has no pair", hint="write lines such as 20200604_20200616"
+        )
+    return tuple(found)
+
+
+def check_date(text: str, name: str) -> str:
+    """Return a date as ``YYYYMMDD``.
+
+    Raises
+    ------
+    ParameterError
+        If it is not a date; ``name`` is the parameter's name.
+    """
+    try:
+        return f"{datetime.strptime(text.replace('-', ''), '%Y%m%d'):%Y%m%d}"
+    except ValueError:
+        raise ParameterError(f"{name} must be a date such as 20200604, instead got '{text}'") from None
