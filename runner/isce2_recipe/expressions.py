@@ -355,6 +355,15 @@ def references(value: Any) -> References:
     ExpressionError
         If an expression is wrong.
     """
+    return _references_of_text(value) if isinstance(value, str) else _references_of(value)
+
+
+@lru_cache(maxsize=4096)
+def _references_of_text(text: str) -> References:
+    return _references_of(text)
+
+
+def _references_of(value: Any) -> References:
     found = tuple(_references(value, ()))
     return References(found) if found else _NOTHING
 

@@ -6,17 +6,26 @@ import contextlib
 import io
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
+from isce2_recipe.actions.registry import load_registry
+from isce2_recipe.cli import plans
 from isce2_recipe.cli.commands import run_command_line
+from isce2_recipe.errors import EXIT_INPUT, RecipeToolError
+from isce2_recipe.lint.linting import Options
 from isce2_recipe.paths import data_folder
 from isce2_recipe.plan.record import resolved
+from isce2_recipe.plan.request import make_request
+from isce2_recipe.plan.workspace import Workspace
+from isce2_recipe.problems import render
 from isce2_recipe.recipe import load
 from isce2_recipe.recipe.document import dump
+from isce2_recipe.recipe.loading import Reader
+from isce2_recipe.sandbox import MAX_STEPS, budget
 from support.mutations import mutated
 
 BURST = "S1_136231_IW2_{}T022312_VV_7C85-BURST"
@@ -29,6 +38,8 @@ GIVEN = {
     },
 }
 """Defaults that the recipes get before they are changed, so that they need no parameters."""
+
+WHOLE_PLAN: dict[str, Any] = {"force": (), "start": None, "until": None, "as_json": False}
 
 PROCESSOR_SECONDS = 20
 """Far more than any recipe takes; a case that takes longer does not end."""
@@ -76,32 +87,111 @@ def _check(recipe: Path, case: str) -> None:
     assert lint.code in (0, 1), f"{case}: lint {lint}"
     assert plan.code in (0, 1), f"{case}: plan {plan.errors}"
     assert "problem: " not in plan.output, f"{case}: {plan.output}"
-    of_this_machine = " does not exist\n" in plan.errors or " cannot be read: " in plan.errors
-    if plan.code and not of_this_machine:
+    if plan.code and not _is_of_this_machine(plan.errors):
         assert "error" in lint.output, f"{case}: lint finds nothing of {plan.errors}"
 
 
-def _check_changed(recipes: Path, seeds: range) -> None:
-    files = sorted(
-        file
-        for folder in ("recipes", "templates/isce2")
-        for file in (recipes / folder).rglob("*.*")
-        if file.is_file()
-    )
-    for seed in seeds:
-        file = files[seed % len(files)]
+class Trials:
+    """Recipes of which one file at a time is changed; what does not depend on it is read once.
+
+    `_check` runs the commands themselves, which takes three times as long.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files = sorted(
+            file
+            for name in ("recipes", "templates/isce2")
+            for file in (folder / name).rglob("*.*")
+            if file.is_file()
+        )
+        self.registry = load_registry()
+        reader = Reader()
+        for name in GIVEN:
+            reader.part(folder / f"recipes/{name}.yml")
+        self.parts = dict(reader.done)
+
+    def run(self, seed: int, check: Callable[[Path, Path, str], None]) -> None:
+        """Change a file as the seed says, check a recipe that may use it, and restore the file."""
+        file = self.files[seed % len(self.files)]
         before = file.read_bytes()
         file.write_text(mutated(before.decode(), seed), encoding="utf-8", errors="surrogatepass")
-        used = [file] if file.stem in GIVEN else [recipes / f"recipes/{name}.yml" for name in GIVEN]
-        _check(used[seed % len(used)], f"seed {seed} in {file.relative_to(recipes)}")
+        used = [file] if file.stem in GIVEN else [self.folder / f"recipes/{name}.yml" for name in GIVEN]
+        check(used[seed % len(used)], file, f"seed {seed} in {file.relative_to(self.folder)}")
         file.write_bytes(before)
+
+    def check(self, recipe: Path, changed: Path, case: str) -> None:
+        """Check the same as `_check`, with the same functions but without the command line."""
+        signal.setitimer(signal.ITIMER_VIRTUAL, PROCESSOR_SECONDS)
+        try:
+            linted = self._lint(recipe, changed)
+            planned = self._plan(recipe, changed)
+        except Exception as exc:
+            raise AssertionError(f"{case}: {type(exc).__name__}: {exc}") from exc
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        assert linted or not planned or _is_of_this_machine(planned), (
+            f"{case}: lint finds nothing of {planned}"
+        )
+
+    def _reader(self, recipe: Path, changed: Path) -> Reader:
+        reader = Reader()
+        reader.done |= {
+            path: reading
+            for path, reading in self.parts.items()
+            if path != recipe and str(changed) not in reading.texts
+        }
+        return reader
+
+    def _lint(self, recipe: Path, changed: Path) -> str:
+        """Return the errors of a recipe, and of parts that have or use the change, as they are printed."""
+        linter = Options().linter(self.registry)
+        linter.reader = self._reader(recipe, changed)
+        unchanged = set(linter.reader.done)
+        reports = [linter.lint_file(str(recipe))]
+        others = [part for part in reports[0].parts if Path(part) not in unchanged]
+        reports += [linter.lint_file(part) for part in others]
+        texts = {report.file: report.text for report in reports}
+        found = [one for report in reports for one in report.problems]
+        render(found, texts)
+        return render([one for one in found if one.severity == "error"], texts)
+
+    def _plan(self, recipe: Path, changed: Path) -> str:
+        """Return the error of a plan."""
+        try:
+            with budget():
+                reading = self._reader(recipe, changed).part(recipe)
+            if reading.recipe is None:
+                return render(reading.problems, reading.texts)
+            request = make_request(
+                reading.recipe, {}, workdir=self.folder / "work", base=self.folder, source="simulated"
+            )
+            with budget(4 * MAX_STEPS):
+                text = plans.text(Workspace(request), WHOLE_PLAN)
+        except RecipeToolError as exc:
+            assert exc.exit_code == EXIT_INPUT
+            return str(exc)
+        assert "problem: " not in text
+        return ""
+
+
+def _is_of_this_machine(error: str) -> bool:
+    return " does not exist\n" in f"{error}\n" or " cannot be read: " in error
+
+
+def _check_by_command(recipe: Path, _changed: Path, case: str) -> None:
+    _check(recipe, case)
 
 
 def test_a_few_recipes_with_random_mistakes(recipes: Path) -> None:
     _check(recipes / "recipes/insar_tops_burst.yml", "unchanged")
-    _check_changed(recipes, range(120))
+    trials = Trials(recipes)
+    for seed in range(80):
+        trials.run(seed, _check_by_command)
 
 
 @pytest.mark.slow
 def test_many_recipes_with_random_mistakes(recipes: Path, pytestconfig: pytest.Config) -> None:
-    _check_changed(recipes, range(1000, 1000 + pytestconfig.getoption("--mutations")))
+    trials = Trials(recipes)
+    for seed in range(1000, 1000 + pytestconfig.getoption("--mutations")):
+        trials.run(seed, trials.check)

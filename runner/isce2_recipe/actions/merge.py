@@ -81,9 +81,9 @@ def read(
 
 
 def _check_data(product: BurstProduct) -> None:
-    from isce2_recipe.engines.builtin import isceimage
+    from isce2_recipe.products.rasters import opened
 
-    with isceimage.open_raster(product.layer("wrapped_phase_rdr")) as dataset:
+    with opened(product.layer("wrapped_phase_rdr")) as dataset:
         if not (abs(dataset.read(1)) > 0).any():
             raise InputError(
                 f"{product.name} has no data: all pixels of its interferogram are zero or not numbers",
@@ -103,13 +103,13 @@ def _check_grid(ctx: Context, products: list[BurstProduct], box: Bounds, choice:
 
 
 def _bounds(products: list[BurstProduct]) -> Bounds:
-    from isce2_recipe.engines.builtin import isceimage
+    from isce2_recipe.products.rasters import opened
 
     places: list[tuple[float, float]] = []
     for product in products:
         axes = []
         for layer in ("lon_rdr", "lat_rdr"):
-            with isceimage.open_raster(product.layer(layer)) as dataset:
+            with opened(product.layer(layer)) as dataset:
                 axes.append(dataset.read(1))
         longitudes, latitudes = longitude_near(axes[0], float(axes[0][0, 0])), axes[1]
         places.append((float(longitudes.min()), float(latitudes.min())))

@@ -28,6 +28,9 @@ class RunFacts(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         return self._readers[name]()
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._readers
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._readers)
 

@@ -20,8 +20,9 @@ from isce2_recipe.recipe.violations import show
 
 def check_known(scope: Scope, samples: Samples) -> Iterator[Problem]:
     """Yield errors and wrong types of expressions that are made from real values only."""
+    wanted = {step.index for step in scope.recipe.steps if samples.wants(step)}
     for place in scope.places:
-        if place.step is not None and samples.wants(place.step) is not True and place.path[-1] != "when":
+        if place.step is not None and place.step.index not in wanted and place.path[-1] != "when":
             continue
         try:
             found = list(_known_errors(scope.recipe, place.path, place.value, samples))

@@ -339,7 +339,9 @@ def read_part(path: Path, lines: range, samples: range | None = None, band: int 
 
 @contextlib.contextmanager
 def open_raster(path: Path) -> Iterator[Any]:
-    """Open a raster, such as a ``.vrt``, as a rasterio dataset; a missing geotransform causes no warning.
+    """Open a GeoTIFF or a ``.vrt`` as a rasterio dataset; a missing geotransform causes no warning.
+
+    The content does not decide on the format: a virtual raster named ``.tif`` could open any file or address.
 
     Raises
     ------
@@ -352,7 +354,7 @@ def open_raster(path: Path) -> Iterator[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            dataset = rasterio.open(path)
+            dataset = rasterio.open(path, driver="VRT" if path.suffix == ".vrt" else "GTiff")
         with dataset:
             yield dataset
     except RasterioError as exc:

@@ -67,9 +67,9 @@ def line_writer(image: IsceImage, folder: Path) -> Iterator[LineWriter]:
 
 
 class LineReader:
-    """Reads lines of a raster that GDAL can open; several threads may use it."""
+    """Reads lines of a ``.vrt``; several threads may use it."""
 
-    def __init__(self, source: Path | str) -> None:
+    def __init__(self, source: Path) -> None:
         self.source = str(source)
 
     def read(self, lines: range, band: int = 1) -> NDArray[Any]:
@@ -85,7 +85,7 @@ class LineReader:
         from rasterio.windows import Window
 
         try:
-            with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), rasterio.open(self.source) as dataset:
+            with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), rasterio.open(self.source, driver="VRT") as dataset:
                 window = Window(0, lines.start, dataset.width, len(lines))
                 return np.asarray(dataset.read(band, window=window))
         except RasterioError as exc:
