@@ -85,7 +85,10 @@ class LineReader:
         from rasterio.windows import Window
 
         try:
-            with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB), rasterio.open(self.source, driver="VRT") as dataset:
+            with (
+                rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB),
+                rasterio.open(self.source, driver="VRT") as dataset,
+            ):
                 window = Window(0, lines.start, dataset.width, len(lines))
                 return np.asarray(dataset.read(band, window=window))
         except RasterioError as exc:
