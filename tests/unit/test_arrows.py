@@ -14,7 +14,7 @@ import isce2_recipe
 ROOT = Path(isce2_recipe.__file__).parent
 LAYERS = (
     {"files", "quantities", "problems", "paths", "redact", "processes"},
-    {"progress", "copying", "inputs"},
+    {"progress", "copying", "inputs", "markup"},
     {"errors", "noop_cache"},
     {"types", "plugins", "archives"},
     {"sandbox"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from isce2_recipe.plan.graph import Graph, Node
-from isce2_recipe.products.report.layout import BoxSizes, Place, arrow, lay_out
+from isce2_recipe.products.report.steps import BoxSizes, Place, arrow, lay_out
 
 _COLOURS = {
     "source": ("#e3f2fd", "#1e88e5"),

@@ -172,8 +172,3 @@ def number_text(value: float, digits: int) -> str:
     if float(text) == 0:
         text = text.lstrip("-")
     return text.replace("-", "\N{MINUS SIGN}")
-
-
-def css(colour: Rgb) -> str:
-    """Return a colour as CSS and SVG write it."""
-    return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -22,8 +22,7 @@ from isce2_recipe.products.making import make_product
 from isce2_recipe.products.names import NameParts, legacy_slc_name
 from isce2_recipe.products.package import Product
 from isce2_recipe.products.reading import open_product
-from isce2_recipe.products.report.locator import locator_svg
-from isce2_recipe.products.report.maps import corners, degree_text, map_frame
+from isce2_recipe.products.report.maps import corners, degree_text, locator_svg, map_frame
 from isce2_recipe.types import Bounds, BurstName, Looks, longitude_near
 from support import stac_rules
 from support.isce_folder import Ground, request

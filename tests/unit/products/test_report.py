@@ -19,10 +19,10 @@ from isce2_recipe.products import colours
 from isce2_recipe.products.quality import writing
 from isce2_recipe.products.reading import open_product
 from isce2_recipe.products.readme import template_text
-from isce2_recipe.products.report import maps, page, steps
-from isce2_recipe.products.report.layout import lay_out
+from isce2_recipe.products.report import maps, page
 from isce2_recipe.products.report.page import ReportInputs, write_report
 from isce2_recipe.products.report.reduced import ReducedProduct
+from isce2_recipe.products.report.steps import REPORT_SIZES, lay_out
 from isce2_recipe.products.report.views import views
 from support import browser
 from support.finished import CM, fields, write_product, write_truth
@@ -259,13 +259,13 @@ def test_the_page_of_a_product_in_degrees_has_sizes_on_the_ground(tmp_path):
 
 
 def test_long_arrows_pass_beside_the_boxes_between():
-    drawing = lay_out({step["id"]: step["after"] for step in run()["steps"]}, steps._SIZES)
+    drawing = lay_out({step["id"]: step["after"] for step in run()["steps"]}, REPORT_SIZES)
     (long,) = [chain for chain in drawing.chains if len(chain) > 2]
     assert (long[0], long[-1]) == ("pair", "far")
     for name in long[1:-1]:
         x, y = drawing.places[name]
         boxes = [place for box, place in drawing.places.items() if "@" not in box and place[1] == y]
-        assert all(abs(x - place[0]) > steps._WIDTH / 2 for place in boxes)
+        assert all(abs(x - place[0]) > REPORT_SIZES.width / 2 for place in boxes)
 
 
 @pytest.mark.parametrize(

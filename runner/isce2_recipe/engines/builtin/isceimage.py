@@ -11,7 +11,6 @@ import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import replace_when_complete, write_text
-from isce2_recipe.paths import data_folder
+from isce2_recipe.markup import render
 from isce2_recipe.types import Bounds
 
 # ISCE2's DATA_TYPE, with NumPy's and GDAL's names of the same type.
@@ -244,21 +243,7 @@ def _strides(image: IsceImage) -> list[int]:
 
 def render_xml(path: Path, template: str, **values: Any) -> None:
     """Write an XML file from a template in ``templates/builtin``."""
-    write_xml(path, ET.fromstring(_templates().get_template(f"{template}.xml.j2").render(values)))
-
-
-@cache
-def _templates() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    made = Environment(
-        loader=FileSystemLoader(data_folder("templates") / "builtin"),
-        undefined=StrictUndefined,
-        autoescape=True,
-    )
-    made.filters["utc"] = lambda when: when.replace(tzinfo=None)
-    made.globals["relpath"] = os.path.relpath
-    return made
+    write_xml(path, ET.fromstring(render(f"builtin/{template}.xml", **values)))
 
 
 def write_xml(path: Path, root: ET.Element) -> None:

@@ -144,4 +144,4 @@ def write_mosaic(image: IsceImage, folder: Path, sources: list[MosaicPiece]) -> 
     image.path.parent.mkdir(parents=True, exist_ok=True)
     write_sidecars(image, folder)
     values = {"image": image, "data_type": gdal_type(image), "pieces": sources}
-    render_xml(append_suffix(image.path, "vrt"), "mosaic.vrt", **values)
+    render_xml(append_suffix(image.path, "vrt"), "mosaic.vrt", relpath=os.path.relpath, **values)

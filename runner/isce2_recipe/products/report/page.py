@@ -17,9 +17,8 @@ from isce2_recipe.products.layer import Layer
 from isce2_recipe.products.layers import LAYERS
 from isce2_recipe.products.quality.limits import check_limits
 from isce2_recipe.products.reading import Finished, open_product
-from isce2_recipe.products.report import sections
-from isce2_recipe.products.report.locator import locator_svg
-from isce2_recipe.products.report.maps import LARGE, SMALL, corners, map_frame, map_svg
+from isce2_recipe.products.report.charts import charts, profile_line
+from isce2_recipe.products.report.maps import LARGE, SMALL, corners, locator_svg, map_frame, map_svg
 from isce2_recipe.products.report.quicklook import write_quicklook
 from isce2_recipe.products.report.reduced import ReducedProduct, median
 from isce2_recipe.products.report.steps import steps_svg
@@ -126,7 +125,7 @@ def _values(
     compared: list[View],
 ) -> dict[str, Any]:
     product, run = reduced.product, _with_this_page(inputs.run)
-    line = sections.profile_line(reduced)
+    line = profile_line(reduced)
     large, small = map_frame(reduced.grid, LARGE), map_frame(reduced.grid, SMALL)
     hero = next(view for view in shown if view.name == "displacement")
     # A tall map would leave half of the page empty, so it is shown small like the others.
@@ -145,7 +144,7 @@ def _values(
         "hero": {"view": hero, "svg": map_svg(hero, large, LARGE, line)} if wide else None,
         "figures": figures,
         "truth_figures": [{"view": view, "svg": map_svg(view, small, SMALL)} for view in compared],
-        "charts": sections.charts(reduced, quality),
+        "charts": charts(reduced, quality),
         "locator": locator_svg(corners(reduced.grid)),
         "corners": _corner_rows(product),
         "limit_checks": limit_checks,
