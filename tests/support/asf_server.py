@@ -59,6 +59,7 @@ class AsfServer:
     names: dict[str, str] = field(default_factory=dict)
     orbits: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    searches: list[dict[str, list[str]]] = field(default_factory=list)
     url: str = ""
     login_url: str = ""
     cache: str = "none"
@@ -142,21 +143,38 @@ def _names(umm: dict[str, Any]) -> set[str]:
 
 
 def _fits(umm: dict[str, Any], asked: dict[str, list[str]]) -> bool:
-    """Return whether a granule matches a search by name, or by orbit, attributes and time."""
+    """Return whether a granule matches a search by name, or by orbit, attributes, place and time."""
     if "readable_granule_name[]" in asked:
         return bool(_names(umm).intersection(asked["readable_granule_name[]"]))
     attributes = {entry["Name"]: entry["Values"] for entry in umm["AdditionalAttributes"]}
-    wanted = [text.split(",")[1:] for text in asked.get("attribute[]", [])]
+    wanted: dict[str, set[str]] = {}
+    for text in asked.get("attribute[]", []):
+        _, name, value, *_ = text.split(",")
+        wanted.setdefault(name, set()).add(value)
     orbits = [str(domain.get("OrbitNumber")) for domain in umm["OrbitCalculatedSpatialDomains"]]
     first, last = (datetime.fromisoformat(text) for text in asked["temporal"][0].split(",")[:2])
     sensed = umm["TemporalExtent"]["RangeDateTime"]
     begins, ends = (datetime.fromisoformat(sensed[f"{word}DateTime"]) for word in ("Beginning", "Ending"))
     return (
-        asked["orbit_number"][0] in orbits
-        and all(value in attributes.get(name, []) for name, value in wanted)
+        asked.get("orbit_number", orbits)[0] in orbits
+        and all(values.intersection(attributes.get(name, [])) for name, values in wanted.items())
+        and _meets(umm, asked.get("polygon"))
         and begins <= last
         and ends >= first
     )
+
+
+def _meets(umm: dict[str, Any], polygon: list[str] | None) -> bool:
+    """Return whether a granule shares ground with a polygon, which is longitudes and latitudes in turn."""
+    import shapely
+
+    if polygon is None:
+        return True
+    values = [float(text) for text in polygon[0].split(",")]
+    (outline,) = umm["SpatialExtent"]["HorizontalSpatialDomain"]["Geometry"]["GPolygons"]
+    points = [(each["Longitude"], each["Latitude"]) for each in outline["Boundary"]["Points"]]
+    asked = shapely.Polygon(list(zip(values[::2], values[1::2], strict=True)))
+    return bool(asked.intersects(shapely.Polygon(points)))
 
 
 def _tag(content: bytes) -> str:
@@ -213,7 +231,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _search(self, body: str) -> None:
         asked = parse_qs(body)
         found = [item for item in self.state.items if _fits(item["umm"], asked)]
-        answer = json.dumps({"hits": len(found), "items": found}).encode()
+        page = [] if asked.get("page_size") == ["0"] else found
+        answer = json.dumps({"hits": len(found), "items": page}).encode()
+        self.state.searches.append(asked)
         waiting = self.state.faults.get(self.path, [])
         if waiting and waiting.pop(0) == "slow":
             self.send_response(200)

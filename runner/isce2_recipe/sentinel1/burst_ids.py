@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import NamedTuple
 
 from isce2_recipe.errors import ParameterError
-from isce2_recipe.sar.burst_grid import burst_slot
+from isce2_recipe.sar.burst_grid import CYCLE_ORBITS, ORBIT_S, burst_slot
 from isce2_recipe.types import BurstName
 
 BURST_ID_PATTERN = r"(?:(\d{3})_)?(\d{6})_IW([123])"
@@ -55,6 +56,22 @@ class BurstId(NamedTuple):
     def track(self) -> int:
         """Return the relative orbit, 1 to 175."""
         return burst_slot(self.number, self.swath).relative_orbit
+
+    @property
+    def half_orbit(self) -> int:
+        """Return the number of its half of an orbit in the cycle; even ones fly north, odd ones south.
+
+        All bursts of a pass have one number, also where the track changes at the ascending node. The halves
+        end at the northernmost and southernmost point.
+        """
+        slot = burst_slot(self.number, self.swath)
+        halves = 2 * (slot.relative_orbit - 1) + math.floor(2.0 * slot.middle_anx_s / ORBIT_S + 0.5)
+        return halves % (2 * CYCLE_ORBITS)
+
+    @property
+    def direction(self) -> str:
+        """Return ``ASCENDING`` or ``DESCENDING``."""
+        return "DESCENDING" if self.half_orbit % 2 else "ASCENDING"
 
     def __str__(self) -> str:
         return f"{self.number:06d}_IW{self.swath}"

@@ -19,6 +19,7 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.sar.burst_grid import CYCLE_ORBITS as TRACKS
 from isce2_recipe.sentinel1.missions import is_one_pass, wrong_time
 from isce2_recipe.sentinel1.pairs import PASS_WINDOW
+from isce2_recipe.sources.burst_query import BurstQuery
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
 Progress = Callable[[float, str], None]
@@ -286,6 +287,17 @@ class BurstSource(Protocol):
 
 
 @runtime_checkable
+class BurstSearchSource(Protocol):
+    """The capability ``burst_search``: Sentinel-1 bursts by area and time."""
+
+    def search_bursts(self, query: BurstQuery, log: logging.Logger) -> list[BurstRecord]:
+        """Return the records of all bursts that match, in any order.
+
+        Raises InputError if there are more than the query's limit.
+        """
+
+
+@runtime_checkable
 class BurstPositionSource(Protocol):
     """The capability ``burst_positions``: bursts by their position in an SLC."""
 
@@ -402,6 +414,7 @@ class FileSource(Protocol):
 class FullSource(
     Source,
     BurstSource,
+    BurstSearchSource,
     BurstPositionSource,
     SlcSource,
     AlosSource,
@@ -419,6 +432,7 @@ class FullSource(
 CAPABILITIES: Mapping[str, type] = MappingProxyType(
     {
         "bursts": BurstSource,
+        "burst_search": BurstSearchSource,
         "burst_positions": BurstPositionSource,
         "slcs": SlcSource,
         "alos": AlosSource,

@@ -27,7 +27,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from isce2_recipe.archives import ENDINGS
-from isce2_recipe.errors import InputError, UsageError
+from isce2_recipe.errors import InputError, ParameterError, UsageError
+from isce2_recipe.sentinel1.burst_ids import BurstId
 from isce2_recipe.sources import orbit_names
 from isce2_recipe.sources.base import (
     AlosRecord,
@@ -38,6 +39,7 @@ from isce2_recipe.sources.base import (
     SlcRecord,
     SourceTraits,
 )
+from isce2_recipe.sources.burst_query import BurstQuery
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
 from isce2_recipe.sources.directory_files import FoundFile, checked, everything, files, find, members
 from isce2_recipe.sources.directory_terrain import fill_sea, geoids, mosaic, uncovered
@@ -127,6 +129,17 @@ class DirectorySource:
             return [
                 checked(partial(_record, name, path), name) for name, path in zip(names, files, strict=True)
             ]
+
+    def search_bursts(self, query: BurstQuery, log: logging.Logger) -> list[BurstRecord]:
+        """Return the bursts whose measurement and metadata are in the folder."""
+        found = sorted({name for name in map(_burst_name, files(self.root, "bursts")) if name is not None})
+        log.info("%d burst(s) in %s", len(found), self.root)
+        likely = [name for name in found if query.polarization == name.polarization and _asked(name, query)]
+        whole = [name for name in likely if self._burst_file(str(name), _TIFF) is not None]
+        for name in set(likely) - set(whole):
+            log.warning("%s has the metadata of %s, but not its measurement", self.root, name)
+        query.check_count(len(whole))
+        return [record for record in self.find_bursts(whole, log) if _fits(record, query)]
 
     def _burst_file(self, name: str, suffixes: tuple[str, ...]) -> FoundFile | None:
         return find(self.root, "bursts", *(f"{name}{suffix}" for suffix in suffixes))
@@ -297,6 +310,31 @@ class DirectorySource:
         from isce2_recipe.sources.directory_alos import locate
 
         return locate(self.root, AlosName.parse(record.name))
+
+
+def _burst_name(found: FoundFile) -> BurstName | None:
+    """Return the name of the burst whose metadata are in a file."""
+    try:
+        return BurstName.parse(found.name.removesuffix(".xml")) if found.name.endswith(".xml") else None
+    except ParameterError:
+        return None
+
+
+def _asked(name: BurstName, query: BurstQuery) -> bool:
+    """Return whether a burst can match a query, by its name."""
+    burst = BurstId.of(name)
+    near = query.start - _WHOLE_S <= name.start <= query.stop + _WHOLE_S
+    return near and (not query.bursts or burst in query.bursts)
+
+
+def _fits(record: BurstRecord, query: BurstQuery) -> bool:
+    """Return whether a burst matches a query, by its metadata."""
+    return (
+        query.start <= record.start < query.stop
+        and query.track in (None, record.relative_orbit)
+        and query.direction in (None, record.direction)
+        and (query.area is None or query.area.meets(record.footprint))
+    )
 
 
 def _may_have_calibration(path: Path, root: Path) -> bool:

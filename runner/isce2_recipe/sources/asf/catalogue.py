@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from isce2_recipe.errors import SourceError
@@ -15,6 +16,7 @@ from isce2_recipe.sources.asf.settings import Settings
 if TYPE_CHECKING:
     import requests
 
+_Answer = TypeVar("_Answer")
 _CMR = "https://cmr.earthdata.nasa.gov"
 
 
@@ -36,6 +38,20 @@ def search(settings: Settings, log: logging.Logger, **filters: Any) -> list[Any]
         If the catalogue does not answer, or if its answer cannot be read.
     """
     import asf_search
+
+    return _ask(settings, log, lambda opts: list(asf_search.search(opts=opts, **filters)))
+
+
+def search_count(settings: Settings, log: logging.Logger, **filters: Any) -> int:
+    """Return the number of results that a search has; arguments and errors are those of `search`."""
+    import asf_search
+
+    return _ask(settings, log, lambda opts: int(asf_search.search_count(opts=opts, **filters)))
+
+
+def _ask(settings: Settings, log: logging.Logger, question: Callable[[Any], _Answer]) -> _Answer:
+    """Return the answer to a question that needs the options of ``asf_search``."""
+    import asf_search
     import requests
 
     # Errors of a search go to our log, not to ASF.
@@ -51,8 +67,7 @@ def search(settings: Settings, log: logging.Logger, **filters: Any) -> list[Any]
         AttributeError,
     )
     try:
-        opts = asf_search.ASFSearchOptions(session=session)
-        return list(asf_search.search(opts=opts, **filters))
+        return question(asf_search.ASFSearchOptions(session=session))
     except unreadable as exc:
         raise SourceError(
             f"the answer of the catalogue at {settings.cmr_url} cannot be read: {short(exc)}",

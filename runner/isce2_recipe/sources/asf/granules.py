@@ -46,7 +46,9 @@ def find(
     log.info("searching %s for %d %s(s)", settings.cmr_url, len(wanted), kind.title)
     host = getattr(settings, kind.host)
     answers = search(settings, log, granule_list=wanted, **kind.filters)
-    found = {record.name: record for record in (_read(kind, answer, host, settings) for answer in answers)}
+    found = {
+        record.name: record for record in (read_record(kind, answer, host, settings) for answer in answers)
+    }
     missing = [name for name in wanted if name not in found]
     if missing:
         raise SourceError(
@@ -73,7 +75,7 @@ def find_burst_of(
         start=slc.start.isoformat(),
         end=slc.stop.isoformat(),
     )
-    for record in (_read(BURST, answer, settings.burst_url, settings) for answer in answers):
+    for record in (read_record(BURST, answer, settings.burst_url, settings) for answer in answers):
         matches = (
             record.slc == str(slc) and f"_IW{swath}_" in record.name and f"_{polarization}_" in record.name
         )
@@ -85,7 +87,7 @@ def find_burst_of(
     )
 
 
-def _read(kind: GranuleKind[_Record], answer: Any, host: str, settings: Settings) -> _Record:
+def read_record(kind: GranuleKind[_Record], answer: Any, host: str, settings: Settings) -> _Record:
     """Return the record that an answer of the catalogue describes.
 
     Raise SourceError if a fact is missing or cannot be true.

@@ -24,6 +24,7 @@ from isce2_recipe.sources.base import (
     SlcRecord,
     SourceTraits,
 )
+from isce2_recipe.sources.burst_query import BurstQuery
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
 if TYPE_CHECKING:
@@ -80,6 +81,12 @@ class AsfSource:
         from isce2_recipe.sources.asf import granules
 
         return granules.find(granules.BURST, names, self.settings, log)
+
+    def search_bursts(self, query: BurstQuery, log: logging.Logger) -> list[BurstRecord]:
+        """Return the records of NASA's catalogue that match a query."""
+        from isce2_recipe.sources.asf.burst_search import search_bursts
+
+        return search_bursts(query, self.settings, log)
 
     def burst_at(
         self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger

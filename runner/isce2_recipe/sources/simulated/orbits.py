@@ -173,6 +173,20 @@ def find_pass(track: int, node_guess: datetime) -> Sentinel1Pass:
     return min(found, key=lambda candidate: abs(candidate.day_shift))
 
 
+def passes_of(track: int, start: datetime, stop: datetime) -> list[Sentinel1Pass]:
+    """Return all passes of a track whose ascending node is in a period, of every satellite in orbit then."""
+    found = []
+    for slot in _SLOTS:
+        first, last = max(start, slot.since), min(stop, slot.until)
+        number = math.ceil(((first - _EPOCH).total_seconds() - slot.node_s) / ORBIT_S)
+        number += (track - relative_orbit(slot.platform, max(number, 1))) % CYCLE_ORBITS
+        while (node := _node(slot, number)) < last:
+            if number >= 1 and node >= first:
+                found.append(make_pass(slot.platform, number, track, node, 0))
+            number += CYCLE_ORBITS
+    return sorted(found, key=lambda flight: flight.node)
+
+
 def _nearest_pass(slot: _Slot, track: int, node_guess: datetime) -> Sentinel1Pass:
     count = ((node_guess - _EPOCH).total_seconds() - slot.node_s) / ORBIT_S
     start = round(count)

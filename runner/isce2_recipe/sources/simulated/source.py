@@ -21,6 +21,7 @@ from isce2_recipe.sources.base import (
     SourceTraits,
     group_by_pass,
 )
+from isce2_recipe.sources.burst_query import BurstQuery
 from isce2_recipe.sources.simulated.acquisition import Slice, corrected_name, pass_at, slice_of, slice_of_slc
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.swaths import SWATHS, IwSwath
@@ -73,6 +74,13 @@ class SimulatedSource:
         """Return the catalogue records, in the order of ``names``."""
         log.info("simulating %d bursts", len(names))
         return [self._record(name) for name in names]
+
+    def search_bursts(self, query: BurstQuery, log: logging.Logger) -> list[BurstRecord]:
+        """Return the bursts of every pass of the satellites that were flying then."""
+        from isce2_recipe.sources.simulated.catalogue import search
+
+        log.info("searching the simulated catalogue")
+        return [self._record(name) for name in search(query, self.options.seed)]
 
     def _record(self, name: BurstName) -> BurstRecord:
         from isce2_recipe.sources.simulated.geometry import burst_footprint, flight_direction

@@ -1,0 +1,267 @@
+"""The search for the dates of a stack: bursts over an area, of one track, between two dates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from isce2_recipe.actions.base import Context, Read, action
+from isce2_recipe.area import burst_id_words, parse_area, read_area
+from isce2_recipe.errors import InputError, ParameterError
+from isce2_recipe.sentinel1.burst_ids import BurstId
+from isce2_recipe.sentinel1.missions import wrong_time
+from isce2_recipe.sentinel1.stack_dates import StackDate, StackScenes
+
+if TYPE_CHECKING:
+    from isce2_recipe.sources.base import BurstRecord
+    from isce2_recipe.sources.burst_query import BurstQuery
+    from isce2_recipe.sources.stack_choice import Choice, Pass, Track
+
+# Catalogues receive new granules for some weeks after the acquisition.
+_SETTLED = timedelta(days=30)
+_DAY = timedelta(days=1)
+_MOST_TRACKS_SHOWN = 5
+
+
+def _query(inputs: Mapping[str, Any]) -> BurstQuery:
+    """Return the search that the inputs of `find` describe; raise an error if they are wrong."""
+    from isce2_recipe.sources.burst_query import BurstQuery
+    from isce2_recipe.sources.stack_choice import filled
+
+    start, stop = _day("start", inputs["start"]), _day("end", inputs["end"]) + _DAY
+    if stop <= start:
+        raise ParameterError(
+            f"the end of the period, {inputs['end']}, is before its start, {inputs['start']}",
+            hint="give the earlier date as start",
+        )
+    why = wrong_time(start)
+    if why and why == wrong_time(stop - _DAY):
+        raise ParameterError(
+            f"there are no bursts from {inputs['start']} to {inputs['end']}: {why}", hint="check the dates"
+        )
+    track = inputs.get("track")
+    if track is not None and not 1 <= track <= 175:
+        raise ParameterError(f"there is no track {track}", hint="tracks are numbered from 1 to 175")
+    query = BurstQuery(
+        start=start,
+        stop=stop,
+        polarization=inputs.get("polarization", "VV"),
+        track=track,
+        direction=(inputs.get("direction") or "").upper() or None,
+    )
+    text, file = inputs.get("area", ""), inputs.get("area_file")
+    words = [] if file else burst_id_words(text)
+    if words:
+        bursts = sorted({BurstId.parse(word) for word in words})
+        _check_bursts(bursts, filled(bursts))
+        return replace(query, bursts=tuple(bursts))
+    query = replace(query, area=read_area(file) if file else parse_area(text))
+    query.check_area()
+    return query
+
+
+def _day(name: str, text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise ParameterError(
+            f"{name} must be a date such as 2020-06-01, instead got '{text}'", hint="write YYYY-MM-DD"
+        ) from None
+
+
+def _check_bursts(bursts: Sequence[BurstId], needed: Sequence[BurstId]) -> None:
+    """Check that bursts given by their IDs are of one pass and can be joined."""
+    if len({each.half_orbit for each in bursts}) > 1:
+        tracks = [f"{each} is of track {each.track} {each.direction.lower()}" for each in bursts]
+        raise ParameterError(
+            f"the bursts are not of one pass: {', '.join(tracks)}", hint="make a stack of each track"
+        )
+    gaps = [str(each) for each in needed if each not in bursts]
+    if gaps:
+        raise ParameterError(
+            f"the bursts cannot be joined without {', '.join(gaps)}",
+            hint="add them, or make a stack of each group of neighbouring bursts",
+        )
+
+
+def _searched(inputs: Mapping[str, Any], _: tuple[Path, ...], __: Read) -> object:
+    """Return the day of the search while the catalogue may still receive granules of the period."""
+    today = datetime.now(UTC)
+    try:
+        settled = _day("end", inputs["end"]) + _SETTLED < today
+    except ParameterError:
+        return None
+    return None if settled else f"{today:%Y-%m-%d}"
+
+
+@action(
+    "bursts.find",
+    version=1,
+    uses=("source.burst_search",),
+    takes=lambda _: {"bursts": ()},
+    check=_query,
+    fingerprint=_searched,
+)
+def find(
+    ctx: Context,
+    *,
+    area: str,
+    start: str,
+    end: str,
+    area_file: Path | None = None,
+    track: int | None = None,
+    direction: Literal["ascending", "descending"] | None = None,
+    polarization: Literal["VV", "HH"] = "VV",
+    incomplete: Literal["drop_date", "drop_burst", "fail"] = "drop_date",
+    reference_date: str | None = None,
+    limit: int = 1000,
+) -> StackScenes:
+    """Find the bursts over an area on every date of one track.
+
+    Parameters
+    ----------
+    area : str
+        A box ``WEST,SOUTH,EAST,NORTH`` in degrees, a shape in well-known text, or burst IDs such as
+        ``136231_IW2``, with spaces or commas between them.
+    start, end : str
+        First and last day of the period, ``YYYY-MM-DD``, UTC.
+    area_file : Path, optional
+        GeoJSON, KML, KMZ or Shapefile with the area, instead of ``area``.
+    track : int, optional
+        Relative orbit, 1 to 175; by default the one that covers the largest share of the area.
+    direction : str, optional
+        Direction of flight; by default both are searched.
+    polarization : str
+        Polarization of the bursts.
+    incomplete : str
+        What to leave out if a date misses a burst: the date, the burst, or nothing, which is an error.
+    reference_date : str, optional
+        The date that has the common geometry, ``YYYYMMDD``; by default the first.
+    limit : int
+        Largest number of granules; a search that finds more is an error.
+    """
+    query = _query(
+        {"area": area, "area_file": area_file, "start": start, "end": end, "track": track}
+        | {"direction": direction, "polarization": polarization}
+    )
+    chosen, notes = _best_track(ctx, query)
+    choice = _choice(ctx, query, chosen, incomplete)
+    dates = [_date(ctx, choice, each) for each in choice.passes]
+    _check_size(dates, [record for each in choice.passes for record in each.values()], limit)
+    summary = (
+        f"{len(dates)} dates from {dates[0].date} to {dates[-1].date} of {len(choice.bursts)} burst(s), "
+        f"{chosen.describe()}, {polarization}"
+    )
+    notes = [summary, *notes, *choice.notes]
+    for note in notes:
+        ctx.log.info("%s", note)
+    ctx.progress(1.0, summary)
+    from isce2_recipe.sources.base import bounds_of
+
+    return StackScenes(
+        dates,
+        _reference(dates, reference_date),
+        [str(burst) for burst in choice.bursts],
+        chosen.numbers[0],
+        chosen.direction,
+        polarization,
+        sorted({burst.swath for burst in choice.bursts}),
+        list(bounds_of(record for each in choice.passes for record in each.values())),
+        notes,
+    )
+
+
+def _best_track(ctx: Context, query: BurstQuery) -> tuple[Track, list[str]]:
+    """Return what was found on the best track, and a sentence about the choice."""
+    from isce2_recipe.sources.stack_choice import tracks_of
+
+    tracks = tracks_of(ctx.source.search_bursts(query, ctx.log), query.area)
+    if not tracks:
+        raise InputError(_nothing(query), hint=_NOTHING)
+    best, *others = tracks
+    share = "" if query.area is None else f"{best.describe()} covers {100 * best.coverage:.0f} % of the area"
+    if not others:
+        return best, [share] if share else []
+    rest = ", ".join(
+        f"{each.describe()} {100 * each.coverage:.0f} % on {len(each.passes)} dates"
+        for each in others[:_MOST_TRACKS_SHOWN]
+    )
+    return best, [f"{share} on {len(best.passes)} dates (others: {rest})"]
+
+
+_NOTHING = (
+    "Sentinel-1 images land, not open sea; check the area (longitude first), the dates, the track, the "
+    "direction and the polarization at https://search.asf.alaska.edu (dataset S1 Bursts)"
+)
+
+
+def _nothing(query: BurstQuery) -> str:
+    where = f"of {', '.join(map(str, query.bursts))}"
+    if query.area is not None:
+        where = f"over {query.area.bounds.describe()}"
+    filters = [f"on track {query.track}"] if query.track is not None else []
+    filters += [query.direction.lower()] if query.direction else []
+    return (
+        f"there are no {query.polarization} bursts {where} from {query.start:%Y-%m-%d} to "
+        f"{query.stop - _DAY:%Y-%m-%d}{''.join(f', {each}' for each in filters)}"
+    )
+
+
+def _choice(ctx: Context, query: BurstQuery, track: Track, incomplete: str) -> Choice:
+    """Return the bursts and dates of the stack; search the bursts that join those over the area."""
+    from isce2_recipe.sources.stack_choice import choose, day_of, filled, tracks_of
+
+    wanted = query.bursts or tuple(filled(track.bursts))
+    if set(wanted) - set(track.bursts):
+        again = replace(query, area=None, bursts=wanted, track=None, direction=None)
+        (track, *_) = tracks_of(ctx.source.search_bursts(again, ctx.log), None)
+    choice = choose(track, wanted, incomplete)
+    if len(choice.passes) < 2 or not choice.bursts:
+        days = ", ".join(day_of(each) for each in track.passes)
+        raise InputError(
+            f"a stack needs two dates or more; {len(choice.passes)} can be used ({track.describe()}, on "
+            f"{days})",
+            hint="; ".join(["choose a longer period, or another area or track", *choice.notes]),
+        )
+    return choice
+
+
+def _date(ctx: Context, choice: Choice, bursts: Pass) -> StackDate:
+    """Return one date, and write its catalogue."""
+    from isce2_recipe.sources.catalog import write_catalog
+
+    records = [bursts[burst] for burst in choice.bursts]
+    began = min(records, key=lambda record: record.start)
+    day = f"{began.start:%Y%m%d}"
+    (ctx.out / day).mkdir()
+    catalog = write_catalog(records, ctx.out / day / "bursts.json")
+    return StackDate(day, began.platform, [record.name for record in records], catalog)
+
+
+def _check_size(dates: Sequence[StackDate], records: Sequence[BurstRecord], limit: int) -> None:
+    from isce2_recipe.sources.burst_query import cost
+
+    count = sum(len(each.granules) for each in dates)
+    if count > limit:
+        sizes = [record.bytes for record in records]
+        size = None if None in sizes else sum(filter(None, sizes))
+        raise InputError(
+            f"the stack has {count:,} granules, {len(dates[0].granules)} bursts on {len(dates)} dates, "
+            f"which are {cost(count, size)}; the limit is {limit:,}",
+            hint=f"choose a smaller area or a shorter period, or set limit to {count} to process them all",
+        )
+
+
+def _reference(dates: Sequence[StackDate], wanted: str | None) -> StackDate:
+    if wanted is None:
+        return dates[0]
+    day = wanted.replace("-", "")
+    for each in dates:
+        if each.date == day:
+            return each
+    raise InputError(
+        f"the stack has no date {wanted} for its reference", hint=f"it has {', '.join(d.date for d in dates)}"
+    )
