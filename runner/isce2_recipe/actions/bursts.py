@@ -161,15 +161,16 @@ def find(
     ctx.progress(1.0, summary)
     from isce2_recipe.sources.base import bounds_of
 
+    reference = dates.index(_reference(dates, reference_date))
     return StackScenes(
         dates,
-        _reference(dates, reference_date),
+        dates[reference],
         [str(burst) for burst in choice.bursts],
         chosen.numbers[0],
         chosen.direction,
         polarization,
         sorted({burst.swath for burst in choice.bursts}),
-        list(bounds_of(record for each in choice.passes for record in each.values())),
+        list(bounds_of(choice.passes[reference].values())),
         notes,
     )
 
