@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -49,8 +50,9 @@ def is_record(kind: object) -> bool:
 
 
 def _as_plain(value: object) -> Any:
-    if is_record(type(value)):
-        return {name: getattr(value, name) for name in get_type_hints(type(value))}
+    kind: Any = type(value)
+    if is_record(kind):
+        return {name: getattr(value, name) for name in _hints(kind)}
     if isinstance(value, datetime | date):
         return value.isoformat()
     if hasattr(value, "item"):  # a NumPy scalar
@@ -134,8 +136,14 @@ def _coerce_container(value: Any, annotation: Any, origin: Any, base: Path) -> A
     return value
 
 
+@cache
+def _hints(record: Any) -> Mapping[str, Any]:
+    """Return the types of a record's fields by name."""
+    return get_type_hints(record)
+
+
 def _build(kind: Callable[..., Any], value: Any, base: Path) -> Any:
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     if isinstance(value, dict):
         return kind(**{key: coerce(item, hints[key], base) for key, item in value.items()})
     if isinstance(value, list):

@@ -160,6 +160,10 @@ class Workspace:
             self._known = _Known(history, fingerprints, self._key_context(fingerprints))
         return self._known
 
+    def read_journal_again(self) -> None:
+        """Add what another process has recorded since the journal was read."""
+        self._known = replace(self._read_once(), history=log.read(self.workdir))
+
     # Content keys.
 
     def key(self, node: Node, done: Outputs, skipped: Collection[str]) -> Key:

@@ -10,8 +10,8 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Set
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -58,7 +58,7 @@ def fork(workspace: Workspace, task: Task, output: int, messages: int) -> int:
     task : Task
         The step.
     output, messages : int
-        Pipes for what the step fingerprints, and for its progress, result or error as JSON lines.
+        Pipes for what the step prints, and for its process id, progress, result or error as JSON lines.
     """
     parent = os.getpid()
     processes.get_ready()
@@ -66,28 +66,38 @@ def fork(workspace: Workspace, task: Task, output: int, messages: int) -> int:
         preload()
     pid = os.fork()
     if pid == 0:
-        _child(parent, workspace, task, output, messages)
+        with _ending_this_process():
+            become_forker(parent, workspace, {output, messages})
+            prepare(task)
+            run(parent, workspace, task, output, messages)
     with suppress(OSError):  # the child may have done this already
         os.setpgid(pid, pid)
     return pid
 
 
-def _child(parent: int, workspace: Workspace, task: Task, output: int, messages: int) -> NoReturn:
-    status = 1
+@contextmanager
+def _ending_this_process() -> Iterator[None]:
+    """End this process after the block: nothing may return into the code of the process that forked it."""
     try:
-        _set_up(parent, output, messages)
-        _limit(workspace, task)
-        status = _work(workspace, task, _Sender(messages))
-    except BaseException:  # nothing may return into the code of the runner
+        yield
+    except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+        os._exit(1)
 
 
-def _set_up(parent: int, output: int, messages: int) -> None:
-    """Set up the process: group, signals and standard streams; close all files of the runner."""
+def become_forker(parent: int, workspace: Workspace, keep: Set[int]) -> None:
+    """Set up this forked process so that it can run steps, or fork processes that do.
+
+    Parameters
+    ----------
+    parent : int
+        Process id of the process that forked it, with which it ends.
+    workspace : Workspace
+        The work directory of the run.
+    keep : set of int
+        The files of the other process that stay open, besides its output.
+    """
     os.setpgid(0, 0)
     processes.die_with_parent(parent)
     signal.set_wakeup_fd(-1)
@@ -95,11 +105,57 @@ def _set_up(parent: int, output: int, messages: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    _close_files({messages})
+    _close_files(keep)
     sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    os.environ.setdefault("GDAL_CACHEMAX", _GDAL_CACHE)
+    os.environ[MARKER] = str(workspace.workdir)
+    processes.mark(marker(workspace.workdir))
+
+
+def prepare(task: Task) -> None:
+    """Load what a step needs and others need too, and set its number of threads, before the fork."""
+    if task.node.action.uses:
+        preload()
+    cpus = str(task.cpus)
+    if any(os.environ.get(name) != cpus for name in _THREAD_VARIABLES):
+        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, cpus))
+        if numba := sys.modules.get("numba"):
+            numba.config.reload_config()
+
+
+def run(parent: int, workspace: Workspace, task: Task, output: int, messages: int, *close: int) -> NoReturn:
+    """Run a step in this process, which was forked for it by one that `become_forker` has set up.
+
+    Parameters
+    ----------
+    parent : int
+        Process id of this process's parent, with which it ends.
+    workspace, task, output, messages
+        As for `fork`.
+    *close : int
+        Files of the process that forked it.
+    """
+    status = 1
+    try:
+        os.setpgid(0, 0)
+        processes.die_with_parent(parent)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        for number in (output, *close):
+            os.dup2(0, number, inheritable=False)  # see _close_files
+        sender = _Sender(messages)
+        sender.send({"pid": os.getpid()})
+        status = _work(workspace, task, sender)
+    except BaseException:  # nothing may return into the code of the process that forked it
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 def _close_files(keep: Set[int]) -> None:
@@ -108,22 +164,14 @@ def _close_files(keep: Set[int]) -> None:
     Libraries such as PROJ keep numbers of files that they opened before the fork, and close them later. The
     number must not belong to a file that the step has opened since.
     """
-    folder = Path("/proc/self/fd")
-    numbers = {int(path.name) for path in folder.iterdir()} if folder.is_dir() else set(range(_MOST_FILES))
+    try:
+        numbers = set(map(int, os.listdir("/proc/self/fd")))  # noqa: PTH208 - in every step
+    except FileNotFoundError:
+        numbers = set(range(_MOST_FILES))
     for number in sorted(numbers - keep - {0, 1, 2}):
         with suppress(OSError):
             os.fstat(number)
             os.dup2(0, number, inheritable=False)
-
-
-def _limit(workspace: Workspace, task: Task) -> None:
-    for name in _THREAD_VARIABLES:
-        os.environ[name] = str(task.cpus)
-    if numba := sys.modules.get("numba"):
-        numba.config.reload_config()
-    os.environ.setdefault("GDAL_CACHEMAX", _GDAL_CACHE)
-    os.environ[MARKER] = str(workspace.workdir)
-    processes.mark(marker(workspace.workdir))
 
 
 class _Sender:
@@ -161,7 +209,6 @@ def _work(workspace: Workspace, task: Task, sender: _Sender) -> int:
 def _context(workspace: Workspace, task: Task, progress: Callable[[float, str], None]) -> Context:
     uses = task.node.action.uses
     name = task.node.action.name
-    secrets = known_secrets(os.environ) | workspace.request.secrets
     check_providers(workspace, [task.node])  # a plan checks only steps whose condition is known
     return Context(
         workdir=workspace.workdir,
@@ -174,8 +221,13 @@ def _context(workspace: Workspace, task: Task, progress: Callable[[float, str], 
         templates=workspace.request.templates,
         published=task.published,
         budget=lambda: budget(workspace),
-        summary_of_run=lambda: summary_of_run(workspace, redactor(secrets)),
+        summary_of_run=lambda: _summary(workspace),
     )
+
+
+def _summary(workspace: Workspace) -> dict[str, Any]:
+    workspace.read_journal_again()  # this process was perhaps forked from one that does not know all of it
+    return summary_of_run(workspace, redactor(known_secrets(os.environ) | workspace.request.secrets))
 
 
 class _Undeclared:
@@ -189,9 +241,6 @@ class _Undeclared:
 
 
 def _logger(step: str) -> logging.Logger:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logger = logging.getLogger(f"isce2_recipe.step.{step}")
     logger.setLevel(logging.INFO)
     return logger

@@ -15,6 +15,7 @@ from isce2_recipe.journal.files import FileEntry, Manifest
 from isce2_recipe.journal.values import decode, encode
 from isce2_recipe.plan.graph import Graph, Node
 from isce2_recipe.plan.keys import complete
+from isce2_recipe.running.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class Ending:
     ----------
     kind : str
         ``done``, or the kind of failure: ``input``, ``source``, ``engine``, ``timeout``, ``crash``,
-        ``memory``, ``disk``, ``bug``, ``stopped``.
+        ``memory``, ``disk``, ``bug``, ``stopped``; ``lost`` if the machine or the program that ran it has
+        disappeared: the step then starts again, and what the lost attempt still writes is not used.
     outputs, files : mapping or None
         What it returned, and entries of the files it made, if it succeeded.
     error : mapping
@@ -129,6 +131,9 @@ class RunningTask(Protocol):
     def read(self, descriptor: int) -> list[dict[str, Any]]:
         """Read from one of the descriptors; return reports of progress (``progress``, ``text``)."""
 
+    def limit(self, seconds: float) -> None:
+        """Let the task end this long after the step has started."""
+
     def stop(self, why: str) -> None:
         """Ask the task to end (``stopped`` or ``timeout``); a second call ends it at once."""
 
@@ -143,7 +148,22 @@ class RunningTask(Protocol):
 
 
 class Executor(Protocol):
-    """Starts tasks."""
+    """Starts tasks. All methods are called by one thread."""
+
+    def fits(self, asked: Resources, used: Sequence[Resources]) -> bool:
+        """Return whether a step can start now, in addition to the steps that use the other resources.
+
+        Raises
+        ------
+        RecipeToolError
+            If it can never start.
+        """
+
+    def threads(self, asked: Resources) -> int:
+        """Return the number of threads that a step may use."""
+
+    def scratch_name(self, step: str) -> str:
+        """Return the name of the scratch folder of a new attempt at a step."""
 
     def start(self, task: Task, log_path: Path, *, append: bool) -> RunningTask:
         """Start a task.
@@ -157,3 +177,6 @@ class Executor(Protocol):
         append : bool
             Whether the log already has output of an earlier attempt.
         """
+
+    def close(self) -> None:
+        """Free everything; the run is over, and no task runs any more."""

@@ -60,17 +60,18 @@ def _full(step: str, message: str, workdir: Path) -> StepFailed:
 def _what_happened(ending: Ending, running: RunningTask, step: str) -> str:
     last = "".join(f"\n    {line}" for line in running.tail[-5:])
     output = f"; its last lines were:{last}" if last else ""
-    if ending.kind == "timeout":
-        return f"step {step} was stopped after its timeout, {round(ending.seconds, 1):g} s{output}"
     if ending.kind == "stopped":
         return f"step {step} was stopped"
-    if ending.kind == "memory" and ending.status == -signal.SIGKILL:
-        return f"step {step} was killed, as the system does when memory runs out{output}"
-    if ending.kind == "memory":
-        return f"step {step} ran out of memory{output}"
+    killed = ending.status == -signal.SIGKILL
+    reasons = {
+        "timeout": f"was stopped after its timeout, {round(ending.seconds, 1):g} s",
+        "memory": "was killed, as the system does when memory runs out" if killed else "ran out of memory",
+        "lost": "was lost with the program that ran it",
+    }
+    otherwise = f"ended with exit code {ending.status} and without a result"
     if ending.status < 0:
-        return f"step {step} crashed ({signal.Signals(-ending.status).name}){output}"
-    return f"step {step} ended with exit code {ending.status} and without a result{output}"
+        otherwise = f"crashed ({signal.Signals(-ending.status).name})"
+    return f"step {step} {reasons.get(ending.kind, otherwise)}{output}"
 
 
 def _remedy(ending: Ending, running: RunningTask) -> str:
@@ -78,6 +79,8 @@ def _remedy(ending: Ending, running: RunningTask) -> str:
     if ending.kind == "memory":
         peak = f", the peak was {format_bytes(ending.memory)}" if ending.memory else ""
         return f"free memory or use a larger machine{peak}; {log}"
+    if ending.kind == "lost":
+        return f"find out why its workers end, for example for lack of memory or time; {log}"
     if ending.kind == "timeout":
         return f"raise the timeout of the step in the recipe; {log}"
     return log

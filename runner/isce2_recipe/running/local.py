@@ -1,4 +1,4 @@
-"""The executor of this machine: each step is a forked child process of the runner."""
+"""The executor of this machine: each step is a child process of the runner, forked by a small helper."""
 
 from __future__ import annotations
 
@@ -6,18 +6,30 @@ import json
 import os
 import select
 import signal
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from isce2_recipe import processes
+from isce2_recipe.errors import StepFailed
 from isce2_recipe.journal.files import FileEntry
+from isce2_recipe.plan.graph import Graph
 from isce2_recipe.plan.workspace import Workspace
-from isce2_recipe.processes import kill_group
+from isce2_recipe.processes import (
+    can_fork_siblings,
+    fork_sibling,
+    kill_group,
+    receive_request,
+    send_request,
+)
 from isce2_recipe.running import child
 from isce2_recipe.running.executor import Ending, Task
+from isce2_recipe.running.resources import Resources
+from isce2_recipe.running.state import Limits
 
 GRACE_S = 5.0
 """Time between the request to end and the end by force, seconds."""
@@ -96,9 +108,13 @@ class ForkedTask:
                 self.result = message["result"]
             elif "error" in message:
                 self.error = message["error"]
-            else:
+            elif "progress" in message:
                 progress.append(message)
         return progress
+
+    def limit(self, seconds: float) -> None:
+        """Let the step end this long after its start."""
+        self.deadline = self.started + seconds
 
     def stop(self, why: str) -> None:
         """Ask the step to end; a second call, or `check_deadline` after `GRACE_S` seconds, kills it."""
@@ -163,30 +179,143 @@ def _read(descriptor: int) -> bytes | None:
 
 
 @dataclass(frozen=True, slots=True)
+class _Helper:
+    """A process that the runner has forked early, and that forks the steps: it is small and stays so.
+
+    The runner itself changes most of its memory all the time, and would pay for copies of these pages at
+    every fork. The steps become children of the runner, see `isce2_recipe.processes.fork_sibling`.
+    """
+
+    pid: int
+    connection: socket.socket
+    graph: Graph
+
+    @classmethod
+    def start(cls, workspace: Workspace) -> _Helper:
+        ours, theirs = socket.socketpair()
+        parent = os.getpid()
+        processes.get_ready()
+        pid = os.fork()
+        if pid == 0:
+            _serve(parent, workspace, theirs)
+        theirs.close()
+        return cls(pid, ours, workspace.graph)
+
+    def end(self) -> None:
+        """End the process, but not the steps."""
+        self.connection.close()
+        kill_group(self.pid)
+        with suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+
+def _serve(parent: int, workspace: Workspace, connection: socket.socket) -> NoReturn:
+    """Fork a process for every task that the runner sends, until it closes the connection."""
+    with suppress(BaseException):  # nothing may return into the code of the runner
+        child.become_forker(parent, workspace, {connection.fileno()})
+        while (received := receive_request(connection)) is not None:
+            request, descriptors = received
+            task = Task.from_json(request, workspace.graph, workspace.request.workdir, workspace.request.base)
+            child.prepare(task)
+            if fork_sibling() == 0:
+                child.run(parent, workspace, task, *descriptors, connection.fileno())
+            for descriptor in descriptors:
+                os.close(descriptor)
+    os._exit(0)
+
+
 class LocalExecutor:
     """Starts tasks as child processes of this process.
 
-    Attributes
+    Parameters
     ----------
     workspace : Workspace
         The work directory of the run.
+    limits : Limits
+        How much may be in use at the same time.
     redact : callable
         Removes secrets from what steps print.
     """
 
-    workspace: Workspace
-    redact: Callable[[str], str]
+    def __init__(self, workspace: Workspace, limits: Limits, redact: Callable[[str], str]) -> None:
+        self._workspace = workspace
+        self._limits = limits
+        self._redact = redact
+        self._helper: _Helper | None = None
+
+    def fits(self, asked: Resources, used: Sequence[Resources]) -> bool:
+        """Return whether there are enough threads and memory; a step that is alone always fits."""
+        cpus = sum(one.cpus for one in used) + asked.cpus
+        memory = sum(one.memory for one in used) + asked.memory
+        return not used or (cpus <= self._limits.cpus and memory <= self._limits.memory)
+
+    def threads(self, asked: Resources) -> int:
+        """Return the threads that the recipe asks for, or all."""
+        return asked.cpus or self._limits.cpus
+
+    def scratch_name(self, step: str) -> str:
+        """Return the step's id: no earlier attempt can still be running."""
+        return step
 
     def start(self, task: Task, log_path: Path, *, append: bool) -> ForkedTask:
         """Start a task; see `isce2_recipe.running.executor.Executor.start`."""
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (0 if append else os.O_TRUNC)
-        log = os.open(log_path, flags, 0o644)
-        output, output_end = os.pipe()
-        messages, messages_end = os.pipe()
-        os.set_blocking(output, False)
-        os.set_blocking(messages, False)
-        pid = child.fork(self.workspace, task, output_end, messages_end)
-        os.close(output_end)
-        os.close(messages_end)
-        return ForkedTask(task, pid, output, messages, log, log_path, self.redact)
+        log = open_log(log_path, append=append)
+        for fork in (self._by_helper, self._directly):
+            output, output_end = os.pipe()
+            messages, messages_end = os.pipe()
+            forked = fork(task, output_end, messages_end)
+            os.close(output_end)
+            os.close(messages_end)
+            early = _first_message(messages) if forked else b""
+            if early:
+                os.set_blocking(output, False)
+                os.set_blocking(messages, False)
+                pid = int(json.loads(early.partition(b"\n")[0])["pid"])
+                return ForkedTask(task, pid, output, messages, log, log_path, self._redact, _message=early)
+            os.close(output)
+            os.close(messages)
+            self.close()
+        os.close(log)
+        raise StepFailed(f"the process of step {task.node.id} ended before it began")
+
+    def _by_helper(self, task: Task, output: int, messages: int) -> bool:
+        """Let the helper fork the process; return whether it received the request."""
+        if not can_fork_siblings():
+            return False
+        if self._helper is not None and self._helper.graph is not self._workspace.graph:
+            self.close()
+        self._helper = self._helper or _Helper.start(self._workspace)
+        try:
+            send_request(self._helper.connection, task.to_json(self._workspace.workdir), (output, messages))
+        except OSError:  # the helper has been killed
+            return False
+        return True
+
+    def _directly(self, task: Task, output: int, messages: int) -> bool:
+        """Fork the process here."""
+        child.fork(self._workspace, task, output, messages)
+        return True
+
+    def close(self) -> None:
+        """End the helper."""
+        if self._helper is not None:
+            self._helper.end()
+            self._helper = None
+
+
+def open_log(path: Path, *, append: bool) -> int:
+    """Open the file that receives what a step prints."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (0 if append else os.O_TRUNC)
+    return os.open(path, flags, 0o644)
+
+
+def _first_message(messages: int) -> bytes:
+    """Wait for a step's first message; return it and perhaps more, or nothing if there is no process."""
+    data = b""
+    while b"\n" not in data:
+        chunk = os.read(messages, _CHUNK)
+        if not chunk:
+            return b""
+        data += chunk
+    return data

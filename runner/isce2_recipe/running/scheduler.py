@@ -35,6 +35,7 @@ from isce2_recipe.running.step_folders import Lost
 Emit = Callable[[dict[str, Any]], None]
 
 _TICK_S = 0.5  # longest wait without an event
+_MOST_LOSSES = 5  # attempts at a step that may disappear with their machine
 _AHEAD = 64  # steps that are ready and have to run: enough to find some that fit next to the running ones
 
 
@@ -48,6 +49,7 @@ class _Waiting:
     resources: Resources
     attempt: int = 1
     not_before: float = 0.0
+    losses: int = 0
 
 
 class Scheduler:
@@ -209,22 +211,17 @@ class Scheduler:
         for item in list(self._waiting):
             if self._halted or len(self._running) >= self._limits.jobs:
                 return
-            if item.not_before <= now and self._fits(item.resources):
-                self._waiting.remove(item)
-                try:
+            if item.not_before > now:
+                continue
+            try:
+                used = [other.resources for _, other in self._running.values()]
+                if self._executor.fits(item.resources, used):
+                    self._waiting.remove(item)
                     self._start(item)
-                except RecipeToolError as exc:
-                    self._fail(item.node.id, exc, {})
-                except OSError as exc:
-                    self._fail(item.node.id, failures.of_system(exc, f"step {item.node.id}"), {})
-
-    def _fits(self, asked: Resources) -> bool:
-        if not self._running:
-            return True
-        used = [item.resources for _, item in self._running.values()]
-        cpus = sum(one.cpus for one in used) + asked.cpus
-        memory = sum(one.memory for one in used) + asked.memory
-        return cpus <= self._limits.cpus and memory <= self._limits.memory
+            except RecipeToolError as exc:
+                self._fail(item.node.id, exc, {})
+            except OSError as exc:
+                self._fail(item.node.id, failures.of_system(exc, f"step {item.node.id}"), {})
 
     def _start(self, item: _Waiting) -> None:
         node, workdir = item.node, self._workspace.workdir
@@ -235,10 +232,10 @@ class Scheduler:
         log_path = workdir / LOGS / f"{node.id}.log"
         self._record_start(item)
         task = self._task(item, prepared)
-        running = self._executor.start(task, log_path, append=item.attempt > 1)
+        running = self._executor.start(task, log_path, append=item.attempt + item.losses > 1)
         timeout = self._evaluate(node, node.step.timeout, "timeout")
         if timeout is not None:
-            running.deadline = running.started + seconds(timeout)
+            running.limit(seconds(timeout))
         self._running[node.id] = (running, item)
         self._emit(
             {
@@ -269,8 +266,9 @@ class Scheduler:
         if node.folder is not None:
             out = published = workdir / node.folder
         else:
-            out, published = step_folders.scratch(workdir, node.id), workdir / node.id
-        threads = item.resources.cpus or self._limits.cpus
+            name = self._executor.scratch_name(node.id)
+            out, published = step_folders.scratch(workdir, name), workdir / node.id
+        threads = self._executor.threads(item.resources)
         return Task(node, item.key.inputs, out, published, before, threads)
 
     def _prepare(self, item: _Waiting) -> Manifest | None:
@@ -311,8 +309,11 @@ class Scheduler:
         times = [running.deadline for running, _ in self._running.values()]
         times += [item.not_before for item in self._waiting if item.not_before > now]
         pause = max(0.0, min([_TICK_S, *(moment - now for moment in times)]))
-        readable, _, _ = select.select([wakeup, *by_file], [], [], pause)
-        for descriptor in readable:
+        poll = select.poll()
+        for descriptor in (wakeup, *by_file):
+            poll.register(descriptor, select.POLLIN)
+        readable = poll.poll(1000 * pause)
+        for descriptor, _ in readable:
             if descriptor == wakeup:
                 os.read(wakeup, 1 << 12)
                 continue
@@ -339,11 +340,23 @@ class Scheduler:
             if ending.kind == "done":
                 self._finish(item, running, ending)
                 continue
+            if ending.kind == "lost" and item.losses < _MOST_LOSSES and not self._halted:
+                self._start_again(item)  # the lost attempt may still write into its scratch folder
+                continue
             if running.task.out != running.task.published:
                 checkpoints.remove(running.task.out)  # nobody reads it, and the disk may be full
             self._failed(item, running, ending)
         if ended:  # once for all that ended together, and before anything builds on them
             self._workspace.journal.sync()
+
+    def _start_again(self, item: _Waiting) -> None:
+        """Start another attempt in place of one that was lost with the machine that ran it."""
+        if item.node.id in self._stale:
+            self._stale.discard(item.node.id)
+            self._restart_queue()
+            return
+        item.losses += 1
+        self._waiting.append(item)
 
     def _finish(self, item: _Waiting, running: RunningTask, ending: Ending) -> None:
         node = item.node

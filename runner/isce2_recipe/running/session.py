@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -102,9 +102,9 @@ def _carry_out(
     _record_begin(workspace)
     gc.freeze()  # what exists by now stays, also in the steps, which share its memory
     gc.enable()
-    executor = LocalExecutor(workspace, redact)
+    executor = LocalExecutor(workspace, options.limits, redact)
     scheduler = Scheduler(workspace, executor, selection, options.limits, emit, redact)
-    with _signals(scheduler.stop) as wakeup:
+    with closing(executor), _signals(scheduler.stop) as wakeup:
         results = scheduler.run(wakeup)
     workspace.add_event({"event": "end", "time": _now(), "steps": _counts(results.steps)})
     workspace.delete_unneeded_checkpoints()

@@ -33,9 +33,9 @@ class Lost:
     again: tuple[str, ...]
 
 
-def scratch(workdir: Path, step: str) -> Path:
+def scratch(workdir: Path, name: str) -> Path:
     """Return a new empty folder into which a step writes."""
-    folder = workdir / SCRATCH / step
+    folder = workdir / SCRATCH / name
     checkpoints.remove(folder)
     folder.mkdir(parents=True)
     return folder
