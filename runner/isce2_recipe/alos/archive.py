@@ -9,7 +9,9 @@ from isce2_recipe.archives import open_archive
 from isce2_recipe.copying import Copying, link
 
 
-def unpack(archive: Path, folder: Path, progress: Callable[[float, str], None]) -> Path:
+def unpack(
+    archive: Path, folder: Path, progress: Callable[[float, str], None] = lambda _fraction, _text: None
+) -> Path:
     """Unpack an archive so that all files are directly in one folder; return the folder.
 
     Parameters

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
-from isce2_recipe.errors import InputError
+from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.sar.burst_grid import CYCLE_ORBITS as TRACKS
 from isce2_recipe.sentinel1.missions import is_one_pass, wrong_time
 from isce2_recipe.sentinel1.pairs import PASS_WINDOW
@@ -23,6 +23,8 @@ from isce2_recipe.sources.burst_query import BurstQuery
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
 Progress = Callable[[float, str], None]
+Outcome = tuple[Literal["ok", "note", "wrong"], str, str]
+"""State, detail and remedy of a `PreflightCheck`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +232,17 @@ class Needs:
     granules: tuple[str, ...]
     passes: tuple[tuple[str, datetime, datetime], ...]
     terrain: Bounds
+
+
+def run_checks(checks: Mapping[str, Callable[[], Outcome]]) -> list[PreflightCheck]:
+    """Return the results of checks by name; an error of a check is a result too."""
+    results = []
+    for name, check in checks.items():
+        try:
+            results.append(PreflightCheck(name, *check()))
+        except RecipeToolError as exc:
+            results.append(PreflightCheck(name, "wrong", exc.message, exc.hint or ""))
+    return results
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,26 @@ class DemGrid:
             "predictor": 3,
         }
 
+    def resample(self, source: Any, method: str = "cubic", **properties: Any) -> Any:
+        """Return a raster on the grid (rows, columns; float32), NaN where it has no data.
+
+        ``properties`` are those of an array, such as ``src_crs``; a band of a dataset has its own.
+        """
+        import numpy as np
+        from rasterio.warp import Resampling, reproject
+
+        target = np.full((self.rows, self.columns), np.nan, dtype=np.float32)
+        reproject(
+            source,
+            target,
+            **properties,
+            dst_transform=self.profile()["transform"],
+            dst_crs="EPSG:4326",
+            dst_nodata=float("nan"),
+            resampling=Resampling[method],
+        )
+        return target
+
 
 def write_dem(heights: Any, grid: DemGrid, path: Path) -> Path:
     """Write heights (rows, columns), metres above the ellipsoid, on a grid."""

@@ -21,7 +21,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatch
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,26 +29,35 @@ from typing import Any
 from isce2_recipe.archives import ENDINGS
 from isce2_recipe.errors import InputError, ParameterError, UsageError
 from isce2_recipe.sentinel1.burst_ids import BurstId
-from isce2_recipe.sources import orbit_names
 from isce2_recipe.sources.base import (
     AlosRecord,
     BurstFiles,
     BurstRecord,
     Needs,
+    Outcome,
     Progress,
     SlcRecord,
     SourceTraits,
+    run_checks,
 )
 from isce2_recipe.sources.burst_query import BurstQuery
 from isce2_recipe.sources.demgrid import DemGrid, write_dem
-from isce2_recipe.sources.directory_files import FoundFile, checked, everything, files, find, members
-from isce2_recipe.sources.directory_terrain import fill_sea, geoids, mosaic, uncovered
-from isce2_recipe.sources.tiles import water_mask_tiles
+from isce2_recipe.sources.directory_files import FoundFile, candidates, everything, files, find, members
+from isce2_recipe.sources.directory_granules import checked, locate_alos, locate_slc, read_alos, read_slc
+from isce2_recipe.sources.directory_terrain import coverage, fill_sea, geoids, mosaic, uncovered
+from isce2_recipe.sources.names import (
+    AUX_CAL_URL,
+    ORBIT_URL,
+    PRECISE,
+    RESTITUTED,
+    SEARCH_URL,
+    WATER_MASK_URL,
+    covers,
+    scene_name,
+    water_mask_tiles,
+)
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
-_SEARCH = "https://search.asf.alaska.edu"
-_WATER_MASK = "https://asf-dem-west.s3.amazonaws.com/WATER_MASK/TILES"
-_AUX_CAL = "https://d3g9emy65n853h.cloudfront.net/AUX_CAL"
 # Times in names are whole seconds, truncated or rounded.
 _WHOLE_S = timedelta(seconds=1)
 _TIFF, _XML = (".tiff", ".tif"), (".xml",)
@@ -95,20 +104,42 @@ class DirectorySource:
 
     def contents(self, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
         """Return the files and archives that may contain what is wanted; all where it is None."""
-        from isce2_recipe.sources.directory_files import candidates
-
         return candidates(self.root, wanted)
 
     def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:
         """Check that the folder has orbits, terrain and water mask."""
-        from isce2_recipe.sources.directory_examine import examine
-
-        checks = {
-            f"orbit of {platform} {start:%Y-%m-%d}": partial(self._orbit, platform, start, stop)
+        log.info("checking %s", self.root)
+        orbits = {
+            f"orbit of {platform} {start:%Y-%m-%d}": partial(self._check_orbit, platform, start, stop)
             for platform, start, stop in needs.passes
         }
-        log.info("checking %s", self.root)
-        return examine(self.root, checks, lambda: self._water_tiles(needs.terrain), needs.terrain)
+        terrain = partial(self._check_terrain, needs.terrain)
+        water = partial(self._check_water, needs.terrain)
+        return run_checks({**orbits, "terrain": terrain, "water mask": water})
+
+    def _check_orbit(self, platform: str, start: datetime, stop: datetime) -> Outcome:
+        return "ok", self._orbit(platform, start, stop).name, ""
+
+    def _check_water(self, bounds: Bounds) -> Outcome:
+        return "ok", ", ".join(tile.name for tile in self._water_tiles(bounds)), ""
+
+    def _check_terrain(self, wanted: Bounds) -> Outcome:
+        """Check that the box around all files contains the wanted box; gaps between files are found later."""
+        boxes = coverage(self.root)
+        # A file of the whole globe reaches the wanted box from either side.
+        turned = (
+            box._replace(west=box.west + turn, east=box.east + turn)
+            for box in boxes
+            for turn in (-360, 0, 360)
+        )
+        near = [box for box in turned if box.west <= wanted.east and box.east >= wanted.west]
+        around = reduce(Bounds.union, near or boxes)
+        if around.contains(wanted):
+            return "ok", f"{len(boxes)} file(s)", ""
+        beyond = "sea beyond has the geoid's height"
+        if near and geoids(self.root):
+            return "ok", f"{len(boxes)} file(s), which cover {around.describe()}; {beyond}", ""
+        raise uncovered(self.root, wanted, f"it covers {around.describe()}")
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
         """Return records made from the metadata files."""
@@ -121,14 +152,10 @@ class DirectorySource:
         if missing:
             raise InputError(
                 f"{self.root} lacks {', '.join(missing)}",
-                hint=f"download the .tiff and .xml at {_SEARCH} (dataset S1 Bursts) and put them there",
+                hint=f"download the .tiff and .xml at {SEARCH_URL} (dataset S1 Bursts) and put them there",
             )
         log.info("reading metadata of %d burst(s) in %s", len(names), self.root)
-        with TemporaryDirectory(prefix="isce2-recipe-") as scratch:
-            files = [self._metadata(str(name), Path(scratch)) for name in names]
-            return [
-                checked(partial(_record, name, path), name) for name, path in zip(names, files, strict=True)
-            ]
+        return [self._record(name) for name in names]
 
     def search_bursts(self, query: BurstQuery, log: logging.Logger) -> list[BurstRecord]:
         """Return the bursts whose measurement and metadata are in the folder."""
@@ -144,12 +171,19 @@ class DirectorySource:
     def _burst_file(self, name: str, suffixes: tuple[str, ...]) -> FoundFile | None:
         return find(self.root, "bursts", *(f"{name}{suffix}" for suffix in suffixes))
 
-    def _metadata(self, name: str, scratch: Path) -> Path:
-        """Return a burst's metadata file, extracted into ``scratch`` if it is in an archive."""
-        found = self._burst_file(name, _XML)
+    def _required(self, name: str, suffixes: tuple[str, ...]) -> FoundFile:
+        found = self._burst_file(name, suffixes)
         if found is None:
-            raise InputError(f"{self.root} lacks bursts/{name}.xml", hint=f"download it at {_SEARCH}")
-        return found.take(scratch) if found.member else found.path
+            what = f"{self.root} lacks bursts/{name}{suffixes[0]}"
+            raise InputError(what, hint=f"download it at {SEARCH_URL}")
+        return found
+
+    def _record(self, name: BurstName) -> BurstRecord:
+        """Return the record in a burst's metadata, which is extracted first if it is in an archive."""
+        found = self._required(str(name), _XML)
+        with TemporaryDirectory(prefix="isce2-recipe-") as scratch:
+            path = found.take(Path(scratch)) if found.member else found.path
+            return checked(partial(_record, name, path), name)
 
     def burst_at(
         self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger
@@ -157,41 +191,35 @@ class DirectorySource:
         """Return the burst at a position, counted from 0, of a swath of an SLC, if the folder has it."""
         log.info("searching burst %d of IW%d of %s in %s", number, swath, slc, self.root)
         ending = f"_{polarization}_{slc.suffix}-BURST.xml"
-        with TemporaryDirectory(prefix="isce2-recipe-") as scratch:
-            for found in files(self.root, "bursts"):
-                if not (found.name.startswith("S1_") and found.name.endswith(ending)):
-                    continue
-                name = BurstName.parse(found.name.removesuffix(".xml"))
-                if name.swath != swath or not slc.start - _WHOLE_S <= name.start <= slc.stop + _WHOLE_S:
-                    continue
-                path = self._metadata(str(name), Path(scratch))
-                record = checked(partial(_record, name, path), name)
-                same = (record.platform, record.absolute_orbit) == (slc.platform, slc.absolute_orbit)
-                if same and record.index == number:
-                    return name
+        for found in files(self.root, "bursts"):
+            if not (found.name.startswith("S1_") and found.name.endswith(ending)):
+                continue
+            name = BurstName.parse(found.name.removesuffix(".xml"))
+            if name.swath != swath or not slc.start - _WHOLE_S <= name.start <= slc.stop + _WHOLE_S:
+                continue
+            record = self._record(name)
+            same = (record.platform, record.absolute_orbit) == (slc.platform, slc.absolute_orbit)
+            if same and record.index == number:
+                return name
         raise InputError(
             f"{self.root} lacks burst {number} of IW{swath} {polarization} of {slc}",
-            hint=f"bursts are counted from 0; download its .tiff and .xml at {_SEARCH} (dataset S1 Bursts) "
-            "and put them into bursts/",
+            hint=f"bursts are counted from 0; download its .tiff and .xml at {SEARCH_URL} (dataset S1 "
+            "Bursts) and put them into bursts/",
         )
 
     def fetch_burst(
         self,
         record: BurstRecord,
         folder: Path,
-        log: logging.Logger,  # noqa: ARG002
-        progress: Progress,  # noqa: ARG002
+        log: logging.Logger,
+        progress: Progress,
     ) -> BurstFiles:
         """Link the files into ``folder``."""
-        taken = []
-        for suffixes in (_TIFF, _XML):
-            found = self._burst_file(record.name, suffixes)
-            if found is None:
-                raise InputError(
-                    f"{self.root} lacks bursts/{record.name}{suffixes[0]}", hint=f"download it at {_SEARCH}"
-                )
-            taken.append(found.take(folder, f"{record.name}{suffixes[0]}"))
-        return BurstFiles(*taken)
+        tiff, metadata = (
+            self._required(record.name, suffixes).take(folder, f"{record.name}{suffixes[0]}")
+            for suffixes in (_TIFF, _XML)
+        )
+        return BurstFiles(tiff, metadata)
 
     def fetch_orbit(
         self, platform: str, start: datetime, stop: datetime, folder: Path, log: logging.Logger
@@ -203,13 +231,13 @@ class DirectorySource:
 
     def _orbit(self, platform: str, start: datetime, stop: datetime) -> FoundFile:
         there = [found for found in files(self.root, "orbits") if found.name.upper().endswith(".EOF")]
-        fitting = [found for found in there if orbit_names.covers(found.name, platform, start, stop)]
-        for kind in (orbit_names.PRECISE, orbit_names.RESTITUTED):
+        fitting = [found for found in there if covers(found.name, platform, start, stop)]
+        for kind in (PRECISE, RESTITUTED):
             of_kind = [found for found in fitting if f"_{kind}_" in found.name]
             if of_kind:
                 return max(of_kind, key=lambda found: found.name)
         names = ", ".join(sorted({found.name for found in there})) or "none"
-        url = f"{orbit_names.SERVICE}/{orbit_names.scene_name(platform, start, stop)}"
+        url = f"{ORBIT_URL}/{scene_name(platform, start, stop)}"
         raise InputError(
             f"no orbit file in {self.root / 'orbits'} covers {platform} from {start:%Y-%m-%dT%H:%M:%S} to "
             f"{stop:%Y-%m-%dT%H:%M:%S} and one minute before and after (found: {names})",
@@ -221,7 +249,7 @@ class DirectorySource:
         bounds: Bounds,
         folder: Path,
         log: logging.Logger,
-        progress: Progress,  # noqa: ARG002
+        progress: Progress,
     ) -> Path:
         """Write a mosaic of the folder's terrain, resampled to one arc second; sea has the geoid's height."""
         grid = DemGrid.covering(bounds)
@@ -237,8 +265,8 @@ class DirectorySource:
         self,
         bounds: Bounds,
         folder: Path,
-        log: logging.Logger,  # noqa: ARG002
-        progress: Progress,  # noqa: ARG002
+        log: logging.Logger,
+        progress: Progress,
     ) -> list[Path]:
         """Link the folder's tiles."""
         return [tile.take(folder, tile.name.lower()) for tile in self._water_tiles(bounds)]
@@ -249,7 +277,7 @@ class DirectorySource:
         if missing:
             raise InputError(
                 f"{self.root / 'water_mask'} lacks {', '.join(missing)}",
-                hint=f"download {', '.join(f'{_WATER_MASK}/{name}' for name in missing)} and put it there",
+                hint=f"download {', '.join(f'{WATER_MASK_URL}/{name}' for name in missing)} and put it there",
             )
         return [tile for tile in tiles.values() if tile is not None]
 
@@ -270,46 +298,42 @@ class DirectorySource:
         raise InputError(
             f"{self.root / 'aux_cal'} lacks {platform}_AUX_CAL_*.SAFE, which data of version 002.36 of ESA's "
             "processor need",
-            hint=f"download {_AUX_CAL}/{platform}_AUX_CAL_20241128.zip and put it there",
+            hint=f"download {AUX_CAL_URL}/{platform}_AUX_CAL_20241128.zip and put it there",
         )
 
     def find_slcs(self, names: list[SlcName], log: logging.Logger) -> list[SlcRecord]:
         """Return records made from the SLCs' annotation."""
-        from isce2_recipe.sources.directory_slc import find_slcs
-
-        return find_slcs(self.root, names, log)
+        places = [locate_slc(self.root, name) for name in names]
+        log.info("reading %d SLC(s) in %s", len(names), self.root)
+        return [read_slc(*each) for each in zip(names, places, strict=True)]
 
     def fetch_slc(
         self,
         record: SlcRecord,
-        polarization: str,  # noqa: ARG002 - the user's files are used as they are
-        swaths: Sequence[int],  # noqa: ARG002
-        folder: Path,  # noqa: ARG002
-        log: logging.Logger,  # noqa: ARG002
-        progress: Progress,  # noqa: ARG002
+        polarization: str,
+        swaths: Sequence[int],
+        folder: Path,
+        log: logging.Logger,
+        progress: Progress,
     ) -> Path:
         """Return the path of the archive or the folder, without a copy."""
-        from isce2_recipe.sources.directory_slc import locate
-
-        return locate(self.root, SlcName.parse(record.name))
+        return locate_slc(self.root, SlcName.parse(record.name))
 
     def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
         """Return records made from the scenes' files."""
-        from isce2_recipe.sources.directory_alos import find_alos
-
-        return find_alos(self.root, names, log)
+        places = [locate_alos(self.root, name) for name in names]
+        log.info("reading %d ALOS scene(s) in %s", len(names), self.root)
+        return [read_alos(place) for place in places]
 
     def fetch_alos(
         self,
         record: AlosRecord,
-        folder: Path,  # noqa: ARG002
-        log: logging.Logger,  # noqa: ARG002
-        progress: Progress,  # noqa: ARG002
+        folder: Path,
+        log: logging.Logger,
+        progress: Progress,
     ) -> Path:
         """Return the path of the archive or the folder, without a copy."""
-        from isce2_recipe.sources.directory_alos import locate
-
-        return locate(self.root, AlosName.parse(record.name))
+        return locate_alos(self.root, AlosName.parse(record.name))
 
 
 def _burst_name(found: FoundFile) -> BurstName | None:

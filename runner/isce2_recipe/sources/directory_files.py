@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
 
 from isce2_recipe.copying import link
 from isce2_recipe.errors import InputError
-from isce2_recipe.sources.base import GranuleRecord
-
-_Record = TypeVar("_Record", bound=GranuleRecord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +72,7 @@ def candidates(root: Path, wanted: Mapping[str, Sequence[str]] | None) -> list[P
     """Return the files that may contain what is wanted, sorted.
 
     A file matches by its name, by the name of a folder that it is in, or, if it is an archive, by the names
-    of its members.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the source.
-    wanted : mapping or None
-        Names by kind. An empty list means all names of that kind, None means all files.
+    of its members. An empty list of names means all of that kind, None means all files.
     """
     if wanted is None:
         return sorted(_below(root, deep=True))
@@ -123,25 +112,6 @@ def find_granule(root: Path, kind: str, *names: str) -> Path | None:
 def everything(root: Path, kind: str) -> list[Path]:
     """Return files and folders of a kind: those below ``root/kind``, then those in ``root``."""
     return [*sorted((root / kind).rglob("*")), *sorted(root.glob("*"))]
-
-
-def checked(read: Callable[[], _Record], granule: object) -> _Record:
-    """Return the record that is read from a granule's files.
-
-    Raise InputError if a fact in it is not a number or time, or cannot be true.
-    """
-    from isce2_recipe.sources.plausibility import faults
-
-    try:
-        record = read()
-        wrong = faults(record)
-    except (ValueError, TypeError) as exc:
-        wrong = [str(exc)]
-    if wrong:
-        raise InputError(
-            f"the files of {granule} have wrong facts: {'; '.join(wrong)}", hint="download it again"
-        )
-    return record
 
 
 def _below(folder: Path, *, deep: bool) -> Iterator[Path]:

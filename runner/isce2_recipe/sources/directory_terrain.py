@@ -68,7 +68,8 @@ def mosaic(root: Path, grid: DemGrid, log: logging.Logger) -> Any:
 
     heights = np.full((grid.rows, grid.columns), np.nan, dtype=np.float32)
     for found in rasters(root):
-        layer, datum = _layer(found, grid)
+        with _terrain(found, found.path) as dataset:
+            layer, datum = _on_grid(dataset, grid), _datum(found, dataset)
         if np.isnan(layer).all():
             continue
         log.info("terrain %s, heights above %s", found.name, datum or "the WGS84 ellipsoid")
@@ -82,17 +83,29 @@ def mosaic(root: Path, grid: DemGrid, log: logging.Logger) -> Any:
 
 
 @contextmanager
-def _opened(found: FoundFile) -> Iterator[Any]:
+def _opened(found: FoundFile, what: str) -> Iterator[Any]:
     """Open a raster of a folder, which may be a stranger's: a GeoTIFF, or a mosaic of some.
 
-    Raise InputError if a virtual raster names anything but these.
+    Raise InputError if it cannot be read, or if a virtual raster names anything but GeoTIFFs.
     """
     import rasterio
 
     virtual = found.name.lower().endswith(".vrt")
     if virtual:
         _check_mosaic(found)
-    with rasterio.open(found.dataset, driver="VRT" if virtual else "GTiff") as dataset:
+    try:
+        with rasterio.open(found.dataset, driver="VRT" if virtual else "GTiff") as dataset:
+            yield dataset
+    except rasterio.errors.RasterioError as exc:
+        raise InputError(f"{what} cannot be read: {exc}", hint="replace it") from exc
+
+
+@contextmanager
+def _terrain(found: FoundFile, name: object) -> Iterator[Any]:
+    """Open a file with heights, which needs a coordinate reference system; messages show its name."""
+    with _opened(found, f"terrain {name}") as dataset:
+        if dataset.crs is None:
+            raise InputError(f"terrain {found.path} has no coordinate reference system", hint="assign it one")
         yield dataset
 
 
@@ -126,18 +139,12 @@ def coverage(root: Path) -> list[Bounds]:
 
     Raise InputError if there is none, or one cannot be read.
     """
-    from rasterio.errors import RasterioError
     from rasterio.warp import transform_bounds
 
     boxes = []
     for found in rasters(root):
-        try:
-            with _opened(found) as dataset:
-                if dataset.crs is None:
-                    raise _no_crs(found)
-                boxes.append(Bounds.of(*transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)))
-        except RasterioError as exc:
-            raise InputError(f"terrain {found.name} cannot be read: {exc}", hint="replace it") from exc
+        with _terrain(found, found.name) as dataset:
+            boxes.append(Bounds.of(*transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)))
     return boxes
 
 
@@ -151,48 +158,15 @@ def uncovered(root: Path, scene: Bounds, what: str) -> InputError:
     )
 
 
-def _no_crs(found: FoundFile) -> InputError:
-    return InputError(f"terrain {found.path} has no coordinate reference system", hint="assign it one")
-
-
-def _layer(found: FoundFile, grid: DemGrid) -> tuple[Any, str]:
-    """Return a file's heights on the grid, and the geoid below them; empty for the ellipsoid."""
-    from rasterio.errors import RasterioError
-
-    try:
-        with _opened(found) as dataset:
-            if dataset.crs is None:
-                raise _no_crs(found)
-            return _on_grid(dataset, grid), _datum(found, dataset)
-    except RasterioError as exc:
-        raise InputError(f"terrain {found.path} cannot be read: {exc}", hint="replace it") from exc
-
-
-def _on_grid(dataset: Any, grid: DemGrid, resampling: Any = None) -> Any:
-    """Return a raster on the grid, NaN where it has no data; cubic interpolation is the default."""
-    import numpy as np
+def _on_grid(dataset: Any, grid: DemGrid, method: str = "cubic") -> Any:
+    """Return a raster on the grid, NaN where it has no data."""
     import rasterio
-    from rasterio.warp import Resampling, reproject
 
-    layer = np.full((grid.rows, grid.columns), np.nan, dtype=np.float32)
-    source: dict[str, Any] = {"source": rasterio.band(dataset, 1)}
-    if spans_globe(dataset) and not Bounds(*dataset.bounds).contains(grid.bounds):
-        pixels, place = read_around(dataset, grid.bounds, _EDGE_PIXELS)
-        source = {
-            "source": pixels,
-            "src_transform": place,
-            "src_crs": dataset.crs,
-            "src_nodata": dataset.nodata,
-        }
-    reproject(
-        **source,
-        destination=layer,
-        dst_transform=grid.profile()["transform"],
-        dst_crs="EPSG:4326",
-        dst_nodata=float("nan"),
-        resampling=Resampling.cubic if resampling is None else resampling,
-    )
-    return layer
+    if not spans_globe(dataset) or Bounds(*dataset.bounds).contains(grid.bounds):
+        return grid.resample(rasterio.band(dataset, 1), method)
+    pixels, place = read_around(dataset, grid.bounds, _EDGE_PIXELS)
+    properties = {"src_transform": place, "src_crs": dataset.crs, "src_nodata": dataset.nodata}
+    return grid.resample(pixels, method, **properties)
 
 
 def _datum(found: FoundFile, dataset: Any) -> str:
@@ -236,13 +210,9 @@ def _undulation(root: Path, datum: str, grid: DemGrid, found: FoundFile) -> Any:
 
 def _geoid_on_grid(geoid: FoundFile, grid: DemGrid) -> Any:
     import numpy as np
-    from rasterio.errors import RasterioError
 
-    try:
-        with _opened(geoid) as dataset:
-            layer = _on_grid(dataset, grid)
-    except RasterioError as exc:
-        raise InputError(f"geoid {geoid.path} cannot be read: {exc}", hint="replace it") from exc
+    with _opened(geoid, f"geoid {geoid.path}") as dataset:
+        layer = _on_grid(dataset, grid)
     if np.isnan(layer).any():
         raise InputError(f"geoid {geoid.path} does not cover the scene", hint="replace it by one that does")
     return layer
@@ -253,13 +223,8 @@ def fill_sea(
 ) -> None:
     """Set missing heights of the sea to those of the geoid, if the folder has one.
 
-    A gap is sea where the water mask has water, up to a few pixels on its land side, and if a height next to
-    the gap is that of the sea: gaps in lakes and on land remain.
-
-    Parameters
-    ----------
-    tiles : sequence of FoundFile
-        Tiles of the water mask, 1 on water.
+    A gap is sea where the tiles of the water mask have water (1), up to a few pixels on its land side, and if
+    a height next to the gap is that of the sea: gaps in lakes and on land remain.
     """
     import numpy as np
     from scipy import ndimage
@@ -280,14 +245,9 @@ def fill_sea(
 def _water(tiles: Sequence[FoundFile], grid: DemGrid) -> Any:
     """Return where the water mask has water."""
     import numpy as np
-    from rasterio.errors import RasterioError
-    from rasterio.warp import Resampling
 
     water = np.zeros((grid.rows, grid.columns), dtype=bool)
     for tile in tiles:
-        try:
-            with _opened(tile) as dataset:
-                water |= _on_grid(dataset, grid, Resampling.nearest) == 1.0
-        except RasterioError as exc:
-            raise InputError(f"water mask {tile.path} cannot be read: {exc}", hint="replace it") from exc
+        with _opened(tile, f"water mask {tile.path}") as dataset:
+            water |= _on_grid(dataset, grid, "nearest") == 1.0
     return water

@@ -15,7 +15,7 @@ import rasterio.warp
 from isce2_recipe.errors import InputError
 from isce2_recipe.sources.demgrid import DemGrid
 from isce2_recipe.sources.directory import DirectorySource
-from isce2_recipe.sources.tiles import water_mask_tiles
+from isce2_recipe.sources.names import water_mask_tiles
 from isce2_recipe.types import Bounds, BurstName, SlcName
 from support.burst_granules import REAL_SAFE, SHARED_DATA, Slc, real_metadata, write_granule
 

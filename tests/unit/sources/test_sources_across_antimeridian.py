@@ -21,7 +21,7 @@ from isce2_recipe.sources.asf.dem import missing_terrain
 from isce2_recipe.sources.base import AlosRecord, Needs
 from isce2_recipe.sources.catalog import write_catalog
 from isce2_recipe.sources.directory import DirectorySource
-from isce2_recipe.sources.tiles import water_mask_tiles
+from isce2_recipe.sources.names import water_mask_tiles
 from isce2_recipe.types import Bounds, longitude_near
 
 LOG = logging.getLogger("test")

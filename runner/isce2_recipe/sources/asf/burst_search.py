@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from isce2_recipe.sources.asf.catalogue import search, search_count
-from isce2_recipe.sources.asf.granules import BURST, read_record
+from isce2_recipe.sources.asf.granules import BURST, read_record, search, search_count
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import BurstRecord
 from isce2_recipe.sources.burst_query import BurstQuery

@@ -10,20 +10,21 @@ import itertools
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.cache import open_cache
 from isce2_recipe.sources.asf.credentials import HINT, Credentials
-from isce2_recipe.sources.asf.download import Downloader, Progress, Wanted
+from isce2_recipe.sources.asf.download import Downloader, Wanted
 from isce2_recipe.sources.asf.formats import Format, refuse_page
 from isce2_recipe.sources.asf.retrying import TemporaryError, raise_if_temporary, retry, short
 from isce2_recipe.sources.asf.settings import Settings
+from isce2_recipe.sources.base import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,12 @@ _BEGINNING_BYTES = 1024
 # Only hosts of this domain and the login host receive a token.
 _TOKEN_DOMAIN = ".asf.alaska.edu"
 
+_Result = TypeVar("_Result")
+
+
+def _ignore(_fraction: float, _text: str) -> None:
+    """Report no progress."""
+
 
 class Client:
     """A session with ASF. It logs in once, retries and resumes downloads, and leaves only complete files."""
@@ -44,8 +51,8 @@ class Client:
 
         from isce2_recipe.sources.asf.patience import PatientAdapter
 
+        self.credentials = credentials
         self._settings = settings
-        self._credentials = credentials
         self._log = log
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "isce2-recipe"
@@ -57,44 +64,44 @@ class Client:
         self._logged_in = False
 
     def log_in(self) -> None:
-        """Get the session cookie of the burst extractor, unless the session has it.
-
-        Raise SourceError if there are no credentials or they are refused.
-        """
+        """Get the session cookie of the burst extractor; raise SourceError without valid credentials."""
         with self._lock:
             if self._logged_in:
                 return
-            if not self._credentials.found:
+            if not self.credentials.found:
                 raise SourceError("there are no Earthdata credentials, and ASF requires a login", hint=HINT)
-            self._log.info("logging in to Earthdata with %s", self._credentials.origin)
-            if self._credentials.warning:
-                self._log.warning("%s", self._credentials.warning)
-            expires = self._credentials.expires
+            self._log.info("logging in to Earthdata with %s", self.credentials.origin)
+            if self.credentials.warning:
+                self._log.warning("%s", self.credentials.warning)
+            expires = self.credentials.expires
             if expires is not None and expires <= datetime.now(UTC):
                 raise self._refused_login()
             retry("log in", self._touch, self._settings, self._log)
             self._logged_in = True
 
-    @property
-    def credentials(self) -> Credentials:
-        """The credentials for the login."""
-        return self._credentials
-
     def locate(self, url: str) -> str:
-        """Return the address to which an address is redirected.
+        """Return where an address or a mirror is redirected; raise SourceError if there is no file."""
+        return self._from_any_mirror(url, SourceError, self._reach)
 
-        Raise SourceError if there is no file, and TemporaryError if the server has a fault that may be
-        temporary.
-        """
-        with self._open(url, {}) as response:
-            return str(response.url)
+    def _reach(self, url: str) -> str:
+        def attempt() -> str:
+            with self._open(url, {}) as response:
+                return str(response.url)
+
+        return retry(f"reach {urlsplit(url).netloc}", attempt, self._settings, self._log)
 
     def _touch(self) -> None:
-        *others, last = self._settings.mirrors_of(self._settings.cookie_url)
-        for url in others:
-            with suppress(TemporaryError):
-                return self._read_beginning(url)
-        return self._read_beginning(last)
+        self._from_any_mirror(self._settings.cookie_url, TemporaryError, self._read_beginning)
+
+    def _from_any_mirror(
+        self, url: str, fault: type[Exception], request: Callable[[str], _Result]
+    ) -> _Result:
+        """Return the result of the first address without a fault; raise the fault of the last one."""
+        *others, last = self._settings.mirrors_of(url)
+        for each in others:
+            with suppress(fault):
+                return request(each)
+        return request(last)
 
     def _read_beginning(self, url: str) -> None:
         from isce2_recipe.sources.asf.patience import steadily
@@ -113,49 +120,28 @@ class Client:
         target: Path,
         *,
         format: Format,
-        progress: Progress,
+        progress: Progress = _ignore,
         least_bytes: int = 0,
         md5: str | None = None,
     ) -> Path:
-        """Download a file, which appears under its name only when it is complete.
+        """Download a file, which appears under its name only when it is complete; see `Wanted`.
 
-        Parameters
-        ----------
-        url : str
-            Its address. After a response 202 (not ready) the request is repeated until the extraction
-            timeout.
-        target : Path
-            The path to write it to.
-        format : Format
-            The format that it must have.
-        progress : callable
-            Receives the fraction of the bytes that have been received.
-        least_bytes : int
-            Size below which it is incomplete.
-        md5 : str, optional
-            Checksum from the catalogue, if there is one.
-
-        Raises
-        ------
-        SourceError
-            If it does not exist, or if all attempts fail.
+        After a response 202 (not ready) the request is repeated until the extraction timeout. Raise
+        SourceError if the file does not exist, or if all attempts fail.
         """
         return self._downloader.fetch(Wanted(url, target, format, least_bytes, md5), progress)
 
     def download_all(
         self, urls: Sequence[str], folder: Path, *, format: Format, progress: Progress
     ) -> list[Path]:
-        """Download files in parallel, each under the name at the end of its address.
-
-        Raise SourceError if one does not exist, or if all attempts fail.
-        """
+        """Download files in parallel, each under the name at the end of its address."""
         from concurrent.futures import ThreadPoolExecutor
 
         done = itertools.count(1)
 
         def fetch(url: str) -> Path:
             target = folder / url.rpartition("/")[2]
-            path = self.download(url, target, format=format, progress=lambda _fraction, _text: None)
+            path = self.download(url, target, format=format)
             progress(next(done) / len(urls), target.name)
             return path
 
@@ -200,20 +186,20 @@ class Client:
 
     def _login_for(self, url: str) -> Any:
         """Return user and password for the login host, else a value that disables ``requests``' netrc."""
-        if self._is_login(url) and self._credentials.user:
+        if self._is_login(url) and self.credentials.user:
             # As bytes: requests would encode text as Latin-1, and Earthdata Login expects UTF-8.
-            return self._credentials.user.encode(), (self._credentials.password or "").encode()
+            return self.credentials.user.encode(), (self.credentials.password or "").encode()
         return lambda request: request
 
     def _token_for(self, url: str) -> dict[str, str]:
-        if not self._credentials.token:
+        if not self.credentials.token:
             return {}
         parts = urlsplit(url)
         # The burst extractor accepts the session's cookie but no token.
         shown = self._is_login(url) or (
             not self._logged_in and parts.scheme == "https" and (parts.hostname or "").endswith(_TOKEN_DOMAIN)
         )
-        return {"Authorization": f"Bearer {self._credentials.token}"} if shown else {}
+        return {"Authorization": f"Bearer {self.credentials.token}"} if shown else {}
 
     def _check(self, asked: str, response: requests.Response) -> None:
         """Raise an error for a response that is not the requested file."""
@@ -236,7 +222,7 @@ class Client:
             raise SourceError(f"{asked}: the server answered {status} {response.reason}")
 
     def _refused_login(self) -> SourceError:
-        credentials = self._credentials
+        credentials = self.credentials
         if credentials.token:
             expires, now = credentials.expires, datetime.now(UTC)
             over = expires is not None and expires <= now

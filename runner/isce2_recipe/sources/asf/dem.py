@@ -210,20 +210,9 @@ def _moved(path: Path, meridian: float) -> Path:
 def _on_grid(heights: Any, profile: dict[str, Any], grid: DemGrid) -> Any:
     """Resample heights to the one-arc-second grid, NaN outside; heights on that grid do not change."""
     import numpy as np
-    from rasterio.warp import Resampling, reproject
 
-    target = np.full((grid.rows, grid.columns), np.nan, dtype=np.float32)
-    reproject(
-        np.nan_to_num(heights, nan=0.0),
-        target,
-        src_transform=profile["transform"],
-        src_crs=profile["crs"],
-        dst_transform=grid.profile()["transform"],
-        dst_crs="EPSG:4326",
-        dst_nodata=float("nan"),
-        resampling=Resampling.cubic,
-    )
-    return target
+    filled = np.nan_to_num(heights, nan=0.0)
+    return grid.resample(filled, src_transform=profile["transform"], src_crs=profile["crs"])
 
 
 def _fill_sea(heights: Any, geoid: Path, grid: DemGrid) -> None:

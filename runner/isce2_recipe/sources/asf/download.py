@@ -15,17 +15,15 @@ from urllib.parse import urlsplit
 from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.cache import Cache, CacheEntry
 from isce2_recipe.sources.asf.formats import Format
-from isce2_recipe.sources.asf.partial import Answer, Partial
+from isce2_recipe.sources.asf.partial import Answer, Partial, check_size, check_sums, checksum
 from isce2_recipe.sources.asf.retrying import TemporaryError, retry
 from isce2_recipe.sources.asf.settings import Settings
-from isce2_recipe.sources.asf.verifying import check_size, check_sums, checksum
+from isce2_recipe.sources.base import Progress
 
 if TYPE_CHECKING:
     import requests
 
 _NOT_READY = 202
-
-Progress = Callable[[float, str], None]
 
 Open = Callable[[str, dict[str, str]], AbstractContextManager["requests.Response"]]
 """Requests an address with additional headers, and raises an error for a response that is not a file."""
@@ -43,15 +41,7 @@ class Wanted:
 
 
 class Downloader:
-    """Downloads files. Each appears under its name only when it is complete.
-
-    Parameters
-    ----------
-    open_url : callable
-        Sends a request to a server.
-    cache : Cache or None
-        The cache that all runs share.
-    """
+    """Downloads files, if possible through a cache. Each appears under its name only when it is complete."""
 
     def __init__(self, open_url: Open, settings: Settings, cache: Cache | None, log: logging.Logger) -> None:
         self._open = open_url
@@ -61,10 +51,7 @@ class Downloader:
         self._slots = threading.BoundedSemaphore(settings.downloads)
 
     def fetch(self, wanted: Wanted, progress: Progress) -> Path:
-        """Download a file, or take it from the cache, and return its path.
-
-        Raise SourceError if it does not exist, or if all attempts fail.
-        """
+        """Return a file's path, downloaded or from the cache; raise SourceError if all attempts fail."""
         if self._cache is not None:
             try:
                 return self._through_cache(self._cache, wanted, progress)

@@ -14,7 +14,7 @@ from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.formats import XML
 from isce2_recipe.sources.asf.retrying import TemporaryError, raise_if_temporary, retry, short
 from isce2_recipe.sources.asf.settings import Settings
-from isce2_recipe.sources.orbit_names import PRECISE, covers, scene_name
+from isce2_recipe.sources.names import PRECISE, covers, scene_name
 
 _WHEN = "restituted orbits appear some hours after the acquisition, precise ones after 20 days"
 

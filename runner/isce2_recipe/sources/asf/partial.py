@@ -1,15 +1,18 @@
-"""The beginning of a file on disk, and the check that a response contains the rest of it."""
+"""The beginning of a file on disk, and checks: that a response is the rest of it, of sizes and checksums."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.sources.asf.retrying import TemporaryError
-from isce2_recipe.sources.asf.verifying import promised
 
 if TYPE_CHECKING:
     import requests
@@ -32,7 +35,7 @@ class Answer:
         self.length = int(text) if text.isdigit() and not compressed else None
         tag = headers.get("ETag", "")
         self.tag = "" if compressed or tag.startswith("W/") else tag
-        self.promised = None if compressed else promised(response)
+        self.promised = None if compressed else _promised(response)
         span, _, whole = headers.get("Content-Range", "").partition("/")
         self._first = span.removeprefix("bytes ").partition("-")[0]
         self._whole = whole
@@ -106,3 +109,48 @@ class Partial:
         """Delete it."""
         for path in (self.path, self._note_path):
             path.unlink(missing_ok=True)
+
+
+def check_size(size: int, total: int | None, least_bytes: int) -> None:
+    """Raise TemporaryError for a file of a wrong size."""
+    if total is not None and size != total:
+        raise TemporaryError(f"received {size} of {total} bytes", from_scratch=size > total)
+    if size < max(least_bytes, 1):
+        raise TemporaryError(
+            f"received only {size} bytes, expected at least {least_bytes}", from_scratch=True
+        )
+
+
+def check_sums(path: Path, md5: str | None, promised_sum: tuple[str, str] | None) -> None:
+    """Raise TemporaryError for a file whose checksum differs from the catalogue's or the server's."""
+    for kind, expected, origin in (
+        *((("md5", md5, "catalogue"),) if md5 else ()),
+        *(((*promised_sum, "server"),) if promised_sum else ()),
+    ):
+        if checksum(path, kind) != expected:
+            raise TemporaryError(
+                f"the file is damaged: its {kind.upper()} checksum is not the {origin}'s", from_scratch=True
+            )
+
+
+def _promised(response: requests.Response) -> tuple[str, str] | None:
+    """Return algorithm and checksum of the complete file, if the server sends them."""
+    headers = response.headers
+    for name, kind in (("x-amz-checksum-sha256", "sha256"), ("Content-MD5", "md5")):
+        if headers.get(name) and response.status_code == 200:
+            with suppress(binascii.Error):
+                return kind, base64.b64decode(headers[name], validate=True).hex()
+    etag = headers.get("ETag", "").strip('"')
+    # The tag of S3 is an MD5 checksum if the object was uploaded in one piece and is not encrypted with KMS.
+    plain = headers.get("Server") == "AmazonS3" and "kms" not in headers.get(
+        "x-amz-server-side-encryption", ""
+    )
+    if plain and len(etag) == 32 and all(letter in "0123456789abcdef" for letter in etag):
+        return "md5", etag
+    return None
+
+
+def checksum(path: Path, kind: str) -> str:
+    """Return a file's checksum, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from isce2_recipe.errors import ParameterError
-from isce2_recipe.sources.orbit_names import SERVICE
+from isce2_recipe.sources.names import AUX_CAL_URL, ORBIT_URL, WATER_MASK_URL
 
 PREFIX = "ISCE2_RECIPE_ASF_"
 
@@ -49,16 +49,16 @@ class Settings:
         "https://sentinel1.asf.alaska.edu/METADATA_RAW/SA/"
         "S1A_IW_RAW__0SSV_20141229T072718_20141229T072750_003931_004B96_B79F.iso.xml"
     )
-    orbit_url: str = SERVICE  # ASF's orbit service; the name of a scene is appended to its address
+    orbit_url: str = ORBIT_URL  # ASF's orbit service; the name of a scene is appended to its address
     # Copernicus GLO-30, and GLO-90 for areas where GLO-30 is not released.
     dem_url: str = "https://copernicus-dem-30m.s3.amazonaws.com"
     dem90_url: str = "https://copernicus-dem-90m.s3.amazonaws.com"
     # EGM2008 undulation, as a GeoTIFF that GDAL can read remotely.
     geoid_url: str = "https://aria-geoid.s3.us-west-2.amazonaws.com/us_nga_egm2008_1_4326__agisoft.tif"
     # Folder of ASF's water mask tiles.
-    water_mask_url: str = "https://asf-dem-west.s3.amazonaws.com/WATER_MASK/TILES"
+    water_mask_url: str = WATER_MASK_URL
     # Folder of the auxiliary calibration archives ``S1A_AUX_CAL_20241128.zip`` and ``S1B_...``.
-    aux_cal_url: str = "https://d3g9emy65n853h.cloudfront.net/AUX_CAL"
+    aux_cal_url: str = AUX_CAL_URL
     attempts: int = 6
     retry_wait_s: float = 2.0  # wait before the second attempt, seconds; doubled before each further one
     # Longest silence of a server, and longest time until all headers are received, seconds.

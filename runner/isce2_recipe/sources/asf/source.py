@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from isce2_recipe.errors import SourceError, UsageError
-from isce2_recipe.sources.asf import formats
+from isce2_recipe.sources.asf import burst_search, dem, examine, formats, granules, orbits
+from isce2_recipe.sources.asf.client import Client
 from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import (
@@ -25,10 +25,8 @@ from isce2_recipe.sources.base import (
     SourceTraits,
 )
 from isce2_recipe.sources.burst_query import BurstQuery
+from isce2_recipe.sources.names import water_mask_tiles
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
-
-if TYPE_CHECKING:
-    from isce2_recipe.sources.asf.client import Client
 
 
 class AsfSource:
@@ -53,10 +51,7 @@ class AsfSource:
 
     @classmethod
     def from_text(cls, options: str) -> AsfSource:
-        """Return the source with the settings of this process's environment.
-
-        Raise UsageError if there are options.
-        """
+        """Return the source with the settings of this process's environment; it has no options."""
         if options:
             raise UsageError(f"the source asf takes no options, instead got '{options}'")
         return cls(os.environ)
@@ -72,44 +67,34 @@ class AsfSource:
 
     def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:
         """Check that the login is accepted and that orbits, terrain and water mask exist."""
-        from isce2_recipe.sources.asf.examine import examine
-
-        return examine(needs, self._client(log), self.settings, log)
+        return examine.examine(needs, self._client(log), self.settings)
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
         """Return the records of NASA's catalogue, in the order of ``names``."""
-        from isce2_recipe.sources.asf import granules
-
         return granules.find(granules.BURST, names, self.settings, log)
 
     def search_bursts(self, query: BurstQuery, log: logging.Logger) -> list[BurstRecord]:
         """Return the records of NASA's catalogue that match a query."""
-        from isce2_recipe.sources.asf.burst_search import search_bursts
-
-        return search_bursts(query, self.settings, log)
+        return burst_search.search_bursts(query, self.settings, log)
 
     def burst_at(
         self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger
     ) -> BurstName:
         """Return the burst that NASA's catalogue has at a position, counted from 0, of a swath of an SLC."""
-        from isce2_recipe.sources.asf.granules import find_burst_of
-
-        return BurstName.parse(find_burst_of(slc, swath, polarization, number, self.settings, log).name)
+        found = granules.find_burst_of(slc, swath, polarization, number, self.settings, log)
+        return BurstName.parse(found.name)
 
     def fetch_burst(
         self, record: BurstRecord, folder: Path, log: logging.Logger, progress: Progress
     ) -> BurstFiles:
         """Download measurement and metadata from the burst extractor."""
-        from isce2_recipe.sources.asf.granules import address
-
-        url = address(record)
+        url = granules.address(record)
         client = self._client(log)
         client.log_in()
         metadata = client.download(
             url.removesuffix(".tiff") + ".xml",
             folder / f"{record.name}.xml",
             format=formats.XML,
-            progress=lambda _fraction, _text: None,
         )
         tiff = client.download(
             url,
@@ -125,22 +110,16 @@ class AsfSource:
         self, platform: str, start: datetime, stop: datetime, folder: Path, log: logging.Logger
     ) -> Path:
         """Download the precise orbit where there is one, else the restituted."""
-        from isce2_recipe.sources.asf.orbits import fetch_orbit
-
-        return fetch_orbit(platform, start, stop, folder, self.settings, log)
+        return orbits.fetch_orbit(platform, start, stop, folder, self.settings, log)
 
     def fetch_dem(self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress) -> Path:
         """Download Copernicus GLO-30 and add the EGM2008 geoid."""
-        from isce2_recipe.sources.asf.dem import fetch_dem
-
-        return fetch_dem(bounds, folder, self._client(log), self.settings, progress)
+        return dem.fetch_dem(bounds, folder, self._client(log), self.settings, progress)
 
     def fetch_water_mask(
         self, bounds: Bounds, folder: Path, log: logging.Logger, progress: Progress
     ) -> list[Path]:
         """Download ASF's tiles, which are made of OpenStreetMap and ESA WorldCover."""
-        from isce2_recipe.sources.tiles import water_mask_tiles
-
         urls = [f"{self.settings.water_mask_url}/{name}" for name in water_mask_tiles(bounds)]
         return self._client(log).download_all(urls, folder, format=formats.TIFF, progress=progress)
 
@@ -149,12 +128,8 @@ class AsfSource:
         from isce2_recipe.sentinel1.aux_cal import unpack
 
         name = f"{platform}_AUX_CAL_20241128.zip"
-        archive = self._client(log).download(
-            f"{self.settings.aux_cal_url}/{name}",
-            folder / name,
-            format=formats.ZIP,
-            progress=lambda _fraction, _text: None,
-        )
+        url = f"{self.settings.aux_cal_url}/{name}"
+        archive = self._client(log).download(url, folder / name, format=formats.ZIP)
         made = unpack(archive, platform, folder)
         archive.unlink()
         if not made:
@@ -163,40 +138,30 @@ class AsfSource:
 
     def find_slcs(self, names: list[SlcName], log: logging.Logger) -> list[SlcRecord]:
         """Return the records of NASA's catalogue, in the order of ``names``."""
-        from isce2_recipe.sources.asf import granules
-
         return granules.find(granules.SLC, names, self.settings, log)
 
     def fetch_slc(
         self,
         record: SlcRecord,
-        polarization: str,  # noqa: ARG002 - ASF has only complete archives
-        swaths: Sequence[int],  # noqa: ARG002
+        polarization: str,
+        swaths: Sequence[int],
         folder: Path,
         log: logging.Logger,
         progress: Progress,
     ) -> Path:
         """Download an SLC's archive from ASF."""
-        from isce2_recipe.sources.asf.granules import fetch_archive
-
-        return fetch_archive(record, folder / f"{record.name}.zip", self._client(log), progress)
+        return granules.fetch_archive(record, folder / f"{record.name}.zip", self._client(log), progress)
 
     def find_alos(self, names: list[AlosName], log: logging.Logger) -> list[AlosRecord]:
         """Return the records of NASA's catalogue, in the order of ``names``."""
-        from isce2_recipe.sources.asf import granules
-
         return granules.find(granules.ALOS, names, self.settings, log)
 
     def fetch_alos(self, record: AlosRecord, folder: Path, log: logging.Logger, progress: Progress) -> Path:
         """Download a scene's archive from ASF."""
-        from isce2_recipe.sources.asf.granules import fetch_archive
-
-        return fetch_archive(record, folder / f"{record.name}-L1.0.zip", self._client(log), progress)
+        return granules.fetch_archive(record, folder / f"{record.name}-L1.0.zip", self._client(log), progress)
 
     def _client(self, log: logging.Logger) -> Client:
         """Return the session that all downloads of a step share, so that it logs in once."""
-        from isce2_recipe.sources.asf.client import Client
-
         with self._lock:
             if self._session is None:
                 credentials = find_credentials(self._environment, self.settings.login_url)

@@ -59,7 +59,7 @@ class SimulatedSource:
         """Return the version of the simulation and its options."""
         return f"simulated {_VERSION} {self.options}".rstrip()
 
-    def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:  # noqa: ARG002
+    def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:
         """Return a note for each name whose time of day is impossible; nothing can be missing."""
         found = [PreflightCheck("inputs", "ok", f"{len(needs.granules)} granules will be simulated")]
         for text in needs.granules:
