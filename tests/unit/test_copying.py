@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from isce2_recipe.alos.archive import unpack
+from isce2_recipe.alos.scene import unpack
 from isce2_recipe.copying import Copying, link
 from isce2_recipe.products.archive import write_zip
 from isce2_recipe.progress import partly

@@ -145,8 +145,7 @@ class AlosSceneFiles:
 @action("alos.fetch_scene", version=2, uses=("source.alos",), takes=_scenes)
 def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> AlosSceneFiles:
     """Fetch a scene and unpack it. Only HH is processed."""
-    from isce2_recipe.alos.archive import unpack
-    from isce2_recipe.alos.scene import read_scene
+    from isce2_recipe.alos.scene import read_scene, unpack
 
     records = read_catalog(catalog, AlosRecord)
     if scene not in records:
@@ -186,8 +185,7 @@ class AlosGeometry:
 @action("alos.check_scenes", version=1)
 def check_scenes(ctx: Context, *, reference: Path, secondary: Path) -> AlosGeometry:
     """Check that two unpacked scenes can form an interferogram."""
-    from isce2_recipe.alos.baseline import perpendicular_baseline_m
-    from isce2_recipe.alos.scene import read_scene
+    from isce2_recipe.alos.scene import perpendicular_baseline_m, read_scene
 
     first, second = read_scene(reference), read_scene(secondary)
     if first.mode != second.mode:

@@ -12,7 +12,7 @@ from isce2_recipe.actions.base import Context, Read, action
 from isce2_recipe.area import burst_id_words, parse_area, read_area
 from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.sentinel1.burst_ids import BurstId
-from isce2_recipe.sentinel1.missions import wrong_time
+from isce2_recipe.sentinel1.pairs import wrong_time
 from isce2_recipe.sentinel1.stack_dates import StackDate, StackScenes
 
 if TYPE_CHECKING:

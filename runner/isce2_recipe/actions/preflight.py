@@ -145,7 +145,7 @@ def _pairing(records: Sequence[GranuleRecord]) -> Iterable[PreflightCheck]:
 
 def _pair(records: Sequence[GranuleRecord]) -> str:
     from isce2_recipe.alos import pairs as scenes
-    from isce2_recipe.sentinel1 import pairs, slc_pairs
+    from isce2_recipe.sentinel1 import pairs
     from isce2_recipe.sources.base import BurstRecord, SlcRecord, group_by_pass
 
     bursts = [record for record in records if isinstance(record, BurstRecord)]
@@ -160,7 +160,7 @@ def _pair(records: Sequence[GranuleRecord]) -> str:
         return ""
     first, second = sorted(records, key=lambda record: record.start)
     if isinstance(first, SlcRecord):
-        both = slc_pairs.check_slc_pair(first.name, second.name, "auto", [1])
+        both = pairs.check_slc_pair(first.name, second.name, "auto", [1])
         held = set(both.reference.polarizations) & set(both.secondary.polarizations)
         return f"of one track, both hold {' and '.join(sorted(held))}"
     return f"of one track and frame, {scenes.check_pair(first.name, second.name).days} days apart"

@@ -107,7 +107,7 @@ def insar_tops(
     from isce2_recipe.products.names import NameParts, product_id
     from isce2_recipe.products.readme import template_text
     from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
-    from isce2_recipe.sentinel1.slc_bursts import number_of
+    from isce2_recipe.sentinel1.archive import number_of
 
     processing = Processing(Looks.parse(looks), filter_strength, unwrapper, apply_water_mask)
     choice = GridChoice.of(grid, grid_like)

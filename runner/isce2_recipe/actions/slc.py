@@ -15,7 +15,7 @@ from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
 from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
 from isce2_recipe.progress import partly
-from isce2_recipe.sentinel1 import slc_pairs
+from isce2_recipe.sentinel1 import pairs
 from isce2_recipe.sources.base import SlcRecord, check_two_passes, common_bounds
 from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.types import Bounds, Looks, SlcName
@@ -42,7 +42,7 @@ class SlcPairNames:
 
 
 def _pair(inputs: Mapping[str, Any]) -> SlcPairNames:
-    pair = slc_pairs.check_slc_pair(
+    pair = pairs.check_slc_pair(
         inputs["reference"],
         inputs["secondary"],
         inputs["polarization"],
@@ -234,7 +234,7 @@ def package(
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.readme import template_text
     from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
-    from isce2_recipe.sentinel1.slc_bursts import burst_name, common_bursts
+    from isce2_recipe.sentinel1.archive import burst_name, common_bursts
 
     processing = Processing(Looks.parse(looks), filter_strength, unwrapper, apply_water_mask)
     choice = GridChoice.of(grid, grid_like)

@@ -1,17 +1,21 @@
-"""Reader of an ALOS scene: its leader, and the first and last pulse of its signal data."""
+"""An ALOS scene: unpacking, its leader and first and last pulse, and the baseline of two scenes."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isce2_recipe.alos.ceos import decode
+from isce2_recipe.archives import open_archive
+from isce2_recipe.copying import Copying, link
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
 from isce2_recipe.sar.orbit import Orbit
@@ -22,8 +26,40 @@ _SUMMARY, _POSITION, _CALIBRATION = 720, 4816, 17688
 _DESCRIPTOR, _HEADER = 720, 412
 _STATED_LINES = slice(236, 244)
 _VECTOR_BYTES = 132
+# Leaders have one state vector a minute; the polynomial needs them closer.
+_STEP_S = 10.0
+_MARGIN_S = 120.0
 
 _IMAGE = re.compile(r"IMG-(HH|HV|VH|VV)-(ALPSRP\d{9})-H1\.0__([AD])")
+
+
+Float = NDArray[np.float64]
+
+
+def unpack(
+    archive: Path, folder: Path, progress: Callable[[float, str], None] = lambda _fraction, _text: None
+) -> Path:
+    """Unpack an archive from ASF, or link the files of a folder, directly into one folder; return it.
+
+    Raise InputError if the file is not an archive, is truncated or damaged.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if archive.is_dir():
+        for path in sorted(path for path in archive.iterdir() if path.is_file()):
+            link(path, folder / path.name)
+        return folder
+    with open_archive(archive) as opened:
+        copying = Copying(sum(opened.sizes.values()), progress)
+        for member in opened.sizes:
+            name = _plain(member)
+            with opened.open(member) as source, (folder / name).open("wb") as target:
+                copying.copy(source, target, f"unpacking {name}")
+    return folder
+
+
+def _plain(name: str) -> str:
+    """Return the file name of a member without folders, so that it stays inside the output folder."""
+    return PurePosixPath(name.replace("\\", "/")).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,3 +261,35 @@ def _number(data: bytes, offset: int, width: int) -> float:
 
 def _integer(data: bytes, offset: int) -> int:
     return int(decode(data, offset, "B4"))
+
+
+def perpendicular_baseline_m(reference: AlosScene, secondary: AlosScene) -> float:
+    """Return the perpendicular baseline at the middle of the reference, on the ellipsoid.
+
+    See `isce2_recipe.sar.baseline.across_track_baseline_m` for the sign.
+    """
+    from isce2_recipe.sar.baseline import across_track_baseline_m
+    from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+    from isce2_recipe.sar.zero_doppler import geo2rdr, rdr2geo, state
+
+    middle = reference.start + (reference.stop - reference.start) / 2
+    slant = 0.5 * (reference.near_range_m + reference.far_range_m)
+    first, first_time = _polynomial(reference.orbit, middle)
+    second, second_time = _polynomial(
+        secondary.orbit, secondary.start + (secondary.stop - secondary.start) / 2
+    )
+    sea = np.zeros((1, 1), dtype=np.float32)
+    target = geodetic_to_ecef(*rdr2geo(first, first_time, slant, sea, 0.0, 0.0, -1.0, 1.0))
+    time, other_slant = geo2rdr(second, *target, second_time)
+    here = np.array(state(first, first_time))
+    there = np.array(state(second, time)[:3])
+    _, perpendicular = across_track_baseline_m((here[:3], here[3:]), there, target, slant, other_slant)
+    return perpendicular
+
+
+def _polynomial(orbit: Orbit, around: datetime) -> tuple[Float, float]:
+    """Return the orbit polynomial around a time, and the time in seconds since the orbit's epoch."""
+    middle = orbit.seconds(around)
+    times = np.arange(middle - _MARGIN_S, middle + _MARGIN_S + 1.0, _STEP_S)
+    dense = Orbit(orbit.epoch, times, *orbit.at(times))
+    return dense.polynomial(middle - 30.0, middle + 30.0), middle

@@ -17,8 +17,7 @@ from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.products import parameter_file
 from isce2_recipe.products.layers import layers_of
 from isce2_recipe.products.parameter_file import RADAR_TIME_FORMAT, RadarWindow
-from isce2_recipe.sentinel1.missions import is_one_pass, wrong_time
-from isce2_recipe.sentinel1.pairs import PASS_WINDOW, numbers_by_swath
+from isce2_recipe.sentinel1.pairs import PASS_WINDOW, is_one_pass, numbers_by_swath, wrong_time
 from isce2_recipe.types import BurstName, Looks
 
 RADAR_LAYERS = tuple(layer.name for layer in layers_of("burst") if layer.radar)

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from isce2_recipe.alos.baseline import perpendicular_baseline_m
-from isce2_recipe.alos.scene import AlosScene
+from isce2_recipe.alos.scene import AlosScene, perpendicular_baseline_m
 from isce2_recipe.copying import Copying
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.facts import ALOS, HowMade, ProductFacts

@@ -14,8 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from isce2_recipe.copying import link
-from isce2_recipe.sentinel1.annotation_subset import set_times, shift_lines, subset_product, to_bytes
-from isce2_recipe.sentinel1.manifest import subset_manifest
 from isce2_recipe.sentinel1.measurement import check_measurement, stack_measurements
 from isce2_recipe.sentinel1.metadata import (
     BurstMetadata,
@@ -25,6 +23,7 @@ from isce2_recipe.sentinel1.metadata import (
     product_name,
     read_metadata,
 )
+from isce2_recipe.sentinel1.subset import set_times, shift_lines, subset_manifest, subset_product, to_bytes
 from isce2_recipe.types import BurstName
 
 # Class letters of a product name: single polarization.
@@ -81,24 +80,10 @@ class _Swath:
 
 
 def write_safe(bursts: Sequence[BurstInput], folder: Path) -> WrittenSafe:
-    """Write one SAFE folder.
+    """Write a group of `group_bursts` as one SAFE folder in an existing folder.
 
-    Parameters
-    ----------
-    bursts : sequence of BurstInput
-        A group of `group_bursts`.
-    folder : Path
-        Existing folder in which the SAFE folder is created.
-
-    Returns
-    -------
-    WrittenSafe
-        The folder; its name depends only on the annotation of the bursts.
-
-    Raises
-    ------
-    InputError
-        If a measurement or a metadata file cannot be used.
+    Its name depends only on the annotation of the bursts. Raise InputError if a measurement or a
+    metadata file cannot be used.
     """
     with TemporaryDirectory(dir=folder, prefix=".stack-") as scratch:
         swaths = [

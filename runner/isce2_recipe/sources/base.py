@@ -17,8 +17,7 @@ from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.sar.burst_grid import CYCLE_ORBITS as TRACKS
-from isce2_recipe.sentinel1.missions import is_one_pass, wrong_time
-from isce2_recipe.sentinel1.pairs import PASS_WINDOW
+from isce2_recipe.sentinel1.pairs import PASS_WINDOW, is_one_pass, wrong_time
 from isce2_recipe.sources.burst_query import BurstQuery
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 

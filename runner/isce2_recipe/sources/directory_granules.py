@@ -107,8 +107,7 @@ def _slc_record(name: SlcName, place: Path) -> SlcRecord:
 
 
 def _alos_record(place: Path) -> AlosRecord:
-    from isce2_recipe.alos.archive import unpack
-    from isce2_recipe.alos.scene import read_scene
+    from isce2_recipe.alos.scene import read_scene, unpack
 
     if place.is_dir():
         scene = read_scene(place)

@@ -16,8 +16,7 @@ import rasterio
 
 from isce2_recipe.actions import alos, template
 from isce2_recipe.actions.base import Context
-from isce2_recipe.alos.baseline import perpendicular_baseline_m
-from isce2_recipe.alos.scene import read_scene
+from isce2_recipe.alos.scene import perpendicular_baseline_m, read_scene
 from isce2_recipe.engines.isce2 import Installation, Isce2Engine
 from isce2_recipe.errors import EngineMissing, InputError, ParameterError
 from isce2_recipe.sources import open_source

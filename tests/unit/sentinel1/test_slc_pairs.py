@@ -12,7 +12,7 @@ import rasterio
 
 from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.sentinel1.archive import SlcArchive, unpack_slc
-from isce2_recipe.sentinel1.slc_pairs import check_slc_pair
+from isce2_recipe.sentinel1.pairs import check_slc_pair
 from isce2_recipe.types import SlcName
 
 A = "S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85"

@@ -149,7 +149,7 @@ def safe(simulated, tmp_path_factory):
 @pytest.mark.slow  # compiles the simulator
 class TestSimulated:
     def test_every_burst_is_the_granule_of_its_number(self, simulated, safe, tmp_path):
-        from isce2_recipe.sentinel1.slc_bursts import burst_name, common_bursts
+        from isce2_recipe.sentinel1.archive import burst_name, common_bursts
 
         bursts, _ = common_bursts(safe, safe)
         assert [burst.swath for burst in bursts] == [1, 1, 2, 2, 3, 3]

@@ -13,7 +13,7 @@ from isce2_recipe.problems import DataPath, Problem
 from isce2_recipe.recipe.document import at
 from isce2_recipe.recipe.patterns import compile_pattern
 from isce2_recipe.recipe.schema import load_schema
-from isce2_recipe.sentinel1.missions import wrong_time
+from isce2_recipe.sentinel1.pairs import wrong_time
 from isce2_recipe.types import BurstName, Looks
 
 _SLC = r"S1([A-D])_IW_SLC__1S(SV|DV|SH|DH)_(\d{8}T\d{6})_"

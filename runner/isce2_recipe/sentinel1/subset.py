@@ -1,10 +1,11 @@
-"""Subset of a swath's annotation that contains only some of its bursts."""
+"""Annotation and manifest of a SAFE folder that contains only some bursts of another one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 
 from lxml import etree
 
@@ -20,11 +21,17 @@ _TIMED_LISTS = (
     "dopplerCentroid/dcEstimateList",
     "antennaPattern/antennaPatternList",
 )
+_SAFE = "{http://www.esa.int/safe/sentinel-1.0}"
+_GML = "{http://www.opengis.net/gml}"
+_POINTS = "geolocationGrid/geolocationGridPointList/geolocationGridPoint"
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%f"
 
 
 def subset_product(parts: Sequence[tuple[BurstMetadata, int]], first_byte: int) -> Element:
-    """Return the annotation of one swath with only the given bursts.
+    """Return the annotation of one swath with only the given bursts, as a new ``product`` root.
+
+    Burst list, line numbers, first and last times and geolocation grid are those of the given bursts;
+    Doppler, FM-rate and other lists of the SLC are complete.
 
     Parameters
     ----------
@@ -32,12 +39,6 @@ def subset_product(parts: Sequence[tuple[BurstMetadata, int]], first_byte: int) 
         Consecutive bursts of one swath, each with its position in its own annotation's list.
     first_byte : int
         Byte offset of the first burst's samples in the new measurement.
-
-    Returns
-    -------
-    Element
-        New ``product`` root. Burst list, line numbers, first and last times and geolocation grid are those of
-        the given bursts; Doppler, FM-rate and other lists of the SLC are complete.
     """
     first = parts[0][0]
     lines = int(first.number("swathTiming/linesPerBurst"))
@@ -136,9 +137,7 @@ def _replace_grid(product: Element, parts: Sequence[tuple[BurstMetadata, int]], 
         return
     points: dict[tuple[int, int], Element] = {}
     for position, (metadata, index) in enumerate(parts):
-        for point in metadata.product.iterfind(
-            "geolocationGrid/geolocationGridPointList/geolocationGridPoint"
-        ):
+        for point in metadata.product.iterfind(_POINTS):
             line = int(point.findtext("line")) - index * lines
             if 0 <= line <= lines:
                 copied = deepcopy(point)
@@ -153,3 +152,86 @@ def to_bytes(root: Element) -> bytes:
     """Return the XML file of a root element; equal elements give equal bytes."""
     etree.indent(root, space="  ")
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))
+
+
+def subset_manifest(metadata: BurstMetadata, products: Sequence[Element], paths: Sequence[str]) -> bytes:
+    """Return the SLC's manifest with the files, times and footprint of the subset.
+
+    ``metadata`` is that of the first burst, ``products`` has the annotation of each swath, and ``paths`` are
+    the files of the new folder, relative to it.
+    """
+    root = deepcopy(metadata.manifest)
+    renamed = {_key(path): path for path in paths}
+    gone = _keep_objects(root, renamed)
+    _drop_references(root, gone)
+    _set_period(root, products)
+    _set_footprint(root, products)
+    return to_bytes(root)
+
+
+def _key(path: str) -> tuple[str, str, str, str]:
+    """Return the parts of a name that do not change in a subset: folder, kind, swath and polarization."""
+    pure = PurePosixPath(path)
+    kind, _, rest = pure.stem.rpartition("s1") if "-s1" in pure.stem else ("", "", pure.stem)
+    fields = rest.split("-")
+    return str(pure.parent), kind, fields[1] if len(fields) > 1 else "", fields[3] if len(fields) > 3 else ""
+
+
+def _keep_objects(root: Element, renamed: dict[tuple[str, str, str, str], str]) -> set[str]:
+    """Remove the data objects of missing files; return their IDs."""
+    gone = set()
+    for data_object in list(root.iterfind("dataObjectSection/dataObject")):
+        location = data_object.find("byteStream/fileLocation")
+        path = "" if location is None else location.get("href", "").removeprefix("./")
+        if _key(path) not in renamed:
+            gone.add(data_object.get("ID"))
+            data_object.getparent().remove(data_object)
+            continue
+        location.set("href", f"./{renamed[_key(path)]}")
+        stream = data_object.find("byteStream")
+        stream.attrib.pop("size", None)
+        for checksum in stream.findall("checksum"):
+            stream.remove(checksum)
+    return gone
+
+
+def _drop_references(root: Element, gone: set[str]) -> None:
+    """Remove the owners of pointers to removed data objects: content units and metadata objects."""
+    for pointer in list(root.iter("dataObjectPointer")):
+        owner = pointer.getparent()
+        if pointer.get("dataObjectID") in gone and owner is not None and owner.getparent() is not None:
+            owner.getparent().remove(owner)
+
+
+def _set_period(root: Element, products: Sequence[Element]) -> None:
+    starts = [product.findtext("adsHeader/startTime") for product in products]
+    stops = [product.findtext("adsHeader/stopTime") for product in products]
+    for period in root.iter(f"{_SAFE}acquisitionPeriod"):
+        for tag, text in (("startTime", min(starts)), ("stopTime", max(stops))):
+            _set(period, f"{_SAFE}{tag}", text)
+
+
+def _set_footprint(root: Element, products: Sequence[Element]) -> None:
+    """Set the corners in ESA's order: last line near and far range, then first line far and near range."""
+    corners = _corners(products)
+    for coordinates in root.iter(f"{_GML}coordinates"):
+        if corners:
+            coordinates.text = " ".join(f"{lat:.6f},{lon:.6f}" for lat, lon in corners)
+
+
+def _corners(products: Sequence[Element]) -> list[tuple[float, float]]:
+    near, far = products[0], products[-1]
+    last_line = [_point(near, -1, 0), _point(far, -1, -1)]
+    first_line = [_point(far, 0, -1), _point(near, 0, 0)]
+    return [corner for corner in (*last_line, *first_line) if corner is not None]
+
+
+def _point(product: Element, row: int, column: int) -> tuple[float, float] | None:
+    """Return latitude and longitude of a corner of a swath's geolocation grid."""
+    points = product.findall(_POINTS)
+    if not points:
+        return None
+    lines = sorted({int(point.findtext("line")) for point in points})
+    on_line = [point for point in points if int(point.findtext("line")) == lines[row]]
+    chosen = sorted(on_line, key=lambda point: int(point.findtext("pixel")))[column]
+    return float(chosen.findtext("latitude")), float(chosen.findtext("longitude"))
