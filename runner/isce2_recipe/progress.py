@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 
-_MARKS = {"waiting": " ", "running": "»", "done": "✓", "cached": "=", "skipped": "-", "failed": "✗"}
-_STYLES = {"running": "cyan", "done": "green", "cached": "green dim", "skipped": "dim", "failed": "red bold"}
+_MARKS = {
+    "waiting": " ", "running": "»", "done": "✓", "cached": "=", "skipped": "-", "failed": "✗", "blocked": "·",
+}  # fmt: skip
+_STYLES = {
+    "running": "cyan", "done": "green", "cached": "green dim", "skipped": "dim", "failed": "red bold",
+    "blocked": "red dim",
+}  # fmt: skip
 _PLAIN_STEP = 0.25  # smallest difference of a step's fraction between two plain lines
 _REFRESH_S = 0.2
 
@@ -79,7 +84,8 @@ class PlainLines:
         self._stream.flush()
 
     def _on_run_started(self, event: Event) -> None:
-        self._print(f"{event['recipe']} in {event['workdir']}, {len(event['steps'])} steps")
+        count = sum(not one.get("loop") for one in event["steps"])
+        self._print(f"{event['recipe']} in {event['workdir']}, {count} steps")
 
     def _on_warning(self, event: Event) -> None:
         self._print(f"warning: {event['message']}")
@@ -110,6 +116,12 @@ class PlainLines:
 
     def _on_step_retry(self, event: Event) -> None:
         self._print(_retry(event))
+
+    def _on_step_blocked(self, event: Event) -> None:
+        self._print(f"{event['step']}: does not run, {event['reason']}")
+
+    def _on_loop_expanded(self, event: Event) -> None:
+        self._print(f"{event['step']}: {event['instances']} instance{'s' * (event['instances'] != 1)}")
 
     def _on_step_failed(self, event: Event) -> None:
         self._print(f"{event['step']}: failed")
@@ -170,11 +182,7 @@ class Tree:
     def _on_run_started(self, event: Event) -> None:
         from rich.live import Live
 
-        for one in event["steps"]:
-            part = one["step"].rpartition("/")[0]
-            if part and part not in self._rows:
-                self._rows[part] = _Row(part, "", part=True)
-            self._rows[one["step"]] = _Row(one["step"], one["summary"])
+        self._rows = dict(_rows(event["steps"]))
         self._title = f"{event['recipe']} in {event['workdir']}"
         # No refresh thread, because the runner forks.
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="ellipsis")
@@ -187,6 +195,17 @@ class Tree:
 
     def _on_note(self, event: Event) -> None:
         self._console.print(printable(self._redact(event["message"])), markup=False)
+
+    def _on_loop_expanded(self, event: Event) -> None:
+        before, self._rows = self._rows, {}
+        for name, row in before.items():
+            self._rows[name] = row
+            if name == event["step"]:
+                self._rows |= _rows(event["steps"])
+
+    def _on_loop_done(self, event: Event) -> None:
+        row = self._rows[event["step"]]
+        row.state, row.summary = event["status"], event["reason"]
 
     def _on_step_started(self, event: Event) -> None:
         row = self._rows[event["step"]]
@@ -206,7 +225,7 @@ class Tree:
         row.state, row.text, row.fraction = event["event"].partition(".")[2], "", None
         row.seconds, row.memory = event.get("seconds", 0.0), event.get("memory", 0.0)
 
-    _on_step_done = _on_step_cached = _on_step_skipped = _on_step_failed = _settled
+    _on_step_done = _on_step_cached = _on_step_skipped = _on_step_failed = _on_step_blocked = _settled
 
     def _picture(self, now: float) -> Group:
         from rich.console import Group
@@ -220,7 +239,7 @@ class Tree:
         table.add_column(no_wrap=True, justify="right")
         table.add_column(no_wrap=True, justify="right")
         for row in self._visible():
-            name = "  " * row.id.count("/") + row.id.rpartition("/")[2]
+            name = "  " * (row.id.count("/") + row.id.count("[")) + row.id.rpartition("/")[2]
             cells = _MARKS[row.state], name, self._detail(row), self._time(row, now), _memory(row)
             table.add_row(*cells, style=_STYLES.get(row.state, ""))
         steps = [row for row in self._rows.values() if not row.part]
@@ -244,7 +263,7 @@ class Tree:
 
     def _detail(self, row: _Row) -> str:
         if row.state != "running":
-            return _escape("up to date" if row.state == "cached" else row.summary)
+            return _escape("up to date" if row.state == "cached" and not row.part else row.summary)
         if row.fraction is None:
             return _escape(row.text or row.summary)
         filled = round(20 * row.fraction)
@@ -261,6 +280,19 @@ class Tree:
             self._live.update(self._picture(time.monotonic()), refresh=True)
             self._live.stop()
             self._live = None
+
+
+def _rows(steps: Iterable[Mapping[str, Any]]) -> dict[str, _Row]:
+    """Return the rows of some steps, each part and loop before its steps."""
+    rows: dict[str, _Row] = {}
+    loops = {one["step"]: one["summary"] for one in steps if one.get("loop")}
+    for one in steps:
+        name = one["step"]
+        for end in [index for index, character in enumerate(name) if character in "/["]:
+            group = name[:end]
+            rows.setdefault(group, _Row(group, loops.get(group, ""), part=True))
+        rows.setdefault(name, _Row(name, one["summary"], part=name in loops))
+    return rows
 
 
 def _memory(row: _Row) -> str:

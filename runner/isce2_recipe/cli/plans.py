@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from isce2_recipe.actions.base import Action
 from isce2_recipe.plan.forecast import Forecast, forecast, to_json
+from isce2_recipe.plan.graph import actions_below
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.quantities import format_bytes, format_duration
 from isce2_recipe.running.resources import disk_bytes, memory_bytes, processors
@@ -21,7 +23,7 @@ def text(workspace: Workspace, options: Mapping[str, Any]) -> str:
     limits = Limits(1, processors(), memory_bytes())
     run_options = RunOptions(limits, tuple(options["force"]), options["start"], options["until"])
     selection = select(workspace.graph, run_options)
-    found = forecast(workspace, selection.steps, selection.forced)
+    found = forecast(workspace, selection)
     credentials = _credentials(workspace, found)
     if options["as_json"]:
         return json.dumps({**to_json(found, workspace), "credentials": credentials}, indent=1, default=str)
@@ -67,6 +69,7 @@ def _short(value: Any) -> str:
 
 
 def _totals(workspace: Workspace, found: list[Forecast]) -> list[str]:
+    found = [one for one in found if one.is_step]
     running = [one for one in found if one.status == "run"]
     counts = f"{len(running)} to run, {sum(one.status == 'cached' for one in found)} up to date, "
     lines = [f"{counts}{sum(one.status == 'skipped' for one in found)} skipped"]
@@ -80,7 +83,7 @@ def _totals(workspace: Workspace, found: list[Forecast]) -> list[str]:
 
 
 def _downloads(workspace: Workspace, running: list[Forecast]) -> list[str]:
-    if not any("source" in workspace.graph.nodes[one.id].action.uses for one in running):
+    if not any("source" in action.uses for action in _actions(workspace, running)):
         return []
     if not traits_of(workspace.source).downloads:
         return [f"downloads: none, inputs come from {workspace.request.source_text}"]
@@ -117,7 +120,7 @@ def _credentials(workspace: Workspace, found: list[Forecast]) -> dict[str, bool]
     """Return the credentials that the run needs, and whether they were found."""
     from isce2_recipe.cli import doctor
 
-    actions = [workspace.graph.nodes[one.id].action for one in found if one.status == "run"]
+    actions = _actions(workspace, [one for one in found if one.status == "run"])
     names = {action.name for action in actions}
     credentials = {}
     if any("source" in one.uses for one in actions) and traits_of(workspace.source).downloads:
@@ -127,6 +130,12 @@ def _credentials(workspace: Workspace, found: list[Forecast]) -> dict[str, bool]
     if "s3.publish" in names:
         credentials["login to publish"] = doctor.has_login_to_publish()
     return credentials
+
+
+def _actions(workspace: Workspace, found: Iterable[Forecast]) -> list[Action]:
+    """Return the actions of some steps; those of loops too, whose instances may not be known yet."""
+    steps = [workspace.graph.nodes[one.id].step for one in found]
+    return [action for step in steps for action in actions_below(step, workspace.actions)]
 
 
 def _credential_lines(credentials: Mapping[str, bool]) -> list[str]:

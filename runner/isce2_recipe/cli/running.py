@@ -110,6 +110,9 @@ def plan_command(ctx: click.Context, /, **options: Any) -> int:
     metavar="DIR",
     help="Export the recipe's output files into this folder as well.",
 )
+@click.option(
+    "--keep-going", is_flag=True, help="After a failure, still run the steps that do not depend on it."
+)
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.pass_context
 def run_command(ctx: click.Context, /, **options: Any) -> int:
@@ -171,6 +174,7 @@ def _run(workspace: Workspace, options: Mapping[str, Any], redact: Callable[[str
         options["start"],
         options["until"],
         ("isce2-recipe", *without_secrets(sys.argv[1:], workspace.request.secret_names)),
+        options["keep_going"],
     )
     display = _display(options, redact)
     done: set[str] = set()
@@ -184,7 +188,8 @@ def _run(workspace: Workspace, options: Mapping[str, Any], redact: Callable[[str
         outcome = session.run(workspace, run_options, note_and_show, redact)
     except RecipeToolError as exc:
         display.close()
-        forced = list(select(workspace.graph, run_options).forced) if done else []
+        again = select(workspace.graph, run_options).forced if done else {}
+        forced = [name for name in again if not workspace.graph.nodes[name].is_loop]
         raise _with_resume(exc, _resuming(list(run_options.command[1:]), forced, done)) from None
     except Exception as exc:
         display.close()

@@ -13,7 +13,8 @@ from isce2_recipe.errors import InputError, RecipeError, UsageError
 from isce2_recipe.export.openapi import api_schema
 from isce2_recipe.plan import graph
 from isce2_recipe.plan.bindings import Bindings, RunFacts
-from isce2_recipe.plan.graph import Graph, Node
+from isce2_recipe.plan.graph import Graph
+from isce2_recipe.plan.nodes import Node
 from isce2_recipe.plan.request import actions_of
 from isce2_recipe.recipe.model import Parameter, Recipe
 from isce2_recipe.recipe.parameters import resolve_parameters

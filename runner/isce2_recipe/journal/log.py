@@ -70,6 +70,8 @@ class History:
         The record of each step's last start, with its reason.
     runs : list of dict
         Begin and end of every run.
+    loops : dict
+        The record of each loop's last expansion: ``keys`` and ``items``.
     lines : int
         Number of lines.
     """
@@ -79,6 +81,7 @@ class History:
     open: dict[str, dict[str, Any]] = field(default_factory=dict)
     started: dict[str, dict[str, Any]] = field(default_factory=dict)
     runs: list[dict[str, Any]] = field(default_factory=list)
+    loops: dict[str, dict[str, Any]] = field(default_factory=dict)
     lines: int = 0
 
     def add(self, record: dict[str, Any]) -> None:
@@ -116,6 +119,20 @@ def _dropped(history: History, record: dict[str, Any]) -> None:
     history.done.pop(record["step"], None)
 
 
+def _expanded(history: History, record: dict[str, Any]) -> None:
+    loop, removed = str(record["step"]), frozenset(record["removed"])
+    history.loops[loop] = record
+    if removed:
+        for known in (history.done, history.earlier, history.open, history.started, history.loops):
+            for name in [name for name in known if instance_in(loop, name) in removed]:
+                del known[name]
+
+
+def instance_in(loop: str, step: str) -> str | None:
+    """Return the key of the instance of a loop to which a step belongs, or None."""
+    return step[len(loop) + 1 :].partition("]")[0] if step.startswith(f"{loop}[") else None
+
+
 def _finished(history: History, record: dict[str, Any]) -> None:
     if any(name.startswith("/") or (".." in name and ".." in name.split("/")) for name in record["files"]):
         raise ValueError
@@ -144,6 +161,7 @@ _HANDLERS: dict[str, Callable[[History, dict[str, Any]], None]] = {
     "failed": _failed,
     "rollback": _rolled_back,
     "dropped": _dropped,
+    "expanded": _expanded,
     "done": _finished,
     "run": _run,
     "end": _run,

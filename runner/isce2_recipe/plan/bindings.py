@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe.errors import ParameterError, RecipeToolError
 from isce2_recipe.expressions import ExpressionError, References, evaluate, plain_chain, references
-from isce2_recipe.plan.graph import Graph, Node, StepScope, outputs_read
+from isce2_recipe.plan.graph import Graph, outputs_read
+from isce2_recipe.plan.nodes import Instance, Node, StepScope
 from isce2_recipe.problems import Problem
 from isce2_recipe.recipe.loading import recipe_error
-from isce2_recipe.recipe.model import Recipe
+from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import resolve_parameters
 
 Outputs = Mapping[str, Mapping[str, Any]]
@@ -68,7 +69,7 @@ class Bindings:
         known["run"] = self._facts
         for name, value in recipe.variables.items():
             if name in wanted:
-                with _placed(recipe, ("variables", name)):
+                with placed(recipe, ("variables", name)):
                     known[name] = evaluate(value, known)
         return known
 
@@ -87,6 +88,8 @@ class Bindings:
         """Return the names that an expression reads."""
         names = dict(self._base) if scope.outer is None else self._inner(scope, done, read.names)
         names["steps"] = self._steps(scope, done, read)
+        if scope.item is not None:
+            names[scope.item.name] = scope.item.value
         return names
 
     def _inner(self, scope: StepScope, done: Outputs, wanted: frozenset[str]) -> dict[str, Any]:
@@ -96,9 +99,9 @@ class Bindings:
             return dict(self._base)
         wanted = scope.with_variables(wanted)
         asked = {name: value for name, value in via.with_.items() if name in wanted}
-        with _placed(outer.recipe, (*via.path, "with")):
+        with placed(outer.recipe, (*via.path, "with")):
             given = self.evaluate(asked, outer, done)
-        with _placed(outer.recipe, (*via.path, "with")):
+        with placed(outer.recipe, (*via.path, "with")):
             texts = resolve_parameters(recipe, {name: _plain(value) for name, value in given.items()}, wanted)
         typed = {name: given[name] if _has_path(given.get(name)) else text for name, text in texts.items()}
         return self._with_variables(recipe, typed, wanted)
@@ -107,7 +110,9 @@ class Bindings:
         found: dict[str, Mapping[str, Any]] = {}
         for name in read.steps:
             step = scope.recipe.step(name)
-            if step is None or step.part is None:
+            if step is not None and step.for_each is not None:
+                found[name] = _read_from(done[scope.prefix + name], name, read)
+            elif step is None or step.part is None:
                 found[name] = done[scope.prefix + name]
             elif self._wanted(scope, step.when, (*step.path, "when"), done):
                 wanted = outputs_read(step.part, name, read)
@@ -119,28 +124,54 @@ class Bindings:
     def _outputs(self, scope: StepScope, done: Outputs, wanted: Iterable[str]) -> dict[str, Any]:
         found = {}
         for name in wanted:
-            with _placed(scope.recipe, ("outputs", name)):
+            with placed(scope.recipe, ("outputs", name)):
                 found[name] = self.evaluate(scope.recipe.outputs[name], scope, done)
         return found
+
+    def gather(self, node: Node, instances: Sequence[Instance], done: Outputs) -> Mapping[str, Any]:
+        """Return the outputs of a loop, each a list over some of its instances, computed when it is read.
+
+        Instances that are skipped are left out.
+        """
+        step = node.step
+        scopes = [node.scope.with_item(instance) for instance in instances]
+        wanted = [one for one in scopes if self._wanted(one, step.when, (*step.path, "when"), done)]
+        items = [scope.item for scope in wanted if scope.item is not None]
+
+        def read(name: str) -> Any:
+            if name in ("item", "key"):
+                return [item.key if name == "key" else item.value for item in items]
+            if step.part is None:
+                return [done[item.id][name] for item in items]
+            inner = [scope.inner(step, step.part) for scope in wanted]
+            return [self._outputs(scope, done, [name])[name] for scope in inner]
+
+        names = node.action.outputs if step.part is None else step.part.outputs
+        return _Gathered([*names, "item", "key"], read)
 
     def outputs(self, done: Outputs) -> dict[str, Any]:
         """Return the outputs of the outermost recipe, once its steps are done."""
         return self._outputs(StepScope(self._graph.recipe), done, self._graph.recipe.outputs)
 
     def wanted(self, node: Node, done: Outputs) -> bool:
-        """Return whether the conditions of a step and of all parts around it are true."""
+        """Return whether the conditions of a step and of all parts around it are true.
+
+        The condition of a loop counts here only if it does not depend on the item.
+        """
         scope = node.scope
         while scope.outer is not None and scope.via is not None:
             via = scope.via
             if not self._wanted(scope.outer, via.when, (*via.path, "when"), done):
                 return False
             scope = scope.outer
+        if node.is_loop and node.step.item in references(node.step.when).names:
+            return True
         return self._wanted(node.scope, node.step.when, (*node.step.path, "when"), done)
 
     def _wanted(self, scope: StepScope, when: bool | str, path: tuple[str | int, ...], done: Outputs) -> bool:
         if isinstance(when, bool):
             return when
-        with _placed(scope.recipe, path):
+        with placed(scope.recipe, path):
             return bool(self.evaluate(when, scope, done))
 
     def inputs(self, node: Node, done: Outputs) -> dict[str, Any]:
@@ -151,12 +182,12 @@ class Bindings:
         RecipeError
             At the line of the expression that cannot be evaluated.
         """
-        with _placed(node.scope.recipe, (*node.step.path, "with")):
+        with placed(node.scope.recipe, (*node.step.path, "with")):
             return dict(self.evaluate(node.step.with_, node.scope, done))
 
     def input(self, node: Node, name: str, done: Outputs) -> Any:
         """Evaluate one entry of a step's ``with:``."""
-        with _placed(node.scope.recipe, (*node.step.path, "with", name)):
+        with placed(node.scope.recipe, (*node.step.path, "with", name)):
             return self.evaluate(node.step.with_[name], node.scope, done)
 
     def partial_inputs(self, node: Node, known: Outputs) -> dict[str, Any]:
@@ -185,11 +216,43 @@ class Bindings:
 
     def setting(self, node: Node, value: Any, key: str, done: Outputs) -> Any:
         """Evaluate a step's timeout, retry or resources."""
-        with _placed(node.scope.recipe, (*node.step.path, key)):
+        with placed(node.scope.recipe, (*node.step.path, key)):
             return self.evaluate(value, node.scope, done)
 
+    def min_done(self, step: Step, scope: StepScope) -> int | str | None:
+        """Return how many instances of the loops that a step reads must be done."""
+        with placed(scope.recipe, (*step.path, "min_done")):
+            found: int | str | None = self.evaluate(step.min_done, scope, {})
+            return found
 
-class _placed:  # noqa: N801 - reads as a statement
+
+class _Gathered(Mapping[str, Any]):
+    """The outputs of a loop, each computed when it is first read."""
+
+    def __init__(self, names: Sequence[str], read: Callable[[str], Any]) -> None:
+        self._names = names
+        self._read = read
+        self._known: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._known:
+            self._known[name] = self._read(name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _read_from(loop: Mapping[str, Any], name: str, read: References) -> dict[str, Any]:
+    """Return the outputs of a loop that an expression reads; all if it reads the loop as a whole."""
+    wanted = {output for step, output in read.outputs if step == name}
+    return {output: loop[output] for output in loop if output in wanted or "" in wanted}
+
+
+class placed:  # noqa: N801 - reads as a statement
     """Gives the error of an expression the place of its text in the recipe."""
 
     def __init__(self, recipe: Recipe, path: tuple[str | int, ...]) -> None:
@@ -233,5 +296,8 @@ def _has_path(value: Any) -> bool:
 
 
 def skipped_outputs(node: Node) -> dict[str, Any]:
-    """Return the outputs of a skipped step, which are all null."""
-    return dict.fromkeys(node.action.outputs)
+    """Return the outputs of a skipped step, which are all null; those of a loop are empty lists."""
+    if not node.is_loop:
+        return dict.fromkeys(node.action.outputs)
+    names = node.action.outputs if node.step.part is None else node.step.part.outputs
+    return {name: [] for name in (*names, "item", "key")}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from isce2_recipe.plan.graph import Graph, Node
+from isce2_recipe.plan.graph import Graph
+from isce2_recipe.plan.nodes import Node
 from isce2_recipe.products.report.steps import BoxSizes, Place, arrow, lay_out
 
 _COLOURS = {

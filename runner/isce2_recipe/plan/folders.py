@@ -116,15 +116,26 @@ def changed_files(
     return found | {name: None for name in before if name not in after}
 
 
-def refuse_foreign_files(workdir: Path, folder: str, history: History) -> None:
+def refuse_foreign_files(workdir: Path, folder: str, own: str | None, history: History) -> None:
     """Refuse to write into a folder that contains files of somebody else.
+
+    Parameters
+    ----------
+    workdir : Path
+        The run's folder.
+    folder : str
+        A folder in it.
+    own : str or None
+        The step whose own folder it is; None for a shared folder.
+    history : History
+        The record of earlier runs.
 
     Raises
     ------
     InputError
         If the folder is not empty and no run recorded it in the journal.
     """
-    if folder in history.started or folder in history.done:
+    if own in history.started or own in history.done:
         return
     path = workdir / folder
     known = (

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from isce2_recipe.actions.base import Action
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.expressions import has_expression
 from isce2_recipe.journal import times
 from isce2_recipe.journal.values import decode, encode
-from isce2_recipe.plan import decide, keys
+from isce2_recipe.plan import decide, keys, loops
 from isce2_recipe.plan.bindings import skipped_outputs
 from isce2_recipe.plan.folders import matcher
-from isce2_recipe.plan.graph import Node
+from isce2_recipe.plan.graph import Graph
 from isce2_recipe.plan.keys import Key
+from isce2_recipe.plan.nodes import Node
 from isce2_recipe.plan.preflight import preflight
+from isce2_recipe.plan.ready_queue import ReadyQueue
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.recipe.units import amount
 from isce2_recipe.sources.base import traits_of
@@ -64,6 +66,8 @@ class Forecast:
         How long it took the last time, here or in another run on this machine.
     shows : mapping
         What its action knows before the run: ``rendered`` text, ``downloads`` as names with bytes or null.
+    instances : int or None
+        For a loop, the number of its instances; -1 while it is not known.
     """
 
     id: str
@@ -77,16 +81,33 @@ class Forecast:
     disk: float = 0.0
     seconds: float | None = None
     shows: Mapping[str, Any] = field(default_factory=dict)
+    instances: int | None = None
+
+    @property
+    def is_step(self) -> bool:
+        """Return whether it is a step, or a loop whose steps are not known yet."""
+        return self.instances is None or self.instances < 0
+
+
+class Chosen(Protocol):
+    """The steps that a plan is about; see `isce2_recipe.running.state.Selection`."""
+
+    steps: set[str]
+    forced: dict[str, str]
+
+    def grow(self, graph: Graph, loop: str, new: Sequence[Node]) -> dict[str, str]:
+        """Take the steps of a loop that was expanded; return those to run in any case."""
 
 
 class _Planner:
     """Follows the graph as a run would."""
 
-    def __init__(self, workspace: Workspace, steps: frozenset[str], forced: Mapping[str, str]) -> None:
+    def __init__(self, workspace: Workspace, selection: Chosen) -> None:
         self._workspace = workspace
-        self._steps = steps
-        self._forced = forced
-        self._known: dict[str, dict[str, Any]] = {}
+        self._selection = selection
+        self._queue = ReadyQueue()
+        self._forced = dict(selection.forced)
+        self._known: dict[str, Mapping[str, Any]] = {}
         self._foreseen: dict[str, dict[str, Any]] = {}
         self._skipped: set[str] = set()
         self._runs: dict[str, None] = {}
@@ -95,8 +116,73 @@ class _Planner:
 
     def walk(self) -> list[Forecast]:
         """Return the forecasts of all steps, in order."""
-        nodes = self._workspace.graph.nodes.values()
-        return [self._one(node) for node in nodes if node.id in self._steps]
+        graph = self._workspace.graph
+        self._enqueue(self._selection.steps)
+        found: dict[str, Forecast] = {}
+        while (name := self._queue.take()) is not None:
+            node = graph.nodes[name]
+            if not node.is_loop:
+                found[name] = self._one(node)
+            elif name in graph.instances or not self._expand(node):
+                found[name] = self._loop(node, found)
+            else:
+                continue
+            self._queue.finish(name)
+        return [found[node.id] for node in graph.ordered(loops_first=True) if node.id in found]
+
+    def _enqueue(self, steps: Iterable[str]) -> None:
+        graph, chosen, names = self._workspace.graph, self._selection.steps, list(steps)
+        needs = {name: [other for other in graph.needs[name] if other in chosen] for name in names}
+        self._queue.add(needs, {name: graph.nodes[name].index for name in names})
+
+    def _expand(self, node: Node) -> bool:
+        """Expand a loop if its items are known; return whether they are."""
+        graph = self._workspace.graph
+        try:
+            if not self._workspace.bindings.wanted(node, self._expected):
+                return False
+            new = loops.expand(graph, node, self._workspace.bindings, self._expected)
+        except KeyError:
+            return False
+        self._forced |= self._selection.grow(graph, node.id, new)
+        chosen = [one.id for one in new if one.id in self._selection.steps]
+        preflight(self._workspace, frozenset(chosen))
+        self._enqueue([*chosen, node.id])
+        return True
+
+    def _loop(self, node: Node, found: Mapping[str, Forecast]) -> Forecast:
+        """Return the forecast of a loop as a whole, after those of its instances if these are known."""
+        workspace, instances = self._workspace, self._workspace.graph.instances.get(node.id)
+        status = "run"
+        if instances is None:
+            status, reason = self._unexpanded(node)
+        else:
+            inside = [found[name].status for name in workspace.graph.members(node.id) if name in found]
+            status = next((one for one in ("run", "cached") if one in inside), "skipped")
+            reason = f"{len(instances)} instance{'s' * (len(instances) != 1)}"
+            with suppress(KeyError):
+                self._known[node.id] = workspace.bindings.gather(node, instances, self._expected)
+        if status == "run":
+            self._runs[node.id] = None
+            self._known.pop(node.id, None)
+        return Forecast(
+            node.id, node.uses, node.summary, status, reason, needs=workspace.graph.needs[node.id],
+            instances=-1 if instances is None else len(instances),
+        )  # fmt: skip
+
+    def _unexpanded(self, node: Node) -> tuple[str, str]:
+        workspace = self._workspace
+        with suppress(KeyError):
+            if not workspace.bindings.wanted(node, self._expected):
+                self._known[node.id] = skipped_outputs(node)
+                return "skipped", "its condition is false"
+        read = [name for name in workspace.graph.needs[node.id] if name in self._runs]
+        after = (
+            f"once {' and '.join(read)} {'is' if len(read) == 1 else 'are'} done" if read else "in the run"
+        )
+        known = workspace.history.loops.get(node.id)
+        last = "" if known is None else f"; the last run had {len(known['keys'])} instances"
+        return "run", f"its instances are known {after}{last}"
 
     def _one(self, node: Node) -> Forecast:
         status, reason = self._decide(node)
@@ -106,8 +192,8 @@ class _Planner:
             self._foresee(node)
         return Forecast(
             node.id,
-            node.step.uses,
-            node.step.summary or node.action.summary,
+            node.uses,
+            node.summary,
             status,
             reason,
             encode(inputs, self._workspace.workdir),
@@ -170,7 +256,7 @@ class _Planner:
             self._foreseen[node.id] = _as_dict(node.action.foresee(inputs))
 
     @property
-    def _expected(self) -> dict[str, dict[str, Any]]:
+    def _expected(self) -> dict[str, Mapping[str, Any]]:
         """Return the outputs of steps as they are or will be."""
         return {**self._foreseen, **self._known}
 
@@ -250,8 +336,8 @@ def _sizes(catalog: object) -> dict[str, int | None]:
         return {}
 
 
-def forecast(workspace: Workspace, steps: frozenset[str], forced: Mapping[str, str]) -> list[Forecast]:
-    """Return what a run would do with each of the given steps. Nothing is written.
+def forecast(workspace: Workspace, selection: Chosen) -> list[Forecast]:
+    """Return what a run would do with each of the selected steps. Nothing is written.
 
     Raises
     ------
@@ -260,13 +346,14 @@ def forecast(workspace: Workspace, steps: frozenset[str], forced: Mapping[str, s
     RecipeToolError
         What `preflight` finds.
     """
-    preflight(workspace, steps)
-    return _Planner(workspace, steps, forced).walk()
+    preflight(workspace, frozenset(selection.steps))
+    return _Planner(workspace, selection).walk()
 
 
 def to_json(found: list[Forecast], workspace: Workspace) -> dict[str, Any]:
     """Return a plan as JSON; its form is documented in ``docs/running.md``."""
-    running = [one for one in found if one.status == "run"]
+    counted = [one for one in found if one.is_step]
+    running = [one for one in counted if one.status == "run"]
     request = workspace.request
     return {
         "recipe": request.recipe.name,
@@ -275,8 +362,8 @@ def to_json(found: list[Forecast], workspace: Workspace) -> dict[str, Any]:
         "engine": request.engine_text,
         "parameters": request.parameters,
         "run": len(running),
-        "cached": sum(one.status == "cached" for one in found),
-        "skipped": sum(one.status == "skipped" for one in found),
+        "cached": sum(one.status == "cached" for one in counted),
+        "skipped": sum(one.status == "skipped" for one in counted),
         "memory": max((one.memory for one in running), default=0.0),
         "disk": sum(one.disk for one in running),
         "seconds": sum(one.seconds or 0.0 for one in running),
@@ -296,5 +383,6 @@ def _step_json(one: Forecast) -> dict[str, Any]:
         "memory": one.memory,
         "disk": one.disk,
         "seconds": one.seconds,
+        **({} if one.instances is None else {"instances": None if one.instances < 0 else one.instances}),
         **one.shows,
     }

@@ -1,108 +1,33 @@
-"""A recipe and its parts as one graph of steps in a fixed order."""
+"""A recipe and its parts as one graph of steps, which grows when the items of a loop are known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError
+from itertools import chain
 from typing import Any
 
 from isce2_recipe.actions.base import Action
 from isce2_recipe.errors import RecipeError
 from isce2_recipe.expressions import References, references
+from isce2_recipe.plan.nodes import Instance, Node, StepScope, kind_of, loops_around, prefixes
 from isce2_recipe.plan.ready_queue import in_order
 from isce2_recipe.problems import did_you_mean
 from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe, Step
 
-
-@dataclass(frozen=True, slots=True)
-class StepScope:
-    """The recipe whose names the expressions of a step see: the requested one, or a part of it in use.
-
-    Attributes
-    ----------
-    recipe : Recipe
-        The recipe or part itself.
-    prefix : str
-        Prefix of the ids of its steps: empty, or ``mask/`` for the part that step ``mask`` uses.
-    outer : StepScope or None
-        The scope of the recipe that uses the part.
-    via : Step or None
-        The outer recipe's step that uses the part.
-    """
-
-    recipe: Recipe
-    prefix: str = ""
-    outer: StepScope | None = None
-    via: Step | None = None
-
-    def inner(self, step: Step, part: Recipe) -> StepScope:
-        """Return the scope of a part that one of its steps uses."""
-        return StepScope(part, f"{self.prefix}{step.id}/", self, step)
-
-    def with_variables(self, names: Iterable[str]) -> frozenset[str]:
-        """Return some names together with the names that the variables among them are derived from."""
-        found, left = set[str](), list(names)
-        while left:
-            name = left.pop()
-            if name not in found:
-                found.add(name)
-                left += references(self.recipe.variables.get(name)).names
-        return frozenset(found)
+_ITSELF = "="  # marks a loop that comes after its instances
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Node:
-    """A step that uses an action; parts are unfolded.
-
-    Attributes
-    ----------
-    id : str
-        ``dem``, or ``mask/multilook`` for a step of a part.
-    step : Step
-        The step as the recipe writes it.
-    action : Action
-        The action that it uses.
-    scope : StepScope
-        The scope of its expressions.
-    index : int
-        Position in the recipe with all parts unfolded.
-    reads : frozenset of str
-        Ids of the steps on whose outputs it depends.
-    """
-
-    id: str
-    step: Step
-    action: Action
-    scope: StepScope
-    index: int
-    reads: frozenset[str]
-
-    @property
-    def folder(self) -> str | None:
-        """Return the shared folder in which the step works, or None."""
-        return self.step.folder
-
-    def around(self) -> Iterator[Step]:
-        """Yield the step, and the steps of outer recipes that use the parts it belongs to."""
-        yield self.step
-        scope: StepScope | None = self.scope
-        while scope is not None and scope.via is not None:
-            yield scope.via
-            scope = scope.outer
-
-
-@dataclass(frozen=True, slots=True)
 class Graph:
-    """The steps of a recipe and their order.
+    """The steps of a recipe and their order. It grows when the items of a loop become known.
 
     Attributes
     ----------
     recipe : Recipe
         The requested recipe.
     nodes : mapping
-        Steps by id, each after everything it waits for.
+        Steps by id.
     needs : mapping
         Ids of the steps for which each step waits.
     folders : mapping
@@ -110,56 +35,195 @@ class Graph:
     reads : mapping
         For a step that works elsewhere but reads files of shared folders: the number of steps that have
         worked in each of these folders by then.
+    instances : mapping
+        The instances of each loop whose items are known, in the order of the items.
     """
 
-    recipe: Recipe
-    nodes: Mapping[str, Node]
-    needs: Mapping[str, tuple[str, ...]]
-    folders: Mapping[str, tuple[str, ...]]
-    reads: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    def __init__(self, recipe: Recipe, actions: Mapping[str, Action]) -> None:
+        self.recipe = recipe
+        self.nodes: dict[str, Node] = {}
+        self.needs: dict[str, tuple[str, ...]] = {}
+        self.folders: dict[str, tuple[str, ...]] = {}
+        self.reads: dict[str, dict[str, int]] = {}
+        self.instances: dict[str, tuple[Instance, ...]] = {}
+        self._actions = actions
+        self._groups: dict[str, list[str]] = {}
+        self._members: dict[str, list[str]] = {}
+        self._inside: dict[str, list[str]] = {}
+        self._order = self._add(list(unfold(StepScope(recipe), actions)), ())
+
+    def _add(self, new: Sequence[Node], wait: Iterable[str]) -> list[str]:
+        """Add steps of one recipe with all parts unfolded, which all wait for others; return their order."""
+        nodes = {node.id: node for node in new}
+        self.nodes |= nodes
+        _check_folders(nodes)
+        for name in nodes:
+            for group in prefixes(name):
+                self._groups.setdefault(group, []).append(name)
+        needs = {name: {*_needs(node, self._groups), *wait} - {name} for name, node in nodes.items()}
+        order = _sort(nodes, needs)
+        self._serialise(order, needs)
+        order = _sort(nodes, needs)
+        for name in order:
+            self.needs[name] = tuple(sorted(needs[name], key=self._index))
+            self.nodes[name] = self.nodes.pop(name)  # in their order
+        return order
+
+    def _index(self, name: str) -> tuple[int, ...]:
+        return self.nodes[name].index
+
+    def _serialise(self, order: list[str], needs: dict[str, set[str]]) -> None:
+        """Make the steps that work in a shared folder, and those that read it, wait in their order."""
+        writers: dict[str, list[str]] = {}
+        readers: dict[str, list[str]] = {}
+        for name in order:
+            own = self.nodes[name].folder
+            read = {folder for other in needs[name] if (folder := self.nodes[other].folder) is not None}
+            for folder in read - {own}:
+                if folder not in writers:  # an outer recipe's, which the loop around this step reads
+                    position = self._position_around(name, folder)
+                    needs[name].add(self.folders[folder][position - 1])
+                    self.reads.setdefault(name, {})[folder] = position
+                    continue
+                needs[name].add(writers[folder][-1])
+                readers.setdefault(folder, []).append(name)
+                self.reads.setdefault(name, {})[folder] = len(writers[folder])
+            if own is not None:
+                needs[name].update(writers.get(own, ())[-1:])
+                needs[name].update(readers.pop(own, ()))
+                needs[name].discard(name)
+                writers.setdefault(own, []).append(name)
+        self.folders |= {folder: tuple(names) for folder, names in writers.items()}
+
+    def _position_around(self, name: str, folder: str) -> int:
+        """Return how many steps have worked in a folder when the loop around a step begins."""
+        known = (self.reads.get(loop, {}).get(folder) for loop in reversed(loops_around(name)))
+        return next((one for one in known if one is not None), len(self.folders[folder]))
+
+    def expand(self, loop: str, instances: Sequence[Instance]) -> list[Node]:
+        """Add the steps of all instances of a loop, and let the loop wait for them; return the new steps.
+
+        A loop is expanded once.
+        """
+        before = self.needs[loop]
+        members: list[str] = []
+        for number, instance in enumerate(instances):
+            members += self._add_instance(instance, number)
+        self.instances[loop] = tuple(instances)
+        self._members[loop] = members
+        self.needs[loop] = (*before, *members)
+        return [self.nodes[name] for name in members]
+
+    def _add_instance(self, instance: Instance, number: int) -> list[str]:
+        node = self.nodes[instance.loop]
+        new = unfold_one(node.scope.with_item(instance), node.step, self._actions, (*node.index, number))
+        read = _reads(node.scope, node.step.for_each)
+        lists = [name for name in self.needs[instance.loop] if name in read] if read else []
+        self._inside[instance.id] = self._add(list(new), lists)
+        return self._inside[instance.id]
+
+    def locate(self, step: str, instances: Iterable[Instance]) -> Node:
+        """Return a step, also in loops that are not expanded here.
+
+        Parameters
+        ----------
+        step : str
+            The step's id.
+        instances : iterable of Instance
+            The instances around it, the outermost first.
+        """
+        for instance in instances:
+            if instance.id not in self._inside:
+                self._add_instance(instance, len(self._inside))
+        return self.nodes[step]
+
+    def members(self, loop: str) -> list[str]:
+        """Return the ids of the steps in all instances of an expanded loop."""
+        return self._members[loop]
+
+    def members_of(self, instance: Instance) -> list[str]:
+        """Return the ids of the steps in an instance."""
+        return self._inside[instance.id]
+
+    def ordered(self, *, loops_first: bool = False) -> Iterator[Node]:
+        """Yield the steps, each after everything it waits for; loops on request before their instances."""
+        todo = [iter(self._order)]
+        while todo:
+            name = next(todo[-1], None)
+            if name is None:
+                todo.pop()
+            elif name in self._members:
+                itself, inside = [f"{_ITSELF}{name}"], self._members[name]
+                todo.append(chain(itself, inside) if loops_first else chain(inside, itself))
+            else:
+                yield self.nodes[name.removeprefix(_ITSELF)]
 
     def descendants(self, start: Iterable[str]) -> set[str]:
         """Return some steps together with all that wait for them."""
         found = set(start)
-        for name, needs in self.needs.items():
-            if not found.isdisjoint(needs):
-                found.add(name)
+        for node in self.ordered():
+            if not found.isdisjoint(self.needs[node.id]):
+                found.add(node.id)
         return found
 
     def ancestors(self, start: Iterable[str]) -> set[str]:
         """Return some steps together with all they wait for."""
         found = set(start)
-        for name in reversed(list(self.needs)):
-            if name in found:
-                found.update(self.needs[name])
+        for node in reversed(list(self.ordered())):
+            if node.id in found:
+                found.update(self.needs[node.id])
         return found
 
     def select(self, name: str) -> list[str]:
-        """Return the id of a step, or the ids of all steps of a part.
+        """Return the id of a step, or the ids of all steps of a part, a loop or an instance.
 
-        The last name of an id is enough where it is unique.
+        The last name of an id is enough where it is unique. The name of an instance of a loop whose items
+        are not known yet is returned as it is.
 
         Raises
         ------
         RecipeError
             If there is no such step, or more than one.
         """
-        found = [key for key in self.nodes if key == name or key.startswith(f"{name}/")]
+        found = self._below(name)
+        found = found or [key for key in self.nodes if kind_of(key) == name]
         found = found or [key for key in self.nodes if key.endswith(f"/{name}")]
+        if not found and self.unknown_loop(name) is not None:
+            return [name]
         if not found:
-            known = list(dict.fromkeys([*self.nodes, *(key.partition("/")[0] for key in self.nodes)]))
-            hint = did_you_mean(name, known)
+            hint = did_you_mean(name, list(dict.fromkeys([*self.nodes, *self._groups])))
             raise RecipeError(f"recipe {self.recipe.name} has no step '{name}'", hint=hint)
-        if len(found) > 1 and found[0].endswith(f"/{name}"):
-            raise RecipeError(f"step '{name}' may be {' or '.join(found)}", hint="give the complete name")
-        return found
+        kinds = list(dict.fromkeys(map(kind_of, found)))
+        if len(kinds) > 1 and kinds[0].endswith(f"/{name}"):
+            raise RecipeError(f"step '{name}' may be {' or '.join(kinds)}", hint="give the complete name")
+        return [below for one in found for below in self._below(one)] if kinds[0] != name else found
+
+    def _below(self, name: str) -> list[str]:
+        return [key for key in self.nodes if key == name or key.startswith((f"{name}/", f"{name}["))]
+
+    def unknown_loop(self, name: str) -> str | None:
+        """Return the loop with unknown items that will contain the step of some name, or None."""
+        for loop in [*loops_around(name), *prefixes(name)[:-1]]:
+            node = self.nodes.get(loop)
+            if node is not None and node.is_loop and loop not in self.instances:
+                below = kind_of(name).removeprefix(kind_of(loop)).strip("/")
+                return loop if _has_step(node.step, below.split("/") if below else []) else None
+        return None
+
+
+def _has_step(step: Step, names: Sequence[str]) -> bool:
+    """Return whether there is a step with a path of names in the part that a step uses."""
+    if not names:
+        return True
+    below = None if step.part is None else step.part.step(names[0])
+    return below is not None and _has_step(below, names[1:])
 
 
 def _check_folders(nodes: Mapping[str, Node]) -> None:
     """Refuse a step whose own folder would be a shared folder."""
-    shared = {node.folder for node in nodes.values()}
-    for name, node in nodes.items():
-        if node.folder is None and name.partition("/")[0] in shared:
+    shared = {node.folder for node in nodes.values()} - {None}
+    for name, node in nodes.items() if shared else ():
+        if node.folder is None and not shared.isdisjoint(prefixes(node.place)):
             recipe = node.scope.recipe
             message = f"step '{name}' has the name of a shared folder"
             problem = recipe.document.problem((*node.step.path, "id"), "IR053", message, advice="rename it")
@@ -167,7 +231,7 @@ def _check_folders(nodes: Mapping[str, Node]) -> None:
 
 
 def build(recipe: Recipe, actions: Mapping[str, Action]) -> Graph:
-    """Return the graph of a checked recipe.
+    """Return the graph of a checked recipe, in which no loop is expanded yet.
 
     Parameters
     ----------
@@ -181,43 +245,59 @@ def build(recipe: Recipe, actions: Mapping[str, Action]) -> Graph:
     RecipeError
         If steps wait for each other in a circle, or a shared folder has the name of a step.
     """
-    nodes = {node.id: node for node in _unfold(StepScope(recipe), actions)}
-    _check_folders(nodes)
-    groups = _groups(nodes)
-    needs = {name: _needs(node, groups) - {name} for name, node in nodes.items()}
-    order = _sort(nodes, needs)
-    folders, reads = _serialise(order, nodes, needs)
-    order = _sort(nodes, needs)
-    return Graph(
-        recipe,
-        {name: nodes[name] for name in order},
-        {name: tuple(sorted(needs[name], key=lambda other: nodes[other].index)) for name in order},
-        folders,
-        reads,
-    )
+    return Graph(recipe, actions)
 
 
-def _unfold(scope: StepScope, actions: Mapping[str, Action], start: int = 0) -> Iterator[Node]:
-    index = start
-    for step in scope.recipe.steps:
-        if step.part is not None:
-            for node in _unfold(scope.inner(step, step.part), actions, index):
-                yield node
-                index = node.index + 1
+def unfold(scope: StepScope, actions: Mapping[str, Action], start: tuple[int, ...] = ()) -> Iterator[Node]:
+    """Yield the steps of a recipe and its parts; each loop is one node."""
+    for position, step in enumerate(scope.recipe.steps):
+        index = (*start, position)
+        if step.for_each is None:
+            yield from unfold_one(scope, step, actions, index)
         else:
-            read = _reads(scope, [step.with_, step.when]) | _conditions(scope)
-            yield Node(scope.prefix + step.id, step, actions[step.uses], scope, index, read)
-            index += 1
+            yield _loop(scope, step, actions, index)
 
 
-def _groups(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
-    """Return ids by every name with which ``needs`` can mention them: their own and that of a part."""
-    groups: dict[str, list[str]] = {}
-    for name in nodes:
-        parts = name.split("/")
-        for length in range(1, len(parts) + 1):
-            groups.setdefault("/".join(parts[:length]), []).append(name)
-    return groups
+def unfold_one(
+    scope: StepScope, step: Step, actions: Mapping[str, Action], index: tuple[int, ...]
+) -> Iterator[Node]:
+    """Yield the node of a step, or the nodes of its part; of a loop, those of the instance in the scope."""
+    if step.part is not None:
+        yield from unfold(scope.inner(step, step.part), actions, index)
+    else:
+        read = _reads(scope, [step.with_, step.when]) | _conditions(scope)
+        name = scope.prefix + step.id if scope.item is None else scope.item.id
+        yield Node(name, step, actions[step.uses], scope, index, read)
+
+
+def _loop(scope: StepScope, step: Step, actions: Mapping[str, Action], index: tuple[int, ...]) -> Node:
+    """Return the node of a loop, which reads all that its list and its instances read outside of them."""
+    name = scope.prefix + step.id
+    one = unfold_one(scope.with_item(Instance(name, step.item, "", None)), step, actions, index)
+    inside = {node.id: node.reads for node in one}
+    read = _reads(scope, step.for_each) | _conditions(scope) | frozenset(chain(*inside.values()))
+    return Node(name, step, _loop_action(step, actions), scope, index, read - inside.keys(), is_loop=True)
+
+
+def _loop_action(step: Step, actions: Mapping[str, Action]) -> Action:
+    """Return an action with what the steps in a loop need of source and engine."""
+    return actions[step.uses] if step.part is None else PART
+
+
+def _repeat() -> None:
+    """Repeat a part for every item of a list."""
+
+
+PART = Action("for_each", 1, _repeat)
+"""The action of loops over parts; it is never called."""
+
+
+def actions_below(step: Step, actions: Mapping[str, Action]) -> Iterator[Action]:
+    """Yield the actions that a step or the steps of its part use."""
+    if step.part is None:
+        yield actions[step.uses]
+    for inner in step.part.steps if step.part is not None else ():
+        yield from actions_below(inner, actions)
 
 
 def _needs(node: Node, groups: Mapping[str, list[str]]) -> set[str]:
@@ -241,7 +321,7 @@ def _reads(scope: StepScope, value: Any) -> frozenset[str]:
     found: set[str] = set()
     for name in read.steps:
         step = scope.recipe.step(name)
-        if step is None or step.part is None:
+        if step is None or step.part is None or step.for_each is not None:
             found.add(scope.prefix + name)
         else:
             inner = scope.inner(step, step.part)
@@ -272,32 +352,11 @@ def _conditions(scope: StepScope) -> frozenset[str]:
 def _sort(nodes: Mapping[str, Node], needs: Mapping[str, set[str]]) -> list[str]:
     """Return the steps in order, each after everything it needs."""
     try:
-        return in_order(needs, {name: node.index for name, node in nodes.items()})
+        inside = {name: [other for other in needs[name] if other in nodes] for name in nodes}
+        return in_order(inside, {name: node.index for name, node in nodes.items()})
     except CycleError as exc:
         circle = " > ".join(reversed(exc.args[1]))
         raise RecipeError(f"steps wait for each other in a circle: {circle}") from None
-
-
-def _serialise(
-    order: list[str], nodes: Mapping[str, Node], needs: dict[str, set[str]]
-) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, int]]]:
-    """Make the steps that work in a shared folder, and those that read it, wait for each other in order."""
-    writers: dict[str, list[str]] = {}
-    readers: dict[str, list[str]] = {}
-    reads: dict[str, dict[str, int]] = {}
-    for name in order:
-        own = nodes[name].folder
-        read = {folder for other in needs[name] if (folder := nodes[other].folder) is not None}
-        for folder in read - {own}:
-            needs[name].add(writers[folder][-1])
-            readers.setdefault(folder, []).append(name)
-            reads.setdefault(name, {})[folder] = len(writers[folder])
-        if own is not None:
-            needs[name].update(writers.get(own, ())[-1:])
-            needs[name].update(readers.pop(own, ()))
-            needs[name].discard(name)
-            writers.setdefault(own, []).append(name)
-    return {folder: tuple(names) for folder, names in writers.items()}, reads
 
 
 def values_with_paths(value: Any) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,8 @@ from isce2_recipe.actions.base import Action, Read
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.journal.files import Fingerprints, Manifest, json_digest, tree_digest
 from isce2_recipe.journal.values import coerce
-from isce2_recipe.plan.graph import Node, values_with_paths
+from isce2_recipe.plan.graph import values_with_paths
+from isce2_recipe.plan.nodes import Node, prefixes
 from isce2_recipe.recipe.type_system import fits, words
 from isce2_recipe.recipe.violations import show
 
@@ -107,6 +108,7 @@ def make(
     context: KeyContext,
     states: Mapping[str, Manifest],
     folder: Manifest | None,
+    missing: Mapping[str, Sequence[str]],
 ) -> Key:
     """Return the key of a step whose inputs are known.
 
@@ -122,6 +124,8 @@ def make(
         For each shared folder that it reads: the files that the steps before it promise, by path.
     folder : mapping or None
         The same for the shared folder in which it works.
+    missing : mapping
+        Keys of the failed instances of the loops that it reads.
 
     Raises
     ------
@@ -146,6 +150,8 @@ def make(
         parts["engine"] = context.engine()
     if folder is not None:
         parts["folder"] = {"name": node.folder, "before": tree_digest(folder)}
+    if missing:
+        parts["missing"] = {loop: list(names) for loop, names in missing.items()}
     return Key(json_digest(parts), context.hide(parts), inputs, tuple(describe.files))
 
 
@@ -209,7 +215,7 @@ class _Describe:
 
     def _promised(self, name: str) -> str | None:
         """Return the content that earlier steps promise for a file of a shared folder, or None."""
-        state = self._states.get(name.partition("/")[0])
+        state = next((self._states[one] for one in prefixes(name) if one in self._states), None)
         if state is None:
             return None
         if name in state and state[name].digest != "folder":

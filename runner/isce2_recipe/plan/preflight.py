@@ -11,8 +11,8 @@ from isce2_recipe import engines
 from isce2_recipe.errors import InputError
 from isce2_recipe.expressions import plain_chain
 from isce2_recipe.journal.values import coerce
-from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.keys import file_inputs
+from isce2_recipe.plan.nodes import Node
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.recipe.type_system import fits
 from isce2_recipe.sources import sources_with
@@ -27,8 +27,8 @@ def preflight(workspace: Workspace, steps: frozenset[str]) -> None:
     RecipeToolError
         For the first input that is wrong, else as `check_providers` raises it.
     """
-    nodes = [node for node in workspace.graph.nodes.values() if node.id in steps]
-    nodes = [node for node in nodes if _may_run(workspace, node)]
+    nodes = [node for node in map(workspace.graph.nodes.__getitem__, sorted(steps)) if not node.is_loop]
+    nodes = [node for node in sorted(nodes, key=lambda node: node.index) if _may_run(workspace, node)]
     for node in nodes:
         inputs = _KnownInputs(workspace, node)
         _check_files(workspace, node, inputs)

@@ -16,19 +16,20 @@ from isce2_recipe.files import read_bounded, write_json
 from isce2_recipe.journal import checkpoints, lock, log
 from isce2_recipe.journal.files import FileEntry, Fingerprints
 from isce2_recipe.journal.log import Done, History, Journal
+from isce2_recipe.journal.values import encode
 from isce2_recipe.noop_cache import Signature, signature
-from isce2_recipe.paths import FINGERPRINTS
-from isce2_recipe.plan import graph, keys
+from isce2_recipe.paths import FINGERPRINTS, LOGS
+from isce2_recipe.plan import graph, keys, loops
 from isce2_recipe.plan.bindings import Bindings, Outputs, RunFacts
 from isce2_recipe.plan.folders import SharedFolder
-from isce2_recipe.plan.graph import Node, StepScope
 from isce2_recipe.plan.keys import Key, KeyContext
+from isce2_recipe.plan.nodes import Node, StepScope, kind_of, place_of
 from isce2_recipe.plan.record import record
 from isce2_recipe.plan.request import RunRequest, actions_of
 from isce2_recipe.processes import boot_id
 from isce2_recipe.recipe.inputs_check import null_inputs
 from isce2_recipe.recipe.loading import recipe_error
-from isce2_recipe.recipe.secrets import given_to, secret_names
+from isce2_recipe.recipe.secrets import given_to, secret_names, with_item
 from isce2_recipe.redact import MASK, in_values, redactor
 from isce2_recipe.sandbox import MAX_SOURCE
 from isce2_recipe.sources.base import FileSource, FullSource, capabilities_of
@@ -77,6 +78,7 @@ class Workspace:
             "record": lambda: record(request, self.graph, self.bindings, lambda: self.engine.name),
         }
         self.bindings: Bindings = Bindings(self.graph, request.parameters, RunFacts(facts))
+        loops.expand_known(self.graph, self.bindings, {})
         self.messages: list[str] = []
         self.texts_read: dict[str, Signature] = {}
         self.files_read: set[str] = set()
@@ -134,12 +136,12 @@ class Workspace:
     @property
     def uses_source(self) -> bool:
         """Return whether any step uses the source."""
-        return any("source" in node.action.uses for node in self.graph.nodes.values())
+        return any("source" in action.uses for action in self.actions.values())
 
     @property
     def uses_engine(self) -> bool:
         """Return whether any step uses the engine."""
-        return any("engine" in node.action.uses for node in self.graph.nodes.values())
+        return any("engine" in action.uses for action in self.actions.values())
 
     # What earlier runs recorded.
 
@@ -166,8 +168,26 @@ class Workspace:
 
     # Content keys.
 
-    def key(self, node: Node, done: Outputs, skipped: Collection[str]) -> Key:
-        """Return the content key of a step, once everything it depends on is done."""
+    def key(
+        self,
+        node: Node,
+        done: Outputs,
+        skipped: Collection[str],
+        missing: Mapping[str, Sequence[str]] | None = None,
+    ) -> Key:
+        """Return the content key of a step, once everything it depends on is done.
+
+        Parameters
+        ----------
+        node : Node
+            The step.
+        done : mapping
+            Outputs of the steps that are done or skipped.
+        skipped : collection of str
+            The steps that are skipped.
+        missing : mapping, optional
+            Keys of the failed instances of the loops that it reads.
+        """
         given = self.bindings.inputs(node, done)
         problems = tuple(null_inputs(node.scope.recipe, node.step, node.action, given))
         if problems:
@@ -179,7 +199,7 @@ class Workspace:
         if node.folder is not None:
             position = self.graph.folders[node.folder].index(node.id)
             own = states[node.folder] = self.shared_before(node.folder, position, skipped).state()
-        key = keys.make(node, given, self._read_once().key_context, states, own)
+        key = keys.make(node, given, self._read_once().key_context, states, own, missing or {})
         self.files_read.update(map(str, key.files))
         secret = given_to(node.step, self._secret_names(node.scope))
         if secret:
@@ -189,9 +209,12 @@ class Workspace:
 
     def _secret_names(self, scope: StepScope) -> frozenset[str]:
         """Return the names with secret values that a scope's expressions see."""
-        if scope.outer is None or scope.via is None:
-            return secret_names(scope.recipe)
-        return secret_names(scope.recipe, given_to(scope.via, self._secret_names(scope.outer)))
+        outer = frozenset[str]()
+        if scope.outer is not None and scope.via is not None:
+            outer = given_to(scope.via, self._secret_names(scope.outer))
+        found = secret_names(scope.recipe, outer)
+        step = None if scope.item is None else scope.recipe.step(scope.item.loop.rpartition("/")[2])
+        return found if step is None else with_item(step, found)
 
     def _key_context(self, fingerprints: Fingerprints) -> KeyContext:
         request = self.request
@@ -246,7 +269,7 @@ class Workspace:
         uses = node.action.uses
         source = self.request.source_name if "source" in uses else ""
         engine = self.engine.name if "engine" in uses else ""
-        return " ".join(filter(None, (self.request.recipe.name, node.id, source, engine)))
+        return " ".join(filter(None, (self.request.recipe.name, kind_of(node.id), source, engine)))
 
     def with_absolute_paths(self, value: Any) -> Any:
         """Return a value of the recipe in which the names of files that were read are absolute."""
@@ -299,6 +322,32 @@ class Workspace:
         for name, entry in done.made.items():
             if entry.stat[3]:
                 self.fingerprints.learn(f"{self.workdir}/{name}", entry)
+
+    def note_expansion(self, loop: str) -> None:
+        """Record the items of a loop in the journal, unless it has them, and delete what it no longer has.
+
+        The folders go first: if this is interrupted, the next run does it again.
+        """
+        instances = self.graph.instances[loop]
+        keys = [one.key for one in instances]
+        items = encode([one.value for one in instances], self.workdir)
+        steps = (*self.history.done, *self.history.started)
+        old = dict.fromkeys(key for step in steps if (key := log.instance_in(loop, step)) is not None)
+        now = frozenset(keys)
+        removed = [key for key in old if key not in now]
+        gone = [f"{loop}[{key}]" for key in removed]
+        if loop in self.history.done:  # it was a step until now
+            checkpoints.remove(self.workdir / place_of(loop))
+            self.add_event({"event": "dropped", "step": loop})
+        for place in map(place_of, gone):
+            for name in (place, f"{LOGS}/{place}", f"{LOGS}/{place}.log"):
+                path = self.workdir / name
+                if path.parent.resolve().is_relative_to(self.workdir.resolve()):
+                    checkpoints.remove(path)
+        known = self.history.loops.get(loop, {})
+        if removed or known.get("keys") != keys or known.get("items") != items:
+            event = {"event": "expanded", "step": loop, "keys": keys, "items": items, "removed": removed}
+            self.add_event(event)
 
     def delete_unneeded_checkpoints(self) -> None:
         """Delete copies of files that no finished step promises any more."""

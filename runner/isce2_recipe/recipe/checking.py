@@ -145,7 +145,10 @@ def _wrong_reference(scope: Scope, place: Place, reference: Reference) -> Proble
     if head == "run":
         return _wrong_run_fact(reference)
     if head in scope.recipe.parameters or head in place.variables:
-        return _wrong_field(scope, reference)
+        step = place.step
+        of_item = step is not None and step.for_each is not None and head == step.item
+        kind = scope.item_type(step) if step is not None and of_item else scope.type_of((head,))
+        return _wrong_field(kind, reference)
     return _wrong_name(scope, place, head)
 
 
@@ -168,10 +171,8 @@ def _wrong_name(scope: Scope, place: Place, name: str) -> Problem:
     return _unknown(what, name, suggestion=suggest(name, known))
 
 
-def _wrong_field(scope: Scope, reference: Reference) -> Problem | None:
-    head, *rest = reference.parts
-    kind = scope.type_of((head,))
-    for index, name in enumerate(rest):
+def _wrong_field(kind: Any, reference: Reference) -> Problem | None:
+    for index, name in enumerate(reference.parts[1:]):
         try:
             kind = type_system.field_type(kind, name)
         except KeyError:
@@ -210,7 +211,8 @@ def _wrong_output_field(kind: Any, rest: list[str]) -> Problem | None:
 _SETTINGS: dict[tuple[str, ...], Any] = {
     ("timeout",): float | str | None, ("retry", "count"): int, ("retry", "backoff"): float | str,
     ("retry", "on"): list[str], ("resources", "cpus"): float, ("resources", "memory"): float | str,
-    ("resources", "disk"): float | str,
+    ("resources", "disk"): float | str, ("for_each",): list[Any], ("key",): str | float,
+    ("min_done",): float | str,
 }  # fmt: skip
 
 

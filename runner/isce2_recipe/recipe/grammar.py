@@ -134,6 +134,7 @@ def _step_name_problems(document: Document, steps: list[tuple[int, Any]]) -> Ite
     """Yield problems of step ids and folders that another step or the runner has taken."""
     first: dict[str, int] = {}
     for index, step in steps:
+        yield from _loop_problems(document, index, step if isinstance(step, dict) else {})
         if isinstance(step, dict) and isinstance(step.get("folder"), str) and step["folder"] in RESERVED:
             what = f"steps cannot share '{step['folder']}': that folder is the runner's own"
             yield document.problem(("steps", index, "folder"), "IR010", what, advice="choose another name")
@@ -145,6 +146,33 @@ def _step_name_problems(document: Document, steps: list[tuple[int, Any]]) -> Ite
             line = document.mark(("steps", first[name], "id")).line
             what = f"step id '{name}' is taken by the step on line {line}"
             yield document.problem(("steps", index, "id"), "IR010", what)
+
+
+_LOOP_KEYS = {"as": "for_each", "key": "for_each", "min_done": "partial"}
+"""Keys of a step that mean something only next to another one."""
+
+
+def _loop_problems(document: Document, index: int, step: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield problems of the keys that repeat a step."""
+    path: DataPath = ("steps", index)
+    for key, other in _LOOP_KEYS.items():
+        if key in step and other not in step:
+            what = f"'{key}' means nothing without '{other}'"
+            advice = "add partial: allowed" if other == "partial" else f"add {other}, or remove it"
+            yield document.problem((*path, key), "IR002", what, key=True, advice=advice)
+    if "for_each" not in step:
+        return
+    data, name = document.data, step.get("as", "item")
+    taken = [*_names(data.get("parameters")), *_names(data.get("variables")), "steps", "run", *WORDS]
+    if name in taken:
+        what = f"the name '{name}' of the items is taken"
+        key = "as" if "as" in step else "for_each"
+        yield document.problem((*path, key), "IR003", what, advice="give the items another name with as")
+    uses = step.get("uses")
+    if "folder" in step and isinstance(uses, str) and not uses.endswith((".yml", ".yaml")):
+        what = "all instances of the step would write into one shared folder"
+        advice = "repeat a part: the shared folders of its steps belong to one instance each"
+        yield document.problem((*path, "folder"), "IR057", what, key=True, advice=advice)
 
 
 def _names(value: Any) -> list[str]:

@@ -326,4 +326,10 @@ def _step(document: Document, index: int, part: Recipe | None) -> Step:
         index=index,
         mark=document.mark(("steps", index, "id")),
         part=part,
+        for_each=data.get("for_each"),
+        item=data.get("as", "item"),
+        key=data.get("key"),
+        keep_going=data.get("on_failure") == "continue",
+        partial=data.get("partial") == "allowed",
+        min_done=data.get("min_done"),
     )

@@ -119,6 +119,18 @@ class Step:
         Where its id is written.
     part : Recipe or None
         The recipe behind ``uses: parts/x.yml``.
+    for_each : list, str or None
+        The items for which the step is repeated; text is an expression. None where it runs once.
+    item : str
+        The name of an item in the step's expressions.
+    key : str or None
+        Text with expressions that names the instance of an item; None for the default.
+    keep_going : bool
+        Whether others run after this one has failed.
+    partial : bool
+        Whether it runs although instances of a loop that it reads have failed.
+    min_done : int, str or None
+        How many instances must be done: a number, ``90 %``, or an expression.
     """
 
     id: str
@@ -134,6 +146,12 @@ class Step:
     index: int
     mark: Mark
     part: Recipe | None = None
+    for_each: list[Any] | str | None = None
+    item: str = "item"
+    key: str | None = None
+    keep_going: bool = False
+    partial: bool = False
+    min_done: int | str | None = None
 
     @property
     def path(self) -> DataPath:

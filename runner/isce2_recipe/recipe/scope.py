@@ -98,15 +98,21 @@ class Scope:
         ]
         for step in self.recipe.steps:
             data = self.recipe.document.data["steps"][step.index]
+            inside = known
+            if step.for_each is not None:
+                found.append(Place((*step.path, "for_each"), step.for_each, known, steps=True, step=step))
+                inside = (*known, step.item)
             found += [
-                Place((*step.path, "with", name), value, known, steps=True, step=step)
+                Place((*step.path, "with", name), value, inside, steps=True, step=step)
                 for name, value in step.with_.items()
             ]
             found += [
-                Place((*step.path, key), data[key], known, steps=key == "when", step=step)
-                for key in ("when", "timeout", "retry", "resources")
+                Place((*step.path, key), data[key], inside, steps=key == "when", step=step)
+                for key in ("key", "when", "timeout", "retry", "resources")
                 if key in data
             ]
+            if "min_done" in data:
+                found.append(Place((*step.path, "min_done"), data["min_done"], known, steps=False, step=step))
         found += [
             Place(("outputs", name), value, known, steps=True) for name, value in self.recipe.outputs.items()
         ]
@@ -157,6 +163,17 @@ class Scope:
         return self._outputs[step.id]
 
     def _find_outputs(self, step: Step) -> Mapping[str, Any] | None:
+        once = self._outputs_of_one(step)
+        if step.for_each is None or once is None:
+            return once
+        both = {**once, "item": self.item_type(step), "key": str}
+        return {name: type_system.list_of([kind]) for name, kind in both.items()}
+
+    def item_type(self, step: Step) -> Any:
+        """Return the type of the items for which a step is repeated."""
+        return type_system.item_of(self.typed((*step.path, "for_each"), step.for_each).type)
+
+    def _outputs_of_one(self, step: Step) -> Mapping[str, Any] | None:
         if step.part is not None:
             inner = self.part(step.part)
             return {
@@ -168,8 +185,19 @@ class Scope:
     def typed(self, path: DataPath, value: Any) -> Typed:
         """Return the type of the value at a path, and the operands in it that cannot be right."""
         if path not in self._typed:
-            self._typed[path] = typed(value, self.type_of)
+            self._typed[path] = typed(value, self._types_at(path))
         return self._typed[path]
+
+    def _types_at(self, path: DataPath) -> type_system.TypeOf:
+        """Return the types of the names that the value at a path sees: in a loop there is also the item."""
+        step = self.recipe.steps[int(path[1])] if path[0] == "steps" and path[2] != "for_each" else None
+        if step is None or step.for_each is None:
+            return self.type_of
+        return lambda chain: (
+            type_system.chain_type(self.item_type(step), chain[1:])
+            if chain[0] == step.item
+            else self.type_of(chain)
+        )
 
     def type_of(self, chain: tuple[str, ...]) -> Any:
         """Return the type of a name with its fields; Any if it is not known."""

@@ -14,7 +14,7 @@ from isce2_recipe.recipe.schema import GRAMMAR, load_schema, resolve
 from isce2_recipe.recipe.scope import Scope
 from isce2_recipe.recipe.validating import validate
 
-_KEYS = ("timeout", "retry", "resources")
+_KEYS = ("timeout", "retry", "resources", "min_done")
 
 
 def _written(recipe: Recipe, step: Step) -> Iterator[tuple[str, Any]]:

@@ -7,7 +7,7 @@ Schema. ``Any`` is an unknown type, which is accepted everywhere.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import lru_cache, wraps
 from pathlib import Path
@@ -170,6 +170,22 @@ def list_of(found: list[Any]) -> Any:
     """Return the type of a list with items of some types."""
     item = union(found) if found else Any
     return types.GenericAlias(list, (item,))
+
+
+def item_of(annotation: Any) -> Any:
+    """Return the type of the items of a list; Any if it is not known."""
+    lists = [member for member in members(annotation) if get_origin(member) is list]
+    return union([get_args(member)[0] for member in lists]) if lists else Any
+
+
+def chain_type(annotation: Any, names: Iterable[str]) -> Any:
+    """Return the type of a field of a field, and so on; Any if it is not known or does not exist."""
+    try:
+        for name in names:
+            annotation = field_type(annotation, name)
+    except KeyError:
+        return Any
+    return annotation
 
 
 def field_type(annotation: Any, name: str) -> Any:

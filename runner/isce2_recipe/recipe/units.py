@@ -85,3 +85,10 @@ def amount(value: float | str) -> float:
         If the text is not an amount.
     """
     return float(value if isinstance(value, int | float) else parse(value, "byte"))
+
+
+def at_least(wanted: int | str, total: int) -> int:
+    """Return a number such as ``12`` or ``90 %`` of some things as a whole number of them, rounded up."""
+    if isinstance(wanted, int):
+        return wanted
+    return math.ceil(total * float(wanted.strip().rstrip("%")) / 100.0 - 1e-9)

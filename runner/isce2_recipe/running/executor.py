@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 from isce2_recipe.journal.files import FileEntry, Manifest
 from isce2_recipe.journal.values import decode, encode
-from isce2_recipe.plan.graph import Graph, Node
+from isce2_recipe.plan.graph import Graph
 from isce2_recipe.plan.keys import complete
+from isce2_recipe.plan.nodes import Instance, Node
 from isce2_recipe.running.resources import Resources
 
 
@@ -49,6 +50,7 @@ class Task:
         """Return the task as JSON, for executors that start it in another program."""
         return {
             "step": self.node.id,
+            "instances": [encode(one, workdir) for one in self.node.instances],
             "inputs": encode(self.inputs, workdir),
             "out": str(self.out),
             "published": str(self.published),
@@ -59,7 +61,8 @@ class Task:
     @classmethod
     def from_json(cls, task: Mapping[str, Any], graph: Graph, workdir: Path, base: Path) -> Task:
         """Return the task that `to_json` wrote for the same graph, work directory and base folder."""
-        node = graph.nodes[task["step"]]
+        instances = [Instance(**decode(one, workdir)) for one in task["instances"]]
+        node = graph.locate(task["step"], instances)
         before: Manifest = {name: FileEntry.from_json(entry) for name, entry in task["before"].items()}
         inputs = complete(node, decode(task["inputs"], workdir), base)
         return cls(node, inputs, Path(task["out"]), Path(task["published"]), before, task["cpus"])

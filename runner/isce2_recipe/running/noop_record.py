@@ -13,6 +13,7 @@ from isce2_recipe.journal.files import FOLDER, FileEntry
 from isce2_recipe.noop_cache import CannotTellError, Signature, steady
 from isce2_recipe.paths import JOURNAL, RESOLVED_RECIPE, RUN_RECORD, data_folder
 from isce2_recipe.plan.folders import SharedFolder
+from isce2_recipe.plan.nodes import prefixes
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.sources.base import traits_of
@@ -139,7 +140,9 @@ def _outputs(workspace: Workspace, made: dict[str, FileEntry]) -> _Watched:
         if entry.digest != FOLDER:
             found = noop_cache.signature(path)
             yield path, found if found == list(entry.stat) else _known(workspace, path)
-        elif name.partition("/")[0] in workspace.graph.folders:  # additional files there do not matter
+        elif any(
+            one in workspace.graph.folders for one in prefixes(name)
+        ):  # additional files there do not matter
             yield path, noop_cache.THERE
         else:
             yield path, _folder(path, entry)

@@ -18,7 +18,7 @@ from isce2_recipe.journal.values import decode, encode
 from isce2_recipe.paths import RESOLVED_RECIPE, RUN_RECORD, data_folder
 from isce2_recipe.plan.bindings import Outputs, skipped_outputs
 from isce2_recipe.plan.drawing import arrows
-from isce2_recipe.plan.graph import Node
+from isce2_recipe.plan.nodes import Node
 from isce2_recipe.plan.record import own_files, resolved
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.processes import host_name
@@ -101,7 +101,7 @@ def package_versions() -> dict[str, str]:
 
 
 def _files(workspace: Workspace, step: str, facts: Mapping[str, Any]) -> dict[str, str]:
-    if facts["status"] not in ("done", "cached"):
+    if facts["status"] not in ("done", "cached") or step not in workspace.history.done:
         return {}
     made = workspace.history.done[step].made
     return {name: entry.digest for name, entry in sorted(made.items()) if entry.digest != "folder"}
@@ -197,7 +197,8 @@ def _summaries(workspace: Workspace) -> list[dict[str, Any]]:
     for before, name in arrows(graph):
         after[name].append(before)
     steps = []
-    for name, node in graph.nodes.items():
+    for node in graph.ordered():
+        name = node.id
         status = _status(workspace, node, done)
         known: Mapping[str, Any] = history.done[name].facts if status == "done" else {}
         if status == "done":

@@ -12,7 +12,7 @@ from typing import Any
 
 from isce2_recipe.actions.base import Budget
 from isce2_recipe.errors import RecipeToolError
-from isce2_recipe.plan.graph import Node
+from isce2_recipe.plan.nodes import Node
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.quantities import format_bytes
 from isce2_recipe.recipe.units import amount

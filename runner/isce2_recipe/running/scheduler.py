@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,20 +16,22 @@ from isce2_recipe.journal.files import Manifest
 from isce2_recipe.journal.log import Done
 from isce2_recipe.journal.values import decode
 from isce2_recipe.paths import LOGS
-from isce2_recipe.plan import decide
+from isce2_recipe.plan import decide, loops
 from isce2_recipe.plan.bindings import skipped_outputs
 from isce2_recipe.plan.decide import Decision
 from isce2_recipe.plan.folders import SharedFolder, matcher, refuse_foreign_files
-from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.keys import Key, changes
+from isce2_recipe.plan.nodes import Node
+from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.ready_queue import ReadyQueue
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.recipe.model import Retry
 from isce2_recipe.recipe.units import seconds
 from isce2_recipe.running import failures, step_folders
 from isce2_recipe.running.executor import Ending, Executor, RunningTask, Task
+from isce2_recipe.running.losses import Losses, Missing, facts_of, result_of_loop
 from isce2_recipe.running.resources import Resources, wanted
-from isce2_recipe.running.state import Limits, Selection, StepResults
+from isce2_recipe.running.state import Limits, Selection, StepResults, described
 from isce2_recipe.running.step_folders import Lost
 
 Emit = Callable[[dict[str, Any]], None]
@@ -47,6 +49,7 @@ class _Waiting:
     key: Key
     decision: Decision
     resources: Resources
+    missing: Missing
     attempt: int = 1
     not_before: float = 0.0
     losses: int = 0
@@ -69,6 +72,8 @@ class Scheduler:
         Called with every event of the run.
     redact : callable
         Removes secrets from a text.
+    keep_going : bool
+        Whether steps that do not depend on a failed step still run.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class Scheduler:
         limits: Limits,
         emit: Emit,
         redact: Callable[[str], str],
+        keep_going: bool = False,
     ) -> None:
         self.results = StepResults()
         self.stopped_by = 0
@@ -94,8 +100,18 @@ class Scheduler:
         self._waiting: list[_Waiting] = []
         self._running: dict[str, tuple[RunningTask, _Waiting]] = {}
         self._stale: set[str] = set()
-        needs = {name: needs for name, needs in self._graph.needs.items() if name in selection.steps}
-        self._queue = ReadyQueue(needs, {name: place for place, name in enumerate(self._graph.nodes)})
+        self._selection = selection
+        self._keep_going = keep_going
+        self._queue = ReadyQueue()
+        self._losses = Losses(self._graph, workspace.bindings, self._queue, self.results, emit)
+        self._enqueue(selection.steps)
+
+    def _enqueue(self, steps: Iterable[str]) -> None:
+        """Let steps wait for those of their needs that the run is about."""
+        graph, chosen = self._graph, self._selection.steps
+        names = list(steps)
+        needs = {name: [other for other in graph.needs[name] if other in chosen] for name in names}
+        self._queue.add(needs, {name: graph.nodes[name].index for name in names})
 
     def run(self, wakeup: int) -> StepResults:
         """Run until everything is done, a step has failed or a signal has arrived.
@@ -111,6 +127,7 @@ class Scheduler:
                 self._launch()
                 self._stop_late_starters()
                 if not self._running and (not self._waiting or self._halted):
+                    self.results.allowed = self._losses.all_allowed()
                     return self.results
                 self._listen(wakeup)
                 self._collect()
@@ -126,15 +143,13 @@ class Scheduler:
     def stop(self, number: int) -> None:
         """Ask all running steps to end; a second call ends them at once."""
         self.stopped_by = number
-        for running, _ in self._running.values():
-            running.stop("stopped")
+        self._stop_late_starters(again=True)
 
-    def _stop_late_starters(self) -> None:
-        """Stop a step that was being started when a signal arrived and was not among the running ones yet."""
-        if self.stopped_by:
-            for running, _ in self._running.values():
-                if not running.stopping:
-                    running.stop("stopped")
+    def _stop_late_starters(self, *, again: bool = False) -> None:
+        """After a signal stop the steps that are not being stopped yet; on request also the others again."""
+        for running, _ in self._running.values() if self.stopped_by else ():
+            if again or not running.stopping:
+                running.stop("stopped")
 
     # Deciding which steps have to run.
 
@@ -148,18 +163,54 @@ class Scheduler:
     def _check(self, node: Node) -> None:
         """Skip a step, take its results from the history, or let it wait for its start."""
         workspace = self._workspace
+        if node.id in self._graph.instances:
+            self._gather(node)
+            return
         if not workspace.bindings.wanted(node, self.results.outputs):
             self._skip(node)
             return
+        missing = self._losses.of(node)
+        if missing is None:
+            return
+        if node.is_loop:
+            self._expand(node)
+            return
         self._skipped.discard(node.id)
-        key = workspace.key(node, self.results.outputs, self._skipped)
+        key = workspace.key(node, self.results.outputs, self._skipped, missing)
         decision = self._decide(node, key)
         if decision.run:
-            self._waiting.append(_Waiting(node, key, decision, self._resources(node)))
+            self._waiting.append(_Waiting(node, key, decision, self._resources(node), missing))
             return
         done = workspace.history.done[node.id]
-        facts = {"reason": decision.reason, "key": key.digest, **done.facts}
-        self._settle(node.id, "cached", decode(done.outputs, workspace.workdir), facts)
+        facts = {"reason": decision.reason, "key": key.digest, **facts_of(missing), **done.facts}
+        self._settle(node.id, "cached", facts, decode(done.outputs, workspace.workdir))
+
+    # Loops.
+
+    def _expand(self, node: Node) -> None:
+        """Add the instances of a loop, whose items are known now."""
+        new = loops.expand(self._graph, node, self._workspace.bindings, self.results.outputs)
+        self._workspace.note_expansion(node.id)
+        self._forced |= self._selection.grow(self._graph, node.id, new)
+        chosen = [one.id for one in new if one.id in self._selection.steps]
+        preflight(self._workspace, frozenset(chosen))
+        count, steps = (
+            len(self._graph.instances[node.id]),
+            [described(self._graph.nodes[one]) for one in chosen],
+        )
+        self._emit({"event": "loop.expanded", "step": node.id, "instances": count, "steps": steps})
+        self._enqueue([*chosen, node.id])
+
+    def _gather(self, node: Node) -> None:
+        """Give the outputs of the instances of a loop to the steps that read them."""
+        instances = self._graph.instances[node.id]
+        failed = self._losses.close(node.id)
+        inside, done = self._graph.members_of, self.results.outputs
+        found = [one for one in instances if one.key not in failed and done.keys() >= set(inside(one))]
+        outputs = self._workspace.bindings.gather(node, found, done)
+        self._settle(node.id, *result_of_loop(self._graph, self.results, node.id, failed), outputs)
+
+    # Steps that do not run, or have run before.
 
     def _skip(self, node: Node) -> None:
         lost = step_folders.undo(self._workspace, node, self._skipped)
@@ -169,7 +220,7 @@ class Scheduler:
         self._skipped.add(node.id)
         if node.folder is not None and node.id in self._workspace.history.done:
             self._workspace.add_event({"event": "dropped", "step": node.id})
-        self._settle(node.id, "skipped", skipped_outputs(node), {"reason": "its condition is false"})
+        self._settle(node.id, "skipped", {"reason": "its condition is false"}, skipped_outputs(node))
 
     def _decide(self, node: Node, key: Key) -> Decision:
         if node.id in self._forced:
@@ -195,11 +246,13 @@ class Scheduler:
     def _resources(self, node: Node) -> Resources:
         return wanted(dict(self._evaluate(node, node.step.resources, "resources")), self._limits.cpus)
 
-    def _settle(self, step: str, status: str, outputs: dict[str, Any], facts: dict[str, Any]) -> None:
+    def _settle(self, step: str, status: str, facts: dict[str, Any], outputs: Mapping[str, Any]) -> None:
         """Record the result of a step, so that the steps that wait for it become ready."""
         self.results.outputs[step] = outputs
         self.results.steps[step] = {"status": status, **facts}
-        self._emit({"event": f"step.{status}", "step": step, **facts})
+        loop = step in self._graph.instances
+        event = {"event": "loop.done", "status": status} if loop else {"event": f"step.{status}"}
+        self._emit({**event, "step": step, **facts})
         self._queue.finish(step)
 
     # Starting steps.
@@ -225,11 +278,12 @@ class Scheduler:
 
     def _start(self, item: _Waiting) -> None:
         node, workdir = item.node, self._workspace.workdir
-        refuse_foreign_files(workdir, node.folder or node.id, self._workspace.history)
+        own = node.id if node.folder is None else None
+        refuse_foreign_files(workdir, node.folder or node.place, own, self._workspace.history)
         prepared = self._prepare(item)
         if prepared is None:
             return
-        log_path = workdir / LOGS / f"{node.id}.log"
+        log_path = workdir / LOGS / f"{node.place}.log"
         self._record_start(item)
         task = self._task(item, prepared)
         running = self._executor.start(task, log_path, append=item.attempt + item.losses > 1)
@@ -266,8 +320,8 @@ class Scheduler:
         if node.folder is not None:
             out = published = workdir / node.folder
         else:
-            name = self._executor.scratch_name(node.id)
-            out, published = step_folders.scratch(workdir, name), workdir / node.id
+            name = self._executor.scratch_name(node.place)
+            out, published = step_folders.scratch(workdir, name), workdir / node.place
         threads = self._executor.threads(item.resources)
         return Task(node, item.key.inputs, out, published, before, threads)
 
@@ -295,8 +349,9 @@ class Scheduler:
         self._restart_queue()
 
     def _restart_queue(self) -> None:
-        taken = {*self._running, *(item.node.id for item in self._waiting)}
+        taken = {*self._running, *(item.node.id for item in self._waiting), *self.results.failures}
         self._queue.restart(self.results.outputs, taken)
+        self._losses.restart()
 
     # Following the running steps.
 
@@ -377,7 +432,7 @@ class Scheduler:
 
     def _check_inputs(self, item: _Waiting) -> None:
         """Refuse the outputs of a step if its inputs changed while it ran."""
-        now = self._workspace.key(item.node, self.results.outputs, self._skipped)
+        now = self._workspace.key(item.node, self.results.outputs, self._skipped, item.missing)
         if now.digest != item.key.digest:
             found = changes(item.key.parts, now.parts)
             what = found[0].name.removeprefix("inputs.") if found else "an input"
@@ -407,8 +462,8 @@ class Scheduler:
         workspace.add_done(done)
         self._forced.pop(node.id, None)
         outputs = decode(done.outputs, workspace.workdir)
-        reason = {"reason": item.decision.reason, "key": item.key.digest}
-        self._settle(node.id, "done", outputs, {**reason, **facts})
+        reason = {"reason": item.decision.reason, "key": item.key.digest, **facts_of(item.missing)}
+        self._settle(node.id, "done", {**reason, **facts}, outputs)
 
     def _failed(self, item: _Waiting, running: RunningTask, ending: Ending) -> None:
         node = item.node
@@ -433,10 +488,13 @@ class Scheduler:
         self._fail(node.id, failures.of_ending(ending, running, self._workspace.workdir), facts)
 
     def _fail(self, step: str, error: RecipeToolError, facts: dict[str, Any]) -> None:
-        """Record a failure. Steps that run may finish, no other step starts."""
+        """Record a failure. Steps that run may finish; others start only if the run is to go on."""
         self._workspace.add_event({"event": "failed", "step": step})
-        if self.results.failure is None:
-            self.results.failure = error
+        self.results.failures[step] = error
         message = self._redact(error.message)
         self.results.steps[step] = {"status": "failed", "reason": message, **facts}
         self._emit({"event": "step.failed", "step": step, "message": message, "hint": error.hint, **facts})
+        if self._keep_going or any(one.keep_going for one in self._graph.nodes[step].around()):
+            self._losses.add(step)
+        elif self.results.failure is None:
+            self.results.failure = error

@@ -23,10 +23,11 @@ from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.running import failures, provenance
 from isce2_recipe.running.child import marker
 from isce2_recipe.running.local import LocalExecutor
+from isce2_recipe.running.losses import error_of
 from isce2_recipe.running.preloading import prepare_kernel_cache
 from isce2_recipe.running.resources import shortages
 from isce2_recipe.running.scheduler import Emit, Scheduler
-from isce2_recipe.running.state import Outcome, RunOptions, Selection, StepResults, select
+from isce2_recipe.running.state import Outcome, RunOptions, Selection, StepResults, described, select
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -48,7 +49,7 @@ def run(workspace: Workspace, options: RunOptions, emit: Emit, redact: Callable[
         If a signal ended the run.
     """
     selection = select(workspace.graph, options)
-    preflight(workspace, selection.steps)
+    preflight(workspace, frozenset(selection.steps))
     _open_tools(workspace, selection)
     try:
         return _run_held(workspace, options, selection, emit, redact)
@@ -84,6 +85,8 @@ def _run_held(
         raise RunInterrupted(f"interrupted by {signal.Signals(stopped_by).name}; finished steps are kept")
     if results.failure is not None:
         raise results.failure
+    if results.failures and not results.allowed:
+        raise error_of(results)
     return outcome
 
 
@@ -102,8 +105,12 @@ def _carry_out(
     _record_begin(workspace)
     gc.freeze()  # what exists by now stays, also in the steps, which share its memory
     gc.enable()
+    for loop in list(workspace.graph.instances):
+        workspace.note_expansion(loop)
     executor = LocalExecutor(workspace, options.limits, redact)
-    scheduler = Scheduler(workspace, executor, selection, options.limits, emit, redact)
+    scheduler = Scheduler(
+        workspace, executor, selection, options.limits, emit, redact, keep_going=options.keep_going
+    )
     with closing(executor), _signals(scheduler.stop) as wakeup:
         results = scheduler.run(wakeup)
     workspace.add_event({"event": "end", "time": _now(), "steps": _counts(results.steps)})
@@ -158,8 +165,8 @@ def _run_started(workspace: Workspace, selection: Selection) -> dict[str, Any]:
         "source": workspace.request.source_text,
         "engine": workspace.request.engine_text,
         "steps": [
-            {"step": node.id, "uses": node.step.uses, "summary": node.step.summary or node.action.summary}
-            for node in workspace.graph.nodes.values()
+            described(node)
+            for node in workspace.graph.ordered(loops_first=True)
             if node.id in selection.steps
         ],
     }
@@ -213,12 +220,14 @@ def _times(workspace: Workspace, outcome: Outcome) -> dict[str, float]:
     return {
         workspace.timing_group(workspace.graph.nodes[name]): facts["seconds"]
         for name, facts in outcome.steps.items()
-        if facts["status"] == "done"
+        if facts["status"] == "done" and "seconds" in facts
     }
 
 
 def _outcome(workspace: Workspace, results: StepResults, seconds: float) -> Outcome:
-    whole = results.failure is None and len(results.outputs) == len(workspace.graph.nodes)
+    ended = len(results.outputs) + (len(results.steps) - len(results.outputs) if results.allowed else 0)
+    whole = results.failure is None and ended == len(workspace.graph.nodes)
     outputs = workspace.bindings.outputs(results.outputs) if whole else {}
-    steps = {name: results.steps[name] for name in workspace.graph.nodes if name in results.steps}
+    names = [node.id for node in workspace.graph.ordered(loops_first=True)]
+    steps = {name: results.steps[name] for name in names if name in results.steps}
     return Outcome(outputs, steps, seconds)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.plan.graph import Graph
+from isce2_recipe.plan.nodes import Node, loops_around, prefixes
 from isce2_recipe.running.resources import memory_bytes, processors
 
 
@@ -26,20 +27,67 @@ class Limits:
         return cls(jobs or max(4, count), count, memory_bytes())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Selection:
-    """The steps that a run is about.
+    """The steps that a run is about. It grows with the graph.
 
     Attributes
     ----------
-    steps : frozenset of str
+    steps : set of str
         Steps to check, and to run if necessary.
-    forced : mapping
+    forced : dict
         Steps to run in any case, with the reason.
+    until : str or None
+        The instance to run up to, while the items of its loop are not known.
+    waiting : dict
+        Names of instances that are to run in any case, whose loops are not expanded, with the reason.
     """
 
-    steps: frozenset[str]
-    forced: Mapping[str, str]
+    steps: set[str]
+    forced: dict[str, str]
+    until: str | None = None
+    waiting: dict[str, str] = field(default_factory=dict)
+
+    def grow(self, graph: Graph, loop: str, new: Sequence[Node]) -> dict[str, str]:
+        """Take the steps of a loop that was expanded; return those to run in any case.
+
+        Raises
+        ------
+        RecipeError
+            If an option names an instance that the loop does not have.
+        """
+        names = [node.id for node in new]
+        if self.until is not None and loop in _around(self.until):
+            wanted = graph.ancestors(_start(graph, self.until))
+            names = [name for name in names if name in wanted]
+        self.steps.update(names)
+        forced = dict.fromkeys(names, self.forced[loop]) if loop in self.forced else {}
+        for name, why in list(self.waiting.items()):
+            if loop in _around(name):
+                found = graph.select(name)
+                if found != [name] or name in graph.nodes:
+                    del self.waiting[name]
+                    forced |= dict.fromkeys(_again(graph, found, why), why)
+        self.forced |= forced
+        return {name: why for name, why in forced.items() if name in self.steps}
+
+
+def _around(name: str) -> list[str]:
+    return [*loops_around(name), *prefixes(name)]
+
+
+def _start(graph: Graph, name: str) -> list[str]:
+    """Return the steps of some name, or the loop in which they will be."""
+    loop = graph.unknown_loop(name)
+    found = graph.select(name)
+    return [loop] if loop is not None and found == [name] and name not in graph.nodes else found
+
+
+def _again(graph: Graph, found: list[str], why: str) -> Collection[str]:
+    return graph.descendants(found) if why.startswith(_FROM) else found
+
+
+_FROM = "--from "
 
 
 @dataclass
@@ -49,16 +97,22 @@ class StepResults:
     Attributes
     ----------
     steps : dict
-        By id: status (``done``, ``cached``, ``skipped``, ``failed``), reason and facts.
+        By id: status (``done``, ``cached``, ``skipped``, ``failed``, ``blocked``), reason and facts.
     outputs : dict
         Outputs of the steps that are done or skipped, files absolute.
     failure : RecipeToolError or None
-        The first failure.
+        The first failure after which no other step may start.
+    failures : dict
+        All failures by step, in the order in which they happened.
+    allowed : bool
+        Whether the recipe allows that the failed instances are missing, because as many as it wants are done.
     """
 
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
-    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    outputs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     failure: RecipeToolError | None = None
+    failures: dict[str, RecipeToolError] = field(default_factory=dict)
+    allowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +131,8 @@ class RunOptions:
         Last step to run, with all steps that it needs.
     command : tuple of str
         The command line, for the records.
+    keep_going : bool
+        Whether steps that do not depend on a failed step still run.
     """
 
     limits: Limits
@@ -84,6 +140,7 @@ class RunOptions:
     start: str | None = None
     until: str | None = None
     command: tuple[str, ...] = ()
+    keep_going: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +172,25 @@ def select(graph: Graph, options: RunOptions) -> Selection:
     """
     steps = set(graph.nodes)
     forced: dict[str, str] = {}
+    waiting: dict[str, str] = {}
+    pending = None
     if options.until is not None:
-        steps = graph.ancestors(graph.select(options.until))
-    if options.start is not None:
-        again = graph.descendants(graph.select(options.start))
-        forced |= dict.fromkeys(again, f"--from {options.start}")
-    for name in options.force:
-        forced |= dict.fromkeys(graph.select(name), "--force")
-    return Selection(frozenset(steps), {name: why for name, why in forced.items() if name in steps})
+        found = graph.select(options.until)
+        pending = options.until if found == [options.until] and options.until not in graph.nodes else None
+        steps = graph.ancestors(_start(graph, options.until))
+    named = [(name, "--force") for name in options.force]
+    named = [(options.start, f"{_FROM}{options.start}"), *named] if options.start is not None else named
+    for name, why in named:
+        found = graph.select(name)
+        if found == [name] and name not in graph.nodes:
+            waiting[name] = why
+            loop = _start(graph, name)
+            found = [one for one in _again(graph, loop, why) if one not in loop] if why != "--force" else []
+        forced |= dict.fromkeys(_again(graph, found, why), why)
+    return Selection(steps, {name: why for name, why in forced.items() if name in steps}, pending, waiting)
+
+
+def described(node: Node) -> dict[str, Any]:
+    """Return a step as the events of a run describe it."""
+    about = {"step": node.id, "uses": node.uses, "summary": node.summary}
+    return {**about, "loop": True} if node.is_loop else about

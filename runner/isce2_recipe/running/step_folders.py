@@ -11,8 +11,8 @@ from isce2_recipe.journal import checkpoints
 from isce2_recipe.journal.files import FOLDER, FileEntry, Manifest
 from isce2_recipe.paths import SCRATCH
 from isce2_recipe.plan.folders import SharedFolder, restore_folder
-from isce2_recipe.plan.graph import Node
 from isce2_recipe.plan.keys import Key
+from isce2_recipe.plan.nodes import Node
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.running.executor import Task
 
@@ -94,7 +94,7 @@ def _lost(shared: SharedFolder, names: list[str]) -> Lost | None:
 def publish(task: Task, files: dict[str, FileEntry | None], workdir: Path) -> None:
     """Make the scratch folder of a step its own folder, and note how that changed the folder's times."""
     task.published.parent.mkdir(parents=True, exist_ok=True)
-    old = task.out.with_name(f"{task.out.name}.old")
+    old = task.out.with_name(f".{task.out.name}.old")  # no step or instance has such a name
     checkpoints.remove(old)
     if os.path.lexists(task.published):
         task.published.rename(old)

@@ -9,7 +9,7 @@ import pytest
 
 from isce2_recipe.errors import RecipeError
 from isce2_recipe.paths import data_folder
-from isce2_recipe.plan.graph import StepScope
+from isce2_recipe.plan.nodes import StepScope
 from isce2_recipe.plan.record import own_files
 from isce2_recipe.plan.request import make_request
 from isce2_recipe.plan.workspace import Workspace

@@ -140,3 +140,41 @@ def touch(ctx: Context, *, text: str, after: str = "") -> Touched:
     path = ctx.out / "out"
     path.write_text(text)
     return Touched(path, text)
+
+
+@dataclass(frozen=True)
+class Pair:
+    name: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Pairs:
+    pairs: list[Pair]
+    names: list[str]
+
+
+@action("quick.pairs", version=1)
+def pairs(ctx: Context, *, names: list[str]) -> Pairs:
+    """Return a list of named pairs, as a step that selects pairs does."""
+    (ctx.out / "pairs.txt").write_text("\n".join(names))
+    return Pairs([Pair(name, index) for index, name in enumerate(names)], names)
+
+
+@action("quick.choose", version=1)
+def choose(
+    ctx: Context,
+    *,
+    text: str,
+    refused: list[str] | None = None,
+    seconds: float = 0.0,
+) -> Touched:
+    """Write a text, unless it is one of those in a list or in the file ``refused.txt`` of the run."""
+    file = ctx.workdir / "refused.txt"
+    bad = [*(refused or []), *(file.read_text().split() if file.exists() else [])]
+    time.sleep(seconds)
+    if text in bad:
+        raise InputError(f"'{text}' is refused", hint="take it off the list")
+    path = ctx.out / "out"
+    path.write_text(text)
+    return Touched(path, text)
