@@ -13,8 +13,7 @@ from isce2_recipe.products.facts import HowMade, Processing
 from isce2_recipe.products.grid_choice import GridChoice
 from isce2_recipe.products.layers import LAYERS
 from isce2_recipe.products.making import ProductRequest, make_product
-from isce2_recipe.products.package import Product
-from isce2_recipe.products.readme import template_text
+from isce2_recipe.products.package import Product, template_text
 from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
 from isce2_recipe.sar.annotation import BurstGeometry, RangePolynomial, Weighting
 from isce2_recipe.types import BurstName, Looks

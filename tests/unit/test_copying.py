@@ -10,7 +10,7 @@ import pytest
 
 from isce2_recipe.alos.scene import unpack
 from isce2_recipe.copying import Copying, link
-from isce2_recipe.products.archive import write_zip
+from isce2_recipe.products.package import write_zip
 from isce2_recipe.progress import partly
 
 MEGABYTE = 1 << 20

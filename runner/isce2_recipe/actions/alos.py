@@ -16,7 +16,7 @@ from isce2_recipe.engines.base import AppSteps
 from isce2_recipe.errors import EngineMissing, InputError
 from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
-from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
+from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint, template_text
 from isce2_recipe.progress import partly
 from isce2_recipe.sources.base import AlosRecord, check_two_passes, common_bounds
 from isce2_recipe.sources.catalog import read_catalog, write_catalog
@@ -247,7 +247,6 @@ def package(
     from isce2_recipe.alos.scene import read_scene
     from isce2_recipe.products import stripmap
     from isce2_recipe.products.facts import Processing
-    from isce2_recipe.products.readme import template_text
 
     scenes = read_scene(reference), read_scene(secondary)
     processing = Processing(Looks.parse(looks), filter_strength, unwrapper, water_masked=False)

@@ -10,7 +10,7 @@ from isce2_recipe import __version__, paths
 from isce2_recipe.actions.base import Context, action, nothing
 from isce2_recipe.actions.product import check_grid, how_made, make
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
+from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint, template_text
 from isce2_recipe.types import Bounds, longitude_near
 
 if TYPE_CHECKING:
@@ -286,7 +286,6 @@ def package(
     from isce2_recipe.products import names
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
-    from isce2_recipe.products.readme import template_text
     from isce2_recipe.products.sentinel1_products import merged_facts, tops_request
     from isce2_recipe.sar.burst_grid import burst_slot
 

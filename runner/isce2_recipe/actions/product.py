@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from isce2_recipe.actions.base import Context, action, nothing
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
+from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint, template_text
 from isce2_recipe.types import Bounds, BurstName, Looks
 
 if TYPE_CHECKING:
@@ -105,7 +105,6 @@ def insar_tops(
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.names import NameParts, product_id
-    from isce2_recipe.products.readme import template_text
     from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
     from isce2_recipe.sentinel1.archive import number_of
 

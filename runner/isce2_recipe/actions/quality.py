@@ -60,11 +60,11 @@ def measure(
     InputError
         If the product is not whole.
     """
-    from isce2_recipe.products.quality import writing
+    from isce2_recipe.products.quality import measuring
 
-    found = writing.quality(product, folder, truth, other, parts or ())
-    path = writing.write(ctx.out, found)
-    summary = writing.summary(found)
+    found = measuring.quality(product, folder, truth, other, parts or ())
+    path = measuring.write(ctx.out, found)
+    summary = measuring.summary(found)
     if not found["coverage"]["land"]:
         ctx.log.warning("the map shows no land: all observed pixels are water in the water mask")
     ctx.log.info("%s", summary)

@@ -10,6 +10,7 @@ from typing import Any
 from isce2_recipe import __version__
 from isce2_recipe.actions.base import Context, Read, action
 from isce2_recipe.paths import REPORT_TEMPLATE
+from isce2_recipe.products.package import template_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,6 @@ class Page:
 def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
     """Return what a report depends on in addition to its inputs; the template by its digest."""
     import hashlib
-
-    from isce2_recipe.products.readme import template_text
 
     text = template_text(templates, read, REPORT_TEMPLATE)
     return [__version__, hashlib.sha256(text.encode()).hexdigest()]
@@ -73,7 +72,6 @@ def write(
     InputError
         If the product is not whole.
     """
-    from isce2_recipe.products.readme import template_text
     from isce2_recipe.products.report.page import ReportInputs, write_report
 
     inputs = ReportInputs(

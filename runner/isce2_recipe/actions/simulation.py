@@ -68,7 +68,7 @@ def compare(ctx: Context, *, product: Path, truth: Path) -> TruthAgreement:
     truth : Path
         GeoTIFF of the true displacement: metres, positive where range increased.
     """
-    from isce2_recipe.products.agreement import compare_product
+    from isce2_recipe.products.differences import compare_product
     from isce2_recipe.products.reading import open_product
 
     found = compare_product(open_product(product), truth)

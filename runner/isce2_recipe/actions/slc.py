@@ -13,7 +13,7 @@ from isce2_recipe.actions.product import check_grid, how_made, make
 from isce2_recipe.errors import InputError
 from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
-from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint
+from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint, template_text
 from isce2_recipe.progress import partly
 from isce2_recipe.sentinel1 import pairs
 from isce2_recipe.sources.base import SlcRecord, check_two_passes, common_bounds
@@ -232,7 +232,6 @@ def package(
     from isce2_recipe.products import names
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
-    from isce2_recipe.products.readme import template_text
     from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
     from isce2_recipe.sentinel1.archive import burst_name, common_bursts
 

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 from isce2_recipe.problems import printable
 from isce2_recipe.products.layer import Layer
 from isce2_recipe.products.layers import LAYERS
-from isce2_recipe.products.quality.writing import summary
+from isce2_recipe.products.quality.measuring import summary
 from isce2_recipe.products.reading import Finished
 from isce2_recipe.products.report.reduced import ReducedProduct
 from isce2_recipe.products.report.views import View, view_of

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.products import colours
-from isce2_recipe.products.archive import entry
 from isce2_recipe.products.colours import Picture
+from isce2_recipe.products.package import entry
 from isce2_recipe.products.rasters import opened
 from isce2_recipe.types import Bounds
 

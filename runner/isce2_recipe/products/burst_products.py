@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import get_type_hints
 
 from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.products import parameter_file
 from isce2_recipe.products.layers import layers_of
-from isce2_recipe.products.parameter_file import RADAR_TIME_FORMAT, RadarWindow
+from isce2_recipe.products.parameter_file import RADAR_KEYS, RADAR_TIME_FORMAT, RadarWindow
 from isce2_recipe.sentinel1.pairs import PASS_WINDOW, is_one_pass, numbers_by_swath, wrong_time
 from isce2_recipe.types import BurstName, Looks
 
@@ -32,20 +33,8 @@ _REMEDY = (
 class BurstProduct:
     """A product of one burst pair that has all that merging needs.
 
-    Attributes
-    ----------
-    folder : Path
-        Its unpacked folder, with whose name its files begin.
-    reference, secondary : BurstName
-        Granules.
-    parameters : dict of str
-        Content of the parameter file.
-    looks : Looks
-        Multilooking window.
-    window : RadarWindow
-        Size and valid area of its layers in radar geometry.
-    near_range_m : float
-        Slant range of the burst's first sample before multilooking.
+    ``folder`` is unpacked and has the name with which its files begin; ``near_range_m`` is the slant range of
+    the burst's first sample before multilooking.
     """
 
     folder: Path
@@ -68,9 +57,8 @@ class BurstProduct:
     @property
     def start(self) -> datetime:
         """Zero-Doppler time of the burst's first line."""
-        stop = datetime.strptime(self.window.sensing_stop, RADAR_TIME_FORMAT).replace(tzinfo=UTC)
         line_s = self.window.azimuth_interval_s / self.looks.azimuth
-        return stop - timedelta(seconds=(self.window.lines * self.looks.azimuth - 1) * line_s)
+        return self.stop - timedelta(seconds=(self.window.lines * self.looks.azimuth - 1) * line_s)
 
     @property
     def stop(self) -> datetime:
@@ -111,13 +99,7 @@ def read_burst_products(directory: Path) -> list[BurstProduct]:
 
 
 def read_burst_product(folder: Path) -> BurstProduct:
-    """Return one burst product.
-
-    Raises
-    ------
-    InputError
-        If it lacks a file or a key.
-    """
+    """Return one burst product; raise an `InputError` if it lacks a file or a key."""
     parameters = parameter_file.read(folder / f"{folder.name}.txt")
     names = [parameters.get(key, "") for key in ("Reference Granule", "Secondary Granule")]
     remedy = _REMEDY.format(reference=names[0] or "BURST", secondary=names[1] or "BURST")
@@ -146,19 +128,6 @@ def read_burst_product(folder: Path) -> BurstProduct:
         raise InputError(f"product {folder.name}: its .txt cannot be used: {reason}", hint=remedy) from exc
 
 
-_NUMBERS = {
-    "lines": "Radar n lines",
-    "samples": "Radar n samples",
-    "first_valid_line": "Radar first valid line",
-    "valid_lines": "Radar n valid lines",
-    "first_valid_sample": "Radar first valid sample",
-    "valid_samples": "Radar n valid samples",
-}
-_SPACINGS = {
-    "azimuth_interval_s": "Multilook azimuth time interval",
-    "range_spacing_m": "Multilook range pixel size",
-}
-_STOP = "Radar sensing stop"
 _MOST_PIXELS = 1_000_000  # along each side of a layer in radar geometry
 _FACTS = (
     "Reference Orbit Number", "Secondary Orbit Number", "Baseline", "UTC time", "Heading",
@@ -166,16 +135,18 @@ _FACTS = (
 )  # fmt: skip
 _KEYS = (
     "Reference Granule", "Secondary Granule", "Reference Pass Direction", "Range looks", "Azimuth looks",
-    *_FACTS, *_NUMBERS.values(), *_SPACINGS.values(), _STOP,
+    *_FACTS, *RADAR_KEYS,
 )  # fmt: skip
 
 
 def _window(parameters: Mapping[str, str]) -> RadarWindow:
-    numbers = {name: int(parameters[key]) for name, key in _NUMBERS.items()}
-    if not all(0 <= number <= _MOST_PIXELS for number in numbers.values()):
+    texts = {name: parameters[key] for key, name in RADAR_KEYS.items()}
+    kinds = get_type_hints(RadarWindow)
+    window = RadarWindow(**{name: kinds[name](text) for name, text in texts.items()})
+    numbers = (getattr(window, name) for name, kind in kinds.items() if kind is int)
+    if not all(0 <= number <= _MOST_PIXELS for number in numbers):
         raise ValueError(f"a number of lines or samples is not from 0 to {_MOST_PIXELS}")
-    spacings = {name: float(parameters[key]) for name, key in _SPACINGS.items()}
-    return RadarWindow(**numbers, **spacings, sensing_stop=parameters[_STOP])  # type: ignore[arg-type]
+    return window
 
 
 def check_mergeable(products: Sequence[BurstProduct]) -> None:

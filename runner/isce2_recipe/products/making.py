@@ -9,7 +9,6 @@ from typing import Any
 
 from isce2_recipe import __version__
 from isce2_recipe.products import parameter_file
-from isce2_recipe.products.archive import write_zip
 from isce2_recipe.products.blocks import layer_sources, write_layers
 from isce2_recipe.products.browse import write_browse, write_overlays
 from isce2_recipe.products.crate import write_crate
@@ -18,9 +17,8 @@ from isce2_recipe.products.grid import MapGrid
 from isce2_recipe.products.layer import Application, Layer, ProductKind, SourceRaster
 from isce2_recipe.products.layers import LAYERS, UNWRAPPED, layers_of, map_layers
 from isce2_recipe.products.observed import check_content, check_overlap
-from isce2_recipe.products.package import Product
+from isce2_recipe.products.package import Product, write_readme, write_zip
 from isce2_recipe.products.reading import Finished
-from isce2_recipe.products.readme import write_readme
 from isce2_recipe.products.reruns import write_record
 from isce2_recipe.products.stac import write_item
 from isce2_recipe.progress import partly

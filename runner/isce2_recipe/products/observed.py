@@ -102,6 +102,8 @@ def _count(product: Finished, layers: Sequence[Layer]) -> Counter[str]:
 
 def _refuse_empty_map(sources: LayerSources, grid: MapGrid, shown: int) -> None:
     """Raise an error if the map shows nothing of the data, or only grazes them."""
+    from rasterio.warp import transform_bounds
+
     source = sources[UNWRAPPED]
     count, data = _data(sources)
     if data is None:
@@ -111,7 +113,7 @@ def _refuse_empty_map(sources: LayerSources, grid: MapGrid, shown: int) -> None:
     share = shown * grid.ground_pixel_m**2 / (count * pixel_m2)
     if shown and share >= _GRAZING:
         return
-    box = _degrees(grid).near(data)
+    box = Bounds.of(*transform_bounds(grid.crs, "EPSG:4326", *grid.bounds)).near(data)
     apart_km = _distance_m(box, data) / 1000
     if shown:
         text = f"only grazes the data, with {shown} pixels of the map and {100 * share:.2g} % of the data"
@@ -159,13 +161,6 @@ def _refuse_empty_data(sources: LayerSources) -> NoReturn:
         f"{sources[UNWRAPPED].path.parent} has only zeros or no numbers",
         hint="the two passes have no ground in common, or a step before has failed; see its log",
     )
-
-
-def _degrees(grid: MapGrid) -> Bounds:
-    from rasterio.warp import transform_bounds
-
-    west, south, east, north = transform_bounds(grid.crs, "EPSG:4326", *grid.bounds)
-    return Bounds(west, south, east + 360.0 if east < west else east, north)
 
 
 def _distance_m(one: Bounds, other: Bounds) -> float:

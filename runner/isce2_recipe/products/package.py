@@ -1,7 +1,8 @@
-"""What packaging actions return and depend on, the same for every workflow."""
+"""What packaging actions return and depend on, and the README and the archive of every product."""
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -9,9 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe import __version__
+from isce2_recipe.copying import Copying
 from isce2_recipe.inputs import InputFile, describe_files, read_inputs
+from isce2_recipe.paths import data_folder
 
 Read = Callable[[Path], str | None]
+
+_README = "product/README.md.txt.j2"
+# The earliest time that a zip file can hold, so that the time of writing does not change the archive.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_COMPRESSED_ALREADY = {".tif", ".png", ".kmz"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,67 @@ def describe_inputs(
 
 def readme_fingerprint(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
     """Return what a product's texts depend on besides the inputs; part of the step's content key."""
-    from isce2_recipe.products.readme import template_text
-
     return [__version__, template_text(templates, read)]
+
+
+def read_text(path: Path) -> str | None:
+    """Return a file's text, or None where there is no such file."""
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def template_text(folders: tuple[Path, ...], read: Read = read_text, name: str = _README) -> str:
+    """Return a template's text: the first found in the folders, else the one of this package.
+
+    Parameters
+    ----------
+    read : callable
+        Reads a text file; returns None where there is none.
+    name : str
+        Path of the template in such a folder; by default that of the README.
+    """
+    texts = (read(folder / name) for folder in (*folders, data_folder("templates")))
+    return next(text for text in texts if text is not None)
+
+
+def write_readme(path: Path, template: str, values: Mapping[str, Any]) -> None:
+    """Write the product's README from its template.
+
+    Raises
+    ------
+    jinja2.UndefinedError
+        If the template uses a value that is not there.
+    """
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(
+        undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
+    )
+    path.write_text(environment.from_string(template).render(values, zip=zip), encoding="utf-8")
+
+
+def write_zip(folder: Path, progress: Callable[[float, str], None]) -> Path:
+    """Write ``FOLDER.zip`` next to the folder, with one root folder of the same name, files in order of path.
+
+    HyP3's clients expect that the archive unpacks into a folder with its name. ``progress`` is called with
+    the share of the bytes that is written and the name of the current file.
+    """
+    path = folder.with_name(f"{folder.name}.zip")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    copying = Copying(sum(file.stat().st_size for file in files), progress)
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in files:
+            member = entry(f"{folder.name}/{file.relative_to(folder).as_posix()}")
+            member.file_size = file.stat().st_size
+            with file.open("rb") as source, archive.open(member, "w") as target:
+                copying.copy(source, target, f"archive, {file.name}")
+    return path
+
+
+def entry(name: str) -> zipfile.ZipInfo:
+    """Return a member of an archive, without the time of writing."""
+    member = zipfile.ZipInfo(name, _EPOCH)
+    member.external_attr = 0o100644 << 16
+    stored = Path(name).suffix in _COMPRESSED_ALREADY
+    member.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+    return member

@@ -51,6 +51,20 @@ class RadarWindow:
     sensing_stop: str
 
 
+RADAR_KEYS = {
+    "Radar n lines": "lines",
+    "Radar n samples": "samples",
+    "Radar first valid line": "first_valid_line",
+    "Radar n valid lines": "valid_lines",
+    "Radar first valid sample": "first_valid_sample",
+    "Radar n valid samples": "valid_samples",
+    "Multilook azimuth time interval": "azimuth_interval_s",
+    "Multilook range pixel size": "range_spacing_m",
+    "Radar sensing stop": "sensing_stop",
+}
+"""Keys of the parameter file, and the fields of `RadarWindow` that they hold."""
+
+
 def perpendicular_baseline_m(topsproc: Path) -> float:
     """Return the perpendicular baseline at mid-range of the first common burst of the lowest swath.
 
@@ -142,14 +156,4 @@ def _yes(value: bool) -> str:
 
 def radar_pairs(radar: RadarWindow) -> dict[str, object]:
     """Return the keys and values of the layers in radar geometry."""
-    return {
-        "Radar n lines": radar.lines,
-        "Radar n samples": radar.samples,
-        "Radar first valid line": radar.first_valid_line,
-        "Radar n valid lines": radar.valid_lines,
-        "Radar first valid sample": radar.first_valid_sample,
-        "Radar n valid samples": radar.valid_samples,
-        "Multilook azimuth time interval": radar.azimuth_interval_s,
-        "Multilook range pixel size": radar.range_spacing_m,
-        "Radar sensing stop": radar.sensing_stop,
-    }
+    return {key: getattr(radar, name) for key, name in RADAR_KEYS.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,22 +25,12 @@ _BLOCK_LOOKED_LINES = 64
 _FILTER_WINDOW = 33
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Multilooked pixels ``first`` to ``first + valid`` of ``total``."""
-
-    total: int
-    first: int
-    valid: int
-
-    @classmethod
-    def multilooked(cls, total: int, first: int, valid: int, looks: int) -> _Span:
-        """Return a span of pixels after multilooking, without looks that are only partly filled."""
-        begin = -(-first // looks)
-        end = (first + valid) // looks
-        if valid < 0 or end > total // looks or end < begin:
-            raise InputError("the valid data region extends beyond the burst")
-        return cls(total // looks, begin, end - begin)
+def _multilooked_span(total: int, first: int, valid: int, looks: int) -> tuple[int, int, int]:
+    """Return the number of pixels after multilooking, and the first and number of whole ones."""
+    begin, end = -(-first // looks), (first + valid) // looks
+    if valid < 0 or end > total // looks or end < begin:
+        raise InputError("the valid data region extends beyond the burst")
+    return total // looks, begin, end - begin
 
 
 def radar_window(folder: Path, burst: BurstGeometry, looks: Looks) -> RadarWindow:
@@ -55,25 +44,23 @@ def radar_window(folder: Path, burst: BurstGeometry, looks: Looks) -> RadarWindo
         The reference burst.
     """
     window = _valid_window(folder, burst)
-    azimuth = _Span.multilooked(
+    lines, first_line, valid_lines = _multilooked_span(
         burst.lines, window["firstvalidline"], window["numberofvalidlines"], looks.azimuth
     )
-    along = _Span.multilooked(
+    samples, first_sample, valid_samples = _multilooked_span(
         burst.samples, window["firstvalidsample"], window["numberofvalidsamples"], looks.range
     )
-    last = azimuth.total * looks.azimuth - 1
+    stop = burst.start + timedelta(seconds=(lines * looks.azimuth - 1) * burst.azimuth_interval_s)
     return RadarWindow(
-        lines=azimuth.total,
-        samples=along.total,
-        first_valid_line=azimuth.first,
-        valid_lines=azimuth.valid,
-        first_valid_sample=along.first,
-        valid_samples=along.valid,
+        lines=lines,
+        samples=samples,
+        first_valid_line=first_line,
+        valid_lines=valid_lines,
+        first_valid_sample=first_sample,
+        valid_samples=valid_samples,
         azimuth_interval_s=burst.azimuth_interval_s * looks.azimuth,
         range_spacing_m=burst.range_spacing_m * looks.range,
-        sensing_stop=(burst.start + timedelta(seconds=last * burst.azimuth_interval_s)).strftime(
-            RADAR_TIME_FORMAT
-        ),
+        sensing_stop=stop.strftime(RADAR_TIME_FORMAT),
     )
 
 
@@ -146,7 +133,7 @@ def _parts(
     right = (valid["firstvalidsample"] + valid["numberofvalidsamples"]) // part.range
     codes = np.zeros((2, window.lines * looks.azimuth, window.samples * across), np.uint8)
     sums, amplitudes = np.zeros((2, window.lines, window.samples), np.float32)
-    for rows, values in _blocks(path, looks, window):
+    for rows, (values,) in _blocks(path, looks, (window.lines, window.samples)):
         lines = slice(rows.start * looks.azimuth, rows.stop * looks.azimuth)
         parts = values.reshape(len(values), -1, part.range).mean(axis=-1)
         parts[: max(first - lines.start, 0)] = 0
@@ -161,16 +148,15 @@ def _parts(
     return codes
 
 
-def _blocks(path: Path, looks: Looks, window: RadarWindow) -> Iterator[tuple[slice, NDArray[np.complex64]]]:
-    """Yield some multilooked lines at a time: their slice, and the pixels of their looks."""
+def _blocks(path: Path, looks: Looks, shape: tuple[int, int]) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Yield some multilooked lines at a time: their slice, and all bands of the pixels of their looks."""
     from rasterio.windows import Window
 
     with opened(path, own=True) as dataset:
-        for first in range(0, window.lines, _BLOCK_LOOKED_LINES):
-            count = min(_BLOCK_LOOKED_LINES, window.lines - first)
-            lines, samples = count * looks.azimuth, window.samples * looks.range
-            part = Window(0, first * looks.azimuth, samples, lines)
-            yield slice(first, first + count), dataset.read(1, window=part)
+        for first in range(0, shape[0], _BLOCK_LOOKED_LINES):
+            count = min(_BLOCK_LOOKED_LINES, shape[0] - first)
+            part = Window(0, first * looks.azimuth, shape[1] * looks.range, count * looks.azimuth)
+            yield slice(first, first + count), dataset.read(window=part)
 
 
 def _decorrelated(sums: NDArray[Any], amplitudes: NDArray[Any], parts: int) -> NDArray[np.bool_]:
@@ -197,20 +183,12 @@ def _interferogram(
 
 def _multilooked(path: Path, looks: Looks, shape: tuple[int, int]) -> NDArray[np.float64]:
     """Return means over the looks, shape (bands, *shape), of a raster that is read some lines at a time."""
-    from rasterio.windows import Window
-
-    lines, samples = shape
-    width = samples * looks.range
-    with opened(path, own=True) as dataset:
-        result = np.empty((dataset.count, lines, samples))
-        for first in range(0, lines, _BLOCK_LOOKED_LINES):
-            count = min(_BLOCK_LOOKED_LINES, lines - first)
-            window = Window(0, first * looks.azimuth, width, count * looks.azimuth)
-            values = dataset.read(window=window)
-            folded = values.reshape(dataset.count, count, looks.azimuth, samples, looks.range)
-            # Lines first: adding whole rows is several times faster than adding across short ones.
-            result[:, first : first + count] = folded.mean(axis=2, dtype=np.float64).mean(axis=3)
-    return result
+    means = []
+    for _, values in _blocks(path, looks, shape):
+        folded = values.reshape(len(values), -1, looks.azimuth, shape[1], looks.range)
+        # Lines first: adding whole rows is several times faster than adding across short ones.
+        means.append(folded.mean(axis=2, dtype=np.float64).mean(axis=3))
+    return np.concatenate(means, axis=1)
 
 
 def _write(path: Path, values: NDArray[Any], layer: Layer, tags: Mapping[str, str]) -> None:

@@ -17,10 +17,9 @@ from isce2_recipe.products import layer_tables
 from isce2_recipe.products.differences import compare
 from isce2_recipe.products.layer import Drawing, Layer, SourceRaster, Tolerance
 from isce2_recipe.products.layers import DEM, LAYERS, geocode_list, map_layers
-from isce2_recipe.products.package import Product
-from isce2_recipe.products.quality import writing
+from isce2_recipe.products.package import Product, template_text
+from isce2_recipe.products.quality import measuring
 from isce2_recipe.products.reading import open_product
-from isce2_recipe.products.readme import template_text
 from isce2_recipe.products.report.page import ReportInputs, write_report
 from support.isce_folder import Ground, product
 
@@ -72,7 +71,7 @@ def test_it_is_compared_with_its_own_tolerance(made):
 
 
 def test_the_report_and_show_draw_it(made, tmp_path):
-    quality = writing.write(tmp_path, writing.quality(made.directory))
+    quality = measuring.write(tmp_path, measuring.quality(made.directory))
     template = template_text((), name="report/run.html.j2")
     inputs = ReportInputs(made.directory, quality, (), None, {}, (), {}, template)
     page, pictures = write_report(tmp_path, inputs, ALL)

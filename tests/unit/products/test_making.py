@@ -14,11 +14,10 @@ from PIL import Image
 from rasterio.warp import transform
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.package import Product
+from isce2_recipe.products.package import Product, template_text
 from isce2_recipe.products.parameter_file import perpendicular_baseline_m
 from isce2_recipe.products.radar import radar_window, write_radar_layers
 from isce2_recipe.products.rasters import without_place
-from isce2_recipe.products.readme import template_text
 from isce2_recipe.sar import sublooks
 from isce2_recipe.types import Looks
 from support.isce_folder import Ground, burst, product, write_isce, write_radar_files

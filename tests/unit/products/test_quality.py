@@ -11,7 +11,7 @@ import rasterio
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.burst_products import read_burst_product
-from isce2_recipe.products.quality import limits, measuring, writing
+from isce2_recipe.products.quality import limits, measuring
 from isce2_recipe.products.quality.seams import seams, seams_of_products
 from isce2_recipe.products.reading import open_product
 from support import burst_product_folders
@@ -86,20 +86,20 @@ def test_small_blocks_give_the_same_numbers(product, monkeypatch):
 
 def test_an_empty_product_has_a_quality_without_numbers(tmp_path):
     nothing = {name: np.zeros((ROWS, COLS)) for name in ("unw_phase", "wrapped_phase", "corr", "conncomp")}
-    found = writing.quality(write_product(tmp_path, **nothing))
+    found = measuring.quality(write_product(tmp_path, **nothing))
     assert found["coverage"]["valid_fraction"] is None
     assert found["coherence"]["land"] == {"pixels": 0}
-    assert "0 connected components" in writing.summary(found)
+    assert "0 connected components" in measuring.summary(found)
 
 
 def test_the_quality_contains_the_truth_and_its_file_is_reproducible(product, tmp_path):
     truth = write_truth(tmp_path / "truth.tif", error_m=0.002)
-    first = writing.write(tmp_path, writing.quality(product, truth=truth)).read_bytes()
+    first = measuring.write(tmp_path, measuring.quality(product, truth=truth)).read_bytes()
     found = json.loads(first)
     # Half of the pixels are 2 mm off the others: 1 mm about the mean, up to 2 mm about the median.
     assert 1.0 <= found["truth"]["rms_mm"] <= 2.0
     assert found["truth"]["wrong_cycles"] == 0
-    assert writing.write(tmp_path, writing.quality(product, truth=truth)).read_bytes() == first
+    assert measuring.write(tmp_path, measuring.quality(product, truth=truth)).read_bytes() == first
 
 
 def test_only_pixels_in_another_cycle_than_their_component_are_wrong(tmp_path):
@@ -110,14 +110,16 @@ def test_only_pixels_in_another_cycle_than_their_component_are_wrong(tmp_path):
     island[10:40, 45:58] = True
     layers["conncomp"] = np.where(island, 3, layers["conncomp"])
     layers["unw_phase"] = layers["unw_phase"] - 2 * math.pi * island
-    found = writing.quality(write_product(tmp_path / "a", **layers), truth=truth)["truth"]
+    found = measuring.quality(write_product(tmp_path / "a", **layers), truth=truth)["truth"]
     assert found["wrong_cycles"] == 0 and found["rms_mm"] < 0.01
     layers["unw_phase"][20:23, 48:50] += 2 * math.pi
-    assert writing.quality(write_product(tmp_path / "b", **layers), truth=truth)["truth"]["wrong_cycles"] == 6
+    assert (
+        measuring.quality(write_product(tmp_path / "b", **layers), truth=truth)["truth"]["wrong_cycles"] == 6
+    )
 
 
 def test_limits_are_met_or_not(product):
-    quality = writing.quality(product)
+    quality = measuring.quality(product)
     asked = {"min_valid_fraction": 0.5, "max_components": 1, "max_wrong_cycles": 0}
     found = {check.name: check for check in limits.check_limits(quality, asked)}
     assert found["min_valid_fraction"].met
@@ -130,11 +132,11 @@ def test_limits_are_met_or_not(product):
 def test_the_land_in_the_largest_component_is_measured_and_limited(tmp_path):
     labels = fields()["conncomp"]
     labels[:, 30:] = np.where(labels[:, 30:] > 0, labels[:, 30:] + 1, 0)
-    quality = writing.quality(write_product(tmp_path, conncomp=labels))
+    quality = measuring.quality(write_product(tmp_path, conncomp=labels))
     share = quality["components"]["largest_land_fraction"]
     assert 0.4 < share < 0.6
     assert quality["components"]["on_land"] == 2
-    assert f"the largest with {100 * share:.1f} % of the land" in writing.summary(quality)
+    assert f"the largest with {100 * share:.1f} % of the land" in measuring.summary(quality)
     (check,) = limits.check_limits(quality, {"min_largest_component": 0.9})
     assert not check.met
     assert check.text.startswith("the share of land in the largest component is 0.")

@@ -16,9 +16,9 @@ from lxml import html
 
 from isce2_recipe.paths import REPORT_TEMPLATE
 from isce2_recipe.products import colours
-from isce2_recipe.products.quality import writing
+from isce2_recipe.products.package import template_text
+from isce2_recipe.products.quality import measuring
 from isce2_recipe.products.reading import open_product
-from isce2_recipe.products.readme import template_text
 from isce2_recipe.products.report import maps, page
 from isce2_recipe.products.report.page import ReportInputs, write_report
 from isce2_recipe.products.report.reduced import ReducedProduct
@@ -60,7 +60,7 @@ def run() -> dict:
 def inputs(tmp_path_factory) -> ReportInputs:
     folder = tmp_path_factory.mktemp("inputs")
     product, truth = write_product(folder), write_truth(folder / "truth.tif", 0.001)
-    quality = writing.write(folder, writing.quality(product, truth=truth))
+    quality = measuring.write(folder, measuring.quality(product, truth=truth))
     orbits = ("S1A_OPER_AUX_POEORB_1.EOF", "S1A_OPER_AUX_RESORB_2.EOF")
     return ReportInputs(product, quality, orbits, truth, {"max_components": 1}, NOTES, run(), TEMPLATE)
 
@@ -197,7 +197,7 @@ def test_quicklooks_are_next_to_the_page(report):
 def test_a_product_without_any_data_has_a_page(tmp_path):
     nothing = {name: np.zeros((60, 90)) for name in ("unw_phase", "wrapped_phase", "corr", "conncomp", "amp")}
     product = write_product(tmp_path, **nothing)
-    quality = writing.write(tmp_path, writing.quality(product))
+    quality = measuring.write(tmp_path, measuring.quality(product))
     path, _ = write_report(tmp_path, ReportInputs(product, quality, (), None, {}, (), {}, TEMPLATE))
     assert "nothing was unwrapped" in path.read_text(encoding="utf-8")
 
@@ -209,7 +209,7 @@ def test_the_page_of_alos_scenes_takes_their_times_from_tags(tmp_path):
         dataset.update_tags(
             REFERENCE_TIME="2008-12-29T08:16:33.736000Z", SECONDARY_TIME="2009-02-13T08:16:33.750000Z"
         )
-    quality = writing.write(tmp_path, writing.quality(product))
+    quality = measuring.write(tmp_path, measuring.quality(product))
     path, pictures = write_report(tmp_path, ReportInputs(product, quality, (), None, {}, (), {}, TEMPLATE))
     said = html.fromstring(path.read_text(encoding="utf-8")).text_content()
     for text in ("29 December 2008, 08:16:33 UTC", "13 February 2009, 08:16:33 UTC", "46 days", "Ionosphere"):
@@ -229,7 +229,7 @@ def test_the_page_of_a_turned_pair_states_the_sign_in_the_order_of_time(tmp_path
     path = product / f"{product.name}.txt"
     text = path.read_text().replace("20200616T", "20200101T")
     path.write_text(text)
-    quality = writing.write(tmp_path, writing.quality(product))
+    quality = measuring.write(tmp_path, measuring.quality(product))
     page, _ = write_report(tmp_path, ReportInputs(product, quality, (), None, {}, (), {}, TEMPLATE))
     said = html.fromstring(page.read_text(encoding="utf-8")).text_content()
     for words in (
@@ -248,7 +248,7 @@ def test_the_page_of_a_product_in_degrees_has_sizes_on_the_ground(tmp_path):
         with rasterio.open(path, "r+") as dataset:
             dataset.crs = "EPSG:4326"
             dataset.transform = Affine(0.001, 0, 53, 0, -0.001, 60.03)
-    quality = writing.write(tmp_path, found := writing.quality(product))
+    quality = measuring.write(tmp_path, found := measuring.quality(product))
     side_m = 111_195 * 0.001
     pixels = round((fields()["unw_phase"] != 0).sum())
     assert found["coverage"]["area_km2"] == pytest.approx(pixels * side_m**2 / 2 / 1e6, rel=0.001)

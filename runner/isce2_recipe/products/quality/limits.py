@@ -10,38 +10,11 @@ Quality = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """A kind of limit.
-
-    Attributes
-    ----------
-    what : str
-        Description of the number that is limited.
-    at_least : bool
-        Whether the limit is the smallest accepted number; else it is the largest.
-    value : callable
-        Returns the number from a quality, or None if it was not measured.
-    """
-
-    what: str
-    at_least: bool
-    value: Callable[[Quality], float | None]
-
-
-@dataclass(frozen=True, slots=True)
 class LimitCheck:
     """The result of checking one limit.
 
-    Attributes
-    ----------
-    name, what : str
-        Name of the limit, and description of the limited number.
-    limit : float
-        Value of the limit.
-    value : float or None
-        Measured number; None if it was not measured.
-    met : bool
-        Whether the limit is met. A number that was not measured does not meet its limit.
+    ``what`` describes the limited number; ``value`` is None if it was not measured, and the limit is not met
+    then.
     """
 
     name: str
@@ -53,9 +26,9 @@ class LimitCheck:
     @property
     def text(self) -> str:
         """A sentence about the limit that is not met."""
-        sign = "below" if self.name.startswith("min_") else "above"
         if self.value is None:
             return f"{self.what} was not measured, but {self.name} is {self.limit:g}"
+        sign = "below" if _is_smallest(self.name) else "above"
         return f"{self.what} is {self.value:g}, {sign} {self.name} {self.limit:g}"
 
 
@@ -73,29 +46,39 @@ def _largest_seam(quality: Quality) -> float | None:
     return max((abs(seam["displacement_mm"]) for seam in quality.get("seams", ())), default=0.0)
 
 
-LIMITS = {
-    "min_valid_fraction": Limit(
-        "the share of land with unwrapped phase in a component", True, _at("coverage", "valid_fraction")
+def _is_smallest(name: str) -> bool:
+    """Return whether a limit is the smallest accepted number; else it is the largest."""
+    return name.startswith("min_")
+
+
+LIMITS: dict[str, tuple[str, Callable[[Quality], float | None]]] = {
+    "min_valid_fraction": (
+        "the share of land with unwrapped phase in a component",
+        _at("coverage", "valid_fraction"),
     ),
-    "min_coherence": Limit("the median coherence on land", True, _at("coherence", "land", "p50")),
-    "max_residues_per_thousand": Limit(
+    "min_coherence": ("the median coherence on land", _at("coherence", "land", "p50")),
+    "max_residues_per_thousand": (
         "residues of the wrapped phase in a thousand loops",
-        False,
         _at("unwrapping", "residues_per_thousand"),
     ),
-    "max_jumps": Limit("jumps within components", False, _at("unwrapping", "jumps")),
-    "max_components": Limit("the number of connected components", False, _at("components", "count")),
-    "min_largest_component": Limit(
-        "the share of land in the largest component", True, _at("components", "largest_land_fraction")
+    "max_jumps": ("jumps within components", _at("unwrapping", "jumps")),
+    "max_components": ("the number of connected components", _at("components", "count")),
+    "min_largest_component": (
+        "the share of land in the largest component",
+        _at("components", "largest_land_fraction"),
     ),
-    "min_observed_fraction": Limit(
-        "the share of the map that the radar observed", True, _at("coverage", "observed_fraction")
+    "min_observed_fraction": (
+        "the share of the map that the radar observed",
+        _at("coverage", "observed_fraction"),
     ),
-    "max_seam_mm": Limit("the largest offset at a burst seam in mm", False, _largest_seam),
-    "max_rms_mm": Limit("the RMS difference from the truth in mm", False, _at("truth", "rms_mm")),
-    "max_wrong_cycles": Limit("pixels in a wrong cycle", False, _at("truth", "wrong_cycles")),
+    "max_seam_mm": ("the largest offset at a burst seam in mm", _largest_seam),
+    "max_rms_mm": ("the RMS difference from the truth in mm", _at("truth", "rms_mm")),
+    "max_wrong_cycles": ("pixels in a wrong cycle", _at("truth", "wrong_cycles")),
 }
-"""Limits by name. The last two need the simulated truth."""
+"""What each limit restricts, and its value in a quality, None if it was not measured.
+
+The last two need the simulated truth.
+"""
 
 
 def check_limits(quality: Quality, limits: Mapping[str, float]) -> list[LimitCheck]:
@@ -108,8 +91,8 @@ def check_limits(quality: Quality, limits: Mapping[str, float]) -> list[LimitChe
     """
     checks = []
     for name, limit in limits.items():
-        kind = LIMITS[name]
-        value = kind.value(quality)
-        met = value is not None and (value >= limit if kind.at_least else value <= limit)
-        checks.append(LimitCheck(name, kind.what, float(limit), value, met))
+        what, measured = LIMITS[name]
+        value = measured(quality)
+        met = value is not None and (value >= limit if _is_smallest(name) else value <= limit)
+        checks.append(LimitCheck(name, what, float(limit), value, met))
     return checks

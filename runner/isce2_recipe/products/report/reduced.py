@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isce2_recipe.products.agreement import component_cycles
+from isce2_recipe.products.differences import component_cycles
 from isce2_recipe.products.rasters import opened
 from isce2_recipe.products.reading import Finished, Grid, read_on_grid
 
