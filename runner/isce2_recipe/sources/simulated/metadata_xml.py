@@ -264,12 +264,13 @@ _VALUES: dict[str, Callable[[AnnotatedImage], dict[str, Any]]] = {
 
 def _render(template: str, **values: object) -> str:
     """Return a template with values filled in, without space between elements."""
-    text = _environment().get_template(f"simulated/{template}.xml.j2").render(values)
+    text = environment().get_template(f"simulated/{template}.xml.j2").render(values)
     return re.sub(r"\n\s*", " ", re.sub(r">\s+<", "><", text.strip()))
 
 
 @cache
-def _environment() -> Any:
+def environment() -> Any:
+    """Return the environment of templates, which writes numbers and times in ESA's form."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from isce2_recipe.sar.burst_grid import ORBIT_S
+from isce2_recipe.sources.simulated.metadata_xml import environment
 from isce2_recipe.sources.simulated.orbits import Sentinel1Pass
 
-_MISSION = "Sentinel-1"
 # International atomic time minus UTC since 2017. It was a second less before, but no reader uses this field.
-_TAI_MINUS_UTC_S = 37
+_TAI_MINUS_UTC = timedelta(seconds=37)
 
 
 def orbit_file(flight: Sentinel1Pass, when: datetime) -> tuple[str, str]:
@@ -34,40 +34,19 @@ def orbit_file(flight: Sentinel1Pass, when: datetime) -> tuple[str, str]:
     stamps = f"V{start:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}"
     name = f"{flight.platform}_OPER_AUX_POEORB_OPOD_{created:%Y%m%dT%H%M%S}_{stamps}"
     vectors = _vectors(flight, start, stop)
-    body = f'  <Data_Block type="xml">\n    <List_of_OSVs count="{len(vectors)}">\n{"".join(vectors)}'
-    end = "    </List_of_OSVs>\n  </Data_Block>\n</Earth_Explorer_File>\n"
-    return f"{name}.EOF", _header(name, flight.platform, start, stop, created) + body + end
-
-
-def _header(name: str, platform: str, start: datetime, stop: datetime, created: datetime) -> str:
-    return f"""<?xml version="1.0" ?>
-<Earth_Explorer_File>
-  <Earth_Explorer_Header>
-    <Fixed_Header>
-      <File_Name>{name}</File_Name>
-      <File_Description>Precise Orbit Ephemerides (POE) Orbit File</File_Description>
-      <Notes>Simulated</Notes>
-      <Mission>{_MISSION}{platform[2]}</Mission>
-      <File_Class>OPER</File_Class>
-      <File_Type>AUX_POEORB</File_Type>
-      <Validity_Period>
-        <Validity_Start>UTC={start:%Y-%m-%dT%H:%M:%S}</Validity_Start>
-        <Validity_Stop>UTC={stop:%Y-%m-%dT%H:%M:%S}</Validity_Stop>
-      </Validity_Period>
-      <File_Version>0001</File_Version>
-      <Source>
-        <System>OPOD</System>
-        <Creator>OPOD</Creator>
-        <Creator_Version>0.0</Creator_Version>
-        <Creation_Date>UTC={created:%Y-%m-%dT%H:%M:%S}</Creation_Date>
-      </Source>
-    </Fixed_Header>
-    <Variable_Header>
-      <Ref_Frame>EARTH_FIXED</Ref_Frame>
-      <Time_Reference>UTC</Time_Reference>
-    </Variable_Header>
-  </Earth_Explorer_Header>
-"""
+    times = {"start": start, "stop": stop, "created": created}
+    text = (
+        environment()
+        .get_template("simulated/orbit.xml.j2")
+        .render(
+            name=name,
+            platform=flight.platform,
+            count=len(vectors),
+            vectors="".join(vectors),
+            **{key: f"{time:%Y-%m-%dT%H:%M:%S}" for key, time in times.items()},
+        )
+    )
+    return f"{name}.EOF", f"{text}\n"
 
 
 def _vectors(flight: Sentinel1Pass, start: datetime, stop: datetime) -> list[str]:
@@ -75,17 +54,16 @@ def _vectors(flight: Sentinel1Pass, start: datetime, stop: datetime) -> list[str
     since = np.array([(time - flight.node).total_seconds() for time in times])
     position, velocity = flight.states(since)
     states = np.hstack([position, velocity]).tolist()
-    leap = timedelta(seconds=_TAI_MINUS_UTC_S)
     orbits = (flight.absolute_orbit + np.floor(since / ORBIT_S).astype(int)).tolist()
     return [
-        _vector(time.replace(tzinfo=None), leap, orbit, state)
+        _vector(time.replace(tzinfo=None), orbit, state)
         for time, orbit, state in zip(times, orbits, states, strict=True)
     ]
 
 
-def _vector(time: datetime, leap: timedelta, orbit: int, state: list[float]) -> str:
+def _vector(time: datetime, orbit: int, state: list[float]) -> str:
     utc = time.isoformat(timespec="microseconds")
-    tai = (time + leap).isoformat(timespec="microseconds")
+    tai = (time + _TAI_MINUS_UTC).isoformat(timespec="microseconds")
     x, y, z, vx, vy, vz = state
     return (
         f"      <OSV>\n        <TAI>TAI={tai}</TAI>\n        <UTC>UTC={utc}</UTC>\n"

@@ -73,32 +73,18 @@ _SLOTS = (
 
 @dataclass(frozen=True, slots=True)
 class Sentinel1Pass:
-    """One orbit of one satellite, from ascending node to ascending node.
+    """One orbit of one satellite, from ascending node to ascending node."""
 
-    Attributes
-    ----------
-    platform : str
-        ``S1A`` to ``S1D``.
-    absolute_orbit, relative_orbit : int
-        Orbit numbers.
-    node : datetime
-        Time of the ascending node.
-    day_shift : int
-        Days by which the pass was moved, to a day on which the satellite flew another track.
-    radial_m, cross_m : float
-        Distance of the satellite from the nominal track, upwards and to the left.
-    sync_s : float
-        Delay of the start of the bursts relative to the nominal time.
-    """
-
-    platform: str
+    platform: str  # ``S1A`` to ``S1D``
+    # Orbit numbers.
     absolute_orbit: int
     relative_orbit: int
-    node: datetime
-    day_shift: int = 0
+    node: datetime  # time of the ascending node
+    day_shift: int = 0  # days by which the pass was moved, to a day on which the satellite flew another track
+    # Distance of the satellite from the nominal track, upwards and to the left.
     radial_m: float = 0.0
     cross_m: float = 0.0
-    sync_s: float = 0.0
+    sync_s: float = 0.0  # delay of the start of the bursts relative to the nominal time
 
     def states(self, anx_s: ArrayLike) -> tuple[Float, Float]:
         """Return Earth-fixed position (m) and velocity (m/s), shapes (n, 3), at seconds since the node."""

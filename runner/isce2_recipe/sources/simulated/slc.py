@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.files import replace_when_complete
+from isce2_recipe.progress import partly
 from isce2_recipe.sar.annotation import BurstGeometry, read_annotation
 from isce2_recipe.sources.base import Progress, SlcRecord
 from isce2_recipe.sources.simulated.acquisition import Slice, slice_of_slc
@@ -64,7 +65,7 @@ def write_slc(
     for file in files:
         _write(safe / file.path, file.content or b"")
     for position, image in enumerate(images):
-        share = _share(progress, position, len(images))
+        share = partly(progress, position / len(images), (position + 1) / len(images))
         annotation = files[position].content or b""
         _write_measurement(safe / f"measurement/{image.stem}.tiff", image, annotation, options, share)
     _write(safe / "manifest.safe", manifest_file(images, files))
@@ -99,11 +100,5 @@ def _blocks(
     bursts = image.slc.bursts
     for position, (number, burst) in enumerate(zip(bursts, annotation, strict=True)):
         made = BurstImage(image.slc, number, image.swath, image.polarization, burst, options)
-        yield from made.blocks(_share(progress, position, len(bursts)))
-
-
-def _share(progress: Progress, position: int, count: int) -> Callable[[float, str], None]:
-    def report(fraction: float, text: str) -> None:
-        progress((position + fraction) / count, text)
-
-    return report
+        share = partly(progress, position / len(bursts), (position + 1) / len(bursts))
+        yield from made.blocks(share)

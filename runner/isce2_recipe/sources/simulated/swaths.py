@@ -16,37 +16,23 @@ RANGE_SPACING_M = SPEED_OF_LIGHT_M_S / (2.0 * RANGE_SAMPLING_HZ)
 
 @dataclass(frozen=True, slots=True)
 class IwSwath:
-    """One IW swath, whole or cropped.
+    """One IW swath, whole or cropped."""
 
-    Attributes
-    ----------
-    number : int
-        1, 2 or 3.
-    lines, samples : int
-        Size of one burst.
-    slant_range_time_s : float
-        Two-way travel time of sample 0.
-    first_line, last_line, first_sample, last_sample : int
-        Window of valid pixels, first and last included.
-    steering_deg_s : float
-        Antenna steering rate.
-    azimuth_bandwidth_hz, range_bandwidth_hz : float
-        Processed bandwidths (Hamming window, 0.75).
-    prf_hz, rank, pulse_length_s, pulse_start_hz, pulse_ramp_hz_s, decimated_hz, sensing_delay_s
-        Values that are only copied into the annotation.
-    """
-
-    number: int
+    number: int  # 1, 2 or 3
+    # Size of one burst.
     lines: int
     samples: int
-    slant_range_time_s: float
+    slant_range_time_s: float  # two-way travel time of sample 0
+    # Window of valid pixels, first and last included.
     first_line: int
     last_line: int
     first_sample: int
     last_sample: int
-    steering_deg_s: float
+    steering_deg_s: float  # antenna steering rate
+    # Processed bandwidths (Hamming window, 0.75).
     azimuth_bandwidth_hz: float
     range_bandwidth_hz: float
+    # Values that are only copied into the annotation.
     prf_hz: float
     rank: int
     pulse_length_s: float

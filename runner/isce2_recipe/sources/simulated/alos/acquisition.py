@@ -44,21 +44,12 @@ MOST_LINES, MOST_SAMPLES = 20480, 10304
 
 @dataclass(frozen=True)
 class Acquisition:
-    """The acquisition of a scene.
-
-    Attributes
-    ----------
-    name : AlosName
-        Name of the scene.
-    flight : AlosPass
-        Pass on which the scene was acquired.
-    lines, samples : int
-        Number of pulses, and of complex samples of each. The first ``samples - PULSE_SAMPLES`` range bins
-        have complete echoes.
-    """
+    """The acquisition of a scene."""
 
     name: AlosName
-    flight: AlosPass
+    flight: AlosPass  # pass on which the scene was acquired
+    # Number of pulses, and of complex samples of each. The first ``samples - PULSE_SAMPLES`` range bins have
+    # complete echoes.
     lines: int
     samples: int
 

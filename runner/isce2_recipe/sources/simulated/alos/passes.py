@@ -59,27 +59,14 @@ _DIFFERENCE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class AlosPass:
-    """One orbit of ALOS, from ascending node to ascending node.
-
-    Attributes
-    ----------
-    orbit : int
-        Absolute orbit number.
-    node : datetime
-        Time of the ascending node, UTC.
-    node_longitude_deg : float
-        Longitude at which the satellite crossed the equator.
-    offset_m : float
-        Distance from the nominal track, perpendicular to the line of sight; positive right and up.
-    late_s : float
-        Delay of the recording.
-    """
+    """One orbit of ALOS, from ascending node to ascending node."""
 
     orbit: int
-    node: datetime
-    node_longitude_deg: float
+    node: datetime  # time of the ascending node, UTC
+    node_longitude_deg: float  # longitude at which the satellite crossed the equator
+    # Distance from the nominal track, perpendicular to the line of sight; positive right and up.
     offset_m: float
-    late_s: float
+    late_s: float  # delay of the recording
 
     @property
     def nominal(self) -> AlosPass:
@@ -130,10 +117,7 @@ class AlosPass:
 def find_pass(name: AlosName) -> AlosPass:
     """Return the pass on which a scene was acquired.
 
-    Raises
-    ------
-    ParameterError
-        If PALSAR was not recording on that orbit, or the frame does not exist.
+    Raise ParameterError if PALSAR was not recording on that orbit, or the frame does not exist.
     """
     cycle, place = divmod(name.orbit, CYCLE_ORBITS)
     orbits = name.orbit - _DATUM_ORBIT

@@ -51,18 +51,10 @@ _FRACTIONS = 512
 
 @dataclass(frozen=True, slots=True)
 class EchoGeometry:
-    """Slant range and effective speed of each range bin, which determine the shape of the echoes.
+    """Slant range and effective speed of each range bin, which determine the shape of the echoes."""
 
-    Attributes
-    ----------
-    near_range_m : float
-        Slant range of the first bin.
-    speed_m_s : ndarray, shape (samples,)
-        Speed ``v`` in the range hyperbola of each bin.
-    """
-
-    near_range_m: float
-    speed_m_s: Float
+    near_range_m: float  # slant range of the first bin
+    speed_m_s: Float  # speed ``v`` in the range hyperbola of each bin, shape (samples,)
 
     @property
     def range_m(self) -> Float:

@@ -12,9 +12,14 @@ from isce2_recipe.files import replace_when_complete
 from isce2_recipe.sources.base import AlosRecord, Progress
 from isce2_recipe.sources.simulated import ground
 from isce2_recipe.sources.simulated.alos.acquisition import Acquisition, acquire
-from isce2_recipe.sources.simulated.alos.leader import leader_file
-from isce2_recipe.sources.simulated.alos.signal_file import HEADER, write_signal
-from isce2_recipe.sources.simulated.alos.volume import trailer_file, volume_file, work_report
+from isce2_recipe.sources.simulated.alos.files import (
+    HEADER,
+    leader_file,
+    trailer_file,
+    volume_file,
+    work_report,
+    write_signal,
+)
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.types import AlosName
 
@@ -64,9 +69,9 @@ def write_scene(
     with replace_when_complete(target) as partial, zipfile.ZipFile(partial, "w") as archive:
         with archive.open(_member(scene, f"IMG-HH-{ending}"), "w", force_zip64=True) as stream:
             write_signal(stream, scene, signal)
-        archive.writestr(_member(scene, f"LED-{ending}"), leader_file(scene))
-        archive.writestr(_member(scene, f"TRL-{ending}"), trailer_file(scene))
-        archive.writestr(_member(scene, f"VOL-{ending}"), volume_file(scene))
+        others = (("LED-", leader_file), ("TRL-", trailer_file), ("VOL-", volume_file))
+        for kind, content in others:
+            archive.writestr(_member(scene, kind + ending), content(scene))
         archive.writestr(_member(scene, "workreport"), work_report(scene))
     return target
 
