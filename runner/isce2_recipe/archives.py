@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.quantities import format_bytes
 
 _TARS = (".tar", ".tar.gz", ".tgz")
 ENDINGS = (".zip", *_TARS)
 """Endings of the names of archives, in lower case."""
 
 # RuntimeError is raised for encrypted members, NotImplementedError for unknown compression.
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError)
+_DAMAGE = (
+    zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError, ValueError,
+    struct.error, OverflowError, lzma.LZMAError,
+)  # fmt: skip
+
+_MOST_TIMES = 100
+"""Largest ratio of the size of the files to that of the archive; granules and products have less than 10."""
+
+_ALWAYS_ALLOWED = 10_000_000  # bytes of files in an archive of any size
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +68,36 @@ def open_archive(path: Path) -> Iterator[Archive]:
         try:
             if kind == "zip":
                 with zipfile.ZipFile(stream) as zipped:
-                    entries = [entry for entry in zipped.infolist() if not entry.is_dir()]
-                    yield Archive({entry.filename: entry.file_size for entry in entries}, zipped.open)
+                    entries = (entry for entry in zipped.infolist() if not entry.is_dir())
+                    listed = _sizes(path, ((entry.filename, entry.file_size) for entry in entries))
+                    yield Archive(listed, zipped.open)
             else:
                 with tarfile.open(fileobj=stream) as tarred:
-                    files = {entry.name: entry for entry in tarred if entry.isfile()}
-                    sizes = {name: entry.size for name, entry in files.items()}
-                    yield Archive(sizes, lambda name: tarred.extractfile(files[name]) or _missing(name))
-        except _DAMAGE as exc:
+                    listed = _sizes(path, ((entry.name, entry.size) for entry in tarred if entry.isfile()))
+                    yield Archive(listed, lambda name: tarred.extractfile(name) or _missing(name))
+        except (*_DAMAGE, OSError) as exc:
+            # An offset before the beginning of the file is EINVAL; other errors are of the disk.
+            if isinstance(exc, OSError) and exc.errno not in (None, errno.EINVAL):
+                raise
             raise InputError(
                 f"{path} is not a complete {kind} archive: {exc}", hint="download it again"
             ) from exc
+
+
+def _sizes(path: Path, files: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Return the sizes of files in an archive; refuse an archive that is small and has very much in it."""
+    most = _ALWAYS_ALLOWED + _MOST_TIMES * path.stat().st_size
+    found, total = {}, 0
+    for name, size in files:
+        found[name] = size
+        total += size
+        if total > most:
+            raise InputError(
+                f"{path} has {format_bytes(path.stat().st_size)}, but the files in it more than "
+                f"{format_bytes(most)}, which no granule and no product has",
+                hint="do not unpack it; download it again from a source that you trust",
+            )
+    return found
 
 
 def _missing(name: str) -> IO[bytes]:

@@ -67,9 +67,9 @@ def read(
     products = read_burst_products(directory)
     check_mergeable(products)
     for product in products:
-        _check_data(product)
+        check_data(product)
         ctx.log.info("%s", product.name)
-    box = _bounds(products)
+    box = bounds_of(products)
     _check_grid(ctx, products, box, GridChoice.of(grid, grid_like))
     return Products(
         [product.folder for product in products],
@@ -80,7 +80,8 @@ def read(
     )
 
 
-def _check_data(product: BurstProduct) -> None:
+def check_data(product: BurstProduct) -> None:
+    """Refuse a product whose interferogram has no data."""
     from isce2_recipe.products.rasters import opened
 
     with opened(product.layer("wrapped_phase_rdr")) as dataset:
@@ -102,7 +103,8 @@ def _check_grid(ctx: Context, products: list[BurstProduct], box: Bounds, choice:
         ctx.log.log(30 if one.state == "note" else 20, "%s: %s", one.name, one.detail)
 
 
-def _bounds(products: list[BurstProduct]) -> Bounds:
+def bounds_of(products: list[BurstProduct]) -> Bounds:
+    """Return the area around products, degrees, from their layers in radar geometry."""
     from isce2_recipe.products.rasters import opened
 
     places: list[tuple[float, float]] = []

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import click
 
 from isce2_recipe import __version__
 from isce2_recipe.cli.printing import echo
-from isce2_recipe.errors import EXIT_OK, InputError
+from isce2_recipe.errors import EXIT_OK, InputError, UsageError
 from isce2_recipe.files import write_text
 from isce2_recipe.recipe.loading import SUFFIXES
+
+if TYPE_CHECKING:
+    from isce2_recipe.products.reruns import Origin
 
 
 @click.command("rerun", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -32,6 +36,7 @@ def rerun_command(product: Path, options: tuple[str, ...]) -> int:
     if record["isce2_recipe"] != __version__:
         made = f"{origin.name} was made by isce2-recipe {record['isce2_recipe']}"
         echo(f"warning: {made}, this is {__version__}", err=True)
+    _check_providers(origin, options)
     workdir = _option(options, "--workdir") or f"rerun_{origin.name}"
     folder = Path.cwd() / Path(workdir).expanduser()
     recipe = _write_recipe(
@@ -44,6 +49,21 @@ def rerun_command(product: Path, options: tuple[str, ...]) -> int:
     if code == EXIT_OK and "--dry-run" not in options:
         _print_comparison(product, folder)
     return code
+
+
+def _check_providers(origin: Origin, options: tuple[str, ...]) -> None:
+    """Refuse a record that names a source or an engine that does not exist here."""
+    from isce2_recipe import engines, sources
+
+    try:
+        if origin.record["engine"] and _option(options, "--engine") is None:
+            engines.check_name(origin.record["engine"])
+        if _option(options, "--source") is None:
+            sources.declared_capabilities(origin.record["source"])
+    except UsageError as exc:
+        raise InputError(
+            f"{origin.name} was made with what is not here: {exc.message}", hint=exc.hint
+        ) from None
 
 
 def _write_recipe(folder: Path, files: dict[str, str], name: str) -> Path:

@@ -63,7 +63,10 @@ class BurstProduct:
     @property
     def stop(self) -> datetime:
         """Zero-Doppler time of the last line that is used."""
-        return datetime.strptime(self.window.sensing_stop, RADAR_TIME_FORMAT).replace(tzinfo=UTC)
+        try:
+            return datetime.strptime(self.window.sensing_stop, RADAR_TIME_FORMAT).replace(tzinfo=UTC)
+        except ValueError:
+            raise ValueError(f"'{_STOP}' is '{self.window.sensing_stop}'") from None
 
 
 def read_burst_products(directory: Path) -> list[BurstProduct]:
@@ -114,7 +117,10 @@ def read_burst_product(folder: Path) -> BurstProduct:
         for key in _FACTS:
             if not math.isfinite(float(parameters[key])):
                 raise ValueError(f"'{key}' is {parameters[key]}")
-        return BurstProduct(
+        for key in ("Range looks", "Azimuth looks"):
+            if not 1 <= int(parameters[key]) <= _MOST_LOOKS:
+                raise ValueError(f"'{key}' is {parameters[key]}")
+        product = BurstProduct(
             folder,
             reference,
             secondary,
@@ -123,11 +129,16 @@ def read_burst_product(folder: Path) -> BurstProduct:
             _window(parameters),
             float(parameters["Slant range near"]),
         )
-    except (ParameterError, ValueError) as exc:
+        if product.start > product.stop:
+            raise ValueError("its first line is later than its last line")
+        return product
+    except (ParameterError, ValueError, OverflowError) as exc:
         reason = exc.message if isinstance(exc, ParameterError) else str(exc)
         raise InputError(f"product {folder.name}: its .txt cannot be used: {reason}", hint=remedy) from exc
 
 
+_STOP = "Radar sensing stop"
+_MOST_LOOKS = 1000
 _MOST_PIXELS = 1_000_000  # along each side of a layer in radar geometry
 _FACTS = (
     "Reference Orbit Number", "Secondary Orbit Number", "Baseline", "UTC time", "Heading",

@@ -6,15 +6,15 @@ import hashlib
 import json
 import re
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe import __version__
+from isce2_recipe.archives import Archive, open_archive
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import read_bounded
 from isce2_recipe.inputs import InputFile, sha256
@@ -82,25 +82,20 @@ def read_origin(product: Path) -> Origin:
     """
     if product.is_file():
         with _archive(product) as archive:
-            names = [info.filename for info in islice(archive.infolist(), _MOST_FILES)]
+            names = list(islice(archive.sizes, _MOST_FILES))
             return _read(product, names, lambda name: _member(archive, name))
     names = [path.name for path in islice(product.glob("*"), _MOST_FILES)]
     return _read(product, names, lambda name: read_bounded(product / name, _MOST_BYTES, product))
 
 
-@contextmanager
-def _archive(product: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a product's archive; what is wrong with it is wrong with the input."""
-    try:
-        with zipfile.ZipFile(product) as archive:
-            yield archive
-    except zipfile.BadZipFile:
-        raise InputError(f"{product} is neither a product's folder nor its zip archive") from None
-    except (NotImplementedError, RuntimeError, zlib.error, EOFError, ValueError) as exc:
-        raise InputError(f"the archive {product} cannot be read: {exc}") from None
+def _archive(product: Path) -> AbstractContextManager[Archive]:
+    """Open a product's archive."""
+    if not zipfile.is_zipfile(product):
+        raise InputError(f"{product} is neither a product's folder nor its zip archive")
+    return open_archive(product)
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+def _member(archive: Archive, name: str) -> bytes:
     with archive.open(name) as file:
         data = file.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:
@@ -163,7 +158,7 @@ def _digests(product: Path) -> dict[str, str]:
         return {path.relative_to(product).as_posix().removeprefix(name): sha256(path) for path in files}
     found = {}
     with _archive(product) as archive:
-        for entry in archive.namelist():
+        for entry in archive.sizes:
             folder, _, place = entry.partition("/")
             with archive.open(entry) as file:
                 found[place.removeprefix(folder)] = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

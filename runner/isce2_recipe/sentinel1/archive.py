@@ -9,12 +9,14 @@ from pathlib import Path, PurePosixPath
 from isce2_recipe.archives import inside, open_archive
 from isce2_recipe.copying import Copying, link
 from isce2_recipe.errors import InputError
+from isce2_recipe.quantities import format_bytes
 from isce2_recipe.sar.annotation import BurstGeometry, SwathLayout, read_annotation, read_layout
 from isce2_recipe.sar.burst_grid import burst_number
 from isce2_recipe.sentinel1.measurement import check_measurement
 from isce2_recipe.types import BurstName, SlcName
 
 _DEPTHS = ("*", "*/*", "*/*/*")
+_MOST_BYTES = 200_000_000  # of an annotation file or a manifest; ESA's have a few million
 
 
 class SlcArchive:
@@ -64,10 +66,15 @@ class SlcArchive:
 
     def read(self, name: str) -> bytes:
         """Return the content of a file."""
+        if self.size(name) > _MOST_BYTES:
+            raise InputError(
+                f"{self.path}/{name} has {format_bytes(self.size(name))}, which no metadata file has",
+                hint="download the SLC again",
+            )
         if self.path.is_dir():
             return Path(self._members[name]).read_bytes()
         with open_archive(self.path) as archive, archive.open(self._members[name]) as file:
-            return file.read()
+            return file.read(_MOST_BYTES)
 
     def layout(self, swath: int, polarization: str) -> SwathLayout | None:
         """Return the layout of a swath's image; None if the SLC has no annotation of it."""

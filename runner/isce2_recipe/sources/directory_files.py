@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from isce2_recipe.archives import open_archive
 from isce2_recipe.copying import link
 from isce2_recipe.errors import InputError
 
@@ -44,14 +44,14 @@ class FoundFile:
     def _extract(self, target: Path) -> Path:
         try:
             with (
-                zipfile.ZipFile(self.path) as archive,
+                open_archive(self.path) as archive,
                 archive.open(self.member) as source,
                 target.open("wb") as copy,
             ):
                 shutil.copyfileobj(source, copy)
-        except (zipfile.BadZipFile, EOFError) as exc:
+        except InputError:
             target.unlink(missing_ok=True)
-            raise InputError(f"{self.path} is damaged: {exc}", hint="download it again") from exc
+            raise
         return target
 
 
@@ -124,8 +124,8 @@ def _below(folder: Path, *, deep: bool) -> Iterator[Path]:
 def members(path: Path) -> list[str]:
     """Return the names of the files in a zip archive, sorted; none if it is damaged."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-    except (zipfile.BadZipFile, OSError):
+        with open_archive(path) as archive:
+            names = list(archive.sizes)
+    except InputError:
         return []
     return sorted(name for name in names if not PurePosixPath(name).name.startswith("."))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -20,11 +21,19 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
+from isce2_recipe.actions import merge
 from isce2_recipe.cli.commands import run_command_line
+from isce2_recipe.engines.builtin.isceimage import read_header
 from isce2_recipe.errors import InputError
 from isce2_recipe.journal import log
 from isce2_recipe.processes import end_orphans
+from isce2_recipe.products.burst_products import check_mergeable, read_burst_products
 from isce2_recipe.running.child import marker
+from isce2_recipe.sar.annotation import read_layout
+from isce2_recipe.sar.orbit import read_orbit
+from isce2_recipe.sentinel1.metadata import read_metadata
+from isce2_recipe.types import BurstName
+from support.burst_product_folders import write_product
 
 NAME = "S1_136231_IW2_20200604_20200616_VV_INT80_0000"
 RECIPE = """recipe: 1
@@ -40,6 +49,19 @@ RECORD: dict[str, Any] = {
     "parameters": {},
     "files": {"templates/t.j2": "hello"},
     "inputs": [{"kind": "burst", "of": "a", "name": "b", "size": 1, "sha256": "c"}],
+}
+TOPSAPP = """<topsApp><component name="topsinsar">
+<property name="Sensor name">SENTINEL1</property>
+<component name="reference"><property name="safe">['a.zip', 'b.zip']</property></component>
+<component name="secondary"><catalog>secondary.xml</catalog></component>
+<property name="swaths">[1, 2]</property><property name="azimuth looks">4</property>
+</component></topsApp>
+"""
+ENTITIES = "".join(f'<!ENTITY a{level} "{10 * f"&a{level - 1};"}">' for level in range(1, 13))
+XML = {
+    "deep": "<a>" * 100_000 + "</a>" * 100_000,
+    "laughs": f'<!DOCTYPE a [<!ENTITY a0 "ha">{ENTITIES}]><product>&a12;</product>',
+    "outside": '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]><product>&a;</product>',
 }
 VRT = """<VRTDataset rasterXSize="20" rasterYSize="20"><VRTRasterBand dataType="Float32" band="1">
 <SimpleSource><SourceFilename relativeToVRT="0">{}</SourceFilename></SimpleSource>
@@ -259,6 +281,101 @@ def test_a_parameter_file_of_any_form_is_one_message(
     (home / f"{NAME}.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
     _ends_well(["show", str(home), "--no-picture"], capsys)
     _ends_well(["compare", str(home), str(home)], capsys)
+
+
+def _changed_bytes(data: bytes, chance: random.Random) -> bytes:
+    """Return bytes with some of them replaced, inserted, removed or cut off."""
+    changed = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        place = chance.randrange(len(changed) + 1)
+        piece = chance.choice((b"\x00" * 50, b"9" * 400, b"\xff\xff\xff\xff", b"nan", b"-1", b"[]", b'"'))
+        length = chance.choice((0, 1, len(piece), len(changed)))
+        changed[place : place + length] = chance.choice((piece, b"", bytes([chance.randrange(256)])))
+    return bytes(changed)
+
+
+PARAMETER_VALUES = ("", "x", "nan", "1e400", "-1", "0", "9" * 400, "\x1b[31m", "2020-13-45", "[]", "é" * 1000)
+
+
+def _changed_line(text: str, chance: random.Random) -> str:
+    lines = text.split("\n")
+    place = chance.randrange(len(lines))
+    key, value = lines[place].partition(":")[0], chance.choice(PARAMETER_VALUES)
+    lines[place] = chance.choice((f"{key}: {value}", f"{key}: {value}", "", f"{value}: {value}", key))
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_products_with_random_mistakes_are_one_message(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    chance = random.Random(seed)
+    home = _product(tmp_path)
+    files = sorted(home.iterdir())
+    for _ in range(20):
+        file = chance.choice(files)
+        before = file.read_bytes()
+        file.write_bytes(_changed_bytes(before[:600], chance) + before[600:])
+        _ends_well(["show", str(home)], capsys)
+        _ends_well(["compare", str(home), str(home)], capsys)
+        _ends_well(["rerun", str(home), "--workdir", "w", "--dry-run"], capsys)
+        file.write_bytes(before)
+        archive = _zip(tmp_path)
+        directory = archive.read_bytes().find(b"PK\x01\x02")
+        data = archive.read_bytes()
+        archive.write_bytes(data[:directory] + _changed_bytes(data[directory:], chance))
+        _ends_well(["rerun", str(archive), "--workdir", "w", "--dry-run"], capsys)
+
+
+def test_burst_products_with_random_mistakes_cannot_be_merged(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    home = write_product(tmp_path)
+    write_product(tmp_path, 136232)
+    for _ in range(60):
+        file = chance.choice(sorted(home.iterdir()))
+        before = file.read_bytes()
+        if file.suffix == ".txt":
+            file.write_text(_changed_line(before.decode(), chance))
+        else:
+            file.write_bytes(_changed_bytes(before[:2000], chance) + before[2000:])
+        with suppress(InputError):
+            products = read_burst_products(tmp_path)
+            check_mergeable(products)
+            for product in products:
+                merge.check_data(product)
+            merge.bounds_of(products)
+        file.write_bytes(before)
+
+
+@pytest.mark.parametrize("command", ["translate", "lint"])
+def test_files_of_isce2_with_random_mistakes_are_one_message(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chance = random.Random(2)
+    for _ in range(40):
+        (tmp_path / "a.xml").write_bytes(_changed_bytes(TOPSAPP.encode(), chance))
+        _ends_well([command, str(tmp_path / "a.xml")], capsys)
+
+
+@pytest.mark.parametrize("kind", ["deep", "laughs", "outside"])
+def test_xml_that_grows_is_refused(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = XML[kind]
+    path = tmp_path / "a.xml"
+    path.write_text(text)
+    readers: list[Callable[[], object]] = [
+        lambda: read_layout(path),
+        lambda: read_orbit(path),
+        lambda: read_metadata(path, BurstName.parse("S1_136231_IW2_20200604T022312_VV_7C85-BURST")),
+        lambda: read_header(tmp_path / "a"),
+    ]
+    for read in readers:
+        with pytest.raises(InputError) as caught:
+            read()
+        assert "root:" not in caught.value.message
+    for command in ("translate", "lint"):
+        assert run_command_line([command, str(path)]) == 1
+    assert "root:" not in "".join(capsys.readouterr())
 
 
 def _encrypted(path: Path) -> None:

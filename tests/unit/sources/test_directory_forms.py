@@ -115,7 +115,7 @@ class TestBursts:
         place = content.index(b"II*\0")
         content[place + 10] ^= 0xFF
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"both\.zip is damaged"):
+        with pytest.raises(InputError, match=r"both\.zip is not a complete zip"):
             source.fetch_burst(record, out, LOG, silent)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe.errors import InputError
 from isce2_recipe.paths import QUALITY
 from isce2_recipe.products.burst_products import read_burst_product
 from isce2_recipe.products.differences import compare, compare_product
@@ -170,6 +171,7 @@ def measure(product: Finished) -> dict[str, Any]:
         # One more row, for the loops and pairs of neighbours between two blocks.
         wide = slice(rows.start, min(rows.stop + 1, product.grid.rows))
         block = {name: product.read(name, wide) for name in _layers(product)}
+        _check_labels(product, block)
         own = rows.stop - rows.start
         _count_neighbours(tally, block, own)
         _count_pixels(tally, {name: values[:own] for name, values in block.items()})
@@ -187,6 +189,17 @@ def measure(product: Finished) -> dict[str, Any]:
 def _layers(product: Finished) -> list[str]:
     names = ("unw_phase", "wrapped_phase", "corr", "conncomp", "water_mask")
     return [name for name in names if name in product.layers]
+
+
+def _check_labels(product: Finished, block: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse labels that no unwrapper gives."""
+    labels = block.get("conncomp", np.zeros(0))
+    strange = labels[(labels < 0) | (labels >= _LABELS)]
+    if strange.size:
+        raise InputError(
+            f"layer conncomp of {product.name} has a label of {strange[0]:g}",
+            hint=f"labels of connected components are whole numbers from 0 to {_LABELS - 1:,}",
+        )
 
 
 def _count_pixels(tally: _Tally, block: Mapping[str, NDArray[Any]]) -> None:
