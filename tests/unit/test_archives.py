@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from isce2_recipe.alos import archive as alos
+from isce2_recipe.alos import scene as alos
 from isce2_recipe.archives import inside, open_archive
 from isce2_recipe.errors import InputError
 from isce2_recipe.sentinel1 import aux_cal

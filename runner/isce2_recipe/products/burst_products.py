@@ -157,6 +157,8 @@ def _window(parameters: Mapping[str, str]) -> RadarWindow:
     numbers = (getattr(window, name) for name, kind in kinds.items() if kind is int)
     if not all(0 <= number <= _MOST_PIXELS for number in numbers):
         raise ValueError(f"a number of lines or samples is not from 0 to {_MOST_PIXELS}")
+    if not all(0 < getattr(window, name) < math.inf for name, kind in kinds.items() if kind is float):
+        raise ValueError("the spacing of lines or samples is not greater than 0")
     return window
 
 
