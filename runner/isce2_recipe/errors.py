@@ -80,3 +80,7 @@ class StepFailed(RecipeToolError):
     """A step of a run failed for a reason outside the input (crash, timeout, full disk)."""
 
     exit_code = EXIT_STEP_FAILED
+
+
+class ProgramFailed(StepFailed):
+    """A program or function of the recipe's author failed, or left something else than it promised."""

@@ -10,7 +10,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -124,6 +124,29 @@ def before_exec() -> Callable[[], None]:
 
         return prepare
     return lambda: None
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """End the whole process group of this process if it is killed within the block.
+
+    Programs that this process starts die with it (`before_exec`), but what they start in turn would live on.
+    Another process waits for the end of this one and then kills the group, unless that has been done already.
+    """
+    reader, writer = os.pipe()
+    guard = os.fork()
+    if guard == 0:
+        os.close(writer)
+        os.read(reader, 1)
+        os.killpg(0, signal.SIGKILL)
+        os._exit(0)
+    os.close(reader)
+    try:
+        yield
+    finally:
+        os.kill(guard, signal.SIGKILL)
+        os.waitpid(guard, 0)
+        os.close(writer)
 
 
 def host_name() -> str:

@@ -21,11 +21,12 @@ def environment_secrets(environment: Mapping[str, str]) -> set[str]:
     return {
         value
         for name, value in environment.items()
-        if _is_secret_name(name) and len(value.strip()) >= _SHORTEST
+        if is_secret_name(name) and len(value.strip()) >= _SHORTEST
     }
 
 
-def _is_secret_name(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
+    """Return whether a variable of the environment is secret by its name."""
     if name.upper().startswith("EARTHDATA_"):
         return name.upper() not in _USER_NAMES
     return bool(_SECRET_NAME.search(name)) and not _POINTS_TO_A_FILE.search(name)

@@ -55,6 +55,7 @@ def test_the_tutorials_first_recipe_lints_clean_and_runs(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_the_whole_tutorial_runs(tmp_path: Path) -> None:
     (tmp_path / "terrain.yml").write_text(_grown())
+    (tmp_path / "relief.py").write_text(_blocks("python")[0])
     (tmp_path / "templates").mkdir()
     template = tmp_path / "templates/note.txt.j2"
     template.write_text(_blocks("jinja")[0])
@@ -62,13 +63,16 @@ def test_the_whole_tutorial_runs(tmp_path: Path) -> None:
     plan = call("plan", *words, cwd=tmp_path)
     assert "The margin is generous." not in plan.stdout
     assert "| The DEM is {{ steps.dem.geotiff }}." in plan.stdout
-    for expected in ({"scenes", "dem", "note"}, {"note"}):
+    assert call("lint", "terrain.yml", cwd=tmp_path).returncode == 0
+    for expected in ({"scenes", "dem", "note", "size", "relief"}, {"note"}):
         done = call("run", *words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         ran = {name for name, status in statuses(tmp_path / "terrain-run").items() if status == "done"}
         assert ran == expected
         template.write_text(template.read_text() + "One line more.\n")
     assert "note.txt.j2" in call("explain", "terrain-run", "note", cwd=tmp_path).stdout
+    assert (tmp_path / "terrain-run/size/size.txt").read_text().endswith("dem.tif\n")
+    assert (tmp_path / "terrain-run/relief/relief.txt").read_text().endswith(" m\n")
 
 
 def _documented_events() -> dict[str, set[str]]:

@@ -84,6 +84,63 @@ def test_nothing_is_written_outside_the_work_directory(tmp_path, place):
     assert not (tmp_path / "evil.yml").exists()
 
 
+OWN_STEPS = """\
+recipe: 1
+name: tiny
+summary: Runs a program and a function.
+steps:
+  - id: program
+    uses: command.run
+    with: {argv: [touch, MARK]}
+  - id: part
+    uses: parts/own.yml
+"""
+OWN_PART = """\
+recipe: 1
+name: own
+summary: Calls a function.
+steps:
+  - id: function
+    uses: python.call
+    with: {module: own.py, function: make}
+"""
+
+
+def test_commands_of_a_product_run_only_if_the_user_allows_them(tmp_path):
+    mark, imported = tmp_path / "mark", tmp_path / "imported"
+    code = f"open({str(imported)!r}, 'w')\ndef make(): pass\n"
+    files = {"parts/own.yml": OWN_PART, "parts/own.py": code}
+    product = write_product(tmp_path, OWN_STEPS.replace("MARK", str(mark)), files=files)
+    for words in ((), ("--workdir", "w"), ("--dry-run",)):
+        done = call("rerun", product, *words, cwd=tmp_path)
+        assert done.returncode == (0 if words == ("--dry-run",) else 1), done.stderr
+        assert not mark.exists()
+        assert not imported.exists()
+        if done.returncode:
+            assert f"step 'program' runs touch {mark}" in done.stderr
+            assert "step 'part/function' runs make() of own.py" in done.stderr
+            assert "add --allow-commands" in done.stderr
+    done = call("rerun", product, "--workdir", "w", "--allow-commands", "--until", "part", cwd=tmp_path)
+    assert "warning: commands and code of" in done.stderr
+    assert imported.exists()
+    done = call("rerun", "--allow-commands", product, "--until", "program", cwd=tmp_path)
+    assert mark.exists()
+
+
+def test_a_file_of_the_user_is_not_replaced(tmp_path):
+    product = write_product(tmp_path, files={"parts/own.yml": OWN_PART, "numpy.py": ""})
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "tiny.yml").write_text("mine\n")
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "other.txt").write_text("mine\n")
+    for folder, what in (("w", "it has another file tiny.yml"), ("v", "it holds other files")):
+        before = sorted(path.name for path in (tmp_path / folder).iterdir())
+        done = call("rerun", product, "--dry-run", "--workdir", folder, cwd=tmp_path)
+        assert done.returncode == 1
+        assert what in done.stderr
+        assert sorted(path.name for path in (tmp_path / folder).iterdir()) == before
+
+
 @pytest.mark.slow
 def test_other_inputs_and_differences_are_reported(tmp_path, shared):
     product = tiny_job(shared).product

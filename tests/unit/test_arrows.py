@@ -40,7 +40,7 @@ HOMES = {
     "yaml": ("recipe",),
     "click": ("cli",),
     "rich": ("cli", "progress"),
-    "subprocess": ("engines/isce2", "api"),
+    "subprocess": ("engines/isce2", "actions/command", "api"),
     "ctypes": ("processes",),
     "filelock": ("files",),
 }
@@ -100,7 +100,8 @@ def test_each_thing_has_one_home() -> None:
 def test_no_step_depends_on_the_current_folder() -> None:
     words = re.compile(r"os\.chdir|os\.getcwd|Path\.cwd|contextlib\.chdir")
     found = [_name(path) for path in _modules() if words.search(path.read_text(encoding="utf-8"))]
-    assert [name for name in found if not name.startswith(("cli/", "noop_cache"))] == []
+    # A function of the user's runs in the folder of its step, whose process ends with it.
+    assert [name for name in found if not name.startswith(("cli/", "noop_cache", "actions/python"))] == []
 
 
 def test_files_stay_short_enough_to_read() -> None:

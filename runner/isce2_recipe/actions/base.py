@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:  # types of what actions receive; the linter needs none of it
     import logging
@@ -116,6 +116,31 @@ An input that is not known yet is the text of its expression. None where the ste
 """
 
 
+class Wrong(NamedTuple):
+    """What is wrong with a step: its place within ``with:``, the message, and what to do."""
+
+    path: tuple[str | int, ...]
+    message: str
+    advice: str | None = None
+
+
+class Question(Protocol):
+    """A question to a program whose answer is part of a content key. Equal questions are asked once a run."""
+
+    def __hash__(self) -> int:
+        """Return a number that is equal for equal questions."""
+
+    def answer(self) -> str:
+        """Start the program and return its answer."""
+
+
+Asks = Callable[[Mapping[str, Any]], Question | None]
+"""Returns, from an action's inputs, what a run asks a program before the key is known. Plans do not ask."""
+
+Code = Callable[[Read], Mapping[str, str]]
+"""Returns the code of the recipe's author that a step runs: texts by path relative to the recipe's folder."""
+
+
 def nothing(_: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     """Return no names, as ``takes`` of an action that uses only the name of its source or engine."""
     return {}
@@ -130,13 +155,23 @@ def names_in(*values: object) -> list[str]:
 class Action:
     """A registered action. The attributes are the arguments of `action`.
 
+    Where ``for_step`` gives the types of each step, `of_step` returns the action with them.
+
     Attributes
     ----------
     uses : frozenset of str
         ``source`` and ``engine``, whichever enter the content key.
     capabilities : frozenset of str
         Capabilities that its source must have; see `isce2_recipe.sources.base.CAPABILITIES`.
+    asks, code : callable or None
+        What one step asks a program, and the code that it runs; see `Asks` and `Code`.
+    steady : bool
+        Whether files alone show that a step is up to date.
     """
+
+    asks: Asks | None = None
+    code: Code | None = None
+    steady = True
 
     def __init__(
         self,
@@ -150,6 +185,8 @@ class Action:
         takes: Takes | None = None,
         foresee: Foresee | None = None,
         runs: Runs | None = None,
+        for_step: ForStep | None = None,
+        executes: Executes | None = None,
     ) -> None:
         parts = [use.partition(".") for use in uses]
         self.name = name
@@ -163,6 +200,20 @@ class Action:
         self.takes = takes
         self.foresee = foresee
         self.runs = runs
+        self.for_step = for_step
+        self.executes = executes
+
+    def of_step(self, given: Mapping[str, Any], folder: Path) -> Action | list[Wrong]:
+        """Return the action with the types of one step, or what is wrong with the step.
+
+        Parameters
+        ----------
+        given : mapping
+            The step's ``with:`` as it is written.
+        folder : Path
+            The folder of the recipe or part that has the step.
+        """
+        return self if self.for_step is None else self.for_step(self, given, folder)
 
     @cached_property
     def inputs(self) -> dict[str, inspect.Parameter]:
@@ -177,12 +228,18 @@ class Action:
     def outputs(self) -> dict[str, Any]:
         """The fields of the returned dataclass by name, with their types."""
         returned = self._signature.return_annotation
-        if returned is None:
+        if not (isinstance(returned, type) and is_dataclass(returned)):
             return {}
         hints: dict[str, Any] = {}
         for kind in reversed(returned.__mro__):
             hints |= inspect.get_annotations(kind, eval_str=True)
         return {field.name: hints[field.name] for field in fields(returned)}
+
+    @property
+    def open(self) -> bool:
+        """Whether a step may have other inputs than those of the signature."""
+        kinds = [parameter.kind for parameter in self._signature.parameters.values()]
+        return inspect.Parameter.VAR_KEYWORD in kinds
 
     @cached_property
     def _signature(self) -> inspect.Signature:
@@ -192,6 +249,59 @@ class Action:
     def summary(self) -> str:
         """The first line of the function's docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+
+class StepAction(Action):
+    """An action with the types of one step.
+
+    Parameters
+    ----------
+    general : Action
+        The action as it is registered.
+    inputs : mapping
+        Inputs by name.
+    outputs : mapping
+        Types of the outputs by name.
+    function, check, fingerprint, asks, code, steady
+        As the attributes of `Action`.
+    """
+
+    def __init__(
+        self,
+        general: Action,
+        inputs: Mapping[str, inspect.Parameter],
+        outputs: Mapping[str, Any],
+        *,
+        function: Callable[..., Any] | None = None,
+        check: Check | None = None,
+        fingerprint: Fingerprint | None = None,
+        asks: Asks | None = None,
+        code: Code | None = None,
+        steady: bool = True,
+    ) -> None:
+        super().__init__(
+            general.name, general.version, function or general.function, executes=general.executes
+        )
+        self.inputs = dict(inputs)
+        self.outputs = dict(outputs)
+        self.check = check
+        self.fingerprint = fingerprint
+        self.asks = asks
+        self.code = code
+        self.steady = steady
+        self._general = general
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring of the action as it is registered."""
+        return self._general.summary
+
+
+ForStep = Callable[[Action, Mapping[str, Any], Path], Action | list[Wrong]]
+"""Returns an action with the types of one step, as `Action.of_step` does."""
+
+Executes = Callable[[Mapping[str, Any]], str]
+"""Returns, from a step's ``with:`` as written, which command or code of the recipe's author it executes."""
 
 
 def action(
@@ -205,6 +315,8 @@ def action(
     takes: Takes | None = None,
     foresee: Foresee | None = None,
     runs: Runs | None = None,
+    for_step: ForStep | None = None,
+    executes: Executes | None = None,
 ) -> Callable[[Callable[..., Any]], Action]:
     """Make a function an action.
 
@@ -231,9 +343,14 @@ def action(
         Returns what the action will return, for plans.
     runs : callable, optional
         Returns the steps of an ISCE2 application that it runs. Plans refuse an engine that lacks them.
+    for_step : callable, optional
+        Returns the action with types that depend on the step. It must not execute anything of the recipe.
+    executes : callable, optional
+        Returns what of the recipe's author it executes, in words. ``rerun`` asks for consent then.
     """
 
     def register(function: Callable[..., Any]) -> Action:
-        return Action(name, version, function, uses, fingerprint, preview, check, takes, foresee, runs)
+        hooks = (fingerprint, preview, check, takes, foresee, runs, for_step, executes)
+        return Action(name, version, function, uses, *hooks)
 
     return register

@@ -119,6 +119,9 @@ def _coerce_union(value: Any, choices: tuple[Any, ...], base: Path) -> Any:
     if value is None or type(value) in choices:
         return value
     wanted = [choice for choice in choices if choice is not type(None)]
+    if len(wanted) > 1:  # the one that has the value's form
+        lists = [choice for choice in wanted if (get_origin(choice) is list) == isinstance(value, list)]
+        wanted = lists if isinstance(value, list) else [choice for choice in lists if choice is Path]
     return coerce(value, wanted[0], base) if len(wanted) == 1 else value
 
 

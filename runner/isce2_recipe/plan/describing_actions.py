@@ -21,11 +21,12 @@ _HEAD = f"""\
 
 What steps can `use`. This page is generated from the signatures and docstrings of the actions with
 `{PAGE}`; plug-ins may add others. `isce2-recipe list --actions` lists all
-that are installed, and `isce2-recipe describe dem.fetch` prints the section of one action. The examples are
+that are installed, and `isce2-recipe describe dem.fetch` prints the section of one action. Most examples are
 steps of the shipped recipes.
 
 """
 _ENTRY = re.compile(r"^(\w[\w, ]*) : .*\n((?:(?:    .*)?\n?)*)", re.MULTILINE)
+_WRITTEN_EXAMPLE = re.compile(r"\nExamples\n-+\n(.*)", re.DOTALL)
 _COMMON = {
     "reference": "The reference acquisition: names of granules, or its folder.",
     "secondary": "The secondary acquisition, in the same form.",
@@ -147,7 +148,10 @@ def _outputs(action: Action) -> str:
 
 
 def _example(action: Action) -> str:
-    """Return the first step of the shipped recipes that uses an action, else one made of its inputs."""
+    """Return the example of the docstring, else the first step of a shipped recipe, else the inputs."""
+    written = _WRITTEN_EXAMPLE.search(inspect.getdoc(action.function) or "")
+    if written is not None:
+        return f"```yaml\n{written[1]}\n```"
     for path in available().values():
         recipe = read(path).recipe
         for step, document in _steps(recipe) if recipe is not None else ():

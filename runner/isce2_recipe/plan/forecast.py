@@ -26,6 +26,7 @@ from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.recipe.units import amount
 from isce2_recipe.sources.base import traits_of
 
+_UNASKED = ", unless the version of its program has, which is known only in the run"
 _UNDECIDED = "its condition is known once {step} is done"
 
 Download = tuple[str, int | None]
@@ -243,7 +244,7 @@ class _Planner:
         if decision.run:
             return "run", decision.reason
         self._known[node.id] = decode(workspace.history.done[node.id].outputs, workspace.workdir)
-        return "cached", decision.reason
+        return "cached", decision.reason + (_UNASKED if "version" in key.parts else "")
 
     def _foresee(self, node: Node) -> None:
         """Note the outputs of a step whose action can derive them from its inputs."""

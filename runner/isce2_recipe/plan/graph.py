@@ -15,6 +15,7 @@ from isce2_recipe.plan.ready_queue import in_order
 from isce2_recipe.problems import did_you_mean
 from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe, Step
+from isce2_recipe.recipe.scope import wrong_inputs
 
 _ITSELF = "="  # marks a loop that comes after its instances
 
@@ -46,11 +47,11 @@ class Graph:
         self.folders: dict[str, tuple[str, ...]] = {}
         self.reads: dict[str, dict[str, int]] = {}
         self.instances: dict[str, tuple[Instance, ...]] = {}
-        self._actions = actions
+        self._actions = StepActions(actions)
         self._groups: dict[str, list[str]] = {}
         self._members: dict[str, list[str]] = {}
         self._inside: dict[str, list[str]] = {}
-        self._order = self._add(list(unfold(StepScope(recipe), actions)), ())
+        self._order = self._add(list(unfold(StepScope(recipe), self._actions)), ())
 
     def _add(self, new: Sequence[Node], wait: Iterable[str]) -> list[str]:
         """Add steps of one recipe with all parts unfolded, which all wait for others; return their order."""
@@ -248,7 +249,33 @@ def build(recipe: Recipe, actions: Mapping[str, Action]) -> Graph:
     return Graph(recipe, actions)
 
 
-def unfold(scope: StepScope, actions: Mapping[str, Action], start: tuple[int, ...] = ()) -> Iterator[Node]:
+class StepActions:
+    """The actions of steps, each with the step's own types, which are found once for all items of a loop."""
+
+    def __init__(self, actions: Mapping[str, Action]) -> None:
+        self._actions = actions
+        self._of_steps: dict[int, Action] = {}
+
+    def of(self, scope: StepScope, step: Step) -> Action:
+        """Return the action of a step of the scope's recipe.
+
+        Raises
+        ------
+        RecipeError
+            If the action finds something wrong with the step.
+        """
+        general = self._actions[step.uses]
+        if general.for_step is None:
+            return general
+        if id(step) not in self._of_steps:
+            found = general.of_step(step.with_, scope.recipe.path.absolute().parent)
+            if isinstance(found, list):
+                raise recipe_error(tuple(wrong_inputs(scope.recipe, step, found)), scope.recipe.texts())
+            self._of_steps[id(step)] = found
+        return self._of_steps[id(step)]
+
+
+def unfold(scope: StepScope, actions: StepActions, start: tuple[int, ...] = ()) -> Iterator[Node]:
     """Yield the steps of a recipe and its parts; each loop is one node."""
     for position, step in enumerate(scope.recipe.steps):
         index = (*start, position)
@@ -258,30 +285,24 @@ def unfold(scope: StepScope, actions: Mapping[str, Action], start: tuple[int, ..
             yield _loop(scope, step, actions, index)
 
 
-def unfold_one(
-    scope: StepScope, step: Step, actions: Mapping[str, Action], index: tuple[int, ...]
-) -> Iterator[Node]:
+def unfold_one(scope: StepScope, step: Step, actions: StepActions, index: tuple[int, ...]) -> Iterator[Node]:
     """Yield the node of a step, or the nodes of its part; of a loop, those of the instance in the scope."""
     if step.part is not None:
         yield from unfold(scope.inner(step, step.part), actions, index)
     else:
         read = _reads(scope, [step.with_, step.when]) | _conditions(scope)
         name = scope.prefix + step.id if scope.item is None else scope.item.id
-        yield Node(name, step, actions[step.uses], scope, index, read)
+        yield Node(name, step, actions.of(scope, step), scope, index, read)
 
 
-def _loop(scope: StepScope, step: Step, actions: Mapping[str, Action], index: tuple[int, ...]) -> Node:
+def _loop(scope: StepScope, step: Step, actions: StepActions, index: tuple[int, ...]) -> Node:
     """Return the node of a loop, which reads all that its list and its instances read outside of them."""
     name = scope.prefix + step.id
     one = unfold_one(scope.with_item(Instance(name, step.item, "", None)), step, actions, index)
     inside = {node.id: node.reads for node in one}
     read = _reads(scope, step.for_each) | _conditions(scope) | frozenset(chain(*inside.values()))
-    return Node(name, step, _loop_action(step, actions), scope, index, read - inside.keys(), is_loop=True)
-
-
-def _loop_action(step: Step, actions: Mapping[str, Action]) -> Action:
-    """Return an action with what the steps in a loop need of source and engine."""
-    return actions[step.uses] if step.part is None else PART
+    action = actions.of(scope, step) if step.part is None else PART
+    return Node(name, step, action, scope, index, read - inside.keys(), is_loop=True)
 
 
 def _repeat() -> None:

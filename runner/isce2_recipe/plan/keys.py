@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-from isce2_recipe.actions.base import Action, Read
+from isce2_recipe.actions.base import Action, Question, Read
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.journal.files import Fingerprints, Manifest, json_digest, tree_digest
 from isce2_recipe.journal.values import coerce
@@ -89,6 +89,8 @@ class KeyContext:
         Returns the files of the source that an action uses.
     hide : callable
         Removes secrets from the parts of a key.
+    ask : callable
+        Returns the answer of a program to the question of a step; in a plan, the answer in the last run.
     """
 
     workdir: Path
@@ -100,6 +102,7 @@ class KeyContext:
     read: Read
     contents: Callable[[Mapping[str, Sequence[str]] | None], list[Path]]
     hide: Callable[[dict[str, Any]], dict[str, Any]]
+    ask: Callable[[str, Question], str]
 
 
 def make(
@@ -141,6 +144,9 @@ def make(
     parts: dict[str, Any] = {"action": f"{node.action.name} v{node.action.version}", "inputs": described}
     if node.action.fingerprint is not None:
         parts["also"] = node.action.fingerprint(inputs, context.templates, context.read)
+    question = None if node.action.asks is None else node.action.asks(inputs)
+    if question is not None:
+        parts["version"] = context.ask(node.id, question)
     if "source" in node.action.uses:
         parts["source"] = context.source()
         files = context.contents(None if node.action.takes is None else node.action.takes(inputs))
@@ -164,6 +170,8 @@ def complete(node: Node, given: Mapping[str, Any], base: Path) -> dict[str, Any]
             if given[name] is not None and not fits(found[name], parameter.annotation):
                 what = f"step {node.id}: the input '{name}' must be {words(parameter.annotation)}"
                 raise InputError(f"{what}, instead got {show(given[name])}")
+        elif parameter.default is ...:
+            continue  # known to the function alone
         elif parameter.default is not parameter.empty:
             found[name] = parameter.default
         else:

@@ -13,6 +13,7 @@ from isce2_recipe.expressions import References, references
 from isce2_recipe.paths import data_folder
 from isce2_recipe.plan.bindings import Bindings
 from isce2_recipe.plan.graph import Graph
+from isce2_recipe.plan.nodes import StepScope
 from isce2_recipe.plan.request import RunRequest
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.taking_over import self_contained
@@ -44,7 +45,7 @@ def record(
 
 
 def own_files(graph: Graph, bindings: Bindings, templates: Sequence[Path]) -> dict[str, str]:
-    """Return the texts of the parts and templates used that are not shipped, by paths relative to the recipe.
+    """Return the texts of parts, templates and Python files that are not shipped, by path from the recipe.
 
     Parameters
     ----------
@@ -53,7 +54,20 @@ def own_files(graph: Graph, bindings: Bindings, templates: Sequence[Path]) -> di
     templates : sequence of Path
         Folders of templates; the first one that has a template counts. The last one is the shipped folder.
     """
-    return _own_parts(graph.recipe) | _own_templates(graph, bindings, tuple(templates))
+    found = _own_parts(graph.recipe) | _own_templates(graph, bindings, tuple(templates))
+    for node in graph.nodes.values():
+        if node.action.code is not None:
+            folder, place = node.scope.recipe.path.resolve().parent, _place(node.scope)
+            code = node.action.code(lambda path, folder=folder: read_template(path, folder))  # type: ignore[misc]
+            found |= {posixpath.join(place, name): text for name, text in code.items()}
+    return found
+
+
+def _place(scope: StepScope) -> str:
+    """Return the folder of a recipe or part, relative to the recipe that is run."""
+    if scope.outer is None or scope.via is None:
+        return ""
+    return posixpath.dirname(posixpath.normpath(posixpath.join(_place(scope.outer), scope.via.uses)))
 
 
 def _own_parts(recipe: Recipe) -> dict[str, str]:
@@ -86,7 +100,7 @@ def _own_templates(graph: Graph, bindings: Bindings, templates: tuple[Path, ...]
         return text
 
     for node in graph.nodes.values():
-        if node.action.fingerprint is not None:
+        if node.action.fingerprint is not None and node.action.executes is None:
             # An action that cannot say what it reads without its other inputs reads no templates.
             with suppress(RecipeToolError, KeyError):
                 name = bindings.evaluate(node.step.with_.get("template"), node.scope, {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,18 @@ def actions_of(recipe: Recipe) -> dict[str, Action]:
     """Return the actions that a recipe and its parts use."""
     registry = load_registry()
     return {name: registry[name] for name in sorted(_used(recipe))}
+
+
+def executed(recipe: Recipe, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the steps that execute a command or code of the recipe's author, with that command or code."""
+    registry = load_registry()
+    for step in recipe.steps:
+        if step.part is not None:
+            yield from executed(step.part, f"{prefix}{step.id}/")
+            continue
+        action = registry.get(step.uses)
+        if action is not None and action.executes is not None:
+            yield f"{prefix}{step.id}", action.executes(step.with_)
 
 
 def _used(recipe: Recipe) -> set[str]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe import noop_cache
+from isce2_recipe.actions.base import Question
 from isce2_recipe.engines.base import Engine
-from isce2_recipe.errors import InputError
+from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.files import read_bounded, write_json
 from isce2_recipe.journal import checkpoints, lock, log
 from isce2_recipe.journal.files import FileEntry, Fingerprints
@@ -82,6 +83,7 @@ class Workspace:
         self.messages: list[str] = []
         self.texts_read: dict[str, Signature] = {}
         self.files_read: set[str] = set()
+        self._answers: dict[Question, str] = {}
         self._secrets = request.secrets
         self._source: FullSource | None = None
         self._engine: Engine | None = None
@@ -228,7 +230,20 @@ class Workspace:
             self._read_text,
             self._source_files,
             self._hide_secrets,
+            self._ask,
         )
+
+    def _ask(self, step: str, question: Question) -> str:
+        """Return the answer of a program, which is started once in a run; a plan takes the last answer."""
+        if self._journal is None:
+            done = self.history.done.get(step)
+            return "" if done is None else str(done.parts.get("version", ""))
+        if question not in self._answers:
+            try:
+                self._answers[question] = question.answer()
+            except RecipeToolError as exc:
+                raise type(exc)(f"step {step}: {exc.message}", hint=exc.hint) from exc
+        return self._answers[question]
 
     def _source_files(self, wanted: Mapping[str, Sequence[str]] | None) -> list[Path]:
         """Return the files of the source on which a key depends; only sources that are folders have any."""

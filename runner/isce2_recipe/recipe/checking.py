@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Literal, get_args, get_origin
 
 from isce2_recipe.errors import RecipeError
@@ -19,10 +19,11 @@ from isce2_recipe.expressions import (
 from isce2_recipe.problems import MAX_PROBLEMS, DataPath, Problem, Suggestion, closest, suggest, whole_file
 from isce2_recipe.recipe import loading, type_system
 from isce2_recipe.recipe.document import Document, at
+from isce2_recipe.recipe.inference import files_in_text
 from isce2_recipe.recipe.loading import SUFFIXES, Reading, recipe_error, sort_problems
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
-from isce2_recipe.recipe.scope import RUN_FACTS, ActionLike, Actions, Place, Scope
+from isce2_recipe.recipe.scope import REFUSED, RUN_FACTS, Actions, Place, Scope
 from isce2_recipe.recipe.violations import show
 
 
@@ -254,18 +255,40 @@ def _check_step(scope: Scope, step: Step) -> Iterator[Problem]:
     if step.uses.endswith(SUFFIXES):
         # The part could not be read; its own problems state why.
         return
-    action: ActionLike | None = scope.actions.get(step.uses)
-    if action is None:
+    general: Any = scope.actions.get(step.uses)
+    if general is None:
         what = f"there is no action '{step.uses}'"
         suggestion = suggest(step.uses, scope.actions)
         path = (*step.path, "uses")
         yield document.problem(path, "IR030", what, suggestion=suggestion, names=(step.uses,))
         return
+    yield from scope.wrong(step)
+    action: Any = scope.action(step) or general
     required = [name for name, given in action.inputs.items() if given.default is inspect.Parameter.empty]
-    yield from _check_inputs(scope, step, list(action.inputs), required)
+    unknown = step.with_ if action is general and general.open else ()
+    yield from _check_inputs(scope, step, [*action.inputs, *unknown], required)
     for name, value in step.with_.items():
         if name in action.inputs:
             yield from _check_input(scope, step, name, value, action.inputs[name].annotation)
+            if _takes_text_or_file(action.inputs[name].annotation):
+                yield from _files_in_texts(scope, (*step.path, "with", name), value)
+
+
+def _takes_text_or_file(annotation: Any) -> bool:
+    """Return whether the items of a list may be texts or files."""
+    inner = [one for kind in type_system.members(annotation) for one in get_args(kind)]
+    kinds = [kind for one in inner for kind in type_system.members(one)]
+    return str in kinds and Path in kinds
+
+
+def _files_in_texts(scope: Scope, path: DataPath, value: Any) -> Iterator[Problem]:
+    """Yield files that are a part of a longer text: their content would not be part of the content key."""
+    for index, text in enumerate(value) if isinstance(value, list) else ():
+        if isinstance(text, str) and has_expression(text):
+            for chain in files_in_text(text, scope.type_of):
+                what = f"the file {'.'.join(chain)} is a part of a text, so its content would not be noticed"
+                advice = "name it in inputs and write {input.NAME}"
+                yield scope.recipe.document.problem((*path, index), REFUSED, what, advice=advice)
 
 
 def _check_inputs(scope: Scope, step: Step, known: list[str], required: list[str]) -> Iterator[Problem]:

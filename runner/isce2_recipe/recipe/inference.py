@@ -40,6 +40,9 @@ _WANTED: dict[str, frozenset[str]] = {
 }
 """Input types of filters."""
 
+_OF_FILES = frozenset(("basename", "stem", "default", "d", "first", "last"))
+"""Filters that give the name of a file, or a file itself."""
+
 _ORDERED = frozenset(("lt", "lteq", "gt", "gteq"))
 
 
@@ -245,3 +248,29 @@ _CHECKS: dict[type[nodes.Node], Callable[[Any, Inner], Iterator[Mismatch]]] = {
     nodes.Compare: _check_comparison,
     **dict.fromkeys(_ARITHMETIC, _check_arithmetic),
 }
+
+
+def files_in_text(text: str, type_of: TypeOf) -> Iterator[tuple[str, ...]]:
+    """Yield the files that become a part of a text; the name of a file is no file."""
+    tree = whole_expression(text)
+    try:
+        if tree is None or isinstance(tree, nodes.Concat | nodes.Add | nodes.Filter):
+            for chain in _read_as_text(parse(text)):
+                if Path in type_system.members(type_of(chain)):
+                    yield chain
+    except ExpressionError:
+        return
+
+
+def _read_as_text(node: nodes.Node) -> Iterator[tuple[str, ...]]:
+    chain = field_chain(node)
+    if chain is not None:
+        yield chain
+    elif isinstance(node, nodes.CondExpr):
+        for one in (node.expr1, node.expr2):
+            yield from _read_as_text(one) if one is not None else ()
+    elif not (isinstance(node, nodes.Filter) and node.name in _OF_FILES) and not isinstance(
+        node, nodes.Compare | nodes.Test | nodes.Not
+    ):
+        for child in node.iter_child_nodes():
+            yield from _read_as_text(child)

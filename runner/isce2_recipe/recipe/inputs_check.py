@@ -14,7 +14,7 @@ from isce2_recipe.recipe import type_system
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.parameters import normalise
 from isce2_recipe.recipe.samples import Samples, is_known
-from isce2_recipe.recipe.scope import ActionLike, Place, Scope
+from isce2_recipe.recipe.scope import REFUSED, ActionLike, Place, Scope
 from isce2_recipe.recipe.violations import show
 
 
@@ -53,7 +53,7 @@ def _known_errors(recipe: Recipe, path: DataPath, value: Any, samples: Samples) 
 
 def _known_type(scope: Scope, place: Place, samples: Samples) -> Iterator[Problem]:
     """Yield the problem of an input that has another type than its action expects."""
-    action: ActionLike | None = scope.actions.get(place.step.uses) if place.step is not None else None
+    action = scope.action(place.step) if place.step is not None else None
     name = str(place.path[-1])
     if action is None or name not in action.inputs or not is_known(place.value, samples.known):
         return
@@ -63,14 +63,10 @@ def _known_type(scope: Scope, place: Place, samples: Samples) -> Iterator[Proble
         yield scope.recipe.document.problem(place.path, "IR023", name, expected=expected, found=show(value))
 
 
-REFUSED = "IR039"
-"""The rule of inputs that an action refuses; a plan and a run report them by themselves."""
-
-
 def check_refusals(scope: Scope, samples: Samples) -> Iterator[Problem]:
     """Yield the steps whose actions refuse their inputs, where these are made from real values only."""
     for step in scope.recipe.steps:
-        action: ActionLike | None = scope.actions.get(step.uses)
+        action = scope.action(step)
         if action is None or action.check is None or not samples.wants(step):
             continue
         if not is_known(step.with_, samples.known):
@@ -103,7 +99,7 @@ def check_nulls(scope: Scope, samples: Samples) -> Iterator[Problem]:
     skipped = {step.id: dict.fromkeys(scope.outputs(step) or ()) for step in steps if samples.skips(step)}
     names = {**samples.names, "steps": skipped}
     for step in steps if skipped else ():
-        action: ActionLike | None = scope.actions.get(step.uses)
+        action = scope.action(step)
         wanted = _real(step.when, names, samples.known, skipped)
         if action is not None and wanted is not ... and wanted:
             known = {name: _real(value, names, samples.known, skipped) for name, value in step.with_.items()}

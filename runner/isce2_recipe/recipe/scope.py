@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from isce2_recipe.expressions import ExpressionError, References, references
-from isce2_recipe.problems import DataPath
+from isce2_recipe.problems import DataPath, Problem
 from isce2_recipe.recipe import type_system
 from isce2_recipe.recipe.inference import Typed, typed
 from isce2_recipe.recipe.model import Recipe, Step
 
 RUN_FACTS: dict[str, Any] = {"source": str, "truth": bool, "engine": str, "record": dict[str, Any]}
 """The facts that expressions read with ``run.``, and their types."""
+
+REFUSED = "IR039"
+"""The rule of inputs that an action refuses; a plan and a run report them by themselves."""
 
 
 class ActionLike(Protocol):
@@ -68,6 +71,7 @@ class Scope:
         self.recipe = recipe
         self.actions = actions
         self._outputs: dict[str, Mapping[str, Any] | None] = {}
+        self._actions: dict[int, ActionLike | list[Any] | None] = {}
         self._parts: dict[int, Scope] = {}
         self._typed: dict[DataPath, Typed] = {}
         self._variables: dict[str, Any] = {}
@@ -179,8 +183,25 @@ class Scope:
             return {
                 name: inner.typed(("outputs", name), value).type for name, value in step.part.outputs.items()
             }
-        action: ActionLike | None = self.actions.get(step.uses)
+        action = self.action(step)
         return None if action is None else action.outputs
+
+    def action(self, step: Step) -> ActionLike | None:
+        """Return the action of a step, with the step's own types; None if it or these are unknown."""
+        found = self._action(step)
+        return None if isinstance(found, list) else found
+
+    def wrong(self, step: Step) -> Iterator[Problem]:
+        """Yield what its action finds wrong with a step."""
+        found = self._action(step)
+        yield from wrong_inputs(self.recipe, step, found if isinstance(found, list) else ())
+
+    def _action(self, step: Step) -> ActionLike | list[Any] | None:
+        if step.index not in self._actions:
+            general = None if step.part is not None else self.actions.get(step.uses)
+            folder = self.recipe.path.absolute().parent
+            self._actions[step.index] = None if general is None else general.of_step(step.with_, folder)
+        return self._actions[step.index]
 
     def typed(self, path: DataPath, value: Any) -> Typed:
         """Return the type of the value at a path, and the operands in it that cannot be right."""
@@ -249,3 +270,10 @@ def _read(value: Any) -> References | ExpressionError:
 def dependencies(recipe: Recipe) -> dict[str, list[str]]:
     """Return for every step the steps that it waits for, by reference or ``needs``, in the recipe's order."""
     return Scope(recipe, {}).waits
+
+
+def wrong_inputs(recipe: Recipe, step: Step, found: Iterable[Any]) -> Iterator[Problem]:
+    """Yield what an action finds wrong with a step, each with ``path``, ``message`` and ``advice``."""
+    for path, message, advice in found:
+        place = (*step.path, "with", *path)
+        yield recipe.document.problem(place, REFUSED, message, advice=advice)

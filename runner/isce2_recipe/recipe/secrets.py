@@ -9,8 +9,8 @@ from isce2_recipe.expressions import ExpressionError, references
 from isce2_recipe.problems import DataPath, Problem
 from isce2_recipe.recipe.model import Recipe, Step
 
-_WRITTEN = frozenset(("values", "to", "template", "key"))
-"""Inputs of steps that are written to disk or become names of files."""
+_WRITTEN = frozenset(("values", "to", "template", "key", "argv", "version", "stdout"))
+"""Inputs of steps that are written to disk, become names of files, or are seen by all users as arguments."""
 
 
 def secret_names(recipe: Recipe, given: Set[str] = frozenset()) -> frozenset[str]:

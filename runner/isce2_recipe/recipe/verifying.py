@@ -7,12 +7,11 @@ from typing import Any
 
 from isce2_recipe.errors import ParameterError
 from isce2_recipe.recipe.checking import check
-from isce2_recipe.recipe.inputs_check import REFUSED
 from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.recipe.parameters import resolve_parameters, texts
 from isce2_recipe.recipe.rendering import check_values
-from isce2_recipe.recipe.scope import Actions
+from isce2_recipe.recipe.scope import REFUSED, Actions
 from isce2_recipe.recipe.secrets import exposed
 
 

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from isce2_recipe import processes
 from isce2_recipe.actions.base import Context
-from isce2_recipe.errors import EngineFailed, RecipeToolError, SourceError
+from isce2_recipe.errors import EngineFailed, ProgramFailed, RecipeToolError, SourceError
 from isce2_recipe.journal import checkpoints
 from isce2_recipe.journal.files import FOLDER, FileEntry, Fingerprints, Manifest, signature, walk
 from isce2_recipe.journal.values import encode
@@ -33,12 +33,16 @@ from isce2_recipe.running.resources import budget
 MARKER = "ISCE2_RECIPE_RUN"
 """Variable in the environment of every process of a step: the run's work directory."""
 
+STEP = "ISCE2_RECIPE_STEP"
+"""Variable in the environment of every program that a step starts: the folder into which the step writes."""
+
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS",
 )  # fmt: skip
 # By default GDAL caches up to a twentieth of the machine's memory in every process.
 _GDAL_CACHE = "128MB"
 _DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_KINDS = {SourceError: "source", EngineFailed: "engine", ProgramFailed: "crash"}
 _PROGRESS_INTERVAL_S = 0.1
 _MOST_FILES = 1024  # open files of the runner, where the system does not list them
 
@@ -147,6 +151,7 @@ def run(parent: int, workspace: Workspace, task: Task, output: int, messages: in
         os.dup2(output, 2)
         for number in (output, *close):
             os.dup2(0, number, inheritable=False)  # see _close_files
+        os.environ[STEP] = str(task.out)
         sender = _Sender(messages)
         sender.send({"pid": os.getpid()})
         status = _work(workspace, task, sender)
@@ -274,13 +279,7 @@ def _own_files(task: Task, workdir: Path, fingerprints: Fingerprints) -> Manifes
 
 def _error(exc: Exception) -> dict[str, Any]:
     if isinstance(exc, RecipeToolError):
-        kind = (
-            "source"
-            if isinstance(exc, SourceError)
-            else "engine"
-            if isinstance(exc, EngineFailed)
-            else "input"
-        )
+        kind = next((kind for error, kind in _KINDS.items() if isinstance(exc, error)), "input")
         cause = exc.__cause__
         if isinstance(cause, OSError) and cause.errno in _DISK:
             kind = "disk"

@@ -28,7 +28,7 @@ def of_ending(ending: Ending, running: RunningTask, workdir: Path) -> RecipeTool
     step = running.task.node.id
     if ending.kind == "disk":
         return _full(step, str(ending.error.get("message", "")), workdir)
-    if ending.kind in ("input", "source", "engine"):
+    if ending.kind in ("input", "source", "engine") or (ending.kind == "crash" and ending.error):
         return _as_sent(ending, running)
     if ending.kind == "bug":
         return StepBug(
@@ -43,7 +43,9 @@ def _as_sent(ending: Ending, running: RunningTask) -> RecipeToolError:
     if not (isinstance(kind, type) and issubclass(kind, RecipeToolError)):
         kind = StepFailed
     what = f"step {running.task.node.id}: {ending.error['message']}"
-    if kind is errors.EngineFailed:
+    if kind is errors.ProgramFailed:
+        what += _last_lines(running)
+    if kind in (errors.EngineFailed, errors.ProgramFailed):
         what += f"\nfull log: {running.log_path}"
     return kind(what, hint=ending.error.get("hint"))
 
@@ -57,9 +59,13 @@ def _full(step: str, message: str, workdir: Path) -> StepFailed:
     )
 
 
-def _what_happened(ending: Ending, running: RunningTask, step: str) -> str:
+def _last_lines(running: RunningTask) -> str:
     last = "".join(f"\n    {line}" for line in running.tail[-5:])
-    output = f"; its last lines were:{last}" if last else ""
+    return f"; its last lines were:{last}" if last else ""
+
+
+def _what_happened(ending: Ending, running: RunningTask, step: str) -> str:
+    output = _last_lines(running)
     if ending.kind == "stopped":
         return f"step {step} was stopped"
     killed = ending.status == -signal.SIGKILL

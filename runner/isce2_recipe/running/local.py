@@ -21,6 +21,7 @@ from isce2_recipe.plan.graph import Graph
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.processes import (
     can_fork_siblings,
+    end_orphans,
     fork_sibling,
     kill_group,
     receive_request,
@@ -129,14 +130,20 @@ class ForkedTask:
 
     def kill(self) -> None:
         """End the step at once, with everything it started."""
+        self._end_group()
+
+    def _end_group(self) -> None:
+        """End what is left of the step's processes, also programs that have left its process group."""
         kill_group(self.pid)
+        if self.task.node.action.executes is not None:
+            end_orphans(f"{child.STEP}={self.task.out}")
 
     def ending(self) -> Ending | None:
         """Return how the step ended, or None while it runs. Afterwards nothing of its group is left."""
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         if not pid:
             return None
-        kill_group(self.pid)
+        self._end_group()
         self._drain()
         self._write(self._partial)
         for descriptor in (self.output, self.messages, self.log):

@@ -51,7 +51,8 @@ def write_noop_record(
 
 
 def _all_watched(workspace: Workspace, statuses: dict[str, str], files: tuple[str, ...]) -> _Watched:
-    if workspace.request.secret_names:  # they may be part of the name of a file
+    unsteady = any(not node.action.steady for node in workspace.graph.nodes.values())
+    if workspace.request.secret_names or unsteady:  # secrets may be part of the name of a file
         raise CannotTellError
     yield from _tools(workspace)
     yield from _recipe(workspace)

@@ -29,6 +29,7 @@ from isce2_recipe.running.resources import shortages
 from isce2_recipe.running.scheduler import Emit, Scheduler
 from isce2_recipe.running.state import Outcome, RunOptions, Selection, StepResults, described, select
 
+_MOST_COMMANDS = 5  # that the message at the start lists
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -98,7 +99,7 @@ def _carry_out(
     redact: Callable[[str], str],
 ) -> tuple[StepResults, int]:
     emit(_run_started(workspace, selection))
-    for message in workspace.messages:
+    for message in (*workspace.messages, *_executed(workspace, selection)):
         emit({"event": "note", "message": message})
     for message in shortages(workspace, selection.steps, options.limits.memory):
         emit({"event": "warning", "message": message})
@@ -170,6 +171,15 @@ def _run_started(workspace: Workspace, selection: Selection) -> dict[str, Any]:
             if node.id in selection.steps
         ],
     }
+
+
+def _executed(workspace: Workspace, selection: Selection) -> list[str]:
+    """Return a message that lists what the steps of the recipe's author execute."""
+    nodes = [workspace.graph.nodes[name] for name in workspace.graph.nodes if name in selection.steps]
+    found = dict.fromkeys(node.action.executes(node.step.with_) for node in nodes if node.action.executes)
+    more = f" and {len(found) - _MOST_COMMANDS} more" if len(found) > _MOST_COMMANDS else ""
+    shown = "; ".join(list(found)[:_MOST_COMMANDS])
+    return [f"steps of this recipe run commands or code of its author: {shown}{more}"] if found else []
 
 
 def _open_tools(workspace: Workspace, selection: Selection) -> None:

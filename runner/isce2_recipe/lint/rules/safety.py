@@ -21,6 +21,8 @@ _SECRET_VALUES = (
 )
 _SECRET_PLACES = frozenset(("parameters", "steps", "variables"))
 _SECRET_WORDS = re.compile(r"AKIA|ASIA|eyJ|gh[pousr]_|-----BEGIN|:[^/\s:@{]+@")
+_SHELL = re.compile(r"(.*/)?((ba|da|z|k|c|tc|fi|a)?sh|python[\d.]*|perl|ruby|node|Rscript|[gm]?awk|sed)")
+_SCRIPT_OPTION = re.compile(r"-[a-zA-Z]*[ce]|--(command|eval|expression)")
 _SHELL_INPUTS = frozenset(("command", "cmd", "run", "script", "shell"))
 
 
@@ -69,8 +71,10 @@ def _holds_secret(path: DataPath) -> bool:
 def shell_injection(subject: Subject) -> Iterator[Problem]:
     """A shell command contains an expression.
 
-    A parameter in a shell command can run any other command. Give the command as a list of arguments instead.
+    A parameter in a shell command can run any other command. Give the command as a list of arguments instead;
+    a list such as `[sh, -c, TEXT]` is a shell command, too.
     """
+    yield from _shell_arguments(subject)
     for step in subject.steps:
         for key in _SHELL_INPUTS & set(step.with_):
             text = step.with_[key]
@@ -79,6 +83,20 @@ def shell_injection(subject: Subject) -> Iterator[Problem]:
                 yield subject.at(
                     path, f"the shell command '{key}' contains an expression", "write a list of arguments"
                 )
+
+
+def _shell_arguments(subject: Subject) -> Iterator[Problem]:
+    """Yield expressions in the program text that a list of arguments gives to a shell or an interpreter."""
+    for step in subject.steps:
+        for name in ("argv", "version"):
+            argv = step.with_.get(name)
+            words = [str(word) for word in argv] if isinstance(argv, list) else []
+            option = next((place for place, word in enumerate(words) if _SCRIPT_OPTION.fullmatch(word)), 0)
+            text = words[option + 1] if option and option + 1 < len(words) else ""
+            if has_expression(text) and any(_SHELL.fullmatch(word) for word in words[:option]):
+                what = f"the program text for '{words[0]}' contains an expression"
+                advice = "give the value as a further argument, and read it there as $1"
+                yield subject.at((*step.path, "with", name, option + 1), what, advice)
 
 
 @rule("IR042", "warning", "basic")

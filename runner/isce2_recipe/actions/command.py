@@ -1,0 +1,380 @@
+"""The action that runs a program of the user's."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from isce2_recipe import processes
+from isce2_recipe.actions.base import Action, Context, Question, Read, StepAction, Wrong, action
+from isce2_recipe.errors import InputError, ProgramFailed
+from isce2_recipe.expressions import has_expression
+from isce2_recipe.problems import did_you_mean
+from isce2_recipe.recipe.type_system import fits, words
+from isce2_recipe.redact import is_secret_name
+from isce2_recipe.types import FileName
+
+BASE_VARIABLES = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_NUMERIC", "TZ", "TMPDIR",
+    "LD_LIBRARY_PATH", "CONDA_PREFIX", "VIRTUAL_ENV", "GDAL_DATA", "PROJ_DATA", "PROJ_LIB",
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GDAL_NUM_THREADS", "GDAL_CACHEMAX",
+    "ISCE2_RECIPE_RUN", "ISCE2_RECIPE_STEP",
+)  # fmt: skip
+"""Variables that every program gets. They are in no content key."""
+
+_VERSION_TIMEOUT_S = 60.0
+_LONGEST_VERSION = 10_000  # characters
+_LONGEST_COMMAND = 500  # characters in messages
+_FILE = re.compile(r"\{(input|output)\.([A-Za-z0-9_]+)\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_STDOUT = "stdout"
+
+Argument = str | int | float | Path
+
+
+def _for_step(general: Action, given: Mapping[str, Any], _folder: Path) -> Action | list[Wrong]:
+    """Return the action with the outputs of a step, or what is wrong with its lists."""
+    wrong = [*_wrong_lists(given), *_wrong_names(given), *_wrong_files(given)]
+    outputs = given.get("outputs") or {}
+    if wrong or not isinstance(outputs, Mapping):
+        return wrong
+    names = [*outputs, *([_STDOUT] if given.get("stdout") is not None else [])]
+    version, env = given.get("version"), given.get("env")
+    program = _literal_program(given)
+    return StepAction(
+        general, general.inputs, dict.fromkeys(names, Path),
+        check=lambda inputs: _check(program or _program(inputs), inputs),
+        fingerprint=_environment_digests if env else None,
+        asks=_question if version is not None else None,
+        steady=version is None and not env,
+    )  # fmt: skip
+
+
+def _wrong_lists(given: Mapping[str, Any]) -> Iterator[Wrong]:
+    """Yield lists that are empty or have impossible items."""
+    for name in ("argv", "version", "success"):
+        if given.get(name) == []:
+            yield Wrong(
+                (name,), f"'{name}' is empty", "name at least the program" if name != "success" else None
+            )
+    for place, code in enumerate(_list(given, "success")):
+        if isinstance(code, int) and not 0 <= code <= 255:
+            yield Wrong(("success", place), f"an exit code is a number from 0 to 255, instead got {code}")
+    for place, text in enumerate(_list(given, "env")):
+        name = text.partition("=")[0] if isinstance(text, str) else "A"
+        if _NAME.fullmatch(name) is None:
+            yield Wrong(("env", place), f"'{name}' is not the name of a variable", "write NAME or NAME=value")
+    for name in ("argv", "version", "env"):
+        for place, text in enumerate(_list(given, name)):
+            if "\0" in str(text):
+                yield Wrong((name, place), "a program cannot be given a NUL character")
+
+
+def _list(given: Mapping[str, Any], name: str) -> list[Any]:
+    found = given.get(name)
+    return found if isinstance(found, list) else []
+
+
+def _wrong_names(given: Mapping[str, Any]) -> Iterator[Wrong]:
+    """Yield names of inputs and outputs that expressions or arguments could not read."""
+    for kind in ("inputs", "outputs"):
+        named = given.get(kind)
+        for name, file in named.items() if isinstance(named, Mapping) else ():
+            if _NAME.fullmatch(str(name)) is None:
+                yield Wrong((kind, name), f"'{name}' is not a name", "use letters, digits and _")
+            elif name == _STDOUT and kind == "outputs":
+                yield Wrong((kind, name), "the output 'stdout' is the file of the input 'stdout'")
+            elif kind == "outputs" and not (has_expression(str(file)) or fits(file, FileName)):
+                yield Wrong((kind, name), *_no_file_name(str(file)))
+
+
+def _no_file_name(text: str) -> tuple[str, str]:
+    return f"'{text}' must be {words(FileName)}", "give a path relative to the step's folder"
+
+
+def _wrong_files(given: Mapping[str, Any]) -> Iterator[Wrong]:
+    """Yield arguments that name an input or output which the step does not have."""
+    known = {kind: given.get(f"{kind}s") or {} for kind in ("input", "output")}
+    for name in ("argv", "version", "env"):
+        for place, text in enumerate(_list(given, name)):
+            for kind, wanted in _FILE.findall(text) if isinstance(text, str) else ():
+                names = known[kind]
+                if isinstance(names, Mapping) and wanted not in names:
+                    what = f"the step has no {kind} '{wanted}'"
+                    yield Wrong((name, place), what, did_you_mean(wanted, list(names)))
+
+
+def _literal_program(given: Mapping[str, Any]) -> str:
+    """Return the program if the recipe names it, so that plans can check it; empty if it is an expression."""
+    first = next(iter(_list(given, "argv")), "")
+    return first if isinstance(first, str) and not has_expression(first) and "{input." not in first else ""
+
+
+def _program(inputs: Mapping[str, Any]) -> str:
+    first = inputs["argv"][0] if inputs["argv"] else ""
+    return "" if isinstance(first, str) and "{input." in first else str(first)
+
+
+def _check(program: str, inputs: Mapping[str, Any]) -> None:
+    """Refuse a program that is not there, before anything runs."""
+    version = inputs.get("version")
+    for name in (program, str(version[0]) if version else ""):
+        reason = missing_program(name)
+        if reason:
+            raise InputError(reason, hint="install it, or give its absolute path")
+
+
+def missing_program(name: str) -> str:
+    """Return why a program cannot be started; empty if it can, or if only the run can tell."""
+    if not name or (os.sep in name and not Path(name).is_absolute()) or _FILE.search(name):
+        return ""
+    if shutil.which(name) is not None:
+        return ""
+    if os.sep not in name:
+        return f"there is no program '{name}' in the folders of PATH"
+    return f"'{name}' {'is not executable' if Path(name).exists() else 'does not exist'}"
+
+
+def _environment(env: Sequence[str]) -> dict[str, str]:
+    """Return the variables of a program: the base, those that the step names, and those that it sets."""
+    passed = {name: os.environ[name] for name in (*BASE_VARIABLES, *env) if name in os.environ}
+    return passed | {name: value for name, equals, value in (text.partition("=") for text in env) if equals}
+
+
+def _environment_digests(
+    inputs: Mapping[str, Any], _templates: tuple[Path, ...], _read: Read
+) -> dict[str, object]:
+    """Return fingerprints of the variables that a step names, without those that are secret by their name."""
+    from isce2_recipe.journal.files import text_digest
+
+    names = [name for name in inputs["env"] or () if "=" not in name and not is_secret_name(name)]
+    values = {name: os.environ.get(name) for name in names}
+    return {
+        f"variable {name}": value if value is None else text_digest(value) for name, value in values.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A program that prints a version."""
+
+    argv: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...]
+
+    def answer(self) -> str:
+        """Return what the program prints."""
+        shown = shlex.join(self.argv)
+        with tempfile.TemporaryDirectory(prefix="isce2-recipe-") as folder:
+            try:
+                done = subprocess.run(
+                    self.argv,
+                    cwd=folder,
+                    env=dict(self.variables),
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    timeout=_VERSION_TIMEOUT_S,
+                    check=False,
+                    preexec_fn=processes.before_exec(),
+                )
+            except subprocess.TimeoutExpired:
+                what = f"the version command '{shown}' did not end within {_VERSION_TIMEOUT_S:g} s"
+                raise ProgramFailed(what) from None
+            except (OSError, ValueError) as exc:
+                raise _not_started(self.argv, exc) from exc
+        text = (done.stdout.strip() or done.stderr.strip())[:_LONGEST_VERSION]
+        if done.returncode:
+            last = f": {text.splitlines()[-1]}" if text else ""
+            raise ProgramFailed(f"the version command '{shown}' {_ending(done.returncode)}{last}")
+        return text
+
+
+def _question(inputs: Mapping[str, Any]) -> Question | None:
+    if not inputs["version"]:
+        return None
+    files, env = dict(inputs["inputs"] or {}), list(inputs["env"] or ())
+    argv = _arguments(inputs["version"], files, {})
+    return _Version(tuple(argv), tuple(sorted(_environment(_values(env, files, {})).items())))
+
+
+def _arguments(argv: Sequence[Argument], inputs: Mapping[str, Any], outputs: Mapping[str, str]) -> list[str]:
+    """Return arguments as texts, in which names of inputs and outputs are replaced by their files."""
+    found: list[str] = []
+    for item in argv:
+        whole = _FILE.fullmatch(item) if isinstance(item, str) else None
+        files = inputs[whole[2]] if whole is not None and whole[1] == "input" else None
+        if isinstance(files, list):
+            found += map(str, files)
+        else:
+            found += _values([str(item)], inputs, outputs)
+    return found
+
+
+def _values(texts: Sequence[str], inputs: Mapping[str, Any], outputs: Mapping[str, str]) -> list[str]:
+    def file(match: re.Match[str]) -> str:
+        found = (inputs if match[1] == "input" else outputs)[match[2]]
+        if isinstance(found, list):
+            raise InputError(
+                f"the input '{match[2]}' is a list of files and cannot be part of an argument",
+                hint=f"write '{match[0]}' as an argument of its own",
+            )
+        return str(found)
+
+    return [_FILE.sub(file, text) for text in texts]
+
+
+def _executes(given: Mapping[str, Any]) -> str:
+    argv = given.get("argv")
+    return shlex.join(map(str, argv))[:_LONGEST_COMMAND] if isinstance(argv, list) else str(argv)
+
+
+@action("command.run", version=1, for_step=_for_step, executes=_executes)
+def run(
+    ctx: Context,
+    *,
+    argv: list[str | int | float | Path],
+    inputs: dict[str, Path | list[Path]] | None = None,
+    outputs: dict[str, str] | None = None,
+    env: list[str] | None = None,
+    stdin: Path | None = None,
+    stdout: FileName | None = None,
+    version: list[str | int | float] | None = None,  # noqa: ARG001 - the key depends on it
+    success: list[int] | None = None,
+) -> Mapping[str, Path]:
+    """Run a program of your own, without a shell, in the step's folder.
+
+    The outputs of the step are the files that ``outputs`` names, and ``stdout``. What the program prints is
+    in the log of the step. It dies with the step, together with everything that it has started. It gets a
+    small environment: `PATH`, `HOME`, the user's name, language, time zone, folders of libraries, conda, GDAL
+    and PROJ, and the number of threads. Only files, arguments, and the variables of ``env`` are part of the
+    content key. `lint` and `plan` start no program.
+
+    Parameters
+    ----------
+    argv : list
+        The program and its arguments. ``{input.NAME}`` and ``{output.NAME}`` are replaced by files of the
+        step. A file of another step is an argument of its own.
+    inputs : dict
+        Files by name, or lists of files; their content is part of the content key.
+    outputs : dict
+        Files by name, relative to the step's folder, that the program must leave there. A missing or empty
+        one is an error.
+    env : list of str
+        Variables: ``NAME`` is passed on, ``NAME=value`` is set. Values are not recorded; a secret one is not
+        part of the content key.
+    stdin : Path
+        File that the program reads as its standard input; by default nothing.
+    stdout : FileName
+        File that receives the standard output, instead of the log.
+    version : list
+        Program and arguments that print a version, which becomes part of the content key. Only a run starts
+        it.
+    success : list of int
+        Exit codes that mean success; by default 0.
+
+    Examples
+    --------
+    - id: hillshade
+      uses: command.run
+      with:
+        argv: [gdaldem, hillshade, '{input.dem}', '{output.shade}', -z, 2]
+        inputs: {dem: '{{ steps.dem.geotiff }}'}
+        outputs: {shade: hillshade.tif}
+        version: [gdaldem, --version]
+    """
+    named = outputs or {}
+    for file in named.values():
+        if not fits(file, FileName):
+            raise InputError("an output: " + ", so ".join(_no_file_name(file)))
+    texts = _arguments(argv, inputs or {}, named)
+    variables = _environment(_values(env or (), inputs or {}, named))
+    ctx.log.info("%s", shlex.join(texts))
+    code = _run(texts, ctx.out, variables, stdin, stdout)
+    if code not in (success or (0,)):
+        raise ProgramFailed(f"'{_shown(texts)}' {_ending(code)}")
+    kept = named | ({_STDOUT: stdout} if stdout is not None else {})
+    for name, file in kept.items():
+        _check_output(ctx.out, name, file, _shown(texts))
+    return {name: ctx.out / file for name, file in kept.items()}
+
+
+def _run(
+    argv: list[str], folder: Path, variables: dict[str, str], stdin: Path | None, stdout: str | None
+) -> int:
+    """Run a program to its end and return its exit code; its output goes to that of this process."""
+    with ExitStack() as stack:
+        stack.enter_context(processes.guarded())
+        source: IO[bytes] | int = subprocess.DEVNULL
+        target: IO[bytes] | None = None
+        if stdin is not None:
+            source = stack.enter_context(stdin.open("rb"))
+        if stdout is not None:
+            (folder / stdout).parent.mkdir(parents=True, exist_ok=True)
+            target = stack.enter_context((folder / stdout).open("wb"))
+        try:
+            child = subprocess.Popen(
+                argv,
+                cwd=folder,
+                env=variables,
+                stdin=source,
+                stdout=target,
+                preexec_fn=processes.before_exec(),  # noqa: PLW1509 (it calls the kernel once and takes no lock)
+            )
+        except (OSError, ValueError) as exc:
+            raise _not_started(argv, exc) from exc
+        return child.wait()
+
+
+def _not_started(argv: Sequence[str], exc: OSError | ValueError) -> ProgramFailed:
+    reason = exc.strerror if isinstance(exc, OSError) else str(exc)
+    hint = None
+    if isinstance(exc, FileNotFoundError):
+        hint = (
+            "name a script of your own in inputs and write {input.NAME}, because the step's folder is empty"
+        )
+        if os.sep in argv[0] and Path(argv[0]).is_file():
+            hint = "the interpreter in the first line of the script does not exist"
+    if isinstance(exc, OSError) and exc.errno == errno.ENOEXEC:
+        hint = "the first line of a script must name its interpreter, as in #!/bin/sh"
+    if isinstance(exc, PermissionError):
+        hint = f"make it executable: chmod +x {shlex.quote(argv[0])}"
+    return ProgramFailed(f"'{_shown(argv)}' cannot be started: {reason}", hint=hint)
+
+
+def _shown(argv: Sequence[str]) -> str:
+    text = shlex.join(argv)
+    return text if len(text) <= _LONGEST_COMMAND else f"{text[:_LONGEST_COMMAND]}..."
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    with suppress(ValueError):
+        return f"was ended by the signal {signal.Signals(-code).name}"
+    return f"was ended by signal {-code}"
+
+
+def _check_output(folder: Path, name: str, file: str, program: str) -> None:
+    """Raise an error for an output that is missing, empty, or outside the step's folder."""
+    path = folder / file
+    what = f"'{program}' ended without error, but its output '{name}', the file '{file}', "
+    if not path.exists():
+        there = sorted(one.name for one in folder.iterdir())[:10]
+        left = f"it left {', '.join(there)}" if there else "it left no file"
+        raise ProgramFailed(f"{what}is missing", hint=f"{left} in the step's folder")
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ProgramFailed(f"{what}is a link that leads out of the step's folder")
+    if not (any(path.iterdir()) if path.is_dir() else path.stat().st_size):
+        raise ProgramFailed(f"{what}is empty")
