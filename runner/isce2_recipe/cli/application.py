@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import InputError, UsageError
+from isce2_recipe.problems import printable
 from isce2_recipe.progress import PlainLines, TextOutput
 from isce2_recipe.redact import known_secrets, redactor
 
@@ -88,15 +90,26 @@ def app_command(
             folder=folder,
             start=wanted.start,
             end=wanted.end,
-            log=_logger(report),
+            log=_logger(report, redact),
             progress=progress,
             cpus=count,
         )
 
 
-def _logger(stream: TextOutput) -> logging.Logger:
+class _Lines(logging.Formatter):
+    """Formats lines without secrets, and with control characters escaped."""
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        super().__init__("%(asctime)s %(message)s", "%H:%M:%S")
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(self._redact(super().format(record)))
+
+
+def _logger(stream: TextOutput, redact: Callable[[str], str]) -> logging.Logger:
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(_Lines(redact))
     logger = logging.getLogger("isce2_recipe.app")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

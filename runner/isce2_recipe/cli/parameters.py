@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from errno import EFBIG
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import click
 from isce2_recipe.errors import InputError, ParameterError, RecipeError, RecipeToolError, UsageError
 from isce2_recipe.recipe import available, load
 from isce2_recipe.recipe.document import Document, parse
+from isce2_recipe.recipe.loading import MAX_BYTES
 from isce2_recipe.recipe.model import Parameter, Recipe
 from isce2_recipe.recipe.parameters import Given
 from isce2_recipe.redact import texts_of
@@ -297,7 +300,11 @@ def _only(value: Any) -> Any:
 
 def _read_file(name: str) -> Document:
     try:
-        text = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).decode("utf-8-sig")
+        with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise OSError(EFBIG, f"it is larger than {MAX_BYTES:,} bytes")
+        text = data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
         hint = "give a YAML file with lines NAME: VALUE, or - to read them from standard input"

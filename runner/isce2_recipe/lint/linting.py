@@ -29,6 +29,7 @@ from isce2_recipe.sandbox import budget
 
 STDIN = "-"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_MOST_FILES = 200_000  # that are searched below a folder, which takes a few seconds
 MANY_FILES = 64
 """Number of files from which several processes are faster than one."""
 
@@ -156,7 +157,7 @@ def collect(paths: Iterable[str]) -> list[str]:
     for text in paths:
         path = Path(text)
         if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir, it accepts names that no folder can have
-            files = sorted(_yaml_files(path))
+            files = sorted(_yaml_files(path, text))
             recipes = [str(one) for one in files if _is_recipe(one)]
             if not recipes:
                 raise UsageError(f"there are no recipes in '{text}'", hint="a recipe begins with: recipe: 1")
@@ -170,8 +171,15 @@ def collect(paths: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _yaml_files(folder: Path) -> Iterator[Path]:
-    for place, _, names in os.walk(folder):
+def _yaml_files(folder: Path, text: str) -> Iterator[Path]:
+    """Yield the YAML files below a folder; hidden folders are left out."""
+    count = 0
+    for place, folders, names in os.walk(folder):
+        count += len(folders) + len(names)
+        if count > _MOST_FILES:
+            what = f"'{text}' has more than {_MOST_FILES:,} files and folders"
+            raise UsageError(what, hint="name the folders that have recipes")
+        folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(place) / name for name in names if name.endswith(SUFFIXES))
 
 

@@ -103,6 +103,7 @@ def test_values_from_files(recipe: Path, capsys: pytest.CaptureFixture[str]) -> 
         (["--set", "looks"], 2, "--set must be NAME=VALUE"),
         (["--lokks", "20x4"], 2, "--looks"),
         (["--params", "none.yml"], 1, "cannot read the parameters in 'none.yml': No such file"),
+        (["--params", "/dev/zero"], 1, "it is larger than 1,000,000 bytes"),
         (["--until", "nothing"], 1, "no step 'nothing'"),
         (["--source", "nowhere"], 0, ""),
         (["--engine", "none"], 2, "there is no engine 'none'"),

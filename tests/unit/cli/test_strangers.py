@@ -458,3 +458,30 @@ def test_control_characters_of_a_product_never_reach_the_terminal(
     shown = capsys.readouterr().out
     assert json.loads(shown)["parameters"]["Reference Granule"].startswith("\x1b]0;")
     assert not {"\x1b", "\x9b", "\u202e"} & set(shown)
+
+
+NOISY = """
+class Noisy:
+    name = "noisy"
+    def version(self): return "1"
+    def run(self, app, config, *, log, progress, **_):
+        log.info("reading \\x1b[31m\\u202e.zip")
+        progress(0.5, "\\x1b[2J")
+"""
+
+
+def test_control_characters_in_the_log_of_an_application_are_escaped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = tmp_path / "noisy-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: noisy\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[isce2_recipe.engines]\nnoisy = noisy_engine:Noisy\n")
+    (tmp_path / "noisy_engine.py").write_text(NOISY)
+    (tmp_path / "topsApp.xml").write_text(TOPSAPP)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert run_command_line(["app", "topsApp", "--engine", "noisy"]) == 0
+    shown = capsys.readouterr().out
+    assert r"reading \u001b[31m\u202e.zip" in shown
+    assert not {"\x1b", "\u202e"} & set(shown)
