@@ -18,25 +18,11 @@ def record(
     sequence: int,
     blank: bytes = b" ",
 ) -> bytes:
-    """Return the bytes of a record.
+    """Return the bytes of a record; ``sequence`` is its number in its file, from 1.
 
-    Parameters
-    ----------
-    length : int
-        Length in bytes.
-    code : tuple of int
-        First subtype, type, second and third subtype.
-    fields : iterable of (offset, format, value)
-        Offsets count from the record's first byte.
-    sequence : int
-        Number of the record in its file, from 1.
-    blank : bytes
-        Byte that fills the gaps between fields.
-
-    Raises
-    ------
-    ValueError
-        If a value does not fit its field, or a field its record.
+    ``code`` has the first subtype, the type, and the second and third subtype. Offsets of fields count from
+    the record's first byte; ``blank`` fills the gaps between them. Raise ValueError if a value does not fit
+    its field, or a field its record.
     """
     out = bytearray(blank * length)
     struct.pack_into(">I4BI", out, 0, sequence, *code, length)
@@ -93,18 +79,10 @@ def spread(start: int, forms: Iterable[tuple[str, str | float | int]]) -> list[F
 
 
 def descriptor(document: str, number: int, name: str, counts: Mapping[int, tuple[int, int]]) -> list[Field]:
-    """Return the fields at the beginning of a file descriptor record.
+    """Return the fields at the beginning of the descriptor of a file, the ``number``-th of its volume.
 
-    Parameters
-    ----------
-    document : str
-        Name of the document of the format.
-    number : int
-        Number of the file in its volume.
-    name : str
-        Name of the file.
-    counts : mapping
-        Number of records of a kind and their length, by the offset of the field.
+    ``document`` describes the format, and ``counts`` has the number of records of a kind and their length, by
+    the offset of the field.
     """
     fields = spread(
         12,

@@ -12,13 +12,7 @@ from isce2_recipe import __version__
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Arguments without the program's name; by default those of this process.
-    """
+    """Run the command line, by default that of this process, and return its exit code."""
     prepare_streams()
     gc.disable()  # reading and planning make almost no garbage; a run enables the collector before its steps
     args = list(sys.argv[1:] if arguments is None else arguments)

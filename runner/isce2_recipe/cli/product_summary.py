@@ -40,13 +40,7 @@ def show(
     picture: bool | None,
     layers: Sequence[Layer] = LAYERS,
 ) -> None:
-    """Print the summary of a product.
-
-    Parameters
-    ----------
-    picture : bool or None
-        Whether to draw the layer; None to draw it if the terminal has colours.
-    """
+    """Print the summary of a product; ``picture`` None means to draw the layer on terminals with colours."""
     from rich.console import Console
 
     forced = {"force_terminal": True, "color_system": "truecolor"} if picture else {}

@@ -13,6 +13,7 @@ from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.cli.parameters import RecipeType
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import InputError, UsageError
+from isce2_recipe.paths import data_folder
 from isce2_recipe.problems import did_you_mean
 from isce2_recipe.recipe import available, check, load, recipe_error, shipped_parts
 
@@ -23,6 +24,9 @@ This page is generated with `isce2-recipe describe commands > docs/commands.md`.
 options too; `isce2-recipe run RECIPE --help` lists them.
 
 """
+_SCHEMA = "https://raw.githubusercontent.com/isce2-recipe/isce2-recipe/main/schemas/recipe.schema.json"
+_SCHEMA_LINE = re.compile(r"^# yaml-language-server:.*\n", re.MULTILINE)
+_NAME_LINE = re.compile(r"^name:.*$", re.MULTILINE)
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _ACTION = re.compile(r"[a-z][a-z0-9_]*\.(?!ya?ml$)[a-z][a-z0-9_]*")
 
@@ -160,8 +164,6 @@ def new_command(name: str, source: str | None, force: bool) -> None:
 
     The recipe is a small commented example, or with --from a copy of another recipe.
     """
-    from isce2_recipe.cli.new_recipe import recipe_text
-
     path = Path(name if name.endswith(".yml") else f"{name}.yml")
     if _NAME.fullmatch(path.stem) is None:
         raise UsageError(
@@ -169,5 +171,16 @@ def new_command(name: str, source: str | None, force: bool) -> None:
         )
     if path.exists() and not force:
         raise InputError(f"{path} already exists", hint="choose another name, or add --force")
-    path.write_text(recipe_text(path.stem, source), encoding="utf-8")
+    path.write_text(_new_text(path.stem, source), encoding="utf-8")
     echo(f"{path} written; check it with: isce2-recipe lint {path}")
+
+
+def _new_text(name: str, source: str | None) -> str:
+    """Return the text of a new recipe: a copy of another recipe or of the commented example, renamed."""
+    if source is None:
+        text = (data_folder("templates") / "new" / "example.yml").read_text(encoding="utf-8")
+        text = text.replace("example.yml", f"{name}.yml")
+    else:
+        text = load(source, runnable=False).document.text
+    text = _NAME_LINE.sub(f"name: {name}", text, count=1)
+    return _SCHEMA_LINE.sub(f"# yaml-language-server: $schema={_SCHEMA}\n", text, count=1)

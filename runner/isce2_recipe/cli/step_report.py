@@ -25,18 +25,8 @@ _RESET_PEAK = "5"  # proc(5), clear_refs
 class StepReport:
     """Prints wall time, processor time and peak memory of each step, and of all of them at the end.
 
-    It is a stream for everything that is printed during the run, so that it can detect silence.
-
-    Parameters
-    ----------
-    app : str
-        Name of the application.
-    steps : sequence of str
-        Names of its steps; a step begins when `progress` receives its name.
-    stream : text file
-        The output.
-    silence_s : float, optional
-        Time without output after which a message is printed.
+    It is a stream for everything that is printed during the run, so that it can detect silence: after
+    ``silence_s`` without output it prints a message. A step begins when `progress` receives its name.
     """
 
     def __init__(

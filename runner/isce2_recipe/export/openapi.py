@@ -15,15 +15,10 @@ _COMBINED = frozenset(("allOf", "anyOf", "oneOf"))
 
 
 def api_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema in OpenAPI 3.0's dialect of JSON Schema.
+    """Return a schema (JSON Schema 2020-12 without references) in OpenAPI 3.0's dialect of JSON Schema.
 
     Keywords that OpenAPI does not have (``if``, ``contains``, ``prefixItems``, ...) are omitted; the recipe
     checks all values again. The unit is added to the description, because values are numbers in that unit.
-
-    Parameters
-    ----------
-    schema : mapping
-        JSON Schema 2020-12 without references.
     """
     found: dict[str, Any] = {}
     for key, value in schema.items():

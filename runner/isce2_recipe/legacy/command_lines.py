@@ -25,19 +25,9 @@ _PUBLISH_HERE = ["--publish", "."]  # the product goes into the current folder
 def translate(arguments: Sequence[str], find_burst: FindBurst) -> Translation:
     """Return the recipe and parameters that do what a hyp3-isce2 command line does.
 
-    Parameters
-    ----------
-    arguments : sequence of str
-        The arguments from ``++process`` on; without it they are for hyp3-isce2's default workflow.
-    find_burst : callable
-        Finds the burst of an SLC, swath, polarization and number. Only command lines of releases before
-        0.4 need it.
-
-    Raises
-    ------
-    UsageError
-        If the command line is invalid or asks for something that is not supported; with hyp3-isce2's
-        message where it had one.
+    The arguments begin with ``++process``; without it they are for hyp3-isce2's default workflow. Only
+    command lines of releases before 0.4 need ``find_burst``. Raise UsageError if the command line is invalid
+    or asks for something that is not supported; with hyp3-isce2's message where it had one.
     """
     try:
         name, threads, rest = parse_process(arguments)

@@ -45,14 +45,10 @@ def by_id() -> dict[str, tuple[Rule, ...]]:
 
 
 def chosen(profile: Profile, select: Collection[str], ignore: Collection[str]) -> frozenset[str]:
-    """Return the ids of the selected rules; raise UsageError if there is no such profile or rule.
+    """Return the ids of the rules of a profile and those before it, or of ``select``, without ``ignore``.
 
-    Parameters
-    ----------
-    profile : str
-        All rules of this profile and of the profiles before it; ignored if ``select`` is given.
-    select, ignore : collection of str
-        Ids or beginnings of ids: ``IR04`` stands for IR040 to IR049.
+    Both have ids or beginnings of ids: ``IR04`` stands for IR040 to IR049. Raise UsageError if there is no
+    such profile or rule.
     """
     if profile not in PROFILES:
         raise UsageError(f"there is no profile '{profile}'", hint=did_you_mean(profile, PROFILES))

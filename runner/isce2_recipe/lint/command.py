@@ -47,26 +47,10 @@ def main(
 ) -> tuple[str, int]:
     """Return the text to print and the exit code: 0 for no problems, 1 for problems, 2 for other errors.
 
-    Parameters
-    ----------
-    paths : sequence of str
-        Files, folders to search, or ``-`` for standard input.
-    format : str
-        ``text``, ``github``, ``sarif`` or ``json``.
-    select, ignore : sequence of str
-        Ids of rules or beginnings of them, each perhaps several with commas.
-    profile : str
-        ``min``, ``basic``, ``sar`` or ``shared``.
-    fix : bool
-        Whether to repair in the files what can be repaired safely.
-    baseline : str, optional
-        File of known problems, which are not reported; it is written if it does not exist.
-    stdin_filename : str, optional
-        The file name of standard input in messages.
-    explain : str, optional
-        Id of a rule to explain, or ``all`` for the page of all rules; nothing is linted then.
-    source, engine : str, optional
-        The source and the engine that the recipes are to run with. What they lack is a problem then.
+    Paths are files, folders to search, or ``-`` for standard input, which ``stdin_filename`` names in
+    messages. Known problems in the file ``baseline`` are not reported; it is written if it does not exist.
+    ``explain`` is the id of a rule, or ``all`` for the page of all rules; nothing is linted then. What the
+    given source and engine lack is a problem. See `Options` for the rest.
     """
     try:
         if explain is not None:

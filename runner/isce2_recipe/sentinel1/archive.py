@@ -22,10 +22,7 @@ _MOST_BYTES = 200_000_000  # of an annotation file or a manifest; ESA's have a f
 class SlcArchive:
     """Access to the files of an SLC by their names relative to its SAFE folder.
 
-    Raises
-    ------
-    InputError
-        If the path is not an SLC, or an incomplete archive.
+    Raise InputError if the path is not an SLC, or an incomplete archive.
     """
 
     def __init__(self, path: Path) -> None:
@@ -111,16 +108,9 @@ def unpack_slc(
 ) -> tuple[Path, str]:
     """Write ``NAME.SAFE`` in ``folder`` with the manifest and the files of the requested swaths.
 
-    Returns
-    -------
-    (Path, str)
-        The folder, and a sentence about swaths without a burst, which are left out as in ISCE2.
-
-    Raises
-    ------
-    InputError
-        If no swath has a burst in the polarization, a measurement is missing or incomplete, or the archive is
-        damaged.
+    Return the folder, and a sentence about swaths without a burst, which are left out as in ISCE2. Raise
+    InputError if no swath has a burst in the polarization, a measurement is missing or incomplete, or the
+    archive is damaged.
     """
     archive = SlcArchive(path)
     layouts = {swath: archive.layout(swath, polarization) for swath in swaths}

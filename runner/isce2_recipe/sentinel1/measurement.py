@@ -12,19 +12,10 @@ from isce2_recipe.sentinel1.metadata import REFETCH
 
 
 def check_measurement(path: Path, lines: int, samples: int) -> int:
-    """Check that a file is a complete burst or swath; return the byte offset of its first sample.
+    """Check that a GeoTIFF has complete bursts or a swath; return the byte offset of its first sample.
 
-    Parameters
-    ----------
-    path : Path
-        GeoTIFF of one or more bursts.
-    lines, samples : int
-        Size from the annotation.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, truncated, not a GeoTIFF, or has another size or data type.
+    ``lines`` and ``samples`` are the size from the annotation. Raise InputError if the file is missing,
+    truncated, not a GeoTIFF, or has another size or data type.
     """
     from rasterio.errors import RasterioIOError
 

@@ -116,19 +116,9 @@ def read_metadata(path: Path, name: BurstName) -> BurstMetadata:
 def find_index(metadata: BurstMetadata, name: BurstName, expected: int | None = None) -> int:
     """Return the zero-based position of a burst in its swath's list.
 
-    Parameters
-    ----------
-    metadata : BurstMetadata
-    name : BurstName
-        Its number is compared with the burst IDs that processors from version 3.40 on write; if there are
-        none, its time is compared with those of the first lines.
-    expected : int, optional
-        Position from the catalogue, which is used if the time agrees.
-
-    Raises
-    ------
-    InputError
-        If no burst of the list has that number or time.
+    The number of the burst is compared with the burst IDs that processors from version 3.40 on write; if
+    there are none, its time is compared with those of the first lines, at the position of the catalogue
+    (``expected``) first. Raise InputError if no burst of the list has that number or time.
     """
     bursts = metadata.bursts
     numbers = [burst.findtext("burstId") for burst in bursts]

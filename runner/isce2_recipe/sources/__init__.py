@@ -25,21 +25,10 @@ _SHIPPED = {
 def open_source(text: str) -> FullSource:
     """Return the source that a text of the command line names.
 
-    The type is that of a source with every capability. What the source really has is in
-    `isce2_recipe.sources.base.capabilities_of`.
-
-    Parameters
-    ----------
-    text : str
-        ``asf``, ``directory:DIR``, ``simulated``, ``simulated:key=value,...``, or the name of a plug-in of
-        the entry-point group `GROUP`.
-
-    Raises
-    ------
-    UsageError
-        If there is no such source, or it does not accept the text after the colon.
-    InputError
-        If a plug-in cannot be imported.
+    The text is ``asf``, ``directory:DIR``, ``simulated``, ``simulated:key=value,...``, or the name of a plug-
+    in of the entry-point group `GROUP`. The type is that of a source with every capability; what the source
+    really has is in `isce2_recipe.sources.base.capabilities_of`. Raise UsageError if there is no such source,
+    or it does not accept the text after the colon, and InputError if a plug-in cannot be imported.
     """
     name, _, options = text.partition(":")
     if name in _SHIPPED:

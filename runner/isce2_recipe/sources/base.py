@@ -28,28 +28,16 @@ Outcome = tuple[Literal["ok", "note", "wrong"], str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GranuleRecord:
-    """The facts of a granule that a catalogue has before the granule is downloaded.
-
-    Attributes
-    ----------
-    name : str
-        The granule's name.
-    direction : str
-        ASCENDING or DESCENDING.
-    start, stop : datetime
-        Times of the first and the last line or pulse, UTC.
-    footprint : tuple of (longitude, latitude)
-        Closed polygon, degrees.
-    bytes, md5, url : int, str, str or None
-        Size, checksum and address of the file to download, where known: of an archive, or of a burst's
-        measurement.
-    """
+    """The facts of a granule that a catalogue has before the granule is downloaded."""
 
     name: str
-    direction: str
+    direction: str  # ASCENDING or DESCENDING
+    # Times of the first and the last line or pulse, UTC.
     start: datetime
     stop: datetime
-    footprint: tuple[tuple[float, float], ...]
+    footprint: tuple[tuple[float, float], ...]  # closed polygon of (longitude, latitude), degrees
+    # Size, checksum and address of the file to download, where known: of an archive, or of a burst's
+    # measurement.
     bytes: int | None = None
     md5: str | None = None
     url: str | None = None
@@ -62,17 +50,9 @@ class GranuleRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentinel1Record(GranuleRecord):
-    """The record of a Sentinel-1 granule.
+    """The record of a Sentinel-1 granule."""
 
-    Attributes
-    ----------
-    platform : str
-        ``S1A`` to ``S1D``.
-    absolute_orbit, relative_orbit : int
-        Orbit numbers.
-    """
-
-    platform: str
+    platform: str  # ``S1A`` to ``S1D``
     absolute_orbit: int
     relative_orbit: int
 
@@ -82,18 +62,10 @@ _Sentinel1 = TypeVar("_Sentinel1", bound=Sentinel1Record)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstRecord(Sentinel1Record):
-    """The record of a burst. Its url ends in ``.tiff``; with ``.xml`` instead it leads to the metadata.
+    """The record of a burst. Its url ends in ``.tiff``; with ``.xml`` instead it leads to the metadata."""
 
-    Attributes
-    ----------
-    slc : str
-        Name of the SLC granule that the burst was cut from (``S1A_IW_SLC__1SDV_...``).
-    index : int
-        Zero-based position in the annotation's burst list of its swath.
-    """
-
-    slc: str
-    index: int
+    slc: str  # name of the SLC granule that the burst was cut from (``S1A_IW_SLC__1SDV_...``)
+    index: int  # zero-based position in the annotation's burst list of its swath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,10 +130,7 @@ def common_bounds(first: GranuleRecord, second: GranuleRecord, kind: str) -> Bou
 def check_two_passes(reference: Sequence[GranuleRecord], secondary: Sequence[GranuleRecord]) -> None:
     """Check by the catalogue's facts that the granules of two sides are of two passes on one track.
 
-    Raises
-    ------
-    InputError
-        If they are not.
+    Raise InputError if they are not.
     """
     first, second = (min(side, key=lambda record: record.start) for side in (reference, secondary))
     directions = {record.direction.upper(): record.name for record in (*reference, *secondary)}
@@ -200,37 +169,20 @@ _DATES = "check the metadata of the granules"
 
 @dataclass(frozen=True, slots=True)
 class BurstFiles:
-    """The two files of a burst granule on disk.
+    """The two files of a burst granule on disk."""
 
-    Attributes
-    ----------
-    tiff : Path
-        ``{granule}.tiff``: CInt16, one burst, uncompressed.
-    metadata : Path
-        ``{granule}.xml``: manifest and all annotation of the SLC that the burst was cut from.
-    """
-
-    tiff: Path
-    metadata: Path
+    tiff: Path  # ``{granule}.tiff``: CInt16, one burst, uncompressed
+    metadata: Path  # ``{granule}.xml``: manifest and all annotation of the SLC that the burst was cut from
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The inputs that a run will request from its source.
+    """The inputs that a run will request from its source."""
 
-    Attributes
-    ----------
-    granules : tuple of str
-        Names of bursts, SLCs or scenes.
-    passes : tuple of (platform, first line, last line)
-        Passes that need an orbit file; empty where the granules contain their orbits.
-    terrain : Bounds
-        Area of the terrain and the water mask, degrees.
-    """
-
-    granules: tuple[str, ...]
+    granules: tuple[str, ...]  # names of bursts, SLCs or scenes
+    # Platform, first and last line of passes that need an orbit file; empty where granules contain orbits.
     passes: tuple[tuple[str, datetime, datetime], ...]
-    terrain: Bounds
+    terrain: Bounds  # area of the terrain and the water mask, degrees
 
 
 def run_checks(checks: Mapping[str, Callable[[], Outcome]]) -> list[PreflightCheck]:
@@ -246,28 +198,17 @@ def run_checks(checks: Mapping[str, Callable[[], Outcome]]) -> list[PreflightChe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTraits:
-    """Properties of a source; the defaults hold for a source without an attribute ``traits``.
+    """Properties of a source; the defaults hold for a source without an attribute ``traits``."""
 
-    Attributes
-    ----------
-    steady : bool
-        Whether the fingerprint depends only on the text after ``--source`` and on the installed package. Only
-        then can a repeated command that has nothing to do end without opening the source.
-    downloads : bool
-        Whether it downloads from ASF: a plan then lists sizes and checks for an Earthdata login.
-    observed : bool
-        Whether its data show the real ground. Products of other data are marked as simulated.
-    terrain : str
-        Name of the terrain model in products; the source's name where it is empty.
-    parallel_bursts : int
-        Number of bursts that an action requests at the same time.
-    """
-
+    # Whether the fingerprint depends only on the text after ``--source`` and on the installed package. Only
+    # then can a repeated command that has nothing to do end without opening the source.
     steady: bool = False
+    # Whether it downloads from ASF: a plan then lists sizes and checks for an Earthdata login.
     downloads: bool = False
+    # Whether its data show the real ground. Products of other data are marked as simulated.
     observed: bool = True
-    terrain: str = ""
-    parallel_bursts: int = 1
+    terrain: str = ""  # name of the terrain model in products; the source's name where it is empty
+    parallel_bursts: int = 1  # number of bursts that an action requests at the same time
 
 
 class Source(Protocol):

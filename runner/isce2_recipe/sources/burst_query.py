@@ -23,42 +23,22 @@ _SEARCHED = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstQuery:
-    """A search for bursts.
+    """A search for bursts."""
 
-    Attributes
-    ----------
-    start, stop : datetime
-        Period of the first lines, UTC; ``stop`` is not part of it.
-    polarization : str
-        VV or HH.
-    area : Area or None
-        Ground that the bursts must share; None if the bursts are named.
-    bursts : tuple of BurstId
-        The wanted bursts; empty if the area decides.
-    track : int or None
-        Relative orbit, 1 to 175; None for all.
-    direction : str or None
-        ``ASCENDING`` or ``DESCENDING``; None for both.
-    limit : int
-        Largest number of bursts that a source returns.
-    """
-
+    # Period of the first lines, UTC; ``stop`` is not part of it.
     start: datetime
     stop: datetime
-    polarization: str
-    area: Area | None = None
-    bursts: tuple[BurstId, ...] = ()
-    track: int | None = None
-    direction: str | None = None
-    limit: int = 20_000
+    polarization: str  # VV or HH
+    area: Area | None = None  # ground that the bursts must share; None if the bursts are named
+    bursts: tuple[BurstId, ...] = ()  # the wanted bursts; empty if the area decides
+    track: int | None = None  # relative orbit, 1 to 175; None for all
+    direction: str | None = None  # ``ASCENDING`` or ``DESCENDING``; None for both
+    limit: int = 20_000  # largest number of bursts that a source returns
 
     def check_area(self) -> None:
         """Check by the size of the area and the length of the period that the search is not too large.
 
-        Raises
-        ------
-        InputError
-            If more bursts are certain to be found than the limit.
+        Raise InputError if more bursts are certain to be found than the limit.
         """
         if self.area is None:
             return
@@ -74,10 +54,7 @@ class BurstQuery:
     def check_count(self, count: int) -> None:
         """Check the number of bursts that a search would return.
 
-        Raises
-        ------
-        InputError
-            If it is larger than the limit.
+        Raise InputError if it is larger than the limit.
         """
         if count > self.limit:
             raise InputError(
@@ -87,15 +64,7 @@ class BurstQuery:
 
 
 def cost(bursts: int, size: int | None = None) -> str:
-    """Return what a number of bursts costs in a stack, as text.
-
-    Parameters
-    ----------
-    bursts : int
-        Number of granules.
-    size : int, optional
-        Their size in bytes, if it is known.
-    """
+    """Return what a number of bursts, of a size in bytes if it is known, costs in a stack, as text."""
     gigabytes, hours = (size or bursts * _BURST_BYTES) / 1e9, bursts * _BURST_S / 3600.0
     return f"about {_rounded(gigabytes)} GB to download and {_rounded(hours)} hours of processor time"
 

@@ -104,12 +104,7 @@ def spans_globe(dataset: Any) -> bool:
 def read_around(dataset: Any, bounds: Bounds, margin: int) -> tuple[Any, Affine]:
     """Return the pixels of a raster in degrees around a box and their transform, in the box's longitudes.
 
-    Pixels on either side of the edge of a raster of the whole globe are joined.
-
-    Parameters
-    ----------
-    margin : int
-        Pixels around the box.
+    Pixels on either side of the edge of a raster of the whole globe are joined; ``margin`` pixels are added.
     """
     import numpy as np
     from rasterio.windows import Window

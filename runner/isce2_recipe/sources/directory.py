@@ -64,18 +64,7 @@ _TIFF, _XML = (".tiff", ".tif"), (".xml",)
 
 
 class DirectorySource:
-    """Granules, orbits, terrain and water masks from a folder.
-
-    Parameters
-    ----------
-    root : Path
-        Folder with ``bursts``, ``orbits``, ``dem`` and ``water_mask``.
-
-    Raises
-    ------
-    InputError
-        If it is not a folder.
-    """
+    """Granules, orbits, terrain and water masks from a folder; raise InputError if it does not exist."""
 
     name = "directory"
     traits = SourceTraits()  # the fingerprint does not cover the files, so it is not steady

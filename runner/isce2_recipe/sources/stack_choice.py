@@ -21,17 +21,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What a search found on one track.
+    """What a search found on one track."""
 
-    Attributes
-    ----------
-    passes : tuple of mappings
-        The bursts of each pass, in order of time, at most one pass on each date.
-    coverage : float
-        Share of the area, 0 to 1, that the bursts cover; 1 where bursts were searched by their IDs.
-    """
-
-    passes: tuple[Pass, ...]
+    passes: tuple[Pass, ...]  # the bursts of each pass, in order of time, at most one pass on each date
+    # Share of the area, 0 to 1, that the bursts cover; 1 where bursts were searched by their IDs.
     coverage: float
 
     @property
@@ -95,21 +88,11 @@ def _without_duplicates(group: Sequence[BurstRecord]) -> Pass:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The bursts and dates of a stack.
+    """The bursts and dates of a stack."""
 
-    Attributes
-    ----------
-    bursts : tuple of BurstId
-        The bursts of every date, in order.
-    passes : tuple of mappings
-        The passes of the stack, each with all bursts.
-    notes : tuple of str
-        What was left out.
-    """
-
-    bursts: tuple[BurstId, ...]
-    passes: tuple[Pass, ...]
-    notes: tuple[str, ...]
+    bursts: tuple[BurstId, ...]  # the bursts of every date, in order
+    passes: tuple[Pass, ...]  # the passes of the stack, each with all bursts
+    notes: tuple[str, ...]  # what was left out
 
 
 def choose(track: Track, wanted: Sequence[BurstId], incomplete: str) -> Choice:

@@ -19,12 +19,8 @@ _BATCH = 100
 def search_bursts(query: BurstQuery, settings: Settings, log: logging.Logger) -> list[BurstRecord]:
     """Return the records of all bursts that match a query.
 
-    Raises
-    ------
-    InputError
-        If there are more than the query's limit.
-    SourceError
-        If the catalogue does not answer, or if its answer cannot be read.
+    Raise InputError if there are more than the query's limit, and SourceError if the catalogue does not
+    answer, or if its answer cannot be read.
     """
     log.info("searching %s for %s bursts", settings.cmr_url, query.polarization)
     searches = [_common(query) | part for part in _parts(query)]

@@ -74,21 +74,9 @@ class CacheEntry:
 
 
 class Cache:
-    """A folder of downloads.
+    """A folder of downloads. Above the size limit, the least recently used files are deleted.
 
-    Parameters
-    ----------
-    folder : Path
-        Created if it does not exist.
-    limit_bytes : float
-        Size above which the least recently used files are deleted.
-    log : logging.Logger, optional
-        Receives a warning where the file system has no locks.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written.
+    Where the file system has no locks, the log gets a warning. Raise OSError if the folder cannot be written.
     """
 
     def __init__(self, folder: Path, limit_bytes: float, log: logging.Logger | None = None) -> None:

@@ -57,17 +57,8 @@ HINT = (
 def find_credentials(environment: Mapping[str, str], login_url: str) -> Credentials:
     """Return the credentials of ``EARTHDATA_TOKEN``, else user name and password, else the netrc file.
 
-    Parameters
-    ----------
-    environment : mapping
-        Environment variables. ``NETRC`` names another netrc file than ``~/.netrc``.
-    login_url : str
-        Address of Earthdata Login; its host is the machine in the netrc file.
-
-    Raises
-    ------
-    InputError
-        If the netrc file cannot be parsed, or if only one of user name and password is set.
+    ``NETRC`` names another file than ``~/.netrc``, whose machine is the host of the login's address. Raise
+    InputError if the file cannot be parsed, or if only one of user name and password is set.
     """
     if environment.get("EARTHDATA_TOKEN"):
         return Credentials("EARTHDATA_TOKEN", token=environment["EARTHDATA_TOKEN"].strip())

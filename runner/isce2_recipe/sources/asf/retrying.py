@@ -26,14 +26,8 @@ _Result = TypeVar("_Result")
 class TemporaryError(Exception):
     """A fault that may not occur at the next attempt.
 
-    Parameters
-    ----------
-    reason : str
-        Description of the fault.
-    wait_s : float, optional
-        Time that the server asks to wait.
-    from_scratch : bool
-        Whether the bytes received so far are useless.
+    ``wait_s`` is the time that the server asks to wait, ``from_scratch`` whether the bytes received so far
+    are useless.
     """
 
     def __init__(self, reason: str, *, wait_s: float | None = None, from_scratch: bool = False) -> None:
@@ -45,17 +39,8 @@ class TemporaryError(Exception):
 def retry(what: str, attempt: Callable[[], _Result], settings: Settings, log: logging.Logger) -> _Result:
     """Call a function until it raises no `TemporaryError`, with waits that grow and are partly random.
 
-    Parameters
-    ----------
-    what : str
-        The task for messages, after the words "could not".
-    attempt : callable
-        Raises `TemporaryError` if another attempt may help.
-
-    Raises
-    ------
-    SourceError
-        After the last attempt.
+    Messages name the task with ``what``, after the words "could not". Raise SourceError after the last
+    attempt.
     """
     from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 

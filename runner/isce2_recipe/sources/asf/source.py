@@ -30,13 +30,9 @@ from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcN
 
 
 class AsfSource:
-    """The services that production uses.
+    """The services that production uses, with settings (see `Settings`) and credentials from the environment.
 
-    Parameters
-    ----------
-    environment : mapping
-        Variables from which the settings (see `Settings`) and the credentials are read. Credentials are never
-        written anywhere.
+    Credentials are never written anywhere.
     """
 
     name = "asf"

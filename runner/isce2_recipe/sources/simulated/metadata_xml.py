@@ -119,15 +119,7 @@ def annotation_files(images: list[AnnotatedImage]) -> list[DataObject]:
 
 
 def manifest(images: list[AnnotatedImage], files: list[DataObject]) -> str:
-    """Return the manifest of an SLC as one ``xfdu:XFDU`` element.
-
-    Parameters
-    ----------
-    images : list of AnnotatedImage
-        Its images, whose measurements it lists after the files.
-    files : list of DataObject
-        Annotation files.
-    """
+    """Return the manifest of an SLC with annotation files and measurements, one ``xfdu:XFDU`` element."""
     slc = images[0].slc
     measurements = [
         DataObject(

@@ -15,16 +15,10 @@ _TAI_MINUS_UTC = timedelta(seconds=37)
 
 
 def orbit_file(flight: Sentinel1Pass, when: datetime) -> tuple[str, str]:
-    """Return name and content of the precise orbit file of a day.
+    """Return name and content of the precise orbit file of the day of ``when``, on which a pass is.
 
-    Like ESA's files it has a state vector every 10 s, from an hour before the day to an hour after it.
-
-    Parameters
-    ----------
-    flight : Sentinel1Pass
-        Pass on that day; the orbits before and after it continue its track.
-    when : datetime
-        Any time of the day.
+    Like ESA's files it has a state vector every 10 s, from an hour before the day to an hour after it. The
+    orbits before and after the pass continue its track.
     """
     day = when.replace(hour=0, minute=0, second=0, microsecond=0)
     start = day - timedelta(seconds=3618)

@@ -204,21 +204,9 @@ def _place(poly: Float, time_s: float, slant_range_m: float) -> tuple[float, flo
 
 
 def acquire(name: AlosName, lines: int | None, samples: int | None) -> Acquisition:
-    """Return the acquisition of a scene.
+    """Return the acquisition of a scene: a number of pulses and samples around the frame's middle.
 
-    Parameters
-    ----------
-    name : AlosName
-        Name of the scene.
-    lines, samples : int or None
-        Number of pulses, and of samples of each, around the middle of the frame; None for the default.
-
-    Raises
-    ------
-    ParameterError
-        If no such scene can exist.
-    UsageError
-        If the size is out of range.
+    Raise ParameterError if no such scene can exist, and UsageError if the size is out of range.
     """
     size = (lines or LINES, samples or SAMPLES)
     for key, value, least, most in (
