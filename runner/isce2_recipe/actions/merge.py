@@ -244,7 +244,7 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
 
 @action(
     "merge.package",
-    version=2,
+    version=3,
     uses=("source",),
     fingerprint=readme_fingerprint,
     takes=nothing,
@@ -286,6 +286,7 @@ def package(
         ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's older name of merged products.
     """
     from isce2_recipe.products import names
+    from isce2_recipe.products.burst_products import simulated_source
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.sentinel1_products import merged_facts, tops_request
@@ -304,6 +305,8 @@ def package(
     inputs = describe_inputs(product=_files(found), dem=[dem], water_mask=[water_mask])
     # The builtin engine merges, whichever engine made the products.
     made = how_made(ctx, processing, inputs, record, engine=f"builtin {__version__}")
+    simulated = [source for each in found if (source := simulated_source(each))]
+    made |= {"simulated": True, "source": simulated[0]} if simulated else {}
     files = folder, dem, water_mask, template_text(ctx.templates)
     numbers = [(burst.relative_burst, burst.swath) for burst in reference]
     facts = merged_facts(found, track, made)

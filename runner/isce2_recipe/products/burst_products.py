@@ -16,8 +16,10 @@ from typing import get_type_hints
 
 from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.products import parameter_file
+from isce2_recipe.products.facts import source_of_simulated
 from isce2_recipe.products.layers import layers_of
 from isce2_recipe.products.parameter_file import RADAR_KEYS, RADAR_TIME_FORMAT, RadarWindow
+from isce2_recipe.products.rasters import opened
 from isce2_recipe.sentinel1.pairs import PASS_WINDOW, is_one_pass, numbers_by_swath, wrong_time
 from isce2_recipe.types import BurstName, Looks
 
@@ -160,6 +162,12 @@ def _window(parameters: Mapping[str, str]) -> RadarWindow:
     if not all(0 < getattr(window, name) < math.inf for name, kind in kinds.items() if kind is float):
         raise ValueError("the spacing of lines or samples is not greater than 0")
     return window
+
+
+def simulated_source(product: BurstProduct) -> str:
+    """Return the source of a product's inputs if they were simulated, else an empty text."""
+    with opened(product.layer("wrapped_phase_rdr")) as dataset:
+        return source_of_simulated(dataset.tags())
 
 
 def check_mergeable(products: Sequence[BurstProduct]) -> None:

@@ -209,6 +209,9 @@ class ProductFacts:
         return found
 
 
+_SIMULATED, _SIMULATED_BY = "simulated", ", simulated"
+
+
 def tags(name: str, facts: ProductFacts) -> dict[str, str]:
     """Return the metadata of every GeoTIFF of the product ``name``."""
     processing = facts.processing
@@ -216,7 +219,7 @@ def tags(name: str, facts: ProductFacts) -> dict[str, str]:
         "PRODUCT": name,
         "SOFTWARE": f"isce2-recipe {__version__}",
         "ENGINE": facts.engine,
-        "INPUTS": facts.source,
+        "INPUTS": facts.source + _SIMULATED_BY * (facts.simulated and facts.source != _SIMULATED),
         "REFERENCE": " ".join(facts.reference),
         "SECONDARY": " ".join(facts.secondary),
         "REFERENCE_TIME": utc(facts.reference_start),
@@ -232,6 +235,12 @@ def tags(name: str, facts: ProductFacts) -> dict[str, str]:
         "WATER_MASKED": "yes" if processing.water_masked else "no",
         **({} if facts.record is None else {"PARAMETERS": json.dumps(facts.parameters)}),
     }
+
+
+def source_of_simulated(tags: Mapping[str, str]) -> str:
+    """Return the source of the inputs of the GeoTIFF with these tags; an empty text if they were observed."""
+    source = tags.get("INPUTS", "")
+    return source.removesuffix(_SIMULATED_BY) if source.endswith((_SIMULATED, _SIMULATED_BY)) else ""
 
 
 def utc(when: datetime) -> str:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import rasterio
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.burst_products import check_mergeable, read_burst_product, read_burst_products
-from isce2_recipe.products.facts import HowMade, Processing
+from isce2_recipe.products.burst_products import (
+    check_mergeable,
+    read_burst_product,
+    read_burst_products,
+    simulated_source,
+)
+from isce2_recipe.products.facts import HowMade, Processing, tags
 from isce2_recipe.products.sentinel1_products import merged_facts
 from isce2_recipe.types import Looks
 from support.burst_product_folders import BURST_LINES, FIRST, LINE_S, write_product
@@ -41,6 +47,29 @@ def test_horizontal_polarization_merges(tmp_path):
     for number in (136231, 136232):
         write_product(tmp_path, number, polarization="HH")
     check_mergeable(read_burst_products(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("source", "simulated", "tag", "found"),
+    [
+        ("simulated", True, "simulated", "simulated"),
+        ("hills", True, "hills, simulated", "hills"),
+        ("asf", False, "asf", ""),
+    ],
+)
+def test_layers_state_whether_their_inputs_are_simulated(tmp_path, source, simulated, tag, found):
+    product = read_burst_product(write_product(tmp_path))
+    processing = Processing(Looks(20, 4), 0.5, "snaphu_mcf", water_masked=False)
+    made: HowMade = {
+        "processing": processing, "engine": "builtin", "source": source, "simulated": simulated,
+        "terrain": "GLO_30", "inputs": (), "record": None,
+    }  # fmt: skip
+    written = tags("name", merged_facts([product, product], 64, made))
+    assert written["INPUTS"] == tag
+    assert simulated_source(product) == ""
+    with rasterio.open(product.layer("wrapped_phase_rdr"), "r+") as layer:
+        layer.update_tags(**written)
+    assert simulated_source(product) == found
 
 
 def test_a_pass_over_midnight_is_one_date(tmp_path):

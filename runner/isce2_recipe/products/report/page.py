@@ -13,6 +13,7 @@ from typing import Any
 from isce2_recipe.errors import InputError
 from isce2_recipe.paths import REPORT
 from isce2_recipe.products.colours import number_text
+from isce2_recipe.products.facts import source_of_simulated
 from isce2_recipe.products.layer import Layer
 from isce2_recipe.products.layers import LAYERS
 from isce2_recipe.products.quality.limits import check_limits
@@ -139,7 +140,7 @@ def _values(
     return {
         "name": product.name,
         "facts": _facts(reduced, inputs.orbits),
-        "simulated": product.tags.get("INPUTS") == "simulated" or inputs.truth is not None,
+        "simulated": bool(source_of_simulated(product.tags)) or inputs.truth is not None,
         "quality": quality,
         "hero": {"view": hero, "svg": map_svg(hero, large, LARGE, line)} if wide else None,
         "figures": figures,
