@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from isce2_recipe.cli.parameters import RecipeType
+from isce2_recipe.cli.parameters import RECIPE
 from isce2_recipe.cli.printing import echo
 
 
@@ -16,7 +16,7 @@ def export_command() -> None:
 
 
 @export_command.command("hyp3")
-@click.argument("recipe", type=RecipeType())
+@click.argument("recipe", type=RECIPE)
 @click.option(
     "--image", metavar="IMAGE[:TAG]", help="Container image. Without a tag, HyP3 uses its deployment's tag."
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from errno import EFBIG
 from pathlib import Path
@@ -108,7 +108,14 @@ class ParameterOption(click.Option):
 
 
 class _CompletedType(click.ParamType[str]):
-    """A type of arguments that the shell completes."""
+    """A type of texts that the shell completes with suggestions, each of which may have an explanation."""
+
+    def __init__(
+        self, name: str, suggest: Callable[[click.Context], Mapping[str, str | None]], *, files: bool = False
+    ) -> None:
+        self.name = name
+        self._suggest = suggest
+        self._files = files
 
     def shell_complete(
         self,
@@ -119,42 +126,17 @@ class _CompletedType(click.ParamType[str]):
         """Return the completions of an incomplete argument."""
         from click.shell_completion import CompletionItem
 
-        values = self.suggestions(ctx)
-        return [CompletionItem(value, help=values[value]) for value in values if value.startswith(incomplete)]
-
-    def suggestions(self, ctx: click.Context) -> Mapping[str, str | None]:
-        """Return the values to suggest, with an explanation if there is one."""
-        raise NotImplementedError
-
-
-class RecipeType(_CompletedType):
-    """The path of a recipe, or the name of a shipped recipe."""
-
-    name = "recipe"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[click.shell_completion.CompletionItem]:
-        """Return files and names of recipes; the files come first, because bash drops what precedes them."""
-        from click.shell_completion import CompletionItem
-
-        files = CompletionItem(incomplete, type="file")
-        return [files, *super().shell_complete(ctx, param, incomplete)]
-
-    def suggestions(self, ctx: click.Context) -> Mapping[str, str | None]:  # noqa: ARG002
-        """Return the names of the shipped recipes."""
-        return dict.fromkeys(available())
+        values = self._suggest(ctx)
+        found = [
+            CompletionItem(value, help=values[value]) for value in values if value.startswith(incomplete)
+        ]
+        # Files come first, because bash drops what precedes them.
+        return [CompletionItem(incomplete, type="file"), *found] if self._files else found
 
 
-class StepType(_CompletedType):
-    """The name of a step of the recipe, or of a part with all its steps."""
-
-    name = "step"
-
-    def suggestions(self, ctx: click.Context) -> Mapping[str, str | None]:
-        """Return the steps of the recipe with their summaries."""
-        recipe: Recipe | None = ctx.meta.get(_RECIPE)
-        return {} if recipe is None else dict(_steps_of(recipe))
+def _known_steps(ctx: click.Context) -> Mapping[str, str | None]:
+    recipe: Recipe | None = ctx.meta.get(_RECIPE)
+    return {} if recipe is None else dict(_steps_of(recipe))
 
 
 def _steps_of(recipe: Recipe, prefix: str = "") -> Iterator[tuple[str, str | None]]:
@@ -166,21 +148,19 @@ def _steps_of(recipe: Recipe, prefix: str = "") -> Iterator[tuple[str, str | Non
             yield from _steps_of(step.part)
 
 
-class _ParameterType(_CompletedType):
-    """The value of a parameter as text, which is checked when the parameters are resolved."""
+RECIPE = _CompletedType("recipe", lambda _: dict.fromkeys(available()), files=True)
+"""The path of a recipe, or the name of a shipped recipe."""
 
-    name = "value"
+STEP = _CompletedType("step", _known_steps)
+"""The name of a step of the recipe, or of a part with all its steps."""
 
-    def __init__(self, parameter: Parameter) -> None:
-        self._parameter = parameter
 
-    def suggestions(self, ctx: click.Context) -> Mapping[str, str | None]:  # noqa: ARG002
-        """Return all possible values; if they are not a fixed set, the examples of an optional parameter."""
-        parameter = self._parameter
-        if "boolean" in parameter.types:
-            return dict.fromkeys(("true", "false"))
-        known = parameter.choices or (parameter.schema.get("examples", ()) if parameter.has_default else ())
-        return dict.fromkeys(str(value) for value in known if not isinstance(value, list | dict))
+def _known_values(parameter: Parameter) -> Mapping[str, str | None]:
+    """Return all possible values; if they are not a fixed set, the examples of an optional parameter."""
+    if "boolean" in parameter.types:
+        return dict.fromkeys(("true", "false"))
+    known = parameter.choices or (parameter.schema.get("examples", ()) if parameter.has_default else ())
+    return dict.fromkeys(str(value) for value in known if not isinstance(value, list | dict))
 
 
 def recipe_of(ctx: click.Context) -> Recipe:
@@ -224,7 +204,7 @@ def _option(parameter: Parameter, taken: set[str]) -> ParameterOption | None:
     flag: dict[str, Any] = {"flag_value": "true"} if "boolean" in parameter.types else {}
     option = ParameterOption(
         [*names, f"parameter_{parameter.name}"],
-        type=_ParameterType(parameter),
+        type=_CompletedType("value", lambda _: _known_values(parameter)),  # checked with the recipe's schema
         multiple=parameter.is_list,
         default=None,
         is_flag=False,

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from isce2_recipe.actions.registry import load_registry
-from isce2_recipe.cli.parameters import RecipeType
+from isce2_recipe.cli.parameters import RECIPE
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.paths import data_folder
@@ -57,7 +57,7 @@ def list_command(actions: bool, parts: bool, as_json: bool) -> None:
 
 
 @click.command("describe")
-@click.argument("name", type=RecipeType())
+@click.argument("name", type=RECIPE)
 @click.option(
     "--format",
     "form",
@@ -124,7 +124,7 @@ def _help_texts(context: click.Context, level: int) -> Iterator[str]:
 
 
 @click.command("graph")
-@click.argument("recipe", type=RecipeType())
+@click.argument("recipe", type=RECIPE)
 @click.option(
     "--format",
     "form",
@@ -157,7 +157,7 @@ def graph_command(recipe: str, form: str | None, output: Path | None) -> None:
 
 @click.command("new")
 @click.argument("name")
-@click.option("--from", "source", type=RecipeType(), metavar="RECIPE", help="Copy this recipe.")
+@click.option("--from", "source", type=RECIPE, metavar="RECIPE", help="Copy this recipe.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def new_command(name: str, source: str | None, force: bool) -> None:
     """Write a new recipe NAME.yml into the current folder.

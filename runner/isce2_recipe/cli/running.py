@@ -13,7 +13,7 @@ from typing import IO, Any
 import click
 
 from isce2_recipe import engines, errors
-from isce2_recipe.cli.parameters import RecipeCommand, RecipeType, StepType, given_parameters, recipe_of
+from isce2_recipe.cli.parameters import RECIPE, STEP, RecipeCommand, given_parameters, recipe_of
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.journal.files import json_digest
@@ -37,7 +37,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that run and plan share."""
     for decorator in reversed(
         (
-            click.argument("recipe", type=RecipeType()),
+            click.argument("recipe", type=RECIPE),
             click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter."),
             click.option(
                 "--params",
@@ -72,18 +72,18 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--force",
                 multiple=True,
-                type=StepType(),
+                type=STEP,
                 metavar="STEP",
                 help="Run a step even if it is up to date.",
             ),
             click.option(
                 "--from",
                 "start",
-                type=StepType(),
+                type=STEP,
                 metavar="STEP",
                 help="Run a step and all that depend on it again.",
             ),
-            click.option("--until", type=StepType(), metavar="STEP", help="Run only up to this step."),
+            click.option("--until", type=STEP, metavar="STEP", help="Run only up to this step."),
             click.option("--json", "as_json", is_flag=True, help="Print JSON: events of a run, or the plan."),
         )
     ):

@@ -1,21 +1,27 @@
-"""Translation of hyp3-isce2 command lines (``++process WORKFLOW ++omp-num-threads N ...``)."""
+"""Translation of hyp3-isce2 command lines (``++process WORKFLOW ++omp-num-threads N ...``).
+
+The parser accepts and rejects what hyp3-isce2's own parsers did.
+"""
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
+from isce2_recipe import __version__
 from isce2_recipe.errors import UsageError
-from isce2_recipe.legacy.argument_parser import HelpRequestedError, Values, parse, parse_process
 from isce2_recipe.legacy.translation import Translation
-from isce2_recipe.legacy.workflows import WORKFLOWS, Flag, Workflow
+from isce2_recipe.legacy.workflows import DEFAULT, WORKFLOWS, Flag, Workflow
 from isce2_recipe.recipe import Recipe, available, load
 from isce2_recipe.types import BurstName, SlcName
 
 FindBurst = Callable[[SlcName, int, str, int], BurstName]
 """Finds the burst of an SLC, a swath, a polarization and a number counted from 0."""
 
+_Values = dict[Flag, Any]
+_NONE = "None"  # HyP3 passes null as this text
 _TIME = slice(14, 29)  # date and time in a burst name
 _DEPRECATED = "{} is deprecated. Please use --reference and --secondary."
 _SIDES = ("reference", "secondary")
@@ -30,10 +36,10 @@ def translate(arguments: Sequence[str], find_burst: FindBurst) -> Translation:
     or asks for something that is not supported; with hyp3-isce2's message where it had one.
     """
     try:
-        name, threads, rest = parse_process(arguments)
+        name, threads, rest = _parse_process(arguments)
         workflow = WORKFLOWS[name]
-        values = parse(name, rest)
-    except HelpRequestedError as requested:
+        values = _parse(name, rest)
+    except _HelpRequestedError as requested:
         return Translation(help=str(requested))
     recipe = _recipe(name, workflow)
     pair, notes = _pair_parameters(workflow, values, find_burst)
@@ -58,7 +64,7 @@ def _recipe(name: str, workflow: Workflow) -> Recipe:
 
 
 def _pair_parameters(
-    workflow: Workflow, values: Values, find_burst: FindBurst
+    workflow: Workflow, values: _Values, find_burst: FindBurst
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the granule parameters that need translation, and the notes about them."""
     positions = {flag.spellings[0]: value for flag, value in values.items() if flag.role == "position"}
@@ -84,7 +90,7 @@ def _pair_parameters(
     return {"reference": [older], "secondary": [newer]}, [_DEPRECATED.format(what)]
 
 
-def _granule_flags(values: Values) -> list[Flag]:
+def _granule_flags(values: _Values) -> list[Flag]:
     """Return the given flags that name granules."""
     return [
         flag
@@ -93,7 +99,7 @@ def _granule_flags(values: Values) -> list[Flag]:
     ]
 
 
-def _bursts_at(positions: Mapping[str, Any], values: Values, find_burst: FindBurst) -> dict[str, Any]:
+def _bursts_at(positions: Mapping[str, Any], values: _Values, find_burst: FindBurst) -> dict[str, Any]:
     """Return the granule parameters of bursts that are given by their positions in two SLCs."""
     named = _granule_flags(values)
     if named:
@@ -132,7 +138,7 @@ def _count_message(flag: Flag, count: int) -> str:
     return "No more than two granules may be provided." if count > 2 else "two granules are needed"
 
 
-def _plain_parameters(workflow: Workflow, values: Values) -> dict[str, Any]:
+def _plain_parameters(workflow: Workflow, values: _Values) -> dict[str, Any]:
     """Return the given values or hyp3-isce2's defaults, and the parameters that reproduce its products."""
     found: dict[str, Any] = {}
     for flag in workflow.flags:
@@ -142,7 +148,7 @@ def _plain_parameters(workflow: Workflow, values: Values) -> dict[str, Any]:
     return found | workflow.fixed
 
 
-def _looks(values: Values) -> dict[str, Any]:
+def _looks(values: _Values) -> dict[str, Any]:
     """Return the parameter ``looks`` if it is given as two numbers."""
     numbers = {flag.spellings[0]: value for flag, value in values.items() if flag.role == "looks"}
     if not numbers:
@@ -152,14 +158,14 @@ def _looks(values: Values) -> dict[str, Any]:
     return {"looks": f"{numbers.get('--range-looks', 20)}x{numbers.get('--azimuth-looks', 4)}"}
 
 
-def _uploads(values: Values) -> dict[str, Any]:
+def _uploads(values: _Values) -> dict[str, Any]:
     """Return the buckets, and the prefixes of the buckets that are given."""
     given = {flag: value for flag, value in values.items() if flag.role == "upload" and value}
     buckets = {"", *(flag.sets for flag in given)}
     return {flag.sets: value for flag, value in given.items() if flag.needs in buckets}
 
 
-def _without_defaults(recipe: Recipe, parameters: Mapping[str, Any], values: Values) -> dict[str, Any]:
+def _without_defaults(recipe: Recipe, parameters: Mapping[str, Any], values: _Values) -> dict[str, Any]:
     """Return the parameters that differ from the recipe's defaults."""
     chosen: dict[str, Any] = {}
     for name, value in parameters.items():
@@ -176,7 +182,7 @@ def _without_defaults(recipe: Recipe, parameters: Mapping[str, Any], values: Val
     return chosen
 
 
-def _notes(values: Values) -> list[str]:
+def _notes(values: _Values) -> list[str]:
     unused = [flag for flag in values if flag.role == "unused"]
     logins = [flag for flag in values if flag.role == "login"]
     notes = [f"{flag.spellings[0]} has no effect: {flag.help}." for flag in unused]
@@ -185,3 +191,117 @@ def _notes(values: Values) -> list[str]:
         variables = " and ".join(flag.sets for flag in logins)
         notes.append(f"other users of this computer can see {names}; set {variables} instead.")
     return notes
+
+
+class _HelpRequestedError(Exception):
+    """The command line asks for help or the version; the argument is the text to print."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises errors instead of printing them."""
+
+    def error(self, message: str) -> NoReturn:
+        char = self.prefix_chars[0] * 2
+        raise UsageError(message, hint=f"{self.prog} {char}help shows all arguments")
+
+
+class _Help(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        raise _HelpRequestedError(parser.format_help())
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        raise _HelpRequestedError(f"{parser.prog} (isce2-recipe {__version__})\n")
+
+
+def _parse_process(arguments: Sequence[str]) -> tuple[str, int | None, list[str]]:
+    """Return the workflow, the number of threads if one is given, and the workflow's own arguments."""
+    parser = _Parser("python -m hyp3_isce2", prefix_chars="+", add_help=False)
+    parser.add_argument("+h", "++help", action=_Help, nargs=0, help="show this help")
+    parser.add_argument(
+        "++process", choices=list(WORKFLOWS), default=DEFAULT, help=f"workflow, by default {DEFAULT}"
+    )
+    parser.add_argument("++omp-num-threads", type=_threads, metavar="N", help="threads to use")
+    found, rest = parser.parse_known_args(list(arguments))
+    for argument in rest:
+        if argument.startswith("++"):
+            raise UsageError(
+                f"there is no option '{argument}'", hint="the options are ++process and ++omp-num-threads"
+            )
+    return found.process, found.omp_num_threads, rest
+
+
+def _threads(text: str) -> int | None:
+    if text == _NONE:
+        return None
+    count = int(text)
+    if count < 0:
+        raise argparse.ArgumentTypeError(f"must be positive, instead got '{text}'")
+    return count or None
+
+
+_threads.__name__ = "int"  # argparse names the type in its message
+
+
+def _parse(name: str, arguments: Sequence[str]) -> _Values:
+    """Return the values of the flags that are given; a flag with the text ``None`` counts as not given."""
+    workflow = WORKFLOWS[name]
+    parser = _parser(name, workflow)
+    found = vars(parser.parse_args(list(arguments)))
+    values = {flag: found[f"flag{number}"] for number, flag in enumerate(workflow.flags)}
+    return {flag: _flatten(flag, value) for flag, value in values.items() if value not in (None, [])}
+
+
+def _parser(name: str, workflow: Workflow) -> _Parser:
+    parser = _Parser(name, description=workflow.summary, add_help=False)
+    parser.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version")
+    for number, flag in enumerate(workflow.flags):
+        options: dict[str, Any] = {"type": _reader(flag), "metavar": _metavar(flag), "help": _help(flag)}
+        if flag.kind == "list":
+            options["nargs"] = "*" if flag.positional else "+"
+        if flag.positional:
+            parser.add_argument(f"flag{number}", **options)
+        else:
+            parser.add_argument(*flag.spellings, dest=f"flag{number}", required=flag.required, **options)
+    return parser
+
+
+def _metavar(flag: Flag) -> str:
+    if flag.choices:
+        return "{" + ",".join(flag.choices) + "}"
+    name = flag.spellings[0]
+    return name if flag.positional else name.strip("-").replace("-", "_").upper()
+
+
+def _help(flag: Flag) -> str:
+    return flag.help if flag.default is None else f"{flag.help} (default: {flag.default})"
+
+
+def _reader(flag: Flag) -> Callable[[str], Any]:
+    """Return the function that reads a value; argparse prints its name in messages."""
+    kinds: dict[str, Callable[[str], Any]] = {"number": float, "integer": int, "true": _is_true}
+    if flag.kind == "list":
+        return str.split
+
+    def read(text: str) -> Any:
+        if text == _NONE:
+            return None
+        if flag.choices and text not in flag.choices:
+            choices = ", ".join(map(repr, flag.choices))
+            raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {choices})")
+        return kinds.get(flag.kind, str)(text)
+
+    read.__name__ = getattr(kinds.get(flag.kind, str), "__name__", "str")
+    return read
+
+
+def _is_true(text: str) -> bool:
+    return text.lower() == "true"
+
+
+def _flatten(flag: Flag, value: Any) -> Any:
+    if flag.kind != "list":
+        return value
+    return [item for items in value for item in items if item != _NONE]

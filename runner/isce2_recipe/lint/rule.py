@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -12,7 +12,7 @@ from isce2_recipe.actions.base import nothing
 from isce2_recipe.expressions import has_expression
 from isce2_recipe.problems import MAX_PROBLEMS, SEVERITIES, DataPath, Problem, Severity
 from isce2_recipe.recipe.document import Document
-from isce2_recipe.recipe.model import Recipe, Step
+from isce2_recipe.recipe.model import Parameter, Recipe, Step
 from isce2_recipe.recipe.samples import Samples, namespace
 from isce2_recipe.recipe.scope import Scope
 
@@ -85,6 +85,18 @@ class Subject:
     def steps(self) -> tuple[Step, ...]:
         """Return the recipe's steps; none if the grammar is wrong."""
         return () if self.recipe is None else self.recipe.steps
+
+    @property
+    def parameters(self) -> Collection[Parameter]:
+        """Return the recipe's parameters; none if the grammar is wrong."""
+        return () if self.recipe is None else self.recipe.parameters.values()
+
+    @property
+    def declared(self) -> dict[str, dict[str, Any]]:
+        """Return the schemas of the parameters as they are written."""
+        found = self.data.get("parameters")
+        schemas = found.items() if isinstance(found, dict) else ()
+        return {name: schema for name, schema in schemas if isinstance(schema, dict)}
 
     @cached_property
     def scope(self) -> Scope | None:

@@ -31,7 +31,7 @@ def parameter_without_description(subject: Subject) -> Iterator[Problem]:
     `--help`, the documentation page and editors show the description. A type of `types.schema.json` has one
     already.
     """
-    for parameter in subject.recipe.parameters.values() if subject.recipe else ():
+    for parameter in subject.parameters:
         if not parameter.description:
             yield Problem(
                 parameter.mark,

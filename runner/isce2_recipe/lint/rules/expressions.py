@@ -169,7 +169,7 @@ def redundant_needs(subject: Subject) -> Iterator[Problem]:
 @rule("IR037", "warning", "basic")
 def required_with_default(subject: Subject) -> Iterator[Problem]:
     """A required parameter has a default, which is never used."""
-    for parameter in subject.recipe.parameters.values() if subject.recipe else ():
+    for parameter in subject.parameters:
         if parameter.required and parameter.has_default:
             message = f"the parameter '{parameter.name}' is required, so its default is never used"
             yield subject.at_key(

@@ -25,10 +25,9 @@ def near_duplicates(subject: Subject) -> Iterator[Problem]:
 @rule("IR005", "warning", "basic", fixable=True)
 def number_in_quotes(subject: Subject) -> Iterator[Problem]:
     """A default is in quotes although the parameter is a number or a boolean."""
-    parameters = subject.data.get("parameters")
-    for name, schema in parameters.items() if isinstance(parameters, dict) else ():
+    for name, schema in subject.declared.items():
         path = ("parameters", name, "default")
-        value = schema.get("default") if isinstance(schema, dict) else None
+        value = schema.get("default")
         if not isinstance(value, str) or schema.get("type") not in ("integer", "number", "boolean"):
             continue
         if path not in subject.document.nodes:

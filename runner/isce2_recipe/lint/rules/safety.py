@@ -75,14 +75,18 @@ def shell_injection(subject: Subject) -> Iterator[Problem]:
     a list such as `[sh, -c, TEXT]` is a shell command, too.
     """
     yield from _shell_arguments(subject)
+    for path, text in _shell_texts(subject):
+        if has_expression(text):
+            what = f"the shell command '{path[-1]}' contains an expression"
+            yield subject.at(path, what, "write a list of arguments")
+
+
+def _shell_texts(subject: Subject) -> Iterator[tuple[DataPath, str]]:
+    """Yield the commands that are written as one text."""
     for step in subject.steps:
         for key in _SHELL_INPUTS & set(step.with_):
-            text = step.with_[key]
-            if isinstance(text, str) and has_expression(text):
-                path = (*step.path, "with", key)
-                yield subject.at(
-                    path, f"the shell command '{key}' contains an expression", "write a list of arguments"
-                )
+            if isinstance(step.with_[key], str):
+                yield (*step.path, "with", key), step.with_[key]
 
 
 def _shell_arguments(subject: Subject) -> Iterator[Problem]:
@@ -102,15 +106,9 @@ def _shell_arguments(subject: Subject) -> Iterator[Problem]:
 @rule("IR042", "warning", "basic")
 def shell_command(subject: Subject) -> Iterator[Problem]:
     """A command is one text instead of a list of arguments."""
-    for step in subject.steps:
-        for key in _SHELL_INPUTS & set(step.with_):
-            text = step.with_[key]
-            if isinstance(text, str) and " " in text.strip() and not has_expression(text):
-                yield subject.at(
-                    (*step.path, "with", key),
-                    f"the shell command '{key}' is one text",
-                    "write a list of arguments",
-                )
+    for path, text in _shell_texts(subject):
+        if " " in text.strip() and not has_expression(text):
+            yield subject.at(path, f"the shell command '{path[-1]}' is one text", "write a list of arguments")
 
 
 @rule("IR043", "warning", "basic")
@@ -181,7 +179,7 @@ def unmarked_secret(subject: Subject) -> Iterator[Problem]:
 
     `secret: true` keeps the value out of logs, records and products. `--fix` adds it.
     """
-    for parameter in subject.recipe.parameters.values() if subject.recipe else ():
+    for parameter in subject.parameters:
         if parameter.secret or not _SECRET_NAME.search(parameter.name) or "boolean" in parameter.types:
             continue
         edits = _add_secret(subject, parameter.name)

@@ -56,12 +56,7 @@ def _has_time(text: str) -> bool:
 
 def _pairs(subject: Subject) -> Iterator[tuple[DataPath, list[BurstName], list[BurstName]]]:
     """Yield the pairs of bursts that inputs of a step or the defaults of the parameters name."""
-    parameters = subject.data.get("parameters")
-    defaults = {
-        name: schema.get("default")
-        for name, schema in (parameters.items() if isinstance(parameters, dict) else ())
-        if isinstance(schema, dict)
-    }
+    defaults = {name: schema.get("default") for name, schema in subject.declared.items()}
     places: list[tuple[DataPath, dict[str, Any]]] = [(("parameters",), defaults)]
     places += [((*step.path, "with"), dict(step.with_)) for step in subject.steps]
     for path, mapping in places:
@@ -236,11 +231,10 @@ def impossible_grid(subject: Subject) -> Iterator[Problem]:
     """
     from isce2_recipe.products.grid_check import grid_problems
 
-    parameters = subject.data.get("parameters")
     defaults = {
         name.removeprefix("grid_"): (("parameters", name, "default"), schema.get("default"))
-        for name, schema in (parameters.items() if isinstance(parameters, dict) else ())
-        if name in ("grid_crs", "grid_bounds", "grid_pixel") and isinstance(schema, dict)
+        for name, schema in subject.declared.items()
+        if name in ("grid_crs", "grid_bounds", "grid_pixel")
     }
     grids = [defaults]
     for step in subject.steps:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -16,6 +16,7 @@ from isce2_recipe.sources.asf.formats import ZIP
 from isce2_recipe.sources.asf.retrying import TemporaryError, raise_if_temporary, retry, short
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import AlosRecord, BurstRecord, GranuleRecord, Progress, SlcRecord
+from isce2_recipe.sources.burst_query import BurstQuery
 from isce2_recipe.sources.catalog import faults
 from isce2_recipe.types import SlcName
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _CMR = "https://cmr.earthdata.nasa.gov"
 _Answer = TypeVar("_Answer")
 _Record = TypeVar("_Record", bound=GranuleRecord)
+# Names of bursts in one search; the request has a limited length.
+_MOST_NAMES = 100
 _CHANGES = "; the last four characters change when a granule is processed again"
 
 
@@ -52,9 +55,9 @@ def find(
     wanted = [str(name) for name in names]
     log.info("searching %s for %d %s(s)", settings.cmr_url, len(wanted), kind.title)
     host = getattr(settings, kind.host)
-    answers = search(settings, log, granule_list=wanted, **kind.filters)
+    answers = _search(settings, log, granule_list=wanted, **kind.filters)
     found = {
-        record.name: record for record in (read_record(kind, answer, host, settings) for answer in answers)
+        record.name: record for record in (_read_record(kind, answer, host, settings) for answer in answers)
     }
     missing = [name for name in wanted if name not in found]
     if missing:
@@ -73,7 +76,7 @@ def find_burst_of(
     Raise SourceError if the catalogue does not answer, or does not have it.
     """
     log.info("searching %s for burst %d of IW%d of %s", settings.cmr_url, number, swath, slc)
-    answers = search(
+    answers = _search(
         settings,
         log,
         dataset="SLC-BURST",
@@ -82,7 +85,7 @@ def find_burst_of(
         start=slc.start.isoformat(),
         end=slc.stop.isoformat(),
     )
-    for record in (read_record(BURST, answer, settings.burst_url, settings) for answer in answers):
+    for record in (_read_record(BURST, answer, settings.burst_url, settings) for answer in answers):
         matches = (
             record.slc == str(slc) and f"_IW{swath}_" in record.name and f"_{polarization}_" in record.name
         )
@@ -94,7 +97,7 @@ def find_burst_of(
     )
 
 
-def read_record(kind: GranuleKind[_Record], answer: Any, host: str, settings: Settings) -> _Record:
+def _read_record(kind: GranuleKind[_Record], answer: Any, host: str, settings: Settings) -> _Record:
     """Return the record that an answer of the catalogue describes.
 
     Raise SourceError if a fact is missing or cannot be true.
@@ -137,15 +140,65 @@ def address(record: GranuleRecord) -> str:
     return record.url
 
 
-def search(settings: Settings, log: logging.Logger, **filters: Any) -> list[Any]:
+def search_bursts(query: BurstQuery, settings: Settings, log: logging.Logger) -> list[BurstRecord]:
+    """Return the records of all bursts that match a query.
+
+    Raise InputError if there are more than the query's limit, and SourceError if the catalogue does not
+    answer, or if its answer cannot be read.
+    """
+    log.info("searching %s for %s bursts", settings.cmr_url, query.polarization)
+    searches = [_filters(query) | part for part in _parts(query)]
+    query.check_count(sum(_search_count(settings, log, **filters) for filters in searches))
+    found = {
+        record.name: record
+        for filters in searches
+        for record in (
+            _read_record(BURST, answer, settings.burst_url, settings)
+            for answer in _search(settings, log, **filters)
+        )
+    }
+    log.info("%d bursts found", len(found))
+    return [record for record in found.values() if _matches(record, query)]
+
+
+def _filters(query: BurstQuery) -> dict[str, Any]:
+    filters: dict[str, Any] = {
+        "dataset": "SLC-BURST",
+        "polarization": query.polarization,
+        # The catalogue's times are those of sensing, some seconds before and after the lines of the image.
+        "start": (query.start - timedelta(minutes=1)).isoformat(),
+        "end": (query.stop + timedelta(minutes=1)).isoformat(),
+    }
+    if query.track is not None:
+        filters["relativeOrbit"] = query.track
+    if query.direction is not None:
+        filters["flightDirection"] = query.direction
+    return filters
+
+
+def _parts(query: BurstQuery) -> Iterator[dict[str, Any]]:
+    """Yield the filters of place of each search."""
+    if query.area is not None:
+        yield from ({"intersectsWith": hull} for hull in query.area.hulls())
+    names = [f"{each.track:03d}_{each}" for each in query.bursts]
+    for first in range(0, len(names), _MOST_NAMES):
+        yield {"fullBurstID": names[first : first + _MOST_NAMES]}
+
+
+def _matches(record: BurstRecord, query: BurstQuery) -> bool:
+    in_time = query.start <= record.start < query.stop
+    return in_time and (query.area is None or query.area.meets(record.footprint))
+
+
+def _search(settings: Settings, log: logging.Logger, **filters: Any) -> list[Any]:
     """Return the results of ``asf_search.search``; raise SourceError if the answer cannot be read."""
     import asf_search
 
     return _ask(settings, log, lambda opts: list(asf_search.search(opts=opts, **filters)))
 
 
-def search_count(settings: Settings, log: logging.Logger, **filters: Any) -> int:
-    """Return the number of results that a search has; arguments and errors are those of `search`."""
+def _search_count(settings: Settings, log: logging.Logger, **filters: Any) -> int:
+    """Return the number of results that a search has; arguments and errors are those of `_search`."""
     import asf_search
 
     return _ask(settings, log, lambda opts: int(asf_search.search_count(opts=opts, **filters)))

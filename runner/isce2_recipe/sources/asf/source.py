@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from isce2_recipe.errors import SourceError, UsageError
-from isce2_recipe.sources.asf import burst_search, dem, examine, formats, granules, orbits
+from isce2_recipe.sources.asf import dem, examine, formats, granules, orbits
 from isce2_recipe.sources.asf.client import Client
 from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
@@ -71,7 +71,7 @@ class AsfSource:
 
     def search_bursts(self, query: BurstQuery, log: logging.Logger) -> list[BurstRecord]:
         """Return the records of NASA's catalogue that match a query."""
-        return burst_search.search_bursts(query, self.settings, log)
+        return granules.search_bursts(query, self.settings, log)
 
     def burst_at(
         self, slc: SlcName, swath: int, polarization: str, number: int, log: logging.Logger

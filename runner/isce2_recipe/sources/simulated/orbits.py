@@ -111,15 +111,6 @@ def _slope(position: Callable[[Float], Float], times: Float, step: float = 2.0) 
     return total / step
 
 
-def node_time(platform: str, absolute_orbit: int) -> datetime:
-    """Return the time at which an orbit of a satellite started, from the model of real node times."""
-    for slot in _SLOTS:
-        node = _node(slot, absolute_orbit)
-        if slot.platform == platform and slot.since <= node < slot.until:
-            return node
-    raise ParameterError(f"{platform} did not fly orbit {absolute_orbit}")
-
-
 def _node(slot: _Slot, absolute_orbit: int) -> datetime:
     mean_s = absolute_orbit * ORBIT_S + slot.node_s
     years = mean_s / _DAY_S / 365.25
