@@ -10,7 +10,7 @@ from typing import Any
 
 from isce2_recipe.actions.base import Context, action, names_in, nothing
 from isce2_recipe.actions.product import how_made, make
-from isce2_recipe.actions.simulation import Truth
+from isce2_recipe.actions.simulation import Truth, truth_of
 from isce2_recipe.alos import pairs
 from isce2_recipe.engines.base import AppSteps
 from isce2_recipe.errors import EngineMissing, InputError
@@ -198,11 +198,11 @@ def check_scenes(ctx: Context, *, reference: Path, secondary: Path) -> AlosGeome
     return AlosGeometry(first.mode, round(baseline, 3), first.wavelength_m)
 
 
-@action("alos.write_truth", version=1, uses=("source.truth",), takes=nothing)
+@action("alos.write_truth", version=2, uses=("source.truth",), takes=nothing)
 def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
     """Write the known displacement between two simulated scenes."""
     records = list(read_catalog(catalog, AlosRecord).values())
-    return Truth(ctx.source.write_truth(records, dem, ctx.out))
+    return truth_of(ctx.source.write_truth(records, dem, ctx.out))
 
 
 @action("alos.package", version=2, uses=("source", "engine"), fingerprint=readme_fingerprint, takes=nothing)

@@ -10,25 +10,55 @@ from isce2_recipe.actions.base import Context, action, nothing
 
 @dataclass(frozen=True)
 class Truth:
-    """Displacement of the simulated ground.
+    """Displacement of the simulated ground, and delay in its air.
 
     Attributes
     ----------
     displacement : Path
         GeoTIFF on the DEM's grid: metres along the line of sight, positive where range increased.
+    total : Path
+        All that the phase shows: the displacement and the delay in the air. It is the same file if the air
+        does not delay the signal.
+    atmosphere : Path or None
+        The delay in the air, if there is one.
     """
 
     displacement: Path
+    total: Path
+    atmosphere: Path | None
 
 
-@action("simulation.write_truth", version=1, uses=("source.truth",), takes=nothing)
+def truth_of(displacement: Path) -> Truth:
+    """Return the rasters that a source wrote with the displacement."""
+    total, atmosphere = (displacement.with_name(f"los_{name}.tif") for name in ("total", "atmosphere"))
+    return Truth(
+        displacement,
+        total if total.is_file() else displacement,
+        atmosphere if atmosphere.is_file() else None,
+    )
+
+
+@action("simulation.write_truth", version=2, uses=("source.truth",), takes=nothing)
 def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
     """Write the displacement between two passes of a simulated scene."""
     from isce2_recipe.sources.base import Sentinel1Record
     from isce2_recipe.sources.catalog import read_catalog
 
     records = list(read_catalog(catalog, Sentinel1Record).values())
-    return Truth(ctx.source.write_truth(records, dem, ctx.out))
+    return truth_of(ctx.source.write_truth(records, dem, ctx.out))
+
+
+@action("simulation.write_date_truth", version=1, uses=("source.date_truth",), takes=nothing)
+def write_date_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
+    """Write the displacement of the simulated ground on the date of one pass, and the delay in its air.
+
+    The displacement of a pair is that of its later date minus that of its earlier date.
+    """
+    from isce2_recipe.sources.base import Sentinel1Record
+    from isce2_recipe.sources.catalog import read_catalog
+
+    records = list(read_catalog(catalog, Sentinel1Record).values())
+    return truth_of(ctx.source.write_date_truth(records, dem, ctx.out))
 
 
 @dataclass(frozen=True)

@@ -341,6 +341,19 @@ class TruthSource(Protocol):
         """Write the line-of-sight displacement from the first record's pass to the other pass.
 
         ``los_displacement.tif``: float32, metres on the grid of ``dem``, positive where the range increased.
+        Where the phase contains more than displacement, ``los_total.tif`` has the sum.
+        """
+
+
+@runtime_checkable
+class DateTruthSource(Protocol):
+    """The capability ``date_truth``: the known state of a simulated ground and its air on each date."""
+
+    def write_date_truth(self, records: Sequence[GranuleRecord], dem: Path, folder: Path) -> Path:
+        """Write the line-of-sight displacement on the date of the records, which are of one pass.
+
+        The displacement of a pair is that of its later date minus that of its earlier one. If there is a
+        delay in the air, ``los_atmosphere.tif`` has it, and ``los_total.tif`` the sum.
         """
 
 
@@ -376,6 +389,7 @@ class FullSource(
     TerrainSource,
     WaterMaskSource,
     TruthSource,
+    DateTruthSource,
     PreflightSource,
     Protocol,
 ):
@@ -394,6 +408,7 @@ CAPABILITIES: Mapping[str, type] = MappingProxyType(
         "terrain": TerrainSource,
         "water_mask": WaterMaskSource,
         "truth": TruthSource,
+        "date_truth": DateTruthSource,
         "preflight": PreflightSource,
         "files": FileSource,
     }

@@ -23,6 +23,7 @@ from isce2_recipe.sources.simulated.alos.acquisition import (
     acquire,
 )
 from isce2_recipe.sources.simulated.alos.motion import lobes
+from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.types import AlosName
 
 LINES, SAMPLES = 3072, 1200
@@ -158,7 +159,7 @@ def test_point_is_focused_at_its_position_with_its_phase(scene, geometry, line, 
 @pytest.mark.slow
 def test_two_passes_show_baseline_terrain_and_motion():
     """Check the interferometric phase of points at two heights, from five-bit samples."""
-    motion = "dipole"
+    options = SimulationOptions(motion="dipole")
     pair = [acquire(name, LINES, SAMPLES) for name in (REFERENCE, SECONDARY)]
     points = [
         place_at(pair[0], line, sample, h)
@@ -166,7 +167,7 @@ def test_two_passes_show_baseline_terrain_and_motion():
     ]
     phases, ranges = [], []
     for scene in pair:
-        moved = [ground.displacement(lobes(scene, motion), *point) for point in points]
+        moved = [ground.displacement(lobes(scene, options), *point) for point in points]
         seen = [geo2rdr(scene.poly, *point, scene.middle_s) for point in points]
         targets = [(time, slant + d) for (time, slant), d in zip(seen, moved, strict=True)]
         samples = raw.quantize(

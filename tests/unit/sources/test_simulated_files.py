@@ -23,6 +23,7 @@ from isce2_recipe.sources.simulated.acquisition import slice_of
 from isce2_recipe.sources.simulated.metadata_xml import burst_geometry, burst_metadata
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.rasters import tile_name
+from isce2_recipe.sources.simulated.world import Terrain
 from isce2_recipe.types import Bounds, BurstName
 from support.simulated_names import burst_name
 
@@ -48,7 +49,13 @@ def find(*names, options=""):
         ("simulated:lines", "no option 'lines'"),
         ("simulated:lines=many", "lines must be a number"),
         ("simulated:lines=3", "lines must be at least 64"),
-        ("simulated:motion=up", "motion must be one of dipole, linear, none"),
+        ("simulated:motion=up", "motion must be one of dipole, linear, annual"),
+        ("simulated:motion=linear+linear", "motion must be one of"),
+        ("simulated:step_date=2020-13-01", "step_date must be a date"),
+        ("simulated:land_cover=sand", "land_cover must be one of uniform, mixed"),
+        ("simulated:atmosphere=nan", "atmosphere must lie between 0 and 100"),
+        ("simulated:relief=-1", "relief must lie between 0 and 1.6"),
+        ("simulated:naturl", "did you mean natural?"),
         ("simulated:coherence=2", "coherence must lie between"),
         ("asf:fast", "takes no options"),
         ("directory", "needs a folder"),
@@ -128,7 +135,7 @@ def test_impossible_bursts_are_refused(name, message):
 @pytest.fixture(scope="module")
 def metadata():
     frame = slice_of(BurstName.parse(REFERENCE), SimulationOptions())
-    return frame, burst_metadata(frame, 1)
+    return frame, burst_metadata(frame, Terrain(1))
 
 
 def test_metadata_describe_the_whole_slc_in_asfs_form(metadata):
@@ -187,7 +194,9 @@ def test_grid_points_of_the_annotation_are_at_their_slant_ranges(metadata):
     for point in points[::13]:
         lat, lon = (np.radians(float(point.findtext(tag))) for tag in ("latitude", "longitude"))
         height = float(point.findtext("height"))
-        assert height == pytest.approx(ground.height(cache, ground.normal_vector(lat, lon), 1), abs=1.0)
+        assert height == pytest.approx(
+            ground.height(cache, ground.normal_vector(lat, lon), Terrain(1)), abs=1.0
+        )
         x, y, z = geodetic_to_ecef(lat, lon, height)
         _, slant_range = geo2rdr(poly, x, y, z, start + 10.0)
         expected = float(point.findtext("slantRangeTime")) * 299792458.0 / 2.0
@@ -218,20 +227,20 @@ def test_the_dem_lies_on_whole_arc_seconds_and_neighbours_agree(tmp_path):
 def test_terrain_has_relief_but_no_layover():
     second = np.radians(1.0 / 3600.0)
     heights = np.empty((1200, 1800), dtype=np.float32)
-    ground.height_grid(np.radians(27.9), np.radians(53.2), second, heights, 17)
+    ground.height_grid(np.radians(27.9), np.radians(53.2), second, heights, Terrain(17))
     assert 300.0 < np.ptp(heights) < 1500.0
     rise = np.hypot(*np.gradient(heights, 30.9, 27.3))
     # IW1 starts at 30 degrees of incidence.
     assert np.degrees(np.arctan(rise.max())) < 25.0
-    assert 0.02 < (heights <= ground.LAKE_LEVEL_M).mean() < 0.3
+    assert 0.02 < (heights <= Terrain(17).water_level_m).mean() < 0.3
 
 
 def test_terrain_is_the_same_across_the_antimeridian_and_at_the_pole():
     cache = ground.new_cache()
-    west = ground.height(cache, ground.normal_vector(1.0, -np.pi), 1)
-    east = ground.height(ground.new_cache(), ground.normal_vector(1.0, np.pi), 1)
+    west = ground.height(cache, ground.normal_vector(1.0, -np.pi), Terrain(1))
+    east = ground.height(ground.new_cache(), ground.normal_vector(1.0, np.pi), Terrain(1))
     assert west == pytest.approx(east, abs=1e-6)
-    pole = [ground.height(cache, ground.normal_vector(np.pi / 2, lon), 1) for lon in (0.0, 2.0)]
+    pole = [ground.height(cache, ground.normal_vector(np.pi / 2, lon), Terrain(1)) for lon in (0.0, 2.0)]
     assert pole[0] == pytest.approx(pole[1], abs=1e-6)
 
 
@@ -248,7 +257,7 @@ def test_the_water_mask_shows_the_dems_lakes(tmp_path):
         lon = transform.c + (cols.ravel() + 0.5) * transform.a
         lat = transform.f + (rows.ravel() + 0.5) * transform.e
         water = np.array([value[0] for value in raster.sample(zip(lon, lat, strict=True))])
-    lakes = heights[rows, cols].ravel() <= ground.LAKE_LEVEL_M
+    lakes = heights[rows, cols].ravel() <= Terrain(17).water_level_m
     assert lakes.any()
     assert not lakes.all()
     # Shores may differ by half a pixel: the centres of the DEM are the corners of the mask.
@@ -324,9 +333,14 @@ def test_documented_settings_are_those_of_the_source():
     page = Path(__file__).parents[3] / "docs" / "simulated-source.md"
     rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|", page.read_text(), re.MULTILINE)
     settings = {field.name: field.default for field in fields(SimulationOptions)}
-    defaults = {name: "all" if value is None else str(value) for name, value in settings.items()}
+    defaults = {
+        name: "all" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        for name, value in settings.items()
+    }
     assert {name: default for name, default, _ in rows} == defaults
     for name, _, allowed in rows:
+        if name == "step_date":
+            continue
         first, *_, last = allowed.replace(",", "").split()
         for value in {first, first if last == "more" else last}:
             open_source(f"simulated:{name}={value}")

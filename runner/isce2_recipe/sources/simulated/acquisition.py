@@ -128,6 +128,7 @@ def slice_of(name: BurstName, options: SimulationOptions) -> Slice:
     except ParameterError as exc:
         raise ParameterError(f"burst {name}: {exc.message}", hint=exc.hint) from exc
     cropped = tuple(each.cropped(options.lines, options.samples) for each in SWATHS.values())
+    flight = flight.with_errors(*options.errors)
     return Slice(flight, number, name.suffix, name.polarization[0] == "H", cropped)
 
 
@@ -158,7 +159,7 @@ def slice_of_slc(name: SlcName, options: SimulationOptions) -> Slice:
             f"{name.platform} did not fly track {track} at {name.start:%Y-%m-%d %H:%M:%S}",
             hint=f"check the orbit number in {name}",
         )
-    flight = flights[0]
+    flight = flights[0].with_errors(*options.errors)
     cropped = tuple(each.cropped(options.lines, options.samples) for each in SWATHS.values())
     first = _first_burst(name, flight)
     whole_s = (name.stop - name.start).total_seconds() - (
@@ -194,7 +195,8 @@ def pass_at(platform: str, start: datetime, options: SimulationOptions) -> Senti
     if not candidates:
         raise ParameterError(f"{platform} was not in orbit on {start:%Y-%m-%d}")
     swaths = [each.cropped(options.lines, options.samples) for each in SWATHS.values()]
-    return next((flight for flight in candidates if _starts_burst(flight, start, swaths)), candidates[0])
+    found = next((flight for flight in candidates if _starts_burst(flight, start, swaths)), candidates[0])
+    return found.with_errors(*options.errors)
 
 
 def _starts_burst(flight: Sentinel1Pass, start: datetime, swaths: list[IwSwath]) -> bool:

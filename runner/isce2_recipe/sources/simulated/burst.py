@@ -14,7 +14,7 @@ from isce2_recipe.sar.tops_carrier import carrier_table
 from isce2_recipe.sources.base import Progress
 from isce2_recipe.sources.simulated import echo, ground
 from isce2_recipe.sources.simulated.acquisition import Slice, start_anx_s
-from isce2_recipe.sources.simulated.motion import lobes, pass_polynomial
+from isce2_recipe.sources.simulated.motion import days_of, lobes, pass_polynomial
 from isce2_recipe.sources.simulated.noise import hash_integer
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.orbits import Sentinel1Pass
@@ -65,17 +65,18 @@ class BurstImage:
         """Return where the date's pixels lie in the canonical acquisition; see `echo.solve_geometry`."""
         flight, span = self.slc.flight, self.swath.lines * AZIMUTH_INTERVAL_S
         # Use the time in the annotation, which is rounded to microseconds.
-        start = (self.annotation.start - flight.node).total_seconds()
+        start = (self.annotation.start - flight.node).total_seconds() + flight.clock_error_s
         canonical_start = start_anx_s(self.canonical, self.number, self.swath)
         rows = -(-self.swath.lines // echo.LINE_STEP) + 2 * echo.MARGIN_NODES
         cols = -(-self.swath.samples // echo.SAMPLE_STEP) + 2 * echo.MARGIN_NODES
-        grid = np.empty((4, rows, cols))
+        grid = np.empty((echo.GRID_ROWS, rows, cols))
         echo.solve_geometry(
             pass_polynomial(flight, start - 1.0, start + span + 1.0), start,
             pass_polynomial(self.canonical, canonical_start - 1.0, canonical_start + span + 1.0),
             canonical_start, AZIMUTH_INTERVAL_S, self.annotation.near_range_m,
-            self.annotation.range_spacing_m, lobes(flight, [self.number], self.options.motion),
-            self.options.coherence, self.options.seed, ground.new_cache(), grid,
+            self.annotation.range_spacing_m, lobes(flight, [self.number], self.options),
+            self.options.air(*flight.key), self.options.kinds(), self.options.terrain, ground.new_cache(),
+            grid,
         )  # fmt: skip
         return grid
 
@@ -91,12 +92,11 @@ class BurstImage:
         return carrier_table(self.annotation, orbit, _PAD, _PAD)
 
     def keys(self) -> NDArray[np.uint64]:
-        """Return the noise keys of the scatterers that all dates share and of those of this date alone."""
+        """Return the noise keys of the scatterers of all dates, of this date, and of those that change."""
         ground_key = (self.options.seed, self.number, self.swath.number, self.polarization)
-        flight = self.slc.flight
-        date_key = (flight.platform, flight.absolute_orbit, flight.day_shift)
-        shared = hash_integer("ground", *ground_key, bits=64)
-        return np.array([shared, hash_integer("date", *ground_key, *date_key, bits=64)], dtype=np.uint64)
+        words = (("ground",), ("date", *self.slc.flight.key), ("renewed",))
+        keys = [hash_integer(word, *ground_key, *date, bits=64) for word, *date in words]
+        return np.array(keys, dtype=np.uint64)
 
     def blocks(self, progress: Progress) -> Iterator[Pixels]:
         """Yield the image in blocks of lines, shape (n, samples, 2), zero outside the valid window."""
@@ -110,7 +110,7 @@ class BurstImage:
             echo.render(
                 first, grid, carrier, _PAD, AZIMUTH_INTERVAL_S, self.swath.lines // 2,
                 self.annotation.range_spacing_m, self.annotation.wavelength_m, range_table, azimuth_table,
-                cubic_table(), keys, block,
+                cubic_table(), keys, days_of(self.slc.flight.node), block,
             )  # fmt: skip
             self._blank(block, first)
             yield block

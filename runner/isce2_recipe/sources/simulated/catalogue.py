@@ -24,6 +24,7 @@ from isce2_recipe.sources.simulated.geometry import burst_footprint
 from isce2_recipe.sources.simulated.noise import hash_integer
 from isce2_recipe.sources.simulated.orbits import Sentinel1Pass, passes_of
 from isce2_recipe.sources.simulated.swaths import RANGE_SPACING_M, SWATHS
+from isce2_recipe.sources.simulated.world import Terrain
 from isce2_recipe.types import BurstName
 
 Float = NDArray[np.float64]
@@ -36,7 +37,7 @@ _NEAR_M, _FAR_M, _MARGIN_M = 770e3, 990e3, 25e3
 _PLACES_DEG = 0.15
 
 
-def search(query: BurstQuery, seed: int) -> list[BurstName]:
+def search(query: BurstQuery, terrain: Terrain) -> list[BurstName]:
     """Return the names of all bursts that match a query.
 
     The area is compared with whole bursts, also if the source crops them.
@@ -46,7 +47,7 @@ def search(query: BurstQuery, seed: int) -> list[BurstName]:
     InputError
         If there are more than the query's limit.
     """
-    wanted = list(query.bursts) or sorted(_bursts_over(query.area, seed) if query.area else [])
+    wanted = list(query.bursts) or sorted(_bursts_over(query.area, terrain) if query.area else [])
     stop = min(query.stop, datetime.now(UTC))
     found: list[tuple[Sentinel1Pass, list[BurstId]]] = []
     for track, bursts in _by_track(wanted).items():
@@ -92,15 +93,15 @@ def _slice(flight: Sentinel1Pass, burst: BurstId, suffix: str, polarization: str
     return Slice(flight, number, suffix, polarization[0] == "H", tuple(SWATHS.values()))
 
 
-def _bursts_over(area: Area, seed: int) -> Iterator[BurstId]:
+def _bursts_over(area: Area, terrain: Terrain) -> Iterator[BurstId]:
     """Yield the bursts that share ground with an area, unless the area is water."""
     places = _places(area)
-    if all(_is_water(*place, seed) for place in places):
+    if all(_is_water(*place, terrain) for place in places):
         return
     for burst in {each for place in places for each in _candidates(*place)}:
         flight = Sentinel1Pass("S1A", 1, _track(burst), _EPOCH)
         slc = _slice(flight, burst, "0000", "VV")
-        if area.meets(burst_footprint(slc, burst.number, SWATHS[burst.swath], seed)):
+        if area.meets(burst_footprint(slc, burst.number, SWATHS[burst.swath], terrain)):
             yield burst
 
 
@@ -118,9 +119,9 @@ def _places(area: Area) -> list[tuple[float, float]]:
     return [(inside.x, inside.y), *map(tuple, places.tolist())]
 
 
-def _is_water(longitude: float, latitude: float, seed: int) -> bool:
+def _is_water(longitude: float, latitude: float, terrain: Terrain) -> bool:
     normal = ground.normal_vector(math.radians(latitude), math.radians(longitude))
-    return bool(ground.dry_height(ground.new_cache(), normal, seed) < ground.LAKE_LEVEL_M)
+    return bool(ground.dry_height(ground.new_cache(), normal, terrain) < terrain.water_level_m)
 
 
 @cache

@@ -21,13 +21,15 @@ from isce2_recipe.sar.ellipsoid import ecef_to_geodetic
 from isce2_recipe.sar.tops_carrier import carrier_phase
 from isce2_recipe.sar.zero_doppler import State, geo2rdr, sphere_look_angle, state, zero_doppler_axes
 from isce2_recipe.sources.simulated.ground import (
-    LAKE_LEVEL_M,
     Vector,
+    cover,
+    delay,
     displacement,
     dry_height,
     normal_vector,
     reflectivity,
 )
+from isce2_recipe.sources.simulated.world import Air, Terrain
 
 Float = NDArray[np.float64]
 Pixels = NDArray[np.int16]
@@ -43,14 +45,15 @@ FRACTIONS = 256
 _RING = 64
 
 # Rows of a geometry grid: line and sample in the canonical acquisition minus those of the date, amplitude of
-# the scatterers that all dates share, and amplitude of those of this date alone.
-LINE, SAMPLE, SHARED, OWN = 0, 1, 2, 3
+# the scatterers that all dates share, of those of this date alone and of those that are renewed one by one,
+# and the rate at which these are renewed, per day.
+LINE, SAMPLE, SHARED, OWN, RENEWED, RATE = 0, 1, 2, 3, 4, 5
+GRID_ROWS = 6
 
 _SOLVE_STEPS = 20
 # A millimetre of height changes the path difference between two orbits by nanometres.
 _HEIGHT_TOLERANCE_M = 1e-3
 
-_WATER_COHERENCE = 0.08
 # Amplitude of thermal noise; land has an amplitude of one, so the signal-to-noise ratio is 20 dB.
 _THERMAL = 0.1
 _DN = 90.0
@@ -58,12 +61,19 @@ _DN = 90.0
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _ground_point(
-    s: State, axes: State, observed: float, look: float, lobes: Float, seed: int, cache: Float
+    s: State,
+    axes: State,
+    observed: float,
+    look: float,
+    lobes: Float,
+    air: Air,
+    land: Terrain,
+    cache: Float,
 ) -> tuple[float, float, float, float, float, Vector, float]:
     """Return the ground point at an observed range: ECEF, height, dry height, normal and look angle.
 
     Uses secant steps in the look angle on the zero-Doppler circle, as `zero_doppler.solve_look_angle` does,
-    and subtracts the displacement of the ground from the range.
+    and subtracts the displacement of the ground and the delay in the air from the range.
     """
     s_norm = math.sqrt(s[0] * s[0] + s[1] * s[1] + s[2] * s[2])
     slant = observed
@@ -77,9 +87,9 @@ def _ground_point(
         z = s[2] + c * axes[2] + q * axes[5]
         lat, lon, h = ecef_to_geodetic(x, y, z)
         n = normal_vector(lat, lon)
-        dry = dry_height(cache, n, seed)
-        miss = h - max(dry, LAKE_LEVEL_M)
-        moved = displacement(lobes, x - h * n[0], y - h * n[1], z - h * n[2])
+        dry = dry_height(cache, n, land)
+        miss = h - max(dry, land.water_level_m)
+        moved = displacement(lobes, x - h * n[0], y - h * n[1], z - h * n[2]) + delay(cache, n, h, air)
         settled = abs(observed - moved - slant) < 1e-7
         slant = observed - moved
         if abs(miss) < _HEIGHT_TOLERANCE_M and settled:
@@ -109,12 +119,15 @@ def _brightness(incidence: float, rise: float, spacing_m: float) -> float:
 @njit(cache=True, nogil=True, error_model="numpy")
 def solve_geometry(
     poly: Float, start_s: float, canonical: Float, canonical_start_s: float, interval_s: float,
-    near_m: float, spacing_m: float, lobes: Float, coherence: float, seed: int, cache: Float, out: Float,
+    near_m: float, spacing_m: float, lobes: Float, air: Air, kinds: Float, land: Terrain, cache: Float,
+    out: Float,
 ) -> None:  # fmt: skip
-    """Fill a geometry grid ``out`` (4, rows, cols), a node every `LINE_STEP` lines and `SAMPLE_STEP` samples.
+    """Fill a geometry grid ``out``, with a node every `LINE_STEP` lines and `SAMPLE_STEP` samples.
 
-    `LINE` to `OWN` name its first axis. ``poly`` and ``canonical`` are the orbits of the date and of the
-    canonical acquisition; ``start_s`` and ``canonical_start_s`` are the times of the first line on them.
+    Its shape is (GRID_ROWS, rows, cols), and `LINE` to `RATE` name its first axis. ``poly`` and ``canonical``
+    are the orbits of the date and of the canonical acquisition; ``start_s`` and ``canonical_start_s`` are the
+    times of the first line on them. ``kinds`` has the fields of `world.Cover` of each kind of land and, in
+    the last row, of water.
     """
     first_look = 0.0
     for row in range(out.shape[1]):
@@ -128,7 +141,7 @@ def solve_geometry(
             observed = near_m + (col - MARGIN_NODES) * SAMPLE_STEP * spacing_m
             if row == 0 and col == 0:
                 look = sphere_look_angle(s, observed, 0.0)
-            x, y, z, h, dry, n, found = _ground_point(s, axes, observed, look + step, lobes, seed, cache)
+            x, y, z, h, dry, n, found = _ground_point(s, axes, observed, look + step, lobes, air, land, cache)
             step = found - look if col > 0 else 0.0
             look = found
             if col == 0:
@@ -137,13 +150,18 @@ def solve_geometry(
             out[LINE, row, col] = (t1 - canonical_start_s) / interval_s - line
             out[SAMPLE, row, col] = (r1 - observed) / spacing_m
             up = ((s[0] - x) * n[0] + (s[1] - y) * n[1] + (s[2] - z) * n[2]) / observed
-            water = dry < LAKE_LEVEL_M
-            amplitude = reflectivity(cache, n, seed, water)
+            water = dry < land.water_level_m
+            kind = kinds.shape[0] - 1
+            if not water:
+                kind = cover(cache, n, land.seed) if kind > 1 else 0
+            amplitude = reflectivity(cache, n, land.seed, water) * kinds[kind, 3]
             if not water:
                 amplitude *= _brightness(math.acos(up), h - nearer_h, spacing_m)
             nearer_h = h
-            share = _WATER_COHERENCE if water else coherence
-            out[SHARED, row, col] = amplitude * math.sqrt(share)
+            share, lasting = kinds[kind, 0], kinds[kind, 1]
+            out[SHARED, row, col] = amplitude * math.sqrt(share * lasting)
+            out[RENEWED, row, col] = amplitude * math.sqrt(share * (1.0 - lasting))
+            out[RATE, row, col] = kinds[kind, 2]
             out[OWN, row, col] = math.sqrt(amplitude * amplitude * (1.0 - share) + _THERMAL * _THERMAL)
 
 
@@ -172,15 +190,20 @@ def _upsample_row(grid: Float, position: float, weights: Float, nodes: Float, ou
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _mixed(z: np.uint64) -> np.uint64:
+    """Return a hash in which every bit of the input changes every bit of the output."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _white(key: np.uint64, counter: int) -> complex:
     """Return white complex noise of unit power for a counter.
 
     One hash gives four uniform numbers; real and imaginary part are sums of two of them.
     """
-    z = key + np.uint64(counter) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
+    z = _mixed(key + np.uint64(counter) * np.uint64(0x9E3779B97F4A7C15))
     low = np.int64(z & np.uint64(0xFFFF)) + np.int64((z >> np.uint64(16)) & np.uint64(0xFFFF)) - 65535
     high = np.int64((z >> np.uint64(32)) & np.uint64(0xFFFF)) + np.int64(z >> np.uint64(48)) - 65535
     # Each sum has variance 65536**2 / 6.
@@ -189,13 +212,27 @@ def _white(key: np.uint64, counter: int) -> complex:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _renewals(key: np.uint64, counter: int, age: float) -> int:
+    """Return how often a scatterer was renewed until an age in units of the mean time that it lasts.
+
+    It is renewed at regular times. Their interval is the sum of two exponential times, different for every
+    scatterer, so that the share of those that are not renewed between two dates decays exponentially.
+    """
+    z = _mixed(key + np.uint64(counter) * np.uint64(0x9E3779B97F4A7C15))
+    u1 = (float(np.int64(z & np.uint64(0x1FFFFF))) + 0.5) / 2097152.0
+    u2 = (float(np.int64((z >> np.uint64(21)) & np.uint64(0x1FFFFF))) + 0.5) / 2097152.0
+    u3 = float(np.int64(z >> np.uint64(42))) / 4194304.0
+    return math.floor(age / -math.log(u1 * u2) + u3)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _scatter_row(
-    line: int, grid: Float, line_shift: float, sample_shift: float, pad: int, shared_key: np.uint64,
-    own_key: np.uint64, out: NDArray[np.complex64],
+    line: int, grid: Float, line_shift: float, sample_shift: float, pad: int, keys: NDArray[np.uint64],
+    days: float, renewing: bool, out: NDArray[np.complex64],
 ) -> None:  # fmt: skip
     """Fill ``out`` with one canonical line of scatterers, from sample ``-pad`` on.
 
-    Amplitudes are interpolated bilinearly in the date's geometry grid.
+    Amplitudes are interpolated bilinearly in the date's geometry grid; the rate is the nearest node's.
     """
     rows, cols = grid.shape[1], grid.shape[2]
     y = min(max((line - line_shift) / LINE_STEP + MARGIN_NODES, 0.0), rows - 1.001)
@@ -212,7 +249,14 @@ def _scatter_row(
         own = a * grid[OWN, row, col] + b * grid[OWN, row, col + 1]
         own += c * grid[OWN, row + 1, col] + d * grid[OWN, row + 1, col + 1]
         counter = (line + 65536) * 65536 + sample + 8192
-        out[k] = shared * _white(shared_key, counter) + own * _white(own_key, counter)
+        value = shared * _white(keys[0], counter) + own * _white(keys[1], counter)
+        if renewing:
+            renewed = a * grid[RENEWED, row, col] + b * grid[RENEWED, row, col + 1]
+            renewed += c * grid[RENEWED, row + 1, col] + d * grid[RENEWED, row + 1, col + 1]
+            age = days * grid[RATE, row + int(f + 0.5), col + int(g + 0.5)]
+            count = np.uint64(_renewals(keys[2], counter, age))
+            value += renewed * _white(keys[2] ^ _mixed(count + np.uint64(1)), counter)
+        out[k] = value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -285,7 +329,7 @@ def _focus_row(
 def render(
     first_line: int, grid: Float, carrier: Float, pad: int, interval_s: float, middle_line: int,
     spacing_m: float, wavelength_m: float, range_table: NDArray[np.float32],
-    azimuth_table: NDArray[np.float32], cubic: Float, keys: NDArray[np.uint64], out: Pixels,
+    azimuth_table: NDArray[np.float32], cubic: Float, keys: NDArray[np.uint64], days: float, out: Pixels,
 ) -> None:  # fmt: skip
     """Fill ``out`` (lines, samples, 2) with the image from ``first_line`` on, invalid edges included.
 
@@ -300,11 +344,14 @@ def render(
     cubic : ndarray, shape (SAMPLE_STEP, 4)
         Weights for interpolating ``grid``.
     keys : ndarray of uint64
-        Noise keys of the shared scatterers and of those of this date.
+        Noise keys of the shared scatterers, of those of this date, and of those that are renewed.
+    days : float
+        Time of the date in days, from which the renewals follow.
     """
     samples = out.shape[1]
     line_shift = grid[LINE, grid.shape[1] // 2, grid.shape[2] // 2]
     sample_shift = grid[SAMPLE, grid.shape[1] // 2, grid.shape[2] // 2]
+    renewing = bool(grid[RENEWED].max() > 0.0)
     nodes = np.empty(grid.shape[2])
     d_line = np.empty(samples)
     d_sample = np.empty(samples)
@@ -320,7 +367,7 @@ def render(
         last = line + math.floor(d_line.max()) + HALF_TAPS + 1
         first = max(filled + 1, line + math.floor(d_line.min()) - HALF_TAPS)
         for source in range(first, last + 1):
-            _scatter_row(source, grid, line_shift, sample_shift, pad, keys[0], keys[1], scatterers)
+            _scatter_row(source, grid, line_shift, sample_shift, pad, keys, days, renewing, scatterers)
             _upsample_row(
                 grid[SAMPLE], (source - line_shift) / LINE_STEP + MARGIN_NODES, cubic, nodes, d_sample
             )

@@ -23,6 +23,7 @@ from isce2_recipe.sources.simulated.swaths import (
     WAVELENGTH_M,
     IwSwath,
 )
+from isce2_recipe.sources.simulated.world import Terrain
 
 Float = NDArray[np.float64]
 
@@ -77,12 +78,12 @@ class SwathGeometry:
     pattern: AntennaAngles
 
 
-def swath_geometry(slc: Slice, swath: IwSwath, seed: int) -> SwathGeometry:
+def swath_geometry(slc: Slice, swath: IwSwath, terrain: Terrain) -> SwathGeometry:
     """Return the geometry of one swath of an SLC over the simulated ground."""
     starts = [(slc.start(burst, swath) - slc.flight.node).total_seconds() for burst in slc.bursts]
     stop = starts[-1] + (swath.lines - 1) * AZIMUTH_INTERVAL_S
     poly = pass_polynomial(slc.flight, starts[0], stop)
-    locator = Locator(poly, swath, seed)
+    locator = Locator(poly, swath, terrain)
     rows = [(start, k * swath.lines) for k, start in enumerate(starts)]
     rows.append((stop, len(starts) * swath.lines - 1))
     pixels = np.linspace(0, swath.samples - 1, _GRID_COLUMNS).astype(int).tolist()
@@ -120,10 +121,10 @@ def heading_deg(position: Float, velocity: Float) -> float:
 class Locator:
     """Finds the ground point at a time and a slant range of a pass."""
 
-    def __init__(self, poly: Float, swath: IwSwath, seed: int) -> None:
+    def __init__(self, poly: Float, swath: IwSwath, terrain: Terrain) -> None:
         self._poly = poly
         self._swath = swath
-        self._seed = seed
+        self._terrain = terrain
         self._cache = ground.new_cache()
 
     def place(self, anx_s: float, pixel: float) -> tuple[float, float, float]:
@@ -135,7 +136,7 @@ class Locator:
             lat, lon, _ = rdr2geo(
                 self._poly, anx_s, time * SPEED_OF_LIGHT_M_S / 2.0, surface, 0.0, 0.0, -1.0, 1.0
             )
-            surface[0, 0] = ground.height(self._cache, ground.normal_vector(lat, lon), self._seed)
+            surface[0, 0] = ground.height(self._cache, ground.normal_vector(lat, lon), self._terrain)
         return lat, lon, float(surface[0, 0])
 
     def point(self, anx_s: float, seconds: float, line: int, pixel: int) -> GridPoint:
@@ -185,11 +186,13 @@ def _pattern(locator: Locator, anx_s: float, swath: IwSwath) -> AntennaAngles:
     return AntennaAngles(swath.slant_range_time_s + pixels / RANGE_SAMPLING_HZ, angles[:, 1], angles[:, 0])
 
 
-def burst_footprint(slc: Slice, burst: int, swath: IwSwath, seed: int) -> tuple[tuple[float, float], ...]:
+def burst_footprint(
+    slc: Slice, burst: int, swath: IwSwath, terrain: Terrain
+) -> tuple[tuple[float, float], ...]:
     """Return a closed polygon (longitude, latitude; degrees) around a burst's valid samples."""
     start = (slc.start(burst, swath) - slc.flight.node).total_seconds()
     stop = start + (swath.lines - 1) * AZIMUTH_INTERVAL_S
-    locator = Locator(pass_polynomial(slc.flight, start, stop), swath, seed)
+    locator = Locator(pass_polynomial(slc.flight, start, stop), swath, terrain)
     top = start + swath.first_line * AZIMUTH_INTERVAL_S
     bottom = start + swath.last_line * AZIMUTH_INTERVAL_S
     across = np.linspace(swath.first_sample, swath.last_sample, 5).tolist()

@@ -1,4 +1,4 @@
-"""The simulated ground: terrain, lakes, backscatter and motion, as functions of position (and date) only.
+"""The simulated ground and air: terrain, lakes, land cover, motion, delay, as functions of position and date.
 
 Terrain is gradient noise on the sphere of ellipsoid normals, which has no seam at the antimeridian or at the
 poles. Noise cells are 14 km to 430 m wide. The terrain has features from 30 km down to about 900 m, so a DEM
@@ -17,6 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+from isce2_recipe.sources.simulated.world import Air, Terrain
 
 Float = NDArray[np.float64]
 Vector = tuple[float, float, float]
@@ -27,18 +28,27 @@ EARTH_RADIUS_M = 6.371e6
 _CELL_M = (14000.0, 7000.0, 3400.0, 1700.0, 850.0, 430.0)
 _HEIGHT_M = (1000.0, 520.0, 240.0, 95.0, 34.0, 9.0)
 _MEAN_HEIGHT_M = 520.0
-LAKE_LEVEL_M = 240.0
 # Octaves 6 and 7 of a cache are for backscatter.
 _TEXTURE_CELL_M = (5200.0, 1300.0)
 _TEXTURE_STRENGTH = (0.4, 0.22)
-_OCTAVES = 8
+# Octaves 8 to 10 are for land cover: two of fields and forest, one of towns.
+_COVER, _COVER_CELL_M = 8, (5600.0, 1500.0, 9000.0)
+# Octaves 11 to 16 are for turbulent air. The structure function of its delay grows with the distance to the
+# power of 5/3 up to the height of the boundary layer, and to that of 2/3 beyond (Treuhaft and Lanyi 1987).
+_AIR, _AIR_CELL_M = 11, (48000.0, 24000.0, 12000.0, 6000.0, 3000.0, 1500.0)
+_AIR_SHARE = (1.0, 0.794, 0.63, 0.5, 0.281, 0.158)
+# The sum of these octaves has this standard deviation (measured on 2.25 million places).
+_AIR_DEVIATION = 0.295
+_OCTAVES = 17
 
 # Amplitude of open water; land is about one.
 _WATER_AMPLITUDE = 0.25
 
-# Radius of the pair of lobes around the middle of a burst, metres. The lobes peak at 0.378 of it, with value
-# _PEAK.
+# Radius around the middle of a burst within which the ground moves, metres. A pair of lobes peaks at 0.378 of
+# it, with value _PEAK. Slip on a fault is locked down to _LOCKED_M.
 MOTION_RADIUS_M = 9000.0
+LOBES, BOWL, FAULT = 0, 1, 2
+_LOCKED_M = 500.0
 _PEAK = 0.378 * (1.0 - 0.378**2) ** 3
 
 
@@ -95,14 +105,14 @@ def normal_vector(lat_rad: float, lon_rad: float) -> Vector:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def dry_height(cache: Float, n: Vector, seed: int) -> float:
+def dry_height(cache: Float, n: Vector, terrain: Terrain) -> float:
     """Return the height of land or lake bed at an ellipsoid normal, metres above the ellipsoid."""
     coarse = 0.0
     fine = 0.0
     rough = 0.0
     for octave in range(6):
         scale = EARTH_RADIUS_M / _CELL_M[octave]
-        value = _noise(cache[octave], n[0] * scale, n[1] * scale, n[2] * scale, seed + octave)
+        value = _noise(cache[octave], n[0] * scale, n[1] * scale, n[2] * scale, terrain.seed + octave)
         if octave < 2:
             coarse += _HEIGHT_M[octave] * value
             rough += 0.8 * value
@@ -110,13 +120,14 @@ def dry_height(cache: Float, n: Vector, seed: int) -> float:
             fine += _HEIGHT_M[octave] * value
     # Mountains are rough, plains are smooth.
     t = min(max(0.5 + rough, 0.0), 1.0)
-    return _MEAN_HEIGHT_M + coarse + (0.4 + 0.8 * t * t * (3.0 - 2.0 * t)) * fine
+    roughness = 0.4 + 0.8 * t * t * (3.0 - 2.0 * t)
+    return _MEAN_HEIGHT_M + terrain.relief * coarse + terrain.relief * roughness * fine
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def height(cache: Float, n: Vector, seed: int) -> float:
+def height(cache: Float, n: Vector, terrain: Terrain) -> float:
     """Return the height of the surface of land and lakes, metres above the ellipsoid."""
-    return max(dry_height(cache, n, seed), LAKE_LEVEL_M)
+    return max(dry_height(cache, n, terrain), terrain.water_level_m)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -133,11 +144,46 @@ def reflectivity(cache: Float, n: Vector, seed: int, water: bool) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def cover(cache: Float, n: Vector, seed: int) -> int:
+    """Return the kind of land, an index of `world.MIXED`."""
+    value = 0.0
+    town = 0.0
+    for k in range(3):
+        scale = EARTH_RADIUS_M / _COVER_CELL_M[k]
+        noise = _noise(cache[_COVER + k], n[0] * scale, n[1] * scale, n[2] * scale, seed + 20 + k)
+        if k < 2:
+            value += noise * (1.0 - 0.4 * k)
+        else:
+            town = noise
+    if town > 0.35:
+        return 0
+    if value > 0.12:
+        return 1
+    return 2 if value > -0.15 else 3
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def delay(cache: Float, n: Vector, h: float, air: Air) -> float:
+    """Return the delay in the air along the line of sight, metres, at a height above the ellipsoid."""
+    total = air.per_height * h
+    if air.turbulent_m > 0.0:
+        turbulent = 0.0
+        for k in range(6):
+            scale = EARTH_RADIUS_M / _AIR_CELL_M[k]
+            noise = _noise(cache[_AIR + k], n[0] * scale, n[1] * scale, n[2] * scale, air.seed + k)
+            turbulent += _AIR_SHARE[k] * noise
+        total += air.turbulent_m / _AIR_DEVIATION * turbulent
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def displacement(lobes: Float, x: float, y: float, z: float) -> float:
     """Return the displacement of an ellipsoid point (ECEF, m), metres away from the radar in line of sight.
 
-    ``lobes`` (n, 6) has the centre of each pair of lobes and its axis, whose length is the displacement at
-    the peaks. Only the ground within `MOTION_RADIUS_M` of a centre moves.
+    ``lobes`` (n, 8) has for each motion its centre, an axis, its kind and its size (m). The axis of a pair of
+    `LOBES` is as long as the displacement at the peaks, the size of a `BOWL` is that in its middle, and the
+    size of a `FAULT` is the offset between its sides, which lie along the axis. Only the ground within
+    `MOTION_RADIUS_M` of a centre moves.
     """
     total = 0.0
     for k in range(lobes.shape[0]):
@@ -145,29 +191,34 @@ def displacement(lobes: Float, x: float, y: float, z: float) -> float:
         near = 1.0 - (dx * dx + dy * dy + dz * dz) / (MOTION_RADIUS_M * MOTION_RADIUS_M)
         if near > 0.0:
             along = dx * lobes[k, 3] + dy * lobes[k, 4] + dz * lobes[k, 5]
-            total += along / (MOTION_RADIUS_M * _PEAK) * near * near * near
+            if lobes[k, 6] == LOBES:
+                total += along / (MOTION_RADIUS_M * _PEAK) * near * near * near
+            elif lobes[k, 6] == BOWL:
+                total += lobes[k, 7] * near * near * near
+            else:
+                total += lobes[k, 7] / math.pi * math.atan(along / _LOCKED_M) * near * near
     return total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def height_grid(lat0: float, lon0: float, step: float, out: NDArray[np.float32], seed: int) -> None:
+def height_grid(lat0: float, lon0: float, step: float, out: NDArray[np.float32], terrain: Terrain) -> None:
     """Fill ``out`` (rows, cols) with surface heights; origin and step are in radians, rows run southwards."""
     cache = np.full((_OCTAVES, 27), np.nan)
     for row in range(out.shape[0]):
         lat = lat0 - row * step
         for col in range(out.shape[1]):
-            out[row, col] = height(cache, normal_vector(lat, lon0 + col * step), seed)
+            out[row, col] = height(cache, normal_vector(lat, lon0 + col * step), terrain)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def water_grid(lat0: float, lon0: float, step: float, out: NDArray[np.uint8], seed: int) -> None:
+def water_grid(lat0: float, lon0: float, step: float, out: NDArray[np.uint8], terrain: Terrain) -> None:
     """Fill ``out`` (rows, cols) with 1 on lakes and 0 on land, on the same grid as `height_grid`."""
     cache = np.full((_OCTAVES, 27), np.nan)
     for row in range(out.shape[0]):
         lat = lat0 - row * step
         for col in range(out.shape[1]):
-            dry = dry_height(cache, normal_vector(lat, lon0 + col * step), seed)
-            out[row, col] = dry < LAKE_LEVEL_M
+            dry = dry_height(cache, normal_vector(lat, lon0 + col * step), terrain)
+            out[row, col] = dry < terrain.water_level_m
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -185,3 +236,23 @@ def displacement_grid(
         for col in range(out.shape[1]):
             x, y, z = geodetic_to_ecef(lat0 - row * lat_step, lon0 + col * lon_step, 0.0)
             out[row, col] = displacement(secondary, x, y, z) - displacement(reference, x, y, z)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def delay_grid(
+    lat0: float,
+    lon0: float,
+    lat_step: float,
+    lon_step: float,
+    terrain: Terrain,
+    reference: Air,
+    secondary: Air,
+    out: NDArray[np.float32],
+) -> None:
+    """Fill ``out`` with the delay of the secondary's air minus that of the reference's, metres."""
+    first, second = np.full((_OCTAVES, 27), np.nan), np.full((_OCTAVES, 27), np.nan)
+    for row in range(out.shape[0]):
+        for col in range(out.shape[1]):
+            n = normal_vector(lat0 - row * lat_step, lon0 + col * lon_step)
+            h = height(first, n, terrain)
+            out[row, col] = delay(second, n, h, secondary) - delay(first, n, h, reference)

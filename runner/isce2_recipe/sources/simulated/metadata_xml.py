@@ -26,6 +26,7 @@ from isce2_recipe.sources.simulated.swaths import (
     RANGE_SPACING_M,
     IwSwath,
 )
+from isce2_recipe.sources.simulated.world import Terrain
 
 # A version that needs no antenna pattern correction; only 002.36 does.
 IPF_VERSION = "003.71"
@@ -146,13 +147,13 @@ def manifest_file(images: list[AnnotatedImage], files: list[DataObject]) -> byte
     return f"{_DECLARATION}{manifest(images, files)}\n".encode()
 
 
-def burst_metadata(slc: Slice, seed: int) -> bytes:
+def burst_metadata(slc: Slice, terrain: Terrain) -> bytes:
     """Return the metadata file that all bursts of an SLC share, in ASF's form.
 
     It has ``burst/manifest`` and, in ``burst/metadata``, the elements ``product``, ``noise``, ``calibration``
     and ``rfi`` of all swaths and polarizations, each with ``polarisation``, ``swath`` and ``content``.
     """
-    geometries = {swath.number: swath_geometry(slc, swath, seed) for swath in slc.swaths}
+    geometries = {swath.number: swath_geometry(slc, swath, terrain) for swath in slc.swaths}
     images = [
         AnnotatedImage(slc, swath, polarization, geometries[swath.number])
         for polarization in reversed(slc.polarizations)
@@ -208,7 +209,8 @@ def _vectors(slc: Slice) -> list[tuple[datetime, list[float], list[float]]]:
     first = (slc.first_time - timedelta(seconds=65)).replace(microsecond=0)
     count = int((slc.last_time - first).total_seconds() + 65) // 10 + 1
     times = [first + timedelta(seconds=10 * k) for k in range(count)]
-    states = [slc.flight.states((time - slc.flight.node).total_seconds()) for time in times]
+    flight = slc.flight.announced
+    states = [flight.states((time - slc.flight.node).total_seconds()) for time in times]
     return [
         (time, position[0].tolist(), velocity[0].tolist())
         for time, (position, velocity) in zip(times, states, strict=True)

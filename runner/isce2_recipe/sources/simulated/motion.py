@@ -1,8 +1,9 @@
-"""The motion of the ground: two lobes of opposite sign in the middle of every burst of a track."""
+"""The motion of the ground around the middle of every burst of a track."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
 from isce2_recipe.sar.burst_grid import LAST_BURST, middle_anx_s
+from isce2_recipe.sources.simulated import ground
+from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.orbits import Sentinel1Pass
 from isce2_recipe.sources.simulated.swaths import RANGE_SAMPLING_HZ, SWATHS
 
@@ -25,42 +28,69 @@ _STRENGTH_M = 0.1 / (2.0 * math.sin(6.0 * _TURN_RAD_PER_DAY))
 # Direction of the axis on 2020-01-01, chosen so that the pair in the documentation shows the lobes side by
 # side.
 _PHASE_RAD = 0.7732
-_LINEAR_M_PER_YEAR = 0.3
 
 
-def lobes(flight: Sentinel1Pass, bursts: list[int], motion: str) -> Float:
-    """Return the pairs of lobes on the date of a pass, for `ground.displacement`.
+def lobes(flight: Sentinel1Pass, bursts: list[int], options: SimulationOptions) -> Float:
+    """Return the motion of the ground on the date of a pass, for `ground.displacement`.
 
     Parameters
     ----------
     flight : Sentinel1Pass
-        Pass whose date and track determine the lobes.
+        Pass whose date and track determine the motion.
     bursts : list of int
-        Relative burst numbers; lobes of the bursts before and after them are included.
-    motion : str
-        ``dipole``, ``linear`` or ``none``.
+        Relative burst numbers; the motion of the bursts before and after them is included.
+    options : SimulationOptions
+        Motions and their sizes.
 
     Returns
     -------
-    ndarray, shape (n, 6)
-        Centre (ECEF, m) and axis (unit vector times the displacement at the lobes' peaks, m).
+    ndarray, shape (n, 8)
     """
-    across, along = amplitudes(flight.node, motion)
     numbers = sorted({n + k for n in bursts for k in (-1, 0, 1) if 1 <= n + k <= LAST_BURST})
-    rows = []
-    for number in numbers if motion != "none" else []:
+    found: list[Float] = []
+    for number in numbers if options.motion != "none" else []:
         for swath in SWATHS:
-            centre, right, ahead = _middle(flight.relative_orbit, number, swath)
-            rows.append(np.concatenate([centre, across * right + along * ahead]))
-    return np.array(rows).reshape(-1, 6)
+            place = _middle(flight.relative_orbit, number, swath)
+            found += rows(*place, flight.node, options)
+    return np.array(found).reshape(-1, 8)
 
 
-def amplitudes(when: datetime, motion: str) -> tuple[float, float]:
+def rows(
+    centre: Float, right: Float, ahead: Float, when: datetime, options: SimulationOptions
+) -> list[Float]:
+    """Return the motions around a place on a date, each a row for `ground.displacement`.
+
+    Parameters
+    ----------
+    centre : ndarray, shape (3,)
+        The place (ECEF, m).
+    right, ahead : ndarray, shape (3,)
+        Level unit vectors to the right of the track and along it.
+    """
+    years = days_of(when) / 365.25
+
+    def lobe(across: float, along: float) -> Float:
+        return np.concatenate([centre, across * right + along * ahead, [ground.LOBES, 0.0]])
+
+    makers: dict[str, Callable[[], Float]] = {
+        "dipole": lambda: lobe(*_dipole(when)),
+        "linear": lambda: lobe(options.rate * days_of(when) / 365.25, 0.0),
+        "annual": lambda: lobe(0.0, options.annual * math.sin(2.0 * math.pi * years)),
+        "step": lambda: lobe(options.step if when >= options.step_time else 0.0, 0.0),
+        "bowl": lambda: np.concatenate([centre, right, [ground.BOWL, options.rate * years]]),
+        "fault": lambda: np.concatenate([centre, right, [ground.FAULT, options.rate * years]]),
+    }
+    return [makers[name]() for name in options.motion.split("+") if name != "none"]
+
+
+def days_of(when: datetime) -> float:
+    """Return a time in days since 2020-01-01."""
+    return (when - _EPOCH).total_seconds() / 86400.0
+
+
+def _dipole(when: datetime) -> tuple[float, float]:
     """Return the across-track and along-track component of the axis of a pair of lobes, metres."""
-    days = (when - _EPOCH).total_seconds() / 86400.0
-    if motion == "linear":
-        return _LINEAR_M_PER_YEAR * days / 365.25, 0.0
-    angle = _TURN_RAD_PER_DAY * days + _PHASE_RAD
+    angle = _TURN_RAD_PER_DAY * days_of(when) + _PHASE_RAD
     return _STRENGTH_M * math.cos(angle), _STRENGTH_M * math.sin(angle)
 
 

@@ -3,11 +3,42 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from isce2_recipe.errors import UsageError
+from isce2_recipe.sources.simulated.noise import hash_integer, hash_normal
+from isce2_recipe.sources.simulated.world import MIXED, Air, Cover, Terrain
 
-MOTIONS = ("dipole", "linear", "none")
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MOTIONS = ("dipole", "linear", "annual", "step", "bowl", "fault", "none")
+
+# Smallest and largest value of each setting that is a number.
+_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "lines": (64, float("inf")), "samples": (256, float("inf")), "bursts": (1, float("inf")),
+        "seed": (0, float("inf")), "rate": (-10, 10), "annual": (0, 1), "step": (-10, 10),
+        "coherence": (0.05, 1), "decay_days": (0, 10_000), "water_coherence": (0, 1),
+        "water_level": (-500, 2000), "relief": (0, 1.6),
+        "atmosphere": (0, 100), "stratified": (0, 100), "orbit_error": (0, 10), "timing_error": (0, 1),
+    }
+)  # fmt: skip
+_CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType({"land_cover": ("uniform", "mixed")})
+PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        "clean": MappingProxyType({}),
+        "natural": MappingProxyType(
+            {"land_cover": "mixed", "decay_days": 60.0, "atmosphere": 4.0, "stratified": 3.0, "relief": 1.4}
+        ),
+    }
+)
+"""Settings that have one name: ``simulated:natural``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +55,39 @@ class SimulationOptions:
     seed : int
         Number from which terrain, lakes, backscatter and speckle are derived.
     motion : str
-        ``dipole``: every pair of dates shows two lobes of opposite sign, about a decimetre between dates 12
-        days apart, bounded in time. ``linear``: two lobes that move at constant rates of up to 0.3 m a year.
-        ``none``: the ground stays where it is.
+        Motions of the ground, joined by ``+``. ``dipole``: every pair of dates shows two lobes of opposite
+        sign, about a decimetre between dates 12 days apart, bounded in time. ``linear``: two lobes that move
+        at constant rates. ``annual``: two lobes that move with the seasons. ``step``: two lobes that appear
+        on a date. ``bowl``: ground that sinks at a constant rate. ``fault``: two sides of a fault that slip
+        past each other at a constant rate. ``none``: the ground stays where it is.
+    rate : float
+        Largest rate of ``linear`` and ``bowl``, and slip rate of ``fault``, metres a year in line of sight.
+    annual : float
+        Amplitude of ``annual``, metres.
+    step : float
+        Largest displacement of ``step``, metres.
+    step_date : str
+        Day of ``step``, ``YYYY-MM-DD``.
     coherence : float
-        Coherence of land between any two dates, before thermal noise.
+        Coherence of land between two dates close to each other, before thermal noise.
+    land_cover : str
+        ``uniform``, or ``mixed``: towns, bare ground, fields and forest, each with its coherence and decay.
+    decay_days : float
+        Days in which the coherence of uniform land, or of fields, decays to 1/e; 0 for no decay.
+    water_coherence : float
+        Coherence of water.
+    water_level : float
+        Height of the lakes, metres; with 600 the land is islands.
+    relief : float
+        Factor of the heights of hills.
+    atmosphere : float
+        Standard deviation of the turbulent delay of a date in line of sight, millimetres.
+    stratified : float
+        Standard deviation over the dates of the delay for each kilometre of height, millimetres.
+    orbit_error : float
+        Standard deviation of the radial and the cross-track error of an orbit file, metres.
+    timing_error : float
+        Standard deviation of the error of the azimuth times of a date, milliseconds.
     """
 
     lines: int | None = None
@@ -36,49 +95,131 @@ class SimulationOptions:
     bursts: int | None = None
     seed: int = 17
     motion: str = "dipole"
+    rate: float = 0.3
+    annual: float = 0.02
+    step: float = 0.1
+    step_date: str = "2020-07-01"
     coherence: float = 0.92
+    land_cover: str = "uniform"
+    decay_days: float = 0.0
+    water_coherence: float = 0.08
+    water_level: float = 240.0
+    relief: float = 1.0
+    atmosphere: float = 0.0
+    stratified: float = 0.0
+    orbit_error: float = 0.0
+    timing_error: float = 0.0
 
     @classmethod
     def parse(cls, text: str) -> SimulationOptions:
-        """Return the options that are written as ``key=value,key=value``.
+        """Return the options that are written as ``key=value,key=value``, perhaps after a preset.
 
         Raises
         ------
         UsageError
             If a key is unknown or a value is not allowed.
         """
-        known = [field.name for field in fields(cls)]
+        kinds = {field.name: type(field.default) for field in fields(cls)}
         values: dict[str, object] = {}
         for word in filter(None, text.split(",")):
             key, equals, value = word.partition("=")
-            if key not in known or not equals:
+            if word in PRESETS:
+                values |= PRESETS[word]
+            elif key not in kinds or not equals:
+                known = [*PRESETS, *kinds]
                 close = difflib.get_close_matches(key, known, 1)
-                hint = f"did you mean {close[0]}=...?" if close else f"known: {', '.join(known)}"
+                hint = f"known: {', '.join(known)}"
+                if close:
+                    hint = f"did you mean {close[0]}{'' if close[0] in PRESETS else '=...'}?"
                 raise UsageError(f"the simulated source has no option '{word}'", hint=hint)
-            values[key] = _value(key, value)
+            else:
+                values[key] = _value(key, kinds[key], value)
         return cls(**values)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
         given = [(field.name, getattr(self, field.name), field.default) for field in fields(self)]
         return ",".join(f"{name}={value}" for name, value, default in given if value != default)
 
+    @property
+    def terrain(self) -> Terrain:
+        """The shape of the ground."""
+        return Terrain(self.seed, self.relief, self.water_level)
 
-def _value(key: str, text: str) -> object:
+    @property
+    def errors(self) -> tuple[float, float]:
+        """Standard deviations of the errors of orbits, metres, and of times, seconds."""
+        return self.orbit_error, 1e-3 * self.timing_error
+
+    @property
+    def step_time(self) -> datetime:
+        """The time of a step."""
+        return datetime.fromisoformat(self.step_date).replace(tzinfo=UTC)
+
+    def air(self, *date: object) -> Air:
+        """Return the delay in the air on a date, which a key identifies."""
+        if not self.has_air:
+            return Air()
+        slope = 1e-6 * self.stratified * hash_normal("stratified", self.seed, *date)
+        return Air(hash_integer("air", self.seed, *date, bits=30), 1e-3 * self.atmosphere, slope)
+
+    @property
+    def has_air(self) -> bool:
+        """Whether the air delays the signal."""
+        return self.atmosphere > 0.0 or self.stratified > 0.0
+
+    def kinds(self) -> NDArray[np.float64]:
+        """Return the fields of `Cover` of each kind of land, and in the last row of water, shape (n, 4)."""
+        import numpy as np
+
+        rate = 1.0 / self.decay_days if self.decay_days else 0.0
+        if self.land_cover == "uniform":
+            land = [Cover(self.coherence, 0.0 if rate else 1.0, rate)]
+        else:
+            land = [
+                each._replace(
+                    coherence=min(each.coherence, self.coherence),
+                    lasting=each.lasting if rate else 1.0,
+                    decay_per_day=rate * each.decay_per_day,
+                )
+                for each in MIXED
+            ]
+        return np.array([*land, Cover(self.water_coherence)])
+
+
+def _value(key: str, kind: type, text: str) -> object:
     """Return the value of an option, of the right type and range."""
     if key == "motion":
-        if text not in MOTIONS:
-            raise UsageError(f"simulated: motion must be one of {', '.join(MOTIONS)}, instead got '{text}'")
+        return _motion(text)
+    if key == "step_date":
+        try:
+            return datetime.strptime(text, "%Y-%m-%d").date().isoformat()
+        except ValueError:
+            raise UsageError(
+                f"simulated: {key} must be a date such as 2020-07-01, instead got '{text}'"
+            ) from None
+    if key in _CHOICES:
+        if text not in _CHOICES[key]:
+            raise UsageError(
+                f"simulated: {key} must be one of {', '.join(_CHOICES[key])}, instead got '{text}'"
+            )
         return text
     try:
-        if key == "coherence":
-            value = float(text)
-            if 0.05 <= value <= 1.0:
-                return value
-            raise UsageError(f"simulated: coherence must lie between 0.05 and 1, instead got {text}")
-        number = int(text)
+        number = float(text) if kind is float else int(text)
     except ValueError:
         raise UsageError(f"simulated: {key} must be a number, instead got '{text}'") from None
-    least = {"lines": 64, "samples": 256, "bursts": 1, "seed": 0}[key]
-    if number < least:
-        raise UsageError(f"simulated: {key} must be at least {least}, instead got {number}")
-    return number
+    least, most = _RANGES[key]
+    if least <= number <= most:
+        return number
+    if most == float("inf"):
+        raise UsageError(f"simulated: {key} must be at least {least}, instead got {text}")
+    raise UsageError(f"simulated: {key} must lie between {least:g} and {most:g}, instead got {text}")
+
+
+def _motion(text: str) -> str:
+    names = text.split("+")
+    if not set(names) <= set(MOTIONS) or len(set(names)) < len(names):
+        raise UsageError(
+            f"simulated: motion must be one of {', '.join(MOTIONS)}, or some of them joined by +, "
+            f"instead got '{text}'"
+        )
+    return text

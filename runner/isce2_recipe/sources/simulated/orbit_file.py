@@ -46,7 +46,7 @@ def orbit_file(flight: Sentinel1Pass, when: datetime) -> tuple[str, str]:
 def _vectors(flight: Sentinel1Pass, start: datetime, stop: datetime) -> list[str]:
     times = [start + timedelta(seconds=10 * k) for k in range(int((stop - start).total_seconds()) // 10 + 1)]
     since = np.array([(time - flight.node).total_seconds() for time in times])
-    position, velocity = flight.states(since)
+    position, velocity = flight.announced.states(since)
     states = np.hstack([position, velocity]).tolist()
     orbits = (flight.absolute_orbit + np.floor(since / ORBIT_S).astype(int)).tolist()
     return [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -17,7 +17,7 @@ from isce2_recipe.errors import ParameterError
 from isce2_recipe.sar.annotation import relative_orbit
 from isce2_recipe.sar.burst_grid import CYCLE_ORBITS, ORBIT_S
 from isce2_recipe.sar.nominal_track import nominal_position
-from isce2_recipe.sources.simulated.noise import hash_uniform
+from isce2_recipe.sources.simulated.noise import hash_normal, hash_uniform
 
 Float = NDArray[np.float64]
 
@@ -85,6 +85,31 @@ class Sentinel1Pass:
     radial_m: float = 0.0
     cross_m: float = 0.0
     sync_s: float = 0.0  # delay of the start of the bursts relative to the nominal time
+    # What the orbit files have more than these distances, and the true times more than the annotated ones.
+    radial_error_m: float = 0.0
+    cross_error_m: float = 0.0
+    clock_error_s: float = 0.0
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What distinguishes it from all other passes."""
+        return self.platform, self.absolute_orbit, self.day_shift
+
+    @property
+    def announced(self) -> Sentinel1Pass:
+        """The pass as orbit files and annotation have it."""
+        return replace(
+            self, radial_m=self.radial_m + self.radial_error_m, cross_m=self.cross_m + self.cross_error_m
+        )
+
+    def with_errors(self, orbit_m: float, clock_s: float) -> Sentinel1Pass:
+        """Return the pass with random errors of given standard deviations, which belong to its date."""
+        return replace(
+            self,
+            radial_error_m=orbit_m * hash_normal("radial error", *self.key),
+            cross_error_m=orbit_m * hash_normal("cross error", *self.key),
+            clock_error_s=clock_s * hash_normal("clock error", *self.key),
+        )
 
     def states(self, anx_s: ArrayLike) -> tuple[Float, Float]:
         """Return Earth-fixed position (m) and velocity (m/s), shapes (n, 3), at seconds since the node."""

@@ -1,9 +1,9 @@
-"""GeoTIFFs of the simulated ground: DEM, water mask tiles and true displacement."""
+"""GeoTIFFs of the simulated ground: DEM, water mask tiles, true displacement and delay in the air."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import replace_when_complete
 from isce2_recipe.sources.simulated import ground
+from isce2_recipe.sources.simulated.world import Air, Terrain
 from isce2_recipe.types import Bounds
 
 Float = NDArray[np.float64]
@@ -67,7 +68,7 @@ def check_bounds(bounds: Bounds) -> None:
         raise InputError(f"the area {bounds.describe()} reaches beyond a pole")
 
 
-def write_dem(path: Path, bounds: Bounds, seed: int) -> None:
+def write_dem(path: Path, bounds: Bounds, terrain: Terrain) -> None:
     """Write heights of the simulated ground: float32, EPSG:4326, metres above the ellipsoid, no gaps.
 
     Pixels are one arc second wide, with centres on whole arc seconds.
@@ -80,7 +81,7 @@ def write_dem(path: Path, bounds: Bounds, seed: int) -> None:
     size = {"width": grid.cols, "height": grid.rows}
     profile = {**_profile("float32", grid.transform), "predictor": 3, **size}
     with replace_when_complete(path) as partial, rasterio.open(partial, "w", **profile) as raster:
-        for first, heights in _heights(grid, seed):
+        for first, heights in _heights(grid, terrain):
             raster.write(heights, 1, window=Window(0, first, *heights.shape[::-1]))
 
 
@@ -89,13 +90,13 @@ def _profile(dtype: str, transform: Any) -> dict[str, Any]:
     return {**kind, "compress": "deflate", "zlevel": 1}
 
 
-def _heights(grid: _Grid, seed: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def _heights(grid: _Grid, terrain: Terrain) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield first row and heights of the strips of a DEM in order, computed on threads."""
 
     def make(first: int) -> NDArray[np.float32]:
         part = grid.strip(first)
         out = np.empty((part.rows, part.cols), dtype=np.float32)
-        ground.height_grid(*part.origin_rad(), out, seed)
+        ground.height_grid(*part.origin_rad(), out, terrain)
         return out
 
     firsts = range(0, grid.rows, _STRIP_ROWS)
@@ -106,7 +107,7 @@ def _heights(grid: _Grid, seed: int) -> Iterator[tuple[int, NDArray[np.float32]]
             yield from zip(some, pool.map(make, some), strict=True)
 
 
-def write_water_tiles(folder: Path, bounds: Bounds, seed: int) -> list[Path]:
+def write_water_tiles(folder: Path, bounds: Bounds, terrain: Terrain) -> list[Path]:
     """Write 5-degree tiles that cover a box, 1 on water and 0 on land, and return their paths.
 
     Tiles are named by their lower-left corner. Only the part of a tile inside the box and a margin is
@@ -117,7 +118,7 @@ def write_water_tiles(folder: Path, bounds: Bounds, seed: int) -> list[Path]:
     for half in bounds.halves():
         for south, west in _tiles(half):
             path = folder / tile_name(south, west)
-            _write_tile(path, _intersection(bounds.buffered(0.1), south, west), south, west, seed)
+            _write_tile(path, _intersection(bounds.buffered(0.1), south, west), south, west, terrain)
             paths.append(path)
     return paths
 
@@ -155,7 +156,7 @@ def _grid_around(bounds: Bounds) -> _Grid:
     return _Grid(north, west, north - south + 1, east - west + 1)
 
 
-def _write_tile(path: Path, bounds: Bounds, south: int, west: int, seed: int) -> None:
+def _write_tile(path: Path, bounds: Bounds, south: int, west: int, terrain: Terrain) -> None:
     import rasterio
     from rasterio.transform import from_origin
     from rasterio.windows import Window
@@ -169,7 +170,7 @@ def _write_tile(path: Path, bounds: Bounds, south: int, west: int, seed: int) ->
     second = math.radians(1.0 / _ARCSECONDS)
     water = np.empty((bottom - top, right - left), dtype=np.uint8)
     lat0 = math.radians(south + _TILE_DEG) - (top + 0.5) * second
-    ground.water_grid(lat0, math.radians(west) + (left + 0.5) * second, second, water, seed)
+    ground.water_grid(lat0, math.radians(west) + (left + 0.5) * second, second, water, terrain)
     transform = from_origin(west, south + _TILE_DEG, 1.0 / _ARCSECONDS, 1.0 / _ARCSECONDS)
     options = {"width": size, "height": size, "tiled": True, "blockxsize": 512, "blockysize": 512}
     profile = {**_profile("uint8", transform), **options, "sparse_ok": True}
@@ -184,8 +185,39 @@ def write_displacement(path: Path, dem: Path, reference: Float, secondary: Float
     ----------
     path, dem : Path
         File to write, and GeoTIFF with the grid to use.
-    reference, secondary : ndarray, shape (n, 6)
-        Lobes of the two dates, see `ground.displacement`.
+    reference, secondary : ndarray, shape (n, 8)
+        Motions of the two dates, see `ground.displacement`.
+    """
+
+    def fill(lat0: float, lon0: float, lat_step: float, lon_step: float, out: NDArray[np.float32]) -> None:
+        ground.displacement_grid(lat0, lon0, lat_step, lon_step, reference, secondary, out)
+
+    _write_strips(path, dem, fill)
+
+
+def write_delay(path: Path, dem: Path, terrain: Terrain, reference: Air, secondary: Air) -> None:
+    """Write the delay in the air, secondary minus reference, on the grid of a DEM, float32 metres."""
+
+    def fill(lat0: float, lon0: float, lat_step: float, lon_step: float, out: NDArray[np.float32]) -> None:
+        ground.delay_grid(lat0, lon0, lat_step, lon_step, terrain, reference, secondary, out)
+
+    _write_strips(path, dem, fill)
+
+
+def write_sum(path: Path, first: Path, second: Path) -> None:
+    """Write the sum of two rasters on one grid."""
+    import rasterio
+
+    with rasterio.open(first) as one, rasterio.open(second) as two:
+        profile, values = one.profile, one.read(1) + two.read(1)
+    with replace_when_complete(path) as partial, rasterio.open(partial, "w", **profile) as raster:
+        raster.write(values, 1)
+
+
+def _write_strips(path: Path, dem: Path, fill: Callable[..., None]) -> None:
+    """Write a raster on the grid of a DEM in strips of rows.
+
+    ``fill(lat0, lon0, lat_step, lon_step, out)`` computes a strip; angles are in radians.
     """
     import rasterio
     from rasterio.windows import Window
@@ -204,5 +236,5 @@ def write_displacement(path: Path, dem: Path, reference: Float, secondary: Float
             out = np.empty((min(_STRIP_ROWS, rows - first), cols), dtype=np.float32)
             lat0 = math.radians(transform.f + (first + 0.5) * transform.e)
             steps = math.radians(-transform.e), math.radians(transform.a)
-            ground.displacement_grid(lat0, lon0, *steps, reference, secondary, out)
+            fill(lat0, lon0, *steps, out)
             raster.write(out, 1, window=Window(0, first, cols, out.shape[0]))

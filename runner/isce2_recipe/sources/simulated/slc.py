@@ -25,13 +25,13 @@ def slc_record(name: SlcName, options: SimulationOptions) -> SlcRecord:
     """Return the catalogue record of an SLC."""
     slc = slice_of_slc(name, options)
     corners = [
-        burst_footprint(slc, burst, swath, options.seed)
+        burst_footprint(slc, burst, swath, options.terrain)
         for burst in (slc.bursts[0], slc.bursts[-1])
         for swath in (slc.swaths[0], slc.swaths[-1])
     ]
     west, south, east, north = Bounds.around(place for ring in corners for place in ring)
     middle = slc.swaths[1]
-    geometry = swath_geometry(slc, middle, options.seed)
+    geometry = swath_geometry(slc, middle, options.terrain)
     return SlcRecord(
         name=str(name),
         platform=name.platform,
@@ -75,7 +75,7 @@ def write_slc(
 def _image(slc: Slice, number: int, polarization: str, options: SimulationOptions) -> AnnotatedImage:
     swath = slc.swaths[number - 1]
     lines = swath.lines * len(slc.bursts)
-    geometry = swath_geometry(slc, swath, options.seed)
+    geometry = swath_geometry(slc, swath, options.terrain)
     return AnnotatedImage(slc, swath, polarization, geometry, header_bytes(lines, swath.samples))
 
 

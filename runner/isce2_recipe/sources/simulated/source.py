@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.files import replace_when_complete
@@ -25,7 +26,14 @@ from isce2_recipe.sources.burst_query import BurstQuery
 from isce2_recipe.sources.simulated.acquisition import Slice, corrected_name, pass_at, slice_of, slice_of_slc
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.swaths import SWATHS, IwSwath
+from isce2_recipe.sources.simulated.world import Air
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    _Date = tuple[NDArray[np.float64], Air]
 
 # Increase this number whenever the same names give other bytes.
 _VERSION = 1
@@ -80,14 +88,14 @@ class SimulatedSource:
         from isce2_recipe.sources.simulated.catalogue import search
 
         log.info("searching the simulated catalogue")
-        return [self._record(name) for name in search(query, self.options.seed)]
+        return [self._record(name) for name in search(query, self.options.terrain)]
 
     def _record(self, name: BurstName) -> BurstRecord:
         from isce2_recipe.sources.simulated.geometry import burst_footprint, flight_direction
 
         slc = slice_of(name, self.options)
         swath = _swath(slc, name)
-        footprint = burst_footprint(slc, name.relative_burst, swath, self.options.seed)
+        footprint = burst_footprint(slc, name.relative_burst, swath, self.options.terrain)
         return BurstRecord(
             name=str(name),
             platform=slc.flight.platform,
@@ -128,7 +136,7 @@ class SimulatedSource:
         name = BurstName.parse(record.name)
         slc = slice_of(name, self.options)
         swath = _swath(slc, name)
-        content = burst_metadata(slc, self.options.seed)
+        content = burst_metadata(slc, self.options.terrain)
         annotation = burst_geometry(content, name.swath, name.polarization, record.index)
         image = BurstImage(slc, name.relative_burst, swath, name.polarization, annotation, self.options)
         files = BurstFiles(folder / f"{record.name}.tiff", folder / f"{record.name}.xml")
@@ -159,7 +167,7 @@ class SimulatedSource:
 
         log.info("simulating terrain of %s", bounds)
         folder.mkdir(parents=True, exist_ok=True)
-        write_dem(folder / "dem.tif", bounds, self.options.seed)
+        write_dem(folder / "dem.tif", bounds, self.options.terrain)
         progress(1.0, "dem.tif")
         return folder / "dem.tif"
 
@@ -170,7 +178,7 @@ class SimulatedSource:
         from isce2_recipe.sources.simulated.rasters import write_water_tiles
 
         folder.mkdir(parents=True, exist_ok=True)
-        tiles = write_water_tiles(folder, bounds, self.options.seed)
+        tiles = write_water_tiles(folder, bounds, self.options.terrain)
         log.info("simulated water mask tiles %s", ", ".join(tile.name for tile in tiles))
         progress(1.0, "water mask")
         return tiles
@@ -178,40 +186,66 @@ class SimulatedSource:
     def write_truth(self, records: Sequence[GranuleRecord], dem: Path, folder: Path) -> Path:
         """Write the displacement from the first record's pass to the other, on the grid of ``dem``.
 
+        If the air delays the signal, ``los_atmosphere.tif`` has the change of the delay, and
+        ``los_total.tif`` the sum of both.
+
         Raises
         ------
         ParameterError
             If the records are not of two passes.
         """
+        dates = self._dates(records)
+        if len(dates) != 2:
+            wanted = "two scenes" if isinstance(records[0], AlosRecord) else "bursts of two passes"
+            raise ParameterError(f"the truth needs {wanted}, instead got {len(dates)}")
+        return self._write_truth(dem, folder, *dates)
+
+    def write_date_truth(self, records: Sequence[GranuleRecord], dem: Path, folder: Path) -> Path:
+        """Write the displacement and the delay of one pass, as `write_truth` does for two.
+
+        Raises
+        ------
+        ParameterError
+            If the records are not of one pass.
+        """
+        dates = self._dates(records)
+        if len(dates) != 1:
+            raise ParameterError(f"the truth of a date needs granules of one pass, instead got {len(dates)}")
+        import numpy as np
+
+        return self._write_truth(dem, folder, (np.empty((0, 8)), Air()), *dates)
+
+    def _write_truth(self, dem: Path, folder: Path, first: _Date, second: _Date) -> Path:
+        from isce2_recipe.sources.simulated import rasters
+
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "los_displacement.tif"
-        scenes = [record for record in records if isinstance(record, AlosRecord)]
-        if scenes:
-            self._write_alos_truth(scenes, dem, path)
-        else:
-            self._write_burst_truth([one for one in records if isinstance(one, Sentinel1Record)], dem, path)
+        rasters.write_displacement(path, dem, first[0], second[0])
+        if self.options.has_air:
+            air = folder / "los_atmosphere.tif"
+            rasters.write_delay(air, dem, self.options.terrain, first[1], second[1])
+            rasters.write_sum(folder / "los_total.tif", path, air)
         return path
 
-    def _write_burst_truth(self, records: Sequence[Sentinel1Record], dem: Path, path: Path) -> None:
+    def _dates(self, records: Sequence[GranuleRecord]) -> list[_Date]:
+        """Return motion and air of each pass, the first record's pass first."""
+        scenes = [record for record in records if isinstance(record, AlosRecord)]
+        if scenes:
+            return [self._alos_date(AlosName.parse(record.name)) for record in scenes]
         from isce2_recipe.sources.simulated.motion import lobes
-        from isce2_recipe.sources.simulated.rasters import write_displacement
 
-        observed = [self._bursts_of(record) for record in records]
-        flown = sorted(group_by_pass(records), key=lambda group: records[0] not in group)
-        if len(flown) != 2:
-            raise ParameterError(f"the truth needs bursts of two passes, instead got {len(flown)}")
-        bursts = sorted({number for _, numbers in observed for number in numbers})
+        granules = [record for record in records if isinstance(record, Sentinel1Record)]
+        bursts = sorted({number for record in granules for number in self._bursts_of(record)[1]})
+        flown = sorted(group_by_pass(granules), key=lambda group: records[0] not in group)
         flights = [self._bursts_of(group[0])[0].flight for group in flown]
-        dates = [lobes(flight, bursts, self.options.motion) for flight in flights]
-        write_displacement(path, dem, *dates)
+        return [(lobes(each, bursts, self.options), self.options.air(*each.key)) for each in flights]
 
-    def _write_alos_truth(self, records: Sequence[AlosRecord], dem: Path, path: Path) -> None:
-        from isce2_recipe.sources.simulated.alos.scenes import find_scene, write_truth
+    def _alos_date(self, name: AlosName) -> _Date:
+        from isce2_recipe.sources.simulated.alos.motion import lobes
+        from isce2_recipe.sources.simulated.alos.scenes import find_scene
 
-        if len(records) != 2:
-            raise ParameterError(f"the truth needs two scenes, instead got {len(records)}")
-        first, second = (find_scene(AlosName.parse(record.name), self.options) for record in records)
-        write_truth(first, second, self.options.motion, dem, path)
+        scene = find_scene(name, self.options)
+        return lobes(scene, self.options), self.options.air("alos", scene.name)
 
     def _bursts_of(self, record: Sentinel1Record) -> tuple[Slice, list[int]]:
         """Return the simulated SLC of a record and the numbers of the record's bursts in it."""

@@ -20,6 +20,7 @@ from isce2_recipe.sources.simulated.alos.acquisition import (
 )
 from isce2_recipe.sources.simulated.alos.motion import lobes
 from isce2_recipe.sources.simulated.burst import cubic_table
+from isce2_recipe.sources.simulated.motion import days_of
 from isce2_recipe.sources.simulated.noise import hash_integer
 from isce2_recipe.sources.simulated.options import SimulationOptions
 
@@ -49,7 +50,7 @@ def render_image(scene: Acquisition, options: SimulationOptions, cpus: int) -> P
     scene : Acquisition
         Acquisition of the scene.
     options : SimulationOptions
-        Seed, motion and coherence.
+        Settings of ground and air.
     cpus : int
         Number of threads.
 
@@ -64,14 +65,13 @@ def render_image(scene: Acquisition, options: SimulationOptions, cpus: int) -> P
     carrier = np.zeros((3, scene.samples + 2 * _PAD + 2))
     table = _impulse_response()
     frame = ("alos scatterers", options.seed, scene.flight.path, scene.name.frame)
-    keys = np.array(
-        [hash_integer(*frame), hash_integer("alos noise", options.seed, scene.name)], dtype=np.uint64
-    )
+    date = ("alos noise", options.seed, scene.name)
+    keys = np.array([hash_integer(*key) for key in (frame, date, ("renewed", *frame))], dtype=np.uint64)
 
     def block(first: int) -> None:
         echo.render(
             first, grid, carrier, _PAD, 1.0 / PRF_HZ, 0, RANGE_SPACING_M, WAVELENGTH_M, table, table,
-            cubic_table(), keys, image[first : first + _BLOCK_LINES],
+            cubic_table(), keys, days_of(scene.start), image[first : first + _BLOCK_LINES],
         )  # fmt: skip
 
     with ThreadPoolExecutor(cpus) as pool:
@@ -84,15 +84,15 @@ def _solve(scene: Acquisition, options: SimulationOptions, cpus: int) -> Float:
     lines = scene.lines + 2 * scene.margin_lines
     rows = -(-lines // echo.LINE_STEP) + 2 * echo.MARGIN_NODES
     cols = -(-scene.samples // echo.SAMPLE_STEP) + 2 * echo.MARGIN_NODES
-    grid = np.empty((4, rows, cols))
-    moving = lobes(scene, options.motion)
+    grid = np.empty((echo.GRID_ROWS, rows, cols))
+    moving, air, kinds = lobes(scene, options), options.air("alos", scene.name), options.kinds()
 
     def block(first: int) -> None:
-        part = np.empty((4, min(_GRID_ROWS, rows - first), cols))
+        part = np.empty((echo.GRID_ROWS, min(_GRID_ROWS, rows - first), cols))
         late = (first * echo.LINE_STEP - scene.margin_lines) / PRF_HZ
         echo.solve_geometry(
             scene.poly, scene.start_s + late, scene.nominal_poly, scene.nominal_start_s + late, 1.0 / PRF_HZ,
-            scene.near_range_m, RANGE_SPACING_M, moving, options.coherence, options.seed, ground.new_cache(),
+            scene.near_range_m, RANGE_SPACING_M, moving, air, kinds, options.terrain, ground.new_cache(),
             part,
         )  # fmt: skip
         grid[:, first : first + _GRID_ROWS] = part

@@ -1,4 +1,4 @@
-"""Simulated ALOS scenes in the form in which ASF delivers them, and the truth of a pair of scenes."""
+"""Simulated ALOS scenes in the form in which ASF delivers them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from isce2_recipe.sources.simulated.alos.files import (
     write_signal,
 )
 from isce2_recipe.sources.simulated.options import SimulationOptions
+from isce2_recipe.sources.simulated.world import Terrain
 from isce2_recipe.types import AlosName
 
 _CREATED_BY_UNIX = 3
@@ -59,7 +60,7 @@ def write_scene(
     progress(0.0, f"image of {scene.name}")
     image = render_image(scene, options, cpus)
     progress(0.3, f"echoes of {scene.name}")
-    geometry = echo_geometry(scene, _mean_height(scene, options.seed))
+    geometry = echo_geometry(scene, _mean_height(scene, options.terrain))
     inside = slice(scene.margin_lines, scene.margin_lines + scene.lines)
     signal = quantize(echoes(image, geometry, cpus)[inside])
     del image
@@ -76,17 +77,6 @@ def write_scene(
     return target
 
 
-def write_truth(reference: Acquisition, secondary: Acquisition, motion: str, dem: Path, path: Path) -> None:
-    """Write the true displacement between two scenes of a frame: float32 metres on the grid of ``dem``.
-
-    It is positive where the range increased from the reference to the secondary.
-    """
-    from isce2_recipe.sources.simulated.alos.motion import lobes
-    from isce2_recipe.sources.simulated.rasters import write_displacement
-
-    write_displacement(path, dem, lobes(reference, motion), lobes(secondary, motion))
-
-
 def _member(scene: Acquisition, name: str) -> zipfile.ZipInfo:
     """Return an archive entry with the acquisition's date, so that the same scene gives the same bytes."""
     when = scene.start
@@ -96,12 +86,12 @@ def _member(scene: Acquisition, name: str) -> zipfile.ZipInfo:
     return info
 
 
-def _mean_height(scene: Acquisition, seed: int) -> float:
+def _mean_height(scene: Acquisition, terrain: Terrain) -> float:
     """Return the mean height of the terrain in the box around the scene."""
     box = scene.bounds
     cache = ground.new_cache()
     heights = [
-        ground.height(cache, ground.normal_vector(math.radians(lat), math.radians(lon)), seed)
+        ground.height(cache, ground.normal_vector(math.radians(lat), math.radians(lon)), terrain)
         for lat in np.linspace(box.south, box.north, 12)
         for lon in np.linspace(box.west, box.east, 12)
     ]
