@@ -1,4 +1,4 @@
-"""Terrain of a stranger's folder: a virtual raster opens GeoTIFFs next to it, and nothing else."""
+"""Landscape of a stranger's folder: a virtual raster opens GeoTIFFs next to it, and nothing else."""
 
 from __future__ import annotations
 

@@ -26,13 +26,13 @@ from isce2_recipe.sar.tops_carrier import carrier_table
 from isce2_recipe.sar.zero_doppler import geo2rdr, rdr2geo, sample_dem
 from isce2_recipe.sources import open_source
 from isce2_recipe.sources.simulated.metadata_xml import burst_geometry
-from isce2_recipe.sources.simulated.world import Terrain
+from isce2_recipe.sources.simulated.world import Landscape
 from isce2_recipe.types import BurstName
 
 LOG = logging.getLogger(__name__)
 REFERENCE = "S1_136231_IW2_20200604T022312_VV_7C85-BURST"
 SECONDARY = "S1_136231_IW2_20200616T022313_VV_5D11-BURST"
-LAKE_LEVEL_M = Terrain(17).water_level_m
+LAKE_LEVEL_M = Landscape(17).water_level_m
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 

@@ -23,7 +23,7 @@ from isce2_recipe.sources.simulated.acquisition import slice_of
 from isce2_recipe.sources.simulated.metadata_xml import burst_geometry, burst_metadata
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.rasters import tile_name
-from isce2_recipe.sources.simulated.world import Terrain
+from isce2_recipe.sources.simulated.world import Landscape
 from isce2_recipe.types import Bounds, BurstName
 from support.simulated_names import burst_name
 
@@ -135,7 +135,7 @@ def test_impossible_bursts_are_refused(name, message):
 @pytest.fixture(scope="module")
 def metadata():
     frame = slice_of(BurstName.parse(REFERENCE), SimulationOptions())
-    return frame, burst_metadata(frame, Terrain(1))
+    return frame, burst_metadata(frame, Landscape(1))
 
 
 def test_metadata_describe_the_whole_slc_in_asfs_form(metadata):
@@ -195,7 +195,7 @@ def test_grid_points_of_the_annotation_are_at_their_slant_ranges(metadata):
         lat, lon = (np.radians(float(point.findtext(tag))) for tag in ("latitude", "longitude"))
         height = float(point.findtext("height"))
         assert height == pytest.approx(
-            ground.height(cache, ground.normal_vector(lat, lon), Terrain(1)), abs=1.0
+            ground.height(cache, ground.normal_vector(lat, lon), Landscape(1)), abs=1.0
         )
         x, y, z = geodetic_to_ecef(lat, lon, height)
         _, slant_range = geo2rdr(poly, x, y, z, start + 10.0)
@@ -227,20 +227,20 @@ def test_the_dem_lies_on_whole_arc_seconds_and_neighbours_agree(tmp_path):
 def test_terrain_has_relief_but_no_layover():
     second = np.radians(1.0 / 3600.0)
     heights = np.empty((1200, 1800), dtype=np.float32)
-    ground.height_grid(np.radians(27.9), np.radians(53.2), second, heights, Terrain(17))
+    ground.height_grid(np.radians(27.9), np.radians(53.2), second, heights, Landscape(17))
     assert 300.0 < np.ptp(heights) < 1500.0
     rise = np.hypot(*np.gradient(heights, 30.9, 27.3))
     # IW1 starts at 30 degrees of incidence.
     assert np.degrees(np.arctan(rise.max())) < 25.0
-    assert 0.02 < (heights <= Terrain(17).water_level_m).mean() < 0.3
+    assert 0.02 < (heights <= Landscape(17).water_level_m).mean() < 0.3
 
 
 def test_terrain_is_the_same_across_the_antimeridian_and_at_the_pole():
     cache = ground.new_cache()
-    west = ground.height(cache, ground.normal_vector(1.0, -np.pi), Terrain(1))
-    east = ground.height(ground.new_cache(), ground.normal_vector(1.0, np.pi), Terrain(1))
+    west = ground.height(cache, ground.normal_vector(1.0, -np.pi), Landscape(1))
+    east = ground.height(ground.new_cache(), ground.normal_vector(1.0, np.pi), Landscape(1))
     assert west == pytest.approx(east, abs=1e-6)
-    pole = [ground.height(cache, ground.normal_vector(np.pi / 2, lon), Terrain(1)) for lon in (0.0, 2.0)]
+    pole = [ground.height(cache, ground.normal_vector(np.pi / 2, lon), Landscape(1)) for lon in (0.0, 2.0)]
     assert pole[0] == pytest.approx(pole[1], abs=1e-6)
 
 
@@ -257,7 +257,7 @@ def test_the_water_mask_shows_the_dems_lakes(tmp_path):
         lon = transform.c + (cols.ravel() + 0.5) * transform.a
         lat = transform.f + (rows.ravel() + 0.5) * transform.e
         water = np.array([value[0] for value in raster.sample(zip(lon, lat, strict=True))])
-    lakes = heights[rows, cols].ravel() <= Terrain(17).water_level_m
+    lakes = heights[rows, cols].ravel() <= Landscape(17).water_level_m
     assert lakes.any()
     assert not lakes.all()
     # Shores may differ by half a pixel: the centres of the DEM are the corners of the mask.

@@ -15,7 +15,7 @@ from isce2_recipe.sources import open_source
 from isce2_recipe.sources.simulated import echo, ground
 from isce2_recipe.sources.simulated.noise import hash_normal
 from isce2_recipe.sources.simulated.options import PRESETS, SimulationOptions
-from isce2_recipe.sources.simulated.world import Air, Terrain
+from isce2_recipe.sources.simulated.world import Air, Landscape
 from isce2_recipe.types import Bounds, BurstName
 
 NAMES = [f"S1_136231_IW2_{day}T022312_VV_7C85-BURST" for day in ("20200604", "20200616", "20200803")]
@@ -94,7 +94,7 @@ def test_each_motion_follows_its_model(dem, tmp_path):
 
 
 def test_the_air_of_a_date_has_the_stated_strength():
-    terrain, air = Terrain(17), SimulationOptions(atmosphere=8.0).air("S1A", 1, 0)
+    terrain, air = Landscape(17), SimulationOptions(atmosphere=8.0).air("S1A", 1, 0)
     values = np.empty((900, 900), dtype=np.float32)
     ground.delay_grid(0.9, 0.2, 4e-4, 4e-4, terrain, Air(), air, values)
     assert values.std() == pytest.approx(8e-3, rel=0.08)

@@ -1,4 +1,4 @@
-"""Terrain and water masks of boxes that cross, touch or nearly reach 180 degrees, from every source."""
+"""Landscape and water masks of boxes that cross, touch or nearly reach 180 degrees, from every source."""
 
 from __future__ import annotations
 

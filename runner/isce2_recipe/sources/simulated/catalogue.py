@@ -24,7 +24,7 @@ from isce2_recipe.sources.simulated.geometry import burst_footprint
 from isce2_recipe.sources.simulated.noise import hash_integer
 from isce2_recipe.sources.simulated.orbits import Sentinel1Pass, passes_of
 from isce2_recipe.sources.simulated.swaths import RANGE_SPACING_M, SWATHS
-from isce2_recipe.sources.simulated.world import Terrain
+from isce2_recipe.sources.simulated.world import Landscape
 from isce2_recipe.types import BurstName
 
 Float = NDArray[np.float64]
@@ -37,7 +37,7 @@ _NEAR_M, _FAR_M, _MARGIN_M = 770e3, 990e3, 25e3
 _PLACES_DEG = 0.15
 
 
-def search(query: BurstQuery, terrain: Terrain) -> list[BurstName]:
+def search(query: BurstQuery, terrain: Landscape) -> list[BurstName]:
     """Return the names of all bursts that match a query.
 
     The area is compared with whole bursts, also if the source crops them.
@@ -93,7 +93,7 @@ def _slice(flight: Sentinel1Pass, burst: BurstId, suffix: str, polarization: str
     return Slice(flight, number, suffix, polarization[0] == "H", tuple(SWATHS.values()))
 
 
-def _bursts_over(area: Area, terrain: Terrain) -> Iterator[BurstId]:
+def _bursts_over(area: Area, terrain: Landscape) -> Iterator[BurstId]:
     """Yield the bursts that share ground with an area, unless the area is water."""
     places = _places(area)
     if all(_is_water(*place, terrain) for place in places):
@@ -119,7 +119,7 @@ def _places(area: Area) -> list[tuple[float, float]]:
     return [(inside.x, inside.y), *map(tuple, places.tolist())]
 
 
-def _is_water(longitude: float, latitude: float, terrain: Terrain) -> bool:
+def _is_water(longitude: float, latitude: float, terrain: Landscape) -> bool:
     normal = ground.normal_vector(math.radians(latitude), math.radians(longitude))
     return bool(ground.dry_height(ground.new_cache(), normal, terrain) < terrain.water_level_m)
 

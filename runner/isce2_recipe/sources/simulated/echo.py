@@ -29,7 +29,7 @@ from isce2_recipe.sources.simulated.ground import (
     normal_vector,
     reflectivity,
 )
-from isce2_recipe.sources.simulated.world import Air, Terrain
+from isce2_recipe.sources.simulated.world import Air, Landscape
 
 Float = NDArray[np.float64]
 Pixels = NDArray[np.int16]
@@ -67,7 +67,7 @@ def _ground_point(
     look: float,
     lobes: Float,
     air: Air,
-    land: Terrain,
+    land: Landscape,
     cache: Float,
 ) -> tuple[float, float, float, float, float, Vector, float]:
     """Return the ground point at an observed range: ECEF, height, dry height, normal and look angle.
@@ -119,7 +119,7 @@ def _brightness(incidence: float, rise: float, spacing_m: float) -> float:
 @njit(cache=True, nogil=True, error_model="numpy")
 def solve_geometry(
     poly: Float, start_s: float, canonical: Float, canonical_start_s: float, interval_s: float,
-    near_m: float, spacing_m: float, lobes: Float, air: Air, kinds: Float, land: Terrain, cache: Float,
+    near_m: float, spacing_m: float, lobes: Float, air: Air, kinds: Float, land: Landscape, cache: Float,
     out: Float,
 ) -> None:  # fmt: skip
     """Fill a geometry grid ``out``, with a node every `LINE_STEP` lines and `SAMPLE_STEP` samples.

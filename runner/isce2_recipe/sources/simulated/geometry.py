@@ -23,7 +23,7 @@ from isce2_recipe.sources.simulated.swaths import (
     WAVELENGTH_M,
     IwSwath,
 )
-from isce2_recipe.sources.simulated.world import Terrain
+from isce2_recipe.sources.simulated.world import Landscape
 
 Float = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ class SwathGeometry:
     pattern: AntennaAngles
 
 
-def swath_geometry(slc: Slice, swath: IwSwath, terrain: Terrain) -> SwathGeometry:
+def swath_geometry(slc: Slice, swath: IwSwath, terrain: Landscape) -> SwathGeometry:
     """Return the geometry of one swath of an SLC over the simulated ground."""
     starts = [(slc.start(burst, swath) - slc.flight.node).total_seconds() for burst in slc.bursts]
     stop = starts[-1] + (swath.lines - 1) * AZIMUTH_INTERVAL_S
@@ -121,7 +121,7 @@ def heading_deg(position: Float, velocity: Float) -> float:
 class Locator:
     """Finds the ground point at a time and a slant range of a pass."""
 
-    def __init__(self, poly: Float, swath: IwSwath, terrain: Terrain) -> None:
+    def __init__(self, poly: Float, swath: IwSwath, terrain: Landscape) -> None:
         self._poly = poly
         self._swath = swath
         self._terrain = terrain
@@ -187,7 +187,7 @@ def _pattern(locator: Locator, anx_s: float, swath: IwSwath) -> AntennaAngles:
 
 
 def burst_footprint(
-    slc: Slice, burst: int, swath: IwSwath, terrain: Terrain
+    slc: Slice, burst: int, swath: IwSwath, terrain: Landscape
 ) -> tuple[tuple[float, float], ...]:
     """Return a closed polygon (longitude, latitude; degrees) around a burst's valid samples."""
     start = (slc.start(burst, swath) - slc.flight.node).total_seconds()

@@ -1,6 +1,6 @@
 """The simulated ground and air: terrain, lakes, land cover, motion, delay, as functions of position and date.
 
-Terrain is gradient noise on the sphere of ellipsoid normals, which has no seam at the antimeridian or at the
+Landscape is gradient noise on the sphere of ellipsoid normals, which has no seam at the antimeridian or at the
 poles. Noise cells are 14 km to 430 m wide. The terrain has features from 30 km down to about 900 m, so a DEM
 of 30 m represents it to centimetres. Slopes rarely reach 18 degrees; IW incidence angles are 30 degrees or
 more, so there is no layover.
@@ -17,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
-from isce2_recipe.sources.simulated.world import Air, Terrain
+from isce2_recipe.sources.simulated.world import Air, Landscape
 
 Float = NDArray[np.float64]
 Vector = tuple[float, float, float]
@@ -105,7 +105,7 @@ def normal_vector(lat_rad: float, lon_rad: float) -> Vector:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def dry_height(cache: Float, n: Vector, terrain: Terrain) -> float:
+def dry_height(cache: Float, n: Vector, terrain: Landscape) -> float:
     """Return the height of land or lake bed at an ellipsoid normal, metres above the ellipsoid."""
     coarse = 0.0
     fine = 0.0
@@ -125,7 +125,7 @@ def dry_height(cache: Float, n: Vector, terrain: Terrain) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def height(cache: Float, n: Vector, terrain: Terrain) -> float:
+def height(cache: Float, n: Vector, terrain: Landscape) -> float:
     """Return the height of the surface of land and lakes, metres above the ellipsoid."""
     return max(dry_height(cache, n, terrain), terrain.water_level_m)
 
@@ -201,7 +201,7 @@ def displacement(lobes: Float, x: float, y: float, z: float) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def height_grid(lat0: float, lon0: float, step: float, out: NDArray[np.float32], terrain: Terrain) -> None:
+def height_grid(lat0: float, lon0: float, step: float, out: NDArray[np.float32], terrain: Landscape) -> None:
     """Fill ``out`` (rows, cols) with surface heights; origin and step are in radians, rows run southwards."""
     cache = np.full((_OCTAVES, 27), np.nan)
     for row in range(out.shape[0]):
@@ -211,7 +211,7 @@ def height_grid(lat0: float, lon0: float, step: float, out: NDArray[np.float32],
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def water_grid(lat0: float, lon0: float, step: float, out: NDArray[np.uint8], terrain: Terrain) -> None:
+def water_grid(lat0: float, lon0: float, step: float, out: NDArray[np.uint8], terrain: Landscape) -> None:
     """Fill ``out`` (rows, cols) with 1 on lakes and 0 on land, on the same grid as `height_grid`."""
     cache = np.full((_OCTAVES, 27), np.nan)
     for row in range(out.shape[0]):
@@ -244,7 +244,7 @@ def delay_grid(
     lon0: float,
     lat_step: float,
     lon_step: float,
-    terrain: Terrain,
+    terrain: Landscape,
     reference: Air,
     secondary: Air,
     out: NDArray[np.float32],

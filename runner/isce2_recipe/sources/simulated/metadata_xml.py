@@ -26,7 +26,7 @@ from isce2_recipe.sources.simulated.swaths import (
     RANGE_SPACING_M,
     IwSwath,
 )
-from isce2_recipe.sources.simulated.world import Terrain
+from isce2_recipe.sources.simulated.world import Landscape
 
 # A version that needs no antenna pattern correction; only 002.36 does.
 IPF_VERSION = "003.71"
@@ -147,7 +147,7 @@ def manifest_file(images: list[AnnotatedImage], files: list[DataObject]) -> byte
     return f"{_DECLARATION}{manifest(images, files)}\n".encode()
 
 
-def burst_metadata(slc: Slice, terrain: Terrain) -> bytes:
+def burst_metadata(slc: Slice, terrain: Landscape) -> bytes:
     """Return the metadata file that all bursts of an SLC share, in ASF's form.
 
     It has ``burst/manifest`` and, in ``burst/metadata``, the elements ``product``, ``noise``, ``calibration``

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from isce2_recipe.errors import UsageError
 from isce2_recipe.sources.simulated.noise import hash_integer, hash_normal
-from isce2_recipe.sources.simulated.world import MIXED, Air, Cover, Terrain
+from isce2_recipe.sources.simulated.world import MIXED, Air, Cover, Landscape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,9 +141,9 @@ class SimulationOptions:
         return ",".join(f"{name}={value}" for name, value, default in given if value != default)
 
     @property
-    def terrain(self) -> Terrain:
+    def terrain(self) -> Landscape:
         """The shape of the ground."""
-        return Terrain(self.seed, self.relief, self.water_level)
+        return Landscape(self.seed, self.relief, self.water_level)
 
     @property
     def errors(self) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import replace_when_complete
 from isce2_recipe.sources.simulated import ground
-from isce2_recipe.sources.simulated.world import Air, Terrain
+from isce2_recipe.sources.simulated.world import Air, Landscape
 from isce2_recipe.types import Bounds
 
 Float = NDArray[np.float64]
@@ -68,7 +68,7 @@ def check_bounds(bounds: Bounds) -> None:
         raise InputError(f"the area {bounds.describe()} reaches beyond a pole")
 
 
-def write_dem(path: Path, bounds: Bounds, terrain: Terrain) -> None:
+def write_dem(path: Path, bounds: Bounds, terrain: Landscape) -> None:
     """Write heights of the simulated ground: float32, EPSG:4326, metres above the ellipsoid, no gaps.
 
     Pixels are one arc second wide, with centres on whole arc seconds.
@@ -90,7 +90,7 @@ def _profile(dtype: str, transform: Any) -> dict[str, Any]:
     return {**kind, "compress": "deflate", "zlevel": 1}
 
 
-def _heights(grid: _Grid, terrain: Terrain) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def _heights(grid: _Grid, terrain: Landscape) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield first row and heights of the strips of a DEM in order, computed on threads."""
 
     def make(first: int) -> NDArray[np.float32]:
@@ -107,7 +107,7 @@ def _heights(grid: _Grid, terrain: Terrain) -> Iterator[tuple[int, NDArray[np.fl
             yield from zip(some, pool.map(make, some), strict=True)
 
 
-def write_water_tiles(folder: Path, bounds: Bounds, terrain: Terrain) -> list[Path]:
+def write_water_tiles(folder: Path, bounds: Bounds, terrain: Landscape) -> list[Path]:
     """Write 5-degree tiles that cover a box, 1 on water and 0 on land, and return their paths.
 
     Tiles are named by their lower-left corner. Only the part of a tile inside the box and a margin is
@@ -156,7 +156,7 @@ def _grid_around(bounds: Bounds) -> _Grid:
     return _Grid(north, west, north - south + 1, east - west + 1)
 
 
-def _write_tile(path: Path, bounds: Bounds, south: int, west: int, terrain: Terrain) -> None:
+def _write_tile(path: Path, bounds: Bounds, south: int, west: int, terrain: Landscape) -> None:
     import rasterio
     from rasterio.transform import from_origin
     from rasterio.windows import Window
@@ -195,7 +195,7 @@ def write_displacement(path: Path, dem: Path, reference: Float, secondary: Float
     _write_strips(path, dem, fill)
 
 
-def write_delay(path: Path, dem: Path, terrain: Terrain, reference: Air, secondary: Air) -> None:
+def write_delay(path: Path, dem: Path, terrain: Landscape, reference: Air, secondary: Air) -> None:
     """Write the delay in the air, secondary minus reference, on the grid of a DEM, float32 metres."""
 
     def fill(lat0: float, lon0: float, lat_step: float, lon_step: float, out: NDArray[np.float32]) -> None:

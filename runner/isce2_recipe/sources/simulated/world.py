@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Terrain(NamedTuple):
+class Landscape(NamedTuple):
     """The shape of the ground.
 
     Attributes

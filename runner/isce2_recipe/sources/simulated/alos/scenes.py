@@ -21,7 +21,7 @@ from isce2_recipe.sources.simulated.alos.files import (
     write_signal,
 )
 from isce2_recipe.sources.simulated.options import SimulationOptions
-from isce2_recipe.sources.simulated.world import Terrain
+from isce2_recipe.sources.simulated.world import Landscape
 from isce2_recipe.types import AlosName
 
 _CREATED_BY_UNIX = 3
@@ -86,7 +86,7 @@ def _member(scene: Acquisition, name: str) -> zipfile.ZipInfo:
     return info
 
 
-def _mean_height(scene: Acquisition, terrain: Terrain) -> float:
+def _mean_height(scene: Acquisition, terrain: Landscape) -> float:
     """Return the mean height of the terrain in the box around the scene."""
     box = scene.bounds
     cache = ground.new_cache()
