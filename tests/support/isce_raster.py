@@ -30,3 +30,13 @@ def header_for_array(path: Path, array: np.ndarray, **facts: Any) -> IsceImage:
 def write(image: IsceImage, array: np.ndarray, folder: Path | None = None) -> None:
     """Write a raster and its headers."""
     isceimage.create(image, folder)[:] = array.reshape(image.shape)
+
+
+def read(path: Path, band: int | None = None) -> np.ndarray:
+    """Return a whole raster, which may be virtual, or one of its bands (from 1)."""
+    if path.is_file() and isceimage.append_suffix(path, "xml").is_file():
+        bands = isceimage.open_array(isceimage.read_header(path))
+        picked = bands if band is None else bands[band - 1]
+        return np.array(picked, picked.dtype.newbyteorder("="), order="C")
+    with isceimage.open_raster(isceimage.append_suffix(path, "vrt")) as dataset:
+        return np.asarray(dataset.read(band))

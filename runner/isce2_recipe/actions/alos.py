@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isce2_recipe.actions.base import Context, action, names_in, nothing
+from isce2_recipe.actions.base import Context, action, names_from, nothing
 from isce2_recipe.actions.product import how_made, make
 from isce2_recipe.actions.simulation import Truth, truth_of
 from isce2_recipe.alos import pairs
@@ -101,10 +101,7 @@ class AlosScenes:
     direction: str
 
 
-def _scenes(inputs: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    return {
-        "alos": names_in(*(inputs[name] for name in ("reference", "secondary", "scene") if name in inputs))
-    }
+_scenes = names_from("alos", "reference", "secondary", "scene")
 
 
 @action("alos.find_scenes", version=1, uses=("source.alos",), takes=_scenes)
@@ -229,20 +226,10 @@ def package(
         stripmapApp's folder after its step ``geocode``.
     reference, secondary : Path
         Folders of the two scenes.
-    dem, water_mask : Path
-        GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
-    looks : str
-        ``RANGExAZIMUTH``.
-    filter_strength : float
-        Exponent of the Goldstein filter.
     split_spectrum : bool
         Whether the ionosphere was estimated.
-    unwrapper : str
-        ISCE2's name of the unwrapper.
     granules : list of Path, optional
         Records that the steps which fetched the scenes wrote of their files.
-    record : dict, optional
-        What is needed to run the recipe again, ``run.record``; it becomes part of the product.
     """
     from isce2_recipe.alos.scene import read_scene
     from isce2_recipe.products import stripmap

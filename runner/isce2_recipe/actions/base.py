@@ -146,10 +146,15 @@ def nothing(_: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     return {}
 
 
-def names_in(*values: object) -> list[str]:
-    """Return the names in inputs that are lists or single names, as far as they are known."""
-    listed = [value if isinstance(value, list) else [value] for value in values]
-    return [str(name) for names in listed for name in names if "{{" not in str(name)]
+def names_from(kind: str, *inputs: str) -> Takes:
+    """Return a ``takes``: the names of a kind in inputs that are lists or single names, as far as known."""
+
+    def takes(given: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+        values = [given[name] for name in inputs if name in given]
+        listed = [value if isinstance(value, list) else [value] for value in values]
+        return {kind: [str(name) for names in listed for name in names if "{{" not in str(name)]}
+
+    return takes
 
 
 class Action:

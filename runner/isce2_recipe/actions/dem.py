@@ -63,8 +63,6 @@ def resample(ctx: Context, *, dem: Path, pixel_m: float = 20.0) -> DemFiles:
 
     Parameters
     ----------
-    dem : Path
-        The DEM as GeoTIFF.
     pixel_m : float
         Pixel spacing, metres; it is rounded to whole sixths of an arc second.
     """

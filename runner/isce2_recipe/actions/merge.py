@@ -52,9 +52,6 @@ def read(
     ----------
     directory : Path
         Folder with the unzipped products.
-    grid : dict, optional
-    grid_like : Path, optional
-        Choice of the map grid, as `package` takes it.
 
     Raises
     ------
@@ -271,17 +268,6 @@ def package(
     ----------
     folder : Path
         Folder of the geocoded files.
-    products : list of Path
-        The burst products.
-    dem, water_mask : Path
-        GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
-    grid : dict, optional
-        Choice of the map grid: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see
-        `GridChoice`.
-    grid_like : Path, optional
-        Raster whose pixels to take instead.
-    record : dict, optional
-        What is needed to run the recipe again, ``run.record``; it becomes part of the product.
     name_style : str
         ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's older name of merged products.
     """

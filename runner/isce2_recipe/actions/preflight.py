@@ -68,9 +68,6 @@ def check(
         S3 buckets to which the product will be uploaded.
     looks : str, optional
         ``RANGExAZIMUTH``. With it, the map grid is checked against the scene.
-    grid : dict, optional
-    grid_like : Path, optional
-        Choice of the map grid, as the packaging action takes it.
 
     Raises
     ------

@@ -68,27 +68,10 @@ def insar_tops(
         Burst granules of the two passes.
     reference_safes, secondary_safes : list of Path
         SAFE folders of the same bursts, whose annotation has orbit, time and ranges.
-    dem, water_mask : Path
-        GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
-    looks : str
-        ``RANGExAZIMUTH``.
     apply_water_mask : bool
         Whether water was masked before unwrapping; the unwrapped phase then has no data there.
-    filter_strength : float
-        Exponent of the Goldstein filter.
-    unwrapper : str
-        ISCE2's name of the unwrapper.
-    grid : dict, optional
-        Choice of the map grid: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see
-        `GridChoice`.
-    grid_like : Path, optional
-        Raster whose pixels to take instead.
     granules : list of Path, optional
         Records that the steps which fetched the granules wrote of their files.
-    orbits : list of Path, optional
-        Orbit files.
-    record : dict, optional
-        What is needed to run the recipe again, ``run.record``; it becomes part of the product.
     parameters : dict, optional
         Anything else in which this run differs from others; part of the ID in the name.
     name_style : str

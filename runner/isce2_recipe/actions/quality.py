@@ -44,12 +44,8 @@ def measure(
 
     Parameters
     ----------
-    product : Path
-        The product's folder.
     folder : Path, optional
         ISCE2's folder of the same run, whose single bursts show the seams.
-    truth : Path, optional
-        GeoTIFF of the true displacement: metres, positive where range increased.
     other : Path, optional
         The same product by another engine or version, to be compared with.
     parts : list of Path, optional

@@ -54,14 +54,10 @@ def write(
 
     Parameters
     ----------
-    product : Path
-        The product's folder.
     quality : Path
         What ``quality.measure`` wrote.
     orbits : list of Path, optional
         Orbit files that were used.
-    truth : Path, optional
-        GeoTIFF of the true displacement: metres, positive where range increased.
     limits : dict, optional
         Limits of ``quality.check``, to be shown with what became of them.
     notes : list of str, optional

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isce2_recipe.actions.base import Context, action, names_in
+from isce2_recipe.actions.base import Context, action, names_from
 from isce2_recipe.errors import InputError, SourceError
 from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
@@ -56,13 +56,7 @@ def _pair(inputs: Mapping[str, Any]) -> BurstPair:
 def check_pair(
     ctx: Context, *, reference: list[str], secondary: list[str], any_order: bool = False
 ) -> BurstPair:
-    """Check that two lists of burst names are a pair that can be processed.
-
-    Parameters
-    ----------
-    any_order : bool
-        Whether the reference may be the newer pass.
-    """
+    """Check that two lists of burst names are a pair that can be processed."""
     pair = _pair({"reference": reference, "secondary": secondary, "any_order": any_order})
     ctx.log.info(
         "%d burst pair(s), %s, swath(s) %s", len(pair.reference), pair.polarization, _words(pair.swaths)
@@ -70,12 +64,7 @@ def check_pair(
     return pair
 
 
-def _bursts(inputs: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    return {
-        "bursts": names_in(
-            *(inputs[name] for name in ("reference", "secondary", "granules") if name in inputs)
-        )
-    }
+_bursts = names_from("bursts", "reference", "secondary", "granules")
 
 
 @dataclass(frozen=True)

@@ -89,15 +89,7 @@ class TruthAgreement:
 
 @action("simulation.compare", version=3)
 def compare(ctx: Context, *, product: Path, truth: Path) -> TruthAgreement:
-    """Compare a product's unwrapped phase with the truth.
-
-    Parameters
-    ----------
-    product : Path
-        The product's folder.
-    truth : Path
-        GeoTIFF of the true displacement: metres, positive where range increased.
-    """
+    """Compare a product's unwrapped phase with the truth."""
     from isce2_recipe.products.differences import compare_product
     from isce2_recipe.products.reading import open_product
 

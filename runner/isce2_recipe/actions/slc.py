@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isce2_recipe.actions.base import Context, action, names_in, nothing
+from isce2_recipe.actions.base import Context, action, names_from, nothing
 from isce2_recipe.actions.product import check_grid, how_made, make
 from isce2_recipe.errors import InputError
 from isce2_recipe.inputs import describe_files, write_inputs
@@ -62,23 +62,14 @@ def check_pair(
     swaths: list[int],
     any_order: bool = False,
 ) -> SlcPairNames:
-    """Check that two SLC names are a pair that can be processed, in a polarization that both have.
-
-    Parameters
-    ----------
-    any_order : bool
-        Whether the reference may be the newer pass.
-    """
+    """Check that two SLC names are a pair that can be processed, in a polarization that both have."""
     inputs = {"reference": reference, "secondary": secondary, "polarization": polarization}
     pair = _pair({**inputs, "swaths": swaths, "any_order": any_order})
     ctx.log.info("%s and %s, %s", pair.reference, pair.secondary, pair.polarization)
     return pair
 
 
-def _granules(inputs: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    return {
-        "slc": names_in(*(inputs[name] for name in ("reference", "secondary", "granule") if name in inputs))
-    }
+_granules = names_from("slc", "reference", "secondary", "granule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,19 +204,8 @@ def package(
         SAFE folders from `fetch`; their swaths are those of the product.
     bounds : list of float
         West, south, east, north of the reference, degrees, for legacy names.
-    dem, water_mask : Path
-        GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
-    grid : dict, optional
-        Choice of the map grid: any of ``extent`` (common or data), ``bounds``, ``crs`` and ``pixel``; see
-        `GridChoice`.
-    grid_like : Path, optional
-        Raster whose pixels to take instead.
     granules : list of Path, optional
         Records that the steps which fetched the granules wrote of their files.
-    orbits : list of Path, optional
-        Orbit files.
-    record : dict, optional
-        What is needed to run the recipe again, ``run.record``; it becomes part of the product.
     name_style : str
         ``multi_burst`` for a name that MintPy reads, ``legacy`` for HyP3's older name of such products.
     """

@@ -266,10 +266,10 @@ def _integer(data: bytes, offset: int) -> int:
 def perpendicular_baseline_m(reference: AlosScene, secondary: AlosScene) -> float:
     """Return the perpendicular baseline at the middle of the reference, on the ellipsoid.
 
-    See `isce2_recipe.sar.baseline.across_track_baseline_m` for the sign.
+    See `isce2_recipe.sar.orbit.across_track_baseline_m` for the sign.
     """
-    from isce2_recipe.sar.baseline import across_track_baseline_m
     from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+    from isce2_recipe.sar.orbit import across_track_baseline_m
     from isce2_recipe.sar.zero_doppler import geo2rdr, rdr2geo, state
 
     middle = reference.start + (reference.stop - reference.start) / 2

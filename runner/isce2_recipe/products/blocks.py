@@ -73,13 +73,7 @@ def layer_sources(
 
 
 class SourcePixels:
-    """A part of the source rasters, each band of which is read once.
-
-    Parameters
-    ----------
-    part : Part
-        Rectangle of pixels; all rasters that are read must have the grid to which it belongs.
-    """
+    """A part of the source rasters, which share a grid; each band is read once."""
 
     def __init__(self, sources: LayerSources, part: Part) -> None:
         self._sources = sources

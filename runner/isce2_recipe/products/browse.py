@@ -43,14 +43,9 @@ _KML = """\
 
 
 def write_browse(unwrapped: Path, prefix: Path) -> list[Path]:
-    """Write ``PREFIX_unw_phase.png``, 2048 pixels wide, and ``PREFIX_unw_phase_thumb.png``.
+    """Write ``PREFIX_unw_phase.png``, 2048 pixels wide, and ``PREFIX_unw_phase_thumb.png`` from a GeoTIFF.
 
     Colours run from blue (range became shorter) to red (longer) about the median; no data is transparent.
-
-    Parameters
-    ----------
-    unwrapped : Path
-        GeoTIFF of the unwrapped phase.
     """
     from PIL import Image
 
@@ -83,13 +78,7 @@ def _coloured(values: NDArray[Any]) -> Picture:
 
 
 def write_overlays(amplitude: Path, wrapped: Path, prefix: Path) -> list[Path]:
-    """Write ``PREFIX_amp.kmz`` and ``PREFIX_wrapped_phase.kmz``, overlays for Google Earth.
-
-    Parameters
-    ----------
-    amplitude, wrapped : Path
-        GeoTIFFs of the layers.
-    """
+    """Write ``PREFIX_amp.kmz`` and ``PREFIX_wrapped_phase.kmz`` from GeoTIFFs, overlays for Google Earth."""
     values, box = _in_degrees(amplitude, mean=True)
     levels = colours.decibels(values)
     grey = colours.grey_scale(levels)

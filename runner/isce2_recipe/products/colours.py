@@ -84,18 +84,9 @@ CYCLIC = _cycle()
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A scale from values to colours.
+    """A scale from values to colours, which are evenly spaced from ``low`` to ``high``.
 
-    Attributes
-    ----------
-    colours : tuple
-        Colours of evenly spaced values.
-    low, high : float
-        Values of the first and the last colour, which values beyond them get too.
-    unit : str
-        Unit of the values.
-    ticks : tuple of (float, str)
-        Values that are labelled on a colour bar, with their labels.
+    Values beyond get the colours at the ends. ``ticks`` are the labelled values of a colour bar.
     """
 
     colours: tuple[Rgb, ...]

@@ -37,8 +37,6 @@ class ProductFile:
 
     Attributes
     ----------
-    path : Path
-        Path of the file.
     href : str
         Path relative to the product's folder.
     key : str
@@ -49,8 +47,6 @@ class ProductFile:
         What it holds, for people; empty for ISCE2's files.
     size : int
         Size, bytes.
-    sha256 : str
-        SHA-256 of the content, hexadecimal.
     """
 
     path: Path
@@ -68,15 +64,7 @@ class ProductFile:
 
 
 def contents(prefix: Path, but: Sequence[str] = ()) -> list[ProductFile]:
-    """Return the files in a product's folder and its subfolders, in order of their names.
-
-    Parameters
-    ----------
-    prefix : Path
-        Path with which the product's files begin.
-    but : sequence of str
-        File names to skip.
-    """
+    """Return the files in a product's folder and its subfolders, without some names, in order of names."""
     folder = prefix.parent
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in but)
     return [_describe(path, path.relative_to(folder).as_posix(), prefix.name) for path in files]

@@ -42,13 +42,7 @@ _KINDS = {"boolean": "Boolean", "integer": "Integer", "number": "Float", "string
 
 
 def write_crate(prefix: Path, facts: ProductFacts) -> Path:
-    """Write ``ro-crate-metadata.json`` about all files in a product's folder.
-
-    Parameters
-    ----------
-    prefix : Path
-        Path with which the product's files begin.
-    """
+    """Write ``ro-crate-metadata.json`` about all files in a product's folder, which begin with the prefix."""
     path = prefix.with_name(CRATE)
     files = contents(prefix, but=(CRATE,))
     graph = [*_root(prefix.name, facts, files), *_workflow(facts, files), *_run(facts, files)]

@@ -24,16 +24,8 @@ _PACKAGES = ("numpy", "scipy", "numba", "rasterio", "snaphu")
 class Processing:
     """How the interferogram was processed.
 
-    Attributes
-    ----------
-    looks : Looks
-        Multilooking window.
-    filter_strength : float
-        Exponent of the Goldstein filter, 0 for none.
-    unwrapper : str
-        ISCE2's name of the unwrapper.
-    water_masked : bool
-        Whether water was masked before unwrapping.
+    ``filter_strength`` is the exponent of the Goldstein filter, 0 for none; ``unwrapper`` is ISCE2's name;
+    water was masked before unwrapping if ``water_masked`` is set.
     """
 
     looks: Looks
@@ -56,14 +48,10 @@ class HowMade(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Mission:
-    """A kind of satellites, in STAC's terms.
+    """A kind of satellites; ``constellation``, ``instrument`` and ``band`` are STAC's names.
 
     Attributes
     ----------
-    name : str
-        Name for people.
-    constellation, instrument, band : str
-        STAC's names of them.
     credit : str
         Sentence that the data's terms of use require; ``{year}`` stands for the year of acquisition.
     terms : str
@@ -112,12 +100,10 @@ class ProductFacts:
 
     Attributes
     ----------
-    mission : Mission
-        Kind of the satellites.
     platform : str
         STAC's name of the reference's satellite, such as ``sentinel-1b``; empty where it is not known.
-    mode, polarization, direction : str
-        Mode and polarization of the acquisitions; ``ASCENDING`` or ``DESCENDING``.
+    direction : str
+        ``ASCENDING`` or ``DESCENDING``.
     relative_orbit : int or None
         Track, where the mission counts tracks.
     reference_orbit, secondary_orbit : int
@@ -126,28 +112,16 @@ class ProductFacts:
         UTC of the first burst or pulse.
     time_of_day_s : float
         Time of the reference's first burst or pulse since midnight.
-    wavelength_m : float
-        Radar wavelength.
     baseline_m : float
         Perpendicular baseline.
     heading_deg : float
         Heading of the flight, clockwise from north.
     height_m, earth_radius_m : float
         Height of the satellite above the ellipsoid; radius of the Earth below it.
-    near_range_m, center_range_m, far_range_m : float
-        Slant ranges.
     reference, secondary : tuple of str
         Granule names.
-    processing : Processing
-        How it was processed.
-    engine, source : str
-        Name and version of the engine; name of the source of the inputs.
-    simulated : bool
-        Whether the inputs are simulated.
-    terrain : str
-        Name of the terrain model.
-    inputs : tuple of InputFile
-        Files that the source delivered.
+    engine, source, terrain : str
+        Name and version of the engine; names of the source of the inputs and of the terrain model.
     record : mapping, optional
         What is needed to run the recipe again, as JSON.
     """

@@ -19,18 +19,9 @@ METRES_A_DEGREE = 111_195.0  # of a great circle of the mean Earth, radius 6371 
 
 @dataclass(frozen=True, slots=True)
 class MapGrid:
-    """Square pixels on a map.
+    """Square pixels on a map: ``west_m`` and ``north_m`` are the outer corner of the upper-left one.
 
-    Attributes
-    ----------
-    epsg : int
-        Code of the reference system. All lengths are in its unit: metres in UTM, degrees in EPSG:4326.
-    pixel_m : float
-        Edge length of a pixel.
-    west_m, north_m : float
-        Outer corner of the upper-left pixel.
-    rows, cols : int
-        Size.
+    All lengths are in the unit of the reference system ``epsg``: metres in UTM, degrees in EPSG:4326.
     """
 
     epsg: int

@@ -85,9 +85,6 @@ class GridChoice:
         return {key: value for key, value in values.items() if value != default.get(key)}
 
 
-COMMON = GridChoice()
-
-
 def map_grid(
     choice: GridChoice, pixel_m: float, data: Bounds, bursts: Sequence[tuple[int, int]] = ()
 ) -> MapGrid:
@@ -132,7 +129,7 @@ def _outline(box: Bounds) -> list[tuple[float, float]]:
 
 
 def _common(bursts: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
-    from isce2_recipe.sar.burst_extent import burst_outline
+    from isce2_recipe.sar.nominal_track import burst_outline
 
     places = [
         (longitude, latitude)

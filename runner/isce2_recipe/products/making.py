@@ -40,16 +40,8 @@ class ProductRequest:
 
     Attributes
     ----------
-    name : str
-        Name of the product.
-    kind : str
-        Decides which layers it has.
-    facts : ProductFacts
-        What it shows and how it was made.
     folder : Path
         Folder of the ISCE2 application, after geocoding.
-    application : str
-        ``topsApp`` or ``stripmapApp``.
     geotiffs : mapping of Path
         Rasters in degrees that ISCE2 has not written: terrain and water mask.
     grid : callable

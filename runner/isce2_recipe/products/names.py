@@ -56,10 +56,6 @@ class NameParts:
     ----------
     reference, secondary : sequence of BurstName
         At least one granule each.
-    looks : Looks
-        Multilooking window.
-    relative_orbit : int
-        Track.
     id4 : str
         ID from `product_id`.
     starts : pair of datetime, optional
@@ -119,12 +115,8 @@ def legacy_merged_name(parts: NameParts) -> str:
 def legacy_slc_name(parts: NameParts, platform: str, bounds: Bounds) -> str:
     """Return HyP3's older name of products of SLCs, with platform, track and corners; MintPy cannot read it.
 
-    ``S1A_064_E053_1_N27_3_E054_1_N27_8_20200604_20200616_VV_INT80_7EB5``
-
-    Parameters
-    ----------
-    bounds : Bounds
-        Bounds of the reference's footprint, degrees.
+    ``S1A_064_E053_1_N27_3_E054_1_N27_8_20200604_20200616_VV_INT80_7EB5``; the bounds are those of the
+    reference's footprint, degrees.
     """
     east = bounds.east - 360.0 if bounds.crosses_antimeridian else bounds.east
     edges = ((bounds.west, "EW", 5), (bounds.south, "NS", 4), (east, "EW", 5), (bounds.north, "NS", 4))

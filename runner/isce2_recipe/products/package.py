@@ -52,12 +52,8 @@ def describe_inputs(
 ) -> tuple[InputFile, ...]:
     """Return all files that a product was made of.
 
-    Parameters
-    ----------
-    granules : sequence of Path, optional
-        Records that the steps which fetched granules wrote of the granules' files.
-    **files : sequence of Path
-        Further files by kind.
+    ``granules`` are records that the steps which fetched granules wrote of their files; further files are by
+    kind.
     """
     more = (describe_files(kind.rstrip("s").replace("_", " "), paths or ()) for kind, paths in files.items())
     return (*read_inputs(granules or ()), *chain.from_iterable(more))
@@ -74,27 +70,13 @@ def read_text(path: Path) -> str | None:
 
 
 def template_text(folders: tuple[Path, ...], read: Read = read_text, name: str = _README) -> str:
-    """Return a template's text: the first found in the folders, else the one of this package.
-
-    Parameters
-    ----------
-    read : callable
-        Reads a text file; returns None where there is none.
-    name : str
-        Path of the template in such a folder; by default that of the README.
-    """
+    """Return the text of a template, by default the README's: the first in the folders, else our own."""
     texts = (read(folder / name) for folder in (*folders, data_folder("templates")))
     return next(text for text in texts if text is not None)
 
 
 def write_readme(path: Path, template: str, values: Mapping[str, Any]) -> None:
-    """Write the product's README from its template.
-
-    Raises
-    ------
-    jinja2.UndefinedError
-        If the template uses a value that is not there.
-    """
+    """Write the product's README from its template, which can use only the given values."""
     from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 

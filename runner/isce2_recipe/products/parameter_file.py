@@ -26,18 +26,10 @@ _BASELINE = re.compile(r"<IW-(\d)_Bperp_at_midrange_for_first_common_burst>\s*([
 
 @dataclass(frozen=True, slots=True)
 class RadarWindow:
-    """Size, valid area and spacing of a single burst's layers in radar geometry.
+    """Size, valid area and spacing of a single burst's layers in radar geometry, after multilooking.
 
-    Attributes
-    ----------
-    lines, samples : int
-        Size after multilooking.
-    first_valid_line, valid_lines, first_valid_sample, valid_samples : int
-        Area in which both images hold data, after multilooking.
-    azimuth_interval_s, range_spacing_m : float
-        Spacing of the multilooked pixels, in azimuth time and slant range.
-    sensing_stop : str
-        UTC of the last line that was used, ``%Y-%m-%dT%H:%M:%S.%f``.
+    In the valid area both images hold data. The spacings are those of azimuth time and slant range;
+    ``sensing_stop`` is the UTC of the last line that was used, ``%Y-%m-%dT%H:%M:%S.%f``.
     """
 
     lines: int

@@ -34,14 +34,9 @@ def _multilooked_span(total: int, first: int, valid: int, looks: int) -> tuple[i
 
 
 def radar_window(folder: Path, burst: BurstGeometry, looks: Looks) -> RadarWindow:
-    """Return size, valid area and spacing of the multilooked burst.
+    """Return size, valid area and spacing of the multilooked burst of the reference.
 
-    Parameters
-    ----------
-    folder : Path
-        topsApp's folder, whose ``fine_interferogram/IWn.xml`` has the valid area after resampling.
-    burst : BurstGeometry
-        The reference burst.
+    The valid area after resampling is in ``fine_interferogram/IWn.xml`` of topsApp's folder.
     """
     window = _valid_window(folder, burst)
     lines, first_line, valid_lines = _multilooked_span(
@@ -93,13 +88,6 @@ def write_radar_layers(
 
     The interferogram is zero outside the valid area; the geometry covers the whole burst. Parts of looks
     (`isce2_recipe.sar.sublooks`) are zero where the interferogram is correlated.
-
-    Parameters
-    ----------
-    folder : Path
-        topsApp's folder.
-    tags : mapping
-        Metadata of every layer.
     """
     geometry = folder / "geom_reference" / f"IW{burst.swath}"
     shape = (window.lines, window.samples)

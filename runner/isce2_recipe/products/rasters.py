@@ -46,16 +46,8 @@ class Part:
 class GeoRaster:
     """A north-up raster in degrees whose coordinates are those of the ground it shows.
 
-    Attributes
-    ----------
-    path : Path
-        Path that GDAL opens.
-    west, north : float
-        Outer corner of the upper-left pixel, degrees.
-    step_longitude, step_latitude : float
-        Steps from pixel to pixel along a row and down a column, degrees; the second is negative.
-    rows, cols : int
-        Size.
+    ``west`` and ``north`` are the outer corner of the upper-left pixel; the steps lead to the next pixel
+    along a row and down a column, the second of which is negative.
     """
 
     path: Path
@@ -139,15 +131,10 @@ def geographic(path: Path) -> GeoRaster:
 
 
 def isce_geocoded(path: Path) -> GeoRaster:
-    """Open an ISCE2 ``.geo`` raster and correct its place by half a pixel.
+    """Open an ISCE2 ``.geo`` raster (without the ending ``.vrt``) and correct its place by half a pixel.
 
     ISCE2 writes the centre of the first pixel where GDAL expects its corner, so that GDAL places the raster
     half a pixel too far to the south-east.
-
-    Parameters
-    ----------
-    path : Path
-        Path without the ending ``.vrt`` of the header.
 
     Raises
     ------

@@ -37,17 +37,7 @@ _BLOCK_PIXELS = 1 << 21
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished product.
-
-    Attributes
-    ----------
-    name : str
-        Name with which its files begin.
-    folder : Path
-        Folder of its files.
-    layers : dict of Path
-        GeoTIFFs on the product's map grid by layer name.
-    """
+    """A finished product: the name and the folder of its files, and its GeoTIFFs on the map by layer."""
 
     name: str
     folder: Path
@@ -124,17 +114,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Pixels on a map.
-
-    Attributes
-    ----------
-    transform : tuple of float
-        The six coefficients ``a, b, c, d, e, f`` from column and row to the map.
-    cols, rows : int
-        Size.
-    crs : str
-        Reference system, as GDAL accepts it.
-    """
+    """Pixels on a map; the coefficients ``a, b, c, d, e, f`` lead from column and row to the map."""
 
     transform: tuple[float, ...]
     cols: int
@@ -191,13 +171,7 @@ def _values(dataset: Any, rows: slice | None) -> NDArray[Any]:
 
 
 def read_on_grid(path: Path, grid: Grid, shape: tuple[int, int] | None = None) -> NDArray[np.float64]:
-    """Return a raster resampled to a grid, NaN where it has no data.
-
-    Parameters
-    ----------
-    shape : (int, int), optional
-        Rows and columns into which the grid is divided, by default its own.
-    """
+    """Return a raster resampled to a grid, or to rows and columns that divide it; no data is NaN."""
     import rasterio
     from affine import Affine
     from rasterio.warp import Resampling, reproject

@@ -45,17 +45,7 @@ def write_record(prefix: Path, facts: ProductFacts) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What is needed to make a product again.
-
-    Attributes
-    ----------
-    name : str
-        Name of the product.
-    recipe : str
-        Text of the recipe, with the values of the run.
-    record : mapping
-        Content of ``NAME_run.json``.
-    """
+    """What is needed to make a product again: the recipe's text, and the content of ``NAME_run.json``."""
 
     name: str
     recipe: str

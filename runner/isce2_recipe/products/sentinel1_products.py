@@ -33,8 +33,6 @@ def burst_facts(
     ----------
     folder : Path
         topsApp's folder, whose record holds the baseline.
-    reference, secondary : sequence of str
-        Granule names.
     bursts : pair of sequences of BurstGeometry
         Bursts of the reference and of the secondary granules.
     starts : pair of datetime
@@ -79,15 +77,10 @@ def on_day_of_pass(start: datetime, began: datetime) -> datetime:
 
 
 def merged_facts(products: Sequence[BurstProduct], relative_orbit: int, made: HowMade) -> ProductFacts:
-    """Return the facts of merged burst products.
+    """Return the facts of merged burst products, which are sorted by swath and time.
 
     They are those of the first product (the earliest of the lowest swath), with the ranges of the whole
     image.
-
-    Parameters
-    ----------
-    products : sequence of BurstProduct
-        By swath and time.
     """
     first, parameters = products[0], products[0].parameters
     near = min(product.near_range_m for product in products)

@@ -50,15 +50,7 @@ _BAND = 512  # rows read at a time
 
 
 def write_item(prefix: Path, grid: MapGrid, facts: ProductFacts, layers: Sequence[Layer] = LAYERS) -> Path:
-    """Write ``PREFIX.stac.json`` about all files in its folder.
-
-    Parameters
-    ----------
-    prefix : Path
-        Path with which the product's files begin.
-    grid : MapGrid
-        Grid of the map layers.
-    """
+    """Write ``PREFIX.stac.json`` about all files in its folder; the grid is that of the map layers."""
     known = by_name(layers)
     path = prefix.with_name(f"{prefix.name}{SUFFIX}")
     seen = _Footprint.of(prefix)

@@ -67,8 +67,6 @@ def scene_request(
         stripmapApp's folder after geocoding.
     dem, water_mask : Path
         GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
-    readme : str
-        Template of the README.
     split_spectrum : bool
         Whether the ionosphere was estimated.
 
@@ -106,13 +104,7 @@ def scene_request(
 
 
 def _check_ionosphere(folder: Path) -> None:
-    """Check that stripmapApp has estimated the ionosphere: it goes on when one of its helpers fails.
-
-    Raises
-    ------
-    InputError
-        If it has not.
-    """
+    """Check that stripmapApp has estimated the ionosphere: it goes on when one of its helpers fails."""
     for raster in (DISPERSIVE, NONDISPERSIVE):
         if not (folder / f"{raster.stripmapapp}.geo.vrt").is_file():
             raise InputError(

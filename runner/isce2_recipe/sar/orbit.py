@@ -1,7 +1,8 @@
-"""Orbits: state vectors, ESA's EOF files, and the polynomial that kernels evaluate."""
+"""Orbits: state vectors, ESA's EOF files, the polynomial that kernels evaluate, and baselines."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -70,14 +71,14 @@ class Orbit:
         nodes = first[..., None] + np.arange(min(4, self.time_s.size))
         return _hermite(wanted, self.time_s[nodes], self.position_m[nodes], self.velocity_m_s[nodes])
 
-    def polynomial(self, start_s: float, stop_s: float, degree: int = POLYNOMIAL_DEGREE) -> Float:
+    def polynomial(self, start_s: float, stop_s: float) -> Float:
         """Return coefficients for the kernels of `zero_doppler`, valid from ``start_s`` to ``stop_s``.
 
         They are a least-squares fit to positions and velocities of the vectors around the interval.
 
         Returns
         -------
-        ndarray, shape (4, degree + 1)
+        ndarray, shape (4, `POLYNOMIAL_DEGREE` + 1)
             Row 0 holds the middle of the interval and the scale, both in seconds; rows 1 to 3 the ascending
             coefficients of x, y, z in metres for ``u = (t - middle) / scale``.
 
@@ -96,13 +97,13 @@ class Orbit:
         middle = 0.5 * (start_s + stop_s)
         scale = max(float(np.abs(times - middle).max()), 1.0)
         u = (times - middle) / scale
-        powers = np.vander(u, degree + 1, increasing=True)
+        powers = np.vander(u, POLYNOMIAL_DEGREE + 1, increasing=True)
         slopes = np.zeros_like(powers)
-        slopes[:, 1:] = powers[:, :-1] * np.arange(1, degree + 1)
+        slopes[:, 1:] = powers[:, :-1] * np.arange(1, POLYNOMIAL_DEGREE + 1)
         design = np.vstack([powers, slopes])
         values = np.vstack([self.position_m[inside], self.velocity_m_s[inside] * scale])
         coefficients, *_ = np.linalg.lstsq(design, values, rcond=None)
-        table = np.zeros((4, degree + 1))
+        table = np.zeros((4, POLYNOMIAL_DEGREE + 1))
         table[0, :2] = middle, scale
         table[1:] = coefficients.T
         return table
@@ -207,3 +208,38 @@ def _orbit(times: list[datetime], vectors: Float) -> Orbit:
     seconds = np.array([(time - epoch) / timedelta(seconds=1) for time in times])
     order = np.argsort(seconds, kind="stable")
     return Orbit(epoch, seconds[order], vectors[order, :3], vectors[order, 3:])
+
+
+def across_track_baseline_m(
+    reference: tuple[Float, Float],
+    secondary_m: Float,
+    target_m: ArrayLike,
+    reference_range_m: float,
+    secondary_range_m: float,
+) -> tuple[float, float]:
+    """Return parallel and perpendicular baseline in metres.
+
+    Both are the part of the baseline normal to the reference's velocity, with ISCE2's signs: the
+    perpendicular one is positive if the secondary is below the line of sight, on the side that the radar
+    points away from.
+
+    Parameters
+    ----------
+    reference : tuple of ndarray
+        Position (ECEF, m) and velocity (m/s) of the reference satellite.
+    secondary_m, target_m : ndarray, shape (3,)
+        Positions of the secondary satellite and the ground point, ECEF.
+    reference_range_m, secondary_range_m : float
+        Slant ranges to the ground point.
+    """
+    position, velocity = reference
+    along = velocity / np.linalg.norm(velocity)
+    baseline = secondary_m - position
+    baseline -= (baseline @ along) * along
+    length = float(np.linalg.norm(baseline))
+    if length == 0.0:
+        return 0.0, 0.0
+    cosine = (reference_range_m**2 + length**2 - secondary_range_m**2) / (2.0 * reference_range_m * length)
+    cosine = min(max(cosine, -1.0), 1.0)
+    side = np.cross(np.asarray(target_m) - position, baseline) @ velocity
+    return length * cosine, math.copysign(length * math.sqrt(1.0 - cosine**2), float(side))

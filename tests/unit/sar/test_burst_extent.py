@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from isce2_recipe.errors import ParameterError
-from isce2_recipe.sar.burst_extent import burst_outline
+from isce2_recipe.sar.nominal_track import burst_outline
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 STACK = DATA / "SLC_BURST_stack.yml"

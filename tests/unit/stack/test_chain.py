@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from isce2_recipe import paths
-from isce2_recipe.engines.builtin import interferogram, isceimage, merge, offsets, preprocess, resample, topo
+from isce2_recipe.engines.builtin import interferogram, merge, offsets, preprocess, resample, topo
 from isce2_recipe.engines.builtin.job import Job
 from isce2_recipe.errors import InputError
 from isce2_recipe.stack import closure, inversion, reference_region
@@ -18,6 +18,7 @@ from isce2_recipe.stack.coregister import SLC, coregister
 from isce2_recipe.stack.frame import read_frame
 from isce2_recipe.stack.geometry import LAND, LATITUDE, LONGITUDE, map_lookup, read_raster, tops_config
 from isce2_recipe.stack.pair_files import open_pairs
+from support import isce_raster
 from support.shared import Shared
 from support.stack_scene import LOG, StackScene, make_stack_scene, nearest, silent
 
@@ -60,9 +61,9 @@ def test_a_pair_equals_the_engines_own_run(scene: StackScene, tmp_path: Path) ->
     resample.fine_resample(job)
     interferogram.burst_interferograms(job)
     merge.merge_bursts(job)
-    own = isceimage.read(tmp_path / paths.MERGED / paths.INTERFEROGRAM, 1)
+    own = isce_raster.read(tmp_path / paths.MERGED / paths.INTERFEROGRAM, 1)
     name = f"{first}_{other}"
-    ours = isceimage.read(scene.folder / "pairs" / name / paths.MERGED / paths.INTERFEROGRAM, 1)
+    ours = isce_raster.read(scene.folder / "pairs" / name / paths.MERGED / paths.INTERFEROGRAM, 1)
     assert ours.shape == own.shape
     both = (np.abs(own) > 0) & (np.abs(ours) > 0)
     assert (both == (np.abs(own) > 0)).all()

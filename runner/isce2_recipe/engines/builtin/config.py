@@ -151,11 +151,11 @@ def _unsupported(top: Application, component: str, entry: Mapping[str, Any]) -> 
 
 
 def _config(top: Application, folder: Path) -> TopsConfig:
-    dem = top.value("demFilename")
+    dem, unwrapper = top.value("demFilename"), top.written("unwrapper name")
     return TopsConfig(
         reference=_sensor(top, "reference", folder),
         secondary=_sensor(top, "secondary", folder),
-        swaths=_swaths(top),
+        swaths=tuple(sorted(set(top.value("swaths")))) or (1, 2, 3),
         range_looks=top.value("range looks"),
         azimuth_looks=top.value("azimuth looks"),
         dem=folder / dem,
@@ -164,7 +164,8 @@ def _config(top: Application, folder: Path) -> TopsConfig:
         geocode_bounding_box=_box(top, "geocode bounding box"),
         filter_strength=top.value("filter strength"),
         do_unwrap=top.value("do unwrap"),
-        unwrapper=_unwrapper(top),
+        # As written, because ISCE2 does not have all unwrappers.
+        unwrapper=str(python_value(unwrapper.text) if unwrapper else top.value("unwrapper name")),
         use_virtual_files=top.value("use virtual files"),
         geocode_list=tuple(top.value("geocode list")) or None,
     )
@@ -185,13 +186,3 @@ def _box(top: Application, name: str) -> tuple[float, float, float, float] | Non
     """Return south, north, west, east."""
     box = top.value(name)
     return (box[0], box[1], box[2], box[3]) if box else None
-
-
-def _unwrapper(top: Application) -> str:
-    """Return the unwrapper as written, because ISCE2 does not have all of them."""
-    written = top.written("unwrapper name")
-    return str(python_value(written.text) if written else top.value("unwrapper name"))
-
-
-def _swaths(top: Application) -> tuple[int, ...]:
-    return tuple(sorted(set(top.value("swaths")))) or (1, 2, 3)

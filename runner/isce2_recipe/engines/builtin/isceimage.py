@@ -289,29 +289,6 @@ def append_lines(stream: BinaryIO, image: IsceImage, lines: NDArray[Any]) -> Non
     stream.write(np.ascontiguousarray(stored).data)
 
 
-def read(path: Path, band: int | None = None) -> NDArray[Any]:
-    """Read a whole raster, which may be virtual (a ``.vrt`` without a binary).
-
-    Parameters
-    ----------
-    path : Path
-        Path of the binary, without ``.xml`` or ``.vrt``.
-    band : int, optional
-        One-based band; the result is then ``(lines, samples)`` instead of ``(bands, lines, samples)``.
-
-    Raises
-    ------
-    InputError
-        If neither the binary nor a readable ``.vrt`` exists.
-    """
-    if path.is_file() and append_suffix(path, "xml").is_file():
-        bands = open_array(read_header(path))
-        picked = bands if band is None else bands[band - 1]
-        return np.array(picked, picked.dtype.newbyteorder("="), order="C")
-    with open_raster(append_suffix(path, "vrt")) as dataset:
-        return np.asarray(dataset.read(band))
-
-
 def read_part(path: Path, lines: range, samples: range | None = None, band: int = 1) -> NDArray[Any]:
     """Read part of one band (from 1) of a raster; by default all samples of the lines."""
     import rasterio

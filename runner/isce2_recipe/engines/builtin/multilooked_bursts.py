@@ -10,7 +10,7 @@ burst.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,13 +175,17 @@ def merge_multilooked(
         for name, kind in _FILES.items()
     }
     owners = _owners_of_data(bursts, (lines, samples))
-    reached = _owners((lines, samples), [_reach(one) for one in bursts])
+    reached = _owners((lines, samples), map(_window, bursts))
     meridian = float(_values(bursts[0].longitude)[0, 0, 0])
     for number, burst in enumerate(bursts):
         window = _window(burst)
         _copy(layers[paths.INTERFEROGRAM], window, owners == number, _interferogram(burst)[None])
         place = (owners == number) | ((owners < 0) & (reached == number))
-        for name, path in _geometry(burst).items():
+        for name, path in (
+            (paths.LINE_OF_SIGHT, burst.line_of_sight),
+            (paths.LATITUDE_FULL, burst.latitude),
+            (paths.LONGITUDE_FULL, burst.longitude),
+        ):
             values = _values(path)
             if name == paths.LONGITUDE_FULL:
                 # All bursts continue the longitudes of the first one, on whichever side of the antimeridian.
@@ -198,14 +202,6 @@ _FILES: dict[str, tuple[int, str, str, str]] = {
     paths.LATITUDE_FULL: (1, "DOUBLE", "BIP", ""),
     paths.LONGITUDE_FULL: (1, "DOUBLE", "BIP", ""),
 }
-
-
-def _geometry(burst: MultilookedBurst) -> dict[str, Path]:
-    return {
-        paths.LINE_OF_SIGHT: burst.line_of_sight,
-        paths.LATITUDE_FULL: burst.latitude,
-        paths.LONGITUDE_FULL: burst.longitude,
-    }
 
 
 def _window(burst: MultilookedBurst) -> tuple[slice, slice]:
@@ -265,39 +261,24 @@ def _from_sublooks(burst: MultilookedBurst) -> tuple[NDArray[Any], Float]:
     return exact, share.astype(np.float64)
 
 
-Box = tuple[int, int, int, int]
+def _data(burst: MultilookedBurst, *, whole: bool = False) -> tuple[slice, slice]:
+    """Return the window in which the burst's interferogram has data, or in which all neighbours have data."""
+    return slice(*burst.azimuth_shift.span(whole=whole)), slice(*burst.range_shift.span(whole=whole))
 
 
-def _data(burst: MultilookedBurst) -> Box:
-    """Return the box in which the burst's interferogram has data."""
-    return (*burst.azimuth_shift.span(), *burst.range_shift.span())
-
-
-def _inside(burst: MultilookedBurst) -> Box:
-    """Return the box in which all neighbours have data."""
-    return (*burst.azimuth_shift.span(whole=True), *burst.range_shift.span(whole=True))
-
-
-def _reach(burst: MultilookedBurst) -> Box:
-    """Return the box in which its geometry is known."""
-    rows, cols = _window(burst)
-    return rows.start, rows.stop, cols.start, cols.stop
-
-
-def _owners(shape: tuple[int, int], boxes: Sequence[Box]) -> NDArray[np.int16]:
+def _owners(shape: tuple[int, int], windows: Iterable[tuple[slice, slice]]) -> NDArray[np.int16]:
     """Return the index of the burst that each merged pixel is taken from, -1 for none; the last one wins."""
     owners = np.full(shape, -1, np.int16)
-    for number, (top, bottom, left, right) in enumerate(boxes):
-        owners[top:bottom, left:right] = number
+    for number, window in enumerate(windows):
+        owners[window] = number
     return owners
 
 
 def _owners_of_data(bursts: Sequence[MultilookedBurst], shape: tuple[int, int]) -> NDArray[np.int16]:
     """Return the owners of pixels with data; complete pixels precede pixels at a burst's edge."""
-    owners = _owners(shape, [_data(burst) for burst in bursts])
+    owners = _owners(shape, map(_data, bursts))
     for number, burst in enumerate(bursts):
-        top, bottom, left, right = _inside(burst)
-        owners[top:bottom, left:right] = number
+        owners[_data(burst, whole=True)] = number
         part, share = owners[_window(burst)], _from_sublooks(burst)[1]
         # At the border of the image incomplete windows are used, as in a run of all bursts together.
         part[(share > _WHOLE) | ((part < 0) & (share > 0))] = number

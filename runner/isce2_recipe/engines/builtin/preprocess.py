@@ -144,10 +144,10 @@ def compute_baselines(job: Job) -> Catalog:
 def baseline(pair: SwathPair, index: int) -> tuple[float, float]:
     """Return parallel and perpendicular baseline in metres at the middle of a common burst.
 
-    See `isce2_recipe.sar.baseline.across_track_baseline_m` for the signs.
+    See `isce2_recipe.sar.orbit.across_track_baseline_m` for the signs.
     """
-    from isce2_recipe.sar.baseline import across_track_baseline_m
     from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+    from isce2_recipe.sar.orbit import across_track_baseline_m
     from isce2_recipe.sar.zero_doppler import geo2rdr, rdr2geo
 
     burst = pair.reference.bursts[index].geometry

@@ -328,11 +328,6 @@ def _burst_offset(one: SwathBursts, other: SwathBursts) -> int:
     )
 
 
-def seconds_between(later: datetime, earlier: datetime) -> float:
-    """Return the difference of two times in seconds."""
-    return (later - earlier) / timedelta(seconds=1)
-
-
 def lines_between(later: datetime, earlier: datetime, interval_s: float) -> int:
     """Return the difference of two times in lines, rounded to an integer."""
-    return math.floor(seconds_between(later, earlier) / interval_s + 0.5)
+    return math.floor((later - earlier) / timedelta(seconds=1) / interval_s + 0.5)

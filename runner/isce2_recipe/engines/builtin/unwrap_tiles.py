@@ -175,7 +175,8 @@ def _votes(
     cycles = np.rint(difference[known] / _TWO_PI).astype(np.int64)
     keys = np.stack([first[1][known].astype(np.int64), second[1][known].astype(np.int64), cycles])
     found: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-    for (one, other, number), count in zip(*_counted(keys), strict=True):
+    names, numbers_of = np.unique(keys, axis=1, return_counts=True)
+    for (one, other, number), count in zip(names.T, numbers_of, strict=True):
         found[int(one), int(other)].append((int(count), int(number)))
     winners = {}
     for pair, counts in found.items():
@@ -184,11 +185,6 @@ def _votes(
         if support > 0:
             winners[pair] = (number, support)
     return winners
-
-
-def _counted(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    found, counts = np.unique(keys, axis=1, return_counts=True)
-    return found.T, counts
 
 
 class CycleGroups:

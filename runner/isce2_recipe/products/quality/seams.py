@@ -58,12 +58,9 @@ def seams(folder: Path, wavelength_m: float) -> list[dict[str, Any]]:
 
 
 def seams_of_products(products: Sequence[BurstProduct], wavelength_m: float) -> list[dict[str, Any]]:
-    """Return the same from products of single bursts; ``lines`` are lines of their multilooked layers.
+    """Return the same from products of single bursts, ordered by swath and time as they are merged.
 
-    Parameters
-    ----------
-    products : sequence of BurstProduct
-        Products in the order in which they are merged, by swath and time.
+    ``lines`` are lines of their multilooked layers.
     """
     swaths = sorted({product.reference.swath for product in products})
     return [

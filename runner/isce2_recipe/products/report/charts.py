@@ -27,16 +27,9 @@ Points = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line or one histogram of a chart.
+    """One line or one histogram of a chart; NaN in ``y`` interrupts a line.
 
-    Attributes
-    ----------
-    label : str
-        Text in the legend.
-    style : str
-        Class in the style sheet of the page, ``a`` to ``c``.
-    x, y : array
-        Values; NaN in y interrupts a line.
+    ``label`` is its text in the legend, ``style`` its class in the style sheet of the page, ``a`` to ``c``.
     """
 
     label: str

@@ -26,18 +26,11 @@ _TICKS = 5
 
 @dataclass(frozen=True, slots=True)
 class MapFrame:
-    """The size of a map's picture and the labels of its edges.
+    """The size of a map's picture in SVG units, and the labels of its edges.
 
-    Attributes
-    ----------
-    width, height : float
-        Size of the picture, SVG units.
-    longitudes, latitudes : tuple of (float, str)
-        Labels on the lower and the left edge: position from 0 to 1, and degrees as text.
-    kilometres : float
-        Width of the picture on the ground.
-    convergence_deg : float
-        Angle of the map's north, clockwise from true north.
+    ``longitudes`` and ``latitudes`` are labels on the lower and the left edge: position from 0 to 1, and
+    degrees as text. ``kilometres`` is the width on the ground, ``convergence_deg`` the angle of the map's
+    north, clockwise from true north.
     """
 
     width: float
@@ -100,14 +93,9 @@ def _places(line: Any, degrees: Any, letters: str, count: int) -> tuple[tuple[fl
 
 
 def degree_text(value: float, text: str, letters: str) -> str:
-    """Return a longitude or latitude as text, for example ``12.5° E``.
+    """Return a longitude or latitude as text, for example ``12.5° E``; a longitude may be beyond 180 degrees.
 
-    Parameters
-    ----------
-    value : float
-        Degrees; a longitude may be beyond 180.
-    text : str
-        The same as text, from which the number of decimals is taken.
+    ``text`` is the number of degrees with the decimals to show.
     """
     if abs(value) > 180.0:
         value = longitude_near(value, 0.0)

@@ -37,16 +37,12 @@ class ReportInputs:
 
     Attributes
     ----------
-    product : Path
-        Folder of the product.
-    quality : Path
-        Its ``quality.json``.
+    product, quality : Path
+        Folder of the product, and its ``quality.json``.
     orbits : tuple of str
         Names of orbit files.
     truth : Path or None
         GeoTIFF of the true displacement, metres.
-    limits : mapping
-        Quality limits.
     notes : tuple of str
         Further warnings.
     run : mapping

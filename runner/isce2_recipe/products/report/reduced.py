@@ -27,12 +27,7 @@ _MARGIN = 0.04  # margin around that area, as a share of its size
 class ReducedProduct:
     """A product, and the simulated truth if there is one, on the grid of the report's pictures.
 
-    Attributes
-    ----------
-    product : Finished
-        The product.
-    truth : Path or None
-        GeoTIFF of the true displacement, metres, positive away from the satellite.
+    ``truth`` is the GeoTIFF of the true displacement, metres, positive away from the satellite.
     """
 
     product: Finished

@@ -34,16 +34,9 @@ REPORT_SIZES = BoxSizes(184, 58, gap_x=16, gap_y=30, margin=8, bend=26)
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Boxes of steps and bends of long arrows, in rows.
+    """Places of boxes and of bends of long arrows by name, in rows, and the size of the drawing.
 
-    Attributes
-    ----------
-    places : dict
-        Places of boxes and bends by name.
-    chains : list of tuple of str
-        Arrows, each as the names from its first box through its bends to its last box.
-    width, height : float
-        Size of the drawing.
+    Each of ``chains`` is an arrow: the names from its first box through its bends to its last box.
     """
 
     places: dict[str, Place]

@@ -23,22 +23,18 @@ _LISTED = 8  # largest number of entries in a legend
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One picture.
+    """One picture, whose colours are explained by a colour bar or a legend.
 
     Attributes
     ----------
-    name, title : str
-        Ending of its file's name; heading.
+    name : str
+        Ending of its file's name.
     caption : str
         What it shows, in a sentence or two.
     alternative : str
         Description for those who cannot see it.
     picture : array of uint8, shape (rows, cols, 4)
         Colours and opacity.
-    scale : Scale or None
-        Scale of its colour bar.
-    legend : tuple of (Rgb, str)
-        Names of colours, in place of a colour bar.
     """
 
     name: str

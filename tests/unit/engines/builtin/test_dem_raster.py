@@ -12,6 +12,7 @@ from rasterio.transform import Affine
 from isce2_recipe.engines.builtin import dem_raster, isceimage
 from isce2_recipe.errors import InputError
 from isce2_recipe.types import Bounds
+from support import isce_raster
 
 ARC_SECOND = 1 / 3600
 WEST, NORTH, ROWS, COLS = 53.0, 27.5, 90, 120
@@ -41,7 +42,7 @@ def test_conversion_keeps_the_positions_of_heights(tmp_path):
     image = dem_raster.to_isce(write_geotiff(tmp_path / "dem.tif"), tmp_path / "full_res.dem.wgs84")
     assert isceimage.read_header(image.path) == image
     assert (image.reference, image.data_type, image.image_type) == ("WGS84", "FLOAT", "dem")
-    heights = isceimage.read(image.path, 1)
+    heights = isce_raster.read(image.path, 1)
     for row, col in [(0, 0), (10, 100), (ROWS - 1, COLS - 1)]:
         longitude = image.grid.first_longitude + col * image.grid.delta_longitude
         latitude = image.grid.first_latitude + row * image.grid.delta_latitude

@@ -158,4 +158,4 @@ def test_step_writes_filtered_interferogram_and_coherence(tmp_path):
     correlation = isceimage.read_header(tmp_path / "merged/phsig.cor")
     assert (filtered.data_type, filtered.image_type) == ("CFLOAT", "cpx")
     assert (correlation.data_type, correlation.image_type) == ("FLOAT", "cor")
-    assert np.allclose(isceimage.read(correlation.path, 1)[10:40, 10:60], 1, atol=1e-3)
+    assert np.allclose(isce_raster.read(correlation.path, 1)[10:40, 10:60], 1, atol=1e-3)

@@ -128,8 +128,8 @@ def test_nodes_get_the_nearest_pixel(tmp_path, hills):
     numbers = write_radar(tmp_path, "numbers", np.stack([line, sample]), "unw", "BIL")
     dem = write_dem(tmp_path, hills)
     grid = run(tmp_path, [numbers], dem)
-    geocoded = isceimage.read(tmp_path / "merged/numbers.geo")
-    heights = isceimage.read(dem.path, 1)
+    geocoded = isce_raster.read(tmp_path / "merged/numbers.geo")
+    heights = isce_raster.read(dem.path, 1)
     assert isceimage.read_header(tmp_path / "merged/numbers.geo").grid == grid.nodes
     found = 0
     for row, col in [(120, 160), (100, 150), (140, 190), (90, 160), (125, 131)]:
@@ -144,7 +144,7 @@ def test_nodes_get_the_nearest_pixel(tmp_path, hills):
 
 def test_a_point_is_geocoded_to_its_position(tmp_path):
     dem = write_dem(tmp_path, hills=True)
-    heights = isceimage.read(dem.path, 1)
+    heights = isce_raster.read(dem.path, 1)
     row, col = 118, 163
     latitude = dem.grid.first_latitude + row * dem.grid.delta_latitude
     longitude = dem.grid.first_longitude + col * dem.grid.delta_longitude
@@ -153,7 +153,7 @@ def test_a_point_is_geocoded_to_its_position(tmp_path):
     blob = np.exp(-((line - here[0]) ** 2 + (sample - here[1]) ** 2) / 8).astype("c8")
     path = write_radar(tmp_path, "blob", blob, "cpx")
     grid = run(tmp_path, [path], dem)
-    power = np.abs(isceimage.read(isceimage.append_suffix(path, "geo"), 1)) ** 2
+    power = np.abs(isce_raster.read(isceimage.append_suffix(path, "geo"), 1)) ** 2
     rows, cols = np.mgrid[: grid.rows, : grid.cols]
     peak = np.unravel_index(power.argmax(), power.shape)
     assert (peak[0] + grid.row, peak[1] + grid.col) == (row, col)
@@ -170,7 +170,7 @@ def test_interpolation_of_complex_images_preserves_the_phase(tmp_path):
     path = write_radar(tmp_path, "fringes", fringes, "cpx")
     dem = write_dem(tmp_path, hills=False)
     grid = run(tmp_path, [path], dem)
-    geocoded = isceimage.read(isceimage.append_suffix(path, "geo"), 1)
+    geocoded = isce_raster.read(isceimage.append_suffix(path, "geo"), 1)
     inside = np.argwhere(np.abs(geocoded) > 0)[::997]
     assert len(inside) > 5
     for row, col in inside:
@@ -194,10 +194,10 @@ def test_geocoding_to_part_of_the_dem_and_writing_its_heights(tmp_path):
     )
     target = run(tmp_path, [labels], dem, bounds)
     assert (target.row, target.col, target.rows, target.cols) == (80, 100, 71, 101)
-    crop = isceimage.read(tmp_path / "merged/dem.crop", 1)
+    crop = isce_raster.read(tmp_path / "merged/dem.crop", 1)
     assert crop.dtype == np.int16
-    assert np.array_equal(crop, np.trunc(isceimage.read(dem.path, 1))[80:151, 100:201])
-    geocoded = isceimage.read(isceimage.append_suffix(labels, "geo"), 1)
+    assert np.array_equal(crop, np.trunc(isce_raster.read(dem.path, 1))[80:151, 100:201])
+    geocoded = isce_raster.read(isceimage.append_suffix(labels, "geo"), 1)
     assert geocoded.dtype == np.uint8
     assert set(np.unique(geocoded)) <= {0, 7}
 
@@ -213,7 +213,7 @@ def test_nodes_outside_the_dem_are_zero(tmp_path):
         grid.first_latitude + 10 * ARC_SECOND,
     )
     target = run(tmp_path, [labels], dem, bounds)
-    geocoded = isceimage.read(isceimage.append_suffix(labels, "geo"), 1)
+    geocoded = isce_raster.read(isceimage.append_suffix(labels, "geo"), 1)
     assert target.row == -10
     assert not geocoded[:10].any()
     elsewhere = Bounds(grid.first_longitude + 5, -1.0, grid.first_longitude + 6, 1.0)
@@ -234,4 +234,4 @@ def test_no_data_of_the_dem_gives_zero(tmp_path):
     heights[100:140] = -32768
     labels = write_radar(tmp_path, "labels", np.full((LINES, SAMPLES), 7, "u1"), "")
     run(tmp_path, [labels], dem)
-    assert not isceimage.read(isceimage.append_suffix(labels, "geo"), 1)[100:140].any()
+    assert not isce_raster.read(isceimage.append_suffix(labels, "geo"), 1)[100:140].any()

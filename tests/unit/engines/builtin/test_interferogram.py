@@ -32,7 +32,7 @@ LINES, SAMPLES = 400, 2400
 
 
 def read(path: Path, band: int = 1) -> np.ndarray:
-    return isceimage.read(path, band)
+    return isce_raster.read(path, band)
 
 
 def multilooked(array: np.ndarray, azimuth: int, range_: int) -> np.ndarray:
@@ -367,7 +367,7 @@ def test_a_dem_of_another_place_is_refused(scene: Scene, tmp_path: Path) -> None
 
 def test_a_dem_of_half_the_scene_is_refused(scene: Scene, tmp_path: Path) -> None:
     header = isceimage.read_header(scene.dem)
-    whole = isceimage.read(scene.dem, 1)
+    whole = isce_raster.read(scene.dem, 1)
     half = whole[:, : whole.shape[1] // 2]
     image = isce_raster.header_for_array(
         tmp_path / "half.dem", half, image_type="dem", grid=header.grid, reference="WGS84"
@@ -379,7 +379,7 @@ def test_a_dem_of_half_the_scene_is_refused(scene: Scene, tmp_path: Path) -> Non
 
 def test_a_dem_above_the_geoid_is_refused(scene: Scene, tmp_path: Path) -> None:
     image = isceimage.read_header(scene.dem)
-    heights = isceimage.read(scene.dem, 1)
+    heights = isce_raster.read(scene.dem, 1)
     geoid = isce_raster.header_for_array(
         tmp_path / "geoid.dem", heights, image_type="dem", grid=image.grid, reference="EGM96"
     )

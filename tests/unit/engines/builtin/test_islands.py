@@ -10,7 +10,7 @@ import rasterio
 from rasterio.transform import Affine
 from scipy.ndimage import label
 
-from isce2_recipe.engines.builtin import filtering, isceimage, unwrapping, water_mask
+from isce2_recipe.engines.builtin import filtering, unwrapping, water_mask
 from isce2_recipe.types import Looks
 from support import isce_raster
 
@@ -52,15 +52,15 @@ def test_every_island_is_a_component_and_water_is_in_none(tmp_path, monkeypatch,
     register(tmp_path / "plugin", monkeypatch)
     folder = tmp_path / "isce"
     scene(folder)
-    before = isceimage.read(folder / "merged/filt_topophase.flat", 1)
+    before = isce_raster.read(folder / "merged/filt_topophase.flat", 1)
     water_mask.mask_interferogram(folder, folder / "mask.tif", Looks(1, 1))
     unwrapping.unwrap(
         folder, LOOKS, unwrapper, max_untiled_pixels=pixels_of_a_tile, max_tile_pixels=pixels_of_a_tile
     )
     assert water_mask.unmask_interferogram(folder)
-    amplitude, phase = isceimage.read(folder / "merged/filt_topophase.unw")
-    labels = isceimage.read(folder / "merged/filt_topophase.unw.conncomp", 1)
-    assert np.array_equal(isceimage.read(folder / "merged/filt_topophase.flat", 1), before)
+    amplitude, phase = isce_raster.read(folder / "merged/filt_topophase.unw")
+    labels = isce_raster.read(folder / "merged/filt_topophase.unw.conncomp", 1)
+    assert np.array_equal(isce_raster.read(folder / "merged/filt_topophase.flat", 1), before)
     assert np.allclose(amplitude, np.abs(before))
     assert np.array_equal(np.isnan(phase), ~LAND)
     assert not labels[~LAND].any()

@@ -13,7 +13,6 @@ from isce2_recipe import paths
 from isce2_recipe.actions import merge
 from isce2_recipe.actions.base import Context
 from isce2_recipe.engines import open_engine
-from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.filtering import filter_interferogram
 from isce2_recipe.engines.builtin.geocoding import GeocodeGrid
 from isce2_recipe.engines.builtin.geolocation import locator
@@ -41,7 +40,7 @@ def merged(folder, bursts=BURSTS, shuffled=None):
         random.Random(shuffled).shuffle(folders)
     merge.bursts.function(context(folder / "isce"), products=folders)
     names = (paths.INTERFEROGRAM, paths.LATITUDE_FULL, paths.LONGITUDE_FULL)
-    return [np.array(isceimage.read(folder / "isce" / paths.MERGED / name, 1)) for name in names]
+    return [np.array(isce_raster.read(folder / "isce" / paths.MERGED / name, 1)) for name in names]
 
 
 def axes(shape):
@@ -137,7 +136,7 @@ def filtered(folder, interferogram: np.ndarray) -> np.ndarray:
     image.path.parent.mkdir(parents=True, exist_ok=True)
     isce_raster.write(image, interferogram, folder)
     filter_interferogram(folder, 0.5)
-    return isceimage.read(folder / paths.MERGED / paths.FILTERED_INTERFEROGRAM, 1)
+    return isce_raster.read(folder / paths.MERGED / paths.FILTERED_INTERFEROGRAM, 1)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +165,7 @@ def test_speckle_equals_that_of_a_joint_run(tmp_path, coherence, later, parts, l
         burst_of(tmp_path, values, *place, parts=parts, looks=looks) for place, values in bursts.items()
     ]
     merge_multilooked(products, tmp_path, lambda *_: None)
-    merged = filtered(tmp_path, isceimage.read(tmp_path / paths.MERGED / paths.INTERFEROGRAM, 1).copy())
+    merged = filtered(tmp_path, isce_raster.read(tmp_path / paths.MERGED / paths.INTERFEROGRAM, 1).copy())
     shape = tuple(map(min, merged.shape, together.shape))
     one, other = (image[: shape[0], : shape[1]] for image in (merged, together))
     both = (one != 0) & (other != 0)

@@ -191,8 +191,8 @@ def test_tiles_agree_with_one_piece_and_with_the_truth(tmp_path, unwrapper):
         )
         unwrapped = tmp_path / name / "merged/filt_topophase.unw"
         found[name] = (
-            isceimage.read(unwrapped, 2),
-            isceimage.read(isceimage.append_suffix(unwrapped, "conncomp"), 1),
+            isce_raster.read(unwrapped, 2),
+            isce_raster.read(isceimage.append_suffix(unwrapped, "conncomp"), 1),
         )
         assert not list((tmp_path / name / "merged").glob(".*"))
     for phase, _ in found.values():

@@ -49,8 +49,8 @@ def test_a_known_surface_is_recovered(tmp_path, name):
     write_inputs(tmp_path, interferogram, correlation)
     unwrapping.unwrap(tmp_path, Looks(20, 4), name)
     header = isceimage.read_header(tmp_path / "merged/filt_topophase.unw")
-    amplitude, phase = isceimage.read(header.path)
-    labels = isceimage.read(tmp_path / "merged/filt_topophase.unw.conncomp", 1)
+    amplitude, phase = isce_raster.read(header.path)
+    labels = isce_raster.read(tmp_path / "merged/filt_topophase.unw.conncomp", 1)
     valid = np.abs(interferogram) > 0
     assert (header.scheme, header.image_type, header.data_type) == ("BIL", "unw", "FLOAT")
     assert np.allclose(amplitude, np.abs(interferogram))
@@ -67,7 +67,7 @@ def test_islands_are_separate_components(tmp_path):
     correlation[:, 56:64] = 0
     write_inputs(tmp_path, interferogram, correlation)
     unwrapping.unwrap(tmp_path, Looks(20, 4))
-    labels = isceimage.read(tmp_path / "merged/filt_topophase.unw.conncomp", 1)
+    labels = isce_raster.read(tmp_path / "merged/filt_topophase.unw.conncomp", 1)
     assert labels[45, 30] > 0
     assert labels[45, 100] > 0
     assert labels[45, 30] != labels[45, 100]
@@ -137,7 +137,7 @@ def test_an_entry_point_adds_an_unwrapper(monkeypatch, tmp_path):
     write_inputs(tmp_path, *inputs())
     unwrapping.unwrap(tmp_path, Looks(20, 4), "plain")
     wrapped, _ = inputs()
-    assert np.allclose(isceimage.read(tmp_path / "merged/filt_topophase.unw", 2), np.angle(wrapped))
+    assert np.allclose(isce_raster.read(tmp_path / "merged/filt_topophase.unw", 2), np.angle(wrapped))
 
 
 def test_different_sizes_are_refused(tmp_path):

@@ -114,7 +114,7 @@ def test_interferogram_is_masked_and_restored(tmp_path):
     fraction = water_mask.mask_interferogram(folder, mask, LOOKS)
     assert fraction == pytest.approx(land.mean())
     original = np.frombuffer(before, "c8").reshape(LINES, SAMPLES)
-    assert np.array_equal(isceimage.read(path, 1), original * land)
+    assert np.array_equal(isce_raster.read(path, 1), original * land)
     assert water_mask.unmask_interferogram(folder)
     assert path.read_bytes() == before
     assert not water_mask.unmask_interferogram(folder)
@@ -171,7 +171,7 @@ def test_an_empty_interferogram_is_a_failure_of_the_engine(tmp_path):
 
 def test_unwrapped_files_are_completed(tmp_path):
     folder, mask = radar_folder(tmp_path)
-    original = isceimage.read(interferogram(folder), 1)
+    original = isce_raster.read(interferogram(folder), 1)
     land = np.concatenate(list(water_mask.land_in_radar_geometry(folder, mask, LOOKS)))
     water_mask.mask_interferogram(folder, mask, LOOKS)
     # What an unwrapper returns: any phase and label on water, labels in any order, and a corner of its own.
@@ -185,8 +185,8 @@ def test_unwrapped_files_are_completed(tmp_path):
         header = isce_raster.header_for_array(folder / "merged" / name, array, scheme="BIL")
         isce_raster.write(header, array, folder)
     water_mask.unmask_interferogram(folder)
-    amplitude, phase = isceimage.read(folder / "merged/filt_topophase.unw")
-    found = isceimage.read(folder / "merged/filt_topophase.unw.conncomp", 1)
+    amplitude, phase = isce_raster.read(folder / "merged/filt_topophase.unw")
+    found = isce_raster.read(folder / "merged/filt_topophase.unw.conncomp", 1)
     assert np.allclose(amplitude, np.abs(original))
     assert np.array_equal(np.isnan(phase), ~land)
     largest, second = (4, 7) if (labels == 4).sum() > (labels == 7).sum() else (7, 4)
