@@ -159,7 +159,7 @@ class TestTerrain:
 
     @staticmethod
     def gap(root, value=-28.0, water=1):
-        """Landscape of ``value`` metres without data in the middle rows, and a mask with water there."""
+        """Terrain of ``value`` metres without data in the middle rows, and a mask with water there."""
         path = raster(root / "dem" / "a.tif", value)
         with rasterio.open(path, "r+") as dataset:
             dataset.nodata = -9999.0

@@ -1,6 +1,6 @@
 """The simulated ground and air: terrain, lakes, land cover, motion, delay, as functions of position and date.
 
-Landscape is gradient noise on the sphere of ellipsoid normals, which has no seam at the antimeridian or at the
+Terrain is gradient noise on the sphere of ellipsoid normals, which has no seam at the antimeridian or at the
 poles. Noise cells are 14 km to 430 m wide. The terrain has features from 30 km down to about 900 m, so a DEM
 of 30 m represents it to centimetres. Slopes rarely reach 18 degrees; IW incidence angles are 30 degrees or
 more, so there is no layover.
