@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import cast
@@ -89,10 +90,16 @@ def _lint(
     text = FORMATS[form](problems, texts)
     if form == "text":
         used = {Path(part).resolve() for report in reports for part in report.parts}
-        files = [Path(report.file) for report in reports]
-        parts = sum(file.resolve() in used or file.parent.name == "parts" for file in files)
-        text = "\n\n".join(filter(None, (text, summary(problems, len(reports) - parts, parts))))
+        kinds = Counter(_kind(Path(report.file), used) for report in reports)
+        text = "\n\n".join(filter(None, (text, summary(problems, kinds))))
     return text, EXIT_INPUT if problems else EXIT_OK
+
+
+def _kind(file: Path, used: Container[Path]) -> str:
+    """Return what a linted file is."""
+    if file.suffix.lower() == ".xml":
+        return "XML file"
+    return "part" if file.resolve() in used or file.parent.name == "parts" else "recipe"
 
 
 def _without_known(

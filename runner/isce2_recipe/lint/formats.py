@@ -23,10 +23,10 @@ def to_text(problems: Sequence[Problem], texts: Mapping[str, str]) -> str:
     return render(problems, texts)
 
 
-def summary(problems: Sequence[Problem], recipes: int, parts: int) -> str:
-    """Return the numbers of problems, of recipes and of the parts they use, as one sentence."""
-    counts = {"recipe": recipes, "part": parts}
-    count = " and ".join(_number(number, name) for name, number in counts.items() if number)
+def summary(problems: Sequence[Problem], counts: Mapping[str, int]) -> str:
+    """Return the numbers of problems and of files by their kind, as one sentence."""
+    *first, last = [_number(number, name) for name, number in sorted(counts.items(), reverse=True)]
+    count = f"{', '.join(first)} and {last}" if first else last
     if not problems:
         return f"{count}, no problems"
     found = Counter[str](problem.severity for problem in problems)

@@ -73,7 +73,9 @@ def check_refusals(scope: Scope, samples: Samples) -> Iterator[Problem]:
             continue
         try:
             inputs = evaluate(step.with_, samples.names)
-            if all(_is_checkable(value, action.inputs.get(name)) for name, value in inputs.items()):
+            needed = {name for name, one in action.inputs.items() if one.default is one.empty}
+            fits = all(_is_checkable(value, action.inputs.get(name)) for name, value in inputs.items())
+            if fits and needed <= inputs.keys():
                 action.check(inputs)
         except ExpressionError:
             continue  # `check_known` reports it.
