@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from isce2_recipe import __version__
 from isce2_recipe.errors import UsageError
 from isce2_recipe.legacy.translation import Translation
-from isce2_recipe.legacy.workflows import DEFAULT, WORKFLOWS, Flag, Workflow
+from isce2_recipe.legacy.workflows import DEFAULT, SIDES, WORKFLOWS, Flag, Workflow
 from isce2_recipe.recipe import Recipe, available, load
 from isce2_recipe.types import BurstName, SlcName
 
@@ -24,7 +24,6 @@ _Values = dict[Flag, Any]
 _NONE = "None"  # HyP3 passes null as this text
 _TIME = slice(14, 29)  # date and time in a burst name
 _DEPRECATED = "{} is deprecated. Please use --reference and --secondary."
-_SIDES = ("reference", "secondary")
 _PUBLISH_HERE = ["--publish", "."]  # the product goes into the current folder
 
 
@@ -73,7 +72,7 @@ def _pair_parameters(
     found = [(flag, names) for flag, names in values.items() if flag.role == "granules" and names]
     sides = {flag.sets for flag in _granule_flags(values) if flag.role != "granules"}
     if workflow.any_order:
-        return _any_order(*(values.get(flag, "") for flag in workflow.flags if flag.sets in _SIDES)), []
+        return _any_order(*(values.get(flag, "") for flag in workflow.flags if flag.sets in SIDES)), []
     if not any(flag.role == "granules" for flag in workflow.flags):
         return {}, []
     if len(found) > 1 or (found and sides):
@@ -95,7 +94,7 @@ def _granule_flags(values: _Values) -> list[Flag]:
     return [
         flag
         for flag, names in values.items()
-        if names and (flag.role == "granules" or (flag.role == "parameter" and flag.sets in _SIDES))
+        if names and (flag.role == "granules" or (flag.role == "parameter" and flag.sets in SIDES))
     ]
 
 
@@ -108,7 +107,7 @@ def _bursts_at(positions: Mapping[str, Any], values: _Values, find_burst: FindBu
         )
     required = [
         "--swath-number",
-        *(f"--{side}-{what}" for what in ("scene", "burst-number") for side in _SIDES),
+        *(f"--{side}-{what}" for what in ("scene", "burst-number") for side in SIDES),
     ]
     missing = [name for name in required if name not in positions]
     if missing:
@@ -117,13 +116,13 @@ def _bursts_at(positions: Mapping[str, Any], values: _Values, find_burst: FindBu
     if swath not in (1, 2, 3):
         raise UsageError(f"argument --swath-number: must be 1, 2 or 3, instead got {swath}")
     polarization = positions.get("--polarization", "VV").upper()
-    scenes = [SlcName.parse(positions[f"--{side}-scene"]) for side in _SIDES]
-    numbers = [positions[f"--{side}-burst-number"] for side in _SIDES]
+    scenes = [SlcName.parse(positions[f"--{side}-scene"]) for side in SIDES]
+    numbers = [positions[f"--{side}-burst-number"] for side in SIDES]
     found = [
         str(find_burst(scene, swath, polarization, number))
         for scene, number in zip(scenes, numbers, strict=True)
     ]
-    return {side: [name] for side, name in zip(_SIDES, found, strict=True)} | _any_order(*found)
+    return {side: [name] for side, name in zip(SIDES, found, strict=True)} | _any_order(*found)
 
 
 def _any_order(reference: str, secondary: str) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 Role = Literal["parameter", "granules", "looks", "position", "upload", "login", "unused"]
 Kind = Literal["text", "list", "number", "integer", "true"]
 
 DEFAULT = "insar_tops_burst"
+SIDES = ("reference", "secondary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,62 +56,43 @@ _LOOKS = Flag(
 _WATER = Flag(
     ("--apply-water-mask",), "apply_water_mask", "true", "True to mask water before unwrapping", False
 )
-_BUCKETS = (
-    Flag(("--bucket",), "bucket", help="S3 bucket to upload the product to", role="upload"),
-    Flag(("--bucket-prefix",), "bucket_prefix", help="folder in the bucket", role="upload", needs="bucket"),
-)
-_PUBLISH = (
-    Flag(
+_upload = partial(Flag, role="upload")
+_UPLOADS = (
+    _upload(("--bucket",), "bucket", help="S3 bucket to upload the product to"),
+    _upload(("--bucket-prefix",), "bucket_prefix", help="folder in the bucket", needs="bucket"),
+    _upload(
         ("--publish-bucket",),
         "publish_bucket",
         help="second S3 bucket; PUBLISH_ACCESS_KEY_ID and PUBLISH_SECRET_ACCESS_KEY hold its login",
-        role="upload",
     ),
-    Flag(
+    _upload(
         ("--publish-prefix",),
         "publish_prefix",
         help="folder in the second bucket; by default the folder of the bursts' stack",
-        role="upload",
         needs="publish_bucket",
     ),
 )
-_LOGIN = (
-    Flag(
-        ("--username",),
-        "EARTHDATA_USERNAME",
-        help="Earthdata user; prefer the variable EARTHDATA_USERNAME",
-        role="login",
-    ),
-    Flag(
-        ("--password",),
-        "EARTHDATA_PASSWORD",
-        help="Earthdata password; prefer the variable EARTHDATA_PASSWORD, which other users cannot see",
-        role="login",
-    ),
+_PASSWORD_HELP = "password; prefer the variable EARTHDATA_PASSWORD, which other users cannot see"
+_LOGIN = tuple(
+    Flag((name,), variable, help=f"Earthdata {what}", role="login")
+    for name, variable, what in (
+        ("--username", "EARTHDATA_USERNAME", "user; prefer the variable EARTHDATA_USERNAME"),
+        ("--password", "EARTHDATA_PASSWORD", _PASSWORD_HELP),
+    )
 )
 _ESA = tuple(
     Flag((name,), role="unused", help="orbits no longer need a login")
     for name in ("--esa-username", "--esa-password")
 )
 # Releases before 0.4 had these flags instead of burst names.
+_position = partial(Flag, role="position")
 _POSITIONS = (
-    Flag(("--reference-scene",), "reference", help="reference SLC that holds the burst", role="position"),
-    Flag(("--secondary-scene",), "secondary", help="secondary SLC that holds the burst", role="position"),
-    Flag(("--swath-number",), kind="integer", help="swath of both bursts, 1 to 3", role="position"),
-    Flag(("--polarization",), help="polarization of both bursts", default="VV", role="position"),
-    Flag(
-        ("--reference-burst-number",),
-        "reference",
-        "integer",
-        "number of the reference burst, from 0",
-        role="position",
-    ),
-    Flag(
-        ("--secondary-burst-number",),
-        "secondary",
-        "integer",
-        "number of the secondary burst, from 0",
-        role="position",
+    *(_position((f"--{side}-scene",), side, help=f"{side} SLC that holds the burst") for side in SIDES),
+    _position(("--swath-number",), kind="integer", help="swath of both bursts, 1 to 3"),
+    _position(("--polarization",), help="polarization of both bursts", default="VV"),
+    *(
+        _position((f"--{side}-burst-number",), side, "integer", f"number of the {side} burst, from 0")
+        for side in SIDES
     ),
 )
 _TWO_LOOKS = (
@@ -121,7 +104,7 @@ _PAIR = (
     Flag(("--secondary",), "secondary", "list", "names of the secondary bursts, of the same burst IDs"),
     Flag(("--granules",), "", "list", "two bursts in any order (deprecated)", role="granules"),
 )
-_BURSTS = (*_PAIR, _LOOKS, _WATER, *_BUCKETS, *_PUBLISH, *_LOGIN, *_ESA)
+_BURSTS = (*_PAIR, _LOOKS, _WATER, *_UPLOADS, *_LOGIN, *_ESA)
 _NOT_BOTH = "Provide either --reference and --secondary, or the positional granules argument, not both."
 _ONE_OF = "Either --reference and --secondary, or the positional granules argument, must be provided."
 _EXPECTED = "Expected either --reference and --secondary or --granules"
@@ -158,8 +141,7 @@ WORKFLOWS = {
             _LOOKS,
             *_TWO_LOOKS,
             _WATER,
-            *_BUCKETS,
-            *_PUBLISH,
+            *_UPLOADS,
             *_LOGIN,
             *_ESA,
         ),
@@ -172,8 +154,7 @@ WORKFLOWS = {
         (
             Flag(("--reference", "--reference-scene"), "reference", help="one scene", required=True),
             Flag(("--secondary", "--secondary-scene"), "secondary", help="another scene", required=True),
-            *_BUCKETS,
-            *_PUBLISH,
+            *_UPLOADS,
             *_LOGIN,
         ),
     ),
@@ -184,8 +165,7 @@ WORKFLOWS = {
             Flag(("directory",), "directory", help="folder of the unzipped products", required=True),
             Flag(("--filter-strength",), "filter_strength", "number", "Goldstein filter, from 0 to 1", 0.6),
             _WATER,
-            *_BUCKETS,
-            *_PUBLISH,
+            *_UPLOADS,
             *_LOGIN,
         ),
         {"name_style": "legacy"},
