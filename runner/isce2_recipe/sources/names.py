@@ -39,26 +39,22 @@ def scene_name(platform: str, start: datetime, stop: datetime) -> str:
 
 
 def water_mask_tiles(bounds: Bounds) -> list[str]:
-    """Return the file names of ASF's water mask tiles that touch a box; they name the lower left corners."""
+    """Return the file names of ASF's water mask tiles that touch a box."""
+    return [water_mask_tile(*corner) for corner in water_mask_corners(bounds)]
+
+
+def water_mask_corners(bounds: Bounds) -> list[tuple[int, int]]:
+    """Return the south and west, in degrees, of the water mask tiles that touch a box."""
+    souths, wests = _starts(bounds.south, bounds.north), _starts(bounds.west, bounds.east)
+    return [(south, (west + 180) % 360 - 180) for south in souths for west in wests]
+
+
+def _starts(low: float, high: float) -> range:
+    """Return where tiles begin; an upper edge on a tile's border does not touch the next tile."""
     step = WATER_MASK_TILE_DEG
-    souths = range(_floor(bounds.south), _floor_below(bounds.north) + 1, step)
-    wests = range(_floor(bounds.west), _floor_below(bounds.east) + 1, step)
-    return [f"{_latitude(south)}{_longitude(west)}.tif" for south in souths for west in wests]
+    return range(math.floor(low / step) * step, math.ceil(high / step) * step, step)
 
 
-def _floor(degrees: float) -> int:
-    return math.floor(degrees / WATER_MASK_TILE_DEG) * WATER_MASK_TILE_DEG
-
-
-def _floor_below(degrees: float) -> int:
-    """Return the same for an upper edge; an edge on a tile's border does not touch the next tile."""
-    return (math.ceil(degrees / WATER_MASK_TILE_DEG) - 1) * WATER_MASK_TILE_DEG
-
-
-def _latitude(degrees: int) -> str:
-    return f"{'n' if degrees >= 0 else 's'}{abs(degrees):02d}"
-
-
-def _longitude(degrees: int) -> str:
-    degrees = (degrees + 180) % 360 - 180
-    return f"{'e' if degrees >= 0 else 'w'}{abs(degrees):03d}"
+def water_mask_tile(south: int, west: int) -> str:
+    """Return the name of the tile with a lower left corner, such as ``n25e050.tif``."""
+    return f"{'ns'[south < 0]}{abs(south):02d}{'ew'[west < 0]}{abs(west):03d}.tif"

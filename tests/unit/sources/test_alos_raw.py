@@ -21,8 +21,8 @@ from isce2_recipe.sources.simulated.alos.acquisition import (
     SAMPLING_HZ,
     WAVELENGTH_M,
     acquire,
+    lobes,
 )
-from isce2_recipe.sources.simulated.alos.motion import lobes
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.types import AlosName
 

@@ -18,11 +18,11 @@ from rasterio.transform import from_origin
 from isce2_recipe.errors import InputError, ParameterError, UsageError
 from isce2_recipe.sar.annotation import read_annotation
 from isce2_recipe.sources import open_source
+from isce2_recipe.sources.names import water_mask_corners, water_mask_tile
 from isce2_recipe.sources.simulated import ground
 from isce2_recipe.sources.simulated.acquisition import slice_of
 from isce2_recipe.sources.simulated.metadata_xml import burst_geometry, burst_metadata
 from isce2_recipe.sources.simulated.options import SimulationOptions
-from isce2_recipe.sources.simulated.rasters import tile_name
 from isce2_recipe.sources.simulated.world import Landscape
 from isce2_recipe.types import Bounds, BurstName
 from support.simulated_names import burst_name
@@ -265,12 +265,9 @@ def test_the_water_mask_shows_the_dems_lakes(tmp_path):
 
 
 def test_tiles_south_and_west_are_named_by_their_lower_left_corner():
-    assert tile_name(-5, -70) == "s05w070.tif"
-    source = open_source("simulated")
-    from isce2_recipe.sources.simulated.rasters import _tiles
-
-    assert list(_tiles(Bounds(-70.5, -5.5, -69.5, -4.5))) == [(-10, -75), (-10, -70), (-5, -75), (-5, -70)]
-    assert source.name == "simulated"
+    assert water_mask_tile(-5, -70) == "s05w070.tif"
+    corners = [(-10, -75), (-10, -70), (-5, -75), (-5, -70)]
+    assert water_mask_corners(Bounds(-70.5, -5.5, -69.5, -4.5)) == corners
 
 
 def truth(tmp_path, *names, options=""):

@@ -28,29 +28,15 @@ SLICE_BURSTS = 9
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One SLC, usually with nine bursts of each swath, in two polarizations.
+    """One SLC, usually with nine bursts of each swath, in two polarizations."""
 
-    Attributes
-    ----------
-    flight : Sentinel1Pass
-        Pass on which the SLC was acquired.
-    number : int
-        Number of the slice in the repeat cycle. It holds bursts ``number * 9`` to ``number * 9 + 8``.
-    suffix : str
-        Last four characters of the SLC's name, taken from the burst's name.
-    horizontal : bool
-        True if the radar transmitted H (HH and HV), False if it transmitted V (VV and VH).
-    swaths : tuple of IwSwath
-        IW1 to IW3, cropped as the options ask.
-    span : range or None
-        Bursts of an SLC that was requested by its own name; None for the nine bursts of ``number``.
-    """
-
-    flight: Sentinel1Pass
+    flight: Sentinel1Pass  # pass on which the SLC was acquired
+    # Number of the slice in the repeat cycle. It holds bursts ``number * 9`` to ``number * 9 + 8``.
     number: int
-    suffix: str
-    horizontal: bool
-    swaths: tuple[IwSwath, ...]
+    suffix: str  # last four characters of the SLC's name, taken from the burst's name
+    horizontal: bool  # True if the radar transmitted H (HH and HV), False if it transmitted V (VV and VH)
+    swaths: tuple[IwSwath, ...]  # IW1 to IW3, cropped as the options ask
+    # Bursts of an SLC that was requested by its own name; None for the nine bursts of ``number``.
     span: range | None = None
 
     @property
@@ -112,10 +98,7 @@ def start_anx_s(flight: Sentinel1Pass, burst: int, swath: IwSwath) -> float:
 def slice_of(name: BurstName, options: SimulationOptions) -> Slice:
     """Return the SLC that contains a burst.
 
-    Raises
-    ------
-    ParameterError
-        If the burst number does not exist, or no satellite was in orbit yet.
+    Raise ParameterError if the burst number does not exist, or no satellite was in orbit yet.
     """
     burst_slot(name.relative_burst, name.swath)
     number = name.relative_burst // SLICE_BURSTS
@@ -147,10 +130,7 @@ def corrected_name(name: BurstName, options: SimulationOptions) -> BurstName | N
 def slice_of_slc(name: SlcName, options: SimulationOptions) -> Slice:
     """Return the SLC of a name, with the bursts of each swath between its first and last line.
 
-    Raises
-    ------
-    ParameterError
-        If the satellite did not fly the named orbit's track at that time.
+    Raise ParameterError if the satellite did not fly the named orbit's track at that time.
     """
     track = relative_orbit(name.platform, name.absolute_orbit)
     flights = [f for f in shifted_passes(name.platform, name.start) if f.relative_orbit == track]
@@ -186,10 +166,7 @@ def pass_at(platform: str, start: datetime, options: SimulationOptions) -> Senti
     Several passes may contain the time: one of the satellite itself, and passes moved from other days. Only
     one of them has a burst that starts exactly at this time.
 
-    Raises
-    ------
-    ParameterError
-        If the satellite was not in orbit at that time.
+    Raise ParameterError if the satellite was not in orbit at that time.
     """
     candidates = shifted_passes(platform, start)
     if not candidates:

@@ -30,30 +30,15 @@ _BLOCK_LINES = 128
 
 @dataclass(frozen=True, slots=True)
 class BurstImage:
-    """A burst to be simulated.
+    """A burst to be simulated."""
 
-    Attributes
-    ----------
-    slc : Slice
-        SLC that contains the burst.
-    number : int
-        Relative burst number.
-    swath : IwSwath
-        Swath of the burst, cropped as the options ask.
-    polarization : str
-        VV, VH, HH or HV.
-    annotation : BurstGeometry
-        The burst's metadata as read from the annotation; the image follows them to the last digit.
-    options : SimulationOptions
-        Settings of the simulation.
-    """
-
-    slc: Slice
-    number: int
-    swath: IwSwath
-    polarization: str
+    slc: Slice  # SLC that contains the burst
+    number: int  # relative burst number
+    swath: IwSwath  # swath of the burst, cropped as the options ask
+    polarization: str  # VV, VH, HH or HV
+    # The burst's metadata as read from the annotation; the image follows them to the last digit.
     annotation: BurstGeometry
-    options: SimulationOptions
+    options: SimulationOptions  # settings of the simulation
 
     @property
     def canonical(self) -> Sentinel1Pass:
@@ -127,15 +112,8 @@ class BurstImage:
 def response_table(band: float) -> NDArray[np.float32]:
     """Return the impulse response of a Hamming-weighted (0.75) band at fractions of a pixel.
 
-    Parameters
-    ----------
-    band : float
-        Bandwidth divided by sampling frequency.
-
-    Returns
-    -------
-    ndarray, shape (FRACTIONS + 1, TAPS)
-        Rows of unit energy. Row ``f`` is for a point ``f / FRACTIONS`` after tap ``HALF_TAPS - 1``.
+    ``band`` is the bandwidth divided by the sampling frequency. The rows, shape (FRACTIONS + 1, TAPS), have
+    unit energy; row ``f`` is for a point ``f / FRACTIONS`` after tap ``HALF_TAPS - 1``.
     """
     fraction = np.arange(echo.FRACTIONS + 1)[:, None] / echo.FRACTIONS
     x = fraction - (np.arange(echo.TAPS)[None, :] - echo.HALF_TAPS + 1)

@@ -42,10 +42,7 @@ def search(query: BurstQuery, terrain: Landscape) -> list[BurstName]:
 
     The area is compared with whole bursts, also if the source crops them.
 
-    Raises
-    ------
-    InputError
-        If there are more than the query's limit.
+    Raise InputError if there are more than the query's limit.
     """
     wanted = list(query.bursts) or sorted(_bursts_over(query.area, terrain) if query.area else [])
     stop = min(query.stop, datetime.now(UTC))

@@ -31,20 +31,9 @@ _PHASE_RAD = 0.7732
 
 
 def lobes(flight: Sentinel1Pass, bursts: list[int], options: SimulationOptions) -> Float:
-    """Return the motion of the ground on the date of a pass, for `ground.displacement`.
+    """Return the motion of the ground on the date of a pass, shape (n, 8), for `ground.displacement`.
 
-    Parameters
-    ----------
-    flight : Sentinel1Pass
-        Pass whose date and track determine the motion.
-    bursts : list of int
-        Relative burst numbers; the motion of the bursts before and after them is included.
-    options : SimulationOptions
-        Motions and their sizes.
-
-    Returns
-    -------
-    ndarray, shape (n, 8)
+    The motion of the bursts before and after the numbered ones is included.
     """
     numbers = sorted({n + k for n in bursts for k in (-1, 0, 1) if 1 <= n + k <= LAST_BURST})
     found: list[Float] = []
@@ -58,14 +47,9 @@ def lobes(flight: Sentinel1Pass, bursts: list[int], options: SimulationOptions) 
 def rows(
     centre: Float, right: Float, ahead: Float, when: datetime, options: SimulationOptions
 ) -> list[Float]:
-    """Return the motions around a place on a date, each a row for `ground.displacement`.
+    """Return the motions around a place (ECEF, m) on a date, each a row for `ground.displacement`.
 
-    Parameters
-    ----------
-    centre : ndarray, shape (3,)
-        The place (ECEF, m).
-    right, ahead : ndarray, shape (3,)
-        Level unit vectors to the right of the track and along it.
+    ``right`` and ``ahead`` are level unit vectors to the right of the track and along it.
     """
     years = days_of(when) / 365.25
 

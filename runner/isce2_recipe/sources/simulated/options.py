@@ -43,81 +43,47 @@ PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class SimulationOptions:
-    """Options of a simulation.
+    """Options of a simulation."""
 
-    Attributes
-    ----------
-    lines, samples : int or None
-        Size to which every burst is cropped around its middle. Bursts of fewer than about 1350 lines do not
-        overlap their neighbours. For ALOS, the number of pulses of a scene and of samples of a pulse.
-    bursts : int or None
-        Number of bursts in each swath of an SLC; by default it follows from the times in the SLC's name.
-    seed : int
-        Number from which terrain, lakes, backscatter and speckle are derived.
-    motion : str
-        Motions of the ground, joined by ``+``. ``dipole``: every pair of dates shows two lobes of opposite
-        sign, about a decimetre between dates 12 days apart, bounded in time. ``linear``: two lobes that move
-        at constant rates. ``annual``: two lobes that move with the seasons. ``step``: two lobes that appear
-        on a date. ``bowl``: ground that sinks at a constant rate. ``fault``: two sides of a fault that slip
-        past each other at a constant rate. ``none``: the ground stays where it is.
-    rate : float
-        Largest rate of ``linear`` and ``bowl``, and slip rate of ``fault``, metres a year in line of sight.
-    annual : float
-        Amplitude of ``annual``, metres.
-    step : float
-        Largest displacement of ``step``, metres.
-    step_date : str
-        Day of ``step``, ``YYYY-MM-DD``.
-    coherence : float
-        Coherence of land between two dates close to each other, before thermal noise.
-    land_cover : str
-        ``uniform``, or ``mixed``: towns, bare ground, fields and forest, each with its coherence and decay.
-    decay_days : float
-        Days in which the coherence of uniform land, or of fields, decays to 1/e; 0 for no decay.
-    water_coherence : float
-        Coherence of water.
-    water_level : float
-        Height of the lakes, metres; with 600 the land is islands.
-    relief : float
-        Factor of the heights of hills.
-    atmosphere : float
-        Standard deviation of the turbulent delay of a date in line of sight, millimetres.
-    stratified : float
-        Standard deviation over the dates of the delay for each kilometre of height, millimetres.
-    orbit_error : float
-        Standard deviation of the radial and the cross-track error of an orbit file, metres.
-    timing_error : float
-        Standard deviation of the error of the azimuth times of a date, milliseconds.
-    """
-
+    # Size to which every burst is cropped around its middle. Bursts of fewer than about 1350 lines do not
+    # overlap their neighbours. For ALOS, the number of pulses of a scene and of samples of a pulse.
     lines: int | None = None
     samples: int | None = None
+    # Number of bursts in each swath of an SLC; by default it follows from the times in the SLC's name.
     bursts: int | None = None
-    seed: int = 17
+    seed: int = 17  # number from which terrain, lakes, backscatter and speckle are derived
+    # Motions of the ground, joined by ``+``. ``dipole``: every pair of dates shows two lobes of opposite
+    # sign, about a decimetre between dates 12 days apart, bounded in time. ``linear``: two lobes that move at
+    # constant rates. ``annual``: two lobes that move with the seasons. ``step``: two lobes that appear on a
+    # date. ``bowl``: ground that sinks at a constant rate. ``fault``: two sides of a fault that slip past
+    # each other at a constant rate. ``none``: the ground stays where it is.
     motion: str = "dipole"
+    # Largest rate of ``linear`` and ``bowl``, and slip rate of ``fault``, metres a year in line of sight.
     rate: float = 0.3
-    annual: float = 0.02
-    step: float = 0.1
-    step_date: str = "2020-07-01"
-    coherence: float = 0.92
+    annual: float = 0.02  # amplitude of ``annual``, metres
+    step: float = 0.1  # largest displacement of ``step``, metres
+    step_date: str = "2020-07-01"  # day of ``step``, ``YYYY-MM-DD``
+    coherence: float = 0.92  # coherence of land between two dates close to each other, before thermal noise
+    # ``uniform``, or ``mixed``: towns, bare ground, fields and forest, each with its coherence and decay.
     land_cover: str = "uniform"
+    # Days in which the coherence of uniform land, or of fields, decays to 1/e; 0 for no decay.
     decay_days: float = 0.0
-    water_coherence: float = 0.08
-    water_level: float = 240.0
-    relief: float = 1.0
+    water_coherence: float = 0.08  # coherence of water
+    water_level: float = 240.0  # height of the lakes, metres; with 600 the land is islands
+    relief: float = 1.0  # factor of the heights of hills
+    # Standard deviation of the turbulent delay of a date in line of sight, millimetres.
     atmosphere: float = 0.0
+    # Standard deviation over the dates of the delay for each kilometre of height, millimetres.
     stratified: float = 0.0
+    # Standard deviation of the radial and the cross-track error of an orbit file, metres.
     orbit_error: float = 0.0
-    timing_error: float = 0.0
+    timing_error: float = 0.0  # standard deviation of the error of the azimuth times of a date, milliseconds
 
     @classmethod
     def parse(cls, text: str) -> SimulationOptions:
         """Return the options that are written as ``key=value,key=value``, perhaps after a preset.
 
-        Raises
-        ------
-        UsageError
-            If a key is unknown or a value is not allowed.
+        Raise UsageError if a key is unknown or a value is not allowed.
         """
         kinds = {field.name: type(field.default) for field in fields(cls)}
         values: dict[str, object] = {}

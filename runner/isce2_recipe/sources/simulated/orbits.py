@@ -146,23 +146,12 @@ def _node(slot: _Slot, absolute_orbit: int) -> datetime:
 
 
 def find_pass(track: int, node_guess: datetime) -> Sentinel1Pass:
-    """Return the pass of a track that is nearest to a time.
+    """Return the pass of a track that is nearest to the approximate time at which the orbit started.
 
     If a satellite flew the track that day, this is its pass. Otherwise it is the nearest pass of any
     satellite, moved by whole days: the orbit is Sun-synchronous, so a track is crossed at the same time on
-    every day. All bursts of a pass get the same pass, although their names have rounded seconds.
-
-    Parameters
-    ----------
-    track : int
-        Relative orbit.
-    node_guess : datetime
-        Approximate time at which the orbit started.
-
-    Raises
-    ------
-    ParameterError
-        If no Sentinel-1 had been launched yet.
+    every day. All bursts of a pass get the same pass, although their names have rounded seconds. Raise
+    ParameterError if no Sentinel-1 had been launched yet.
     """
     found = [
         _nearest_pass(slot, track, node_guess) for slot in _SLOTS if slot.since <= node_guess < slot.until

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import replace_when_complete
+from isce2_recipe.sources.names import WATER_MASK_TILE_DEG as _TILE_DEG
+from isce2_recipe.sources.names import water_mask_corners, water_mask_tile
 from isce2_recipe.sources.simulated import ground
 from isce2_recipe.sources.simulated.world import Air, Landscape
 from isce2_recipe.types import Bounds
@@ -21,7 +23,6 @@ from isce2_recipe.types import Bounds
 Float = NDArray[np.float64]
 
 _ARCSECONDS = 3600
-_TILE_DEG = 5
 _STRIP_ROWS = 256
 _THREADS = 2
 
@@ -55,10 +56,7 @@ class _Grid:
 def check_bounds(bounds: Bounds) -> None:
     """Refuse a box that no raster in degrees can cover.
 
-    Raises
-    ------
-    InputError
-        If the box reaches beyond a pole or around the globe, or is empty.
+    Raise InputError if the box reaches beyond a pole or around the globe, or is empty.
     """
     if bounds.west >= bounds.east or bounds.south >= bounds.north:
         raise InputError(f"the area {bounds.describe()} is empty")
@@ -116,26 +114,11 @@ def write_water_tiles(folder: Path, bounds: Bounds, terrain: Landscape) -> list[
     check_bounds(bounds)
     paths = []
     for half in bounds.halves():
-        for south, west in _tiles(half):
-            path = folder / tile_name(south, west)
+        for south, west in water_mask_corners(half):
+            path = folder / water_mask_tile(south, west)
             _write_tile(path, _intersection(bounds.buffered(0.1), south, west), south, west, terrain)
             paths.append(path)
     return paths
-
-
-def tile_name(south: int, west: int) -> str:
-    """Return the name of the tile with the given lower-left corner, such as ``n25e050.tif``."""
-    return f"{'ns'[south < 0]}{abs(south):02d}{'ew'[west < 0]}{abs(west):03d}.tif"
-
-
-def _tiles(bounds: Bounds) -> Iterator[tuple[int, int]]:
-    def starts(low: float, high: float) -> range:
-        first = math.floor(low / _TILE_DEG) * _TILE_DEG
-        return range(first, math.ceil(high / _TILE_DEG) * _TILE_DEG, _TILE_DEG)
-
-    for south in starts(bounds.south, bounds.north):
-        for west in starts(bounds.west, bounds.east):
-            yield south, west
 
 
 def _intersection(bounds: Bounds, south: int, west: int) -> Bounds:
@@ -181,27 +164,14 @@ def _write_tile(path: Path, bounds: Bounds, south: int, west: int, terrain: Land
 def write_displacement(path: Path, dem: Path, reference: Float, secondary: Float) -> None:
     """Write the displacement from reference to secondary on the grid of a DEM, float32 metres.
 
-    Parameters
-    ----------
-    path, dem : Path
-        File to write, and GeoTIFF with the grid to use.
-    reference, secondary : ndarray, shape (n, 8)
-        Motions of the two dates, see `ground.displacement`.
+    The motions of the two dates, shape (n, 8), are those of `ground.displacement`.
     """
-
-    def fill(lat0: float, lon0: float, lat_step: float, lon_step: float, out: NDArray[np.float32]) -> None:
-        ground.displacement_grid(lat0, lon0, lat_step, lon_step, reference, secondary, out)
-
-    _write_strips(path, dem, fill)
+    _write_strips(path, dem, ground.displacement_grid, reference, secondary)
 
 
 def write_delay(path: Path, dem: Path, terrain: Landscape, reference: Air, secondary: Air) -> None:
     """Write the delay in the air, secondary minus reference, on the grid of a DEM, float32 metres."""
-
-    def fill(lat0: float, lon0: float, lat_step: float, lon_step: float, out: NDArray[np.float32]) -> None:
-        ground.delay_grid(lat0, lon0, lat_step, lon_step, terrain, reference, secondary, out)
-
-    _write_strips(path, dem, fill)
+    _write_strips(path, dem, ground.delay_grid, terrain, reference, secondary)
 
 
 def write_sum(path: Path, first: Path, second: Path) -> None:
@@ -214,11 +184,8 @@ def write_sum(path: Path, first: Path, second: Path) -> None:
         raster.write(values, 1)
 
 
-def _write_strips(path: Path, dem: Path, fill: Callable[..., None]) -> None:
-    """Write a raster on the grid of a DEM in strips of rows.
-
-    ``fill(lat0, lon0, lat_step, lon_step, out)`` computes a strip; angles are in radians.
-    """
+def _write_strips(path: Path, dem: Path, kernel: Callable[..., None], *arguments: object) -> None:
+    """Write a raster on the grid of a DEM in strips of rows, which a kernel of `ground` computes."""
     import rasterio
     from rasterio.windows import Window
 
@@ -236,5 +203,5 @@ def _write_strips(path: Path, dem: Path, fill: Callable[..., None]) -> None:
             out = np.empty((min(_STRIP_ROWS, rows - first), cols), dtype=np.float32)
             lat0 = math.radians(transform.f + (first + 0.5) * transform.e)
             steps = math.radians(-transform.e), math.radians(transform.a)
-            fill(lat0, lon0, *steps, out)
+            kernel(lat0, lon0, *steps, *arguments, out)
             raster.write(out, 1, window=Window(0, first, cols, out.shape[0]))

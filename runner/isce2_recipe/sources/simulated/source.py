@@ -56,10 +56,7 @@ class SimulatedSource:
     def from_text(cls, options: str) -> SimulatedSource:
         """Return the source with the options ``key=value,key=value``.
 
-        Raises
-        ------
-        UsageError
-            If an option is unknown or its value is not allowed.
+        Raise UsageError if an option is unknown or its value is not allowed.
         """
         return cls(SimulationOptions.parse(options))
 
@@ -189,10 +186,7 @@ class SimulatedSource:
         If the air delays the signal, ``los_atmosphere.tif`` has the change of the delay, and
         ``los_total.tif`` the sum of both.
 
-        Raises
-        ------
-        ParameterError
-            If the records are not of two passes.
+        Raise ParameterError if the records are not of two passes.
         """
         dates = self._dates(records)
         if len(dates) != 2:
@@ -203,10 +197,7 @@ class SimulatedSource:
     def write_date_truth(self, records: Sequence[GranuleRecord], dem: Path, folder: Path) -> Path:
         """Write the displacement and the delay of one pass, as `write_truth` does for two.
 
-        Raises
-        ------
-        ParameterError
-            If the records are not of one pass.
+        Raise ParameterError if the records are not of one pass.
         """
         dates = self._dates(records)
         if len(dates) != 1:
@@ -241,7 +232,7 @@ class SimulatedSource:
         return [(lobes(each, bursts, self.options), self.options.air(*each.key)) for each in flights]
 
     def _alos_date(self, name: AlosName) -> _Date:
-        from isce2_recipe.sources.simulated.alos.motion import lobes
+        from isce2_recipe.sources.simulated.alos.acquisition import lobes
         from isce2_recipe.sources.simulated.alos.scenes import find_scene
 
         scene = find_scene(name, self.options)

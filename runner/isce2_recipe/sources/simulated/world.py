@@ -6,60 +6,29 @@ from typing import NamedTuple
 
 
 class Landscape(NamedTuple):
-    """The shape of the ground.
+    """The shape of the ground."""
 
-    Attributes
-    ----------
-    seed : int
-        Number from which terrain, lakes, land cover and backscatter are derived.
-    relief : float
-        Factor of all heights above or below the mean.
-    water_level_m : float
-        Height of the lakes; lower ground is under water.
-    """
-
-    seed: int
-    relief: float = 1.0
-    water_level_m: float = 240.0
+    seed: int  # number from which terrain, lakes, land cover and backscatter are derived
+    relief: float = 1.0  # factor of all heights above or below the mean
+    water_level_m: float = 240.0  # height of the lakes; lower ground is under water
 
 
 class Air(NamedTuple):
-    """The delay in the atmosphere of one date, along the line of sight.
+    """The delay in the atmosphere of one date, along the line of sight."""
 
-    Attributes
-    ----------
-    seed : int
-        Number from which the turbulence is derived.
-    turbulent_m : float
-        Standard deviation of the turbulent part, metres.
-    per_height : float
-        Delay of the stratified part, metres for each metre of height above the ellipsoid.
-    """
-
-    seed: int = 0
-    turbulent_m: float = 0.0
+    seed: int = 0  # number from which the turbulence is derived
+    turbulent_m: float = 0.0  # standard deviation of the turbulent part, metres
+    # Delay of the stratified part, metres for each metre of height above the ellipsoid.
     per_height: float = 0.0
 
 
 class Cover(NamedTuple):
-    """A kind of land.
+    """A kind of land."""
 
-    Attributes
-    ----------
-    coherence : float
-        Coherence of two dates close to each other, before thermal noise.
-    lasting : float
-        Share of it, 0 to 1, that never decays.
-    decay_per_day : float
-        Rate at which the rest decays exponentially.
-    brightness : float
-        Amplitude relative to other land.
-    """
-
-    coherence: float
-    lasting: float = 1.0
-    decay_per_day: float = 0.0
-    brightness: float = 1.0
+    coherence: float  # coherence of two dates close to each other, before thermal noise
+    lasting: float = 1.0  # share of it, 0 to 1, that never decays
+    decay_per_day: float = 0.0  # rate at which the rest decays exponentially
+    brightness: float = 1.0  # amplitude relative to other land
 
 
 MIXED = (

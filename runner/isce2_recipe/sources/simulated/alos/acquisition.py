@@ -1,4 +1,4 @@
-"""The acquisition of a scene: its pulses, its slant ranges and its position on the ground."""
+"""The acquisition of a scene: its pulses, slant ranges and position, and the motion of the ground there."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from isce2_recipe.errors import UsageError
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
 from isce2_recipe.sources.simulated.alos.passes import OFF_NADIR_RAD, AlosPass, find_pass, middle_s
+from isce2_recipe.sources.simulated.motion import rows
+from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.types import AlosName, Bounds
 
 Float = NDArray[np.float64]
@@ -219,3 +221,23 @@ def acquire(name: AlosName, lines: int | None, samples: int | None) -> Acquisiti
                 hint=f"the pulse has {PULSE_SAMPLES} samples, and stripmapApp needs about 9000 lines",
             )
     return Acquisition(name, find_pass(name), *size)
+
+
+def lobes(scene: Acquisition, options: SimulationOptions) -> Float:
+    """Return the motion of the ground on the date of a scene, shape (n, 8), for `ground.displacement`."""
+    from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+
+    lat, lon = scene.centre
+    centre = np.array(geodetic_to_ecef(math.radians(lat), math.radians(lon), 0.0))
+    position, velocity = scene.flight.nominal.states(scene.middle_s)
+    up = centre / np.linalg.norm(centre)
+    right = _level(centre - position[0], up)
+    ahead = _level(velocity[0], up)
+    return np.array(rows(centre, right, ahead, scene.flight.node, options)).reshape(-1, 8)
+
+
+def _level(vector: Float, up: Float) -> Float:
+    """Return the unit vector along the horizontal part of a vector."""
+    flat = vector - (vector @ up) * up
+    unit: Float = flat / np.linalg.norm(flat)
+    return unit

@@ -17,8 +17,8 @@ from isce2_recipe.sources.simulated.alos.acquisition import (
     RANGE_SPACING_M,
     WAVELENGTH_M,
     Acquisition,
+    lobes,
 )
-from isce2_recipe.sources.simulated.alos.motion import lobes
 from isce2_recipe.sources.simulated.burst import cubic_table
 from isce2_recipe.sources.simulated.motion import days_of
 from isce2_recipe.sources.simulated.noise import hash_integer
@@ -43,21 +43,9 @@ _BETA = 6.0
 def render_image(scene: Acquisition, options: SimulationOptions, cpus: int) -> Pixels:
     """Return the image of a scene in zero-Doppler coordinates, with the margins whose echoes reach into it.
 
-    The phase of a scatterer at slant range R is its own random phase plus ``-4 pi R / wavelength``.
-
-    Parameters
-    ----------
-    scene : Acquisition
-        Acquisition of the scene.
-    options : SimulationOptions
-        Settings of ground and air.
-    cpus : int
-        Number of threads.
-
-    Returns
-    -------
-    ndarray of int16, shape (lines + 2 * margin_lines, samples, 2)
-        Real and imaginary part; the RMS on land is about 90.
+    The phase of a scatterer at slant range R is its own random phase plus ``-4 pi R / wavelength``. The
+    result, int16 of shape (lines + 2 * margin_lines, samples, 2), has real and imaginary part; the RMS on
+    land is about 90.
     """
     lines = scene.lines + 2 * scene.margin_lines
     grid = _solve(scene, options, cpus)

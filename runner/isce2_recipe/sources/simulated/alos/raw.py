@@ -131,17 +131,10 @@ def echoes(image: NDArray[np.int16] | Complex, geometry: EchoGeometry, cpus: int
 
 
 def quantize(signal: Complex) -> Bytes:
-    """Return five-bit samples, I and Q alternating.
+    """Return five-bit samples of a signal of any scale (lines, samples), I and Q alternating.
 
-    Parameters
-    ----------
-    signal : ndarray of complex64, shape (lines, samples)
-        Signal of any scale.
-
-    Returns
-    -------
-    ndarray of uint8, shape (lines, 2 * samples)
-        0 to 31; ``value - BIAS`` is proportional to the signal.
+    The values, uint8 of shape (lines, 2 * samples), are 0 to 31; ``value - BIAS`` is proportional to the
+    signal.
     """
     lines, samples = signal.shape
     power = float(np.mean([np.vdot(row, row).real for row in signal]) / samples)
@@ -179,12 +172,7 @@ def _as_complex(pixels: NDArray[np.int16] | Complex) -> Complex:
 
 
 def _range_filter(doppler_hz: Float, geometry: EchoGeometry) -> Complex:
-    """Return the filter of the range spectrum: pulse, middle bin's migration and its coupling with Doppler.
-
-    Returns
-    -------
-    ndarray of complex64, shape (dopplers, samples)
-    """
+    """Return the filter of the range spectrum (dopplers, samples): pulse, migration, Doppler coupling."""
     samples = geometry.speed_m_s.size
     middle = geometry.middle
     slant = float(geometry.range_m[middle])
