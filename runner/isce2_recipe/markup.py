@@ -1,7 +1,8 @@
-"""XML and SVG from the templates of this package, in which all values are escaped."""
+"""XML, SVG and JSON from the templates of this package, in which all values are escaped."""
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,17 @@ if TYPE_CHECKING:
 
 def render(template: str, **values: Any) -> str:
     """Return ``templates/TEMPLATE.j2`` with values filled in, without its line breaks and indentation."""
-    text = _environment().get_template(f"{template}.j2").render(values)
-    return "".join(map(str.strip, text.splitlines()))
+    return "".join(map(str.strip, render_lines(template, **values).splitlines()))
+
+
+def render_lines(template: str, **values: Any) -> str:
+    """Return the same as it is laid out in the template."""
+    return _environment().get_template(f"{template}.j2").render(values)
+
+
+def render_json(template: str, **values: Any) -> Any:
+    """Return the JSON value of a template, in which values are written with the filter ``tojson``."""
+    return json.loads(render(template, **values))
 
 
 @cache
@@ -22,7 +32,11 @@ def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
-        loader=FileSystemLoader(data_folder("templates")), undefined=StrictUndefined, autoescape=True
+        loader=FileSystemLoader(data_folder("templates")),
+        undefined=StrictUndefined,
+        autoescape=True,
+        keep_trailing_newline=True,
     )
     made.filters["fmt"] = format
+    made.policies["json.dumps_kwargs"] = {}
     return made

@@ -6,11 +6,11 @@ import io
 import zipfile
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe.markup import render_lines
 from isce2_recipe.products import colours
 from isce2_recipe.products.colours import Picture
 from isce2_recipe.products.package import entry
@@ -23,23 +23,6 @@ _THUMBNAIL = 100
 _TAIL_PERCENT = 0.5
 
 _FROM_ANTIMERIDIAN = "+proj=longlat +datum=WGS84 +pm=180 +no_defs"
-
-_KML = """\
-<?xml version="1.0" encoding="UTF-8"?>
-<kml xmlns="http://www.opengis.net/kml/2.2">
-  <GroundOverlay>
-    <name>{name}</name>
-    <description>{description}</description>
-    <Icon><href>{picture}</href></Icon>
-    <LatLonBox>
-      <north>{box.north!r}</north>
-      <south>{box.south!r}</south>
-      <east>{box.east!r}</east>
-      <west>{box.west!r}</west>
-    </LatLonBox>
-  </GroundOverlay>
-</kml>
-"""
 
 
 def write_browse(unwrapped: Path, prefix: Path) -> list[Path]:
@@ -122,7 +105,7 @@ def _write_kmz(prefix: Path, layer: str, description: str, picture: Picture, box
     name = f"{prefix.name}_{layer}"
     path, file = prefix.with_name(f"{name}.kmz"), io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
-    text = _KML.format(name=escape(name), description=escape(description), picture=f"{name}.png", box=box)
+    text = render_lines("product/overlay.kml", name=name, description=description, box=box)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(entry("doc.kml"), text)
         archive.writestr(entry(f"{name}.png"), file.getvalue())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from isce2_recipe.inputs import sha256
 from isce2_recipe.products.layer import RADAR_SUFFIX
@@ -56,6 +57,11 @@ class ProductFile:
     title: str
     size: int
     sha256: str
+
+    @property
+    def identifier(self) -> str:
+        """The path as part of an address."""
+        return quote(self.href)
 
     @property
     def is_layer(self) -> bool:

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe.markup import render_json
 from isce2_recipe.products.contents import ProductFile, contents
 from isce2_recipe.products.facts import ProductFacts, utc
 from isce2_recipe.products.grid import METRES_A_DEGREE, MapGrid
@@ -29,17 +29,16 @@ from isce2_recipe.types import Bounds, longitude_near
 
 SUFFIX = ".stac.json"
 
-_VERSIONS = {
-    "file": "v2.1.0",
-    "insar": "v1.0.0",
-    "processing": "v1.2.0",
-    "projection": "v2.0.0",
-    "raster": "v2.0.0",
-    "sar": "v1.0.0",
-    "sat": "v1.0.0",
-    "view": "v1.0.0",
+_EXTENSIONS = {
+    "file": "2.1.0",
+    "insar": "1.0.0",
+    "processing": "1.2.0",
+    "projection": "2.0.0",
+    "raster": "2.0.0",
+    "sar": "1.0.0",
+    "sat": "1.0.0",
+    "view": "1.0.0",
 }
-_EXTENSIONS = [f"https://stac-extensions.github.io/{name}/{v}/schema.json" for name, v in _VERSIONS.items()]
 _DEMS = {"GLO_30": "https://doi.org/10.5270/ESA-c5d3d65"}  # Copernicus DEM
 _PICTURES = (".png", ".kmz")
 _METADATA = (".json", ".txt", ".yml", ".xml", ".vrt")
@@ -54,17 +53,23 @@ def write_item(prefix: Path, grid: MapGrid, facts: ProductFacts, layers: Sequenc
     known = by_name(layers)
     path = prefix.with_name(f"{prefix.name}{SUFFIX}")
     seen = _Footprint.of(prefix)
-    item = {
-        "type": "Feature",
-        "stac_version": "1.1.0",
-        "stac_extensions": _EXTENSIONS,
-        "id": prefix.name,
-        "geometry": seen.geometry,
-        "bbox": seen.bbox,
-        "properties": _properties(facts, grid, seen),
-        "links": _links(facts),
-        "assets": {file.key: _asset(file, known) for file in contents(prefix, but=(path.name,))},
-    }
+    sides = (("reference", facts.reference), ("secondary", facts.secondary))
+    item = render_json(
+        "product/stac.json",
+        id=prefix.name,
+        extensions=_EXTENSIONS,
+        seen=seen,
+        facts=facts,
+        grid=grid,
+        utc=utc,
+        light_m_s=SPEED_OF_LIGHT_M_S,
+        dem=_DEMS.get(facts.terrain, facts.terrain),
+        ambiguity_m=_ambiguity_m(facts, seen.incidence_deg),
+        lineage=_lineage(facts),
+        inputs=[asdict(file) for file in facts.inputs],
+        granules=[(role, name) for role, names in sides for name in names],
+        assets={file.key: _asset(file, known) for file in contents(prefix, but=(path.name,))},
+    )
     path.write_text(json.dumps(item, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
@@ -157,70 +162,15 @@ def _cut(ring: list[list[float]], keep: Literal[-1, 1]) -> list[list[float]]:
     return [*kept, kept[0]]
 
 
-def _properties(facts: ProductFacts, grid: MapGrid, seen: _Footprint) -> dict[str, Any]:
-    mission, incidence = facts.mission, seen.incidence_deg
-    return {
-        "title": f"Interferogram of {mission.name}",
-        "datetime": None,
-        "start_datetime": utc(min(facts.reference_start, facts.secondary_start)),
-        "end_datetime": utc(max(facts.reference_start, facts.secondary_start)),
-        **({"platform": facts.platform} if facts.platform else {}),
-        "constellation": mission.constellation,
-        "instruments": [mission.instrument],
-        "gsd": round(grid.ground_pixel_m, 3),
-        **_sar(facts),
-        **_insar(facts, incidence),
-        "sat:orbit_state": facts.direction.lower(),
-        **({} if facts.relative_orbit is None else {"sat:relative_orbit": facts.relative_orbit}),
-        "sat:absolute_orbit": facts.reference_orbit,
-        **({} if incidence is None else {"view:incidence_angle": incidence}),
-        # The satellites look to the right of their flight; from the ground they are seen the opposite way.
-        "view:azimuth": round((facts.heading_deg + 270.0) % 360.0, 3),
-        **_projection(grid),
-        **_processing(facts),
-    }
+def _ambiguity_m(facts: ProductFacts, incidence_deg: float | None) -> float | None:
+    """Return the difference in height that causes one more fringe; None if it is not known."""
+    if incidence_deg is None or abs(facts.baseline_m) <= 1e-3:
+        return None
+    across_m = facts.center_range_m * math.sin(math.radians(incidence_deg))
+    return round(facts.wavelength_m * across_m / 2 / facts.baseline_m, 3)
 
 
-def _sar(facts: ProductFacts) -> dict[str, Any]:
-    return {
-        "sar:instrument_mode": facts.mode,
-        "sar:frequency_band": facts.mission.band,
-        "sar:center_frequency": round(SPEED_OF_LIGHT_M_S / facts.wavelength_m / 1e9, 9),
-        "sar:polarizations": [facts.polarization],
-        "sar:product_type": "INSAR",
-        "sar:looks_range": facts.processing.looks.range,
-        "sar:looks_azimuth": facts.processing.looks.azimuth,
-        "sar:observation_direction": "right",
-    }
-
-
-def _insar(facts: ProductFacts, incidence_deg: float | None) -> dict[str, Any]:
-    found = {
-        "insar:reference_datetime": utc(facts.reference_start),
-        "insar:secondary_datetime": utc(facts.secondary_start),
-        "insar:temporal_baseline": round(facts.days, 6),
-        "insar:perpendicular_baseline": facts.baseline_m,
-        "insar:processing_dem": _DEMS.get(facts.terrain, facts.terrain),
-        "insar:geocoding_dem": _DEMS.get(facts.terrain, facts.terrain),
-    }
-    if incidence_deg is not None and abs(facts.baseline_m) > 1e-3:
-        # Difference in height that causes one more fringe.
-        across_m = facts.center_range_m * math.sin(math.radians(incidence_deg))
-        found["insar:height_of_ambiguity"] = round(facts.wavelength_m * across_m / 2 / facts.baseline_m, 3)
-    return found
-
-
-def _projection(grid: MapGrid) -> dict[str, Any]:
-    box = grid.bounds
-    return {
-        "proj:code": grid.crs,
-        "proj:shape": [grid.rows, grid.cols],
-        "proj:transform": [grid.pixel_m, 0, grid.west_m, 0, -grid.pixel_m, grid.north_m],
-        "proj:bbox": [box.west, box.south, box.east, box.north],
-    }
-
-
-def _processing(facts: ProductFacts) -> dict[str, Any]:
+def _lineage(facts: ProductFacts) -> str:
     processing = facts.processing
     steps = [
         f"{processing.looks} looks",
@@ -229,42 +179,12 @@ def _processing(facts: ProductFacts) -> dict[str, Any]:
         *(["water masked before unwrapping"] if processing.water_masked else []),
         "geocoded",
     ]
-    origin = " of simulated data" if facts.simulated else ""
-    return {
-        "processing:level": "L3",
-        "processing:lineage": f"Interferogram{origin}: {', '.join(steps)}.",
-        "processing:software": facts.software,
-        "processing:expression": {"format": "isce2-recipe", "expression": _expression(facts)},
-    }
-
-
-def _expression(facts: ProductFacts) -> dict[str, Any]:
-    """Return the request and the inputs."""
-    recipe = (facts.record or {}).get("recipe")
-    return {
-        **({} if recipe is None else {"recipe": recipe, "parameters": facts.parameters}),
-        "source": facts.source,
-        "engine": facts.engine,
-        "inputs": [asdict(file) for file in facts.inputs],
-    }
-
-
-def _links(facts: ProductFacts) -> list[dict[str, Any]]:
-    return [
-        {
-            "rel": "derived_from",
-            "href": facts.mission.granules + quote(name + facts.mission.suffix),
-            "type": "application/json",
-            "title": f"{role} {name}",
-        }
-        for role, names in (("reference", facts.reference), ("secondary", facts.secondary))
-        for name in names
-    ]
+    return f"Interferogram{' of simulated data' if facts.simulated else ''}: {', '.join(steps)}."
 
 
 def _asset(file: ProductFile, layers: Mapping[str, Layer]) -> dict[str, Any]:
     return {
-        "href": f"./{quote(file.href)}",
+        "href": f"./{file.identifier}",
         "type": file.media,
         **({"title": file.title} if file.title else {}),
         "roles": _roles(file, layers),
