@@ -36,28 +36,18 @@ _ALWAYS_ALLOWED = 10_000_000  # bytes of files in an archive of any size
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """An open archive.
+    """An open archive."""
 
-    Attributes
-    ----------
-    sizes : mapping
-        Sizes of the files in bytes, by name, in the order of the archive. Folders and links are left out.
-    open : callable
-        Opens a file by its name.
-    """
-
+    # Sizes of the files in bytes, by name, in the order of the archive. Folders and links are left out.
     sizes: Mapping[str, int]
-    open: Callable[[str], IO[bytes]]
+    open: Callable[[str], IO[bytes]]  # opens a file by its name
 
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[Archive]:
     """Open an archive to read it.
 
-    Raises
-    ------
-    InputError
-        If the file cannot be read or is not a complete archive, also while its files are read.
+    Raise InputError if the file cannot be read or is not a complete archive, also while its files are read.
     """
     kind = "tar" if path.name.lower().endswith(_TARS) else "zip"
     try:
@@ -107,10 +97,7 @@ def _missing(name: str) -> IO[bytes]:
 def inside(name: str) -> str:
     """Return the name of a file in an archive.
 
-    Raises
-    ------
-    InputError
-        If it would leave the folder into which the archive is unpacked.
+    Raise InputError if it would leave the folder into which the archive is unpacked.
     """
     if ".." in PurePosixPath(name.replace("\\", "/")).parts or name.startswith("/"):
         raise InputError(f"the archive contains a file with the unsafe name '{name}'")

@@ -13,21 +13,11 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass
 class Copying:
-    """The progress of copying several files one after another.
+    """The progress of copying several files one after another."""
 
-    Attributes
-    ----------
-    total_bytes : int
-        Size of all files together.
-    progress : callable
-        ``progress(fraction, text)``, which is called for every megabyte.
-    done_bytes : int
-        Number of bytes copied so far.
-    """
-
-    total_bytes: int
-    progress: Callable[[float, str], None]
-    done_bytes: int = 0
+    total_bytes: int  # size of all files together
+    progress: Callable[[float, str], None]  # ``progress(fraction, text)``, which is called for every megabyte
+    done_bytes: int = 0  # number of bytes copied so far
 
     def copy(self, source: IO[bytes], target: IO[bytes], text: str) -> None:
         """Copy one of the files; ``text`` describes it in reports of progress."""

@@ -68,18 +68,10 @@ class TooMuchError(ExpressionError):
 
 
 class Reference(NamedTuple):
-    """A name that an expression reads, with its fields: ``steps.pair.swaths`` for example.
+    """A name that an expression reads, with its fields: ``steps.pair.swaths`` for example."""
 
-    Attributes
-    ----------
-    parts : tuple of str
-        The name and the fields, as far as they are constants.
-    path : tuple
-        Keys and indices that lead from the value to the text of the expression.
-    """
-
-    parts: tuple[str, ...]
-    path: DataPath = ()
+    parts: tuple[str, ...]  # the name and the fields, as far as they are constants
+    path: DataPath = ()  # keys and indices that lead from the value to the text of the expression
 
     @property
     def text(self) -> str:
@@ -144,10 +136,7 @@ def half_expressions(value: Any, names: Collection[str]) -> Iterator[tuple[DataP
 def parse(text: str) -> nodes.Template:
     """Return the syntax tree of a recipe's text.
 
-    Raises
-    ------
-    ExpressionError
-        If it is not an expression, uses a statement, a call or an unknown filter.
+    Raise ExpressionError if it is not an expression, uses a statement, a call or an unknown filter.
     """
     try:
         tree = _shared().parse(text)
@@ -175,10 +164,8 @@ def _allow(node: nodes.Node, text: str) -> None:
 def allow_operation(node: nodes.Node, text: str = "") -> None:
     """Raise an error if a node of a recipe's expression or of a template can never be evaluated.
 
-    Raises
-    ------
-    ExpressionError
-        If it is a call, a number that is not finite, or an unknown filter or test, or has wrong arguments.
+    Raise ExpressionError if it is a call, a number that is not finite, or an unknown filter or test, or has
+    wrong arguments.
     """
     if isinstance(node, nodes.Call | nodes.CallBlock):
         message = "nothing can be called in an expression; use a filter such as | length"
@@ -279,10 +266,7 @@ def evaluate(value: Any, namespace: Mapping[str, Any]) -> Any:
 
     A text that is one whole expression becomes its result, of any type; in other texts results are inserted.
 
-    Raises
-    ------
-    ExpressionError
-        With the path to the text at fault.
+    Raise ExpressionError with the path to the text at fault.
     """
     with budget():
         found = _evaluate(value, namespace, ())
@@ -350,10 +334,7 @@ def _compile_expression(source: str) -> Any:
 def references(value: Any) -> References:
     """Return everything that the expressions in a value read, without evaluating them.
 
-    Raises
-    ------
-    ExpressionError
-        If an expression is wrong.
+    Raise ExpressionError if an expression is wrong.
     """
     return _references_of_text(value) if isinstance(value, str) else _references_of(value)
 

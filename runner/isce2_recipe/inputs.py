@@ -13,27 +13,13 @@ from isce2_recipe.files import write_json
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file that a source delivered.
+    """A file that a source delivered."""
 
-    Attributes
-    ----------
-    kind : str
-        ``burst``, ``slc``, ``scene``, ``orbit``, ``dem``, ``water mask`` or ``product``.
-    of : str
-        The granule or product to which it belongs; its own name if it belongs to none.
-    name : str
-        Its name, with its folders inside the folder of the granule.
-    size : int
-        Size in bytes.
-    sha256 : str
-        Checksum of the content, hexadecimal.
-    """
-
-    kind: str
-    of: str
-    name: str
-    size: int
-    sha256: str
+    kind: str  # ``burst``, ``slc``, ``scene``, ``orbit``, ``dem``, ``water mask`` or ``product``
+    of: str  # the granule or product to which it belongs; its own name if it belongs to none
+    name: str  # its name, with its folders inside the folder of the granule
+    size: int  # size in bytes
+    sha256: str  # checksum of the content, hexadecimal
 
 
 def sha256(path: Path) -> str:

@@ -54,18 +54,10 @@ class Edit(NamedTuple):
 
 
 class Suggestion(NamedTuple):
-    """What may have been meant by a name that does not exist.
+    """What may have been meant by a name that does not exist."""
 
-    Attributes
-    ----------
-    closest : str or None
-        The existing name most like it, where one is similar enough.
-    known : tuple of str
-        All names that exist.
-    """
-
-    closest: str | None
-    known: tuple[str, ...] = ()
+    closest: str | None  # the existing name most like it, where one is similar enough
+    known: tuple[str, ...] = ()  # all names that exist
 
     @property
     def text(self) -> str:
@@ -78,45 +70,23 @@ class Suggestion(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A diagnostic of the loader, the checker or the linter, as data.
+    """A diagnostic of the loader, the checker or the linter, as data."""
 
-    Attributes
-    ----------
-    place : Mark
-        Line 0 means the file as a whole, or no file at all.
-    what : str
-        What is wrong, as a statement; where something was expected, the name of the value that is wrong.
-    advice : str or None
-        What to do about it.
-    rule : str
-        ``IR001`` and so on; empty only inside a lint rule, whose id the linter fills in.
-    severity : str
-        Only errors stop a plan or a run.
-    expected, found : str
-        What should be there, and what is there instead; empty if the statement is complete.
-    suggestion : Suggestion or None
-        What may have been meant.
-    names : tuple of str
-        The names at fault: what does not exist, or what is missing.
-    lacks : bool
-        Whether something is missing rather than wrong.
-    secret : bool
-        Whether the value is secret: what was found is not shown then, nor what it resembles.
-    edits : tuple of Edit
-        How ``lint --fix`` repairs it; only where that cannot change what the recipe means.
-    """
-
-    place: Mark
+    place: Mark  # line 0 means the file as a whole, or no file at all
+    # What is wrong, as a statement; where something was expected, the name of the value that is wrong.
     what: str
-    advice: str | None = None
-    rule: str = ""
-    severity: Severity = "error"
+    advice: str | None = None  # what to do about it
+    rule: str = ""  # ``IR001`` and so on; empty only inside a lint rule, whose id the linter fills in
+    severity: Severity = "error"  # only errors stop a plan or a run
+    # What should be there, and what is there instead; empty if the statement is complete.
     expected: str = ""
     found: str = ""
-    suggestion: Suggestion | None = None
-    names: tuple[str, ...] = ()
-    lacks: bool = False
+    suggestion: Suggestion | None = None  # what may have been meant
+    names: tuple[str, ...] = ()  # the names at fault: what does not exist, or what is missing
+    lacks: bool = False  # whether something is missing rather than wrong
+    # Whether the value is secret: what was found is not shown then, nor what it resembles.
     secret: bool = False
+    # How ``lint --fix`` repairs it; only where that cannot change what the recipe means.
     edits: tuple[Edit, ...] = ()
 
     @property

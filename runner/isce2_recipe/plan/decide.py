@@ -16,21 +16,11 @@ from isce2_recipe.plan.keys import Change, Key, changes
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decision about a step.
+    """The decision about a step."""
 
-    Attributes
-    ----------
-    run : bool
-        Whether it has to run.
-    reason : str
-        Why, or why not, in one line.
-    changes : tuple of Change
-        The parts of its key that have changed.
-    """
-
-    run: bool
-    reason: str
-    changes: tuple[Change, ...] = ()
+    run: bool  # whether it has to run
+    reason: str  # why, or why not, in one line
+    changes: tuple[Change, ...] = ()  # the parts of its key that have changed
 
 
 def decide(

@@ -17,21 +17,11 @@ Matches = Callable[[str, FileEntry | None], bool]
 
 @dataclass(frozen=True, slots=True)
 class SharedFolder:
-    """A shared folder and the steps that work in it, in order.
+    """A shared folder and the steps that work in it, in order."""
 
-    Attributes
-    ----------
-    name : str
-        Path relative to the work directory.
-    steps : tuple of str
-        Ids of the steps that work in it and are not skipped.
-    history : History
-        The record of what each of them made when it last finished.
-    """
-
-    name: str
-    steps: tuple[str, ...]
-    history: History
+    name: str  # path relative to the work directory
+    steps: tuple[str, ...]  # ids of the steps that work in it and are not skipped
+    history: History  # the record of what each of them made when it last finished
 
     def state(self) -> Manifest:
         """Return the files that the steps promise together, each as the last of them left it."""

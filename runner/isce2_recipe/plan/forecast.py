@@ -47,42 +47,23 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a run would do with one step.
-
-    Attributes
-    ----------
-    id, uses, summary : str
-        Id, action and summary of the step.
-    status : str
-        ``run``, ``cached`` or ``skipped``.
-    reason : str
-        Why.
-    inputs : mapping
-        Inputs as far as they are known; the expressions of others.
-    needs : tuple of str
-        Steps for which it waits.
-    memory, disk : float
-        Bytes that it needs; 0 where the recipe gives no number.
-    seconds : float or None
-        How long it took the last time, here or in another run on this machine.
-    shows : mapping
-        What its action knows before the run: ``rendered`` text, ``downloads`` as names with bytes or null.
-    instances : int or None
-        For a loop, the number of its instances; -1 while it is not known.
-    """
+    """What a run would do with one step."""
 
     id: str
     uses: str
     summary: str
-    status: str
+    status: str  # ``run``, ``cached`` or ``skipped``
     reason: str
+    # Inputs as far as they are known; the expressions of others.
     inputs: Mapping[str, Any] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()  # steps for which it waits
+    # Bytes that it needs; 0 where the recipe gives no number.
     memory: float = 0.0
     disk: float = 0.0
-    seconds: float | None = None
+    seconds: float | None = None  # how long it took the last time, here or in another run on this machine
+    # What its action knows before the run: ``rendered`` text, ``downloads`` as names with bytes or null.
     shows: Mapping[str, Any] = field(default_factory=dict)
-    instances: int | None = None
+    instances: int | None = None  # for a loop, the number of its instances; -1 while it is not known
 
     @property
     def is_step(self) -> bool:
@@ -340,12 +321,7 @@ def _sizes(catalog: object) -> dict[str, int | None]:
 def forecast(workspace: Workspace, selection: Chosen) -> list[Forecast]:
     """Return what a run would do with each of the selected steps. Nothing is written.
 
-    Raises
-    ------
-    InputError
-        If a file that the run would read is missing.
-    RecipeToolError
-        What `preflight` finds.
+    Raise InputError if a file that the run would read is missing, and RecipeToolError what `preflight` finds.
     """
     preflight(workspace, frozenset(selection.steps))
     return _Planner(workspace, selection).walk()

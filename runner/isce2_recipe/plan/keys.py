@@ -22,24 +22,12 @@ _MISSING = "(not there)"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A step's content key.
-
-    Attributes
-    ----------
-    digest : str
-        The key itself.
-    parts : mapping
-        Everything it was made of, as JSON, without secrets.
-    inputs : mapping
-        The arguments of the action.
-    files : tuple of Path
-        Files among the inputs whose content is part of the key.
-    """
+    """A step's content key."""
 
     digest: str
-    parts: Mapping[str, Any]
-    inputs: Mapping[str, Any]
-    files: tuple[Path, ...]
+    parts: Mapping[str, Any]  # everything it was made of, as JSON, without secrets
+    inputs: Mapping[str, Any]  # the arguments of the action
+    files: tuple[Path, ...]  # files among the inputs whose content is part of the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +59,21 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
 
 @dataclass(frozen=True, slots=True)
 class KeyContext:
-    """Everything but the steps themselves on which content keys depend.
+    """Everything but the steps themselves on which content keys depend."""
 
-    Attributes
-    ----------
-    workdir, base : Path
-        The run's folder; the folder against which relative paths among the parameters are resolved.
-    templates : tuple of Path
-        Folders of templates.
-    fingerprints : Fingerprints
-        Fingerprints of files.
-    source, engine : callable
-        Return the source's fingerprint; the engine's name and version.
-    read : callable
-        Reads a text on which a key depends.
-    contents : callable
-        Returns the files of the source that an action uses.
-    hide : callable
-        Removes secrets from the parts of a key.
-    ask : callable
-        Returns the answer of a program to the question of a step; in a plan, the answer in the last run.
-    """
-
+    # The run's folder; the folder against which relative paths among the parameters are resolved.
     workdir: Path
     base: Path
-    templates: tuple[Path, ...]
-    fingerprints: Fingerprints
+    templates: tuple[Path, ...]  # folders of templates
+    fingerprints: Fingerprints  # fingerprints of files
+    # Return the source's fingerprint, and the engine's name and version.
     source: Callable[[], str]
     engine: Callable[[], str]
-    read: Read
+    read: Read  # reads a text on which a key depends
+    # Returns the files of the source that an action uses.
     contents: Callable[[Mapping[str, Sequence[str]] | None], list[Path]]
-    hide: Callable[[dict[str, Any]], dict[str, Any]]
+    hide: Callable[[dict[str, Any]], dict[str, Any]]  # removes secrets from the parts of a key
+    # Returns the answer of a program to the question of a step; in a plan, the answer in the last run.
     ask: Callable[[str, Question], str]
 
 

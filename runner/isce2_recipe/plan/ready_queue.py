@@ -82,10 +82,7 @@ class ReadyQueue:
 def in_order(needs: Mapping[str, Iterable[str]], positions: Mapping[str, Position]) -> list[str]:
     """Return all steps, each after everything it needs and otherwise in the order of the recipe.
 
-    Raises
-    ------
-    graphlib.CycleError
-        If steps wait for each other in a circle.
+    Raise graphlib.CycleError if steps wait for each other in a circle.
     """
     queue = ReadyQueue()
     queue.add(needs, positions)

@@ -20,27 +20,15 @@ DEFAULT_ENGINE = "auto"
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """A recipe to run, with everything that the user chose.
-
-    Attributes
-    ----------
-    recipe : Recipe
-        The recipe, with its parts.
-    parameters : mapping
-        A value for every parameter.
-    overrides : mapping
-        The values that the user gave.
-    workdir, base : Path
-        The run's folder; the folder against which relative paths among the parameters are resolved. Absolute.
-    source_text, engine_text : str
-        Source and engine as the user wrote them.
-    """
+    """A recipe to run, with everything that the user chose."""
 
     recipe: Recipe
-    parameters: Mapping[str, Any]
-    overrides: Mapping[str, Any]
+    parameters: Mapping[str, Any]  # a value for every parameter
+    overrides: Mapping[str, Any]  # the values that the user gave
+    # The run's folder; the folder against which relative paths among the parameters are resolved. Absolute.
     workdir: Path
     base: Path
+    # Source and engine as the user wrote them.
     source_text: str = DEFAULT_SOURCE
     engine_text: str = DEFAULT_ENGINE
 

@@ -278,13 +278,7 @@ def _sample_values(schema: dict[str, Any]) -> Iterator[tuple[DataPath, Any]]:
 
 
 def inline(schema: Mapping[str, Any], home: str) -> dict[str, Any]:
-    """Return a schema with every ``$ref`` in it filled in.
-
-    Raises
-    ------
-    KeyError
-        If a reference names nothing.
-    """
+    """Return a schema with every ``$ref`` in it filled in; raise KeyError if a reference names nothing."""
     full, home = resolve(schema, home)
     result = dict(full)
     for keyword, below in full.items():

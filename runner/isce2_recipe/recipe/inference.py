@@ -47,18 +47,11 @@ _ORDERED = frozenset(("lt", "lteq", "gt", "gteq"))
 
 
 class Mismatch(NamedTuple):
-    """An operand of a type that its operator or filter refuses.
+    """An operand of a type that its operator or filter refuses."""
 
-    Attributes
-    ----------
-    name : str
-        The operand's name, if it has one.
-    what, expected, found : str
-        As in `Problem`.
-    """
-
+    # As in `Problem`.
     what: str
-    name: str
+    name: str  # the operand's name, if it has one
     expected: str = ""
     found: str = ""
 

@@ -40,10 +40,7 @@ def python_value(text: str) -> Any:
 def convert(text: str, entry: Mapping[str, Any]) -> Any:
     """Return the typed value of a property's text.
 
-    Raises
-    ------
-    ValueError
-        If ISCE2 refuses or misunderstands the text; the message is what it expects.
+    Raise ValueError if ISCE2 refuses or misunderstands the text; the message is what it expects.
     """
     value = python_value(text)
     if not entry.get("list"):

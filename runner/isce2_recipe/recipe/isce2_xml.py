@@ -45,34 +45,19 @@ _MAX_CHARACTERS = 100_000
 
 
 class XmlProblem(NamedTuple):
-    """What is wrong on a line of an ISCE2 XML; the parts of a `Problem` that has no place in a recipe yet.
+    """What is wrong on a line of an ISCE2 XML; the parts of a `Problem` that has no place in a recipe yet."""
 
-    Attributes
-    ----------
-    line : int
-        The line, from 1.
-    name : str
-        The property at fault; empty if there is none.
-    certain : bool
-        Whether it is wrong for every value of the property.
-    file : str
-        The file; empty for a text without a file.
-    old : bool
-        Whether older releases of ISCE2 had this name.
-    what, expected, found, suggestion, severity
-        As in `Problem`.
-    """
-
-    line: int
+    line: int  # from 1
+    # As in `Problem`.
     what: str
-    name: str = ""
-    certain: bool = True
+    name: str = ""  # the property at fault; empty if there is none
+    certain: bool = True  # whether it is wrong for every value of the property
     expected: str = ""
     found: str = ""
     suggestion: Suggestion | None = None
-    file: str = ""
+    file: str = ""  # the file; empty for a text without a file
     severity: Severity = "error"
-    old: bool = False
+    old: bool = False  # whether older releases of ISCE2 had this name
 
     @property
     def text(self) -> str:
@@ -110,28 +95,16 @@ class _InvalidXmlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What an XML file sets of an application.
+    """What an XML file sets of an application."""
 
-    Attributes
-    ----------
-    name : str
-        ``topsApp`` or ``stripmapApp``.
-    file : str
-        The XML file; empty for a text without a file.
-    properties, components : tuple of Property
-        In the order in which ISCE2 sets them; components have no text.
-    settings : mapping
-        The property that counts, by its place, for all that are not empty.
-    broken : tuple of XmlProblem
-        Why the file, or parts of it, cannot be read.
-    """
-
-    name: str
-    file: str
+    name: str  # ``topsApp`` or ``stripmapApp``
+    file: str  # the XML file; empty for a text without a file
+    # In the order in which ISCE2 sets them; components have no text.
     properties: tuple[Property, ...]
     components: tuple[Property, ...]
+    # The property that counts, by its place, for all that are not empty.
     settings: Mapping[tuple[str, str], Property]
-    broken: tuple[XmlProblem, ...]
+    broken: tuple[XmlProblem, ...]  # why the file, or parts of it, cannot be read
 
     def written(self, name: str, component: str = "") -> Property | None:
         """Return a property as written; None if it is missing or empty."""
@@ -140,10 +113,7 @@ class Application:
     def value(self, name: str, component: str = "") -> Any:
         """Return the typed value of a property, or ISCE2's default; a list property gives a list.
 
-        Raises
-        ------
-        InputError
-            If ISCE2 does not accept the value.
+        Raise InputError if ISCE2 does not accept the value.
         """
         entry = self.known(component)[normalized(name)]
         item = self.written(name, component)

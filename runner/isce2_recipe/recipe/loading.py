@@ -34,30 +34,16 @@ MAX_NESTED = 20
 
 
 class Reading(NamedTuple):
-    """The result of reading a recipe: the recipe where its grammar is right, and all problems.
+    """The result of reading a recipe: the recipe where its grammar is right, and all problems."""
 
-    Attributes
-    ----------
-    recipe : Recipe or None
-        None where a problem is an error.
-    document : Document
-        The parsed text, as far as it could be parsed, with the parameters it takes over.
-    problems : tuple of Problem
-        Of this file and of its parts.
-    texts : dict
-        Contents of all files read, for `isce2_recipe.problems.render`.
-    partial : Recipe or None
-        Where there is no recipe: what is left of it without its mistakes, for finding others.
-    repaired : Repaired or None
-        What was removed for that.
-    """
-
-    recipe: Recipe | None
-    document: Document
-    problems: tuple[Problem, ...]
+    recipe: Recipe | None  # None where a problem is an error
+    document: Document  # the parsed text, as far as it could be parsed, with the parameters it takes over
+    problems: tuple[Problem, ...]  # of this file and of its parts
+    # Contents of all files read, for `isce2_recipe.problems.render`.
     texts: Mapping[str, str] = MappingProxyType({})
+    # Where there is no recipe: what is left of it without its mistakes, for finding others.
     partial: Recipe | None = None
-    repaired: Repaired | None = None
+    repaired: Repaired | None = None  # what was removed for that
 
 
 def available() -> dict[str, Path]:
@@ -74,10 +60,7 @@ def shipped_parts() -> dict[str, Path]:
 def find(name: str) -> Path:
     """Return the file of a recipe or part, given by its path or by the name of a shipped one.
 
-    Raises
-    ------
-    InputError
-        If there is neither such a file nor such a recipe.
+    Raise InputError if there is neither such a file nor such a recipe.
     """
     path = Path(name)
     if isfile(path):  # noqa: PTH113 - unlike Path.is_file, it accepts names that no file can have
@@ -107,10 +90,7 @@ def recipe_error(problems: tuple[Problem, ...], texts: Mapping[str, str]) -> Rec
 def read(path: Path) -> Reading:
     """Read a recipe's file. Problems are returned, not raised.
 
-    Raises
-    ------
-    InputError
-        If the file is missing or not UTF-8 text.
+    Raise InputError if the file is missing or not UTF-8 text.
     """
     text = _read_file(path)
     with budget():

@@ -12,24 +12,12 @@ from isce2_recipe.recipe.document import Document
 
 
 class Parameter(NamedTuple):
-    """A value that a user may set.
-
-    Attributes
-    ----------
-    name : str
-        As written in expressions.
-    schema : Mapping
-        JSON Schema with every ``$ref`` filled in.
-    required : bool
-        Whether the recipe does not run without it.
-    mark : Mark
-        Where its name is written.
-    """
+    """A value that a user may set."""
 
     name: str
-    schema: Mapping[str, Any]
-    required: bool
-    mark: Mark
+    schema: Mapping[str, Any]  # JSON Schema with every ``$ref`` filled in
+    required: bool  # whether the recipe does not run without it
+    mark: Mark  # where its name is written
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -70,88 +58,39 @@ class Parameter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often to try a step again.
+    """How often to try a step again."""
 
-    Attributes
-    ----------
-    count : int or str
-        Attempts after the first; text is an expression.
-    backoff : float or str
-        Wait before the first retry (seconds, ``30 s``, an expression); each later wait is twice as long.
-    on : list of str, or str
-        Kinds of failure: ``source``, ``engine``, ``timeout``, ``crash``; text is an expression.
-    """
-
-    count: int | str = 0
+    count: int | str = 0  # attempts after the first; text is an expression
+    # Wait before the first retry (seconds, ``30 s``, an expression); each later wait is twice as long.
     backoff: float | str = 5.0
+    # Kinds of failure: ``source``, ``engine``, ``timeout``, ``crash``; text is an expression.
     on: list[str] | str = field(default_factory=lambda: ["source"])
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step, its expressions not yet evaluated.
+    """One step, its expressions not yet evaluated."""
 
-    Attributes
-    ----------
-    id : str
-        Unique within its recipe.
-    uses : str
-        An action's name or a part's file.
-    with_ : Mapping
-        Inputs of the action or parameters of the part.
-    when : bool or str
-        A truth value or an expression; True where none is written.
-    needs : tuple of str
-        Steps to wait for beyond those the references show.
-    folder : str or None
-        Shared folder the step works in, in place.
-    timeout : float, str or None
-        Seconds, ``2h``, or an expression.
-    retry : Retry
-        No retries where none are written.
-    resources : Mapping
-        ``cpus``, ``memory``, ``disk``: numbers, ``8 GB``, or expressions.
-    summary : str
-        What it is for.
-    index : int
-        Position in the recipe's list of steps.
-    mark : Mark
-        Where its id is written.
-    part : Recipe or None
-        The recipe behind ``uses: parts/x.yml``.
-    for_each : list, str or None
-        The items for which the step is repeated; text is an expression. None where it runs once.
-    item : str
-        The name of an item in the step's expressions.
-    key : str or None
-        Text with expressions that names the instance of an item; None for the default.
-    keep_going : bool
-        Whether others run after this one has failed.
-    partial : bool
-        Whether it runs although instances of a loop that it reads have failed.
-    min_done : int, str or None
-        How many instances must be done: a number, ``90 %``, or an expression.
-    """
-
-    id: str
-    uses: str
-    with_: Mapping[str, Any]
-    when: bool | str
-    needs: tuple[str, ...]
-    folder: str | None
-    timeout: float | str | None
-    retry: Retry
-    resources: Mapping[str, float | str]
-    summary: str
-    index: int
-    mark: Mark
-    part: Recipe | None = None
+    id: str  # unique within its recipe
+    uses: str  # an action's name or a part's file
+    with_: Mapping[str, Any]  # inputs of the action or parameters of the part
+    when: bool | str  # a truth value or an expression; True where none is written
+    needs: tuple[str, ...]  # steps to wait for beyond those the references show
+    folder: str | None  # shared folder the step works in, in place
+    timeout: float | str | None  # seconds, ``2h``, or an expression
+    retry: Retry  # no retries where none are written
+    resources: Mapping[str, float | str]  # ``cpus``, ``memory``, ``disk``: numbers, ``8 GB``, or expressions
+    summary: str  # what it is for
+    index: int  # position in the recipe's list of steps
+    mark: Mark  # where its id is written
+    part: Recipe | None = None  # the recipe behind ``uses: parts/x.yml``
+    # The items for which the step is repeated; text is an expression. None where it runs once.
     for_each: list[Any] | str | None = None
-    item: str = "item"
-    key: str | None = None
-    keep_going: bool = False
-    partial: bool = False
-    min_done: int | str | None = None
+    item: str = "item"  # the name of an item in the step's expressions
+    key: str | None = None  # text with expressions that names the instance of an item; None for the default
+    keep_going: bool = False  # whether others run after this one has failed
+    partial: bool = False  # whether it runs although instances of a loop that it reads have failed
+    min_done: int | str | None = None  # how many instances must be done: a number, ``90 %``, or an expression
 
     @property
     def path(self) -> DataPath:
@@ -160,52 +99,23 @@ class Step:
 
 
 class Recipe(NamedTuple):
-    """A recipe with a correct grammar.
-
-    Attributes
-    ----------
-    name, summary : str
-        As written.
-    path : Path
-        The file.
-    documentation : Mapping
-        description, references, authors, maintainers, license, keywords.
-    parameters : Mapping
-        By name, in the order written.
-    required : tuple of str
-        Parameters without which it does not run.
-    variables : Mapping
-        Values with expressions, to be evaluated in order.
-    steps : tuple of Step
-        In the order written, which need not be the order they run in.
-    outputs : Mapping
-        Values with expressions.
-    document : Document
-        The text, with the place of everything in it.
-    by_id : Mapping
-        The steps by id.
-    sources : Mapping
-        Texts of all its parts and of the files it takes parameters over from, by the names problems use.
-    depth : int
-        Number of levels of parts, its own included.
-    unfolded : int
-        Number of its steps with all parts unfolded.
-    """
+    """A recipe with a correct grammar."""
 
     name: str
     path: Path
     summary: str
-    documentation: Mapping[str, Any]
-    parameters: Mapping[str, Parameter]
-    required: tuple[str, ...]
-    variables: Mapping[str, Any]
-    steps: tuple[Step, ...]
-    outputs: Mapping[str, Any]
-    document: Document
-    by_id: Mapping[str, Step]
+    documentation: Mapping[str, Any]  # description, references, authors, maintainers, license, keywords
+    parameters: Mapping[str, Parameter]  # by name, in the order written
+    required: tuple[str, ...]  # parameters without which it does not run
+    variables: Mapping[str, Any]  # values with expressions, to be evaluated in order
+    steps: tuple[Step, ...]  # in the order written, which need not be the order they run in
+    outputs: Mapping[str, Any]  # values with expressions
+    document: Document  # the text, with the place of everything in it
+    by_id: Mapping[str, Step]  # the steps by id
+    # Texts of all its parts and of the files it takes parameters over from, by the names problems use.
     sources: Mapping[str, str]
-    depth: int
-    unfolded: int
+    depth: int  # number of levels of parts, its own included
+    unfolded: int  # number of its steps with all parts unfolded
 
     def mark(self, *path: str | int) -> Mark:
         """Return the place of the value that the keys and indices lead to."""

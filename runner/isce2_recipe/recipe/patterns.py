@@ -31,10 +31,7 @@ _REPEATED_GROUP = re.compile(r"\)(?:[*+]|\{\d*,\d*\})")
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     """Return a JSON Schema pattern as a Python regular expression: ``$`` is the very end, digits are ASCII.
 
-    Raises
-    ------
-    re.error
-        If it is not a regular expression.
+    Raise re.error if it is not a regular expression.
     """
     return re.compile(re.sub(r"(?<!\\)\$(?=$|\))", r"\\Z", pattern), re.ASCII)
 

@@ -37,33 +37,20 @@ Read = Callable[[Path], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function of a user's file.
+    """A function of a user's file."""
 
-    Attributes
-    ----------
-    parameters : mapping
-        What a step gives it, with types; `GIVEN_BY_FUNCTION` in place of defaults that are no constants.
-    outputs : mapping
-        Types of its outputs by name: the fields of the dataclass that it returns, or `RESULT`.
-    takes_context : bool
-        Whether its first parameter is `CONTEXT`.
-    line : int
-        Its line.
-    """
-
+    # What a step gives it, with types; `GIVEN_BY_FUNCTION` in place of defaults that are no constants.
     parameters: Mapping[str, Parameter]
+    # Types of its outputs by name: the fields of the dataclass that it returns, or `RESULT`.
     outputs: Mapping[str, Any]
-    takes_context: bool
+    takes_context: bool  # whether its first parameter is `CONTEXT`
     line: int
 
 
 def parse(text: str, name: str) -> ast.Module:
     """Return the syntax tree of a file that a stranger may have written.
 
-    Raises
-    ------
-    InputError
-        If it is no Python, or nested too deeply.
+    Raise InputError if it is no Python, or nested too deeply.
     """
     try:
         return ast.parse(text, name)
@@ -78,10 +65,7 @@ def parse(text: str, name: str) -> ast.Module:
 def find_function(tree: ast.Module, name: str, file: str) -> Function:
     """Return a function of a file.
 
-    Raises
-    ------
-    InputError
-        If there is none of that name, or a step cannot call it.
+    Raise InputError if there is none of that name, or a step cannot call it.
     """
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if name not in functions:

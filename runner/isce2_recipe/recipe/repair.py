@@ -14,21 +14,11 @@ UNKNOWN_ACTION = "unknown.unknown"
 
 
 class Repaired(NamedTuple):
-    """A document without its mistakes of grammar.
+    """A document without its mistakes of grammar."""
 
-    Attributes
-    ----------
-    document : Document
-        Follows the grammar; its marks are those of the original.
-    names : frozenset of str
-        Names that were removed: what refers to them is not wrong.
-    steps : frozenset of int
-        Steps that lost something, in which missing inputs are not reported.
-    """
-
-    document: Document
-    names: frozenset[str]
-    steps: frozenset[int]
+    document: Document  # follows the grammar; its marks are those of the original
+    names: frozenset[str]  # names that were removed: what refers to them is not wrong
+    steps: frozenset[int]  # steps that lost something, in which missing inputs are not reported
 
     def trusts(self, problem: Problem) -> bool:
         """Return whether a problem of the repaired recipe is also one of the original."""

@@ -21,18 +21,10 @@ from isce2_recipe.recipe.scope import RUN_FACTS, Scope
 
 
 class Samples(NamedTuple):
-    """Values of the names of a recipe.
+    """Values of the names of a recipe."""
 
-    Attributes
-    ----------
-    names : Mapping
-        All names that expressions may read.
-    known : frozenset of str
-        Names with real values: given values, defaults, and what is derived from them.
-    """
-
-    names: Mapping[str, Any]
-    known: frozenset[str]
+    names: Mapping[str, Any]  # all names that expressions may read
+    known: frozenset[str]  # names with real values: given values, defaults, and what is derived from them
 
     def fill_in(self, value: Any) -> tuple[dict[str, Any], frozenset[str]] | None:
         """Return a step's evaluated ``values:`` and which of them are real; None if that fails."""

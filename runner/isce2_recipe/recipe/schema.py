@@ -30,10 +30,7 @@ def resolve(schema: Schema, home: str) -> tuple[Schema, str]:
 
     Keywords next to ``$ref`` win over those of the target.
 
-    Raises
-    ------
-    KeyError
-        If the target does not exist.
+    Raise KeyError if the target does not exist.
     """
     if "$ref" not in schema:
         return schema, home

@@ -41,27 +41,13 @@ Actions = Mapping[str, Any]
 
 
 class Place(NamedTuple):
-    """A value of the recipe that may hold expressions, and the names it may read.
+    """A value of the recipe that may hold expressions, and the names it may read."""
 
-    Attributes
-    ----------
-    path : tuple
-        Its place in the document.
-    value : Any
-        As written.
-    variables : tuple of str
-        Variables that are known there.
-    steps : bool
-        Whether it may read outputs of steps.
-    step : Step or None
-        The step it belongs to.
-    """
-
-    path: DataPath
+    path: DataPath  # its place in the document
     value: Any
-    variables: tuple[str, ...]
-    steps: bool
-    step: Step | None = None
+    variables: tuple[str, ...]  # variables that are known there
+    steps: bool  # whether it may read outputs of steps
+    step: Step | None = None  # the step it belongs to
 
 
 class Scope:

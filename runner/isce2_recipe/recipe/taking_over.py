@@ -19,24 +19,12 @@ _CHANGEABLE = ("description", "default", "enum", "examples")
 
 
 class Entry(NamedTuple):
-    """A well-formed entry of ``parameters_from``.
+    """A well-formed entry of ``parameters_from``."""
 
-    Attributes
-    ----------
-    path : tuple
-        Where it is in the document.
-    part : str
-        The file, as written.
-    only : tuple of str
-        The parameters to take over; empty for all that no step using the part sets.
-    but : tuple of str
-        The parameters not to take over.
-    """
-
-    path: DataPath
-    part: str
-    only: tuple[str, ...]
-    but: tuple[str, ...]
+    path: DataPath  # where it is in the document
+    part: str  # the file, as written
+    only: tuple[str, ...]  # the parameters to take over; empty for all that no step using the part sets
+    but: tuple[str, ...]  # the parameters not to take over
 
 
 def entries(document: Document) -> Iterator[Entry]:

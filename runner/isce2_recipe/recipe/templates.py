@@ -37,18 +37,10 @@ class TemplateLine(NamedTuple):
 
 
 class Rendered(NamedTuple):
-    """A rendered template.
-
-    Attributes
-    ----------
-    text : str
-        The result.
-    origins : tuple of TemplateLine
-        The template's line of every line of the result.
-    """
+    """A rendered template."""
 
     text: str
-    origins: tuple[TemplateLine, ...]
+    origins: tuple[TemplateLine, ...]  # the template's line of every line of the result
 
 
 class TemplateProblemError(RecipeToolError):
@@ -123,10 +115,7 @@ class Templates(BaseLoader):
 def template_texts(template: str, folders: tuple[Path, ...], read: Read) -> dict[str, str]:
     """Return the texts of a template and of all that it includes by name.
 
-    Raises
-    ------
-    InputError
-        If one of them is missing.
+    Raise InputError if one of them is missing.
     """
     found: dict[str, str] = {}
     wanted: list[tuple[str, ...]] = [(template,)]
@@ -269,24 +258,13 @@ def _unmark(marked: str, template: str) -> Rendered:
 
 
 class TemplateFacts(NamedTuple):
-    """Facts of a template that are known without rendering it.
+    """Facts of a template that are known without rendering it."""
 
-    Attributes
-    ----------
-    wanted : frozenset of str
-        The values it uses, without those of included templates.
-    includes : tuple of tuple of str
-        The templates that it includes or extends: of each group one must exist.
-    assigned : frozenset of str
-        The names that it sets itself; those that it includes see them.
-    names : dict
-        The names that each line reads, in order.
-    """
-
-    wanted: frozenset[str]
+    wanted: frozenset[str]  # the values it uses, without those of included templates
+    # The templates that it includes or extends: of each group one must exist.
     includes: tuple[tuple[str, ...], ...]
-    assigned: frozenset[str]
-    names: dict[int, list[str]]
+    assigned: frozenset[str]  # the names that it sets itself; those that it includes see them
+    names: dict[int, list[str]]  # the names that each line reads, in order
 
 
 def facts(template: str, recipe_file: Path | None = None) -> TemplateFacts:
@@ -390,10 +368,8 @@ OPTIONAL = ""
 def included(node: Any) -> Iterator[tuple[str, ...]]:
     """Yield the names that an include gives, of which one must exist; nothing for other nodes.
 
-    Raises
-    ------
-    ExpressionError
-        If a name is not constant: the content key of the step could not depend on the template then.
+    Raise ExpressionError if a name is not constant: the content key of the step could not depend on the
+    template then.
     """
     if not isinstance(node, _INCLUDES):
         return

@@ -46,10 +46,7 @@ def parse(text: str, unit: str) -> float | int:
 
     Whole numbers without a unit, or whose unit makes them whole, are returned as int.
 
-    Raises
-    ------
-    QuantityError
-        If the text is no number, or its unit is unknown or of another kind.
+    Raise QuantityError if the text is no number, or its unit is unknown or of another kind.
     """
     match = _QUANTITY.fullmatch(text)
     if match is None:
@@ -68,10 +65,7 @@ def parse(text: str, unit: str) -> float | int:
 def seconds(value: float | str) -> float:
     """Return a duration such as ``90``, ``90 s``, ``30 min`` or ``2h`` in seconds.
 
-    Raises
-    ------
-    QuantityError
-        If the text is not a duration.
+    Raise QuantityError if the text is not a duration.
     """
     return float(value if isinstance(value, int | float) else parse(value, "s"))
 
@@ -79,10 +73,7 @@ def seconds(value: float | str) -> float:
 def amount(value: float | str) -> float:
     """Return an amount such as ``4``, ``8 GB`` or ``500 MiB`` as a number of threads or of bytes.
 
-    Raises
-    ------
-    QuantityError
-        If the text is not an amount.
+    Raise QuantityError if the text is not an amount.
     """
     return float(value if isinstance(value, int | float) else parse(value, "byte"))
 

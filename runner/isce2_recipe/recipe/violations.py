@@ -10,28 +10,15 @@ from isce2_recipe.problems import DataPath, Mark, Problem, Suggestion, statement
 
 
 class Violation(NamedTuple):
-    """One way in which a value breaks its schema; the parts of a `Problem` that has no place yet.
+    """One way in which a value breaks its schema; the parts of a `Problem` that has no place yet."""
 
-    Attributes
-    ----------
-    path : tuple
-        Keys and indices that lead to the value at fault.
-    keyword : str
-        The schema keyword it breaks.
-    what : str
-        What is wrong, to be read after the value's name; empty if something was expected.
-    key : bool
-        Whether the key at ``path`` is at fault rather than its value.
-    expected, found, advice, suggestion, names
-        As in `Problem`.
-    """
-
-    path: DataPath
-    keyword: str
-    what: str = ""
+    path: DataPath  # keys and indices that lead to the value at fault
+    keyword: str  # the schema keyword it breaks
+    what: str = ""  # what is wrong, to be read after the value's name; empty if something was expected
+    # As in `Problem`.
     expected: str = ""
     found: str = ""
-    key: bool = False
+    key: bool = False  # whether the key at ``path`` is at fault rather than its value
     advice: str | None = None
     suggestion: Suggestion | None = None
     names: tuple[str, ...] = ()

@@ -21,30 +21,14 @@ from isce2_recipe.running.resources import Resources
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An attempt at a step, with everything that its process needs beyond the request for the run.
-
-    Attributes
-    ----------
-    node : Node
-        The step.
-    inputs : mapping
-        The arguments of its action.
-    out : Path
-        The folder into which it writes: its scratch folder, or the shared folder.
-    published : Path
-        The folder in which later steps find its files.
-    before : mapping
-        Content of its shared folder at the start; empty for other steps.
-    cpus : int
-        Number of threads that it may use.
-    """
+    """An attempt at a step, with everything that its process needs beyond the request for the run."""
 
     node: Node
-    inputs: Mapping[str, Any]
-    out: Path
-    published: Path
-    before: Mapping[str, FileEntry]
-    cpus: int
+    inputs: Mapping[str, Any]  # the arguments of its action
+    out: Path  # the folder into which it writes: its scratch folder, or the shared folder
+    published: Path  # the folder in which later steps find its files
+    before: Mapping[str, FileEntry]  # content of its shared folder at the start; empty for other steps
+    cpus: int  # number of threads that it may use
 
     def to_json(self, workdir: Path) -> dict[str, Any]:
         """Return the task as JSON, for executors that start it in another program."""
@@ -70,59 +54,33 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt at a step ended.
+    """How an attempt at a step ended."""
 
-    Attributes
-    ----------
-    kind : str
-        ``done``, or the kind of failure: ``input``, ``source``, ``engine``, ``timeout``, ``crash``,
-        ``memory``, ``disk``, ``bug``, ``stopped``; ``lost`` if the machine or the program that ran it has
-        disappeared: the step then starts again, and what the lost attempt still writes is not used.
-    outputs, files : mapping or None
-        What it returned, and entries of the files it made, if it succeeded.
-    error : mapping
-        The error that it sent, if any.
-    seconds, cpu_seconds : float
-        Wall and processor time.
-    memory : int
-        Peak resident memory of its largest process, bytes.
-    status : int
-        Exit code; minus the number of the signal that ended it.
-    """
-
+    # ``done``, or the kind of failure: ``input``, ``source``, ``engine``, ``timeout``, ``crash``, ``memory``,
+    # ``disk``, ``bug``, ``stopped``; ``lost`` if the machine or the program that ran it has disappeared: the
+    # step then starts again, and what the lost attempt still writes is not used.
     kind: str
+    # What it returned, and entries of the files it made, if it succeeded.
     outputs: Mapping[str, Any] | None = None
     files: Mapping[str, FileEntry | None] | None = None
-    error: Mapping[str, Any] = field(default_factory=dict)
+    error: Mapping[str, Any] = field(default_factory=dict)  # the error that it sent, if any
+    # Wall and processor time.
     seconds: float = 0.0
     cpu_seconds: float = 0.0
-    memory: int = 0
-    status: int = 0
+    memory: int = 0  # peak resident memory of its largest process, bytes
+    status: int = 0  # exit code; minus the number of the signal that ended it
 
 
 class RunningTask(Protocol):
-    """A task that an executor has started.
-
-    Attributes
-    ----------
-    task : Task
-        The task.
-    pid : int
-        Process id of the step on the machine where it runs, for people and for the journal.
-    log_path : Path
-        The file that receives everything the step prints.
-    started, deadline : float
-        Times of `time.monotonic`; after the deadline the task is stopped.
-    stopping : str
-        Why the task is being stopped; empty while it is not.
-    """
+    """A task that an executor has started."""
 
     task: Task
-    pid: int
-    log_path: Path
+    pid: int  # process id of the step on the machine where it runs, for people and for the journal
+    log_path: Path  # the file that receives everything the step prints
+    # Times of `time.monotonic`; after the deadline the task is stopped.
     started: float
     deadline: float
-    stopping: str
+    stopping: str  # why the task is being stopped; empty while it is not
 
     @property
     def tail(self) -> Sequence[str]:
@@ -156,10 +114,7 @@ class Executor(Protocol):
     def fits(self, asked: Resources, used: Sequence[Resources]) -> bool:
         """Return whether a step can start now, in addition to the steps that use the other resources.
 
-        Raises
-        ------
-        RecipeToolError
-            If it can never start.
+        Raise RecipeToolError if it can never start.
         """
 
     def threads(self, asked: Resources) -> int:

@@ -19,18 +19,10 @@ from isce2_recipe.running.executor import Task
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Files of a shared folder that are damaged and cannot be restored.
+    """Files of a shared folder that are damaged and cannot be restored."""
 
-    Attributes
-    ----------
-    names : tuple of str
-        Paths relative to the work directory.
-    again : tuple of str
-        Steps that must run again to make them.
-    """
-
-    names: tuple[str, ...]
-    again: tuple[str, ...]
+    names: tuple[str, ...]  # paths relative to the work directory
+    again: tuple[str, ...]  # steps that must run again to make them
 
 
 def scratch(workdir: Path, name: str) -> Path:
