@@ -176,7 +176,9 @@ class Trials:
 
 
 def _is_of_this_machine(error: str) -> bool:
-    return " does not exist\n" in f"{error}\n" or " cannot be read: " in error
+    """Return whether an error depends on files of this machine, or on the engine, which only a plan knows."""
+    missing = " does not exist\n" in f"{error}\n" or " cannot be read: " in error
+    return missing or "the engine builtin has no step 'builtin'" in error
 
 
 def _check_by_command(recipe: Path, _changed: Path, case: str) -> None:

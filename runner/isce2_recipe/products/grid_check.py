@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from isce2_recipe.errors import InputError, ParameterError, RecipeToolError
 from isce2_recipe.products.grid import METRES_A_DEGREE, MapGrid
-from isce2_recipe.products.grid_choice import GridChoice, grid_of, known_epsg, map_grid
+from isce2_recipe.products.grid_choice import GridChoice, grid_of, grid_values, known_epsg, map_grid
 from isce2_recipe.products.layers import layers_of, map_layers
 from isce2_recipe.quantities import format_bytes
 from isce2_recipe.types import Bounds, Looks, PreflightCheck, longitude_near
@@ -65,7 +65,8 @@ def grid_problems(
     pixel_m : float, optional
         Default size of pixels on the ground.
     """
-    found = _edges(*values["bounds"]) if values.get("bounds") else []
+    found = _problem_of("bounds", lambda: grid_values(values))
+    found = found or (_edges(*values["bounds"]) if values.get("bounds") is not None else [])
     found = found or _problem_of("bounds", lambda: GridChoice.of(values, like))
     if found:
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,41 @@ _SQUARE = 1e-6
 _CLOSE_DEG, _FAR_M = 1e-6, 1e6
 # Largest coordinate that is accepted on a map, metres.
 _FARTHEST = 1e8
+
+
+def _is_number(value: Any) -> bool:
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**15
+    return whole or isinstance(value, float)
+
+
+def _is_box(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 4 and all(map(_is_number, value))
+
+
+_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "extent": (lambda value: value in ("common", "data"), "common or data"),
+    "bounds": (_is_box, "four numbers: west, south, east and north"),
+    "crs": (lambda value: isinstance(value, str), "utm or a text such as EPSG:4326"),
+    "pixel": (_is_number, "a number"),
+}
+
+
+def grid_values(values: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the values of a grid that are given.
+
+    Raises
+    ------
+    ParameterError
+        If there is another key, or a value is of the wrong type.
+    """
+    given = {key: value for key, value in (values or {}).items() if value is not None}
+    for key, value in given.items():
+        if key not in _KINDS:
+            raise ParameterError(f"a grid has no key '{key}'", hint=f"its keys are {', '.join(_KINDS)}")
+        fits, wanted = _KINDS[key]
+        if not fits(value):
+            raise ParameterError(f"{key} of the grid must be {wanted}, instead got {str(value)[:80]!r}")
+    return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +89,9 @@ class GridChoice:
         Raises
         ------
         ParameterError
-            If the edges of a box are in the wrong order, or the mapping has other keys.
+            If the edges of a box are in the wrong order, or the mapping has other keys or values.
         """
-        given = {key: value for key, value in (values or {}).items() if value is not None}
-        unknown = sorted(given.keys() - {"extent", "bounds", "crs", "pixel"})
-        if unknown:
-            raise ParameterError(
-                f"a grid has no key '{unknown[0]}'", hint="its keys are extent, bounds, crs and pixel"
-            )
+        given = grid_values(values)
         if "bounds" in given:
             box = given["bounds"] = Bounds.of(*given["bounds"])
             if box.west >= box.east or box.south >= box.north:

@@ -165,7 +165,17 @@ def test_unknown_projections_and_places_off_the_map():
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"bounds": [54, 27, 53, 28]}, "edges in the wrong order"), ({"size": 3}, "has no key 'size'")],
+    [
+        ({"bounds": [54, 27, 53, 28]}, "edges in the wrong order"),
+        ({"size": 3}, "has no key 'size'"),
+        ({"bounds": [1, 2, 3, 4, 5]}, "bounds of the grid must be four numbers"),
+        ({"bounds": "abcd"}, "must be four numbers"),
+        ({"bounds": [1, 2, 3, 10**400]}, "must be four numbers"),
+        ({"bounds": [True, 2, 3, 4]}, "must be four numbers"),
+        ({"extent": "all"}, "must be common or data, instead got 'all'"),
+        ({"crs": 4326}, "must be utm or a text"),
+        ({"pixel": "80"}, "must be a number"),
+    ],
 )
 def test_invalid_choices_are_refused(values, message):
     with pytest.raises(ParameterError, match=message):
