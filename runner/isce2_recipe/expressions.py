@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from jinja2 import TemplateError, TemplateSyntaxError, Undefined, nodes
-from jinja2.exceptions import FilterArgumentError, UndefinedError
+from jinja2.exceptions import FilterArgumentError, SecurityError, UndefinedError
 from jinja2.sandbox import SandboxedEnvironment
 
 from isce2_recipe.errors import ParameterError, RecipeError
@@ -210,7 +210,9 @@ def _is_refused(name: str, what: str, given: list[Any], named: dict[str, Any]) -
     for value in _INPUTS:
         try:
             call(name, value, given, named)
-        except (TypeError, AttributeError, ZeroDivisionError, FilterArgumentError):
+        except BudgetError:
+            return False
+        except (TypeError, AttributeError, ZeroDivisionError, FilterArgumentError, SecurityError):
             continue
         except (TemplateError, ParameterError, *FAILURES):
             return False

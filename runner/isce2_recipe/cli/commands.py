@@ -170,7 +170,8 @@ def _bug_report(exc: Exception, arguments: Sequence[str], redact: Callable[[str]
     import traceback
 
     text = redact(f"{PROGRAM} {__version__}: {shlex.join(arguments)}\n\n{traceback.format_exc()}")
-    folder = Path(getattr(exc, "workdir", "") or tempfile.mkdtemp(prefix="isce2-recipe-"))
+    workdir = getattr(exc, "workdir", None)
+    folder = workdir if workdir and workdir.is_dir() else Path(tempfile.mkdtemp(prefix="isce2-recipe-"))
     path = folder / "traceback.log"
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
     return (
