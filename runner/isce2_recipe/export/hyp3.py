@@ -227,8 +227,8 @@ class _Requirements:
                 "source": lambda: DEFAULT_SOURCE,
                 "truth": lambda: False,
                 "engine": lambda: "isce2",
-                "record": dict,
-            }
+            },
+            lambda _home, _values: {},
         )
         self._names = [Bindings(built, values, facts) for values in _combinations(recipe, deployment.pairs)]
 

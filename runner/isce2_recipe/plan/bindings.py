@@ -21,10 +21,35 @@ Outputs = Mapping[str, Mapping[str, Any]]
 
 
 class RunFacts(Mapping[str, Any]):
-    """The facts of the run that expressions read with ``run.``, each computed when it is read."""
+    """The facts of the run that expressions read with ``run.``, each computed when it is read.
 
-    def __init__(self, readers: Mapping[str, Callable[[], Any]]) -> None:
-        self._readers = readers
+    Parameters
+    ----------
+    readers : mapping
+        Functions that return the facts.
+    record : callable
+        Returns the record of the run, or of a part in a loop with the values of its parameters.
+    """
+
+    def __init__(
+        self,
+        readers: Mapping[str, Callable[[], Any]],
+        record: Callable[[StepScope | None, Mapping[str, Any]], Any],
+    ) -> None:
+        self._readers: dict[str, Callable[[], Any]] = {**readers, "record": lambda: record(None, {})}
+        self._record = record
+
+    def of_instance(self, home: StepScope, values: Callable[[], Mapping[str, Any]]) -> RunFacts:
+        """Return the facts that a part in a loop reads: its record is that of the instance alone.
+
+        Parameters
+        ----------
+        home : StepScope
+            The scope of the part.
+        values : callable
+            Returns the values of the part's parameters.
+        """
+        return RunFacts(self._readers, lambda _home, _values: self._record(home, values()))
 
     def __getitem__(self, name: str) -> Any:
         return self._readers[name]()
@@ -61,12 +86,12 @@ class Bindings:
     def _base(self) -> dict[str, Any]:
         """Return the names of the outermost recipe that depend on no step."""
         recipe = self._graph.recipe
-        return self._with_variables(recipe, dict(self._parameters), recipe.variables)
+        known = {**self._parameters, "run": self._facts}
+        return self._with_variables(recipe, known, recipe.variables)
 
     def _with_variables(
         self, recipe: Recipe, known: dict[str, Any], wanted: Container[str]
     ) -> dict[str, Any]:
-        known["run"] = self._facts
         for name, value in recipe.variables.items():
             if name in wanted:
                 with placed(recipe, ("variables", name)):
@@ -104,7 +129,21 @@ class Bindings:
         with placed(outer.recipe, (*via.path, "with")):
             texts = resolve_parameters(recipe, {name: _plain(value) for name, value in given.items()}, wanted)
         typed = {name: given[name] if _has_path(given.get(name)) else text for name, text in texts.items()}
-        return self._with_variables(recipe, typed, wanted)
+        home = scope.home
+        facts = self._facts
+        if home is not None:
+            facts = facts.of_instance(home, lambda: self._values(home, done))
+        return self._with_variables(recipe, {**typed, "run": facts}, wanted)
+
+    def _values(self, home: StepScope, done: Outputs) -> dict[str, Any]:
+        """Return the values of all parameters of a part."""
+        known = self._inner(home, done, frozenset(home.recipe.parameters))
+        return {name: known[name] for name in home.recipe.parameters}
+
+    def public_values(self, home: StepScope, done: Outputs) -> dict[str, Any]:
+        """Return the values of the parameters of a part in a loop, without secret ones."""
+        values = self._values(home, done)
+        return {name: value for name, value in values.items() if not home.recipe.parameters[name].secret}
 
     def _steps(self, scope: StepScope, done: Outputs, read: References) -> dict[str, Mapping[str, Any]]:
         found: dict[str, Mapping[str, Any]] = {}

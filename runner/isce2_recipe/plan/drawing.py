@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from html import escape
 
 from isce2_recipe.plan.graph import Graph
@@ -18,11 +19,11 @@ _HEIGHT = 46
 _CHARACTER = 7.6
 
 
-def arrows(graph: Graph) -> list[tuple[str, str]]:
+def arrows(all_needs: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
     """Return pairs of steps of which the second waits for the first, without those implied by others."""
     above: dict[str, set[str]] = {}
     found = []
-    for name, needs in graph.needs.items():
+    for name, needs in all_needs.items():
         reached = set().union(*(above[other] for other in needs)) if needs else set()
         above[name] = reached | set(needs)
         found += [(other, name) for other in needs if other not in reached]
@@ -45,7 +46,7 @@ def mermaid(graph: Graph) -> str:
     for name, node in graph.nodes.items():
         left, right = ("([", "])") if _has_condition(node) else ("[", "]")
         lines.append(f'  {ids[name]}{left}"{name}<br/><small>{node.action.name}</small>"{right}')
-    lines += [f"  {ids[before]} --> {ids[after]}" for before, after in arrows(graph)]
+    lines += [f"  {ids[before]} --> {ids[after]}" for before, after in arrows(graph.needs)]
     for kind, (fill, stroke) in _COLOURS.items():
         members = [ids[name] for name, node in graph.nodes.items() if kind and _kind(node) == kind]
         if members:
@@ -67,7 +68,7 @@ def dot(graph: Graph) -> str:
         lines.append(
             f'  "{name}" [label="{name}\\n{node.action.name}", fillcolor="{fill}", color="{stroke}"{dashed}];'
         )
-    lines += [f'  "{before}" -> "{after}";' for before, after in arrows(graph)]
+    lines += [f'  "{before}" -> "{after}";' for before, after in arrows(graph.needs)]
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -76,7 +77,7 @@ def svg(graph: Graph) -> str:
     longest = max(max(len(name), len(node.action.name)) for name, node in graph.nodes.items())
     cells = BoxSizes(_CHARACTER * longest + 24, _HEIGHT, gap_x=20, gap_y=34, margin=20, bend=20)
     after: dict[str, list[str]] = {name: [] for name in graph.nodes}
-    for before, name in arrows(graph):
+    for before, name in arrows(graph.needs):
         after[name].append(before)
     layout = lay_out(after, cells)
     body = [

@@ -138,9 +138,28 @@ class Graph:
                 self._add_instance(instance, len(self._inside))
         return self.nodes[step]
 
+    def level(self, instance: Instance | None) -> Iterator[Node]:
+        """Yield the steps of the recipe or of an instance of a part, loops in it as one node each."""
+        return map(self.nodes.__getitem__, self._order if instance is None else self._inside[instance.id])
+
+    def samples(self, nodes: Iterable[Node]) -> Iterator[Node]:
+        """Yield some steps and, in place of loops, the steps of one instance without an item."""
+        for node in nodes:
+            if node.is_loop:
+                scope = node.scope.with_item(Instance(node.id, node.step.item, "", None))
+                yield from self.samples(unfold_one(scope, node.step, self._actions, node.index))
+            else:
+                yield node
+
     def members(self, loop: str) -> list[str]:
         """Return the ids of the steps in all instances of an expanded loop."""
         return self._members[loop]
+
+    def below(self, loop: str) -> Iterator[str]:
+        """Yield the ids of the steps in all instances of an expanded loop, and in loops in them."""
+        for name in self._members.get(loop, ()):
+            yield name
+            yield from self.below(name)
 
     def members_of(self, instance: Instance) -> list[str]:
         """Return the ids of the steps in an instance."""
@@ -350,7 +369,8 @@ def _reads(scope: StepScope, value: Any) -> frozenset[str]:
             found |= _reads(inner, wanted) | _reads(scope, step.when)
     if scope.outer is not None and scope.via is not None:
         names = scope.with_variables(read.names)
-        given = [item for name, item in scope.via.with_.items() if name in names]
+        whole = "record" in read.run and scope.home is not None  # which has the values of all parameters
+        given = [item for name, item in scope.via.with_.items() if whole or name in names]
         found |= _reads(scope.outer, given)
     return frozenset(found)
 

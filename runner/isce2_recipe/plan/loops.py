@@ -11,6 +11,7 @@ from typing import Any
 
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.expressions import references
+from isce2_recipe.journal.values import decode
 from isce2_recipe.plan.bindings import Bindings, Outputs, placed
 from isce2_recipe.plan.graph import Graph
 from isce2_recipe.plan.nodes import Instance, Node
@@ -50,6 +51,15 @@ def expand_known(graph: Graph, bindings: Bindings, done: Outputs) -> None:
                 todo += [one for one in expand(graph, node, bindings, done) if one.is_loop]
         except KeyError:
             continue
+
+
+def expand_recorded(graph: Graph, records: Mapping[str, Mapping[str, Any]], workdir: Path) -> None:
+    """Expand the loops that the journal of a run knows, the outer ones first."""
+    for loop, record in sorted(records.items(), key=lambda one: one[0].count("[")):
+        node = graph.nodes.get(loop)
+        if node is not None and node.is_loop and loop not in graph.instances:
+            items = zip(record["keys"], decode(record["items"], workdir), strict=True)
+            graph.expand(loop, [Instance(loop, node.step.item, key, value) for key, value in items])
 
 
 def _instances(node: Node, bindings: Bindings, done: Outputs) -> Iterator[Instance]:

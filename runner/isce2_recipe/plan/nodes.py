@@ -96,6 +96,20 @@ class StepScope:
             part, f"{name}/", self, step, None, self.base if item is None else f"{place_of(name)}/"
         )
 
+    @property
+    def home(self) -> StepScope | None:
+        """Return the innermost scope, of this and its outer ones, that is of a part in a loop."""
+        scope: StepScope | None = self
+        while scope is not None and (scope.outer is None or scope.outer.item is None):
+            scope = scope.outer
+        return scope
+
+    @property
+    def instances(self) -> list[Instance]:
+        """Return the instances of loops that it belongs to, the outermost first."""
+        outer = [] if self.outer is None else self.outer.instances
+        return outer if self.item is None else [*outer, self.item]
+
     def with_item(self, item: Instance) -> StepScope:
         """Return the scope of one instance of a loop."""
         return replace(self, item=item)
@@ -168,7 +182,7 @@ class Node:
     @property
     def instances(self) -> list[Instance]:
         """Return the instances of loops that it belongs to, the outermost first."""
-        return [scope.item for _, scope in self.scopes() if scope.item is not None][::-1]
+        return self.scope.instances
 
     def around(self) -> Iterator[Step]:
         """Yield the step, and the steps of outer recipes that use the parts it belongs to."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,7 @@ from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.expressions import References, references
 from isce2_recipe.paths import data_folder
 from isce2_recipe.plan.bindings import Bindings
-from isce2_recipe.plan.graph import Graph
-from isce2_recipe.plan.nodes import StepScope
+from isce2_recipe.plan.nodes import Node, StepScope
 from isce2_recipe.plan.request import RunRequest
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.taking_over import self_contained
@@ -25,49 +24,78 @@ _NO_PART = ("preflight.",)
 
 
 def record(
-    request: RunRequest, graph: Graph, bindings: Bindings, engine_name: Callable[[], str]
+    request: RunRequest,
+    recipe: Recipe,
+    parameters: Mapping[str, Any],
+    nodes: Sequence[Node],
+    bindings: Bindings,
+    engine_name: Callable[[], str],
 ) -> dict[str, Any]:
     """Return recipe, source, engine and parameters as JSON: the same for the same run in any folder.
+
+    Parameters
+    ----------
+    request : RunRequest
+        The run.
+    recipe, parameters : Recipe, mapping
+        The requested recipe, or a part that is repeated in it, with a value for every parameter.
+    nodes : sequence of Node
+        Its steps.
+    bindings : Bindings
+        What its expressions see.
+    engine_name : callable
+        Returns the name of the engine.
 
     Parameters that only steps after the reader of the record use are not in it: the place to which a product
     is sent is not a property of the product. Neither are secrets.
     """
-    engine_used = any("engine" in node.action.uses for node in graph.nodes.values())
-    shown = _of_product(request.recipe, request.parameters)
+    engine_used = any("engine" in node.action.uses for node in nodes)
+    shown = _of_product(recipe, parameters)
     return {
-        "recipe": request.recipe.name,
+        "recipe": recipe.name,
         "source": request.source_text,
         "engine": engine_name() if engine_used else None,
         "parameters": shown,
-        "document": resolved(request.recipe, shown),
-        "files": own_files(graph, bindings, request.templates),
+        "document": resolved(recipe, shown),
+        "files": own_files(recipe, nodes, bindings, request.templates),
     }
 
 
-def own_files(graph: Graph, bindings: Bindings, templates: Sequence[Path]) -> dict[str, str]:
+def plain_values(value: Any, workdir: Path) -> Any:
+    """Return values of parameters as JSON; files of the work directory are relative to it."""
+    if isinstance(value, Path):
+        return str(value.relative_to(workdir) if value.is_relative_to(workdir) else value)
+    if isinstance(value, Mapping):
+        return {name: plain_values(item, workdir) for name, item in value.items()}
+    return [plain_values(item, workdir) for item in value] if isinstance(value, list | tuple) else value
+
+
+def own_files(
+    recipe: Recipe, nodes: Sequence[Node], bindings: Bindings, templates: Sequence[Path]
+) -> dict[str, str]:
     """Return the texts of parts, templates and Python files that are not shipped, by path from the recipe.
 
     Parameters
     ----------
-    graph, bindings : Graph, Bindings
-        The steps, and what their expressions see.
+    recipe, nodes, bindings : Recipe, sequence of Node, Bindings
+        The recipe, its steps, and what their expressions see.
     templates : sequence of Path
         Folders of templates; the first one that has a template counts. The last one is the shipped folder.
     """
-    found = _own_parts(graph.recipe) | _own_templates(graph, bindings, tuple(templates))
-    for node in graph.nodes.values():
+    found = _own_parts(recipe) | _own_templates(nodes, bindings, tuple(templates))
+    for node in nodes:
         if node.action.code is not None:
-            folder, place = node.scope.recipe.path.resolve().parent, _place(node.scope)
+            folder, place = node.scope.recipe.path.resolve().parent, _place(node.scope, recipe)
             code = node.action.code(lambda path, folder=folder: read_template(path, folder))  # type: ignore[misc]
             found |= {posixpath.join(place, name): text for name, text in code.items()}
     return found
 
 
-def _place(scope: StepScope) -> str:
-    """Return the folder of a recipe or part, relative to the recipe that is run."""
-    if scope.outer is None or scope.via is None:
+def _place(scope: StepScope, recipe: Recipe) -> str:
+    """Return the folder of a recipe or part, relative to a recipe around it."""
+    if scope.outer is None or scope.via is None or scope.recipe is recipe:
         return ""
-    return posixpath.dirname(posixpath.normpath(posixpath.join(_place(scope.outer), scope.via.uses)))
+    return posixpath.dirname(posixpath.normpath(posixpath.join(_place(scope.outer, recipe), scope.via.uses)))
 
 
 def _own_parts(recipe: Recipe) -> dict[str, str]:
@@ -87,7 +115,7 @@ def _own_parts(recipe: Recipe) -> dict[str, str]:
     return found
 
 
-def _own_templates(graph: Graph, bindings: Bindings, templates: tuple[Path, ...]) -> dict[str, str]:
+def _own_templates(nodes: Iterable[Node], bindings: Bindings, templates: tuple[Path, ...]) -> dict[str, str]:
     """Return the texts of the templates that the actions read, as far as no step decides on their names."""
     *own, shipped = templates
     found: dict[str, str] = {}
@@ -99,7 +127,7 @@ def _own_templates(graph: Graph, bindings: Bindings, templates: tuple[Path, ...]
             found.setdefault(f"templates/{path.relative_to(folder).as_posix()}", text)
         return text
 
-    for node in graph.nodes.values():
+    for node in nodes:
         if node.action.fingerprint is not None and node.action.executes is None:
             # An action that cannot say what it reads without its other inputs reads no templates.
             with suppress(RecipeToolError, KeyError):

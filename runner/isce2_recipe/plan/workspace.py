@@ -25,7 +25,7 @@ from isce2_recipe.plan.bindings import Bindings, Outputs, RunFacts
 from isce2_recipe.plan.folders import SharedFolder
 from isce2_recipe.plan.keys import Key, KeyContext
 from isce2_recipe.plan.nodes import Node, StepScope, kind_of, place_of
-from isce2_recipe.plan.record import record
+from isce2_recipe.plan.record import plain_values, record
 from isce2_recipe.plan.request import RunRequest, actions_of
 from isce2_recipe.processes import boot_id
 from isce2_recipe.recipe.inputs_check import null_inputs
@@ -76,9 +76,9 @@ class Workspace:
             "source": lambda: self.source.name,
             "truth": lambda: "truth" in capabilities_of(self.source),
             "engine": lambda: self.engine.name,
-            "record": lambda: record(request, self.graph, self.bindings, lambda: self.engine.name),
         }
-        self.bindings: Bindings = Bindings(self.graph, request.parameters, RunFacts(facts))
+        run_facts = RunFacts(facts, self._record)
+        self.bindings: Bindings = Bindings(self.graph, request.parameters, run_facts)
         loops.expand_known(self.graph, self.bindings, {})
         self.messages: list[str] = []
         self.texts_read: dict[str, Signature] = {}
@@ -91,6 +91,14 @@ class Workspace:
         self._source_label = ""
         self._known: _Known | None = None
         self._journal: Journal | None = None
+
+    def _record(self, home: StepScope | None, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is needed to repeat the run, or to run the recipe of an instance alone."""
+        recipe = self.request.recipe if home is None else home.recipe
+        parameters = self.request.parameters if home is None else plain_values(values, self.workdir)
+        instance = None if home is None or home.outer is None else home.outer.item
+        nodes = list(self.graph.samples(self.graph.level(instance)))
+        return record(self.request, recipe, parameters, nodes, self.bindings, lambda: self.engine.name)
 
     @property
     def workdir(self) -> Path:

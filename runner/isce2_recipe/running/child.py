@@ -22,6 +22,7 @@ from isce2_recipe.journal import checkpoints
 from isce2_recipe.journal.files import FOLDER, FileEntry, Fingerprints, Manifest, signature, walk
 from isce2_recipe.journal.values import encode
 from isce2_recipe.plan.folders import changed_files
+from isce2_recipe.plan.nodes import Node
 from isce2_recipe.plan.preflight import check_providers
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.redact import known_secrets, redactor
@@ -226,13 +227,13 @@ def _context(workspace: Workspace, task: Task, progress: Callable[[float, str], 
         templates=workspace.request.templates,
         published=task.published,
         budget=lambda: budget(workspace),
-        summary_of_run=lambda: _summary(workspace),
+        summary_of_run=lambda: _summary(workspace, task.node),
     )
 
 
-def _summary(workspace: Workspace) -> dict[str, Any]:
+def _summary(workspace: Workspace, node: Node) -> dict[str, Any]:
     workspace.read_journal_again()  # this process was perhaps forked from one that does not know all of it
-    return summary_of_run(workspace, redactor(known_secrets(os.environ) | workspace.request.secrets))
+    return summary_of_run(workspace, redactor(known_secrets(os.environ) | workspace.request.secrets), node)
 
 
 class _Undeclared:

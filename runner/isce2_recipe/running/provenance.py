@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -14,11 +14,13 @@ from isce2_recipe import __version__, noop_cache
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.files import write_text
 from isce2_recipe.journal.files import json_digest, text_digest
+from isce2_recipe.journal.log import instance_in
 from isce2_recipe.journal.values import decode, encode
 from isce2_recipe.paths import RESOLVED_RECIPE, RUN_RECORD, data_folder
+from isce2_recipe.plan import loops
 from isce2_recipe.plan.bindings import Outputs, skipped_outputs
 from isce2_recipe.plan.drawing import arrows
-from isce2_recipe.plan.nodes import Node
+from isce2_recipe.plan.nodes import Instance, Node
 from isce2_recipe.plan.record import own_files, resolved
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.processes import host_name
@@ -142,15 +144,17 @@ def rerun_command(workspace: Workspace) -> str:
 
 def _copy_own_files(workspace: Workspace) -> None:
     """Copy parts and templates that are not shipped next to the resolved recipe."""
-    for place, text in own_files(workspace.graph, workspace.bindings, workspace.request.templates).items():
+    request, graph = workspace.request, workspace.graph
+    nodes = list(graph.samples(graph.level(None)))
+    for place, text in own_files(request.recipe, nodes, workspace.bindings, request.templates).items():
         target = workspace.workdir / place
         if not target.is_file() or target.read_text(encoding="utf-8") != text:
             target.parent.mkdir(parents=True, exist_ok=True)
             write_text(target, text)
 
 
-def summary_of_run(workspace: Workspace, redact: Callable[[str], str]) -> dict[str, Any]:
-    """Return the run so far as JSON.
+def summary_of_run(workspace: Workspace, redact: Callable[[str], str], node: Node) -> dict[str, Any]:
+    """Return the run so far as JSON; for a step of a part in a loop, the instance that the step belongs to.
 
     Returns
     -------
@@ -158,18 +162,24 @@ def summary_of_run(workspace: Workspace, redact: Callable[[str], str]) -> dict[s
         ``recipe`` (name, summary), ``version``, ``packages``, ``parameters``, ``command``, ``source``,
         ``engine``, and ``steps`` in order, each with ``id``, ``action``, ``kind``, ``summary``, ``status``
         (``done``, ``skipped``, or ``to do`` for this one and those after it), ``seconds``, ``memory``
-        (bytes, peak) and ``after``.
+        (bytes, peak) and ``after``. A loop is one of the steps; it also has ``instances`` and ``missing``.
     """
-    request, uses_engine = workspace.request, workspace.uses_engine
+    request, uses_engine, home = workspace.request, workspace.uses_engine, node.scope.home
+    recipe, parameters = request.recipe, request.public_parameters
+    levels: list[Instance | None] = [None]
+    if home is not None:
+        recipe, levels = home.recipe, [None, *home.instances]
+        parameters = workspace.bindings.public_values(home, _recorded(workspace, levels))
+    loops.expand_recorded(workspace.graph, workspace.history.loops, workspace.workdir)
     summary = {
-        "recipe": {"name": request.recipe.name, "summary": request.recipe.summary},
+        "recipe": {"name": recipe.name, "summary": recipe.summary},
         "version": __version__,
         "packages": {"Python": platform.python_version(), **package_versions()},
-        "parameters": request.public_parameters,
+        "parameters": parameters,
         "command": _command(workspace, workspace.engine.name if uses_engine else request.engine_text),
         "source": request.source_text,
         "engine": workspace.engine_label if uses_engine else None,
-        "steps": _summaries(workspace),
+        "steps": _summaries(workspace, levels),
     }
     result: dict[str, Any] = in_values(json.loads(json.dumps(summary, default=str)), redact)
     return result
@@ -190,40 +200,69 @@ def _command(workspace: Workspace, engine: str) -> str:
     return shlex.join(words)
 
 
-def _summaries(workspace: Workspace) -> list[dict[str, Any]]:
+def _recorded(workspace: Workspace, levels: Sequence[Instance | None]) -> dict[str, Mapping[str, Any]]:
+    """Return the outputs of all steps of some levels that are done."""
+    done = workspace.history.done
+    names = [node.id for level in levels for node in workspace.graph.level(level) if node.id in done]
+    return {name: decode(done[name].outputs, workspace.workdir) for name in names}
+
+
+def _summaries(workspace: Workspace, levels: Sequence[Instance | None]) -> list[dict[str, Any]]:
+    """Return the steps of the last of some levels; the steps of those before it are around it."""
     graph, history = workspace.graph, workspace.history
-    done: dict[str, dict[str, Any]] = {}
-    after: dict[str, list[str]] = {name: [] for name in graph.nodes}
-    for before, name in arrows(graph):
+    done = _recorded(workspace, levels)
+    nodes = list(graph.level(levels[-1]))
+    after: dict[str, list[str]] = {node.id: [] for node in nodes}
+    for before, name in arrows({name: [one for one in graph.needs[name] if one in after] for name in after}):
         after[name].append(before)
     steps = []
-    for node in graph.ordered():
+    for node in nodes:
         name = node.id
         status = _status(workspace, node, done)
-        known: Mapping[str, Any] = history.done[name].facts if status == "done" else {}
-        if status == "done":
-            done[name] = decode(history.done[name].outputs, workspace.workdir)
-        elif status == "skipped":
+        known: Mapping[str, Any] = {}
+        if status == "skipped":
             done[name] = skipped_outputs(node)
+        elif node.is_loop:
+            status, known = _loop(workspace, node)
+        elif status == "done":
+            known = history.done[name].facts
         steps.append(
             {
                 "id": name,
-                "action": node.action.name,
+                "action": node.uses if node.is_loop else node.action.name,
                 "kind": next((kind for kind in ("engine", "source") if kind in node.action.uses), ""),
-                "summary": node.step.summary or node.action.summary,
+                "summary": node.summary,
                 "status": status,
                 "seconds": known.get("seconds"),
                 "memory": known.get("memory"),
                 "after": after[name],
+                **{key: known[key] for key in ("instances", "missing") if key in known},
             }
         )
     return steps
 
 
+def _loop(workspace: Workspace, node: Node) -> tuple[str, dict[str, Any]]:
+    """Return the status of a loop, with the time of all its instances, and which of them failed."""
+    graph, history = workspace.graph, workspace.history
+    if node.id not in graph.instances:
+        return "to do", {}
+    inside = list(graph.below(node.id))
+    facts = [history.done[name].facts for name in inside if name in history.done]
+    failed = {instance_in(node.id, name) for name in history.open if instance_in(node.id, name) is not None}
+    missing = [one.key for one in graph.instances[node.id] if one.key in failed]
+    return "done", {
+        "seconds": sum(one.get("seconds", 0.0) for one in facts),
+        "memory": max((one.get("memory", 0.0) for one in facts), default=0.0),
+        "instances": len(graph.instances[node.id]),
+        **({"missing": missing} if missing else {}),
+    }
+
+
 def _status(workspace: Workspace, node: Node, done: Outputs) -> str:
     try:
         wanted = workspace.bindings.wanted(node, done)
-    except RecipeToolError:  # its condition reads a step that is not done
+    except (KeyError, RecipeToolError):  # its condition reads a step that is not done
         return "to do"
     if not wanted:
         return "skipped"

@@ -54,7 +54,9 @@ def _workspace(home: Path) -> Workspace:
 
 def _recorded(home: Path) -> dict[str, str]:
     workspace = _workspace(home)
-    return own_files(workspace.graph, workspace.bindings, workspace.request.templates)
+    nodes = list(workspace.graph.level(None))
+    request = workspace.request
+    return own_files(request.recipe, nodes, workspace.bindings, request.templates)
 
 
 def test_parts_within_parts_and_the_templates_that_are_used(tmp_path):
