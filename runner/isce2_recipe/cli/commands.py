@@ -21,6 +21,7 @@ from isce2_recipe.redact import known_secrets, redactor
 _COMMANDS = {
     "run": ("isce2_recipe.cli.running", "Run a recipe."),
     "plan": ("isce2_recipe.cli.running", "Show what a run would do, without doing it."),
+    "batch": ("isce2_recipe.cli.batch", "Run a recipe for every row of a table."),
     "list": ("isce2_recipe.cli.recipes", "List the recipes that come with isce2-recipe."),
     "describe": ("isce2_recipe.cli.recipes", "Print the documentation of a recipe."),
     "lint": ("isce2_recipe.cli.lint", "Check recipes for mistakes."),

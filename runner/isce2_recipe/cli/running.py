@@ -33,7 +33,7 @@ _HASH = 8  # characters of the inputs' fingerprint in a run's folder
 _PREFIX = "ISCE2_RECIPE"
 
 
-def _options(function: Callable[..., Any]) -> Callable[..., Any]:
+def options_of_run(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that run and plan share."""
     for decorator in reversed(
         (
@@ -92,16 +92,16 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command("plan", cls=RecipeCommand)
-@_options
+@options_of_run
 @click.pass_context
 def plan_command(ctx: click.Context, /, **options: Any) -> int:
     """Show what a run would do, without doing it."""
-    _show_plan(request_of(ctx, options), options)
+    show_plan(request_of(ctx, options), options)
     return errors.EXIT_OK
 
 
 @click.command("run", cls=RecipeCommand)
-@_options
+@options_of_run
 @click.option("--jobs", type=click.IntRange(1), help="Number of steps that run at the same time.")
 @click.option("--cpus", type=click.IntRange(1), help="Number of threads to use.")
 @click.option(
@@ -122,9 +122,9 @@ def run_command(ctx: click.Context, /, **options: Any) -> int:
     """
     request = request_of(ctx, options)
     if options["dry_run"]:
-        _show_plan(request, options)
+        show_plan(request, options)
     else:
-        _run(Workspace(request), options, redactor(known_secrets(os.environ) | request.secrets))
+        run(Workspace(request), options, redactor(known_secrets(os.environ) | request.secrets))
     return errors.EXIT_OK
 
 
@@ -149,7 +149,8 @@ def default_workdir(request: RunRequest) -> str:
     return "_".join(part for part in (request.recipe.name, dates, json_digest(values)[:_HASH]) if part)
 
 
-def _show_plan(request: RunRequest, options: Mapping[str, Any]) -> None:
+def show_plan(request: RunRequest, options: Mapping[str, Any]) -> None:
+    """Print the plan of a request."""
     from isce2_recipe.cli import plans
 
     with budget(4 * MAX_STEPS + _STEPS_OF_A_STEP * request.recipe.unfolded):
@@ -164,7 +165,8 @@ def _display(options: Mapping[str, Any], redact: Callable[[str], str]) -> JsonLi
     return Tree(stream, redact) if stream.isatty() else PlainLines(stream, redact)
 
 
-def _run(workspace: Workspace, options: Mapping[str, Any], redact: Callable[[str], str]) -> None:
+def run(workspace: Workspace, options: Mapping[str, Any], redact: Callable[[str], str]) -> None:
+    """Run a request, and print its events and its outputs."""
     from isce2_recipe.running import exporting, session
     from isce2_recipe.running.state import Limits, RunOptions, select
 
@@ -256,7 +258,7 @@ def _write_noop_record(
     """Let the same command end at once while nothing changes."""
     from isce2_recipe.running.noop_record import write_noop_record
 
-    partial = options["force"] or options["start"] or options["until"] or options["publish"]
+    partial = any(options.get(name) for name in ("table", "force", "start", "until", "publish"))
     if partial or "-" in options["params"]:
         return
     write_noop_record(workspace, outcome.steps, tuple(sys.argv[1:]), messages, tuple(options["params"]))

@@ -182,11 +182,19 @@ class Bindings:
                 return [item.key if name == "key" else item.value for item in items]
             if step.part is None:
                 return [done[item.id][name] for item in items]
-            inner = [scope.inner(step, step.part) for scope in wanted]
-            return [self._outputs(scope, done, [name])[name] for scope in inner]
+            return [self.outputs_of(scope, step, done, [name])[name] for scope in wanted]
 
         names = node.action.outputs if step.part is None else step.part.outputs
         return _Gathered([*names, "item", "key"], read)
+
+    def outputs_of(
+        self, scope: StepScope, step: Step, done: Outputs, wanted: Iterable[str] | None = None
+    ) -> dict[str, Any]:
+        """Return the outputs of a part in a loop, for the instance of a scope."""
+        if step.part is None:
+            return {}
+        names = step.part.outputs if wanted is None else wanted
+        return self._outputs(scope.inner(step, step.part), done, names)
 
     def outputs(self, done: Outputs) -> dict[str, Any]:
         """Return the outputs of the outermost recipe, once its steps are done."""

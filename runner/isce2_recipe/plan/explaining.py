@@ -30,6 +30,9 @@ def explain(workdir: Path, step: str) -> dict[str, Any]:
     InputError
         If the folder is not a work directory, or has no such step.
     """
+    row = _row_of_batch(workdir)
+    if row is not None:
+        workdir, step = workdir.parent.parent, f"{row}/{step}"
     if not (workdir / JOURNAL).is_file():
         raise InputError(
             f"{workdir} is not the work directory of a run", hint="give the folder that contains run.json"
@@ -40,11 +43,22 @@ def explain(workdir: Path, step: str) -> dict[str, Any]:
         raise InputError(f"the records in {workdir} are not those of a run of isce2-recipe") from None
 
 
+def _row_of_batch(workdir: Path) -> str | None:
+    """Return the instance whose work directory this is, if it belongs to a row of a batch."""
+    above = workdir.parent.parent
+    if (workdir / JOURNAL).is_file() or not (above / JOURNAL).is_file():
+        return None
+    return f"{workdir.parent.name}[{workdir.name}]"
+
+
 def _explained(workdir: Path, history: History, step: str) -> dict[str, Any]:
     last = _last_run(workdir)
     known = list(dict.fromkeys([*last, *history.done, *history.started]))
-    if step not in known:
+    if step not in known and step not in history.loops:
         found = [name for name in known if name.endswith(f"/{step}")]
+        inside = [name for name in known if name.startswith((f"{step}/", f"{step}["))]
+        if len(found) != 1 and inside:
+            raise InputError(f"'{step}' has several steps", hint=f"give one of {', '.join(inside[:12])}")
         if len(found) != 1:
             raise InputError(f"there is no step '{step}' in {workdir}", hint=did_you_mean(step, known))
         step = found[0]
@@ -58,6 +72,7 @@ def _explained(workdir: Path, history: History, step: str) -> dict[str, Any]:
         "key": None if done is None else done.key,
         "parts": {} if done is None else done.parts,
         "facts": {} if done is None else done.facts,
+        **({"instances": history.loops[step]["keys"]} if step in history.loops else {}),
     }
 
 
@@ -93,6 +108,8 @@ def to_text(found: dict[str, Any]) -> str:
         lines.append("changes of its key at that time:")
         for name, before, after in found["changes"]:
             lines += [f"  {name}", f"    before: {_line(before)}", f"    after:  {_line(after)}"]
+    if "instances" in found:
+        lines.append("instances: " + (", ".join(map(str, found["instances"])) or "none"))
     if found["parts"]:
         lines.append(f"parts of its key {found['key'][:12]}:")
         lines += [
