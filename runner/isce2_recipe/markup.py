@@ -1,4 +1,4 @@
-"""XML, SVG and JSON from the templates of this package, in which all values are escaped."""
+"""Files from the templates of this package; all values in XML, SVG and JSON are escaped."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(data_folder("templates")),
         undefined=StrictUndefined,
-        autoescape=True,
+        autoescape=lambda name: name is None or not name.endswith(".txt.j2"),
         keep_trailing_newline=True,
+        trim_blocks=True,
     )
     made.filters["fmt"] = format
     made.policies["json.dumps_kwargs"] = {}

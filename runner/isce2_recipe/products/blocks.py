@@ -39,14 +39,7 @@ _TWO_PI = 2.0 * np.pi
 def layer_sources(
     folder: Path, application: Application, geotiffs: Mapping[SourceRaster, Path], layers: Iterable[Layer]
 ) -> dict[SourceRaster, GeoRaster]:
-    """Return the rasters that some layers read.
-
-    Parameters
-    ----------
-    folder : Path
-        ISCE2's folder after geocoding.
-    geotiffs : mapping of Path
-        Rasters in degrees that ISCE2 has not written, such as terrain.
+    """Return the rasters that layers read from ISCE2's folder after geocoding, or from GeoTIFFs in degrees.
 
     Raises
     ------

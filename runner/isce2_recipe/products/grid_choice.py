@@ -132,8 +132,8 @@ def map_grid(
     Raises
     ------
     InputError
-        If the reference system is not known or cannot show the place, or the pixels of the raster to be like
-        are not square and north-up.
+        If the reference system is not known or cannot show the place, or the raster to be like has no such
+        grid.
     """
     if choice.like is not None:
         return grid_of(choice.like)

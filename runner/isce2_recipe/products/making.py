@@ -114,7 +114,7 @@ def make_product(
     present = [layer for layer in wanted if prefix.with_name(f"{name}_{layer.name}.tif").is_file()]
     shown = {"name": name, "version": __version__, "facts": facts, "grid": grid, "kind": request.kind}
     shown |= {"projection": grid.title, "layers": present, **request.shown}
-    parameter_file.write(prefix.with_name(f"{name}.txt"), parameter_file.lines(facts, more))
+    parameter_file.write(prefix.with_name(f"{name}.txt"), facts, more)
     write_readme(prefix.with_name(f"{name}_README.md.txt"), request.readme, shown)
     browse, _ = write_browse(written["unw_phase"], prefix)
     write_overlays(written["amp"], written["wrapped_phase"], prefix)

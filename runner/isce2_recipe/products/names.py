@@ -25,17 +25,8 @@ _IDENTIFIER = re.compile(r"_[0-9A-F]{4}$")
 def product_id(made_of: Mapping[str, Any], processing: Processing, choices: Mapping[str, Any]) -> str:
     """Return the four hexadecimal characters that distinguish products of other inputs or parameters.
 
-    The same values always give the same characters.
-
-    Parameters
-    ----------
-    made_of : mapping
-        What the product is made of: names of granules or products, and what was used of them, as plain
-        values.
-    processing : Processing
-        How it was processed; its looks count where ``made_of`` has them.
-    choices : mapping
-        Other choices that influence the product, such as those of the grid, as plain values.
+    All values are plain. ``made_of`` has the names of granules or products, and what was used of them (its
+    looks, where they count); ``choices`` are others that influence the product, such as those of the grid.
     """
     values = {
         **made_of,

@@ -42,14 +42,7 @@ def check_overlap(sources: LayerSources, grid: MapGrid) -> None:
 def check_content(
     product: Finished, layers: Sequence[Layer], sources: LayerSources, grid: MapGrid, *, water_masked: bool
 ) -> None:
-    """Check the pixels of the layers of a product before it is completed.
-
-    Parameters
-    ----------
-    layers : sequence of Layer
-        Layers on the map.
-    water_masked : bool
-        Whether water was masked before unwrapping, so that only land counts.
+    """Check the pixels of the map layers before a product is completed; only land counts if water is masked.
 
     Raises
     ------

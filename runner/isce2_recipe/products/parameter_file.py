@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import read_bounded
+from isce2_recipe.markup import render_lines
 from isce2_recipe.products.facts import ProductFacts
 
 # HyP3 writes these for every Sentinel-1 product, whatever the orbit; MintPy reads both.
@@ -60,10 +61,7 @@ RADAR_KEYS = {
 def perpendicular_baseline_m(topsproc: Path) -> float:
     """Return the perpendicular baseline at mid-range of the first common burst of the lowest swath.
 
-    Parameters
-    ----------
-    topsproc : Path
-        ISCE2's record ``topsProc.xml``. It is not well-formed XML and therefore searched, not parsed.
+    ISCE2's record ``topsProc.xml`` is not well-formed XML and therefore searched, not parsed.
 
     Raises
     ------
@@ -83,46 +81,13 @@ def perpendicular_baseline_m(topsproc: Path) -> float:
     return found[0][1]
 
 
-def lines(facts: ProductFacts, more: Mapping[str, object] | None = None) -> list[tuple[str, str]]:
-    """Return keys and values in order: HyP3's, then further ones.
+def write(path: Path, facts: ProductFacts, more: Mapping[str, object]) -> None:
+    """Write keys and values, each line with a colon, which MintPy requires: HyP3's, then further ones.
 
     Orbit, time, heading and ranges are those of the reference's earliest burst in its lowest swath.
     """
-    processing = facts.processing
-    pairs = {
-        "Reference Granule": ", ".join(facts.reference),
-        "Secondary Granule": ", ".join(facts.secondary),
-        "Reference Pass Direction": facts.direction,
-        "Reference Orbit Number": facts.reference_orbit,
-        "Secondary Pass Direction": facts.direction,
-        "Secondary Orbit Number": facts.secondary_orbit,
-        "Baseline": facts.baseline_m,
-        "UTC time": facts.time_of_day_s,
-        "Heading": facts.heading_deg,
-        "Spacecraft height": facts.height_m,
-        "Earth radius at nadir": facts.earth_radius_m,
-        "Slant range near": facts.near_range_m,
-        "Slant range center": facts.center_range_m,
-        "Slant range far": facts.far_range_m,
-        "Range looks": processing.looks.range,
-        "Azimuth looks": processing.looks.azimuth,
-        "INSAR phase filter": _yes(processing.filter_strength > 0),
-        "Phase filter parameter": processing.filter_strength,
-        "Range bandpass filter": "no",
-        "Azimuth bandpass filter": "no",
-        "DEM source": facts.terrain,
-        "DEM resolution (m)": 30,
-        "Unwrapping type": processing.unwrapper,
-        "Speckle filter": "yes",
-        "Water mask": _yes(processing.water_masked),
-        **(more or {}),
-    }
-    return [(key, str(value)) for key, value in pairs.items()]
-
-
-def write(path: Path, pairs: Sequence[tuple[str, str]]) -> None:
-    """Write keys and values as text, each line with a colon, which MintPy's reader requires."""
-    path.write_text("".join(f"{key}: {value}\n" for key, value in pairs), encoding="utf-8")
+    text = render_lines("product/parameters.txt", facts=facts, processing=facts.processing, more=more)
+    path.write_text(text, encoding="utf-8")
 
 
 def read(path: Path) -> dict[str, str]:
@@ -140,10 +105,6 @@ def read(path: Path) -> dict[str, str]:
 def seconds_of_day(when: datetime) -> float:
     """Return the time since midnight, seconds."""
     return (when - when.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
 
 
 def radar_pairs(radar: RadarWindow) -> dict[str, object]:

@@ -163,12 +163,8 @@ def without_place() -> Iterator[None]:
 def opened(path: Path, own: bool = False) -> Iterator[Any]:
     """Yield a raster to read, as rasterio's dataset; it may be a stranger's.
 
-    Only a local GeoTIFF is opened: other formats, such as VRT, open further files and addresses.
-
-    Parameters
-    ----------
-    own : bool
-        Whether a step of this run has written it: it may be larger, and a virtual raster (``.vrt``).
+    Only a local GeoTIFF is opened: other formats, such as VRT, open further files and addresses. Rasters of
+    this run's steps (``own``) may be larger, and virtual (``.vrt``).
 
     Raises
     ------
@@ -219,20 +215,10 @@ def project(
     nearest: bool = False,
     threads: int = 1,
 ) -> FloatArray:
-    """Return bands on a map grid; NaN is no data and not part of any mean.
+    """Return bands, shape (bands, part.rows, part.cols), on a map grid; NaN is no data and in no mean.
 
-    Parameters
-    ----------
-    values : array of float32, shape (bands, part.rows, part.cols)
-        Bands of one raster. The coordinates, which cost most, are computed once for all bands.
-    raster, part : GeoRaster, Part
-        Place of the values.
-    nearest : bool
-        Whether to take the nearest pixel instead of a bilinear mean over all pixels below the output pixel.
-
-    Returns
-    -------
-    array of float32, shape (bands, grid.rows, grid.cols)
+    The coordinates, which cost most, are computed once for all bands of a raster. Each pixel is the
+    ``nearest`` one, or a bilinear mean over all pixels below the output pixel.
     """
     from rasterio.enums import Resampling
     from rasterio.warp import reproject

@@ -58,20 +58,14 @@ def content_type(name: str) -> str:
 
 
 def open_client(*, publish: bool = False, environment: Mapping[str, str] | None = None) -> Any:
-    """Return an S3 client.
+    """Return an S3 client with the usual login of AWS, or with that to publish.
 
-    Parameters
-    ----------
-    publish : bool
-        Whether to use the login in ``PUBLISH_ACCESS_KEY_ID`` and ``PUBLISH_SECRET_ACCESS_KEY`` instead of the
-        usual login of AWS.
-    environment : mapping, optional
-        Variables in place of the process's environment.
+    ``environment`` are variables in place of the process's environment.
 
     Raises
     ------
     InputError
-        If ``publish`` is set and these variables are not.
+        If the variables of the login to publish are not set.
     """
     import boto3
     from botocore.config import Config

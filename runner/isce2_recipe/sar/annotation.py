@@ -67,16 +67,10 @@ class BurstGeometry:
         Zero-Doppler time of the first line (``azimuthTime``).
     sensing_start : datetime
         Time of the first echo (``sensingTime``).
-    ascending_node : datetime
-        Time of the ascending node before the acquisition, from the annotation.
     near_range_m, range_spacing_m : float
         Slant range of sample 0 and the distance between samples.
-    fm_rate : RangePolynomial
-        Azimuth FM rate, Hz/s, of the estimate nearest to the burst's middle.
-    doppler : RangePolynomial
-        Doppler centroid from data, Hz, of the estimate nearest to the burst's middle.
-    steering_rate_rad_s : float
-        Antenna steering rate.
+    fm_rate, doppler : RangePolynomial
+        Azimuth FM rate (Hz/s) and Doppler centroid from data (Hz), estimates nearest to the burst's middle.
     heading_deg : float
         Heading of the satellite; NaN where the annotation has none.
     first_valid_line, valid_lines, first_valid_sample, valid_samples : int
@@ -143,15 +137,7 @@ class BurstGeometry:
 
 @dataclass(frozen=True, slots=True)
 class SwathLayout:
-    """The size of a swath's image.
-
-    Attributes
-    ----------
-    bursts : int
-        Number of bursts; 0 for the annotation of a swath from which all bursts were cut away.
-    lines, samples : int
-        Size of a burst.
-    """
+    """The number of bursts of a swath's image, 0 if all were cut away, and the size of a burst."""
 
     bursts: int
     lines: int
@@ -186,19 +172,9 @@ def platform_on(track: int, absolute_orbit: int) -> str:
 
 
 def read_annotation(source: Path | bytes, name: str | None = None) -> list[BurstGeometry]:
-    """Read the bursts of one annotation file, in the order of the file.
+    """Read the bursts of one annotation file or its content, in its order; none if all were cut away.
 
-    Parameters
-    ----------
-    source : Path or bytes
-        ``s1a-iw2-slc-vv-...xml`` or its content.
-    name : str, optional
-        Name of the file in messages, if its content is given.
-
-    Returns
-    -------
-    list of BurstGeometry
-        Empty for a swath from which all bursts were cut away.
+    ``name`` is that of the file in messages, if its content is given.
 
     Raises
     ------

@@ -31,29 +31,14 @@ _MIDDLE = {1: 0.1600, 2: 0.5068, 3: 0.8545}
 
 @dataclass(frozen=True, slots=True)
 class BurstSlot:
-    """Position of a burst in the repeat cycle.
-
-    Attributes
-    ----------
-    relative_orbit : int
-        Track, 1 to 175.
-    middle_anx_s : float
-        Zero-Doppler time of the burst's middle since that orbit's ascending node, seconds.
-    """
+    """Track (1 to 175) of a burst, and zero-Doppler time of its middle since the ascending node, seconds."""
 
     relative_orbit: int
     middle_anx_s: float
 
 
 def burst_slot(number: int, swath: int) -> BurstSlot:
-    """Return the position in the repeat cycle of ESA's relative burst number.
-
-    Parameters
-    ----------
-    number : int
-        ``136231`` of ``S1_136231_IW2_...``.
-    swath : int
-        1, 2 or 3.
+    """Return the position in the repeat cycle of ESA's relative burst number in a swath, such as 136231 in 2.
 
     Raises
     ------
@@ -70,15 +55,7 @@ def burst_slot(number: int, swath: int) -> BurstSlot:
 
 
 def burst_number(relative_orbit: int, middle_anx_s: float) -> int:
-    """Return ESA's relative burst number for a track and a time since the ascending node.
-
-    Parameters
-    ----------
-    relative_orbit : int
-        Track, 1 to 175.
-    middle_anx_s : float
-        Time of the burst's middle since the track's ascending node, seconds.
-    """
+    """Return ESA's relative burst number for a track and a time of its middle since the ascending node."""
     since_cycle_start = middle_anx_s + (relative_orbit - 1) * ORBIT_S - PREAMBLE_S
     return 1 + math.floor(since_cycle_start % CYCLE_S / BURST_PERIOD_S)
 

@@ -52,19 +52,10 @@ class Orbit:
         return bool(self.time_s[0] <= start_s - margin_s and self.time_s[-1] >= stop_s + margin_s)
 
     def at(self, time_s: ArrayLike) -> tuple[Float, Float]:
-        """Return position (m) and velocity (m/s) at given times.
+        """Return position (m) and velocity (m/s), shape (..., 3), at seconds since the epoch, in the span.
 
         Uses Hermite interpolation of positions and velocities of the four nearest vectors, like ISCE2. Tests
         compare the kernels' polynomial with it.
-
-        Parameters
-        ----------
-        time_s : array_like, shape (...)
-            Seconds since the epoch, within the span of the vectors.
-
-        Returns
-        -------
-        position_m, velocity_m_s : ndarray, shape (..., 3)
         """
         wanted = np.asarray(time_s, dtype=np.float64)
         first = np.clip(np.searchsorted(self.time_s, wanted) - 2, 0, max(self.time_s.size - 4, 0))
@@ -147,14 +138,10 @@ def _parse_utc(text: str) -> datetime:
 
 
 def read_orbit(path: Path, start: datetime | None = None, stop: datetime | None = None) -> Orbit:
-    """Read the NOMINAL state vectors of an ESA orbit file.
+    """Read the NOMINAL state vectors of an ESA orbit file (POEORB or RESORB).
 
-    Parameters
-    ----------
-    path : Path
-        ``S1A_OPER_AUX_POEORB_...EOF`` or ``..._RESORB_...EOF``.
-    start, stop : datetime, optional
-        Only vectors within ten minutes of this interval are read, which is faster for whole-day files.
+    With ``start`` and ``stop``, only vectors within ten minutes of them are read, which is faster for
+    whole-day files.
 
     Raises
     ------

@@ -23,16 +23,7 @@ RATE, REFERENCE_TIME, DOPPLER = 0, 1, 2
 
 
 def carrier_table(burst: BurstGeometry, orbit: Orbit, before: int = 0, after: int = 0) -> Float:
-    """Return the parameters of the carrier at every sample of a burst.
-
-    Parameters
-    ----------
-    burst : BurstGeometry
-        The burst.
-    orbit : Orbit
-        Orbit of the burst, for the speed at its middle.
-    before, after : int
-        Samples to add before and after the burst.
+    """Return the parameters of the carrier at every sample of a burst, and at samples before and after it.
 
     Returns
     -------

@@ -174,23 +174,11 @@ def solve_look_angle(
     dem_dlat: float,
     dem_dlon: float,
 ) -> tuple[float, float, float, float]:
-    """Return the ground point at a slant range from a satellite state.
+    """Return the ground point at a slant range (m) from a satellite state, as `state` returns it.
 
     Secant method in the look angle on "height of the point minus height of the DEM", with bisection when a
-    step leaves a known bracket.
-
-    Parameters
-    ----------
-    s : tuple of float
-        Position and velocity from `state`.
-    slant_range : float
-        Slant range, m.
-    look_angle : float
-        First guess: the result of a neighbouring sample, or of `sphere_look_angle`.
-    height : float
-        Height added to the DEM, m.
-    dem, dem_lat0, dem_lon0, dem_dlat, dem_dlon
-        Terrain. A 1 x 1 DEM is a surface of constant height.
+    step leaves a known bracket. ``look_angle`` is a first guess: the result of a neighbouring sample, or of
+    `sphere_look_angle`. ``height`` (m) is added to the DEM; a 1 x 1 DEM is a surface of constant height.
 
     Returns
     -------

@@ -90,8 +90,6 @@ def quality(
 
     Parameters
     ----------
-    product : Path
-        The product's folder.
     folder : Path, optional
         ISCE2's folder, for the seams between bursts.
     truth : Path, optional
@@ -271,19 +269,10 @@ def _count_steps(
 
 
 def winding(phase: NDArray[Any]) -> tuple[NDArray[np.int8], int]:
-    """Return the residues of a wrapped phase: the sums of its wrapped gradients around four neighbours.
+    """Return the residues of a wrapped phase (radians, NaN for no data), and the number of complete loops.
 
-    Parameters
-    ----------
-    phase : array, shape (rows, cols)
-        Wrapped phase, radians; NaN for no data.
-
-    Returns
-    -------
-    array of int8, shape (rows - 1, cols - 1)
-        Residue of each loop, cycles: -1, 0 or 1.
-    int
-        Number of loops whose four pixels have a phase.
+    Residues are sums of wrapped gradients around four neighbours in cycles, -1, 0 or 1, shape (rows - 1, cols
+    - 1).
     """
 
     def wrap(step: NDArray[Any]) -> NDArray[Any]:

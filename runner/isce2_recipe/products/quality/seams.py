@@ -34,14 +34,7 @@ class _Burst:
 
 
 def seams(folder: Path, wavelength_m: float) -> list[dict[str, Any]]:
-    """Return the phase differences between neighbouring bursts of each swath, from their overlaps.
-
-    Parameters
-    ----------
-    folder : Path
-        ISCE2's folder, which contains the interferograms of the bursts.
-    wavelength_m : float
-        Wavelength of the radar, metres.
+    """Return the phase differences between neighbouring bursts in ISCE2's folder, from their overlaps.
 
     Returns
     -------
