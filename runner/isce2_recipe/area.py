@@ -142,13 +142,6 @@ def _eastward(places: Any) -> Any:
     return turned
 
 
-def is_file(text: str) -> bool:
-    """Return whether the text of an area is the name of a file."""
-    if _BOX.fullmatch(text) or _WKT.match(text) or burst_id_words(text):
-        return False
-    return "/" in text or re.search(r"\.[A-Za-z]\w*$", text) is not None
-
-
 def burst_id_words(text: str) -> list[str]:
     """Return the words of an area that consists of burst IDs; an empty list if it does not."""
     words = text.replace(",", " ").split()

@@ -22,6 +22,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from isce2_recipe.types import BurstName, Looks
+from isce2_recipe.vector_files import vector_file
 
 FAILURES = (
     ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, SyntaxError, TypeError,
@@ -354,6 +355,7 @@ FILTERS = {
     "stem": stem,
     "burst_date": burst_date,
     "burst_polarization": burst_polarization,
+    "vector_file": vector_file,
 }
 """Our own filters, next to those of Jinja2 that are kept."""
 

@@ -21,6 +21,11 @@ _DEGREES = ("CRS84", "4326")
 _HINT = "give a GeoJSON, KML, KMZ or Shapefile in degrees (EPSG:4326); GIS programs export these"
 
 
+def vector_file(text: str) -> str | None:
+    """Return the name of a vector file as it is, and None for any other text."""
+    return text if isinstance(text, str) and Path(text).suffix.lower() in _READERS else None
+
+
 def read_shapes(path: Path) -> list[BaseGeometry]:
     """Return the shapes of a vector file, longitude first, in degrees.
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from isce2_recipe.area import Area, is_file, parse_area, read_area
+from isce2_recipe.area import Area, parse_area, read_area
 from isce2_recipe.errors import InputError, ParameterError
+from isce2_recipe.vector_files import vector_file
 
 BOX = (53.5, 27.55, 53.8, 27.8)
 RING = [(53.5, 27.55), (53.8, 27.55), (53.8, 27.8), (53.5, 27.8), (53.5, 27.55)]
@@ -56,7 +57,7 @@ def _near(area: Area, box, tolerance: float = 1e-6) -> bool:
     ],
 )
 def test_a_text_is_an_area(text: str) -> None:
-    assert not is_file(text)
+    assert vector_file(text) is None
     assert _near(parse_area(text), BOX)
 
 
@@ -102,7 +103,7 @@ def test_files_are_areas(tmp_path: Path) -> None:
         archive.writestr("doc.kml", _kml())
     files.append(_shapefile(tmp_path / "a.shp", RING))
     for file in files:
-        assert is_file(str(file))
+        assert vector_file(str(file)) == str(file)
         assert _near(read_area(file), BOX)
 
 

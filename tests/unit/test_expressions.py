@@ -50,6 +50,8 @@ NAMES: dict[str, Any] = {
         ("{{ looks | azimuth_looks }}", 4),
         ("{{ burst | burst_date }}", "2020-06-04"),
         ("{{ burst | burst_polarization }}", "VV"),
+        ("{{ 'data/a.GeoJSON' | vector_file }}", "data/a.GeoJSON"),
+        ("{{ '53.5,27.5,53.8,27.8' | vector_file }}", None),
         ("{{ steps.pair.path | basename }}", "a.tif"),
         ("{{ steps.pair.path | stem }}", "a"),
         ("{{ steps.pair.path.parent }}", Path("/run/pair")),

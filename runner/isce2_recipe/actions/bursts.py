@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,25 +13,23 @@ from isce2_recipe.actions.base import Context, Read, action
 from isce2_recipe.area import burst_id_words, parse_area, read_area
 from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.sentinel1.burst_ids import BurstId
-from isce2_recipe.sentinel1.pairs import wrong_time
+from isce2_recipe.sentinel1.pairs import PASS_WINDOW, wrong_time
 from isce2_recipe.sentinel1.stack_dates import StackDate, StackScenes
+from isce2_recipe.sources.burst_query import BurstQuery, cost
+from isce2_recipe.sources.stack_choice import Choice, Pass, Track, choose, day_of, filled, tracks_of
 
 if TYPE_CHECKING:
-    from isce2_recipe.sources.base import BurstRecord
-    from isce2_recipe.sources.burst_query import BurstQuery
-    from isce2_recipe.sources.stack_choice import Choice, Pass, Track
+    from isce2_recipe.sources.base import BurstSearchSource
 
 # Catalogues receive new granules for some weeks after the acquisition.
 _SETTLED = timedelta(days=30)
 _DAY = timedelta(days=1)
 _MOST_TRACKS_SHOWN = 5
+_LIMIT = 1000
 
 
 def _query(inputs: Mapping[str, Any]) -> BurstQuery:
     """Return the search that the inputs of `find` describe; raise an error if they are wrong."""
-    from isce2_recipe.sources.burst_query import BurstQuery
-    from isce2_recipe.sources.stack_choice import filled
-
     start, stop = _day("start", inputs["start"]), _day("end", inputs["end"]) + _DAY
     if stop <= start:
         raise ParameterError(
@@ -117,7 +116,7 @@ def find(
     polarization: Literal["VV", "HH"] = "VV",
     incomplete: Literal["drop_date", "drop_burst", "fail"] = "drop_date",
     reference_date: str | None = None,
-    limit: int = 1000,
+    limit: int = _LIMIT,
 ) -> StackScenes:
     """Find the bursts over an area on every date of one track.
 
@@ -143,22 +142,14 @@ def find(
     limit : int
         Largest number of granules; a search that finds more is an error.
     """
-    query = _query(
-        {"area": area, "area_file": area_file, "start": start, "end": end, "track": track}
-        | {"direction": direction, "polarization": polarization}
-    )
-    chosen, notes = _best_track(ctx, query)
-    choice = _choice(ctx, query, chosen, incomplete)
-    dates = [_date(ctx, choice, each) for each in choice.passes]
-    _check_size(dates, [record for each in choice.passes for record in each.values()], limit)
-    summary = (
-        f"{len(dates)} dates from {dates[0].date} to {dates[-1].date} of {len(choice.bursts)} burst(s), "
-        f"{chosen.describe()}, {polarization}"
-    )
-    notes = [summary, *notes, *choice.notes]
-    for note in notes:
+    inputs = {"area": area, "area_file": area_file, "start": start, "end": end, "track": track}
+    inputs |= {"direction": direction, "polarization": polarization, "incomplete": incomplete, "limit": limit}
+    found = search(ctx.source, ctx.log, inputs)
+    for note in found.notes:
         ctx.log.info("%s", note)
-    ctx.progress(1.0, summary)
+    ctx.progress(1.0, found.notes[0])
+    choice = found.choice
+    dates = [_date(ctx, choice, each) for each in choice.passes]
     from isce2_recipe.sources.base import bounds_of
 
     reference = dates.index(_reference(dates, reference_date))
@@ -166,20 +157,64 @@ def find(
         dates,
         dates[reference],
         [str(burst) for burst in choice.bursts],
-        chosen.numbers[0],
-        chosen.direction,
+        found.track.numbers[0],
+        found.track.direction,
         polarization,
         sorted({burst.swath for burst in choice.bursts}),
-        list(bounds_of(choice.passes[reference].values())),
-        notes,
+        list(bounds_of(choice.passes[reference][burst] for burst in choice.bursts)),
+        found.notes,
     )
 
 
-def _best_track(ctx: Context, query: BurstQuery) -> tuple[Track, list[str]]:
-    """Return what was found on the best track, and a sentence about the choice."""
-    from isce2_recipe.sources.stack_choice import tracks_of
+@dataclass(frozen=True, slots=True)
+class FoundStack:
+    """The result of a search."""
 
-    tracks = tracks_of(ctx.source.search_bursts(query, ctx.log), query.area)
+    track: Track
+    choice: Choice
+    notes: list[str]  # sentences for the user, the first about the whole
+
+
+def search(source: BurstSearchSource, log: logging.Logger, inputs: Mapping[str, Any]) -> FoundStack:
+    """Return the dates of a stack.
+
+    Parameters
+    ----------
+    source : BurstSearchSource
+        Source of the bursts.
+    log : Logger
+        Receives the progress of the search.
+    inputs : mapping
+        Inputs of `find` by name.
+
+    Raises
+    ------
+    ParameterError, InputError
+        If the inputs are wrong, or if there are no two dates with the same bursts.
+    SourceError
+        If the source does not answer.
+    """
+    query = _query(inputs)
+    track, choice_of_track = _best_track(source, query, log)
+    choice = _choice(source, query, track, inputs.get("incomplete", "drop_date"), log)
+    _check_size(choice, inputs.get("limit", _LIMIT))
+    days = [day_of(each) for each in (choice.passes[0], choice.passes[-1])]
+    summary = (
+        f"{len(choice.passes)} dates from {days[0]} to {days[1]} of {len(choice.bursts)} burst(s), "
+        f"{track.describe()}, {query.polarization}"
+    )
+    return FoundStack(track, choice, [summary, *choice_of_track, *choice.notes])
+
+
+def _tracks(source: BurstSearchSource, query: BurstQuery, log: logging.Logger) -> list[Track]:
+    """Return what a source has, the best track first; a pass belongs to the day of its first line."""
+    wider = replace(query, start=query.start - PASS_WINDOW, stop=query.stop + PASS_WINDOW)
+    return tracks_of(source.search_bursts(wider, log), query)
+
+
+def _best_track(source: BurstSearchSource, query: BurstQuery, log: logging.Logger) -> tuple[Track, list[str]]:
+    """Return what was found on the best track, and a sentence about the choice."""
+    tracks = _tracks(source, query, log)
     if not tracks:
         raise InputError(_nothing(query), hint=_NOTHING)
     best, *others = tracks
@@ -211,14 +246,14 @@ def _nothing(query: BurstQuery) -> str:
     )
 
 
-def _choice(ctx: Context, query: BurstQuery, track: Track, incomplete: str) -> Choice:
+def _choice(
+    source: BurstSearchSource, query: BurstQuery, track: Track, incomplete: str, log: logging.Logger
+) -> Choice:
     """Return the bursts and dates of the stack; search the bursts that join those over the area."""
-    from isce2_recipe.sources.stack_choice import choose, day_of, filled, tracks_of
-
     wanted = query.bursts or tuple(filled(track.bursts))
     if set(wanted) - set(track.bursts):
         again = replace(query, area=None, bursts=wanted, track=None, direction=None)
-        (track, *_) = tracks_of(ctx.source.search_bursts(again, ctx.log), None)
+        (track, *_) = _tracks(source, again, log)
     choice = choose(track, wanted, incomplete)
     if len(choice.passes) < 2 or not choice.bursts:
         days = ", ".join(day_of(each) for each in track.passes)
@@ -242,17 +277,15 @@ def _date(ctx: Context, choice: Choice, bursts: Pass) -> StackDate:
     return StackDate(day, began.platform, [record.name for record in records], catalog)
 
 
-def _check_size(dates: Sequence[StackDate], records: Sequence[BurstRecord], limit: int) -> None:
-    from isce2_recipe.sources.burst_query import cost
-
-    count = sum(len(each.granules) for each in dates)
-    if count > limit:
+def _check_size(choice: Choice, limit: int) -> None:
+    records = [each[burst] for each in choice.passes for burst in choice.bursts]
+    if len(records) > limit:
         sizes = [record.bytes for record in records]
         size = None if None in sizes else sum(filter(None, sizes))
         raise InputError(
-            f"the stack has {count:,} granules, {len(dates[0].granules)} bursts on {len(dates)} dates, "
-            f"which are {cost(count, size)}; the limit is {limit:,}",
-            hint=f"choose a smaller area or a shorter period, or set limit to {count} to process them all",
+            f"the stack has {len(records):,} granules, {len(choice.bursts)} bursts on {len(choice.passes)} "
+            f"dates, which are {cost(len(records), size)}; the limit is {limit:,}",
+            hint=f"choose a smaller area or a shorter period, or set limit to {len(records)} to process them",
         )
 
 

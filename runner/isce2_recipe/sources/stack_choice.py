@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TypeVar
 
-from isce2_recipe.area import Area
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.burst_grid import LAST_BURST
 from isce2_recipe.sentinel1.burst_ids import BurstId
 from isce2_recipe.sources.base import BurstRecord, group_by_pass
+from isce2_recipe.sources.burst_query import BurstQuery
 from isce2_recipe.types import BurstName
 
 INCOMPLETE = ("drop_date", "drop_burst", "fail")
@@ -48,16 +49,20 @@ class Track:
         return f"track {tracks} {self.direction.lower()}"
 
 
-def tracks_of(records: Iterable[BurstRecord], area: Area | None) -> list[Track]:
-    """Return the tracks that records are of, the best first.
+def tracks_of(records: Iterable[BurstRecord], query: BurstQuery) -> list[Track]:
+    """Return the tracks that records are of, the best first, with the passes that began in the period.
 
-    The best covers the largest share of the area, to a percent, and then has the most dates.
+    The best covers the largest share of the area, to a percent, then has most dates and fewest bursts.
     """
     halves: dict[int, list[BurstRecord]] = {}
     for record in records:
         halves.setdefault(burst_of(record).half_orbit, []).append(record)
-    found = [_track(group, area) for group in halves.values()]
-    return sorted(found, key=lambda track: (-round(track.coverage, 2), -len(track.passes), track.numbers))
+    found = [_track(group, query) for group in halves.values()]
+    return sorted(filter(attrgetter("passes"), found), key=_order)
+
+
+def _order(track: Track) -> tuple[float, int, int, list[int]]:
+    return -round(track.coverage, 2), -len(track.passes), len(track.bursts), track.numbers
 
 
 def burst_of(record: BurstRecord) -> BurstId:
@@ -65,16 +70,20 @@ def burst_of(record: BurstRecord) -> BurstId:
     return BurstId.of(BurstName.parse(record.name))
 
 
-def _track(records: Sequence[BurstRecord], area: Area | None) -> Track:
+def _track(records: Sequence[BurstRecord], query: BurstQuery) -> Track:
     by_date: dict[str, Pass] = {}
     for group in group_by_pass(records):
+        if not query.start <= group[0].start < query.stop:
+            continue
         bursts = _without_duplicates(group)
         day = day_of(bursts)
         if len(bursts) > len(by_date.get(day, {})):
             by_date[day] = bursts
     passes = tuple(by_date[day] for day in sorted(by_date))
     footprints = {burst: record.footprint for each in passes for burst, record in each.items()}
-    return Track(passes, 1.0 if area is None else area.covered_by(footprints.values()))
+    if query.area is None or not footprints:
+        return Track(passes, 1.0)
+    return Track(passes, query.area.covered_by(footprints.values()))
 
 
 def _without_duplicates(group: Sequence[BurstRecord]) -> Pass:

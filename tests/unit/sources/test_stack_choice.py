@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,11 +11,14 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.sar.burst_grid import LAST_BURST
 from isce2_recipe.sentinel1.burst_ids import BurstId
 from isce2_recipe.sources.base import BurstRecord
-from isce2_recipe.sources.stack_choice import choose, contiguous, filled, tracks_of
+from isce2_recipe.sources.burst_query import BurstQuery
+from isce2_recipe.sources.stack_choice import choose, contiguous, day_of, filled, tracks_of
 from isce2_recipe.types import BurstName
 
 START = datetime(2020, 6, 4, 2, 23, 12, tzinfo=UTC)
 IDS = [BurstId(number, 2) for number in (136231, 136232, 136233)]
+
+QUERY = BurstQuery(start=START.replace(hour=0), stop=START + timedelta(days=60), polarization="VV")
 
 
 def _record(burst: BurstId, day: int, *, suffix="7C85", platform="S1A", start=START) -> BurstRecord:
@@ -32,7 +36,7 @@ def _record(burst: BurstId, day: int, *, suffix="7C85", platform="S1A", start=ST
 
 
 def _track(*missing: tuple[int, BurstId], days: tuple[int, ...] = (0, 12, 24, 36)):
-    (track,) = tracks_of([_record(b, day) for day in days for b in IDS if (day, b) not in missing], None)
+    (track,) = tracks_of([_record(b, day) for day in days for b in IDS if (day, b) not in missing], QUERY)
     return track
 
 
@@ -65,21 +69,25 @@ def test_a_gap_between_bursts_leaves_one_side() -> None:
 def test_a_burst_in_two_slices_counts_once() -> None:
     records = [_record(b, day) for day in (0, 12) for b in IDS]
     records += [_record(IDS[2], day, suffix="FFFF") for day in (0, 12)]
-    (track,) = tracks_of(records, None)
+    (track,) = tracks_of(records, QUERY)
     assert [len(each) for each in track.passes] == [3, 3]
     assert all("7C85" in record.name for each in track.passes for record in each.values())
 
 
 def test_a_pass_over_midnight_is_one_date() -> None:
     late = START.replace(hour=23, minute=59, second=56)
-    (track,) = tracks_of([_record(b, day, start=late) for day in (0, 6) for b in IDS], None)
+    (track,) = tracks_of([_record(b, day, start=late) for day in (0, 6) for b in IDS], QUERY)
     choice = choose(track, IDS, "fail")
     assert [len(each) for each in choice.passes] == [3, 3]
+    # A pass belongs to the day of its first line, also at the ends of the period.
+    next_day = replace(QUERY, start=late.replace(hour=0) + timedelta(days=1))
+    (track,) = tracks_of([_record(b, day, start=late) for day in (0, 6) for b in IDS], next_day)
+    assert [day_of(each) for each in track.passes] == ["20200610"]
 
 
 def test_satellites_take_turns_on_one_track() -> None:
     records = [_record(b, day, platform="S1B" if day % 12 else "S1A") for day in (0, 6, 12) for b in IDS]
-    (track,) = tracks_of(records, None)
+    (track,) = tracks_of(records, QUERY)
     assert [{record.platform for record in each.values()} for each in track.passes] == [
         {"S1A"},
         {"S1B"},
