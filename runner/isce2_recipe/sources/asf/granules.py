@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from isce2_recipe.sources.asf.client import Client
 
 _CMR = "https://cmr.earthdata.nasa.gov"
-_Answer = TypeVar("_Answer")
 _Record = TypeVar("_Record", bound=GranuleRecord)
 # Names of bursts in one search; the request has a limited length.
 _MOST_NAMES = 100
@@ -54,11 +53,8 @@ def find(
     """
     wanted = [str(name) for name in names]
     log.info("searching %s for %d %s(s)", settings.cmr_url, len(wanted), kind.title)
-    host = getattr(settings, kind.host)
-    answers = _search(settings, log, granule_list=wanted, **kind.filters)
-    found = {
-        record.name: record for record in (_read_record(kind, answer, host, settings) for answer in answers)
-    }
+    records = _records(kind, settings, log, granule_list=wanted, **kind.filters)
+    found = {record.name: record for record in records}
     missing = [name for name in wanted if name not in found]
     if missing:
         raise SourceError(
@@ -76,16 +72,9 @@ def find_burst_of(
     Raise SourceError if the catalogue does not answer, or does not have it.
     """
     log.info("searching %s for burst %d of IW%d of %s", settings.cmr_url, number, swath, slc)
-    answers = _search(
-        settings,
-        log,
-        dataset="SLC-BURST",
-        absoluteOrbit=slc.absolute_orbit,
-        polarization=polarization,
-        start=slc.start.isoformat(),
-        end=slc.stop.isoformat(),
-    )
-    for record in (_read_record(BURST, answer, settings.burst_url, settings) for answer in answers):
+    filters = {"dataset": "SLC-BURST", "absoluteOrbit": slc.absolute_orbit, "polarization": polarization}
+    period = {"start": slc.start.isoformat(), "end": slc.stop.isoformat()}
+    for record in _records(BURST, settings, log, **filters, **period):
         matches = (
             record.slc == str(slc) and f"_IW{swath}_" in record.name and f"_{polarization}_" in record.name
         )
@@ -95,6 +84,15 @@ def find_burst_of(
         f"ASF's catalogue does not have burst {number} of IW{swath} {polarization} of {slc}",
         hint="bursts are counted from 0; search at https://search.asf.alaska.edu (dataset S1 Bursts)",
     )
+
+
+def _records(
+    kind: GranuleKind[_Record], settings: Settings, log: logging.Logger, **filters: Any
+) -> Iterator[_Record]:
+    """Yield the records of a kind that a search finds."""
+    host = getattr(settings, kind.host)
+    for answer in _ask("search", settings, log, **filters):
+        yield _read_record(kind, answer, host, settings)
 
 
 def _read_record(kind: GranuleKind[_Record], answer: Any, host: str, settings: Settings) -> _Record:
@@ -148,14 +146,9 @@ def search_bursts(query: BurstQuery, settings: Settings, log: logging.Logger) ->
     """
     log.info("searching %s for %s bursts", settings.cmr_url, query.polarization)
     searches = [_filters(query) | part for part in _parts(query)]
-    query.check_count(sum(_search_count(settings, log, **filters) for filters in searches))
+    query.check_count(sum(_ask("search_count", settings, log, **filters) for filters in searches))
     found = {
-        record.name: record
-        for filters in searches
-        for record in (
-            _read_record(BURST, answer, settings.burst_url, settings)
-            for answer in _search(settings, log, **filters)
-        )
+        record.name: record for filters in searches for record in _records(BURST, settings, log, **filters)
     }
     log.info("%d bursts found", len(found))
     return [record for record in found.values() if _matches(record, query)]
@@ -190,22 +183,8 @@ def _matches(record: BurstRecord, query: BurstQuery) -> bool:
     return in_time and (query.area is None or query.area.meets(record.footprint))
 
 
-def _search(settings: Settings, log: logging.Logger, **filters: Any) -> list[Any]:
-    """Return the results of ``asf_search.search``; raise SourceError if the answer cannot be read."""
-    import asf_search
-
-    return _ask(settings, log, lambda opts: list(asf_search.search(opts=opts, **filters)))
-
-
-def _search_count(settings: Settings, log: logging.Logger, **filters: Any) -> int:
-    """Return the number of results that a search has; arguments and errors are those of `_search`."""
-    import asf_search
-
-    return _ask(settings, log, lambda opts: int(asf_search.search_count(opts=opts, **filters)))
-
-
-def _ask(settings: Settings, log: logging.Logger, question: Callable[[Any], _Answer]) -> _Answer:
-    """Return the answer to a question that needs the options of ``asf_search``."""
+def _ask(function: str, settings: Settings, log: logging.Logger, **filters: Any) -> Any:
+    """Return the result of a function of ``asf_search``; raise SourceError if the answer cannot be read."""
     import asf_search
     import requests
 
@@ -222,7 +201,8 @@ def _ask(settings: Settings, log: logging.Logger, question: Callable[[Any], _Ans
         AttributeError,
     )
     try:
-        return question(asf_search.ASFSearchOptions(session=session))
+        opts = asf_search.ASFSearchOptions(session=session)
+        return getattr(asf_search, function)(opts=opts, **filters)
     except unreadable as exc:
         raise SourceError(
             f"the answer of the catalogue at {settings.cmr_url} cannot be read: {short(exc)}",
@@ -304,10 +284,7 @@ def _common(product: Any, host: str) -> dict[str, Any]:
 
 def _orbits(product: Any) -> dict[str, Any]:
     properties = product.properties
-    return {
-        "absolute_orbit": int(properties["orbit"]),
-        "relative_orbit": int(properties["pathNumber"]),
-    }
+    return {"absolute_orbit": int(properties["orbit"]), "relative_orbit": int(properties["pathNumber"])}
 
 
 def _burst(product: Any, host: str) -> BurstRecord:
