@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from isce2_recipe.paths import TOPS_PROC
 from isce2_recipe.products.facts import HowMade, Processing
 from isce2_recipe.products.grid_choice import GridChoice
 from isce2_recipe.products.layers import LAYERS
 from isce2_recipe.products.making import ProductRequest, make_product
 from isce2_recipe.products.package import Product, template_text
+from isce2_recipe.products.parameter_file import perpendicular_baseline_m
 from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
 from isce2_recipe.sar.annotation import BurstGeometry, RangePolynomial, Weighting
 from isce2_recipe.types import BurstName, Looks
@@ -209,10 +211,18 @@ def request(
     if turned:
         names, sides = names[::-1], sides[::-1]
     first, second = (BurstName.parse(text).start for text in names)
+    baseline_m = perpendicular_baseline_m(folder / "isce" / TOPS_PROC)
     return tops_request(
         name,
         "burst" if bursts == 1 else "bursts",
-        burst_facts(folder / "isce", names[:1], names[1:], sides, made, (first, second)),
+        burst_facts(
+            baseline_m,
+            names[:1],
+            names[1:],
+            sides,
+            made,
+            (first, second),
+        ),
         (folder / "isce", folder / "dem.tif", folder / "water_mask.tif", template_text(())),
         GridChoice(extent="data"),
         [(136231, 2)],

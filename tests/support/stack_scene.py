@@ -22,7 +22,7 @@ from isce2_recipe.sources.simulated.acquisition import slice_of
 from isce2_recipe.sources.simulated.ground import displacement
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.stack.coregister import coregister
-from isce2_recipe.stack.geometry import LATITUDE, LONGITUDE, Pass, Terrain, make_geometry, read_raster
+from isce2_recipe.stack.geometry import LATITUDE, LONGITUDE, Pass, StackTerrain, make_geometry, read_raster
 from isce2_recipe.stack.network import NetworkChoice, StackPair, make_network
 from isce2_recipe.stack.pairs import Unwrapping, form_pairs
 from isce2_recipe.types import BurstName, Looks
@@ -45,7 +45,7 @@ class StackScene:
     looks: Looks
     names: dict[str, list[BurstName]]
     passes: dict[str, Pass]
-    terrain: Terrain
+    terrain: StackTerrain
 
     @property
     def dates(self) -> list[str]:
@@ -73,7 +73,7 @@ class StackScene:
         found = []
         for date in self.dates:
             numbers = [name.relative_burst for name in self.names[date]]
-            lobes = motion.lobes(slice_of(self.names[date][0], options).flight, numbers, options.motion)
+            lobes = motion.lobes(slice_of(self.names[date][0], options).flight, numbers, options)
             places = zip(latitude.ravel(), longitude.ravel(), strict=True)
             away = [displacement(lobes, *geodetic_to_ecef(lat, lon, 0.0)) for lat, lon in places]
             found.append(np.array(away).reshape(latitude.shape))
@@ -109,7 +109,7 @@ def make_stack_scene(
         if terrain is None:
             found = dem.fetch.function(context("dem"), bounds=list(bounds_of(records)), margin=0.1)
             mask = water.fetch.function(context("water"), dem=found.geotiff)
-            terrain = Terrain(found.isce, found.isce, mask.mask)
+            terrain = StackTerrain(found.isce, found.isce, mask.mask)
     assert terrain is not None
     scene = StackScene(folder, options, Looks.parse(looks), names, passes, terrain)
     swaths = tuple(sorted({swath for _, swath in bursts}))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from isce2_recipe.actions.base import Context, action, nothing
 from isce2_recipe.errors import InputError
+from isce2_recipe.paths import TOPS_PROC
 from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint, template_text
 from isce2_recipe.types import Bounds, BurstName, Looks
 
@@ -88,12 +89,13 @@ def insar_tops(
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.names import NameParts, product_id
+    from isce2_recipe.products.parameter_file import perpendicular_baseline_m
     from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
     from isce2_recipe.sentinel1.archive import number_of
 
     processing = Processing(Looks.parse(looks), filter_strength, unwrapper, apply_water_mask)
     choice = GridChoice.of(grid, grid_like)
-    sides = _bursts(reference_safes), _bursts(secondary_safes)
+    sides = bursts_of(reference_safes), bursts_of(secondary_safes)
     first = sides[0][0]
     made_of = {"reference": sorted(reference), "secondary": sorted(secondary), "looks": str(processing.looks)}
     parts = NameParts(
@@ -106,7 +108,8 @@ def insar_tops(
     name = _name(parts, name_style, first.platform, bounds)
     inputs = describe_inputs(granules, orbits=orbits, dem=[dem], water_mask=[water_mask])
     made = how_made(ctx, processing, inputs, record)
-    facts = burst_facts(folder, reference, secondary, sides, made, parts.began)
+    baseline_m = perpendicular_baseline_m(folder / TOPS_PROC)
+    facts = burst_facts(baseline_m, reference, secondary, sides, made, parts.began)
     single = first if len(sides[0]) == 1 else None
     files = folder, dem, water_mask, template_text(ctx.templates)
     numbers = [(number_of(burst), burst.swath) for burst in sides[0]]
@@ -125,7 +128,7 @@ def _name(parts: NameParts, style: str, platform: str, bounds: list[float] | Non
     return names.burst_product_name(parts)
 
 
-def _bursts(safes: list[Path]) -> tuple[BurstGeometry, ...]:
+def bursts_of(safes: list[Path]) -> tuple[BurstGeometry, ...]:
     """Return all bursts of some SAFE folders."""
     from isce2_recipe.sar.annotation import read_annotation
 

@@ -12,7 +12,7 @@ from isce2_recipe.actions.base import Context, action, names_from, nothing
 from isce2_recipe.actions.product import check_grid, how_made, make
 from isce2_recipe.errors import InputError
 from isce2_recipe.inputs import describe_files, write_inputs
-from isce2_recipe.paths import INPUTS
+from isce2_recipe.paths import INPUTS, TOPS_PROC
 from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint, template_text
 from isce2_recipe.progress import partly
 from isce2_recipe.sentinel1 import pairs
@@ -212,6 +212,7 @@ def package(
     from isce2_recipe.products import names
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
+    from isce2_recipe.products.parameter_file import perpendicular_baseline_m
     from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
     from isce2_recipe.sentinel1.archive import burst_name, common_bursts
 
@@ -236,7 +237,8 @@ def package(
         name = names.legacy_slc_name(parts, first.platform, Bounds(*bounds))
     inputs = describe_inputs(granules, orbits=orbits, dem=[dem], water_mask=[water_mask])
     made = how_made(ctx, processing, inputs, record)
-    facts = burst_facts(folder, [reference], [secondary], sides, made, starts)
+    baseline_m = perpendicular_baseline_m(folder / TOPS_PROC)
+    facts = burst_facts(baseline_m, [reference], [secondary], sides, made, starts)
     files = folder, dem, water_mask, template_text(ctx.templates)
     numbers = [(burst.relative_burst, burst.swath) for burst in first_bursts]
     return make(ctx, tops_request(name, "slc", facts, files, choice, numbers))

@@ -53,3 +53,36 @@ def run(ctx: Context, *, unwrapper: str, looks: str) -> Unwrapped:
     unwrapping.unwrap(ctx.out, Looks.parse(looks), unwrapper, log=ctx.log, progress=ctx.progress)
     phase = ctx.out / paths.MERGED / paths.UNWRAPPED
     return Unwrapped(phase, phase.with_name(f"{phase.name}.conncomp"))
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenUnwrapper:
+    """An unwrapper that is installed.
+
+    Attributes
+    ----------
+    name : str
+        Name for other steps.
+    """
+
+    name: str
+
+
+def _chosen(inputs: Mapping[str, Any]) -> ChosenUnwrapper:
+    _known_unwrapper(inputs)
+    name = inputs["unwrapper"]
+    return ChosenUnwrapper("snaphu_mcf" if name == "snaphu" else name)
+
+
+@action("unwrap.choose", version=1, check=_known_unwrapper, foresee=_chosen)
+def choose(ctx: Context, *, unwrapper: str) -> ChosenUnwrapper:
+    """Check that an unwrapper is installed, before the steps of a loop need it.
+
+    Parameters
+    ----------
+    unwrapper : str
+        ``snaphu`` for ISCE2's default mode of SNAPHU, ``whirlwind``, or the name of a plug-in.
+    """
+    found = _chosen({"unwrapper": unwrapper})
+    ctx.log.info("%s", found.name)
+    return found

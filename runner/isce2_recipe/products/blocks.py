@@ -34,6 +34,7 @@ LayerSources = Mapping[SourceRaster, GeoRaster]
 """Where the rasters of a run are."""
 
 _TWO_PI = 2.0 * np.pi
+_INTERFEROGRAM = (UNWRAPPED, FILTERED, LINE_OF_SIGHT)  # those that have data where the interferogram has
 
 
 def layer_sources(
@@ -46,9 +47,7 @@ def layer_sources(
     InputError
         If one is missing, or those of the interferogram do not share a grid.
     """
-    rasters = dict.fromkeys(
-        (UNWRAPPED, FILTERED, LINE_OF_SIGHT, *(raster for layer in layers for raster in layer.reads))
-    )
+    rasters = dict.fromkeys((*_INTERFEROGRAM, *(raster for layer in layers for raster in layer.reads)))
     sources = {
         raster: geographic(geotiffs[raster])
         if raster in geotiffs
@@ -82,12 +81,8 @@ class SourcePixels:
     def valid(self, raster: SourceRaster) -> NDArray[np.bool_]:
         """Return where a raster holds data; all observed rasters do so in the same pixels."""
         if raster.observed:
-            valid: NDArray[np.bool_] = (
-                (self.read(UNWRAPPED) != 0)
-                & (np.abs(self.read(FILTERED)) > 0)
-                & (self.read(LINE_OF_SIGHT) != 0)
-            )
-            return valid
+            known = [np.abs(self.read(one)) > 0 for one in _INTERFEROGRAM if one in self._sources]
+            return np.asarray(np.logical_and.reduce(known))
         values = self.read(raster)
         return np.ones(values.shape, np.bool_) if raster.nodata is None else values != raster.nodata
 
@@ -132,7 +127,7 @@ def _resample(
     raster: SourceRaster, layers: Sequence[Layer], sources: LayerSources, grid: MapGrid, threads: int
 ) -> dict[str, FloatArray]:
     """Return layers of one source grid on the map grid."""
-    source = sources[raster]
+    source = sources[raster if raster in sources else layers[0].reads[0]]
     part = source.around(grid)
     if part is None:
         return {layer.name: np.full((grid.rows, grid.cols), np.nan, np.float32) for layer in layers}

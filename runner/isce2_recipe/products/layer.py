@@ -16,13 +16,13 @@ RADAR_SUFFIX = "_rdr"
 """Ending of the names of layers in radar geometry."""
 
 Application = Literal["topsApp", "stripmapApp"]
-ProductKind = Literal["burst", "bursts", "slc", "merged", "stripmap"]
+ProductKind = Literal["burst", "bursts", "slc", "merged", "stripmap", "stack"]
 Resampling = Literal["mean", "angle", "cycles", "nearest"]
 Measure = Literal["value", "angle", "phase", "ratio", "label"]
 Colours = Literal["displacement", "cyclic", "sequential", "grey", "terrain", "signed", "components"]
 
 KINDS: frozenset[ProductKind] = frozenset(("burst", "bursts", "slc", "merged", "stripmap"))
-"""All kinds of products: of one burst, of several, of whole SLCs, of merged burst products, of ALOS
+"""All kinds of products of a pair: of one burst, of several, of whole SLCs, of merged burst products, of ALOS
 scenes."""
 
 

@@ -25,6 +25,7 @@ _PRODUCTS = {
     "slc": "SLCs",
     "merged": "merged bursts",
     "stripmap": "ALOS scenes",
+    "stack": "stacks",
 }
 _LIMITS = {
     "value": "{limit:g} {unit}",

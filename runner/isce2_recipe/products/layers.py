@@ -7,7 +7,7 @@ argument whose default is `LAYERS`, so that a caller can pass other ones.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from isce2_recipe import paths
@@ -37,6 +37,17 @@ DISPERSIVE, NONDISPERSIVE = (
     for name in ("dispersive", "nondispersive")
 )
 
+STACK_VELOCITY, STACK_QUALITY, STACK_CHECK, STACK_SERIES = (
+    SourceRaster(name, observed=False)
+    for name in (
+        "velocity and standard error, m a year, and further terms",
+        "temporal coherence, residual in rad, number of pairs",
+        "closure, changes, connection with the reference, coherence",
+        "displacement of every date, m",
+    )
+)
+"""Rasters of a stack, NaN where there is no data."""
+
 _GEOCODED = (COHERENCE, UNWRAPPED, LINE_OF_SIGHT, FILTERED, COMPONENTS)
 """What every product needs, in ISCE2's order."""
 
@@ -56,6 +67,11 @@ def _unwrapped(pixels: Pixels, _: Layer) -> NDArray[Any]:
     return pixels.read(UNWRAPPED, 2)
 
 
+def band(number: int) -> Callable[[Pixels, Layer], NDArray[Any]]:
+    """Return a function that reads a band (counted from 1) of the first raster of a layer."""
+    return lambda pixels, layer: pixels.read(layer.reads[0], number)
+
+
 def _angle_above_horizon(pixels: Pixels, _: Layer) -> NDArray[Any]:
     import numpy as np
 
@@ -70,6 +86,8 @@ def _direction_from_east(pixels: Pixels, _: Layer) -> NDArray[Any]:
     values: NDArray[Any] = np.radians(pixels.read(LINE_OF_SIGHT, 2) + 90.0)
     return values
 
+
+_STACK: frozenset[ProductKind] = frozenset(("stack",))
 
 # fmt: off
 LAYERS: tuple[Layer, ...] = (
@@ -213,6 +231,59 @@ LAYERS: tuple[Layer, ...] = (
         reading="holds parts of looks where the ground is decorrelated and near such places; merging needs "
         "them to move the windows of the looks.",
         dtype="uint8", nodata=None, resampling="nearest", kinds=frozenset(("burst",)), option="sublooks",
+    ),
+    Layer(
+        name="velocity", description="Velocity towards the satellite",
+        reading="is positive where the distance to the satellite becomes smaller, relative to the reference "
+        "region.",
+        unit="metre/year", nodata=None, reads=(STACK_VELOCITY,), kinds=_STACK,
+        roles=("data", "velocity"), tolerance=Tolerance(0.0005, "m/yr", "value"),
+    ),
+    Layer(
+        name="velocity_std", description="Standard error of the velocity",
+        reading="follows from the residuals of the fitted straight line.",
+        unit="metre/year", nodata=None, reads=(STACK_VELOCITY,), make=band(2), kinds=_STACK,
+        roles=("data", "uncertainty"), tolerance=Tolerance(0.0005, "m/yr", "value"),
+    ),
+    Layer(
+        name="temporal_coherence", description="Temporal coherence",
+        reading="is 1 where all pairs agree with the displacement of the dates. In a network without "
+        "triplets it is always 1 and says nothing.",
+        unit="1", nodata=None, reads=(STACK_QUALITY,), kinds=_STACK, clip=(0.0, 1.0),
+        roles=("data", "coherence"), tolerance=Tolerance(0.01, "1", "value"),
+    ),
+    Layer(
+        name="residual", description="Residual of the pairs, root mean square",
+        unit="radian", nodata=None, reads=(STACK_QUALITY,), make=band(2), kinds=_STACK,
+        tolerance=Tolerance(0.05, "rad", "value"),
+    ),
+    Layer(
+        name="mean_coherence", description="Mean coherence of all pairs",
+        reading="is that of the looks, without a filter.",
+        unit="1", nodata=None, reads=(STACK_CHECK,), make=band(6), kinds=_STACK,
+        roles=("data", "coherence"), tolerance=Tolerance(0.02, "1", "value"),
+    ),
+    Layer(
+        name="open_triplets", description="Triplets of pairs that did not close before the repair",
+        nodata=None, reads=(STACK_CHECK,), resampling="nearest", kinds=_STACK,
+        roles=("data", "quality"), tolerance=Tolerance(0.01, "share", "label"),
+    ),
+    Layer(
+        name="changed_pairs", description="Pairs that the repair changed by whole cycles",
+        nodata=None, reads=(STACK_CHECK,), make=band(3), resampling="nearest", kinds=_STACK,
+        roles=("data", "quality"), tolerance=Tolerance(0.01, "share", "label"),
+    ),
+    Layer(
+        name="doubtful_pairs", description="Changed pairs whose change is doubtful",
+        reading="is 65535 where too many different errors exist to repair them.",
+        nodata=None, reads=(STACK_CHECK,), make=band(4), resampling="nearest", kinds=_STACK,
+        roles=("data", "quality"), tolerance=Tolerance(0.01, "share", "label"),
+    ),
+    Layer(
+        name="connected", description="1 on land that is connected with the reference region",
+        reading="is 0 on islands, whose number of whole cycles is not known, and on water.",
+        nodata=None, reads=(STACK_CHECK,), make=band(5), resampling="nearest", kinds=_STACK,
+        roles=("data", "mask"), tolerance=Tolerance(0.01, "share", "label"),
     ),
 )
 # fmt: on

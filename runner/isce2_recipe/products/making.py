@@ -86,11 +86,40 @@ def make_product(
     StepFailed
         If the data are empty or nothing is unwrapped.
     """
+    facts = request.facts
+    wanted = layers_of(request.kind, request.options, layers)
+    made, grid, present = make_folder(out, request, wanted, threads=threads, progress=progress)
+    prefix, written = made.folder / made.name, made.layers
+    browse, _ = write_browse(written["unw_phase"], prefix)
+    write_overlays(written["amp"], written["wrapped_phase"], prefix)
+    if facts.record is not None:
+        write_record(prefix, facts)
+    write_item(prefix, grid, facts, present)
+    if facts.record is not None:
+        write_crate(prefix, facts)
+    archive = write_zip(made.folder, partly(progress, 0.8, 1.0))
+    return Product(made.name, made.folder, archive, dict(written), browse)
+
+
+def make_folder(
+    out: Path, request: ProductRequest, wanted: Sequence[Layer], *, threads: int, progress: Progress
+) -> tuple[Finished, MapGrid, list[Layer]]:
+    """Make a product's folder with its maps, parameter file and README; return it, its grid and layers.
+
+    Parameters
+    ----------
+    wanted : sequence of Layer
+        The layers to make.
+
+    Raises
+    ------
+    InputError, StepFailed
+        See `make_product`.
+    """
     name, facts = request.name, request.facts
     directory = out / name
     directory.mkdir()
     prefix = directory / name
-    wanted = layers_of(request.kind, request.options, layers)
     on_map = map_layers(wanted)
     sources = layer_sources(request.folder, request.application, request.geotiffs, on_map)
     grid = request.grid(sources[UNWRAPPED].bounds)
@@ -116,11 +145,4 @@ def make_product(
     shown |= {"projection": grid.title, "layers": present, **request.shown}
     parameter_file.write(prefix.with_name(f"{name}.txt"), facts, more)
     write_readme(prefix.with_name(f"{name}_README.md.txt"), request.readme, shown)
-    browse, _ = write_browse(written["unw_phase"], prefix)
-    write_overlays(written["amp"], written["wrapped_phase"], prefix)
-    if facts.record is not None:
-        write_record(prefix, facts)
-    write_item(prefix, grid, facts, present)
-    if facts.record is not None:
-        write_crate(prefix, facts)
-    return Product(name, directory, write_zip(directory, partly(progress, 0.8, 1.0)), written, browse)
+    return Finished(name, directory, written), grid, present

@@ -91,8 +91,12 @@ def burst_product_name(parts: NameParts) -> str:
 
 def multi_burst_name(parts: NameParts) -> str:
     """Return a name in HyP3's multi-burst pattern, also for a single burst; see `burst_product_name`."""
-    groups = "-".join(_swath_token(parts.reference, swath) for swath in _SWATHS)
-    return f"S1_{parts.relative_orbit:03d}_{groups}_IW_{parts.pair}"
+    return f"S1_{parts.relative_orbit:03d}_{swath_groups(parts.reference)}_IW_{parts.pair}"
+
+
+def swath_groups(bursts: Sequence[BurstName]) -> str:
+    """Return the part of a name that lists for each swath its first burst and the number of bursts."""
+    return "-".join(_swath_token(bursts, swath) for swath in _SWATHS)
 
 
 def legacy_merged_name(parts: NameParts) -> str:

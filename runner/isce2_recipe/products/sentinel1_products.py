@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from isce2_recipe.paths import TOPS_PROC
 from isce2_recipe.products import parameter_file
 from isce2_recipe.products.burst_products import BurstProduct
 from isce2_recipe.products.facts import SENTINEL1, SENTINEL1_WAVELENGTH_M, HowMade, ProductFacts
@@ -20,7 +19,7 @@ from isce2_recipe.sar.annotation import BurstGeometry, platform_on
 
 
 def burst_facts(
-    folder: Path,
+    baseline_m: float,
     reference: Sequence[str],
     secondary: Sequence[str],
     bursts: tuple[Sequence[BurstGeometry], Sequence[BurstGeometry]],
@@ -31,8 +30,6 @@ def burst_facts(
 
     Parameters
     ----------
-    folder : Path
-        topsApp's folder, whose record holds the baseline.
     bursts : pair of sequences of BurstGeometry
         Bursts of the reference and of the secondary granules.
     starts : pair of datetime
@@ -55,7 +52,7 @@ def burst_facts(
         secondary_start=on_day_of_pass(other.start, starts[1]),
         time_of_day_s=parameter_file.seconds_of_day(reference_start),
         wavelength_m=first.wavelength_m,
-        baseline_m=parameter_file.perpendicular_baseline_m(folder / TOPS_PROC),
+        baseline_m=baseline_m,
         heading_deg=first.heading_deg,
         height_m=parameter_file.SPACECRAFT_HEIGHT_M,
         earth_radius_m=parameter_file.EARTH_RADIUS_M,

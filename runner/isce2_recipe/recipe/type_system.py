@@ -49,7 +49,8 @@ def _remembered(function: FunctionT) -> FunctionT:
 def of_schema(schema: Mapping[str, Any]) -> Any:
     """Return the type of the values that a JSON Schema without references allows."""
     if "enum" in schema and all(isinstance(choice, str | int | float | None) for choice in schema["enum"]):
-        return Literal[tuple(schema["enum"])]
+        choices = tuple(choice for choice in schema["enum"] if choice is not None)
+        return union([Literal[choices], *[NONE] * (None in schema["enum"])]) if choices else NONE
     names = schema.get("type", ())
     names = (names,) if isinstance(names, str) else tuple(names)
     found = [_of_type(name, schema) for name in names]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.stack.pair_files import PairFiles, stacked
 
+CYCLES = "cycles.npy"
 TWO_PI = 2.0 * np.pi
 # Distinct patterns that are solved, the most frequent first; the looks of the others are doubtful.
 _MOST_PATTERNS = 2000

@@ -74,8 +74,8 @@ def tops_config(
 
 
 @dataclass(frozen=True, slots=True)
-class Terrain:
-    """Terrain and water of a stack.
+class StackTerrain:
+    """StackTerrain and water of a stack.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ def make_geometry(
     reference: Pass,
     swaths: tuple[int, ...],
     looks: Looks,
-    terrain: Terrain,
+    terrain: StackTerrain,
     *,
     log: logging.Logger,
     progress: Progress,
@@ -135,7 +135,7 @@ def _write_looks(job: Job, frame: Frame, out: Path, mask: Path) -> None:
     """Write the multilooked rasters of the geometry."""
     merged = job.folder / paths.MERGED
     los = isceimage.read_header(merged / paths.LINE_OF_SIGHT)
-    write_raster(out / paths.LINE_OF_SIGHT, np.array(isceimage.open_array(los)), "BIL", "bil")
+    write_raster(out / paths.LINE_OF_SIGHT, np.array(isceimage.open_array(los)), "bil")
     for source, name, kind in (
         (paths.LATITUDE_FULL, LATITUDE, np.float64),
         (paths.LONGITUDE_FULL, LONGITUDE, np.float64),
@@ -154,10 +154,10 @@ def _write_looks(job: Job, frame: Frame, out: Path, mask: Path) -> None:
 _NAMES = {"float32": "FLOAT", "float64": "DOUBLE", "complex64": "CFLOAT", "uint8": "BYTE", "int16": "SHORT"}
 
 
-def write_raster(path: Path, bands: NDArray[np.generic], scheme: str = "BIL", image_type: str = "") -> None:
+def write_raster(path: Path, bands: NDArray[np.generic], image_type: str = "") -> None:
     """Write an array of shape (bands, lines, samples) as ISCE2's raster."""
     count, lines, samples = bands.shape
-    image = IsceImage(path, lines, samples, count, _NAMES[bands.dtype.name], scheme, image_type)
+    image = IsceImage(path, lines, samples, count, _NAMES[bands.dtype.name], "BIL", image_type)
     isceimage.create(image, path.parent)[:] = bands
 
 

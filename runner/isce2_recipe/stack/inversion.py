@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe.engines.builtin.geocoding import LINEAR
 from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.rasters import line_writer
 from isce2_recipe.stack import inversion_kernels
@@ -101,7 +102,9 @@ def invert(out: Path, inputs: Inputs, model: MotionModel, *, progress: Progress,
     design = model.design(files.dates)
     terms = design.shape[1] - 1
     shape = {SERIES: len(files.dates), VELOCITY: 2 * terms, QUALITY: 3}
-    images = [IsceImage(out / name, lines, samples, bands, scheme="BIL") for name, bands in shape.items()]
+    images = [
+        IsceImage(out / name, lines, samples, bands, "FLOAT", "BIL", LINEAR) for name, bands in shape.items()
+    ]
     with line_writer(images[0], out) as a, line_writer(images[1], out) as b, line_writer(images[2], out) as c:
 
         def make(rows: range) -> None:

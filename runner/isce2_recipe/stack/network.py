@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import combinations
 from pathlib import Path
@@ -51,8 +51,6 @@ class NetworkChoice:
         Number of next dates with which every date forms a pair.
     max_days : int or None
         Longest time between the dates of a pair.
-    max_perpendicular_m : float or None
-        Largest difference of perpendicular baselines.
     one_year : bool
         Also pairs of about one year, 335 to 395 days, one for each date.
     single_reference : str or None
@@ -63,7 +61,6 @@ class NetworkChoice:
 
     neighbours: int = 3
     max_days: int | None = None
-    max_perpendicular_m: float | None = None
     one_year: bool = False
     single_reference: str | None = None
     pairs: tuple[tuple[str, str], ...] | None = None
@@ -93,7 +90,8 @@ def make_network(dates: Sequence[StackDate], choice: NetworkChoice) -> list[Stac
         for first, second in sorted(set(_wanted([one.date for one in ordered], choice)))
     ]
     kept = [pair for pair in pairs if choice.pairs is not None or _allowed(pair, choice)]
-    _require_connected(list(known), kept, choice)
+    limited = choice.max_days is not None and choice.pairs is None
+    _require_connected(list(known), kept, f"max_days is {choice.max_days}" if limited else "")
     return kept
 
 
@@ -133,23 +131,41 @@ def _days(first: str, second: str) -> int:
 
 
 def _pair(first: StackDate, second: StackDate) -> StackPair:
-    lengths = first.perpendicular_m, second.perpendicular_m
-    apart = None if lengths[0] is None or lengths[1] is None else round(lengths[1] - lengths[0], 1)
-    days = _days(first.date, second.date)
-    return StackPair(f"{first.date}_{second.date}", first.date, second.date, days, apart)
+    name = f"{first.date}_{second.date}"
+    return StackPair(name, first.date, second.date, _days(first.date, second.date))
 
 
 def _allowed(pair: StackPair, choice: NetworkChoice) -> bool:
-    if choice.max_perpendicular_m is not None:
-        if pair.perpendicular_m is None:
-            raise InputError(
-                "the perpendicular baselines are not known, so that they cannot be limited",
-                hint="leave out max_perpendicular, or take a source that knows them",
-            )
-        if abs(pair.perpendicular_m) > choice.max_perpendicular_m:
-            return False
     long = choice.max_days is not None and pair.days > choice.max_days
     return not long or (choice.one_year and abs(pair.days - _YEAR_DAYS) <= _YEAR_MARGIN)
+
+
+def limit_baselines(
+    pairs: Sequence[StackPair], perpendicular_m: Mapping[str, float], most_m: float | None
+) -> list[StackPair]:
+    """Return the pairs with their baselines, without those whose baseline is too long.
+
+    Parameters
+    ----------
+    perpendicular_m : mapping of float
+        Perpendicular baseline of every date to one of them, metres.
+
+    Raises
+    ------
+    InputError
+        If the remaining pairs do not connect all dates.
+    """
+    known = [
+        replace(
+            pair,
+            perpendicular_m=round(perpendicular_m[pair.secondary] - perpendicular_m[pair.reference], 1),
+        )
+        for pair in pairs
+    ]
+    kept = [one for one in known if most_m is None or abs(one.perpendicular_m or 0.0) <= most_m]
+    limit = "" if most_m is None else f"max_perpendicular is {most_m:g} m"
+    _require_connected(sorted(perpendicular_m), kept, limit)
+    return kept
 
 
 def connected(dates: Sequence[str], pairs: Sequence[StackPair]) -> list[list[str]]:
@@ -162,7 +178,7 @@ def connected(dates: Sequence[str], pairs: Sequence[StackPair]) -> list[list[str
     return sorted({tuple(sorted(one)): sorted(one) for one in group.values()}.values())
 
 
-def _require_connected(dates: list[str], pairs: list[StackPair], choice: NetworkChoice) -> None:
+def _require_connected(dates: list[str], pairs: list[StackPair], limit: str) -> None:
     groups = connected(dates, pairs)
     if len(groups) == 1:
         return
@@ -173,17 +189,21 @@ def _require_connected(dates: list[str], pairs: list[StackPair], choice: Network
         for one in first
         for other in second
     )
-    limits = []
-    if choice.max_days is not None:
-        limits.append(f"max_days is {choice.max_days}")
-    if choice.max_perpendicular_m is not None:
-        limits.append(f"max_perpendicular is {choice.max_perpendicular_m:g} m")
-    because = f"; {' and '.join(limits)}" if limits and choice.pairs is None else ""
+    because = f"; {limit}" if limit else ""
     raise InputError(
         f"the network of pairs is in {len(groups)} pieces: {pieces}; no pair joins {before} and {after}, "
         f"which are {days} days apart{because}",
         hint="allow longer pairs or more neighbours, or leave the dates of the smaller pieces out",
     )
+
+
+def network_table(pairs: Sequence[StackPair]) -> str:
+    """Return the pairs as CSV: dates, days and perpendicular baseline in metres."""
+    rows = ["reference,secondary,days,perpendicular_m"]
+    for pair in pairs:
+        apart = "" if pair.perpendicular_m is None else f"{pair.perpendicular_m:.1f}"
+        rows.append(f"{pair.reference},{pair.secondary},{pair.days},{apart}")
+    return "\n".join(rows) + "\n"
 
 
 def read_pairs_file(path: Path) -> tuple[tuple[str, str], ...]:

@@ -100,3 +100,18 @@ def open_pairs(pairs: Sequence[StackPair], folders: Sequence[Path]) -> PairFiles
         raise InputError(f"the pairs have different sizes: {sorted(shapes)}", hint="form all of them again")
     dates = tuple(sorted({date for pair in pairs for date in (pair.reference, pair.secondary)}))
     return PairFiles(tuple(pairs), dates, *rasters)
+
+
+def pair_folders(pairs: Sequence[StackPair], folders: Sequence[Path]) -> list[Path]:
+    """Return the folder of each pair.
+
+    Raises
+    ------
+    InputError
+        If a pair has none.
+    """
+    found = {place.name: place for folder in folders for place in folder.iterdir() if place.is_dir()}
+    missing = [pair.name for pair in pairs if pair.name not in found]
+    if missing:
+        raise InputError(f"the pairs {', '.join(missing)} have not been formed", hint="run their steps again")
+    return [found[pair.name] for pair in pairs]

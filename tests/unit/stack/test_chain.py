@@ -13,7 +13,10 @@ from isce2_recipe import paths
 from isce2_recipe.engines.builtin import interferogram, merge, offsets, preprocess, resample, topo
 from isce2_recipe.engines.builtin.job import Job
 from isce2_recipe.errors import InputError
+from isce2_recipe.sources.base import BurstRecord
+from isce2_recipe.sources.catalog import read_catalog
 from isce2_recipe.stack import closure, inversion, reference_region
+from isce2_recipe.stack.baselines import perpendicular_baseline_m
 from isce2_recipe.stack.coregister import SLC, coregister
 from isce2_recipe.stack.frame import read_frame
 from isce2_recipe.stack.geometry import LAND, LATITUDE, LONGITUDE, map_lookup, read_raster, tops_config
@@ -68,6 +71,21 @@ def test_a_pair_equals_the_engines_own_run(scene: StackScene, tmp_path: Path) ->
     both = (np.abs(own) > 0) & (np.abs(ours) > 0)
     assert (both == (np.abs(own) > 0)).all()
     assert np.sqrt((np.angle(own[both] * np.conj(ours[both])) ** 2).mean()) < 1e-4  # the arithmetic differs
+
+
+def test_baselines_from_catalogue_and_orbit(scene: StackScene, tmp_path: Path) -> None:
+    def known(date: str) -> tuple[BurstRecord, Path]:
+        (record,) = read_catalog(scene.folder / date / "bursts.json", BurstRecord).values()
+        return record, scene.passes[date].orbit
+
+    first, other = scene.dates[0], scene.dates[1]
+    passes = scene.passes[first], scene.passes[other]
+    exact = coregister(tmp_path, scene.geometry, *passes, log=LOG, progress=silent, cpus=2)
+    assert abs(exact) > 5
+    # The footprint's middle is not exactly that of the burst.
+    assert perpendicular_baseline_m(known(first), known(other)) == pytest.approx(exact, rel=0.01, abs=0.5)
+    assert perpendicular_baseline_m(known(first), known(first)) == 0
+    assert (tmp_path / SLC).read_bytes() == (scene.slc(other) / SLC).read_bytes()
 
 
 def test_unfiltered_phase_closes(scene: StackScene) -> None:

@@ -9,15 +9,18 @@ import pytest
 
 from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.sentinel1.stack_dates import StackDate
-from isce2_recipe.stack.network import NetworkChoice, check_date, connected, make_network, read_pairs_file
+from isce2_recipe.stack.network import (
+    NetworkChoice,
+    check_date,
+    connected,
+    limit_baselines,
+    make_network,
+    read_pairs_file,
+)
 
 
-def dates(*days: int, perpendicular: tuple[float, ...] = ()) -> list[StackDate]:
-    lengths = perpendicular or (None,) * len(days)
-    return [
-        StackDate(f"{date(2020, 1, 1) + timedelta(day):%Y%m%d}", "S1A", [], Path(), length)
-        for day, length in zip(days, lengths, strict=True)
-    ]
+def dates(*days: int) -> list[StackDate]:
+    return [StackDate(f"{date(2020, 1, 1) + timedelta(day):%Y%m%d}", "S1A", [], Path()) for day in days]
 
 
 def names(*args: object, **kwargs: object) -> list[str]:
@@ -41,14 +44,13 @@ def test_a_date_more_adds_its_own_pairs_only() -> None:
 
 
 def test_baselines_are_differences_and_limit_pairs() -> None:
-    some = dates(0, 12, 24, perpendicular=(0.0, 80.0, -40.0))
-    assert [pair.perpendicular_m for pair in make_network(some, NetworkChoice(2))] == [80.0, -40.0, -120.0]
-    assert names(some, NetworkChoice(2, max_perpendicular_m=100)) == [
-        "20200101_20200113",
-        "20200101_20200125",
-    ]
-    with pytest.raises(InputError, match="baselines are not known"):
-        make_network(dates(0, 12), NetworkChoice(1, max_perpendicular_m=100))
+    pairs = make_network(dates(0, 12, 24), NetworkChoice(2))
+    apart = {"20200101": 0.0, "20200113": 80.0, "20200125": -40.0}
+    assert [pair.perpendicular_m for pair in limit_baselines(pairs, apart, None)] == [80.0, -40.0, -120.0]
+    kept = [pair.name for pair in limit_baselines(pairs, apart, 100)]
+    assert kept == ["20200101_20200113", "20200101_20200125"]
+    with pytest.raises(InputError, match=r"no pair joins .*; max_perpendicular is 50 m"):
+        limit_baselines(pairs, apart, 50)
 
 
 def test_pairs_of_a_year_may_be_longer_than_the_limit() -> None:

@@ -24,10 +24,17 @@ from isce2_recipe.sar.orbit import Orbit
 from isce2_recipe.sar.zero_doppler import geo2rdr
 from isce2_recipe.types import Bounds, Looks
 
+LINEAR, PICKED = "linear", "picked"
+"""Image types of rasters that are NaN where they have no data: interpolated between pixels with data, or the
+nearest pixel."""
+
 # Interpolation by image type (ISCE2 2.6.5, Geocodable); for other types it depends on the data type.
-_METHODS = {"amp": "sinc", "cpx": "sinc", "cor": "nearest", "unw": "nearest", "rmg": "nearest"}
+_METHODS = {
+    "amp": "sinc", "cpx": "sinc", "cor": "nearest", "unw": "nearest", "rmg": "nearest",
+    LINEAR: "linear", PICKED: "nearest",
+}  # fmt: skip
 # Width of the border of the radar image that is not used (ISCE2 2.6.5, geozeroMethods).
-_EDGE = {"sinc": 4, "nearest": 2}
+_EDGE = {"sinc": 4, "nearest": 2, "linear": 1}
 # Lower heights of a DEM mean no data (ISCE2 2.6.5, geozero).
 _LOWEST_M = -1500.0
 _TAPS = 8
@@ -299,15 +306,40 @@ def _take(
     edge = _EDGE[product.method]
     inside = (line > edge - 1) & (line < lines - edge - 1)
     inside &= (sample > edge - 1) & (sample < samples - edge - 1)
-    taken = np.zeros((product.image.bands, *line.shape), product.output.dtype)
+    empty = np.nan if product.image.image_type in (LINEAR, PICKED) else 0
+    taken = np.full((product.image.bands, *line.shape), empty, product.output.dtype)
     at, across = line[inside], sample[inside]
     for band, pixels in zip(taken, product.pixels, strict=True):
         if product.method == "sinc":
             values = _sinc(np.ascontiguousarray(pixels, np.complex64), table, at, across)
             band[inside] = values if np.iscomplexobj(pixels) else values.real
+        elif product.method == "linear":
+            band[inside] = _linear(np.ascontiguousarray(pixels, np.float32), at, across)
         else:
             band[inside] = pixels[(at + 0.5).astype(np.intp), (across + 0.5).astype(np.intp)]
     return taken
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _linear(
+    image: NDArray[np.float32], line: NDArray[np.float64], sample: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Interpolate a real image at n places from neighbours with data; NaN where the nearest has none."""
+    values = np.empty(line.size, np.float32)
+    for n in range(line.size):
+        top, left = int(line[n]), int(sample[n])
+        down, right = line[n] - top, sample[n] - left
+        total, weight = 0.0, 0.0
+        for i in range(2):
+            for j in range(2):
+                value = image[top + i, left + j]
+                if not math.isnan(value):
+                    share = (down if i else 1.0 - down) * (right if j else 1.0 - right)
+                    total += share * value
+                    weight += share
+        nearest = image[int(line[n] + 0.5), int(sample[n] + 0.5)]
+        values[n] = np.nan if math.isnan(nearest) or weight <= 0.0 else total / weight
+    return values
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
