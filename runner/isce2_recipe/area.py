@@ -30,24 +30,16 @@ _KM_PER_DEG = 111.2
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A part of the Earth, in degrees.
+    """A part of the Earth, in degrees."""
 
-    Attributes
-    ----------
-    wkt : str
-        Its shape as well-known text. Longitudes are continuous: they may be beyond 180 degrees.
-    """
-
+    # Its shape as well-known text. Longitudes are continuous: they may be beyond 180 degrees.
     wkt: str
 
     @classmethod
     def of(cls, shape: BaseGeometry) -> Area:
         """Return the area of a shape in degrees.
 
-        Raises
-        ------
-        ParameterError
-            If the shape is empty, or if its coordinates are not degrees.
+        Raise ParameterError if the shape is empty, or if its coordinates are not degrees.
         """
         import shapely
 
@@ -151,10 +143,7 @@ def burst_id_words(text: str) -> list[str]:
 def parse_area(text: str) -> Area:
     """Return the area that a text describes: a box, or a shape in well-known text.
 
-    Raises
-    ------
-    ParameterError
-        If the text is neither.
+    Raise ParameterError if the text is neither.
     """
     import shapely
 
@@ -195,10 +184,7 @@ def _box(numbers: list[float], text: str) -> Area:
 def read_area(path: Path) -> Area:
     """Return the area of all shapes in a GeoJSON, KML, KMZ or Shapefile.
 
-    Raises
-    ------
-    InputError
-        If it cannot be read, has no shapes, or mixes coordinate systems.
+    Raise InputError if it cannot be read, has no shapes, or mixes coordinate systems.
     """
     import shapely
 

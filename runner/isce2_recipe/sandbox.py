@@ -76,13 +76,7 @@ def budget(steps: int = MAX_STEPS) -> Iterator[None]:
 
 
 def spend(steps: int) -> None:
-    """Count steps of the current `budget`.
-
-    Raises
-    ------
-    BudgetError
-        If there are none left.
-    """
+    """Count steps of the current `budget`; raise BudgetError if there are none left."""
     left = _LEFT.get()
     if left is not None:
         left[0] -= steps

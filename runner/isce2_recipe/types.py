@@ -25,18 +25,10 @@ BURST_NAME_PATTERN = r"S1_(\d{6})_IW([123])_(\d{8}T\d{6})_(VV|HH|VH|HV)_([0-9A-F
 
 
 class Constraint(NamedTuple):
-    """What a text must be besides text, as metadata of an action's input.
+    """What a text must be besides text, as metadata of an action's input."""
 
-    Attributes
-    ----------
-    words : str
-        What is expected, for messages.
-    holds : callable
-        Returns whether a text is allowed.
-    """
-
-    words: str
-    holds: Callable[[str], bool]
+    words: str  # what is expected, for messages
+    holds: Callable[[str], bool]  # returns whether a text is allowed
 
 
 def _is_file_name(text: str) -> bool:
@@ -50,24 +42,13 @@ FileName = Annotated[str, Constraint("the name of a file, at most 200 bytes long
 
 
 class PreflightCheck(NamedTuple):
-    """The result of a check before a run.
+    """The result of a check before a run."""
 
-    Attributes
-    ----------
-    name : str
-        What was checked.
-    state : str
-        ``ok``, ``note`` (information for the user) or ``wrong`` (the run cannot succeed).
-    detail : str
-        What was found.
-    remedy : str
-        What to do; empty if nothing is to be done.
-    """
-
-    name: str
+    name: str  # what was checked
+    # ``ok``, ``note`` (information for the user) or ``wrong`` (the run cannot succeed).
     state: Literal["ok", "note", "wrong"]
-    detail: str
-    remedy: str = ""
+    detail: str  # what was found
+    remedy: str = ""  # what to do; empty if nothing is to be done
 
 
 class Looks(NamedTuple):
@@ -80,10 +61,7 @@ class Looks(NamedTuple):
     def parse(cls, text: str) -> Looks:
         """Parse looks that are written as ``RANGExAZIMUTH``, for example ``20x4``.
 
-        Raises
-        ------
-        ParameterError
-            If the text is not two positive integers with an ``x`` between them.
+        Raise ParameterError if the text is not two positive integers with an ``x`` between them.
         """
         match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
         if match is None:
@@ -207,36 +185,19 @@ class Bounds(NamedTuple):
 
 
 class BurstName(NamedTuple):
-    """The parts of the name of a Sentinel-1 burst granule at ASF.
+    """The parts of the name of a Sentinel-1 burst granule at ASF."""
 
-    Attributes
-    ----------
-    start : datetime
-        Acquisition time, whole seconds, UTC.
-    relative_burst : int
-        ESA's relative burst number, which is the same in every cycle.
-    swath : int
-        1, 2 or 3 (IW1 to IW3).
-    polarization : str
-        VV, HH, VH or HV.
-    suffix : str
-        The four hexadecimal characters that distinguish products.
-    """
-
-    start: datetime
-    relative_burst: int
-    swath: int
-    polarization: str
-    suffix: str
+    start: datetime  # acquisition time, whole seconds, UTC
+    relative_burst: int  # ESA's relative burst number, which is the same in every cycle
+    swath: int  # 1, 2 or 3 (IW1 to IW3)
+    polarization: str  # VV, HH, VH or HV
+    suffix: str  # the four hexadecimal characters that distinguish products
 
     @classmethod
     def parse(cls, text: str) -> BurstName:
         """Parse a granule name such as ``S1_136231_IW2_20200604T022312_VV_7C85-BURST``.
 
-        Raises
-        ------
-        ParameterError
-            If the text is not such a name, or its time does not exist.
+        Raise ParameterError if the text is not such a name, or its time does not exist.
         """
         match = re.fullmatch(BURST_NAME_PATTERN, text)
         if match is None:
@@ -264,40 +225,23 @@ class BurstName(NamedTuple):
 
 
 class SlcName(NamedTuple):
-    """The parts of the name of a Sentinel-1 IW SLC granule.
+    """The parts of the name of a Sentinel-1 IW SLC granule."""
 
-    Attributes
-    ----------
-    start, stop : datetime
-        Times of the first and last line, whole seconds, UTC.
-    platform : str
-        ``S1A`` to ``S1D``.
-    channels : str
-        ``SV``, ``DV``, ``SH`` or ``DH``: single or dual polarization, and the transmitted polarization.
-    absolute_orbit : int
-        Orbit number.
-    data_take : str
-        Six hexadecimal characters.
-    suffix : str
-        The four hexadecimal characters that distinguish products.
-    """
-
+    # Times of the first and last line, whole seconds, UTC.
     start: datetime
     stop: datetime
-    platform: str
+    platform: str  # ``S1A`` to ``S1D``
+    # ``SV``, ``DV``, ``SH`` or ``DH``: single or dual polarization, and the transmitted polarization.
     channels: str
-    absolute_orbit: int
-    data_take: str
-    suffix: str
+    absolute_orbit: int  # orbit number
+    data_take: str  # six hexadecimal characters
+    suffix: str  # the four hexadecimal characters that distinguish products
 
     @classmethod
     def parse(cls, text: str) -> SlcName:
         """Parse a name such as ``S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85``.
 
-        Raises
-        ------
-        ParameterError
-            If the text is not such a name, or its times do not exist.
+        Raise ParameterError if the text is not such a name, or its times do not exist.
         """
         match = re.fullmatch(SLC_NAME_PATTERN, text.removesuffix(".zip").removesuffix(".SAFE"))
         if match is None:
@@ -327,27 +271,16 @@ class SlcName(NamedTuple):
 
 
 class AlosName(NamedTuple):
-    """The parts of the name of an ALOS PALSAR scene.
+    """The parts of the name of an ALOS PALSAR scene."""
 
-    Attributes
-    ----------
-    orbit : int
-        Absolute orbit number; two orbits over the same ground differ by 671 (46 days).
-    frame : int
-        Position along the orbit, 0 to 7199.
-    """
-
-    orbit: int
-    frame: int
+    orbit: int  # absolute orbit number; two orbits over the same ground differ by 671 (46 days)
+    frame: int  # position along the orbit, 0 to 7199
 
     @classmethod
     def parse(cls, text: str) -> AlosName:
         """Parse a scene name such as ``ALPSRP156121200``, also with the ending ``-L1.0``.
 
-        Raises
-        ------
-        ParameterError
-            If the text is not the name of an ALOS PALSAR scene of level 1.0.
+        Raise ParameterError if the text is not the name of an ALOS PALSAR scene of level 1.0.
         """
         match = re.fullmatch(ALOS_NAME_PATTERN, text)
         if match is None:

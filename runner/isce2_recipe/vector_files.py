@@ -29,10 +29,8 @@ def vector_file(text: str) -> str | None:
 def read_shapes(path: Path) -> list[BaseGeometry]:
     """Return the shapes of a vector file, longitude first, in degrees.
 
-    Raises
-    ------
-    InputError
-        If the file cannot be read, is too large or damaged, has no shapes, or mixes coordinate systems.
+    Raise InputError if the file cannot be read, is too large or damaged, has no shapes, or mixes coordinate
+    systems.
     """
     read = _READERS.get(path.suffix.lower())
     if read is None:

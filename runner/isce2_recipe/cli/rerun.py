@@ -79,10 +79,7 @@ def _check_providers(origin: Origin, options: tuple[str, ...]) -> None:
 def _ask_for_consent(recipe: Path, product: Path, *, allowed: bool) -> None:
     """Print the commands of a product's recipe, or refuse them if the user has not allowed them.
 
-    Raises
-    ------
-    InputError
-        If there are commands that are not allowed.
+    Raise InputError if there are commands that are not allowed.
     """
     from isce2_recipe.plan.request import executed
     from isce2_recipe.recipe import load

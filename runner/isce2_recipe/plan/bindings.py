@@ -101,10 +101,7 @@ class Bindings:
     def evaluate(self, value: Any, scope: StepScope, done: Outputs) -> Any:
         """Evaluate a value of a recipe or part. Only the steps on which it depends have to be done.
 
-        Raises
-        ------
-        KeyError
-            If a step it depends on is not done.
+        Raise KeyError if a step it depends on is not done.
         """
         read = references(value)
         return evaluate(value, self._seen(scope, done, read) if read.all else {})
@@ -224,10 +221,7 @@ class Bindings:
     def inputs(self, node: Node, done: Outputs) -> dict[str, Any]:
         """Evaluate a step's ``with:``.
 
-        Raises
-        ------
-        RecipeError
-            At the line of the expression that cannot be evaluated.
+        Raise RecipeError at the line of the expression that cannot be evaluated.
         """
         with placed(node.scope.recipe, (*node.step.path, "with")):
             return dict(self.evaluate(node.step.with_, node.scope, done))

@@ -200,10 +200,7 @@ class Graph:
         The last name of an id is enough where it is unique. The name of an instance of a loop whose items
         are not known yet is returned as it is.
 
-        Raises
-        ------
-        RecipeError
-            If there is no such step, or more than one.
+        Raise RecipeError if there is no such step, or more than one.
         """
         found = self._below(name)
         found = found or [key for key in self.nodes if kind_of(key) == name]
@@ -278,10 +275,7 @@ class StepActions:
     def of(self, scope: StepScope, step: Step) -> Action:
         """Return the action of a step of the scope's recipe.
 
-        Raises
-        ------
-        RecipeError
-            If the action finds something wrong with the step.
+        Raise RecipeError if the action finds something wrong with the step.
         """
         general = self._actions[step.uses]
         if general.for_step is None:

@@ -15,24 +15,12 @@ _KEY = re.compile(r"\[([A-Za-z0-9_][A-Za-z0-9._+=@-]*)?\]")
 
 
 class Instance(NamedTuple):
-    """One repetition of a looped step.
+    """One repetition of a looped step."""
 
-    Attributes
-    ----------
-    loop : str
-        Id of the loop.
-    name : str
-        The name of the item in expressions.
-    key : str
-        The name of the instance, unique in the loop.
-    value : Any
-        The item.
-    """
-
-    loop: str
-    name: str
-    key: str
-    value: Any
+    loop: str  # id of the loop
+    name: str  # the name of the item in expressions
+    key: str  # the name of the instance, unique in the loop
+    value: Any  # the item
 
     @property
     def id(self) -> str:
@@ -63,30 +51,15 @@ def prefixes(name: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class StepScope:
-    """The recipe whose names the expressions of a step see: the requested one, or a part of it in use.
+    """The recipe whose names the expressions of a step see: the requested one, or a part of it in use."""
 
-    Attributes
-    ----------
-    recipe : Recipe
-        The recipe or part itself.
-    prefix : str
-        Prefix of the ids of its steps: empty, or ``mask/`` for the part that step ``mask`` uses.
-    outer : StepScope or None
-        The scope of the recipe that uses the part.
-    via : Step or None
-        The outer recipe's step that uses the part.
-    item : Instance or None
-        The instance whose item the expressions see as well.
-    base : str
-        Prefix of the shared folders of its steps: empty, or ``pairs/KEY/`` for a part in a loop.
-    """
-
-    recipe: Recipe
+    recipe: Recipe  # the recipe or part itself
+    # Prefix of the ids of its steps: empty, or ``mask/`` for the part that step ``mask`` uses.
     prefix: str = ""
-    outer: StepScope | None = None
-    via: Step | None = None
-    item: Instance | None = None
-    base: str = ""
+    outer: StepScope | None = None  # the scope of the recipe that uses the part
+    via: Step | None = None  # the outer recipe's step that uses the part
+    item: Instance | None = None  # the instance whose item the expressions see as well
+    base: str = ""  # prefix of the shared folders of its steps: empty, or ``pairs/KEY/`` for a part in a loop
 
     def inner(self, step: Step, part: Recipe) -> StepScope:
         """Return the scope of a part that one of its steps uses; for a loop, that of one instance."""
@@ -127,35 +100,18 @@ class StepScope:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """A step that uses an action, or a loop; parts are unfolded.
+    """A step that uses an action, or a loop; parts are unfolded."""
 
-    Attributes
-    ----------
-    id : str
-        ``dem``, ``mask/multilook`` for a step of a part, ``pairs[KEY]`` for an instance of a loop. The loop
-        itself, ``pairs``, is a node too: it stands for the instances until they are known, and afterwards
-        waits for them and gathers their outputs.
-    step : Step
-        The step as the recipe writes it.
-    action : Action
-        The action that it uses; for a loop, one that is never called.
-    scope : StepScope
-        The scope of its expressions.
-    index : tuple of int
-        Position in the recipe with all parts unfolded.
-    reads : frozenset of str
-        Ids of the steps on whose outputs it depends.
-    is_loop : bool
-        Whether it is a loop rather than one of its instances.
-    """
-
+    # ``dem``, ``mask/multilook`` for a step of a part, ``pairs[KEY]`` for an instance of a loop. The loop
+    # itself, ``pairs``, is a node too: it stands for the instances until they are known, and afterwards waits
+    # for them and gathers their outputs.
     id: str
-    step: Step
-    action: Action
-    scope: StepScope
-    index: tuple[int, ...]
-    reads: frozenset[str]
-    is_loop: bool = False
+    step: Step  # the step as the recipe writes it
+    action: Action  # the action that it uses; for a loop, one that is never called
+    scope: StepScope  # the scope of its expressions
+    index: tuple[int, ...]  # position in the recipe with all parts unfolded
+    reads: frozenset[str]  # ids of the steps on whose outputs it depends
+    is_loop: bool = False  # whether it is a loop rather than one of its instances
 
     @property
     def folder(self) -> str | None:

@@ -32,24 +32,12 @@ _HASH = 8  # characters of a row's fingerprint in its key
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a table.
+    """A row of a table."""
 
-    Attributes
-    ----------
-    number : int
-        Its number in the table, from 1, the header not counted.
-    values : mapping
-        The values by column; columns in which the row is empty are left out.
-    marks : mapping
-        The place of each value.
-    place : Mark
-        The place of the row.
-    """
-
-    number: int
-    values: Mapping[str, Any]
-    marks: Mapping[str, Mark]
-    place: Mark
+    number: int  # its number in the table, from 1, the header not counted
+    values: Mapping[str, Any]  # the values by column; columns in which the row is empty are left out
+    marks: Mapping[str, Mark]  # the place of each value
+    place: Mark  # the place of the row
 
 
 class Cell(NamedTuple):

@@ -34,30 +34,14 @@ _LONGEST_TEXT = 400  # characters of an output that the page shows
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """The result of a row.
+    """The result of a row."""
 
-    Attributes
-    ----------
-    key : str
-        The name of the row.
-    folder : str
-        Its work directory, relative to that of the batch.
-    status : str
-        ``done``, ``cached``, ``failed`` or ``to do``.
-    values : mapping
-        The values of the row.
-    outputs : mapping
-        The recipe's outputs; empty unless all its steps are done.
-    steps : mapping
-        Status and facts of its steps.
-    """
-
-    key: str
-    folder: str
-    status: str
-    values: Mapping[str, Any]
-    outputs: Mapping[str, Any]
-    steps: Mapping[str, Mapping[str, Any]]
+    key: str  # the name of the row
+    folder: str  # its work directory, relative to that of the batch
+    status: str  # ``done``, ``cached``, ``failed`` or ``to do``
+    values: Mapping[str, Any]  # the values of the row
+    outputs: Mapping[str, Any]  # the recipe's outputs; empty unless all its steps are done
+    steps: Mapping[str, Mapping[str, Any]]  # status and facts of its steps
 
     @property
     def seconds(self) -> float:

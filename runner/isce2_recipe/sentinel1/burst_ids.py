@@ -14,27 +14,17 @@ BURST_ID_PATTERN = r"(?:(\d{3})_)?(\d{6})_IW([123])"
 
 
 class BurstId(NamedTuple):
-    """The ground of a burst, written ``136231_IW2``, or with its track as ASF does ``064_136231_IW2``.
+    """The ground of a burst, written ``136231_IW2``, or with its track as ASF does ``064_136231_IW2``."""
 
-    Attributes
-    ----------
-    number : int
-        ESA's relative burst number.
-    swath : int
-        1, 2 or 3.
-    """
-
-    number: int
-    swath: int
+    number: int  # ESA's relative burst number
+    swath: int  # 1, 2 or 3
 
     @classmethod
     def parse(cls, text: str) -> BurstId:
         """Parse an identifier, with or without its track.
 
-        Raises
-        ------
-        ParameterError
-            If the text is not an identifier, or there is no such burst on the track that it names.
+        Raise ParameterError if the text is not an identifier, or there is no such burst on the track that it
+        names.
         """
         match = re.fullmatch(BURST_ID_PATTERN, text)
         if match is None:

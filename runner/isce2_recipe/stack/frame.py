@@ -25,22 +25,15 @@ _SEAM_SAMPLES = 100
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A burst in the frame; where pieces overlap, the later one is used.
+    """A burst in the frame; where pieces overlap, the later one is used."""
 
-    Attributes
-    ----------
-    swath, index : int
-        Number of the swath, and index of the burst in the reference's swath.
-    line, sample : int
-        Position of the burst's first pixel in the frame.
-    first_line, stop_line, first_sample, stop_sample : int
-        The part of the burst that is used.
-    """
-
+    # Number of the swath, and index of the burst in the reference's swath.
     swath: int
     index: int
+    # Position of the burst's first pixel in the frame.
     line: int
     sample: int
+    # The part of the burst that is used.
     first_line: int
     stop_line: int
     first_sample: int
@@ -49,31 +42,19 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The common grid of all dates, in full resolution and multilooked.
+    """The common grid of all dates, in full resolution and multilooked."""
 
-    Attributes
-    ----------
-    lines, samples : int
-        Size in full resolution.
-    looks : Looks
-        Multilooking window; incomplete windows at the end are dropped.
-    start : datetime
-        Zero-Doppler time of the first line on the reference date.
-    near_range_m, range_spacing_m, azimuth_interval_s, wavelength_m : float
-        Slant range of the first sample, spacings, and radar wavelength.
-    pieces : tuple of Piece
-        The bursts by swath and time.
-    """
-
+    # Size in full resolution.
     lines: int
     samples: int
-    looks: Looks
-    start: datetime
+    looks: Looks  # multilooking window; incomplete windows at the end are dropped
+    start: datetime  # zero-Doppler time of the first line on the reference date
+    # Slant range of the first sample, spacings, and radar wavelength.
     near_range_m: float
     range_spacing_m: float
     azimuth_interval_s: float
     wavelength_m: float
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Piece, ...]  # the bursts by swath and time
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -87,13 +68,7 @@ class Frame:
 
 
 def read_frame(folder: Path) -> Frame:
-    """Read the frame that `Frame.write` wrote.
-
-    Raises
-    ------
-    InputError
-        If the folder has none.
-    """
+    """Read the frame that `Frame.write` wrote; raise InputError if the folder has none."""
     try:
         values = json.loads((folder / FRAME).read_text(encoding="utf-8"))
         pieces = tuple(Piece(**piece) for piece in values.pop("pieces"))

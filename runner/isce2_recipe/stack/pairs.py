@@ -34,21 +34,11 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Unwrapping:
-    """How pairs are filtered and unwrapped.
+    """How pairs are filtered and unwrapped."""
 
-    Attributes
-    ----------
-    filter_strength : float
-        Exponent of the Goldstein filter.
-    unwrapper : str
-        Name of the unwrapper.
-    mask_water : bool
-        Whether water is no data for the unwrapper.
-    """
-
-    filter_strength: float
-    unwrapper: str
-    mask_water: bool
+    filter_strength: float  # exponent of the Goldstein filter
+    unwrapper: str  # name of the unwrapper
+    mask_water: bool  # whether water is no data for the unwrapper
 
 
 def form_pairs(

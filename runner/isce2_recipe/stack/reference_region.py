@@ -25,29 +25,17 @@ _FEWEST = 9
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRegion:
-    """A square of looks.
+    """A square of looks."""
 
-    Attributes
-    ----------
-    line, sample : int
-        Multilooked line and sample of its middle.
-    longitude, latitude : float
-        Place of its middle, degrees.
-    looks : int
-        Number of looks with data in all pairs.
-    coherence : float
-        Mean coherence of these looks over all pairs.
-    chosen : bool
-        Whether it was chosen here, and not given.
-    """
-
+    # Multilooked line and sample of its middle.
     line: int
     sample: int
+    # Place of its middle, degrees.
     longitude: float
     latitude: float
-    looks: int
-    coherence: float
-    chosen: bool
+    looks: int  # number of looks with data in all pairs
+    coherence: float  # mean coherence of these looks over all pairs
+    chosen: bool  # whether it was chosen here, and not given
 
     @property
     def window(self) -> tuple[range, slice]:
@@ -65,20 +53,11 @@ class ReferenceRegion:
 
 @dataclass(frozen=True, slots=True)
 class Suitability:
-    """What decides where a reference region may be.
+    """What decides where a reference region may be: arrays of shape (lines, samples)."""
 
-    Attributes
-    ----------
-    usable : ndarray, shape (lines, samples)
-        Land that has data and the component of its neighbours in all pairs.
-    coherence : ndarray, shape (lines, samples)
-        Mean coherence over all pairs.
-    component : ndarray, shape (lines, samples)
-        Number of looks with the same components in all pairs; 0 where a pair has none.
-    """
-
-    usable: NDArray[np.bool_]
-    coherence: NDArray[np.float32]
+    usable: NDArray[np.bool_]  # land that has data and the component of its neighbours in all pairs
+    coherence: NDArray[np.float32]  # mean coherence over all pairs
+    # Number of looks with the same components in all pairs; 0 where a pair has none.
     component: NDArray[np.int64]
 
 
@@ -103,10 +82,7 @@ def find_suitable(files: PairFiles, land: NDArray[np.bool_]) -> Suitability:
 def choose_region(found: Suitability, geometry: Path) -> ReferenceRegion:
     """Return the most coherent region in the largest area that has one component in all pairs.
 
-    Raises
-    ------
-    InputError
-        If no place has data in all pairs.
+    Raise InputError if no place has data in all pairs.
     """
     from scipy.ndimage import uniform_filter
 
@@ -127,10 +103,7 @@ def choose_region(found: Suitability, geometry: Path) -> ReferenceRegion:
 def given_region(found: Suitability, geometry: Path, longitude: float, latitude: float) -> ReferenceRegion:
     """Return the region around a place.
 
-    Raises
-    ------
-    InputError
-        If the place is outside, on water, or has no data in all pairs.
+    Raise InputError if the place is outside, on water, or has no data in all pairs.
     """
     line, sample = nearest_look(geometry, longitude, latitude)
     place = f"the reference point {longitude:g} E, {latitude:g} N"
@@ -148,10 +121,7 @@ def given_region(found: Suitability, geometry: Path, longitude: float, latitude:
 def nearest_look(geometry: Path, longitude: float, latitude: float) -> tuple[int, int]:
     """Return the multilooked line and sample nearest to a place.
 
-    Raises
-    ------
-    InputError
-        If the place is outside the stack.
+    Raise InputError if the place is outside the stack.
     """
     latitudes = np.asarray(read_raster(geometry / LATITUDE)[0], np.float64)
     longitudes = np.asarray(read_raster(geometry / LONGITUDE)[0], np.float64)
