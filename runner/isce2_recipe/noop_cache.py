@@ -89,12 +89,27 @@ def question(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
 
 
 def write(
-    workdir: Path, asked: str, watched: Mapping[str, Signature], messages: Iterable[str], *, ran: bool
+    workdir: Path,
+    asked: str,
+    watched: Mapping[str, Signature],
+    messages: Iterable[str],
+    *,
+    ran: bool,
+    only_today: bool = False,
 ) -> None:
-    """Record the signatures of all that a run read, the messages it printed, and whether any step ran."""
+    """Record the signatures of all that a run read, the messages it printed, and whether any step ran.
+
+    ``only_today`` says that a step may do something else on another day.
+    """
     entry = {"asked": asked, "messages": list(messages), "ran": ran, "watched": watched}
+    if only_today:
+        entry["day"] = _today()
     with suppress(OSError):  # the cache only saves time
         write_json(workdir / NOOP_CACHE, entry, indent=None)
+
+
+def _today() -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime())
 
 
 def forget(workdir: Path) -> None:
@@ -115,7 +130,8 @@ def recall(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str
             entry = json.loads((folder / NOOP_CACHE).read_bytes())
         except (OSError, ValueError):
             continue
-        if entry["asked"] == asked and _untouched(entry["watched"]) and _record(folder, entry):
+        same = entry["asked"] == asked and entry.get("day", _today()) == _today()
+        if same and _untouched(entry["watched"]) and _record(folder, entry):
             messages: list[str] = entry["messages"]
             return messages
     return None

@@ -47,7 +47,15 @@ def write_noop_record(
     with suppress(CannotTellError):
         watched = dict(_all_watched(workspace, statuses, files))
         asked = noop_cache.question(arguments, os.environ)
-        noop_cache.write(workspace.workdir, asked, watched, messages, ran="done" in statuses.values())
+        ran = "done" in statuses.values()
+        noop_cache.write(
+            workspace.workdir, asked, watched, messages, ran=ran, only_today=_searches(workspace)
+        )
+
+
+def _searches(workspace: Workspace) -> bool:
+    """Return whether a step searches a catalogue, which may have more on another day."""
+    return any("burst_search" in node.action.capabilities for node in workspace.graph.nodes.values())
 
 
 def _all_watched(workspace: Workspace, statuses: dict[str, str], files: tuple[str, ...]) -> _Watched:

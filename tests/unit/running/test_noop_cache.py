@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from isce2_recipe.paths import NOOP_CACHE
 from support.runs import QUICK, TOLD, call, command, edit, environment, statuses, write_files
 
 RECIPE = """\
@@ -293,3 +295,27 @@ def test_after_a_new_start_of_the_machine_files_are_read(place: Place, boot: str
         text = text.replace(this, boot)
     journal.write_text(text)
     assert place.again() == ([] if boot is None else ["read"])
+
+
+SEARCH = """\
+recipe: 1
+name: search
+summary: Search a catalogue.
+steps:
+  - id: find
+    uses: bursts.find
+    with: {area: 136231_IW2, start: "2020-06-01", end: "2020-06-20"}
+"""
+
+
+def test_a_catalogue_is_searched_again_on_another_day(tmp_path: Path) -> None:
+    """A catalogue may have more granules than yesterday, although no file has changed."""
+    write_files(tmp_path, {"search.yml": SEARCH})
+    time.sleep(0.05)
+    words = ["run", "search.yml", "--workdir", "w", "--source", "simulated:lines=64,samples=256"]
+    runs = [call(*words, cwd=tmp_path) for _ in range(2)]
+    assert [from_cache(done) for done in runs] == [False, True], runs[1].stderr
+    cache = tmp_path / "w" / NOOP_CACHE
+    today = json.loads(cache.read_text())["day"]
+    edit(cache, f'"{today}"', '"2020-06-21"')
+    assert not from_cache(call(*words, cwd=tmp_path))
