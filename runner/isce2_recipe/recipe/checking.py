@@ -15,6 +15,7 @@ from isce2_recipe.expressions import (
     References,
     half_expressions,
     has_expression,
+    plain_chain,
 )
 from isce2_recipe.problems import MAX_PROBLEMS, DataPath, Problem, Suggestion, closest, suggest, whole_file
 from isce2_recipe.recipe import loading, type_system
@@ -149,7 +150,7 @@ def _wrong_reference(scope: Scope, place: Place, reference: Reference) -> Proble
         step = place.step
         of_item = step is not None and step.for_each is not None and head == step.item
         kind = scope.item_type(step) if step is not None and of_item else scope.type_of((head,))
-        return _wrong_field(kind, reference)
+        return _wrong_field(kind, reference) or _wrong_item_field(scope, step if of_item else None, reference)
     return _wrong_name(scope, place, head)
 
 
@@ -178,6 +179,20 @@ def _wrong_field(kind: Any, reference: Reference) -> Problem | None:
             kind = type_system.field_type(kind, name)
         except KeyError:
             return _unknown(f"{'.'.join(reference.parts[: index + 1])} has no field '{name}'", name)
+    return None
+
+
+def _wrong_item_field(scope: Scope, step: Step | None, reference: Reference) -> Problem | None:
+    """Return the problem of a field that the schema of a parameter does not allow in its items."""
+    chain = plain_chain(step.for_each) if step is not None and isinstance(step.for_each, str) else None
+    parameter = scope.recipe.parameters.get(chain[0]) if chain is not None and len(chain) == 1 else None
+    schema = {} if parameter is None else parameter.schema.get("items", {})
+    for index, name in enumerate(reference.parts[1:]):
+        known = schema.get("properties", {})
+        if name not in known and schema.get("additionalProperties") is False:
+            what = f"{'.'.join(reference.parts[: index + 1])} has no field '{name}'"
+            return _unknown(what, name, suggestion=suggest(name, known))
+        schema = known.get(name, {})
     return None
 
 

@@ -172,7 +172,7 @@ def _loop_problems(document: Document, index: int, step: Mapping[str, Any]) -> I
     if "folder" in step and isinstance(uses, str) and not uses.endswith((".yml", ".yaml")):
         what = "all instances of the step would write into one shared folder"
         advice = "repeat a part: the shared folders of its steps belong to one instance each"
-        yield document.problem((*path, "folder"), "IR057", what, key=True, advice=advice)
+        yield document.problem((*path, "folder"), "IR071", what, key=True, advice=advice)
 
 
 def _names(value: Any) -> list[str]:

@@ -97,7 +97,7 @@ def _is_file(annotation: Any) -> bool:
 
 def check_nulls(scope: Scope, samples: Samples) -> Iterator[Problem]:
     """Yield problems of inputs that are certainly null, because they are read from skipped steps."""
-    steps = scope.recipe.steps
+    steps = [step for step in scope.recipe.steps if step.for_each is None]  # the lists of others are empty
     skipped = {step.id: dict.fromkeys(scope.outputs(step) or ()) for step in steps if samples.skips(step)}
     names = {**samples.names, "steps": skipped}
     for step in steps if skipped else ():

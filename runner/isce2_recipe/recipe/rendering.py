@@ -21,6 +21,7 @@ from isce2_recipe.recipe.inputs_check import (
     check_refusals,
 )
 from isce2_recipe.recipe.isce2_xml import XmlProblem
+from isce2_recipe.recipe.items import check_items
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.samples import Samples, inside, is_known, namespace
 from isce2_recipe.recipe.scope import Actions, Scope
@@ -69,6 +70,7 @@ def _check_samples(scope: Scope, samples: Samples, home: Path) -> Iterator[Probl
     """Yield what is wrong with a recipe, and with its parts, whose templates are those of the recipe."""
     yield from check_known(scope, samples)
     yield from check_settings(scope, samples)
+    yield from check_items(scope, samples)
     yield from check_nulls(scope, samples)
     yield from check_refusals(scope, samples)
     for step in scope.recipe.steps:

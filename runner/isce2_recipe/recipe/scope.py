@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
-from isce2_recipe.expressions import ExpressionError, References, references
+from isce2_recipe.expressions import ExpressionError, References, plain_chain, references
 from isce2_recipe.problems import DataPath, Problem
 from isce2_recipe.recipe import type_system
 from isce2_recipe.recipe.inference import Typed, typed
@@ -163,6 +163,17 @@ class Scope:
         """Return the type of the items for which a step is repeated."""
         return type_system.item_of(self.typed((*step.path, "for_each"), step.for_each).type)
 
+    def item_field(self, step: Step, names: tuple[str, ...]) -> Any:
+        """Return the type of a field of the items for which a step is repeated; Any if it is not known."""
+        chain = plain_chain(step.for_each) if isinstance(step.for_each, str) else None
+        parameter = self.recipe.parameters.get(chain[0]) if chain is not None and len(chain) == 1 else None
+        if parameter is None:
+            return type_system.chain_type(self.item_type(step), names)
+        schema = parameter.schema.get("items", {})
+        for name in names:
+            schema = schema.get("properties", {}).get(name, {})
+        return type_system.of_schema(schema)
+
     def _outputs_of_one(self, step: Step) -> Mapping[str, Any] | None:
         if step.part is not None:
             inner = self.part(step.part)
@@ -201,9 +212,7 @@ class Scope:
         if step is None or step.for_each is None:
             return self.type_of
         return lambda chain: (
-            type_system.chain_type(self.item_type(step), chain[1:])
-            if chain[0] == step.item
-            else self.type_of(chain)
+            self.item_field(step, chain[1:]) if chain[0] == step.item else self.type_of(chain)
         )
 
     def type_of(self, chain: tuple[str, ...]) -> Any:

@@ -103,6 +103,19 @@ _REPORTED: dict[tuple[str, Severity, Profile], str] = {
     The inputs are constants, or made from defaults of parameters. A run with these values would fail before
     its first step.
     """,
+    ("IR070", "error", "min"): """Two items of a loop have the same key.
+
+    The key is the name of the instance and of its folder. By default it is the item itself, its `name`, `id`
+    or `key`, or a short hash of it; `key` in the step gives another one.
+
+        for_each: [{date: 20200604}, {date: 20200616}]
+        key: "{{ item.date }}"
+    """,
+    ("IR071", "error", "min"): """All instances of a loop would write into one shared folder.
+
+    They would wait for each other, and each would depend on those before it. Repeat a part instead: a shared
+    folder of the steps of a part belongs to one instance.
+    """,
     ("IR090", "warning", "basic"): """An ignore comment is no longer needed.
 
     Remove it, so that it does not hide another problem on its line; `--fix` does so. Comments about rules
