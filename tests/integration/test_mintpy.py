@@ -22,6 +22,7 @@ from affine import Affine
 from rasterio.warp import Resampling, reproject
 
 from isce2_recipe.sources import open_source
+from isce2_recipe.sources.base import bounds_of
 from isce2_recipe.types import Bounds, BurstName, SlcName
 from support.main_job import RECIPE, silent, stock_folder
 from support.runs import call
@@ -40,6 +41,11 @@ CHAIN = list(pairwise(DATES))
 LOOP = [*CHAIN, (next(iter(DATES)), next(reversed(DATES)))]
 SOURCE = "simulated:motion=linear,samples=1000"
 SLC_SOURCE = "simulated:motion=linear,samples=1000,bursts=1"
+ACROSS = [
+    "S1_093507_IW1_20200604T173908_VV_7C85-BURST",
+    "S1_093507_IW1_20200616T173909_VV_5D11-BURST",
+    "S1_093507_IW1_20200628T173909_VV_2222-BURST",
+]
 # A grid around the data, so that these stacks take little time; the first stack has the default grid.
 BOX = ["--grid-bounds", "53.5", "27.38", "53.72", "27.8"]
 SETTINGS = """
@@ -95,10 +101,11 @@ def mintpy() -> tuple[Path, dict[str, str]]:
     return python, environment
 
 
-def run(folder: Path, inputs: Path, recipe: str, *words: str) -> None:
-    """Run a recipe on inputs in a folder, and move its product to ``products``."""
+def run(folder: Path, inputs: Path | str, recipe: str, *words: str) -> None:
+    """Run a recipe on inputs in a folder or a source, and move its product to ``products``."""
     work = folder / "run"
-    source = ("--source", f"directory:{inputs}", "--engine", "builtin")
+    name = inputs if isinstance(inputs, str) else f"directory:{inputs}"
+    source = ("--source", name, "--engine", "builtin")
     done = call(
         "run", recipe, "--workdir", work, *source, *words, "--until", "package", cwd=folder, timeout=900
     )
@@ -123,6 +130,7 @@ class Stack:
 
     folder: Path
     truth: Path
+    days: float = DAYS
 
 
 @pytest.fixture(scope="module")
@@ -189,11 +197,31 @@ def whole(tmp_path_factory) -> Stack:
     return Stack(folder, folder / TRUTH)
 
 
+@pytest.fixture(scope="module")
+def across(tmp_path_factory) -> Stack:
+    """Return a stack across 180 degrees, whose pairs have the newer pass as their reference."""
+    folder = tmp_path_factory.mktemp("across")
+    source = open_source(SOURCE)
+    records = source.find_bursts([BurstName.parse(name) for name in ACROSS], LOG)
+    source.fetch_dem(bounds_of(records).buffered(0.15), folder / "dem", LOG, silent)
+    source.write_truth([records[0], records[-1]], folder / "dem" / "dem.tif", folder)
+    for older, newer in pairwise(ACROSS):
+        pair = ("--reference", newer, "--secondary", older, "--any-order", "true")
+        run(folder, SOURCE, RECIPE, *pair)
+    return Stack(folder, folder / TRUTH, days=24)
+
+
 # Metres per year. An interferogram of these stacks is accurate to 0.25 mm: 7.5 mm per year over 12 days, 2.5
 # over the 36 days of the pair that only the first stack has.
 @pytest.mark.parametrize(
     ("workflow", "pairs", "limit"),
-    [("single", 3, 0.006), ("multi", 2, 0.012), ("whole", 2, 0.012), ("merged", 2, 0.012)],
+    [
+        ("single", 3, 0.006),
+        ("multi", 2, 0.012),
+        ("whole", 2, 0.012),
+        ("merged", 2, 0.012),
+        ("across", 2, 0.012),
+    ],
 )
 def test_the_velocity_of_a_stack_is_that_of_the_ground(workflow, pairs, limit, mintpy, request):
     python, environment = mintpy
@@ -208,7 +236,7 @@ def test_the_velocity_of_a_stack_is_that_of_the_ground(workflow, pairs, limit, m
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     made = np.load(work / "velocity.npz")
-    truth = rate(stack.truth, made, days=DAYS)
+    truth = rate(stack.truth, made, stack.days)
     there = made["mask"].astype(bool) & np.isfinite(truth)
     assert there.sum() > 8_000
     assert np.ptp(truth[there]) > 0.3

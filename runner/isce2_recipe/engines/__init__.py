@@ -92,6 +92,12 @@ def _engines_with(wanted: AppSteps) -> Iterator[str]:
             continue
 
 
+def is_runnable(wanted: AppSteps) -> bool:
+    """Return whether an engine has these steps, or may have them because it publishes none."""
+    unknown = (name for name in plugins(GROUP) if published_steps(name) is None)
+    return next(_engines_with(wanted), None) is not None or next(unknown, None) is not None
+
+
 def places(text: str, environment: Mapping[str, str]) -> list[Path] | None:
     """Return all files and folders that decide which engine, and which version of it, a text names.
 

@@ -14,6 +14,7 @@ from isce2_recipe.journal.values import coerce
 from isce2_recipe.plan.keys import file_inputs
 from isce2_recipe.plan.nodes import Node
 from isce2_recipe.plan.workspace import Workspace
+from isce2_recipe.recipe.inputs_check import NotKnownError
 from isce2_recipe.recipe.type_system import fits
 from isce2_recipe.sources import sources_with
 from isce2_recipe.sources.base import capabilities_of
@@ -33,19 +34,15 @@ def preflight(workspace: Workspace, steps: frozenset[str]) -> None:
         inputs = _KnownInputs(workspace, node)
         _check_files(workspace, node, inputs)
         if node.action.check is not None:
-            with suppress(_NotKnownError):
+            with suppress(NotKnownError):
                 node.action.check(inputs)
     check_providers(workspace, nodes)
-
-
-class _NotKnownError(LookupError):
-    """An input depends on a step that has not run."""
 
 
 class _KnownInputs(Mapping[str, Any]):
     """The inputs of a step in the types of its action, each evaluated when it is read.
 
-    Reading one that depends on another step raises `_NotKnownError`.
+    Reading one that depends on another step raises `NotKnownError`.
     """
 
     def __init__(self, workspace: Workspace, node: Node) -> None:
@@ -59,13 +56,13 @@ class _KnownInputs(Mapping[str, Any]):
         try:
             value = workspace.bindings.input(node, name, {})
         except KeyError:
-            raise _NotKnownError(name) from None
+            raise NotKnownError(name) from None
         parameter = node.action.inputs.get(name)
         if parameter is None:
             return value
         found = coerce(value, parameter.annotation, workspace.request.base)
         if not fits(found, parameter.annotation):  # reported with the step
-            raise _NotKnownError(name)
+            raise NotKnownError(name)
         return found
 
     def __iter__(self) -> Iterator[str]:
@@ -78,7 +75,7 @@ class _KnownInputs(Mapping[str, Any]):
 def _check_files(workspace: Workspace, node: Node, inputs: Mapping[str, Any]) -> None:
     """Check that the files among the known inputs of a step exist, unless a step makes them."""
     for name in node.step.with_.keys() & file_inputs(node.action):
-        with suppress(_NotKnownError):
+        with suppress(NotKnownError):
             value = inputs[name]
             for path in value if isinstance(value, list) else [value]:
                 if isinstance(path, Path) and not path.is_relative_to(workspace.workdir):

@@ -42,10 +42,10 @@ def check_grid(inputs: Mapping[str, Any]) -> None:
     ParameterError
         With everything that is wrong.
     """
-    like = inputs.get("grid_like")
     pixel_m = None
     with suppress(LookupError):
         pixel_m = Looks.parse(inputs["looks"]).pixel_m
+    like = inputs.get("grid_like")
     problems = grid_problems(inputs.get("grid") or {}, like, pixel_m)
     if not problems:
         return

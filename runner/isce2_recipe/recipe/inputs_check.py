@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
+from contextlib import suppress
 from inspect import Parameter
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -63,22 +64,45 @@ def _known_type(scope: Scope, place: Place, samples: Samples) -> Iterator[Proble
         yield scope.recipe.document.problem(place.path, "IR023", name, expected=expected, found=show(value))
 
 
+class NotKnownError(LookupError):
+    """An input depends on a step that has not run."""
+
+
+class _KnownInputs(Mapping[str, Any]):
+    """The inputs of a step, each evaluated when it is read; reading one that is not known raises an error."""
+
+    def __init__(self, step: Step, action: ActionLike, samples: Samples) -> None:
+        self._step = step
+        self._action = action
+        self._samples = samples
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._step.with_[name]
+        try:
+            known = is_known(value, self._samples.known)
+            found = evaluate(value, self._samples.names) if known else None
+        except ExpressionError:  # `check_known` reports it.
+            known = False
+        if not known or not _is_checkable(found, self._action.inputs.get(name)):
+            raise NotKnownError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._step.with_)
+
+    def __len__(self) -> int:
+        return len(self._step.with_)
+
+
 def check_refusals(scope: Scope, samples: Samples) -> Iterator[Problem]:
-    """Yield the steps whose actions refuse their inputs, where these are made from real values only."""
+    """Yield the steps whose actions refuse the inputs that are made from real values only."""
     for step in scope.recipe.steps:
         action = scope.action(step)
         if action is None or action.check is None or not samples.wants(step):
             continue
-        if not is_known(step.with_, samples.known):
-            continue
         try:
-            inputs = evaluate(step.with_, samples.names)
-            needed = {name for name, one in action.inputs.items() if one.default is one.empty}
-            fits = all(_is_checkable(value, action.inputs.get(name)) for name, value in inputs.items())
-            if fits and needed <= inputs.keys():
-                action.check(inputs)
-        except ExpressionError:
-            continue  # `check_known` reports it.
+            with suppress(LookupError):
+                action.check(_KnownInputs(step, action, samples))
         except RecipeToolError as exc:
             path = (*step.path, "with")
             yield scope.recipe.document.problem(path, REFUSED, exc.message, key=True, advice=exc.hint)

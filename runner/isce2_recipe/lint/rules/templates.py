@@ -131,12 +131,11 @@ def _end(step: Step, order: tuple[str, ...]) -> int:
 def lacking_provider(subject: Subject) -> Iterator[Problem]:
     """A step needs something that the source or the engine does not have.
 
-    The rule checks only what `lint --source SOURCE` and `lint --engine ENGINE` name. Steps with a condition
-    are left to `plan`, which knows the values of the parameters.
+    The rule checks what `lint --source SOURCE` and `lint --engine ENGINE` name, and that some engine has the
+    application and its steps. Steps with a condition are left to `plan`, which knows the values of the
+    parameters.
     """
     given = subject.providers
-    if not (given.source or given.engine):
-        return
     from isce2_recipe import engines
     from isce2_recipe.sources import sources_with
 
@@ -150,7 +149,10 @@ def lacking_provider(subject: Subject) -> Iterator[Problem]:
             what = f"the step '{step.id}' needs {names}, which the source {given.source} does not have"
             yield subject.at(path, what, f"sources that have {names}: {others}")
         wanted = action.runs(step.with_) if action.runs is not None else None
-        if wanted is not None:
+        if wanted is not None and not given.engine and not engines.is_runnable(wanted):
+            what = f"no engine has the application {wanted.app} with the steps of '{step.id}'"
+            yield subject.at(path, what, "applications are topsApp and stripmapApp")
+        elif wanted is not None:
             try:
                 engines.check_steps(given.engine, given.applications, wanted)
             except InputError as exc:
