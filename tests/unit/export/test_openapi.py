@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from openapi_schema_validator import OAS30Validator
 
-from isce2_recipe.export.openapi import api_schema
+from isce2_recipe.export.hyp3 import api_schema
 from isce2_recipe.recipe import available, load
 from isce2_recipe.recipe.parameters import normalise
 

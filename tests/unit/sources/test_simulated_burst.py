@@ -339,7 +339,7 @@ def test_a_full_burst_is_simulated_in_bounded_memory(tmp_path):
 
 
 def test_no_partial_file_remains_when_the_disk_is_full(tmp_path):
-    from isce2_recipe.sources.simulated.tiff import write_tiff
+    from isce2_recipe.sources.simulated.slc import write_tiff
 
     def blocks():
         yield np.ones((2, 8, 2), dtype=np.int16)

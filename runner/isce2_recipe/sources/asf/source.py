@@ -7,11 +7,12 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from isce2_recipe.errors import SourceError, UsageError
-from isce2_recipe.sources.asf import dem, examine, formats, granules, orbits
+from isce2_recipe.sources.asf import dem, formats, granules, orbits
 from isce2_recipe.sources.asf.client import Client
 from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
@@ -20,12 +21,14 @@ from isce2_recipe.sources.base import (
     BurstFiles,
     BurstRecord,
     Needs,
+    Outcome,
     Progress,
     SlcRecord,
     SourceTraits,
+    run_checks,
 )
 from isce2_recipe.sources.burst_query import BurstQuery
-from isce2_recipe.sources.names import water_mask_tiles
+from isce2_recipe.sources.names import PRECISE, scene_name, water_mask_tiles
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
 
 
@@ -63,7 +66,19 @@ class AsfSource:
 
     def examine(self, needs: Needs, log: logging.Logger) -> list[PreflightCheck]:
         """Check that the login is accepted and that orbits, terrain and water mask exist."""
-        return examine.examine(needs, self._client(log), self.settings)
+        client, settings = self._client(log), self.settings
+        passes = {
+            f"orbit of {platform} {start:%Y-%m-%d}": partial(_orbit, platform, start, stop, client, settings)
+            for platform, start, stop in needs.passes
+        }
+        return run_checks(
+            {
+                "Earthdata login": partial(_login, client),
+                **passes,
+                "terrain": partial(_terrain, needs.terrain),
+                "water mask": partial(_water_mask, needs.terrain, client, settings),
+            }
+        )
 
     def find_bursts(self, names: list[BurstName], log: logging.Logger) -> list[BurstRecord]:
         """Return the records of NASA's catalogue, in the order of ``names``."""
@@ -163,3 +178,39 @@ class AsfSource:
                 credentials = find_credentials(self._environment, self.settings.login_url)
                 self._session = Client(self.settings, credentials, log)
             return self._session
+
+
+def _login(client: Client) -> Outcome:
+    client.log_in()
+    credentials = client.credentials
+    detail = f"accepted, from {credentials.origin}"
+    if credentials.expires is not None:
+        detail += f", expires {credentials.expires:%Y-%m-%d %H:%M} UTC"
+    return "note" if credentials.warning else "ok", detail, credentials.warning
+
+
+def _orbit(platform: str, start: datetime, stop: datetime, client: Client, settings: Settings) -> Outcome:
+    place = client.locate(f"{settings.orbit_url}/{scene_name(platform, start, stop)}")
+    name = urlsplit(place).path.rpartition("/")[2]
+    orbits.check_name(name, platform, start, stop)
+    if PRECISE in name:
+        return "ok", f"precise, {name}", ""
+    detail = f"only a restituted one exists so far: {name}"
+    return "note", detail, "precise orbits are published after 20 days"
+
+
+def _terrain(bounds: Bounds) -> Outcome:
+    missing, some = dem.missing_terrain(bounds)
+    none = f"Copernicus has none at {', '.join(missing)}"
+    if not some:
+        return "wrong", f"{none}, which is open sea", "choose bursts that show land"
+    if missing:
+        return "note", f"{none}; sea level is used there", ""
+    return "ok", "Copernicus GLO-30 covers the scene", ""
+
+
+def _water_mask(bounds: Bounds, client: Client, settings: Settings) -> Outcome:
+    names = water_mask_tiles(bounds)
+    for name in names:
+        client.locate(f"{settings.water_mask_url}/{name}")
+    return "ok", ", ".join(names), ""

@@ -1,7 +1,8 @@
-"""Whole SLCs: a SAFE folder in which the images of `burst` are stacked."""
+"""Measurements: TIFF files of bursts, and whole SLCs, in whose SAFE folder bursts are stacked."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,8 +18,11 @@ from isce2_recipe.sources.simulated.burst import BurstImage
 from isce2_recipe.sources.simulated.geometry import burst_footprint, swath_geometry
 from isce2_recipe.sources.simulated.metadata_xml import AnnotatedImage, annotation_files, manifest_file
 from isce2_recipe.sources.simulated.options import SimulationOptions
-from isce2_recipe.sources.simulated.tiff import header_bytes, write_tiff
 from isce2_recipe.types import Bounds, SlcName
+
+Pixels = NDArray[np.int16]
+
+_SHORT, _LONG = 3, 4  # types of TIFF fields
 
 
 def slc_record(name: SlcName, options: SimulationOptions) -> SlcRecord:
@@ -76,7 +80,7 @@ def _image(slc: Slice, number: int, polarization: str, options: SimulationOption
     swath = slc.swaths[number - 1]
     lines = swath.lines * len(slc.bursts)
     geometry = swath_geometry(slc, swath, options.terrain)
-    return AnnotatedImage(slc, swath, polarization, geometry, header_bytes(lines, swath.samples))
+    return AnnotatedImage(slc, swath, polarization, geometry, _header_bytes(lines, swath.samples))
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -95,10 +99,51 @@ def _write_measurement(
 
 def _blocks(
     image: AnnotatedImage, annotation: list[BurstGeometry], options: SimulationOptions, progress: Progress
-) -> Iterator[NDArray[np.int16]]:
+) -> Iterator[Pixels]:
     """Yield blocks of lines of all bursts in order."""
     bursts = image.slc.bursts
     for position, (number, burst) in enumerate(zip(bursts, annotation, strict=True)):
         made = BurstImage(image.slc, number, image.swath, image.polarization, burst, options)
         share = partly(progress, position / len(bursts), (position + 1) / len(bursts))
         yield from made.blocks(share)
+
+
+def write_tiff(path: Path, lines: int, samples: int, blocks: Iterator[Pixels]) -> None:
+    """Write blocks of lines, shape (n, samples, 2) each, as one image; a failure leaves no file."""
+    with replace_when_complete(path) as partial, partial.open("wb") as file:
+        file.write(_header(lines, samples))
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype="<i2").data)
+
+
+def _header_bytes(lines: int, samples: int) -> int:
+    """Return the offset of the first pixel in a file of `write_tiff`."""
+    return len(_header(lines, samples))
+
+
+def _header(lines: int, samples: int) -> bytes:
+    """Return everything before the pixels: the image directory and the two tables of strips."""
+    strip = samples * 4
+    entries: list[tuple[int, int, int, int]] = [
+        (256, _LONG, 1, samples),
+        (257, _LONG, 1, lines),
+        (258, _SHORT, 1, 32),
+        (259, _SHORT, 1, 1),
+        (262, _SHORT, 1, 1),
+        (273, _LONG, lines, 0),
+        (277, _SHORT, 1, 1),
+        (278, _LONG, 1, 1),
+        (279, _LONG, lines, 0),
+        (284, _SHORT, 1, 1),
+        # Sample format: complex signed integers.
+        (339, _SHORT, 1, 5),
+    ]
+    tables = 8 + 2 + 12 * len(entries) + 4
+    first = tables + 8 * lines
+    where = {273: tables, 279: tables + 4 * lines}
+    directory = struct.pack("<H", len(entries))
+    for tag, kind, count, value in entries:
+        directory += struct.pack("<HHII", tag, kind, count, where.get(tag, value))
+    offsets = first + strip * np.arange(lines, dtype="<u4")
+    sizes = np.full(lines, strip, dtype="<u4")
+    return b"II*\0" + struct.pack("<I", 8) + directory + bytes(4) + offsets.tobytes() + sizes.tobytes()

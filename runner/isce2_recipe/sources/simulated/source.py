@@ -128,7 +128,7 @@ class SimulatedSource:
         """Simulate a burst's measurement and metadata."""
         from isce2_recipe.sources.simulated.burst import BurstImage
         from isce2_recipe.sources.simulated.metadata_xml import burst_geometry, burst_metadata
-        from isce2_recipe.sources.simulated.tiff import write_tiff
+        from isce2_recipe.sources.simulated.slc import write_tiff
 
         name = BurstName.parse(record.name)
         slc = slice_of(name, self.options)
