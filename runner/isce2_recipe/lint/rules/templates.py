@@ -132,11 +132,11 @@ def lacking_provider(subject: Subject) -> Iterator[Problem]:
     """A step needs something that the source or the engine does not have.
 
     The rule checks what `lint --source SOURCE` and `lint --engine ENGINE` name, and that some engine has the
-    application and its steps. Steps with a condition are left to `plan`, which knows the values of the
-    parameters.
+    application. Steps with a condition are left to `plan`, which knows the values of the parameters.
     """
     given = subject.providers
     from isce2_recipe import engines
+    from isce2_recipe.engines.base import AppSteps
     from isce2_recipe.sources import sources_with
 
     for outer, step in _steps(subject.recipe, subject.actions):
@@ -149,8 +149,8 @@ def lacking_provider(subject: Subject) -> Iterator[Problem]:
             what = f"the step '{step.id}' needs {names}, which the source {given.source} does not have"
             yield subject.at(path, what, f"sources that have {names}: {others}")
         wanted = action.runs(step.with_) if action.runs is not None else None
-        if wanted is not None and not given.engine and not engines.is_runnable(wanted):
-            what = f"no engine has the application {wanted.app} with the steps of '{step.id}'"
+        if wanted is not None and not given.engine and not engines.is_runnable(AppSteps(wanted.app)):
+            what = f"the step '{step.id}' runs {wanted.app}, which no engine has"
             yield subject.at(path, what, "applications are topsApp and stripmapApp")
         elif wanted is not None:
             try:
