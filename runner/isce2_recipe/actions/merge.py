@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isce2_recipe import __version__, paths
-from isce2_recipe.actions.base import Context, action, nothing
-from isce2_recipe.actions.product import check_grid, how_made, make
+from isce2_recipe.actions.base import Context, action
+from isce2_recipe.actions.product import how_made, make, packaging
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint, template_text
+from isce2_recipe.products.package import Product, describe_inputs, template_text
 from isce2_recipe.types import Bounds, longitude_near
 
 if TYPE_CHECKING:
@@ -239,14 +239,7 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
     return Geocoded(ctx.out)
 
 
-@action(
-    "merge.package",
-    version=3,
-    uses=("source",),
-    fingerprint=readme_fingerprint,
-    takes=nothing,
-    check=check_grid,
-)
+@packaging("merge.package", version=3, uses=("source",))
 def package(
     ctx: Context,
     *,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,14 +29,11 @@ def check_grid(inputs: Mapping[str, Any]) -> None:
     grid_check.check_grid(inputs)
 
 
-@action(
-    "product.insar_tops",
-    version=2,
-    uses=("source", "engine"),
-    fingerprint=readme_fingerprint,
-    takes=nothing,
-    check=check_grid,
-)
+packaging = partial(action, fingerprint=readme_fingerprint, takes=nothing, check=check_grid)
+"""Makes a function an action that packages a product on a map grid of the user's choice."""
+
+
+@packaging("product.insar_tops", version=2, uses=("source", "engine"))
 def insar_tops(
     ctx: Context,
     *,

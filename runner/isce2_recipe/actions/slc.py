@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isce2_recipe.actions.base import Context, action, names_from, nothing
-from isce2_recipe.actions.product import check_grid, how_made, make
+from isce2_recipe.actions.base import Context, action, names_from
+from isce2_recipe.actions.product import how_made, make, packaging
 from isce2_recipe.errors import InputError
 from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS, TOPS_PROC
-from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint, template_text
+from isce2_recipe.products.package import Product, describe_inputs, template_text
 from isce2_recipe.progress import partly
 from isce2_recipe.sentinel1 import pairs
 from isce2_recipe.sources.base import SlcRecord, check_two_passes, common_bounds
@@ -164,14 +164,7 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
     return SlcSafe(safe, inputs, [note] if note else [])
 
 
-@action(
-    "slc.package",
-    version=2,
-    uses=("source", "engine"),
-    fingerprint=readme_fingerprint,
-    takes=nothing,
-    check=check_grid,
-)
+@packaging("slc.package", version=2, uses=("source", "engine"))
 def package(
     ctx: Context,
     *,

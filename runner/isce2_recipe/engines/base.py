@@ -15,15 +15,7 @@ Applications = Mapping[str, tuple[str, ...]]
 
 
 class AppSteps(NamedTuple):
-    """Steps of an ISCE2 application that are to be run.
-
-    Attributes
-    ----------
-    app : str
-        ``topsApp`` or ``stripmapApp``.
-    start, end : str or None
-        The first and the last of them; None means the first or the last step of the application.
-    """
+    """The first and the last step of an application to run; None means the application's own."""
 
     app: str
     start: str | None = None
@@ -86,16 +78,7 @@ def select_steps(
 ) -> tuple[str, ...]:
     """Return the names of the wanted steps, in order.
 
-    Parameters
-    ----------
-    name : str
-        Name of the engine.
-    applications : mapping
-        What it can run.
-    wanted : AppSteps
-        What it should run.
-    others : sequence of str, optional
-        How to run the same with other engines, for the hint.
+    ``others`` says for the hint how to run the same with other engines.
 
     Raises
     ------

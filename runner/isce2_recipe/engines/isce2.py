@@ -173,17 +173,7 @@ def _installed(script: Path, python: str) -> Installation:
 
 
 class Isce2Engine:
-    """Runs ISCE2's applications in a folder, each call as a child process.
-
-    Parameters
-    ----------
-    installation : Installation
-        The installation to use.
-    version : str
-        Its version.
-    environment : mapping
-        Environment variables that the child processes inherit.
-    """
+    """Runs ISCE2's applications in a folder, each call as a child process that inherits an environment."""
 
     name = "isce2"
 

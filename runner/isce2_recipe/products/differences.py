@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.markup import render_lines
 from isce2_recipe.products.layer import Layer, Tolerance
 from isce2_recipe.products.layers import LAYERS, by_name
 from isce2_recipe.products.reading import Finished, read_on_grid
@@ -218,39 +219,7 @@ def _round(value: Any) -> float:
 
 def to_text(found: dict[str, Any]) -> str:
     """Return the differences as a table for people."""
-    grid = found["grid"]
-    where = "on the same grid" if grid["same"] else "on different grids, compared where they overlap"
-    lines = [
-        f"{found['first']}",
-        f"{found['second']}",
-        f"{where}: {grid['cols']} x {grid['rows']} pixels",
-        "",
-    ]
-    lines.append(f"{'':4} {'layer':<19} {'RMS':>10} {'95 %':>10} {'limit':>8} unit")
-    for name, layer in found["layers"].items():
-        p95 = f"{layer['p95']:.3g}" if "p95" in layer else ""
-        lines.append(
-            f"{'same' if layer['same'] else 'DIFF':4} {name:<19} {layer['rms']:>10.3g} {p95:>10} "
-            f"{layer['limit']:>8g} {layer['unit']}"
-        )
-        lines += [f"{'':24} {note}" for note in _notes(layer)]
-    for which, names in found["missing"].items():
-        lines += [f"DIFF {name:<19} missing from the {which}" for name in names]
-    lines += ["", "the same within these limits" if found["same"] else "different"]
-    return "\n".join(lines)
-
-
-def _notes(layer: dict[str, Any]) -> list[str]:
-    notes = []
-    if layer.get("constant"):
-        notes.append(f"constant {layer['constant']:.3g} removed")
-    if layer.get("other_cycles"):
-        notes.append(f"{layer['other_cycles']} pixels in another cycle")
-    if layer["only_first"] or layer["only_second"]:
-        notes.append(
-            f"{layer['only_first']} pixels only in the first, {layer['only_second']} only in the second"
-        )
-    return notes
+    return render_lines("product/differences.txt", **found).removesuffix("\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isce2_recipe import __version__
 from isce2_recipe.copying import Copying
 from isce2_recipe.inputs import InputFile, describe_files, read_inputs
 from isce2_recipe.paths import data_folder
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import SandboxedEnvironment
 
 Read = Callable[[Path], str | None]
 
@@ -75,15 +78,20 @@ def template_text(folders: tuple[Path, ...], read: Read = read_text, name: str =
     return next(text for text in texts if text is not None)
 
 
-def write_readme(path: Path, template: str, values: Mapping[str, Any]) -> None:
-    """Write the product's README from its template, which can use only the given values."""
+def user_templates(**options: Any) -> SandboxedEnvironment:
+    """Return the environment of templates that users can replace; it has no access to Python."""
     from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
-    environment = SandboxedEnvironment(
-        undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
+    return SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **options)
+
+
+def write_readme(path: Path, template: str, values: Mapping[str, Any]) -> None:
+    """Write the product's README from its template, which can use only the given values."""
+    path.write_text(
+        user_templates(keep_trailing_newline=True).from_string(template).render(values, zip=zip),
+        encoding="utf-8",
     )
-    path.write_text(environment.from_string(template).render(values, zip=zip), encoding="utf-8")
 
 
 def write_zip(folder: Path, progress: Callable[[float, str], None]) -> Path:

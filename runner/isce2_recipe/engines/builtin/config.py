@@ -77,14 +77,7 @@ class TopsConfig:
 
 
 def read_config(path: Path, folder: Path) -> TopsConfig:
-    """Read the settings of a ``topsApp.xml``.
-
-    Parameters
-    ----------
-    path : Path
-        XML file of the application.
-    folder : Path
-        Work folder; relative paths in the XML start there.
+    """Read the settings of a ``topsApp.xml``; relative paths in it start in the work folder.
 
     Raises
     ------

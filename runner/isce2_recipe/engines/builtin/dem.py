@@ -21,15 +21,9 @@ _MARGIN_DEG = 0.02
 
 @dataclass(frozen=True, slots=True)
 class DemWindow:
-    """Part of a DEM: heights above the ellipsoid on a geographic grid.
+    """Part of a DEM: heights above the ellipsoid, shape (rows, cols), on a geographic grid.
 
-    Attributes
-    ----------
-    heights_m : ndarray, shape (rows, cols), float32
-    north_rad, west_rad : float
-        Centre of the first pixel.
-    step_lat_rad, step_lon_rad : float
-        Steps between rows (negative) and between columns.
+    ``north_rad`` and ``west_rad`` are the centre of the first pixel; the step between rows is negative.
     """
 
     heights_m: NDArray[np.float32]

@@ -66,18 +66,10 @@ def _check_heights(geotiff: Path, heights: NDArray[Any], rows: range) -> None:
 
 
 def to_isce(geotiff: Path, target: Path, *, name: str | None = None) -> IsceImage:
-    """Write a GeoTIFF DEM in ISCE2's format: float32, little-endian, heights above the ellipsoid.
+    """Write a GeoTIFF DEM (north-up, degrees) in ISCE2's format: float32, metres above the ellipsoid.
 
     The header's starting values are the centre of the first pixel, as ISCE2 expects, so nothing is shifted.
-
-    Parameters
-    ----------
-    geotiff : Path
-        EPSG:4326, north-up, metres above the WGS84 ellipsoid.
-    target : Path
-        Binary file; its headers are written to the same folder.
-    name : str, optional
-        Path of the binary in the header; by default its absolute path.
+    ``name`` is the path of the binary in the header; by default its absolute path.
 
     Raises
     ------

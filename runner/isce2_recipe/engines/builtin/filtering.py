@@ -41,14 +41,9 @@ _AT_ONCE = 8
 
 
 def filter_interferogram(folder: Path, strength: float, workers: int = 1) -> None:
-    """Filter ``merged/topophase.flat`` and estimate the coherence of the result.
+    """Filter ``merged/topophase.flat`` with ISCE2's ``filter strength`` (0 to 1), and estimate the coherence.
 
     Writes ``filt_topophase.flat`` (CFloat32) and ``phsig.cor`` (Float32, 0 to 1) with headers to ``merged``.
-
-    Parameters
-    ----------
-    strength : float
-        ISCE2's ``filter strength``, 0 to 1.
 
     Raises
     ------
@@ -135,11 +130,7 @@ def phase_sigma_strips(
 ) -> Iterator[NDArray[np.float32]]:
     """Yield strips of the correlation, 0 to 1; zero where there is no data and at the image's border.
 
-    Parameters
-    ----------
-    read : callable
-        Function from a range of lines to their pixels: complex, usually filtered, zero where there is no
-        data.
+    ``read`` returns the pixels of a range of lines: complex, usually filtered, zero where there is no data.
     """
     # Like ISCE2, computes no value for the first two and the last three lines and samples.
     inner = slice(HALF, samples - HALF - 1)

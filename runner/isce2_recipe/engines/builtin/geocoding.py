@@ -160,11 +160,6 @@ def geocode(
     folder : Path
         Work folder of the application; paths in the headers are relative to it.
 
-    Returns
-    -------
-    list of IsceImage
-        Headers of the geocoded images, without the heights.
-
     Raises
     ------
     InputError

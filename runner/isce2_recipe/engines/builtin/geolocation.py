@@ -36,13 +36,8 @@ def bounds_of(latitude: Float, longitude: Float) -> Bounds:
 def locator(latitude: Float, longitude: Float, grid: GeocodeGrid) -> Locate:
     """Return a function from rows of a map grid to the radar coordinates of their nodes.
 
-    Parameters
-    ----------
-    latitude, longitude : ndarray
-        Coordinates of every radar pixel in degrees, ``(lines, samples)``; both are zero where a pixel has
-        none. They may be memory maps: no array of their size is allocated.
-    grid : GeocodeGrid
-        Map grid.
+    Latitude and longitude of every radar pixel, ``(lines, samples)``, are in degrees; both are zero where a
+    pixel has none. They may be memory maps: no array of their size is allocated.
     """
     nodes = grid.nodes
     axes = np.array(

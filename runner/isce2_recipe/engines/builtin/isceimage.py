@@ -142,13 +142,7 @@ def append_suffix(path: Path, extension: str) -> Path:
 
 
 def read_header(path: Path) -> IsceImage:
-    """Read the header of an ISCE2 raster from its ``.xml``.
-
-    Raises
-    ------
-    InputError
-        If the header is missing or is not in ISCE2's format.
-    """
+    """Read the header of an ISCE2 raster from its ``.xml``, or raise an `InputError`."""
     xml = append_suffix(path, "xml")
     try:
         root = ET.parse(xml).getroot()
@@ -205,15 +199,8 @@ def _grid(root: ET.Element) -> GeoGrid | None:
 def write_sidecars(image: IsceImage, folder: Path | None = None, *, name: str | None = None) -> None:
     """Write the ``.xml`` and ``.vrt`` of a raster.
 
-    Parameters
-    ----------
-    image : IsceImage
-        Content of the headers.
-    folder : Path, optional
-        Work folder of the ISCE2 application. The ``.xml`` contains the path of the binary relative to it,
-        like ISCE2's own; without it, the absolute path.
-    name : str, optional
-        Path of the binary in the ``.xml``, for a file that will be moved.
+    The ``.xml`` contains the path of the binary: ``name`` for a file that will be moved, else that relative
+    to the work folder of the application, like ISCE2's own, or without a folder the absolute path.
     """
     name = name or (os.path.relpath(image.path, folder) if folder else str(image.path))
     values = {
@@ -301,14 +288,9 @@ def read_part(path: Path, lines: range, samples: range | None = None, band: int 
 
 @contextlib.contextmanager
 def open_raster(path: Path) -> Iterator[Any]:
-    """Open a GeoTIFF or a ``.vrt`` as a rasterio dataset; a missing geotransform causes no warning.
+    """Open a raster, such as a ``.vrt``, as a rasterio dataset, or raise an `InputError`.
 
-    The content does not decide on the format: a virtual raster named ``.tif`` could open any file or address.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or cannot be read.
+    A missing geotransform causes no warning.
     """
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning, RasterioError

@@ -55,18 +55,10 @@ def _cis(turns: float) -> tuple[float, float]:
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def deramp(first_eta: float, dt: float, carrier: Float, slc: Complex) -> None:
-    """Remove the TOPS carrier from lines of a burst, in place.
+    """Remove the TOPS carrier from lines of a burst, shape (lines, samples), in place.
 
-    Parameters
-    ----------
-    first_eta : float
-        Time of the first line after the burst's line ``lines // 2``, s.
-    dt : float
-        Line interval, s.
-    carrier : ndarray, shape (3, samples)
-        Result of `isce2_recipe.sar.tops_carrier.carrier_table`.
-    slc : ndarray, shape (lines, samples)
-        Changed in place.
+    ``first_eta`` is the time of the first line after the burst's line ``lines // 2``, ``dt`` the line
+    interval, s; ``carrier``, shape (3, samples), is from `isce2_recipe.sar.tops_carrier.carrier_table`.
     """
     for i in range(slc.shape[0]):
         eta = first_eta + i * dt

@@ -133,13 +133,7 @@ class AxisShift:
         return self.apply(known, 0)
 
     def span(self, *, whole: bool = False) -> tuple[int, int]:
-        """Return the first pixel of the common grid with data, and the one after the last.
-
-        Parameters
-        ----------
-        whole : bool
-            Count only pixels for which all neighbours have data.
-        """
+        """Return the first pixel with data (``whole``: in all neighbours) and the one after the last."""
         weight = self.coverage()
         (made,) = np.nonzero(np.abs(weight - 1.0) < 1e-6 if whole else weight >= _ENOUGH)
         return (self.start + int(made[0]), self.start + int(made[-1]) + 1) if made.size else (0, 0)
@@ -148,22 +142,10 @@ class AxisShift:
 def merge_multilooked(
     bursts: Sequence[MultilookedBurst], folder: Path, progress: Callable[[float, str], None]
 ) -> tuple[int, int]:
-    """Merge interferogram, line of sight, latitude and longitude of bursts into the folder ``merged``.
+    """Merge interferogram, line of sight and coordinates of bursts into ``merged``; return lines and samples.
 
     Latitude and longitude have the names of ISCE2's full-resolution files, but one value for each multilooked
     pixel. Pixels that no burst covers are zero in every file.
-
-    Parameters
-    ----------
-    bursts : sequence of MultilookedBurst
-        In any order.
-    folder : Path
-        Work folder; ``merged`` is created in it.
-
-    Returns
-    -------
-    lines, samples : int
-        Size of the merged image.
     """
     bursts = sorted(bursts, key=lambda burst: (burst.swath, burst.azimuth_shift.offset))
     lines = max(burst.azimuth_shift.start + burst.azimuth_shift.count for burst in bursts)

@@ -149,18 +149,10 @@ def cubic_weights(steps: int) -> Float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def upsample(grid: Float, first_line: int, line_weights: Float, sample_weights: Float, out: Float) -> None:
-    """Interpolate one plane of a grid to every pixel of some lines.
+    """Interpolate one plane of a burst's grid to every pixel of some lines.
 
-    Parameters
-    ----------
-    grid : ndarray, shape (rows, cols)
-        Plane of the grid of the whole burst.
-    first_line : int
-        Line number of the first row of ``out``.
-    line_weights, sample_weights : ndarray
-        Results of `cubic_weights`.
-    out : ndarray, shape (lines, samples)
-        Filled.
+    ``first_line`` is the line number of the first row of ``out``, shape (lines, samples), which is filled;
+    the weights are from `cubic_weights`.
     """
     steps = line_weights.shape[0]
     across = sample_weights.shape[0]

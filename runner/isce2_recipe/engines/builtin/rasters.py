@@ -118,18 +118,10 @@ Rectangle = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class MosaicPiece:
-    """One source raster of a mosaic.
+    """One source raster of a mosaic: the name that GDAL opens, and its lines and samples.
 
-    Attributes
-    ----------
-    name : str
-        Name that GDAL opens.
-    size : tuple of int
-        Lines and samples.
-    taken, placed : tuple of int
-        Rectangle in the raster and in the mosaic.
-    data_type : str or None
-        GDAL's name of the data type, if it differs from the mosaic's.
+    ``taken`` and ``placed`` are rectangles in the raster and in the mosaic; ``data_type`` is GDAL's name of
+    the type, if it differs from the mosaic's.
     """
 
     name: str

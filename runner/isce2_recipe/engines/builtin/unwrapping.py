@@ -95,16 +95,9 @@ def snaphu(
 ) -> Result:
     """Unwrap with SNAPHU and the settings of ISCE2; see `Unwrapper`.
 
-    Parameters
-    ----------
-    cost, start : str
-        SNAPHU's STATCOSTMODE and INITMETHOD.
-    start_only : bool
-        Use the initial solution and grow components on it, like ISCE2's ``snaphu_mcf``.
-    most_cycles : float
-        Largest discontinuity in DEFO mode, cycles.
-    components : int
-        Largest number of components.
+    ``cost`` and ``start`` are SNAPHU's STATCOSTMODE and INITMETHOD. With ``start_only``, components are grown
+    on the initial solution, like ISCE2's ``snaphu_mcf``. ``most_cycles`` is the largest discontinuity in DEFO
+    mode.
 
     Raises
     ------

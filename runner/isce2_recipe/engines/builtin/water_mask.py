@@ -37,12 +37,7 @@ _STRIP_ROWS = 512
 
 
 def on_dem_grid(tiles: Sequence[Path], dem: Path, target: Path) -> None:
-    """Write a mask on the grid of ``dem`` from the nearest pixels of tiles: 1 on land, 0 on water.
-
-    Parameters
-    ----------
-    tiles : sequence of Path
-        Tiles of ASF: 1 on water, 0 on land.
+    """Write a mask, 1 on land, on the grid of ``dem`` from the nearest pixels of ASF's tiles, 1 on water.
 
     Raises
     ------
@@ -94,15 +89,8 @@ def _from_tiles(tiles: Sequence[Path], grid: Any, rows: range) -> NDArray[np.uin
 def land_in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> Iterator[NDArray[np.bool_]]:
     """Yield strips of lines of the multilooked radar grid: True where the mask's nearest pixel is land.
 
-    Memory holds the mask and one strip.
-
-    Parameters
-    ----------
-    folder : Path
-        Work folder of the application after ``mergebursts``, with ``merged/lat.rdr.full`` and
-        ``lon.rdr.full``.
-    mask : Path
-        GeoTIFF in degrees, 1 on land. The area outside it is water.
+    Memory holds the mask, a GeoTIFF in degrees outside of which is water, and one strip. The work folder of
+    the application has ``merged/lat.rdr.full`` and ``lon.rdr.full`` after ``mergebursts``.
 
     Raises
     ------

@@ -16,6 +16,7 @@ from isce2_recipe.products.colours import number_text
 from isce2_recipe.products.facts import source_of_simulated
 from isce2_recipe.products.layer import Layer
 from isce2_recipe.products.layers import LAYERS
+from isce2_recipe.products.package import user_templates
 from isce2_recipe.products.quality.limits import check_limits
 from isce2_recipe.products.reading import Finished, open_product
 from isce2_recipe.products.report.charts import charts, profile_line
@@ -96,13 +97,9 @@ def _render(
     shown: list[View],
     compared: list[View],
 ) -> str:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment
     from markupsafe import Markup
 
-    environment = SandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = user_templates(autoescape=True)
     environment.filters |= {
         "duration": lambda seconds: _DASH if seconds is None else format_duration(seconds),
         "size": lambda memory: format_bytes(memory) if memory else _DASH,
