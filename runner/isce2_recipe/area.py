@@ -117,13 +117,13 @@ class Area:
         """
         import shapely
 
-        hull = self.shape.convex_hull.buffer(0.01, quad_segs=1)
+        hull = self.shape.convex_hull.buffer(0.01, join_style="mitre", cap_style="square")
         found = []
         for turn in (-360.0, 0.0, 360.0):
             part = shapely.box(turn - 180.0, -90.0, turn + 180.0, 90.0).intersection(hull)
             if part.area > 0.0:
                 moved = shapely.transform(part, lambda places, turn=turn: places - (turn, 0.0))
-                found.append(shapely.to_wkt(moved, rounding_precision=7))
+                found.append(shapely.to_wkt(shapely.geometry.polygon.orient(moved), rounding_precision=7))
         return found
 
 
