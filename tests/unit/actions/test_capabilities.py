@@ -30,7 +30,7 @@ def called(action: Action) -> set[str]:
     while left:
         tree = ast.parse(textwrap.dedent(inspect.getsource(left.pop())))
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "ctx.source":
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("ctx.source", "source"):
                 found |= {METHODS[node.attr]} if node.attr in METHODS else set()
             elif isinstance(node, ast.Name) and node.id in functions:
                 left.append(functions.pop(node.id))
