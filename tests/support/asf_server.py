@@ -158,22 +158,24 @@ def _fits(umm: dict[str, Any], asked: dict[str, list[str]]) -> bool:
     return (
         asked.get("orbit_number", orbits)[0] in orbits
         and all(values.intersection(attributes.get(name, [])) for name, values in wanted.items())
-        and _meets(umm, asked.get("polygon"))
+        and _meets(umm, asked)
         and begins <= last
         and ends >= first
     )
 
 
-def _meets(umm: dict[str, Any], polygon: list[str] | None) -> bool:
-    """Return whether a granule shares ground with a polygon, which is longitudes and latitudes in turn."""
+def _meets(umm: dict[str, Any], query: dict[str, list[str]]) -> bool:
+    """Return whether a granule shares ground with the box or polygon (longitudes and latitudes) of a search."""
     import shapely
 
-    if polygon is None:
+    text = (query.get("polygon") or query.get("bounding_box") or [""])[0]
+    if not text:
         return True
-    values = [float(text) for text in polygon[0].split(",")]
+    values = [float(word) for word in text.split(",")]
     (outline,) = umm["SpatialExtent"]["HorizontalSpatialDomain"]["Geometry"]["GPolygons"]
     points = [(each["Longitude"], each["Latitude"]) for each in outline["Boundary"]["Points"]]
-    asked = shapely.Polygon(list(zip(values[::2], values[1::2], strict=True)))
+    corners = list(zip(values[::2], values[1::2], strict=True))
+    asked = shapely.Polygon(corners) if "polygon" in query else shapely.box(*values)
     return bool(asked.intersects(shapely.Polygon(points)))
 
 

@@ -171,6 +171,11 @@ class TestAsf:
         assert [record.name for record in source.search_bursts(query, LOG)] == [str(NEXT)]
         wide = replace(query, area=parse_area("53,27,55,28"), track=64, direction="DESCENDING")
         assert {record.name for record in source.search_bursts(wide, LOG)} == {str(FIRST), str(NEXT)}
+        assert server.searches[-1]["bounding_box"] == ["52.99,26.99,55.01,28.01"]
+        shape = replace(
+            query, area=parse_area("POLYGON ((53.92 27.05, 53.95 27.05, 53.94 27.1, 53.92 27.05))")
+        )
+        assert [record.name for record in source.search_bursts(shape, LOG)] == [str(NEXT)]
         assert "polygon" in server.searches[-1]
 
     def test_bursts_are_found_by_their_ids(self, source, server):
