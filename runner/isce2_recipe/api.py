@@ -47,6 +47,7 @@ def run(
     engine: str | None = None,
     workdir: str | Path | None = None,
     jobs: int | None = None,
+    executor: str | None = None,
     on_event: Callable[[dict[str, Any]], None] | None = None,
     **parameters: Any,
 ) -> RunResult:
@@ -62,6 +63,8 @@ def run(
         Folder of the run; by default a folder in the current one, named after recipe and inputs.
     jobs : int, optional
         Number of steps that run at the same time.
+    executor : str, optional
+        As ``--executor``.
     on_event : callable, optional
         Called with each event of the run (``docs/events.md``).
     **parameters
@@ -73,7 +76,8 @@ def run(
         The error that ended the run, in its own class.
     """
     command = [sys.executable, "-m", "isce2_recipe", "run", str(recipe), "--json", "--params", "-"]
-    for name, value in (("source", source), ("engine", engine), ("workdir", workdir), ("jobs", jobs)):
+    given = {"source": source, "engine": engine, "workdir": workdir, "jobs": jobs, "executor": executor}
+    for name, value in given.items():
         if value is not None:
             command += [f"--{name}", str(value)]
     with tempfile.TemporaryFile("w+") as errors_file:

@@ -40,7 +40,8 @@ HOMES = {
     "yaml": ("recipe",),
     "click": ("cli",),
     "rich": ("cli", "progress"),
-    "subprocess": ("engines/isce2", "actions/command", "api"),
+    "subprocess": ("engines/isce2", "actions/command", "api", "running/dask_worker"),
+    "distributed": ("running/dask_cluster", "running/dask_task", "running/dask_worker"),
     "ctypes": ("processes",),
     "filelock": ("files",),
 }

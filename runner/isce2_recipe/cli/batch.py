@@ -13,7 +13,7 @@ import click
 from isce2_recipe import engines, errors
 from isce2_recipe.cli.parameters import RecipeCommand, given_parameters, recipe_of
 from isce2_recipe.cli.printing import echo
-from isce2_recipe.cli.running import options_of_run, run, show_plan
+from isce2_recipe.cli.running import executor_option, options_of_run, run, show_plan
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.files import read_bounded
 from isce2_recipe.plan.request import RunRequest, make_request
@@ -33,6 +33,7 @@ from isce2_recipe.redact import known_secrets, redactor
 )
 @click.option("--jobs", type=click.IntRange(1), help="Number of steps that run at the same time.")
 @click.option("--cpus", type=click.IntRange(1), help="Number of threads to use.")
+@executor_option
 @click.option(
     "--keep-going/--stop",
     default=True,

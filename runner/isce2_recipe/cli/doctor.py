@@ -29,7 +29,7 @@ _GIGABYTE = 1e9
 # Needed for one burst pair; `isce2-recipe plan` shows what a recipe needs.
 _DISK_NEEDED = 5 * _GIGABYTE
 _MEMORY_NEEDED = 4 * _GIGABYTE
-_GROUPS = ("isce2_recipe.actions", "isce2_recipe.sources", "isce2_recipe.engines")
+_GROUPS = tuple(f"isce2_recipe.{kind}" for kind in ("actions", "sources", "engines", "executors"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ def check_installation() -> list[HealthCheck]:
         *_packages(),
         *_kernel_cache(),
         *_engines(),
+        _dask(),
         *_credentials(),
         *_machine(),
         *_plugins(),
@@ -155,6 +156,14 @@ def _engines() -> Iterator[HealthCheck]:
         except (RecipeToolError, ImportError) as exc:
             message = exc.message if isinstance(exc, RecipeToolError) else str(exc)
             yield HealthCheck(f"engine {name}", state, message, remedy)
+
+
+def _dask() -> HealthCheck:
+    try:
+        return HealthCheck("executor dask", "ok", f"distributed {version('distributed')}")
+    except PackageNotFoundError:
+        remedy = "pip install 'isce2-recipe[dask]', to run steps on a cluster"
+        return HealthCheck("executor dask", "note", "distributed is not installed", remedy)
 
 
 def _opencv(engine: Engine) -> Iterator[HealthCheck]:

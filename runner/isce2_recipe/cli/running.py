@@ -91,6 +91,25 @@ def options_of_run(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def _check_executor(_ctx: click.Context, _parameter: click.Parameter, text: str) -> str:
+    if text != "local":
+        from isce2_recipe.running.executors import check_name
+
+        check_name(text)
+    return text
+
+
+executor_option = click.option(
+    "--executor",
+    envvar=f"{_PREFIX}_EXECUTOR",
+    default="local",
+    show_default=True,
+    callback=_check_executor,
+    metavar="EXECUTOR",
+    help="Where steps run: local, dask:ADDRESS, dask:scheduler.json or dask:CLUSTER.yml.",
+)
+
+
 @click.command("plan", cls=RecipeCommand)
 @options_of_run
 @click.pass_context
@@ -104,6 +123,7 @@ def plan_command(ctx: click.Context, /, **options: Any) -> int:
 @options_of_run
 @click.option("--jobs", type=click.IntRange(1), help="Number of steps that run at the same time.")
 @click.option("--cpus", type=click.IntRange(1), help="Number of threads to use.")
+@executor_option
 @click.option(
     "--publish",
     type=click.Path(),
@@ -170,13 +190,15 @@ def run(workspace: Workspace, options: Mapping[str, Any], redact: Callable[[str]
     from isce2_recipe.running import exporting, session
     from isce2_recipe.running.state import Limits, RunOptions, select
 
+    limits = Limits.of_machine if options["executor"] == "local" else Limits.of_cluster
     run_options = RunOptions(
-        Limits.of_machine(options["jobs"], options["cpus"]),
+        limits(options["jobs"], options["cpus"]),
         tuple(options["force"]),
         options["start"],
         options["until"],
         ("isce2-recipe", *without_secrets(sys.argv[1:], workspace.request.secret_names)),
         options["keep_going"],
+        options["executor"],
     )
     display = _display(options, redact)
     done: set[str] = set()

@@ -17,14 +17,14 @@ from isce2_recipe.files import read_bounded, write_json
 from isce2_recipe.journal import checkpoints, lock, log
 from isce2_recipe.journal.files import FileEntry, Fingerprints
 from isce2_recipe.journal.log import Done, History, Journal
-from isce2_recipe.journal.values import encode
+from isce2_recipe.journal.values import decode, encode
 from isce2_recipe.noop_cache import Signature, signature
 from isce2_recipe.paths import FINGERPRINTS, LOGS
 from isce2_recipe.plan import graph, keys, loops
 from isce2_recipe.plan.bindings import Bindings, Outputs, RunFacts
 from isce2_recipe.plan.folders import SharedFolder
 from isce2_recipe.plan.keys import Key, KeyContext
-from isce2_recipe.plan.nodes import Node, StepScope, kind_of, place_of
+from isce2_recipe.plan.nodes import Instance, Node, StepScope, kind_of, place_of
 from isce2_recipe.plan.record import plain_values, record
 from isce2_recipe.plan.request import RunRequest, actions_of
 from isce2_recipe.processes import boot_id
@@ -172,9 +172,21 @@ class Workspace:
             self._known = _Known(history, fingerprints, self._key_context(fingerprints))
         return self._known
 
-    def read_journal_again(self) -> None:
-        """Add what another process has recorded since the journal was read."""
-        self._known = replace(self._read_once(), history=log.read(self.workdir))
+    def ignore_history(self) -> None:
+        """Take the journal for empty, as a process does that only runs steps."""
+        fingerprints = Fingerprints()
+        self._known = _Known(History(), fingerprints, self._key_context(fingerprints))
+
+    def read_again(self) -> Workspace:
+        """Return the same work directory with all steps and results that are recorded by now."""
+        found = Workspace(self.request)
+        found._source, found._engine = self._source, self._engine
+        for loop, known in found.history.loops.items():
+            if loop in found.graph.nodes and loop not in found.graph.instances:
+                name = found.graph.nodes[loop].step.item
+                items = zip(known["keys"], decode(known["items"], self.workdir), strict=True)
+                found.graph.expand(loop, [Instance(loop, name, key, value) for key, value in items])
+        return found
 
     # Content keys.
 

@@ -91,20 +91,21 @@ def _ending_this_process() -> Iterator[None]:
         os._exit(1)
 
 
-def become_forker(parent: int, workspace: Workspace, keep: Set[int]) -> None:
+def become_forker(parent: int | None, workspace: Workspace, keep: Set[int]) -> None:
     """Set up this forked process so that it can run steps, or fork processes that do.
 
     Parameters
     ----------
-    parent : int
-        Process id of the process that forked it, with which it ends.
+    parent : int or None
+        Process id of the process that forked it, with which it ends; None if it ends by itself.
     workspace : Workspace
         The work directory of the run.
     keep : set of int
         The files of the other process that stay open, besides its output.
     """
     os.setpgid(0, 0)
-    processes.die_with_parent(parent)
+    if parent is not None:
+        processes.die_with_parent(parent)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
@@ -162,6 +163,13 @@ def run(parent: int, workspace: Workspace, task: Task, output: int, messages: in
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def end_group(pid: int, task: Task) -> None:
+    """End what is left of a step's processes, also programs that have left its process group."""
+    processes.kill_group(pid)
+    if task.node.action.executes is not None:
+        processes.end_orphans(f"{STEP}={task.out}")
 
 
 def _close_files(keep: Set[int]) -> None:
@@ -232,7 +240,7 @@ def _context(workspace: Workspace, task: Task, progress: Callable[[float, str], 
 
 
 def _summary(workspace: Workspace, node: Node) -> dict[str, Any]:
-    workspace.read_journal_again()  # this process was perhaps forked from one that does not know all of it
+    workspace = workspace.read_again()  # this process was forked from one that may not know all of it
     return summary_of_run(workspace, redactor(known_secrets(os.environ) | workspace.request.secrets), node)
 
 

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from isce2_recipe import processes
 from isce2_recipe.errors import StepFailed
-from isce2_recipe.journal.files import FileEntry
-from isce2_recipe.plan.graph import Graph
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.processes import (
     can_fork_siblings,
-    end_orphans,
     fork_sibling,
     kill_group,
     receive_request,
@@ -29,6 +26,7 @@ from isce2_recipe.processes import (
 )
 from isce2_recipe.running import child
 from isce2_recipe.running.executor import Ending, Task
+from isce2_recipe.running.reports import ChildPipes, ChildReport, usage_facts
 from isce2_recipe.running.resources import Resources
 from isce2_recipe.running.state import Limits
 
@@ -36,11 +34,6 @@ GRACE_S = 5.0
 """Time between the request to end and the end by force, seconds."""
 
 _CHUNK = 1 << 16
-_LONGEST_LINE = 1 << 15  # bytes kept while the end of a line is missing
-_TAIL = 12  # lines kept for messages
-
-# ru_maxrss is in kibibytes on Linux and in bytes on macOS.
-_MAXRSS_UNIT = 1024 if os.uname().sysname == "Linux" else 1
 
 
 @dataclass
@@ -49,69 +42,25 @@ class ForkedTask:
 
     task: Task
     pid: int
-    output: int
-    messages: int
+    pipes: ChildPipes
     log: int
     log_path: Path
-    redact: Callable[[str], str]
     started: float = field(default_factory=time.monotonic)
     deadline: float = float("inf")
     stopping: str = ""
-    _partial: bytes = b""
-    _message: bytes = b""
-    _ended: set[int] = field(default_factory=set)
-    result: dict[str, Any] | None = None
-    error: dict[str, Any] = field(default_factory=dict)
-    tail: list[str] = field(default_factory=list)
+
+    @property
+    def tail(self) -> list[str]:
+        """Return the last lines that the step printed."""
+        return self.pipes.report.tail
 
     def descriptors(self) -> list[int]:
         """Return the pipes that are not at their end."""
-        return [descriptor for descriptor in (self.output, self.messages) if descriptor not in self._ended]
+        return self.pipes.open()
 
     def read(self, descriptor: int) -> list[dict[str, Any]]:
         """Read what a pipe contains; return reports of progress."""
-        if descriptor == self.output:
-            self._read_output()
-            return []
-        data = _read(self.messages)
-        if data == b"":
-            self._ended.add(self.messages)
-        return self._take(data or b"")
-
-    def _read_output(self) -> None:
-        """Copy what the step printed into its log, line by line, secrets removed."""
-        data = _read(self.output)
-        if data is None:
-            return
-        if not data:
-            self._ended.add(self.output)
-        self._partial += data
-        end = self._partial.rfind(b"\n") + 1
-        if not data or len(self._partial) > _LONGEST_LINE:
-            end = len(self._partial)
-        self._write(self._partial[:end])
-        self._partial = self._partial[end:]
-
-    def _write(self, data: bytes) -> None:
-        if not data:
-            return
-        text = self.redact(data.decode(errors="replace"))
-        self.tail = [*self.tail, *text.splitlines()][-_TAIL:]
-        with suppress(OSError):  # if the disk is full, the step itself reports it
-            os.write(self.log, text.encode())
-
-    def _take(self, data: bytes) -> list[dict[str, Any]]:
-        *lines, self._message = (self._message + data).split(b"\n")
-        progress = []
-        for line in lines:
-            message = json.loads(line)
-            if "result" in message:
-                self.result = message["result"]
-            elif "error" in message:
-                self.error = message["error"]
-            elif "progress" in message:
-                progress.append(message)
-        return progress
+        return [message for message in self.pipes.read(descriptor) if "progress" in message]
 
     def limit(self, seconds: float) -> None:
         """Let the step end this long after its start."""
@@ -130,59 +79,18 @@ class ForkedTask:
 
     def kill(self) -> None:
         """End the step at once, with everything it started."""
-        self._end_group()
-
-    def _end_group(self) -> None:
-        """End what is left of the step's processes, also programs that have left its process group."""
-        kill_group(self.pid)
-        if self.task.node.action.executes is not None:
-            end_orphans(f"{child.STEP}={self.task.out}")
+        child.end_group(self.pid, self.task)
 
     def ending(self) -> Ending | None:
         """Return how the step ended, or None while it runs. Afterwards nothing of its group is left."""
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         if not pid:
             return None
-        self._end_group()
-        self._drain()
-        self._write(self._partial)
-        for descriptor in (self.output, self.messages, self.log):
-            os.close(descriptor)
-        code = os.waitstatus_to_exitcode(status)
-        facts = {
-            "seconds": time.monotonic() - self.started,
-            "cpu_seconds": usage.ru_utime + usage.ru_stime,
-            "memory": usage.ru_maxrss * _MAXRSS_UNIT,
-            "status": code,
-        }
-        return self._ending(code, facts)
-
-    def _drain(self) -> None:
-        """Read what is left in the pipes, without waiting: processes outside the group may hold them open."""
-        while readable := select.select(self.descriptors(), [], [], 0)[0]:
-            for descriptor in readable:
-                self.read(descriptor)
-
-    def _ending(self, code: int, facts: dict[str, Any]) -> Ending:
-        if self.result is not None and code == 0 and not self.stopping:
-            files = {
-                name: None if item is None else FileEntry.from_json(item)
-                for name, item in self.result["files"].items()
-            }
-            return Ending("done", self.result["outputs"], files, **facts)
-        if self.stopping:
-            return Ending(self.stopping, **facts)
-        if self.error:
-            return Ending(self.error["kind"], error=self.error, **facts)
-        return Ending("memory" if code == -signal.SIGKILL else "crash", **facts)
-
-
-def _read(descriptor: int) -> bytes | None:
-    """Read from a pipe: empty at its end, None if there is nothing yet."""
-    try:
-        return os.read(descriptor, _CHUNK)
-    except BlockingIOError:
-        return None
+        child.end_group(self.pid, self.task)
+        self.pipes.finish()
+        os.close(self.log)
+        facts = {"seconds": time.monotonic() - self.started, **usage_facts(status, usage)}
+        return self.pipes.report.ending(self.stopping, facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +103,6 @@ class _Helper:
 
     pid: int
     connection: socket.socket
-    graph: Graph
 
     @classmethod
     def start(cls, workspace: Workspace) -> _Helper:
@@ -206,7 +113,7 @@ class _Helper:
         if pid == 0:
             _serve(parent, workspace, theirs)
         theirs.close()
-        return cls(pid, ours, workspace.graph)
+        return cls(pid, ours)
 
     def end(self) -> None:
         """End the process, but not the steps."""
@@ -278,7 +185,9 @@ class LocalExecutor:
                 os.set_blocking(output, False)
                 os.set_blocking(messages, False)
                 pid = int(json.loads(early.partition(b"\n")[0])["pid"])
-                return ForkedTask(task, pid, output, messages, log, log_path, self._redact, _message=early)
+                report = ChildReport(partial(os.write, log), self._redact)
+                report.add_messages(early)
+                return ForkedTask(task, pid, ChildPipes(output, messages, report), log, log_path)
             os.close(output)
             os.close(messages)
             self.close()
@@ -289,8 +198,6 @@ class LocalExecutor:
         """Let the helper fork the process; return whether it received the request."""
         if not can_fork_siblings():
             return False
-        if self._helper is not None and self._helper.graph is not self._workspace.graph:
-            self.close()
         self._helper = self._helper or _Helper.start(self._workspace)
         try:
             send_request(self._helper.connection, task.to_json(self._workspace.workdir), (output, messages))

@@ -13,16 +13,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from isce2_recipe import __version__, errors, processes
-from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.errors import RecipeToolError, StepFailed
 from isce2_recipe.journal import checkpoints, times
 from isce2_recipe.journal.log import VERSION
-from isce2_recipe.paths import SCRATCH
+from isce2_recipe.paths import ATTEMPTS, SCRATCH
 from isce2_recipe.plan.folders import restore_folder
 from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.running import failures, provenance
+from isce2_recipe.running.attempts import await_leftovers, forget_leftovers
 from isce2_recipe.running.child import marker
-from isce2_recipe.running.local import LocalExecutor
+from isce2_recipe.running.executors import open_executor
 from isce2_recipe.running.losses import error_of
 from isce2_recipe.running.preloading import prepare_kernel_cache
 from isce2_recipe.running.resources import shortages
@@ -30,6 +31,7 @@ from isce2_recipe.running.scheduler import Emit, Scheduler
 from isce2_recipe.running.state import Outcome, RunOptions, Selection, StepResults, described, select
 
 _MOST_COMMANDS = 5  # that the message at the start lists
+_PATIENCE_S = 20.0  # with steps of a killed run on other hosts, which end when they notice it
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -98,17 +100,20 @@ def _carry_out(
     emit: Emit,
     redact: Callable[[str], str],
 ) -> tuple[StepResults, int]:
+    def warn(message: str) -> None:
+        emit({"event": "warning", "message": message})
+
     emit(_run_started(workspace, selection))
     for message in (*workspace.messages, *_executed(workspace, selection)):
         emit({"event": "note", "message": message})
     for message in shortages(workspace, selection.steps, options.limits.memory):
-        emit({"event": "warning", "message": message})
+        warn(message)
     _record_begin(workspace)
     gc.freeze()  # what exists by now stays, also in the steps, which share its memory
     gc.enable()
     for loop in list(workspace.graph.instances):
         workspace.note_expansion(loop)
-    executor = LocalExecutor(workspace, options.limits, redact)
+    executor = open_executor(options.executor, workspace, options.limits, redact, warn)
     scheduler = Scheduler(
         workspace, executor, selection, options.limits, emit, redact, keep_going=options.keep_going
     )
@@ -210,6 +215,12 @@ def _end_leftovers(workspace: Workspace, killed: dict[str, Any] | None, warn: Ca
         f"process {killed.get('pid')}, the last run in this work directory, was killed; this run continues it"
     )
     processes.end_orphans(marker(workspace.workdir))
+    for step, host in await_leftovers(workspace.workdir, _PATIENCE_S):
+        raise StepFailed(
+            f"step {step} of the last run may still be writing into a shared folder on {host}",
+            hint=f"end it; when nothing of the run is left on {host}, delete {workspace.workdir / ATTEMPTS}",
+        )
+    forget_leftovers(workspace.workdir)
 
 
 def _roll_back(workspace: Workspace) -> None:

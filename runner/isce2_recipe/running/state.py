@@ -11,6 +11,8 @@ from isce2_recipe.plan.graph import Graph
 from isce2_recipe.plan.nodes import Node, loops_around, prefixes
 from isce2_recipe.running.resources import memory_bytes, processors
 
+_NO_LIMIT = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -19,6 +21,11 @@ class Limits:
     jobs: int
     cpus: int
     memory: float
+
+    @classmethod
+    def of_cluster(cls, jobs: int | None = None, cpus: int | None = None) -> Limits:
+        """Return what the user allows of a cluster; the executor knows what it has."""
+        return cls(jobs or _NO_LIMIT, cpus or _NO_LIMIT, float("inf"))
 
     @classmethod
     def of_machine(cls, jobs: int | None = None, cpus: int | None = None) -> Limits:
@@ -133,6 +140,8 @@ class RunOptions:
         The command line, for the records.
     keep_going : bool
         Whether steps that do not depend on a failed step still run.
+    executor : str
+        The executor, as `isce2_recipe.running.executors.open_executor` reads it.
     """
 
     limits: Limits
@@ -141,6 +150,7 @@ class RunOptions:
     until: str | None = None
     command: tuple[str, ...] = ()
     keep_going: bool = False
+    executor: str = "local"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,307 @@
+"""Connections to Dask: a scheduler's address, its file, or a file that describes a cluster to start."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isce2_recipe.errors import InputError, RecipeToolError, StepFailed, UsageError
+from isce2_recipe.files import read_bounded
+from isce2_recipe.problems import DataPath, closest, suggest
+from isce2_recipe.recipe.document import Document, parse
+from isce2_recipe.recipe.loading import recipe_error
+from isce2_recipe.recipe.units import seconds
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_KEYS = ("class", "kwargs", "scale", "adapt", "wait")
+_RULE = "cluster"
+_MOST_BYTES = 100_000
+_CONNECT_S = 5.0
+_WAIT_S = 60.0
+"""Time without a worker after which a run gives up, if nobody starts workers for it."""
+_WAIT_IN_QUEUE_S = 86_400.0
+"""The same where a batch system may keep workers waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFile:
+    """A cluster as a file describes it.
+
+    Attributes
+    ----------
+    document : Document
+        The file.
+    kind : callable
+        The class.
+    kwargs, scale, adapt : mapping
+        Arguments of the class and of its methods ``scale`` and ``adapt``.
+    wait : float
+        Time without a worker after which a run gives up, seconds.
+    """
+
+    document: Document
+    kind: Callable[..., Any]
+    kwargs: Mapping[str, Any]
+    scale: Mapping[str, Any]
+    adapt: Mapping[str, Any]
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A client of a scheduler.
+
+    Attributes
+    ----------
+    client : Client
+        The client.
+    where : str
+        The scheduler, for messages.
+    wait : float
+        Time without a worker after which a run gives up, seconds.
+    cluster : object or None
+        The cluster that was started for the run and ends with it.
+    file : ClusterFile or None
+        Its description.
+    """
+
+    client: Client
+    where: str
+    wait: float
+    cluster: Any = None
+    file: ClusterFile | None = None
+
+    @property
+    def walltime(self) -> float:
+        """Return how long a worker lives at most, seconds; infinite if that is not known."""
+        text = None if self.file is None else self.file.kwargs.get("walltime")
+        return float("inf") if text is None else _walltime(str(text))
+
+    def refuse_timeout(self, step: str, timeout: float) -> None:
+        """Refuse a step whose timeout is longer than the life of a worker.
+
+        Raises
+        ------
+        RecipeError
+            If it is longer.
+        """
+        if self.file is not None and timeout > self.walltime:
+            what = f"the walltime {self.file.kwargs['walltime']} is shorter than the timeout of step {step}, "
+            advice = "raise the walltime of the workers, or lower the timeout of the step"
+            raise _error(self.file.document, ("kwargs", "walltime"), f"{what}{timeout:g} s", advice)
+
+    def ask_again(self) -> None:
+        """Ask for the wanted number of workers again: clusters do not replace jobs that have ended."""
+        if self.cluster is not None and self.file is not None and self.file.scale:
+            with suppress(Exception):  # whatever a cluster class raises: the next call comes soon
+                self.cluster.scale(**self.file.scale)
+
+    def problem(self) -> str:
+        """Return why the cluster cannot start workers, if it says so."""
+        waiting = getattr(self.cluster, "_correct_state_waiting", None)
+        if waiting is not None and waiting.done() and not waiting.cancelled():
+            failed = waiting.exception()
+            return "" if failed is None else f"{type(failed).__name__}: {failed}"
+        return ""
+
+    def close(self) -> None:
+        """End the client, and the cluster that it started."""
+        for one in (self.client, self.cluster):
+            if one is not None:
+                with suppress(Exception):  # what is left of a cluster that failed
+                    one.close(timeout=_CONNECT_S) if one is self.client else one.close()
+
+
+def _walltime(text: str) -> float:
+    """Return seconds of ``[DAYS-]HH[:MM[:SS]]``, minutes, or a text with a unit; infinite for other texts."""
+    days, dash, rest = text.rpartition("-")
+    try:
+        parts = [float(part) for part in rest.split(":")]
+        parts = [0.0, *parts] if len(parts) == 1 and not dash else parts
+        hours, minutes, secs = [*parts, 0.0, 0.0][:3]
+        return 86_400 * float(days or 0) + 3600 * hours + 60 * minutes + secs
+    except ValueError:
+        with suppress(RecipeToolError, ValueError):
+            return seconds(text)
+    return float("inf")
+
+
+def connect(text: str) -> Connection:
+    """Return a connection to a scheduler.
+
+    Parameters
+    ----------
+    text : str
+        The address of a scheduler, the name of its JSON file, or that of a YAML file with a cluster.
+
+    Raises
+    ------
+    UsageError
+        If the address has no meaning.
+    InputError
+        If a file is missing or wrong, or the package distributed is not installed.
+    StepFailed
+        If no scheduler answers, or the cluster cannot be started.
+    """
+    try:
+        import distributed
+    except ImportError as exc:
+        hint = "pip install 'isce2-recipe[dask]'"
+        raise InputError(f"--executor dask needs the package distributed: {exc}", hint=hint) from None
+    _be_quiet()
+    if Path(text).suffix in (".yml", ".yaml"):
+        return _start_cluster(read_cluster_file(Path(text)))
+    address = _address_in(Path(text)) if Path(text).suffix == ".json" else text
+    try:
+        client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, TimeoutError) as exc:
+        reason = str(exc).strip() or type(exc).__name__
+        raise StepFailed(
+            f"no Dask scheduler answers at {address} ({reason})",
+            hint="start one with: dask scheduler; and workers with: dask worker ADDRESS",
+        ) from None
+    except (ValueError, TypeError, KeyError) as exc:
+        raise UsageError(
+            f"'{address}' is not the address of a Dask scheduler: {exc}", hint="for example tcp://node1:8786"
+        ) from None
+    return Connection(client, address, _WAIT_S)
+
+
+def _be_quiet() -> None:
+    """Keep what Dask logs about lost connections from the terminal; the run reports it itself."""
+    import logging
+
+    for name in ("distributed", "tornado", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _address_in(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_bytes())["address"])
+    except OSError as exc:
+        hint = "a scheduler writes it with: dask scheduler --scheduler-file FILE"
+        raise InputError(f"cannot read {path}: {exc.strerror}", hint=hint) from None
+    except (ValueError, LookupError, TypeError):
+        raise InputError(f"{path} is not the file of a Dask scheduler: it has no address") from None
+
+
+def read_cluster_file(path: Path) -> ClusterFile:
+    """Return the cluster that a file describes. Its class is imported.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    RecipeError
+        With everything that is wrong in it.
+    """
+    try:
+        text = read_bounded(path, _MOST_BYTES).decode("utf-8")
+    except OSError as exc:
+        raise InputError(f"cannot read {path}: {exc.strerror}") from None
+    except UnicodeDecodeError as exc:
+        raise InputError(f"cannot read {path}: {exc}") from None
+    document = parse(text, str(path))
+    if document.problems:
+        raise recipe_error(tuple(document.problems), {str(path): text})
+    data = document.data
+    if not isinstance(data, dict):
+        raise _error(document, (), "a cluster file must have the keys class and kwargs")
+    for key in data:
+        if key not in _KEYS:
+            raise _error(document, (key,), f"there is no key '{key}'", suggest(key, _KEYS).text, key=True)
+    for key in ("kwargs", "scale", "adapt"):
+        if not isinstance(data.get(key, {}), dict):
+            raise _error(document, (key,), f"{key} must be a mapping of arguments")
+    if "scale" in data and "adapt" in data:
+        raise _error(document, ("adapt",), "a cluster has either scale or adapt, not both", key=True)
+    kind = _class(document, data.get("class"))
+    _check_arguments(document, kind, data.get("kwargs", {}))
+    try:
+        wait = seconds(data["wait"]) if "wait" in data else None
+    except (RecipeToolError, ValueError, TypeError):
+        raise _error(document, ("wait",), "wait must be a duration such as 10min") from None
+    default = _WAIT_S if kind.__name__ == "LocalCluster" else _WAIT_IN_QUEUE_S
+    arguments = (data.get("kwargs", {}), data.get("scale", {}), data.get("adapt", {}))
+    return ClusterFile(document, kind, *arguments, default if wait is None else wait)
+
+
+def _error(
+    document: Document, path: DataPath, what: str, advice: str | None = None, *, key: bool = False
+) -> RecipeToolError:
+    problem = document.problem(path, _RULE, what, key=key, advice=advice)
+    return recipe_error((problem,), {document.file: document.text})
+
+
+def _class(document: Document, name: object) -> Callable[..., Any]:
+    from distributed.deploy.cluster import Cluster
+
+    example = "for example distributed.LocalCluster or dask_jobqueue.SLURMCluster"
+    if not isinstance(name, str) or "." not in name:
+        path = ("class",) if name is not None else ()
+        raise _error(document, path, "class must be the full name of a cluster class", example)
+    module, _, member = name.rpartition(".")
+    try:
+        package = import_module(module)
+    except ImportError as exc:
+        pip = module.partition(".")[0].replace("_", "-")
+        advice = f"pip install {pip}" if isinstance(exc, ModuleNotFoundError) else None
+        raise _error(document, ("class",), f"{module} cannot be imported: {exc}", advice) from None
+    found = getattr(package, member, None)
+    if found is None:
+        known = [one for one in dir(package) if one.endswith("Cluster")]
+        advice = suggest(member, known).text if closest(member, known) or known else example
+        raise _error(document, ("class",), f"{module} has no class '{member}'", advice)
+    if not (isinstance(found, type) and issubclass(found, Cluster)):
+        raise _error(document, ("class",), f"{name} is no cluster class of Dask", example)
+    return found
+
+
+def _check_arguments(document: Document, kind: Callable[..., Any], kwargs: Mapping[str, Any]) -> None:
+    """Refuse arguments that neither the class nor the classes that it builds on know."""
+    known: set[str] = set()
+    for one in (*kind.__mro__, getattr(kind, "job_cls", None), *_workers_of(kind)):  # type: ignore[attr-defined]
+        for base in getattr(one, "__mro__", ()):
+            with suppress(ValueError, TypeError):
+                known.update(inspect.signature(base.__init__).parameters)
+    for name in kwargs:
+        if name not in known:
+            what = f"{kind.__name__} has no argument '{name}'"
+            raise _error(document, ("kwargs", name), what, suggest(name, sorted(known)).text, key=True)
+
+
+def _workers_of(kind: Callable[..., Any]) -> list[type]:
+    """Return the classes of workers that take arguments of a local cluster too."""
+    from distributed import LocalCluster, Nanny, Worker
+
+    return [Nanny, Worker] if isinstance(kind, type) and issubclass(kind, LocalCluster) else []
+
+
+def _start_cluster(file: ClusterFile) -> Connection:
+    import distributed
+
+    name = file.kind.__name__
+    cluster = None
+    try:
+        cluster = file.kind(**file.kwargs)
+        if file.scale:
+            cluster.scale(**file.scale)
+        if file.adapt:
+            cluster.adapt(**file.adapt)
+        client = distributed.Client(cluster, timeout=_CONNECT_S, set_as_default=False)
+    except Exception as exc:  # a cluster class may raise anything
+        if cluster is not None:
+            with suppress(Exception):
+                cluster.close()
+        cause = exc.__cause__ or exc
+        what = f"{name} cannot be started: {type(cause).__name__}: {cause}"
+        raise _error(file.document, ("class",), what) from exc
+    return Connection(client, f"{name} ({client.scheduler.address})", file.wait, cluster, file)

@@ -1,0 +1,383 @@
+"""The executor that runs steps in the workers of a Dask cluster.
+
+A worker only runs steps; this program judges, publishes and records them, as for steps of its own. Each
+attempt at a step has a folder and a scratch folder of its own, so that nothing a lost worker still writes can
+become part of a result.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+from isce2_recipe.errors import RecipeToolError, StepFailed
+from isce2_recipe.journal import checkpoints
+from isce2_recipe.paths import ATTEMPTS
+from isce2_recipe.plan.nodes import Node
+from isce2_recipe.plan.workspace import Workspace
+from isce2_recipe.quantities import format_bytes
+from isce2_recipe.recipe.units import seconds
+from isce2_recipe.running import dask_cluster
+from isce2_recipe.running.attempts import Attempt, end_processes
+from isce2_recipe.running.dask_cluster import Connection
+from isce2_recipe.running.dask_task import DaskTask
+from isce2_recipe.running.executor import Task
+from isce2_recipe.running.local import open_log
+from isce2_recipe.running.reports import ChildReport
+from isce2_recipe.running.resources import Resources
+from isce2_recipe.running.step_server import facts_of, request_to_json
+
+_TICK_S = 0.1
+_ASK_S = 0.5  # between two questions which workers there are
+_JOIN_S = 120.0  # for a worker to load the package
+_TAKES_PART = 1e-9  # of the resource that workers have that take part in the run
+
+
+@dataclass
+class _Workers:
+    """The workers that take part in the run, and those that cannot. Two threads use it."""
+
+    lock: Lock = field(default_factory=Lock)
+    joined: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refused: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    none_since: float = field(default_factory=time.monotonic)
+    ended: int = 0
+
+    def update(self, present: Mapping[str, Any], answers: Mapping[str, Any]) -> list[str]:
+        """Note which workers there are and what the new ones answer; return messages for the user."""
+        messages = []
+        with self.lock:
+            for address in [one for one in (*self.joined, *self.refused) if one not in present]:
+                self.refused.pop(address, None)
+                if gone := self.joined.pop(address, None):
+                    self.ended += 1
+                    messages.append(f"the worker {address} on {gone['host']} has ended")
+            for address, answer in answers.items():
+                self.seen.add(address)
+                if "error" in answer:
+                    self.refused[address] = answer
+                    hint = f"; {answer['hint']}" if "hint" in answer else ""
+                    messages.append(f"the worker {address} is not used: it {answer['error']}{hint}")
+                else:
+                    self.joined[address] = answer
+            if self.joined:
+                self.none_since = time.monotonic()
+        return messages
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return what the workers have that take part."""
+        with self.lock:
+            return list(self.joined.values())
+
+    def takes_part(self, worker: str | None, ended: int) -> bool:
+        """Return whether a worker still takes part; for None, whether all do that did at some time."""
+        with self.lock:
+            return self.ended == ended if worker is None else worker in self.joined
+
+    def on(self, host: str) -> str | None:
+        """Return the address of a worker on a host."""
+        with self.lock:
+            return next((name for name, facts in self.joined.items() if facts["host"] == host), None)
+
+
+class DaskExecutor:
+    """Starts tasks in the workers of a Dask cluster, to which it connects when the first step has to run.
+
+    Parameters
+    ----------
+    text : str
+        As for `isce2_recipe.running.dask_cluster.connect`.
+    workspace : Workspace
+        The work directory of the run.
+    redact : callable
+        Removes secrets from what steps print.
+    report : callable
+        Receives messages for the user.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        workspace: Workspace,
+        redact: Callable[[str], str],
+        report: Callable[[str], None],
+    ) -> None:
+        self._text = text
+        self._workspace = workspace
+        self._redact = redact
+        self._report = report
+        self._name = f"isce2-recipe-{secrets.token_hex(6)}"
+        self._folder = workspace.workdir / ATTEMPTS / self._name
+        self._workers = _Workers()
+        self._messages: deque[str] = deque()
+        self._tasks: dict[str, DaskTask] = {}
+        self._over = Event()
+        self._threads: list[Thread] = []
+        self._link: Connection | None = None
+        self._lost_at = 0.0
+        self._waiting_said = False
+
+    # The connection.
+
+    def _connected(self) -> Connection:
+        if self._link is None:
+            self._link = dask_cluster.connect(self._text)
+            self._refuse_timeouts(self._link)
+            self._folder.mkdir(parents=True)
+            proof = self._folder / "proof"
+            content = secrets.token_hex(16)
+            proof.write_text(content)
+            run = {
+                "proof": str(proof),
+                "content": content,
+                "request": request_to_json(self._workspace.request),
+                "facts": facts_of(self._workspace),
+                "secrets": sorted(self._workspace.request.secrets),
+            }
+            self._workers.none_since = time.monotonic()
+            self._threads = [
+                Thread(target=self._watch_workers, args=(self._link, run), daemon=True),
+                Thread(target=self._watch_tasks, daemon=True),
+            ]
+            for thread in self._threads:
+                thread.start()
+        return self._link
+
+    def _refuse_timeouts(self, link: Connection) -> None:
+        """Refuse steps that may take longer than a worker lives, as far as this is known before the run."""
+        for node in self._workspace.graph.nodes.values():
+            link.refuse_timeout(node.id, self._timeout(node))
+
+    def _timeout(self, node: Node) -> float:
+        with suppress(KeyError, RecipeToolError):  # it depends on the output of a step
+            value = self._workspace.bindings.setting(node, node.step.timeout, "timeout", {})
+            return 0.0 if value is None else seconds(value)
+        return 0.0
+
+    def _watch_workers(self, link: Connection, run: dict[str, Any]) -> None:
+        """Let every worker that appears take part in the run."""
+        from isce2_recipe.running import dask_worker
+
+        asked: dict[str, float] = {}
+        while not self._over.is_set():
+            try:
+                present = link.client.scheduler_info(n_workers=-1)["workers"]
+                new = [one for one in present if one not in self._workers.seen and one not in asked]
+                answers = dict(self._answers(link, new, dask_worker.join, run)) if new else {}
+                self._messages.extend(self._workers.update(present, answers))
+                link.ask_again()
+            except Exception:  # the scheduler does not answer, which the client's status shows
+                self._over.wait(_ASK_S)
+            self._over.wait(_ASK_S)
+
+    def _answers(
+        self, link: Connection, new: list[str], join: Callable[..., Any], run: dict[str, Any]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Ask new workers to take part; yield their answers."""
+        from importlib.metadata import PackageNotFoundError, version
+
+        from isce2_recipe import __version__
+
+        versions = link.client.run(version, "isce2-recipe", workers=new, on_error="return")
+        same = []
+        for address, found in versions.items():
+            if found == __version__:
+                same.append(address)
+                continue
+            what = f"has isce2-recipe {found}, this run has {__version__}"
+            if isinstance(found, PackageNotFoundError):
+                what = "has no isce2-recipe"
+            elif isinstance(found, BaseException):
+                continue  # it has just ended
+            hint = f"install isce2-recipe {__version__} there, and start the worker again"
+            yield address, {"error": what, "hint": hint}
+        for address, found in (
+            link.client.run(join, self._name, run, workers=same, on_error="return") if same else {}
+        ).items():
+            if isinstance(found, dict):
+                yield address, found
+            elif not isinstance(found, OSError):
+                hint = "the worker's log has the details"
+                yield address, {"error": f"cannot take part: {type(found).__name__}: {found}", "hint": hint}
+
+    def _watch_tasks(self) -> None:
+        """Wake the scheduler when a worker has written something."""
+        while not self._over.wait(_TICK_S):
+            for task in list(self._tasks.values()):
+                if task.has_news():
+                    task.wake()
+
+    # The interface of executors.
+
+    def fits(self, asked: Resources, used: Sequence[Resources]) -> bool:
+        """Return whether the workers that take part have enough for one more step.
+
+        Raises
+        ------
+        RecipeToolError
+            If no scheduler answers, no worker is left, or no worker will ever have enough.
+        """
+        link = self._connected()
+        while self._messages:
+            self._report(self._messages.popleft())
+        if not self._scheduler_answers(link):
+            return False
+        workers = self._workers.all()
+        if not workers:
+            self._refuse_to_wait(link)
+            return False
+        self._waiting_said = False
+        self._refuse_impossible(asked, workers, link)
+        cpus = sum(max(1, one.cpus) for one in used) + max(1, asked.cpus)
+        memory = sum(one.memory for one in used) + asked.memory
+        return bool(
+            len(used) < sum(one["slots"] for one in workers)
+            and cpus <= sum(one["cpus"] for one in workers)
+            and memory <= sum(one["memory"] for one in workers)
+        )
+
+    def _scheduler_answers(self, link: Connection) -> bool:
+        status = str(link.client.status)
+        if status == "running":
+            self._lost_at = 0.0
+            return True
+        if not self._lost_at:
+            self._lost_at = time.monotonic()
+            self._report(f"the connection to the Dask scheduler {link.where} is lost; waiting for it")
+        if status == "closed":
+            raise StepFailed(
+                f"the Dask scheduler {link.where} has ended",
+                hint="finished steps are kept; start it and its workers again, or run without --executor",
+            )
+        return False
+
+    def _refuse_to_wait(self, link: Connection) -> None:
+        """Report that there is no worker; after a long time, end the run."""
+        problem = link.problem()
+        if problem:
+            raise StepFailed(f"{link.where} cannot start workers: {problem}")
+        refused = list(self._workers.refused.items())
+        if refused and link.file is None:
+            address, answer = refused[0]
+            raise StepFailed(
+                f"no worker of {link.where} can take part in the run; {address} {answer['error']}",
+                hint=answer.get("hint"),
+            )
+        if not self._waiting_said:
+            self._waiting_said = True
+            self._report(f"waiting for a worker of {link.where}")
+        if time.monotonic() - self._workers.none_since > link.wait:
+            why = refused[0][1]["error"] if refused else ""
+            raise StepFailed(
+                f"no worker is left at {link.where}" + (f": the last one {why}" if why else ""),
+                hint=f"start workers, for example with: dask worker {link.client.scheduler.address}",
+            )
+
+    def _refuse_impossible(
+        self, asked: Resources, workers: Sequence[Mapping[str, Any]], link: Connection
+    ) -> None:
+        """Refuse a step that none of the workers can ever take: Dask would wait for ever."""
+        if any(asked.cpus <= one["cpus"] and asked.memory <= one["memory"] for one in workers):
+            return
+        cpus, memory = max(one["cpus"] for one in workers), max(one["memory"] for one in workers)
+        lacks, has = [], []
+        if asked.cpus > cpus or asked.memory <= memory:
+            lacks.append(f"{asked.cpus} cpus")
+            has.append(f"{cpus:g} cpus")
+        if asked.memory > memory or asked.cpus <= cpus:
+            lacks.append(f"{format_bytes(asked.memory)} of memory")
+            has.append(f"{format_bytes(memory)} of memory")
+        raise StepFailed(
+            f"no worker of {link.where} can ever take a step that needs {' and '.join(lacks)}: the largest "
+            f"has {' and '.join(has)}",
+            hint="start a larger worker (dask worker --nthreads N --memory-limit BYTES, or --resources "
+            '"cpus=N memory=BYTES"), or lower the resources of the step',
+        )
+
+    def threads(self, asked: Resources) -> int:
+        """Return the threads that the recipe asks for, or those of the smallest worker."""
+        return asked.cpus or max(1, int(min((one["cpus"] for one in self._workers.all()), default=1)))
+
+    def scratch_name(self, step: str) -> str:
+        """Return a new name: an earlier attempt may still be running somewhere."""
+        return f"{step}.{secrets.token_hex(6)}"
+
+    def start(self, task: Task, log_path: Path, *, append: bool) -> DaskTask:
+        """Start a task; see `isce2_recipe.running.executor.Executor.start`."""
+        from isce2_recipe.running.dask_worker import run_step
+
+        link = self._connected()
+        takes_part = partial(self._workers.takes_part, ended=self._workers.ended)
+        token = secrets.token_hex(6)
+        attempt = Attempt.new(self._folder, token)
+        asked = self._asked(task)
+        resources: dict[str, float] = {self._name: _TAKES_PART, "cpus": float(max(1, asked.cpus))}
+        if asked.memory:
+            resources["memory"] = asked.memory
+        try:
+            future = link.client.submit(
+                run_step, self._name, task.to_json(self._workspace.workdir), str(attempt.folder),
+                key=f"{task.node.id}-{token}", resources=resources, pure=False, retries=0,
+            )  # fmt: skip
+        except Exception as exc:  # the connection was lost in this moment
+            raise StepFailed(f"{link.where} does not accept step {task.node.id}: {exc}") from exc
+        log = open_log(log_path, append=append)
+        report = ChildReport(lambda data: os.write(log, data), self._redact)
+        wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        running = DaskTask(
+            task, log_path, attempt, future, wakeup, report, takes_part, self._end_elsewhere,
+            link.refuse_timeout, log,
+        )  # fmt: skip
+        self._tasks = {name: one for name, one in self._tasks.items() if not one.closed} | {token: running}
+        future.add_done_callback(lambda _: running.wake())
+        return running
+
+    def _asked(self, task: Task) -> Resources:
+        from isce2_recipe.running.resources import wanted
+
+        setting = self._workspace.bindings.setting
+        return wanted(dict(setting(task.node, task.node.step.resources, "resources", {})), 1 << 30)
+
+    def _end_elsewhere(self, host: str, server: str) -> bool:
+        """End what a lost step server has left on a host; return whether that was possible."""
+        from isce2_recipe.processes import host_name
+        from isce2_recipe.running.dask_worker import end_attempt
+
+        if host == host_name():
+            end_processes(server)
+            return True
+        address, link = self._workers.on(host), self._link
+        if address is None or link is None:
+            return False
+        with suppress(Exception):  # that worker has ended too
+            return bool(link.client.run(end_attempt, server, workers=[address])[address] == host)
+        return False
+
+    def close(self) -> None:
+        """End the connection and the threads; delete the folders of the attempts."""
+        from isce2_recipe.running.dask_worker import leave
+
+        self._over.set()
+        link, self._link = self._link, None
+        if link is None:
+            return
+        for task in self._tasks.values():
+            task.kill()
+        if link.client.status == "running" and self._workers.joined:
+            with suppress(Exception):  # a worker or the scheduler ends at this moment
+                link.client.run(leave, self._name, workers=list(self._workers.joined), on_error="ignore")
+        link.close()
+        for thread in self._threads:
+            thread.join(_TICK_S)
+        with suppress(OSError):  # a lost attempt still writes
+            checkpoints.remove(self._folder)

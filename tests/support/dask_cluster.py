@@ -1,0 +1,112 @@
+"""A Dask scheduler and workers with nannies as real processes of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from support.runs import environment
+
+_DASK = (sys.executable, "-m", "dask")
+
+
+class DaskCluster:
+    """A scheduler with workers; `close` ends them all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "scheduler.json"
+        self.workers: list[subprocess.Popen[bytes]] = []
+        words = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+        self.scheduler = self._start([*_DASK, *words, "--scheduler-file", str(self.file)], "scheduler")
+        wait_for(self._is_ready)
+
+    def _is_ready(self) -> bool:
+        with suppress(OSError, ValueError):
+            return bool(json.loads(self.file.read_text())["address"])
+        return False
+
+    @property
+    def address(self) -> str:
+        return str(json.loads(self.file.read_text())["address"])
+
+    def add_worker(
+        self, *options: str, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker with one thread, under the control of a nanny."""
+        words = ["worker", self.address, "--nthreads", "1", "--no-dashboard"]
+        words += ["--local-directory", str(self.folder / "local"), "--death-timeout", "60", *options]
+        worker = self._start([*prefix, *_DASK, *words], f"worker{len(self.workers)}", env)
+        self.workers.append(worker)
+        return worker
+
+    def _start(
+        self, words: Sequence[str], name: str, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            return subprocess.Popen(
+                words,
+                cwd=self.folder,
+                env={**environment(env), "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def worker_processes(self) -> list[int]:
+        """Return the process ids of the workers, without their nannies."""
+        found = [child for nanny in self.workers for child in children(nanny.pid)]
+        return [pid for pid in found if b"spawn_main" in _command(pid)]
+
+    def close(self) -> None:
+        for process in (*self.workers, self.scheduler):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def children(pid: int) -> list[int]:
+    """Return the children of all threads of a process."""
+    found = []
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(word) for word in (thread / "children").read_text().split()]
+    return found
+
+
+def wait_for(condition, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not become true"
+        time.sleep(0.05)
+
+
+def members_of_run(workdir: Path) -> list[int]:
+    """Return the processes of steps, and all that these started; step servers may live on."""
+    mark, server = f"ISCE2_RECIPE_RUN={workdir}".encode(), b"ISCE2_RECIPE_SERVER="
+    of_servers, found = set(), []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        with suppress(OSError):
+            words = (folder / "environ").read_bytes().split(b"\0")
+            if mark in words:
+                found.append(int(folder.name))
+            elif any(word.startswith(server) for word in words):
+                of_servers.add(int(folder.name))
+    return found + [child for parent in of_servers for child in children(parent) if child in of_servers]
