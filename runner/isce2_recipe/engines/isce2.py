@@ -24,10 +24,12 @@ from isce2_recipe.errors import EngineFailed, EngineMissing, InputError
 from isce2_recipe.processes import before_exec
 from isce2_recipe.recipe import isce2_xml
 from isce2_recipe.recipe.isce2_values import python_value
+from isce2_recipe.sentinel1.archive import check_slc
 
 _APPLICATIONS = "applications"
 _TOPS = "topsApp.py"
 _STATE = "PICKLE"
+_READS_MEASUREMENTS = "preprocess"
 _LAST_LINES = 15
 _PROBE_TIMEOUT_S = 120
 # A broken installation fails to import ISCE2's compiled modules or the GDAL that they were built with.
@@ -235,6 +237,7 @@ class Isce2Engine:
         steps = select_steps(self.name, self.applications(), AppSteps(app, start, end))
         _require_own_state(self.applications()[app], steps[0], folder)
         job = _Job(app, config, folder, steps, start, end)
+        job.check_measurements()
         marks = job.state_marks()
         command = [*self.installation.command(app), *job.arguments()]
         log.info("%s (in %s)", shlex.join(command), folder)
@@ -369,6 +372,25 @@ class _Job:
         """Return what the XML sets."""
         content = self.config.read_bytes()
         return isce2_xml.read_text(content, self.folder, str(self.config), self.app, outside=True)
+
+    def check_measurements(self) -> None:
+        """Check the measurements that ISCE2 would find to be damaged only after minutes, if at all.
+
+        Raise InputError if one is missing or incomplete. What ISCE2 refuses by itself is left to it.
+        """
+        if self.app != "topsApp" or _READS_MEASUREMENTS not in self.steps:
+            return
+        settings = self.settings()
+        for component in ("reference", "secondary"):
+            try:
+                swaths = settings.value("swaths") or (1, 2, 3)
+                polarization = str(settings.value("polarization", component))
+                safes = [self.folder / safe for safe in settings.value("safe", component)]
+            except InputError:
+                continue
+            for safe in safes:
+                if safe.is_dir() or (safe.suffix == ".zip" and safe.is_file()):
+                    check_slc(safe, polarization, swaths)
 
     def wants(self, name: str) -> bool:
         """Return a flag of topsApp; ISCE2 takes text that is no Python literal as true."""

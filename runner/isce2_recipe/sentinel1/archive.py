@@ -151,6 +151,27 @@ def _measurement(archive: SlcArchive, swath: int, polarization: str, layout: Swa
     return found[0]
 
 
+def check_slc(path: Path, polarization: str, swaths: Iterable[int]) -> None:
+    """Check the measurements of the swaths that have bursts, without unpacking an archive.
+
+    Raise InputError if one is missing or incomplete, or the SLC cannot be read.
+    """
+    archive = SlcArchive(path)
+    for swath in swaths:
+        layout = archive.layout(swath, polarization)
+        if layout is None or not layout.bursts:
+            continue
+        name = _measurement(archive, swath, polarization, layout)
+        if path.is_dir():
+            check_measurement(Path(archive.gdal_name(name)), layout.bursts * layout.lines, layout.samples)
+        elif archive.size(name) < layout.bytes:
+            raise InputError(
+                f"measurement {path}/{name} is truncated: it has {archive.size(name)} bytes, at least "
+                f"{layout.bytes} are expected",
+                hint="download the SLC again",
+            )
+
+
 def _list(swaths: Iterable[int]) -> str:
     return ", ".join(f"IW{swath}" for swath in swaths)
 

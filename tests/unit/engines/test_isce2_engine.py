@@ -18,6 +18,8 @@ from isce2_recipe.engines.isce2 import Isce2Engine, find_installation
 from isce2_recipe.errors import EngineFailed, EngineMissing, InputError
 from isce2_recipe.paths import data_folder
 from isce2_recipe.recipe import isce2_xml
+from isce2_recipe.sources import open_source
+from isce2_recipe.types import SlcName
 
 STEPS = json.loads((data_folder("schemas") / "isce2" / "topsApp.properties.json").read_text())["steps"]
 CONFIG = """<topsApp>
@@ -135,6 +137,25 @@ def test_success(bench, caplog):
     assert fractions[0] == 0
     assert fractions[-1] == 1
     assert "topo" in [text for _, text in bench.progress]
+
+
+def test_a_truncated_measurement_is_refused_before_anything_runs(bench, tmp_path):
+    source = open_source("simulated:lines=64,samples=256,bursts=1")
+    name = SlcName.parse("S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85")
+    log = logging.getLogger("test.isce2")
+    [record] = source.find_slcs([name], log)
+    safe = source.fetch_slc(record, "VV", [2], tmp_path, log, lambda *_: None)
+    safe = safe if safe.suffix == ".SAFE" else next(tmp_path.glob("*.SAFE"))
+    more = f'<component name="reference"><property name="safe">{safe}</property></component>'
+    bench.config.write_text(CONFIG.format(more=more))
+    bench.run(end="preprocess")
+    [tiff] = safe.glob("measurement/*.tiff")
+    tiff.write_bytes(tiff.read_bytes()[:-100])
+    bench.run(start="computeBaselines", end="topo")
+    bench.progress.clear()
+    with pytest.raises(InputError, match=r"measurement .* is truncated"):
+        bench.run()
+    assert not bench.progress
 
 
 def test_a_part_of_the_steps(bench):

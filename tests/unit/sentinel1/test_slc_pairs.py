@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import rasterio
 
 from isce2_recipe.errors import InputError, ParameterError
-from isce2_recipe.sentinel1.archive import SlcArchive, unpack_slc
+from isce2_recipe.sentinel1.archive import SlcArchive, check_slc, unpack_slc
 from isce2_recipe.sentinel1.pairs import check_slc_pair
 from isce2_recipe.types import SlcName
 
@@ -231,6 +232,21 @@ def test_damaged_files_are_refused_when_they_are_fetched(tmp_path, kind, content
     with pytest.raises(InputError, match=words) as caught:
         unpack(path, out)
     assert "s1a-iw1-slc-vv" in str(caught.value) or content is None
+
+
+@pytest.mark.parametrize("form", ["archive", "folder"])
+def test_measurements_are_checked_without_unpacking(tmp_path, form):
+    files = safe_files([1, 2], ["vv"], empty=[3])
+    name = next(name for name in files if name.startswith("measurement/s1a-iw2"))
+    for content, words in ((measurement(), ""), (measurement()[:90], "is truncated"), (b"", "is empty")):
+        path = archive(tmp_path / f"{A}.zip", {**files, name: content})
+        if form == "folder":
+            with zipfile.ZipFile(path) as zipped:
+                zipped.extractall(tmp_path / "there")
+            path = tmp_path / "there" / f"{A}.SAFE"
+        check_slc(path, "VV", [1, 3])
+        with pytest.raises(InputError, match=words) if words else nullcontext():
+            check_slc(path, "vv", [1, 2, 3])
 
 
 @pytest.mark.parametrize(("ending", "cut"), [(".zip", 10), (".zip", 2000), (".tar.gz", 300)])
