@@ -173,8 +173,11 @@ def show_plan(request: RunRequest, options: Mapping[str, Any]) -> None:
     """Print the plan of a request."""
     from isce2_recipe.cli import plans
 
-    with budget(4 * MAX_STEPS + _STEPS_OF_A_STEP * request.recipe.unfolded):
-        text = plans.text(Workspace(request), options)
+    workspace = Workspace(request)
+    items = sum(len(one["keys"]) for one in workspace.history.loops.values())
+    steps = len(workspace.graph.nodes) + items * request.recipe.unfolded
+    with budget(4 * MAX_STEPS + _STEPS_OF_A_STEP * (steps + request.recipe.unfolded)):
+        text = plans.text(workspace, options)
     echo(redactor(known_secrets(os.environ) | request.secrets)(text))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError
 from itertools import chain
-from typing import Any
+from typing import Any, NoReturn
 
 from isce2_recipe.actions.base import Action
 from isce2_recipe.errors import RecipeError
@@ -197,43 +197,66 @@ class Graph:
     def select(self, name: str) -> list[str]:
         """Return the id of a step, or the ids of all steps of a part, a loop or an instance.
 
-        The last name of an id is enough where it is unique. The name of an instance of a loop whose items
-        are not known yet is returned as it is.
+        The last names of an id are enough where they are unique, and a loop stands for all its instances. The
+        steps of loops whose items are not known yet are not among them; see `pending`.
 
         Raise RecipeError if there is no such step, or more than one.
         """
-        found = self._below(name)
-        found = found or [key for key in self.nodes if kind_of(key) == name]
-        found = found or [key for key in self.nodes if key.endswith(f"/{name}")]
-        if not found and self.unknown_loop(name) is not None:
-            return [name]
+        pattern = self.complete(name)
+        found = [key for key in self.nodes if _fits(pattern, key)]
+        if not found and not self.pending(pattern):
+            self._refuse(name)
+        return found
+
+    def complete(self, name: str) -> str:
+        """Return a name from a command line with the names of the parts and loops around it.
+
+        Raise RecipeError if the recipe has no step of that name, or more than one.
+        """
+        kind = kind_of(name)
+        kinds = list(_kinds(self.recipe))
+        found = [kind] if kind in kinds else [one for one in kinds if one.endswith(f"/{kind}")]
+        if len(found) > 1:
+            raise RecipeError(f"step '{name}' may be {' or '.join(found)}", hint="give the complete name")
         if not found:
-            hint = did_you_mean(name, list(dict.fromkeys([*self.nodes, *self._groups])))
-            raise RecipeError(f"recipe {self.recipe.name} has no step '{name}'", hint=hint)
-        kinds = list(dict.fromkeys(map(kind_of, found)))
-        if len(kinds) > 1 and kinds[0].endswith(f"/{name}"):
-            raise RecipeError(f"step '{name}' may be {' or '.join(kinds)}", hint="give the complete name")
-        return [below for one in found for below in self._below(one)] if kinds[0] != name else found
+            self._refuse(name)
+        return found[0].removesuffix(kind) + name
 
-    def _below(self, name: str) -> list[str]:
-        return [key for key in self.nodes if key == name or key.startswith((f"{name}/", f"{name}["))]
+    def _refuse(self, name: str) -> NoReturn:
+        hint = did_you_mean(name, list(dict.fromkeys([*self.nodes, *self._groups])))
+        raise RecipeError(f"recipe {self.recipe.name} has no step '{name}'", hint=hint)
 
-    def unknown_loop(self, name: str) -> str | None:
-        """Return the loop with unknown items that will contain the step of some name, or None."""
-        for loop in [*loops_around(name), *prefixes(name)[:-1]]:
-            node = self.nodes.get(loop)
-            if node is not None and node.is_loop and loop not in self.instances:
-                below = kind_of(name).removeprefix(kind_of(loop)).strip("/")
-                return loop if _has_step(node.step, below.split("/") if below else []) else None
-        return None
+    def pending(self, pattern: str) -> list[str]:
+        """Return the loops, whose items are not known yet, that may contain steps of a complete name."""
+        loops = [name for name, node in self.nodes.items() if node.is_loop and name not in self.instances]
+        return [name for name in loops if name != pattern and _may_contain(name, pattern)]
+
+    def matching(self, pattern: str, names: Iterable[str]) -> list[str]:
+        """Return those of some steps that a complete name means."""
+        return [name for name in names if _fits(pattern, name)]
 
 
-def _has_step(step: Step, names: Sequence[str]) -> bool:
-    """Return whether there is a step with a path of names in the part that a step uses."""
-    if not names:
-        return True
-    below = None if step.part is None else step.part.step(names[0])
-    return below is not None and _has_step(below, names[1:])
+def _fits(pattern: str, step: str) -> bool:
+    """Return whether a complete name means a step, or something around it."""
+    wanted, parts = pattern.split("/"), step.split("/")
+    pairs = zip(wanted, parts, strict=False)
+    return len(parts) >= len(wanted) and all(one in (part, kind_of(part)) for one, part in pairs)
+
+
+def _may_contain(loop: str, pattern: str) -> bool:
+    """Return whether a loop may have an instance that a complete name means."""
+    wanted, parts = pattern.split("/"), loop.split("/")
+    if len(wanted) < len(parts) or kind_of(wanted[len(parts) - 1]) != parts[-1]:
+        return False
+    return all(one in (part, kind_of(part)) for one, part in zip(wanted, parts[:-1], strict=False))
+
+
+def _kinds(recipe: Recipe, prefix: str = "") -> Iterator[str]:
+    """Yield the ids of all steps, parts and loops of a recipe, without keys."""
+    for step in recipe.steps:
+        yield prefix + step.id
+        if step.part is not None:
+            yield from _kinds(step.part, f"{prefix}{step.id}/")
 
 
 def _check_folders(nodes: Mapping[str, Node]) -> None:

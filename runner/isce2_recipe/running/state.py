@@ -8,7 +8,7 @@ from typing import Any
 
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.plan.graph import Graph
-from isce2_recipe.plan.nodes import Node, loops_around, prefixes
+from isce2_recipe.plan.nodes import Node
 from isce2_recipe.running.resources import memory_bytes, processors
 
 _NO_LIMIT = 1_000_000
@@ -45,15 +45,15 @@ class Selection:
     forced : dict
         Steps to run in any case, with the reason.
     until : str or None
-        The instance to run up to, while the items of its loop are not known.
-    waiting : dict
-        Names of instances that are to run in any case, whose loops are not expanded, with the reason.
+        Complete name of the last step to run, with all that it needs.
+    again : dict
+        Complete names of steps to run in any case, with the reason.
     """
 
     steps: set[str]
     forced: dict[str, str]
     until: str | None = None
-    waiting: dict[str, str] = field(default_factory=dict)
+    again: dict[str, str] = field(default_factory=dict)
 
     def grow(self, graph: Graph, loop: str, new: Sequence[Node]) -> dict[str, str]:
         """Take the steps of a loop that was expanded; return those to run in any case.
@@ -61,36 +61,29 @@ class Selection:
         Raises
         ------
         RecipeError
-            If an option names an instance that the loop does not have.
+            If an option names an instance that no loop has.
         """
+        for name in filter(None, [self.until, *self.again]):
+            graph.select(name)
         names = [node.id for node in new]
-        if self.until is not None and loop in _around(self.until):
-            wanted = graph.ancestors(_start(graph, self.until))
-            names = [name for name in names if name in wanted]
+        if self.until is not None:
+            needed = graph.ancestors(_start(graph, self.until))
+            names = [name for name in names if name in needed]
         self.steps.update(names)
         forced = dict.fromkeys(names, self.forced[loop]) if loop in self.forced else {}
-        for name, why in list(self.waiting.items()):
-            if loop in _around(name):
-                found = graph.select(name)
-                if found != [name] or name in graph.nodes:
-                    del self.waiting[name]
-                    forced |= dict.fromkeys(_again(graph, found, why), why)
+        for pattern, why in self.again.items():
+            found = graph.matching(pattern, names)
+            forced |= dict.fromkeys(_again(graph, found, why) if found else (), why)
         self.forced |= forced
         return {name: why for name, why in forced.items() if name in self.steps}
 
 
-def _around(name: str) -> list[str]:
-    return [*loops_around(name), *prefixes(name)]
+def _start(graph: Graph, pattern: str) -> list[str]:
+    """Return the steps of a complete name, and the loops in which there may be more."""
+    return [*graph.matching(pattern, graph.nodes), *graph.pending(pattern)]
 
 
-def _start(graph: Graph, name: str) -> list[str]:
-    """Return the steps of some name, or the loop in which they will be."""
-    loop = graph.unknown_loop(name)
-    found = graph.select(name)
-    return [loop] if loop is not None and found == [name] and name not in graph.nodes else found
-
-
-def _again(graph: Graph, found: list[str], why: str) -> Collection[str]:
+def _again(graph: Graph, found: Collection[str], why: str) -> Collection[str]:
     return graph.descendants(found) if why.startswith(_FROM) else found
 
 
@@ -182,22 +175,19 @@ def select(graph: Graph, options: RunOptions) -> Selection:
     """
     steps = set(graph.nodes)
     forced: dict[str, str] = {}
-    waiting: dict[str, str] = {}
-    pending = None
+    until = None
     if options.until is not None:
-        found = graph.select(options.until)
-        pending = options.until if found == [options.until] and options.until not in graph.nodes else None
-        steps = graph.ancestors(_start(graph, options.until))
+        graph.select(options.until)
+        until = graph.complete(options.until)
+        steps = graph.ancestors(_start(graph, until))
     named = [(name, "--force") for name in options.force]
     named = [(options.start, f"{_FROM}{options.start}"), *named] if options.start is not None else named
+    again = {graph.complete(name): why for name, why in named}
     for name, why in named:
-        found = graph.select(name)
-        if found == [name] and name not in graph.nodes:
-            waiting[name] = why
-            loop = _start(graph, name)
-            found = [one for one in _again(graph, loop, why) if one not in loop] if why != "--force" else []
-        forced |= dict.fromkeys(_again(graph, found, why), why)
-    return Selection(steps, {name: why for name, why in forced.items() if name in steps}, pending, waiting)
+        forced |= dict.fromkeys(_again(graph, graph.select(name), why), why)
+        loops = graph.pending(graph.complete(name)) if why != "--force" else []
+        forced |= dict.fromkeys(graph.descendants(loops) - set(loops), why)
+    return Selection(steps, {name: why for name, why in forced.items() if name in steps}, until, again)
 
 
 def described(node: Node) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.support.runs import call, command, environment
+
+from support.runs import call, command, environment
 
 RECIPE = """recipe: 1
 name: simple

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.support.runs import call
+from support.runs import call
 
 HEAD = """recipe: 1
 name: loop
