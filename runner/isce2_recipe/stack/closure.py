@@ -39,25 +39,15 @@ def triplets(positions: NDArray[np.int64]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """The closure of all triplets.
+    """The closure of all triplets."""
 
-    Attributes
-    ----------
-    triplets : ndarray, shape (n, 3)
-        Positions of their pairs.
-    rms, mean : ndarray, shape (n,)
-        Of the unfiltered phase, whole cycles removed, rad.
-    open_share : ndarray, shape (n,)
-        Share of the looks in which the unwrapped phase does not close.
-    open_count : ndarray, shape (lines, samples)
-        Number of triplets that do not close.
-    """
-
-    triplets: NDArray[np.int64]
+    triplets: NDArray[np.int64]  # positions of their pairs, shape (n, 3)
+    # Of the unfiltered phase, whole cycles removed, rad, shape (n,)
     rms: NDArray[np.float64]
     mean: NDArray[np.float64]
+    # Share of the looks in which the unwrapped phase does not close, shape (n,)
     open_share: NDArray[np.float64]
-    open_count: NDArray[np.uint16]
+    open_count: NDArray[np.uint16]  # number of triplets that do not close, shape (lines, samples)
 
 
 def measure_closure(
@@ -95,24 +85,15 @@ def measure_closure(
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """The whole cycles by which pairs were changed.
+    """The whole cycles by which pairs were changed."""
 
-    Attributes
-    ----------
-    cycles : ndarray, shape (pairs, lines, samples)
-        Whole cycles to subtract from the unwrapped phase.
-    doubtful : ndarray, shape (lines, samples)
-        Number of pairs whose change is doubtful; 65535 where too many patterns exist to try.
-    patterns : int
-        Number of distinct patterns.
-    unsolved : int
-        Number of looks whose pattern was not tried.
-    """
-
+    # Whole cycles to subtract from the unwrapped phase, shape (pairs, lines, samples)
     cycles: NDArray[np.int8]
+    # Number of pairs whose change is doubtful; 65535 where too many patterns exist to try, shape (lines,
+    # samples)
     doubtful: NDArray[np.uint16]
-    patterns: int
-    unsolved: int
+    patterns: int  # number of distinct patterns
+    unsolved: int  # number of looks whose pattern was not tried
 
 
 @dataclass(slots=True)

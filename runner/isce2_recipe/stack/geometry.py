@@ -40,21 +40,11 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """The files of one date.
+    """The files of one date."""
 
-    Attributes
-    ----------
-    safes : tuple of Path
-        SAFE folders of the pass.
-    orbit : Path
-        Orbit file.
-    polarization : str
-        ``VV`` or ``HH``.
-    """
-
-    safes: tuple[Path, ...]
+    safes: tuple[Path, ...]  # SAFE folders of the pass
     orbit: Path
-    polarization: str
+    polarization: str  # ``VV`` or ``HH``
 
     def sensor(self, output: str) -> SensorConfig:
         """Return the settings of the pass for the engine, which writes bursts to the folder ``output``."""
@@ -75,19 +65,12 @@ def tops_config(
 
 @dataclass(frozen=True, slots=True)
 class StackTerrain:
-    """StackTerrain and water of a stack.
+    """StackTerrain and water of a stack."""
 
-    Attributes
-    ----------
-    dem, geocode_dem : Path
-        ISCE2 rasters, heights above the ellipsoid: for the geometry, and for the map.
-    water_mask : Path
-        GeoTIFF in degrees: 1 on land, 0 on water.
-    """
-
+    # ISCE2 rasters, heights above the ellipsoid: for the geometry, and for the map.
     dem: Path
     geocode_dem: Path
-    water_mask: Path
+    water_mask: Path  # GeoTIFF in degrees: 1 on land, 0 on water
 
 
 def make_geometry(

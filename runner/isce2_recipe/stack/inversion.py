@@ -30,18 +30,10 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class MotionModel:
-    """The terms that are fitted to the displacement of every look.
+    """The terms that are fitted to the displacement of every look."""
 
-    Attributes
-    ----------
-    annual : bool
-        Whether a sine and a cosine of one year are fitted.
-    steps : tuple of str
-        Dates, ``YYYYMMDD``, on which the ground may have jumped.
-    """
-
-    annual: bool = False
-    steps: tuple[str, ...] = ()
+    annual: bool = False  # whether a sine and a cosine of one year are fitted
+    steps: tuple[str, ...] = ()  # dates, ``YYYYMMDD``, on which the ground may have jumped
 
     def names(self) -> list[str]:
         """Return the names of the fitted terms after the constant."""
@@ -66,27 +58,13 @@ def years_since_first(dates: Sequence[str]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What is inverted.
-
-    Attributes
-    ----------
-    files : PairFiles
-        The pairs.
-    constants : ndarray, shape (pairs,)
-        Unfiltered phase of the reference region, rad.
-    cycles : ndarray, shape (pairs, lines, samples)
-        Whole cycles to subtract.
-    wavelength_m : float
-        Radar wavelength.
-    weighted : bool
-        Whether pairs are weighted by their coherence.
-    """
+    """What is inverted."""
 
     files: PairFiles
-    constants: NDArray[np.float64]
-    cycles: NDArray[np.int8]
+    constants: NDArray[np.float64]  # unfiltered phase of the reference region, rad, shape (pairs,)
+    cycles: NDArray[np.int8]  # whole cycles to subtract, shape (pairs, lines, samples)
     wavelength_m: float
-    weighted: bool = True
+    weighted: bool = True  # whether pairs are weighted by their coherence
 
 
 def invert(out: Path, inputs: Inputs, model: MotionModel, *, progress: Progress, cpus: int) -> None:

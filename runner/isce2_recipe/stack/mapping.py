@@ -41,22 +41,14 @@ _FILES = {STACK_SERIES: SERIES, STACK_VELOCITY: VELOCITY, STACK_QUALITY: QUALITY
 
 @dataclass(frozen=True, slots=True)
 class StackFolders:
-    """Where the results of a stack are.
+    """Where the results of a stack are."""
 
-    Attributes
-    ----------
-    geometry, checked, inverted : Path
-        Folders of these steps.
-    geocode_dem : Path
-        ISCE2 raster of the heights to whose grid results are geocoded.
-    dem, water_mask : Path
-        GeoTIFFs in degrees.
-    """
-
+    # Folders of these steps.
     geometry: Path
     checked: Path
     inverted: Path
-    geocode_dem: Path
+    geocode_dem: Path  # ISCE2 raster of the heights to whose grid results are geocoded
+    # GeoTIFFs in degrees.
     dem: Path
     water_mask: Path
 

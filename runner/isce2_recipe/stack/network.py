@@ -20,60 +20,33 @@ _MOST_LINES = 100_000
 
 @dataclass(frozen=True, slots=True)
 class StackPair:
-    """Two dates of a stack.
+    """Two dates of a stack."""
 
-    Attributes
-    ----------
-    name : str
-        Both dates with an underscore.
-    reference, secondary : str
-        The older and the newer date, ``YYYYMMDD``.
-    days : int
-        Days between them.
-    perpendicular_m : float or None
-        Difference of their perpendicular baselines, metres; None if it is not known.
-    """
-
-    name: str
+    name: str  # both dates with an underscore
+    # The older and the newer date, ``YYYYMMDD``.
     reference: str
     secondary: str
     days: int
+    # Difference of their perpendicular baselines, metres; None if it is not known.
     perpendicular_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkChoice:
-    """Which dates form pairs.
+    """Which dates form pairs."""
 
-    Attributes
-    ----------
-    neighbours : int
-        Number of next dates with which every date forms a pair.
-    max_days : int or None
-        Longest time between the dates of a pair.
-    one_year : bool
-        Also pairs of about one year, 335 to 395 days, one for each date.
-    single_reference : str or None
-        A date with which all others form the only pairs.
-    pairs : tuple of (str, str) or None
-        The pairs themselves, in place of all other choices.
-    """
-
-    neighbours: int = 3
-    max_days: int | None = None
-    one_year: bool = False
-    single_reference: str | None = None
-    pairs: tuple[tuple[str, str], ...] | None = None
+    neighbours: int = 3  # number of next dates with which every date forms a pair
+    max_days: int | None = None  # longest time between the dates of a pair
+    one_year: bool = False  # also pairs of about one year, 335 to 395 days, one for each date
+    single_reference: str | None = None  # a date with which all others form the only pairs
+    pairs: tuple[tuple[str, str], ...] | None = None  # the pairs themselves, in place of all other choices
 
 
 def make_network(dates: Sequence[StackDate], choice: NetworkChoice) -> list[StackPair]:
     """Return the pairs of a stack by their dates.
 
-    Raises
-    ------
-    InputError
-        If there are fewer than two dates, a date of a pair is not in the stack, or the pairs do not connect
-        all dates.
+    Raise InputError if there are fewer than two dates, a date of a pair is not in the stack, or the pairs do
+    not connect all dates.
     """
     if len(dates) < 2:
         found = dates[0].date if dates else "none"
@@ -211,10 +184,7 @@ def read_pairs_file(path: Path) -> tuple[tuple[str, str], ...]:
 
     Empty lines and those that begin with ``#`` are left out.
 
-    Raises
-    ------
-    InputError
-        If the file cannot be read, has no pair, or a line is not a pair.
+    Raise InputError if the file cannot be read, has no pair, or a line is not a pair.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -242,10 +212,7 @@ def read_pairs_file(path: Path) -> tuple[tuple[str, str], ...]:
 def check_date(text: str, name: str) -> str:
     """Return a date as ``YYYYMMDD``.
 
-    Raises
-    ------
-    ParameterError
-        If it is not a date; ``name`` is the parameter's name.
+    Raise ParameterError if it is not a date; ``name`` is the parameter's name.
     """
     try:
         return f"{datetime.strptime(text.replace('-', ''), '%Y%m%d'):%Y%m%d}"

@@ -34,44 +34,22 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackFacts:
-    """What a stack shows and how it was made.
+    """What a stack shows and how it was made."""
 
-    Attributes
-    ----------
-    granules : mapping of list of str
-        Names of the burst granules by date.
-    pairs : tuple of StackPair
-        The pairs.
-    reference_date : str
-        The date that has the common geometry.
-    relative_orbit : int
-        Track.
-    direction, polarization : str
-        ``ASCENDING`` or ``DESCENDING``; ``VV`` or ``HH``.
-    looks : Looks
-        Multilooking window.
-    terms : tuple of str
-        The fitted terms.
-    processing : mapping
-        Further choices that influence the result, as plain values.
-    source, engine : str
-        Names of the source, and of the engine with its version.
-    simulated : bool
-        Whether the data are simulated.
-    """
-
-    granules: Mapping[str, list[str]]
+    granules: Mapping[str, list[str]]  # names of the burst granules by date
     pairs: tuple[StackPair, ...]
-    reference_date: str
+    reference_date: str  # the date that has the common geometry
     relative_orbit: int
+    # ``ASCENDING`` or ``DESCENDING``; ``VV`` or ``HH``.
     direction: str
     polarization: str
     looks: Looks
     terms: tuple[str, ...]
-    processing: Mapping[str, Any]
+    processing: Mapping[str, Any]  # further choices that influence the result, as plain values
+    # Names of the source, and of the engine with its version.
     source: str
     engine: str
-    simulated: bool
+    simulated: bool  # whether the data are simulated
 
     @property
     def dates(self) -> list[str]:

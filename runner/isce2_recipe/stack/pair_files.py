@@ -23,21 +23,12 @@ _VALUES = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class PairFiles:
-    """The rasters of the pairs of a stack as memory maps, in the order of the pairs.
-
-    Attributes
-    ----------
-    pairs : tuple of StackPair
-        The pairs.
-    dates : tuple of str
-        All dates, sorted.
-    phase, smooth, coherence, components : tuple of ndarray, each (lines, samples)
-        Unfiltered phase in the cycles of the unwrapped one, unwrapped phase (filtered), coherence, and
-        labels of connected components.
-    """
+    """The rasters of the pairs of a stack as memory maps, in the order of the pairs."""
 
     pairs: tuple[StackPair, ...]
-    dates: tuple[str, ...]
+    dates: tuple[str, ...]  # all dates, sorted
+    # Unfiltered phase in the cycles of the unwrapped one, unwrapped phase (filtered), coherence, and labels
+    # of connected components, each (lines, samples).
     phase: tuple[NDArray[Any], ...]
     smooth: tuple[NDArray[Any], ...]
     coherence: tuple[NDArray[Any], ...]
@@ -103,13 +94,7 @@ def open_pairs(pairs: Sequence[StackPair], folders: Sequence[Path]) -> PairFiles
 
 
 def pair_folders(pairs: Sequence[StackPair], folders: Sequence[Path]) -> list[Path]:
-    """Return the folder of each pair.
-
-    Raises
-    ------
-    InputError
-        If a pair has none.
-    """
+    """Return the folder of each pair; raise InputError if a pair has none."""
     found = {place.name: place for folder in folders for place in folder.iterdir() if place.is_dir()}
     missing = [pair.name for pair in pairs if pair.name not in found]
     if missing:
