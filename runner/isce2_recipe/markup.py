@@ -34,7 +34,7 @@ def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(data_folder("templates")),
         undefined=StrictUndefined,
-        autoescape=lambda name: name is None or not name.endswith(".txt.j2"),
+        autoescape=lambda name: name is None or not name.endswith((".txt.j2", ".md.j2")),
         keep_trailing_newline=True,
         trim_blocks=True,
     )

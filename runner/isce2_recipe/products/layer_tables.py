@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from isce2_recipe.markup import render_lines
 from isce2_recipe.products.layer import KINDS, Layer
 from isce2_recipe.products.layers import LAYERS, geocode_list, map_layers
 
@@ -37,27 +38,9 @@ _LIMITS = {
 }
 
 
-def _rows(cells: Sequence[Sequence[str]]) -> str:
-    return "".join(f"| {' | '.join(row)} |\n" for row in cells)
-
-
 def layer_table(layers: Sequence[Layer] = LAYERS) -> str:
     """Return the table of all layers, as Markdown."""
-    head = ("file", "holds", "unit", "type", "no data", "on the map", "products", "HyP3's layer")
-    rows = [
-        (
-            f"`_{layer.name}.tif`",
-            layer.description,
-            layer.unit or "-",
-            layer.dtype,
-            layer.no_data_text,
-            "-" if layer.radar else _RESAMPLED[layer.resampling],
-            _products(layer),
-            layer.hyp3 or "none",
-        )
-        for layer in layers
-    ]
-    return _rows((head, ["---"] * len(head), *rows))
+    return render_lines("docs/layers.md", layers=layers, resampled=_RESAMPLED, products=_products)
 
 
 def _products(layer: Layer) -> str:
@@ -78,8 +61,7 @@ def tolerance_table(layers: Sequence[Layer] = LAYERS) -> str:
             cycles=100 * tolerance.cycles,
         )
         groups.setdefault(text.replace(" 1,", ",").removesuffix(" 1"), []).append(f"`{layer.name}`")
-    head = ("layer", "the same if the RMS difference is at most")
-    return _rows((head, ("---", "---"), *((", ".join(names), text) for text, names in groups.items())))
+    return render_lines("docs/tolerances.md", groups=groups)
 
 
 def geocode_property(layers: Sequence[Layer] = LAYERS) -> str:

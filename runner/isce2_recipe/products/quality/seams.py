@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -107,8 +108,10 @@ def _compare(first: _Burst, second: _Burst) -> tuple[int, float, float] | None:
     """Return the common lines, phase difference and coherence; None if there is no common ground."""
     place = round((second.start - first.start).total_seconds() / first.interval_s, 3)
     offset = math.floor(place)
-    above = _between(_tail(first.path, offset), place - offset)
-    below = _head(second.path, offset, first.path)
+    with _opened(first.path) as one, _opened(second.path) as other:
+        lines = one.height - offset
+        above = _between(_rows(one, offset, lines), place - offset)
+        below = _rows(other, 0, min(lines, other.height))
     lines, samples = (min(sizes) for sizes in zip(above.shape, below.shape, strict=True))
     if lines == 0:
         return None
@@ -130,16 +133,8 @@ def _between(values: NDArray[np.complex128], part: float) -> NDArray[np.complex1
     return moved
 
 
-def _tail(path: Path, offset: int) -> NDArray[np.complex128]:
-    with opened(path, own=path.suffix == ".vrt") as dataset:
-        return _rows(dataset, offset, dataset.height - offset)
-
-
-def _head(path: Path, offset: int, other: Path) -> NDArray[np.complex128]:
-    with opened(other, own=other.suffix == ".vrt") as dataset:
-        lines = dataset.height - offset
-    with opened(path, own=path.suffix == ".vrt") as dataset:
-        return _rows(dataset, 0, min(lines, dataset.height))
+def _opened(path: Path) -> AbstractContextManager[Any]:
+    return opened(path, own=path.suffix == ".vrt")
 
 
 def _rows(dataset: Any, first: int, count: int) -> NDArray[np.complex128]:
