@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -156,6 +157,8 @@ class _Row:
 class Tree:
     """Shows the steps as a live tree: state, percent, elapsed time, peak memory."""
 
+    _counted = "steps"
+
     def __init__(self, stream: IO[str], redact: Callable[[str], str]) -> None:
         from rich.console import Console
 
@@ -240,13 +243,15 @@ class Tree:
         table.add_column(no_wrap=True, justify="right")
         for row in self._visible():
             name = "  " * (row.id.count("/") + row.id.count("[")) + row.id.rpartition("/")[2]
-            cells = _MARKS[row.state], name, self._detail(row), self._time(row, now), _memory(row)
+            cells = _MARKS[row.state], _escape(name), self._detail(row), self._time(row, now), _memory(row)
             table.add_row(*cells, style=_STYLES.get(row.state, ""))
         steps = [row for row in self._rows.values() if not row.part]
         ended = sum(row.state not in ("waiting", "running") for row in steps)
         title = Text(printable(self._title), style="bold", overflow="fold")
         # This line is last and short, so that the ^C which a terminal shows after it fits into it.
-        count = Text(f"{ended} of {len(steps)} steps, {format_duration(now - self._began)}", style="bold")
+        count = Text(
+            f"{ended} of {len(steps)} {self._counted}, {format_duration(now - self._began)}", style="bold"
+        )
         return Group(title, table, count)
 
     def _visible(self) -> list[_Row]:
@@ -280,6 +285,73 @@ class Tree:
             self._live.update(self._picture(time.monotonic()), refresh=True)
             self._live.stop()
             self._live = None
+
+
+class RowTable(Tree):
+    """Shows a batch as a live table of its rows, each with the step that it is at."""
+
+    _counted = "rows"
+
+    def _on_run_started(self, event: Event) -> None:
+        self._left = Counter(_row_of(one["step"]) for one in event["steps"] if not one.get("loop"))
+        self._total = dict(self._left)
+        self._seconds: dict[str, float] = {}
+        rows = [{"step": name, "summary": f"{count} steps"} for name, count in self._left.items()]
+        super()._on_run_started({**event, "steps": rows})
+
+    def _on_loop_expanded(self, event: Event) -> None:
+        new = Counter(_row_of(one["step"]) for one in event["steps"] if not one.get("loop"))
+        self._left += new
+        self._total = {name: count + new[name] for name, count in self._total.items()}
+
+    def _on_loop_done(self, event: Event) -> None:
+        """Do nothing: the rows are done when all their steps are."""
+
+    def _on_step_started(self, event: Event) -> None:
+        row = self._row(event)
+        row.pid, row.text = event["pid"], _step_of(event["step"])
+        if row.state == "waiting":
+            row.state, row.began = "running", time.monotonic()
+
+    def _on_step_progress(self, event: Event) -> None:
+        row = self._row(event)
+        row.fraction = self._fraction(row.id, event["fraction"])
+        row.text = f"{_step_of(event['step'])}: {event['text']}"
+
+    def _on_step_retry(self, event: Event) -> None:
+        self._console.print(printable(self._redact(_retry(event))), style="yellow", markup=False)
+
+    def _on_step_settled(self, event: Event) -> None:
+        row, state = self._row(event), event["event"].partition(".")[2]
+        self._left[row.id] -= 1
+        row.fraction = self._fraction(row.id, 0.0)
+        if state == "done":
+            self._seconds[row.id] = self._seconds.get(row.id, 0.0) + event["seconds"]
+            row.memory = max(row.memory, event["memory"])
+        if state == "failed":
+            row.state, row.summary = "failed", f"{_step_of(event['step'])}: {self._redact(event['message'])}"
+        elif not self._left[row.id] and row.state != "failed":
+            row.state = "done" if row.id in self._seconds else "cached"
+        if row.state != "running":
+            row.seconds = self._seconds.get(row.id, 0.0)
+
+    _on_step_done = _on_step_cached = _on_step_skipped = _on_step_failed = _on_step_blocked = _on_step_settled
+
+    def _row(self, event: Event) -> _Row:
+        return self._rows[_row_of(event["step"])]
+
+    def _fraction(self, row: str, of_step: float) -> float:
+        total = self._total[row]
+        return (total - self._left[row] + of_step) / total
+
+
+def _row_of(step: str) -> str:
+    """Return the row of a batch that a step belongs to: the outermost instance around it."""
+    return step[: step.find("]") + 1] if "]" in step else step
+
+
+def _step_of(step: str) -> str:
+    return step[step.find("]") + 2 :] if "]" in step else step
 
 
 def _rows(steps: Iterable[Mapping[str, Any]]) -> dict[str, _Row]:

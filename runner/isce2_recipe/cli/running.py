@@ -21,7 +21,7 @@ from isce2_recipe.journal.values import encode
 from isce2_recipe.paths import RUN_RECORD
 from isce2_recipe.plan.request import DEFAULT_ENGINE, RunRequest, make_request
 from isce2_recipe.plan.workspace import Workspace
-from isce2_recipe.progress import JsonLines, PlainLines, Tree
+from isce2_recipe.progress import JsonLines, PlainLines, RowTable, Tree
 from isce2_recipe.quantities import format_duration
 from isce2_recipe.redact import known_secrets, redactor, without_secrets
 from isce2_recipe.sandbox import MAX_STEPS, budget
@@ -185,7 +185,9 @@ def _display(options: Mapping[str, Any], redact: Callable[[str], str]) -> JsonLi
     if options["as_json"]:
         return JsonLines(sys.stdout, redact)
     stream: IO[str] = sys.stderr
-    return Tree(stream, redact) if stream.isatty() else PlainLines(stream, redact)
+    if not stream.isatty():
+        return PlainLines(stream, redact)
+    return RowTable(stream, redact) if options.get("table") else Tree(stream, redact)
 
 
 def run(workspace: Workspace, options: Mapping[str, Any], redact: Callable[[str], str]) -> None:
