@@ -42,10 +42,11 @@ def check_grid(inputs: Mapping[str, Any]) -> None:
     ParameterError
         With everything that is wrong.
     """
-    pixel_m = None
+    pixel_m = like = None
     with suppress(LookupError):
         pixel_m = Looks.parse(inputs["looks"]).pixel_m
-    like = inputs.get("grid_like")
+    with suppress(LookupError):
+        like = inputs["grid_like"]
     problems = grid_problems(inputs.get("grid") or {}, like, pixel_m)
     if not problems:
         return
