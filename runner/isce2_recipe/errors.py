@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from isce2_recipe.problems import Problem
 
+_LONGEST_NAME = 200  # characters
+
 EXIT_OK = 0
 EXIT_INPUT = 1
 EXIT_USAGE = 2
@@ -50,6 +52,18 @@ class ParameterError(RecipeToolError):
 
 class InputError(RecipeToolError):
     """A given file or granule cannot be used."""
+
+
+def of_name(exc: UnicodeEncodeError) -> InputError | None:
+    """Return the error of a name with bytes that are no text, which a library refuses; None for others."""
+    name = exc.object
+    if not any("\udc80" <= character <= "\udcff" for character in name):
+        return None
+    shown = name if len(name) <= _LONGEST_NAME else f"...{name[-_LONGEST_NAME:]}"
+    return InputError(
+        f"'{shown}' is not text in UTF-8, and libraries for rasters and XML accept only that",
+        hint="rename the file or the folder, or give --workdir another folder",
+    )
 
 
 class UsageError(RecipeToolError):

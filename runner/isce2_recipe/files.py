@@ -54,14 +54,19 @@ def replace_when_complete(target: Path, *, many_writers: bool = False) -> Iterat
 
 
 def write_text(path: Path, text: str, *, many_writers: bool = False) -> None:
-    """Write a text file (UTF-8) as `replace_when_complete` does."""
+    """Write a text in UTF-8 as `replace_when_complete` does; bytes of names that are no text are escaped."""
     with replace_when_complete(path, many_writers=many_writers) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any, *, indent: int | None = 1, many_writers: bool = False) -> None:
     """Write a value as ASCII JSON, so that any file name can be written, as `replace_when_complete` does."""
     write_text(path, json.dumps(value, indent=indent) + "\n", many_writers=many_writers)
+
+
+def json_text(value: Any, **options: Any) -> str:
+    """Return a value as JSON with readable letters; bytes of file names that are no text are escaped."""
+    return json.dumps(value, ensure_ascii=False, **options).encode("utf-8", "backslashreplace").decode()
 
 
 def read_bounded(path: Path, most: int, inside: Path | None = None) -> bytes:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from isce2_recipe import __version__
-from isce2_recipe.files import locked, write_json, write_text
+from isce2_recipe.files import json_text, locked, write_json, write_text
 from isce2_recipe.paths import LOCK, NOOP_CACHE, RUN_RECORD
 from isce2_recipe.processes import boot_id
 
@@ -159,7 +159,7 @@ def _record(folder: Path, entry: dict[str, Any]) -> bool:
 def to_text(record: Mapping[str, Any]) -> str:
     """Return a run's record as JSON, indented for people unless it has very many steps."""
     indent = 1 if len(record["steps"]) <= _MANY_STEPS else None
-    return json.dumps(record, indent=indent, ensure_ascii=False) + "\n"
+    return json_text(record, indent=indent) + "\n"
 
 
 def _folders(arguments: Sequence[str], environment: Mapping[str, str]) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from isce2_recipe.files import json_text
 from isce2_recipe.problems import printable
 from isce2_recipe.quantities import format_bytes, format_duration
 from isce2_recipe.redact import in_values
@@ -48,7 +48,7 @@ class JsonLines:
         if event["event"] == "tick":
             return
         stamped = {"event": event["event"], "time": round(time.time(), 3), **event}
-        self._stream.write(printable(json.dumps(in_values(stamped, self._redact), ensure_ascii=False)) + "\n")
+        self._stream.write(printable(json_text(in_values(stamped, self._redact))) + "\n")
         self._stream.flush()
 
     def close(self) -> None:

@@ -52,7 +52,7 @@ def netrc_secrets(path: Path) -> set[str]:
 def _basic(user: str, password: str) -> str:
     import base64
 
-    return base64.b64encode(f"{user}:{password}".encode()).decode()
+    return base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogateescape")).decode()
 
 
 def _pair_secrets(environment: Mapping[str, str]) -> set[str]:
@@ -120,7 +120,8 @@ def redactor(secrets: frozenset[str]) -> Callable[[str], str]:
 
     forms: set[str] = set()
     for secret in secrets:
-        forms |= {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret)}
-        forms.add(base64.b64encode(secret.encode()).decode().rstrip("="))
+        data = secret.encode("utf-8", "surrogateescape")
+        forms |= {secret, json.dumps(secret)[1:-1], quote(data, safe=""), quote(data)}
+        forms.add(base64.b64encode(data).decode().rstrip("="))
     pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
     return lambda text: pattern.sub(MASK, text)

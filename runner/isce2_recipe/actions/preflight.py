@@ -92,7 +92,9 @@ def check(
         ctx.log.log(_LEVELS[one.state], "%s: %s", one.name, one.detail)
     _refuse([one for one in findings if one.state == "wrong"])
     report = ctx.out / "preflight.txt"
-    report.write_text("".join(f"{_line(one)}\n" for one in findings), encoding="utf-8")
+    report.write_text(
+        "".join(f"{_line(one)}\n" for one in findings), encoding="utf-8", errors="backslashreplace"
+    )
     return Checks(report, _summary(findings), [_sentence(one) for one in findings if one.state == "note"])
 
 

@@ -34,7 +34,7 @@ def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> lis
     import hashlib
 
     text = template_text(templates, read, REPORT_TEMPLATE)
-    return [__version__, hashlib.sha256(text.encode()).hexdigest()]
+    return [__version__, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()]
 
 
 @action("report.write", version=3, fingerprint=_texts)

@@ -82,7 +82,7 @@ def render(
         template, (*ctx.templates, data_folder("templates")), values, ctx.workdir / folder, ctx.workdir
     )
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+    target.write_text(text, encoding="utf-8", errors="surrogateescape")
     ctx.log.info("%s from %s", to, template)
     return RenderedFile(target)
 

@@ -148,12 +148,15 @@ def _print_failed_event(exc: RecipeToolError, redact: Callable[[str], str]) -> N
 
 
 def _report_unexpected(exc: Exception, arguments: Sequence[str], redact: Callable[[str], str]) -> int:
-    if isinstance(exc, BrokenPipeError):  # the program that reads our output has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return errors.EXIT_OK
+    if isinstance(exc.__cause__, KeyboardInterrupt):  # Python wraps it while it makes a class
+        return errors.EXIT_INTERRUPTED
     if isinstance(exc, FileNotFoundError) and exc.filename is None:  # raised by Path.cwd()
         sys.stderr.write("error: the current folder no longer exists\nhint: change to another folder\n")
         return errors.EXIT_INPUT
+    wrong_name = errors.of_name(exc) if isinstance(exc, UnicodeEncodeError) else None
+    if wrong_name is not None:
+        echo(redact(_message(wrong_name)), err=True)
+        return wrong_name.exit_code
     if isinstance(exc, OSError):
         name = f": {str(exc.filename)[:_LONGEST]}" if exc.filename else ""
         echo(redact(f"error: {exc.strerror}{name}"), err=True)

@@ -13,6 +13,7 @@ from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.cli.parameters import RECIPE
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import InputError, UsageError
+from isce2_recipe.files import json_text
 from isce2_recipe.paths import data_folder
 from isce2_recipe.problems import did_you_mean
 from isce2_recipe.recipe import available, check, load, recipe_error, shipped_parts
@@ -104,7 +105,7 @@ def describe_command(name: str, form: str, output: Path | None) -> None:
         (output / f"{found.name}.md").write_text(note + describing.page(found), encoding="utf-8")
         return
     if form == "json":
-        echo(json.dumps(describing.facts(found), indent=1, ensure_ascii=False, default=str))
+        echo(json_text(describing.facts(found), indent=1, default=str))
     else:
         echo(describing.page(found), nl=False)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import click
 
 from isce2_recipe import errors
 from isce2_recipe.cli.printing import echo
+from isce2_recipe.files import json_text
 from isce2_recipe.redact import known_secrets, redactor
 
 
@@ -26,7 +26,7 @@ def explain_command(workdir: Path, step: str, as_json: bool) -> None:
     from isce2_recipe.plan import explaining
 
     found = explaining.explain(workdir, step)
-    _print(json.dumps(found, indent=1, ensure_ascii=False) if as_json else explaining.to_text(found))
+    _print(json_text(found, indent=1) if as_json else explaining.to_text(found))
 
 
 @click.command("diff")
@@ -41,7 +41,7 @@ def diff_command(first: Path, second: Path, as_json: bool) -> int:
     from isce2_recipe.plan import comparing
 
     found: dict[str, Any] = comparing.compare(first, second)
-    text = json.dumps(found, indent=1, ensure_ascii=False) if as_json else comparing.to_text(found)
+    text = json_text(found, indent=1) if as_json else comparing.to_text(found)
     _print(text or "no difference")
     return errors.EXIT_INPUT if found["files"] else errors.EXIT_OK
 

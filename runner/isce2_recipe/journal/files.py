@@ -66,7 +66,7 @@ _ONE_TEXT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii
 
 def text_digest(text: str) -> str:
     """Return the fingerprint of a text."""
-    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_SIZE).hexdigest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_SIZE).hexdigest()
 
 
 def json_digest(value: object) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.files import json_text
 from isce2_recipe.journal.files import FileEntry, Manifest
 from isce2_recipe.paths import JOURNAL
 from isce2_recipe.redact import in_values
@@ -245,7 +246,7 @@ class Journal:
 
     def append(self, record: dict[str, Any], *, sync: bool = True) -> None:
         """Append one line, and with ``sync`` wait until it is on the disk."""
-        line = json.dumps(in_values(record, self._redact), separators=(",", ":"), ensure_ascii=False) + "\n"
+        line = json_text(in_values(record, self._redact), separators=(",", ":")) + "\n"
         data = line.encode()
         while data:
             data = data[os.write(self._descriptor, data) :]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from isce2_recipe import __version__
+from isce2_recipe.files import json_text
 from isce2_recipe.lint.catalogue import by_id
 from isce2_recipe.problems import Problem, render
 
@@ -39,7 +39,7 @@ def _number(number: int, name: str) -> str:
 
 def to_json(problems: Sequence[Problem], _texts: Mapping[str, str]) -> str:
     """Return a list of objects: place, rule, severity, message, hint and, where known, their parts."""
-    return json.dumps([_as_object(problem) for problem in problems], indent=2, ensure_ascii=False)
+    return json_text([_as_object(problem) for problem in problems], indent=2)
 
 
 def _as_object(problem: Problem) -> dict[str, Any]:
@@ -98,9 +98,7 @@ def to_sarif(problems: Sequence[Problem], _texts: Mapping[str, str]) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_result(problem, ids.index(problem.rule)) for problem in problems],
     }
-    return json.dumps(
-        {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False
-    )
+    return json_text({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
 def _sarif_rule(identifier: str) -> dict[str, Any]:

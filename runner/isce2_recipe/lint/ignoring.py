@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.files import json_text
 from isce2_recipe.lint.catalogue import by_id
 from isce2_recipe.problems import Mark, Problem, suggest, whole_file
 from isce2_recipe.recipe.document import Document
@@ -104,7 +105,7 @@ def write_baseline(path: Path, problems: Iterable[Problem]) -> int:
     entries = [
         dict(zip(("file", "rule", "message"), key, strict=True)) for key in sorted(map(_key, problems))
     ]
-    text = json.dumps({"version": 1, "findings": entries}, indent=2, ensure_ascii=False)
+    text = json_text({"version": 1, "findings": entries}, indent=2)
     try:
         path.write_text(text + "\n", encoding="utf-8")
     except OSError as exc:

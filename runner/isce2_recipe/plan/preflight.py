@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe import engines
-from isce2_recipe.errors import InputError
+from isce2_recipe.actions.registry import load_registry
+from isce2_recipe.errors import InputError, of_name
 from isce2_recipe.expressions import plain_chain
 from isce2_recipe.journal.values import coerce
 from isce2_recipe.plan.keys import file_inputs
@@ -30,6 +31,7 @@ def preflight(workspace: Workspace, steps: frozenset[str]) -> None:
     """
     nodes = [node for node in map(workspace.graph.nodes.__getitem__, sorted(steps)) if not node.is_loop]
     nodes = [node for node in sorted(nodes, key=lambda node: node.index) if _may_run(workspace, node)]
+    _check_name(workspace, nodes)
     for node in nodes:
         inputs = _KnownInputs(workspace, node)
         _check_files(workspace, node, inputs)
@@ -37,6 +39,17 @@ def preflight(workspace: Workspace, steps: frozenset[str]) -> None:
             with suppress(NotKnownError):
                 node.action.check(inputs)
     check_providers(workspace, nodes)
+
+
+def _check_name(workspace: Workspace, nodes: Sequence[Node]) -> None:
+    """Refuse a work directory with a name in which libraries for rasters cannot open files."""
+    accept_any = ("command", "python", "template")
+    subjects = {node.action.name.partition(".")[0] for node in nodes}
+    if subjects & load_registry().builtin - {*accept_any}:
+        try:
+            str(workspace.workdir).encode()
+        except UnicodeEncodeError as exc:
+            raise of_name(exc) or exc from None
 
 
 class _KnownInputs(Mapping[str, Any]):

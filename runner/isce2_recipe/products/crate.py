@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from isce2_recipe import __version__
+from isce2_recipe.files import json_text
 from isce2_recipe.inputs import InputFile
 from isce2_recipe.markup import render_json
 from isce2_recipe.paths import CRATE, PRODUCT_RECIPE
@@ -56,7 +57,7 @@ def write_crate(prefix: Path, facts: ProductFacts) -> Path:
         inputs=inputs,
         software=[_software(*one) for one in facts.software.items()],
     )
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json_text(content, indent=1) + "\n", encoding="utf-8")
     return path
 
 

@@ -36,7 +36,7 @@ def product_id(made_of: Mapping[str, Any], processing: Processing, choices: Mapp
         **choices,
     }
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:4].upper()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:4].upper()
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def write(path: Path, facts: ProductFacts, more: Mapping[str, object]) -> None:
     Orbit, time, heading and ranges are those of the reference's earliest burst in its lowest swath.
     """
     text = render_lines("product/parameters.txt", facts=facts, processing=facts.processing, more=more)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def read(path: Path) -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Any
 from isce2_recipe import __version__
 from isce2_recipe.archives import Archive, open_archive
 from isce2_recipe.errors import InputError
-from isce2_recipe.files import read_bounded
+from isce2_recipe.files import json_text, read_bounded
 from isce2_recipe.inputs import InputFile, sha256
 from isce2_recipe.paths import PRODUCT_RECIPE, PRODUCT_RECORD
 from isce2_recipe.products.facts import ProductFacts
@@ -40,7 +40,7 @@ def write_record(prefix: Path, facts: ProductFacts) -> None:
     recipe = prefix.with_name(f"{prefix.name}{PRODUCT_RECIPE}")
     recipe.write_text(dump(document), encoding="utf-8")
     path = prefix.with_name(f"{prefix.name}{PRODUCT_RECORD}")
-    path.write_text(json.dumps(record_of_run, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json_text(record_of_run, indent=1) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)

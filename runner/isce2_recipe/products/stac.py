@@ -6,7 +6,6 @@ Fields are those of STAC 1.1 (https://github.com/radiantearth/stac-spec) and of 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe.files import json_text
 from isce2_recipe.markup import render_json
 from isce2_recipe.products.contents import ProductFile, contents
 from isce2_recipe.products.facts import ProductFacts, utc
@@ -70,7 +70,7 @@ def write_item(prefix: Path, grid: MapGrid, facts: ProductFacts, layers: Sequenc
         granules=[(role, name) for role, names in sides for name in names],
         assets={file.key: _asset(file, known) for file in contents(prefix, but=(path.name,))},
     )
-    path.write_text(json.dumps(item, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json_text(item, indent=1) + "\n", encoding="utf-8")
     return path
 
 

@@ -382,7 +382,16 @@ def dump(data: Any) -> str:
     """Return a value as YAML that `parse` reads back as the same value."""
     import yaml
 
-    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    try:
+        return _dump(data, getattr(yaml, "CSafeDumper", yaml.SafeDumper))
+    except UnicodeEncodeError:  # a name that is no text, which only the writer in Python can escape
+        return _dump(data, yaml.SafeDumper)
+
+
+def _dump(data: Any, writer: Any) -> str:
+    import yaml
+
+    class Dumper(writer):  # type: ignore[misc]
         """A YAML writer that quotes every text that would be read as something else."""
 
         def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002

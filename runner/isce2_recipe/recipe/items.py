@@ -47,7 +47,7 @@ def _name(item: Any) -> str:
 
 def _fingerprint(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=_HASH // 2).hexdigest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_HASH // 2).hexdigest()
 
 
 def safe_key(text: str) -> str:

@@ -238,5 +238,5 @@ def _key(given: Mapping[str, Any]) -> str:
     """Return the key of a row without a name: the days among its values, and a fingerprint of them all."""
     text = json.dumps(given, sort_keys=True, default=str, ensure_ascii=False)
     days = sorted(set(_DAY.findall(text)))
-    fingerprint = hashlib.blake2b(text.encode(), digest_size=_HASH // 2).hexdigest()
+    fingerprint = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_HASH // 2).hexdigest()
     return "_".join([*days[:: max(1, len(days) - 1)], fingerprint] if days else [fingerprint])

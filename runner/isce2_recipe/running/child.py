@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from isce2_recipe import processes
 from isce2_recipe.actions.base import Context
-from isce2_recipe.errors import EngineFailed, ProgramFailed, RecipeToolError, SourceError
+from isce2_recipe.errors import EngineFailed, ProgramFailed, RecipeToolError, SourceError, of_name
 from isce2_recipe.journal import checkpoints
 from isce2_recipe.journal.files import FOLDER, FileEntry, Fingerprints, Manifest, signature, walk
 from isce2_recipe.journal.values import encode
@@ -287,6 +287,8 @@ def _own_files(task: Task, workdir: Path, fingerprints: Fingerprints) -> Manifes
 
 
 def _error(exc: Exception) -> dict[str, Any]:
+    if isinstance(exc, UnicodeEncodeError):
+        exc = of_name(exc) or exc
     if isinstance(exc, RecipeToolError):
         kind = next((kind for error, kind in _KINDS.items() if isinstance(exc, error)), "input")
         cause = exc.__cause__

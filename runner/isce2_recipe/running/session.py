@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,7 +72,7 @@ def _run_held(
     def warn(message: str) -> None:
         emit({"event": "warning", "message": message})
 
-    with workspace.hold(" ".join(options.command), redact, warn) as killed:
+    with ExitStack() as signals, workspace.hold(" ".join(options.command), redact, warn) as killed:
         if workspace.uses_source or workspace.uses_engine:
             warning = prepare_kernel_cache(os.environ)
             if warning:
@@ -80,12 +80,14 @@ def _run_held(
         _end_leftovers(workspace, killed, warn)
         _roll_back(workspace)
         checkpoints.remove(workspace.workdir / SCRATCH)
-        results, stopped_by = _carry_out(workspace, options, selection, emit, redact)
+        scheduler = _carry_out(workspace, options, selection, emit, redact, signals)
+        results = scheduler.results
         outcome = _outcome(workspace, results, time.monotonic() - began)
         provenance.write(workspace, outcome.steps, outcome.outputs, options.command, outcome.seconds, redact)
         times.keep(_times(workspace, outcome))
-    if stopped_by:
-        raise RunInterrupted(f"interrupted by {signal.Signals(stopped_by).name}; finished steps are kept")
+    if scheduler.stopped_by:
+        name = signal.Signals(scheduler.stopped_by).name
+        raise RunInterrupted(f"interrupted by {name}; finished steps are kept")
     if results.failure is not None:
         raise results.failure
     if results.failures and not results.allowed:
@@ -99,7 +101,10 @@ def _carry_out(
     selection: Selection,
     emit: Emit,
     redact: Callable[[str], str],
-) -> tuple[StepResults, int]:
+    signals: ExitStack,
+) -> Scheduler:
+    """Run the steps; until ``signals`` is closed, signals only ask the scheduler to end."""
+
     def warn(message: str) -> None:
         emit({"event": "warning", "message": message})
 
@@ -117,11 +122,12 @@ def _carry_out(
     scheduler = Scheduler(
         workspace, executor, selection, options.limits, emit, redact, keep_going=options.keep_going
     )
-    with closing(executor), _signals(scheduler.stop) as wakeup:
+    wakeup = signals.enter_context(_signals(scheduler.stop))
+    with closing(executor):
         results = scheduler.run(wakeup)
     workspace.add_event({"event": "end", "time": _now(), "steps": _counts(results.steps)})
     workspace.delete_unneeded_checkpoints()
-    return results, scheduler.stopped_by
+    return scheduler
 
 
 @contextmanager

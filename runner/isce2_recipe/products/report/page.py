@@ -78,7 +78,9 @@ def write_report(
     shown, compared = views(reduced, layers), truth_views(reduced)
     pictures = [write_quicklook(out, view, reduced) for view in (*shown, *compared)]
     path = out / REPORT
-    path.write_text(_render(inputs, reduced, quality, shown, compared), encoding="utf-8")
+    path.write_text(
+        _render(inputs, reduced, quality, shown, compared), encoding="utf-8", errors="backslashreplace"
+    )
     return path, pictures
 
 

@@ -188,7 +188,8 @@ class Client:
         """Return user and password for the login host, else a value that disables ``requests``' netrc."""
         if self._is_login(url) and self.credentials.user:
             # As bytes: requests would encode text as Latin-1, and Earthdata Login expects UTF-8.
-            return self.credentials.user.encode(), (self.credentials.password or "").encode()
+            both = self.credentials.user, self.credentials.password or ""
+            return tuple(text.encode("utf-8", "surrogateescape") for text in both)
         return lambda request: request
 
     def _token_for(self, url: str) -> dict[str, str]:
