@@ -24,7 +24,6 @@ from isce2_recipe.errors import EngineFailed, EngineMissing, InputError
 from isce2_recipe.processes import before_exec
 from isce2_recipe.recipe import isce2_xml
 from isce2_recipe.recipe.isce2_values import python_value
-from isce2_recipe.sentinel1.archive import check_slc
 
 _APPLICATIONS = "applications"
 _TOPS = "topsApp.py"
@@ -378,6 +377,8 @@ class _Job:
 
         Raise InputError if one is missing or incomplete. What ISCE2 refuses by itself is left to it.
         """
+        from isce2_recipe.sentinel1.archive import check_slc
+
         if self.app != "topsApp" or _READS_MEASUREMENTS not in self.steps:
             return
         settings = self.settings()
