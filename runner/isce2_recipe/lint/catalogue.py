@@ -8,7 +8,6 @@ from functools import cache
 from isce2_recipe.errors import UsageError
 from isce2_recipe.lint.rule import DEFAULT_PROFILE, PROFILES, Profile, Rule
 from isce2_recipe.lint.rules import (
-    commands,
     documentation,
     expressions,
     grammar,
@@ -22,7 +21,7 @@ from isce2_recipe.lint.rules import (
 from isce2_recipe.paths import data_folder
 from isce2_recipe.problems import did_you_mean
 
-_CHECKED = (grammar, documentation, expressions, templates, safety, commands, robustness, loops, sar)
+_CHECKED = (grammar, documentation, expressions, templates, safety, robustness, loops, sar)
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(
