@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from isce2_recipe.cli.parameters import shared_option
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.problems import printable
@@ -24,14 +25,7 @@ from isce2_recipe.redact import known_secrets, redactor
 @click.option("--end", metavar="STEP", help="Last step; by default the application's last.")
 @click.option("--dostep", metavar="STEP", help="Run only this step.")
 @click.option("--steps", is_flag=True, help="Accepted as by ISCE2's own applications, without effect.")
-@click.option(
-    "--engine",
-    envvar="ISCE2_RECIPE_ENGINE",
-    default="auto",
-    show_default=True,
-    metavar="ENGINE",
-    help="Engine that runs the application: auto, isce2 or builtin.",
-)
+@shared_option("engine", "auto", "Engine that runs the application: auto, isce2 or builtin.")
 @click.option(
     "--cpus", type=click.IntRange(1), metavar="N", help="Number of threads; by default one per processor."
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from isce2_recipe.cli.parameters import shared_option
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import UsageError
 from isce2_recipe.sources import DEFAULT_SOURCE
@@ -42,14 +43,7 @@ _OF_SEARCH = ("area", "start", "end", "track", "direction", "polarization", "inc
     help="What to leave out if a date misses a burst.",
 )
 @click.option("--limit", type=click.IntRange(2), default=1000, show_default=True, help="Most granules.")
-@click.option(
-    "--source",
-    envvar="ISCE2_RECIPE_SOURCE",
-    default=DEFAULT_SOURCE,
-    show_default=True,
-    metavar="SOURCE",
-    help="Source to search: asf, directory:DIR or simulated.",
-)
+@shared_option("source", DEFAULT_SOURCE, "Source to search: asf, directory:DIR or simulated.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def find_command(source: str, as_json: bool, **options: Any) -> None:
     """Find the Sentinel-1 bursts over an area on every date between two days.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from errno import EFBIG
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -21,6 +21,7 @@ from isce2_recipe.recipe.parameters import Given
 from isce2_recipe.redact import texts_of
 
 _RECIPE = "isce2_recipe.recipe"
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 _NEGATIVE_NUMBER = re.compile(r"-[\d.]")
 
 
@@ -167,6 +168,13 @@ def recipe_of(ctx: click.Context) -> Recipe:
     """Return the recipe that the command line names."""
     found: Recipe = ctx.meta[_RECIPE]
     return found
+
+
+def shared_option(name: str, default: str, text: str, **rest: Any) -> Callable[[_Command], _Command]:
+    """Return an option that a variable of the environment sets too, such as ``ISCE2_RECIPE_ENGINE``."""
+    word = name.upper()
+    shown: dict[str, Any] = {"default": default, "show_default": True, "metavar": word, "help": text}
+    return click.option(f"--{name}", envvar=f"ISCE2_RECIPE_{word}", **shown, **rest)
 
 
 def _list_spellings(recipe: Recipe) -> set[str]:

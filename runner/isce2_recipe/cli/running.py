@@ -13,7 +13,14 @@ from typing import IO, Any
 import click
 
 from isce2_recipe import engines, errors
-from isce2_recipe.cli.parameters import RECIPE, STEP, RecipeCommand, given_parameters, recipe_of
+from isce2_recipe.cli.parameters import (
+    RECIPE,
+    STEP,
+    RecipeCommand,
+    given_parameters,
+    recipe_of,
+    shared_option,
+)
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.journal.files import json_digest
@@ -30,7 +37,6 @@ from isce2_recipe.sources import DEFAULT_SOURCE
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d{6})(?=T\d{6}|\D|$)")
 _STEPS_OF_A_STEP = 5000  # of expressions, that a plan may take for each step of the recipe
 _HASH = 8  # characters of the inputs' fingerprint in a run's folder
-_PREFIX = "ISCE2_RECIPE"
 
 
 def options_of_run(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,27 +54,15 @@ def options_of_run(function: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option(
                 "--workdir",
-                envvar=f"{_PREFIX}_WORKDIR",
+                envvar="ISCE2_RECIPE_WORKDIR",
                 type=click.Path(),
                 metavar="DIR",
                 help="Folder of the run.",
             ),
-            click.option(
-                "--source",
-                envvar=f"{_PREFIX}_SOURCE",
-                default=DEFAULT_SOURCE,
-                show_default=True,
-                metavar="SOURCE",
-                help="Where inputs come from: asf, directory:DIR or simulated.",
+            shared_option(
+                "source", DEFAULT_SOURCE, "Where inputs come from: asf, directory:DIR or simulated."
             ),
-            click.option(
-                "--engine",
-                envvar=f"{_PREFIX}_ENGINE",
-                default=DEFAULT_ENGINE,
-                show_default=True,
-                metavar="ENGINE",
-                help="Program that computes: auto, isce2 or builtin.",
-            ),
+            shared_option("engine", DEFAULT_ENGINE, "Program that computes: auto, isce2 or builtin."),
             click.option(
                 "--force",
                 multiple=True,
@@ -99,14 +93,11 @@ def _check_executor(_ctx: click.Context, _parameter: click.Parameter, text: str)
     return text
 
 
-executor_option = click.option(
-    "--executor",
-    envvar=f"{_PREFIX}_EXECUTOR",
-    default="local",
-    show_default=True,
+executor_option = shared_option(
+    "executor",
+    "local",
+    "Where steps run: local, dask:ADDRESS, dask:scheduler.json or dask:CLUSTER.yml.",
     callback=_check_executor,
-    metavar="EXECUTOR",
-    help="Where steps run: local, dask:ADDRESS, dask:scheduler.json or dask:CLUSTER.yml.",
 )
 
 
