@@ -1,8 +1,8 @@
 """Measure the overhead of the runner next to that of doit and Snakemake with hyperfine.
 
-Every step writes one small file. Chains and fans of steps run for the first time, then again with nothing to
-do: isce2-recipe with its no-op cache, as for a user who repeats a command, and also without it, when the run
-checks every step. doit and Snakemake may be installed in their own environment:
+Every step writes one small file. Chains and fans of steps, and loops over a list, run for the first time,
+then again with nothing to do: isce2-recipe with its no-op cache, as for a user who repeats a command, and
+also without it, when the run checks every step. doit and Snakemake may be installed in their own environment:
 
     python -m venv peers && peers/bin/pip install doit snakemake
     python benchmarks/runner.py --peers peers/bin
@@ -24,6 +24,7 @@ from pathlib import Path
 QUICK = Path(__file__).resolve().parents[1] / "tests/support/quick"
 OURS = "isce2-recipe"
 RUN = f"{sys.executable} -m isce2_recipe run bench.yml --workdir w --jobs 2"
+PLAN = f"{sys.executable} -m isce2_recipe plan bench.yml --workdir w"
 NOOP_CACHE = "w/.isce2-recipe/noop_cache.json"
 MOST = {OURS: 10_000, "doit": 10_000, "snakemake": 1_000}  # steps: Snakemake takes many minutes for more
 
@@ -40,6 +41,12 @@ class Result:
 
 def recipe(steps: int, shape: str) -> str:
     lines = ["recipe: 1", "name: bench", "summary: Many steps.", "steps:"]
+    if shape == "loop":
+        names = ", ".join(f"n{index}" for index in range(steps))
+        lines.append(
+            f'  - {{id: s, uses: quick.touch, for_each: [{names}], with: {{text: "x{{{{ item }}}}"}}}}'
+        )
+        return "\n".join(lines) + "\n"
     for index in range(steps):
         after = f', after: "{{{{ steps.s{index - 1}.value }}}}"' if shape == "chain" and index else ""
         lines.append(f'  - {{id: s{index}, uses: quick.touch, with: {{text: "x"{after}}}}}')
@@ -93,6 +100,7 @@ def measure(tool: str, steps: int, shape: str, runs: int, peers: str) -> list[Re
         }
         if tool == OURS:
             found["nothing to do, no cache"] = hyperfine(command, folder, runs, f"rm -f {NOOP_CACHE}")
+            found["plan"] = hyperfine(PLAN, folder, runs)
     finally:
         shutil.rmtree(folder)
     return [Result(tool, shape, steps, what, *times) for what, times in found.items()]
@@ -135,10 +143,14 @@ def main() -> None:
     for result in results:
         show(result, None)
     for steps in options.steps:
-        for shape in ("chain", "fan"):
+        for shape in ("chain", "fan", "loop"):
             doit: dict[str, Result] = {}
             for tool in ("doit", OURS, "snakemake"):
-                if steps > MOST[tool] or (tool != OURS and shutil.which(f"{peers}{tool}") is None):
+                if (
+                    (shape == "loop" and tool != OURS)
+                    or steps > MOST[tool]
+                    or (tool != OURS and shutil.which(f"{peers}{tool}") is None)
+                ):
                     continue
                 for result in measure(tool, steps, shape, options.runs, peers):
                     doit |= {result.what: result} if tool == "doit" else {}

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -261,7 +261,8 @@ def _report(
             }
         )
         return
-    lines = [redact(line) for line in summary(workspace, outcome.outputs)]
+    lines = [*summary(workspace, outcome.outputs), *_missing(outcome.steps)]
+    lines = [redact(line) for line in lines]
     echo("\n".join(lines))
     _write_noop_record(workspace, outcome, options, lines)
     ran = sum(facts["status"] == "done" for facts in outcome.steps.values())
@@ -277,9 +278,16 @@ def _write_noop_record(
     from isce2_recipe.running.noop_record import write_noop_record
 
     partial = any(options.get(name) for name in ("table", "force", "start", "until", "publish"))
-    if partial or "-" in options["params"]:
+    if partial or "-" in options["params"] or any(_missing(outcome.steps)):
         return
     write_noop_record(workspace, outcome.steps, tuple(sys.argv[1:]), messages, tuple(options["params"]))
+
+
+def _missing(steps: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a message for each loop whose failed instances the recipe allows to be missing."""
+    for name, facts in steps.items():
+        if "instances" in facts and facts.get("missing"):
+            yield f"missing in {name}: {', '.join(facts['missing'])} ({facts['reason']})"
 
 
 def summary(workspace: Workspace, outputs: Mapping[str, Any]) -> list[str]:

@@ -86,8 +86,40 @@ def test_a_failure_ends_the_run_or_only_its_instance(tmp_path: Path) -> None:
     assert _ran(tmp_path, enough, "a, b, c", "--keep-going")["all"] == "cached"
     record = json.loads((tmp_path / "w/run.json").read_text())
     assert record["steps"]["all"]["missing"] == {"each": ["b"]}
+    assert _ran(tmp_path, enough, "a, b, c", "--keep-going")["each[b]"] == "failed"  # it is tried again
     more = recipe.replace("id: all,", "id: all, partial: allowed, min_done: 3,")
     assert _ran(tmp_path, more, "a, b, c", "--keep-going", code=3)["all"] == "blocked"
     refused.unlink()
     found = _ran(tmp_path, recipe, "a, b, c")
     assert {name for name, status in found.items() if status == "done"} == {"each[b]", "each", "all"}
+
+
+REPORTED = f"""{HEAD}steps:
+  - {{id: each, for_each: "{{{{ names }}}}", uses: parts/one.yml, with: {{name: "{{{{ item }}}}"}}}}
+  - {{id: all, uses: quick.summary, partial: allowed, with: {{after: "{{{{ steps.each.text }}}}"}}}}
+"""
+PART = """recipe: 1
+name: one
+summary: One name.
+parameters:
+  name: {type: string, description: Name.}
+required: [name]
+steps:
+  - {id: text, uses: quick.choose, with: {text: "{{ name }}"}}
+  - {id: report, uses: quick.summary, with: {after: ["{{ steps.text.value }}"]}}
+outputs: {text: "{{ steps.text.value }}"}
+"""
+
+
+def test_reports_show_an_instance_or_the_loop_and_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/one.yml").write_text(PART)
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w/refused.txt").write_text("b")
+    _ran(tmp_path, REPORTED, "a, b, c", "--keep-going", code=3)
+    inside = json.loads((tmp_path / "w/each/a/report/summary.json").read_text())
+    assert (inside["recipe"]["name"], inside["parameters"]) == ("one", {"name": "a"})
+    assert [step["id"] for step in inside["steps"]] == ["each[a]/text", "each[a]/report"]
+    loop, last = json.loads((tmp_path / "w/all/summary.json").read_text())["steps"]
+    assert (loop["id"], loop["instances"], loop["missing"]) == ("each", 3, ["b"])
+    assert (last["id"], last["after"]) == ("all", ["each"])

@@ -227,6 +227,10 @@ def _corner_rows(product: Finished) -> list[tuple[str, str, str]]:
 def _warnings(inputs: ReportInputs, quality: Mapping[str, Any], broken: list[str]) -> list[str]:
     """Return warnings about limits, orbits, components and coherence, and those of the inputs."""
     found = [text[0].upper() + text[1:] + "." for text in broken]
+    for step in inputs.run.get("steps", ()):
+        if step.get("missing"):
+            count = f"{len(step['missing'])} of {step['instances']} instances of {step['id']}"
+            found.append(f"{count} failed and are missing: {', '.join(step['missing'])}.")
     kinds = [kind for kind in ("RESORB", "PREORB") if any(kind in name for name in inputs.orbits)]
     if kinds:
         found.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -140,6 +141,14 @@ def touch(ctx: Context, *, text: str, after: str = "") -> Touched:
     path = ctx.out / "out"
     path.write_text(text)
     return Touched(path, text)
+
+
+@action("quick.summary", version=1)
+def summary(ctx: Context, *, after: list[str] | None = None) -> Written:
+    """Write the summary of the run, as a report does."""
+    path = ctx.out / "summary.json"
+    path.write_text(json.dumps(ctx.summary_of_run()))
+    return Written(path, "")
 
 
 @dataclass(frozen=True)
