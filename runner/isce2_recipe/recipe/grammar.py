@@ -12,7 +12,7 @@ from isce2_recipe.recipe.document import Document, at, label
 from isce2_recipe.recipe.parameters import normalise
 from isce2_recipe.recipe.patterns import compile_pattern
 from isce2_recipe.recipe.repair import Repaired, repair
-from isce2_recipe.recipe.schema import GRAMMAR, KEYWORDS, load_schema, resolve
+from isce2_recipe.recipe.schema import GRAMMAR, KEYWORDS, load_schema, obeys, resolve
 from isce2_recipe.recipe.validating import not_a_schema, validate
 from isce2_recipe.recipe.violations import Violation
 
@@ -201,7 +201,8 @@ def _one_parameter(document: Document, path: DataPath, schema: dict[str, Any]) -
         yield _unknown_type(document, path, schema)
     if full is None or wrong:
         return
-    if not full.keys() <= KEYWORDS:
+    plain = load_schema(GRAMMAR)["$defs"]["parameter"]
+    if not full.keys() <= KEYWORDS or not all(obeys(one, plain, GRAMMAR) for _, one in _schemas(schema)):
         what = not_a_schema(full)
         if what:
             yield document.problem(path, "IR005", f"{label(path)} is not JSON Schema", found=what)
