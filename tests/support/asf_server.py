@@ -165,7 +165,7 @@ def _fits(umm: dict[str, Any], asked: dict[str, list[str]]) -> bool:
 
 
 def _meets(umm: dict[str, Any], query: dict[str, list[str]]) -> bool:
-    """Return whether a granule shares ground with the box or polygon (longitudes and latitudes) of a search."""
+    """Return whether a granule shares ground with the box or polygon of a search."""
     import shapely
 
     text = (query.get("polygon") or query.get("bounding_box") or [""])[0]
