@@ -54,10 +54,7 @@ class CannotTellError(Exception):
 def steady(path: str | Path) -> tuple[str, Signature]:
     """Return the absolute path and signature of a file that nobody has changed since this process began.
 
-    Raises
-    ------
-    CannotTellError
-        If it is missing, or may have changed since.
+    Raise CannotTellError if it is missing, or may have changed since.
     """
     found = signature(str(path))
     if found is None or max(found[1:3]) > BEGAN_NS - RACY_NS:

@@ -22,18 +22,11 @@ FOLDER = "folder"
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """The fingerprint of a file and its state in the file system at that time.
+    """The fingerprint of a file and its state in the file system at that time."""
 
-    Attributes
-    ----------
-    digest : str
-        Fingerprint of the content; ``folder`` for a folder, ``link:TARGET...`` for a symbolic link.
-    stat : tuple of int
-        Size in bytes, times of modification and change in ns, inode. Never part of a key: it only shows that
-        the file has not changed since. All zero where it cannot show that.
-    """
-
-    digest: str
+    digest: str  # fingerprint of the content; ``folder`` for a folder, ``link:TARGET...`` for a symbolic link
+    # Size in bytes, times of modification and change in ns, inode. Never part of a key: it only shows that
+    # the file has not changed since. All zero where it cannot show that.
     stat: tuple[int, int, int, int]
 
     @classmethod
@@ -124,13 +117,7 @@ class Fingerprints:
         return self._trust and entry.stat == signature(status)
 
     def entry(self, path: str, status: os.stat_result | None = None) -> FileEntry:
-        """Return the entry of a file, folder or link.
-
-        Raises
-        ------
-        FileNotFoundError
-            If nothing has that name.
-        """
+        """Return the entry of a file, folder or link; raise FileNotFoundError if nothing has that name."""
         status = status or os.lstat(path)
         if stat.S_ISLNK(status.st_mode):
             return self._link(path)
@@ -185,10 +172,7 @@ class Fingerprints:
     def content(self, path: Path) -> str:
         """Return the fingerprint of a file, or of everything in a folder.
 
-        Raises
-        ------
-        InputError
-            If it is missing or cannot be read.
+        Raise InputError if it is missing or cannot be read.
         """
         try:
             status = path.lstat()

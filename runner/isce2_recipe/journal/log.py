@@ -21,32 +21,17 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The record of a step that finished.
+    """The record of a step that finished."""
 
-    Attributes
-    ----------
-    step : str
-        The step's id; steps of a part have the id of the step that uses it and a slash before their own.
-    key : str
-        Its content key.
-    parts : mapping
-        What the key was made of, JSON.
-    outputs : mapping
-        What the step returned, as `isce2_recipe.journal.values.encode` writes it.
-    files : mapping
-        Entries of all files it made, by path relative to the work directory; None for a file it deleted.
-    order : int
-        Position in the journal: a step that finished later has a higher one.
-    facts : mapping
-        Times, attempts, memory; never part of a decision.
-    """
-
+    # The step's id; steps of a part have the id of the step that uses it and a slash before their own.
     step: str
-    key: str
-    parts: Mapping[str, Any]
-    outputs: Mapping[str, Any]
+    key: str  # its content key
+    parts: Mapping[str, Any]  # what the key was made of, JSON
+    outputs: Mapping[str, Any]  # what the step returned, as `isce2_recipe.journal.values.encode` writes it
+    # Entries of all files it made, by path relative to the work directory; None for a file it deleted.
     files: Mapping[str, FileEntry | None]
-    order: int = 0
+    order: int = 0  # position in the journal: a step that finished later has a higher one
+    # Times, attempts, memory; never part of a decision.
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -57,31 +42,16 @@ class Done:
 
 @dataclass
 class History:
-    """The content of a journal.
+    """The content of a journal."""
 
-    Attributes
-    ----------
-    done : dict
-        The record of the last time that each step finished.
-    earlier : dict
-        The record of the time before that.
-    open : dict
-        Records of attempts that started and did not finish: they failed, or a crash interrupted them.
-    started : dict
-        The record of each step's last start, with its reason.
-    runs : list of dict
-        Begin and end of every run.
-    loops : dict
-        The record of each loop's last expansion: ``keys`` and ``items``.
-    lines : int
-        Number of lines.
-    """
-
-    done: dict[str, Done] = field(default_factory=dict)
-    earlier: dict[str, Done] = field(default_factory=dict)
+    done: dict[str, Done] = field(default_factory=dict)  # the record of the last time that each step finished
+    earlier: dict[str, Done] = field(default_factory=dict)  # the record of the time before that
+    # Records of attempts that started and did not finish: they failed, or a crash interrupted them.
     open: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # The record of each step's last start, with its reason.
     started: dict[str, dict[str, Any]] = field(default_factory=dict)
-    runs: list[dict[str, Any]] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)  # begin and end of every run
+    # The record of each loop's last expansion: ``keys`` and ``items``.
     loops: dict[str, dict[str, Any]] = field(default_factory=dict)
     lines: int = 0
 
@@ -174,10 +144,7 @@ def read(workdir: Path) -> History:
 
     A last line that a crash cut short is skipped.
 
-    Raises
-    ------
-    InputError
-        If the journal was written by a later version.
+    Raise InputError if the journal was written by a later version.
     """
     history = History()
     for record in _records(workdir / JOURNAL):

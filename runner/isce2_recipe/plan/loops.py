@@ -20,12 +20,8 @@ from isce2_recipe.recipe.model import Recipe
 def expand(graph: Graph, node: Node, bindings: Bindings, done: Outputs) -> list[Node]:
     """Expand a loop whose list is known, and return the new steps.
 
-    Raises
-    ------
-    KeyError
-        If the list depends on a step that is not done.
-    RecipeError
-        If it is no list, or two of its items have the same key.
+    Raise KeyError if the list depends on a step that is not done, and RecipeError if it is no list, or two of
+    its items have the same key.
     """
     return graph.expand(node.id, list(_instances(node, bindings, done)))
 

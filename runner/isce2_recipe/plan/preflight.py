@@ -24,10 +24,7 @@ from isce2_recipe.sources.base import capabilities_of
 def preflight(workspace: Workspace, steps: frozenset[str]) -> None:
     """Check the inputs that are known already, and that source and engine can do what the steps need.
 
-    Raises
-    ------
-    RecipeToolError
-        For the first input that is wrong, else as `check_providers` raises it.
+    Raise RecipeToolError for the first input that is wrong, else as `check_providers` raises it.
     """
     nodes = [node for node in map(workspace.graph.nodes.__getitem__, sorted(steps)) if not node.is_loop]
     nodes = [node for node in sorted(nodes, key=lambda node: node.index) if _may_run(workspace, node)]

@@ -28,15 +28,9 @@ _CLAIM, _END = "claim.json", "ended"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt at a step.
+    """One attempt at a step."""
 
-    Attributes
-    ----------
-    folder : Path
-        Its own folder, which is visible on all hosts.
-    """
-
-    folder: Path
+    folder: Path  # its own folder, which is visible on all hosts
 
     @classmethod
     def new(cls, run: Path, token: str) -> Attempt:

@@ -222,10 +222,7 @@ class DaskExecutor:
     def fits(self, asked: Resources, used: Sequence[Resources]) -> bool:
         """Return whether the workers that take part have enough for one more step.
 
-        Raises
-        ------
-        RecipeToolError
-            If no scheduler answers, no worker is left, or no worker will ever have enough.
+        Raise RecipeToolError if no scheduler answers, no worker is left, or no worker will ever have enough.
         """
         link = self._connected()
         while self._messages:

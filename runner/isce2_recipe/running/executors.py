@@ -30,10 +30,7 @@ Make = Callable[[str, Workspace, Callable[[str], str], Callable[[str], None]], E
 def check_name(text: str) -> None:
     """Check that there is an executor of that name, without opening it.
 
-    Raises
-    ------
-    UsageError
-        If there is none, or if it lacks the text after the colon.
+    Raise UsageError if there is none, or if it lacks the text after the colon.
     """
     name, colon, rest = text.partition(":")
     known = [LOCAL, _DASK, *_plugins()]

@@ -25,25 +25,14 @@ _MAXRSS_UNIT = 1024 if os.uname().sysname == "Linux" else 1
 
 @dataclass
 class ChildReport:
-    """What the process of a step prints and reports, as far as it has been read.
+    """What the process of a step prints and reports, as far as it has been read."""
 
-    Attributes
-    ----------
-    write : callable
-        Receives what the step printed, secrets removed.
-    redact : callable
-        Removes secrets from a text.
-    result, error : dict or None
-        The result or the error that the step has sent.
-    tail : list of str
-        The last lines that it printed.
-    """
-
-    write: Callable[[bytes], object]
-    redact: Callable[[str], str]
+    write: Callable[[bytes], object]  # receives what the step printed, secrets removed
+    redact: Callable[[str], str]  # removes secrets from a text
+    # The result or the error that the step has sent.
     result: dict[str, Any] | None = None
     error: dict[str, Any] = field(default_factory=dict)
-    tail: list[str] = field(default_factory=list)
+    tail: list[str] = field(default_factory=list)  # the last lines that it printed
     _partial: bytes = b""
     _message: bytes = b""
 

@@ -36,32 +36,18 @@ class Limits:
 
 @dataclass
 class Selection:
-    """The steps that a run is about. It grows with the graph.
+    """The steps that a run is about. It grows with the graph."""
 
-    Attributes
-    ----------
-    steps : set of str
-        Steps to check, and to run if necessary.
-    forced : dict
-        Steps to run in any case, with the reason.
-    until : str or None
-        Complete name of the last step to run, with all that it needs.
-    again : dict
-        Complete names of steps to run in any case, with the reason.
-    """
-
-    steps: set[str]
-    forced: dict[str, str]
-    until: str | None = None
+    steps: set[str]  # steps to check, and to run if necessary
+    forced: dict[str, str]  # steps to run in any case, with the reason
+    until: str | None = None  # complete name of the last step to run, with all that it needs
+    # Complete names of steps to run in any case, with the reason.
     again: dict[str, str] = field(default_factory=dict)
 
     def grow(self, graph: Graph, loop: str, new: Sequence[Node]) -> dict[str, str]:
         """Take the steps of a loop that was expanded; return those to run in any case.
 
-        Raises
-        ------
-        RecipeError
-            If an option names an instance that no loop has.
+        Raise RecipeError if an option names an instance that no loop has.
         """
         for name in filter(None, [self.until, *self.again]):
             graph.select(name)
@@ -92,86 +78,45 @@ _FROM = "--from "
 
 @dataclass
 class StepResults:
-    """The results of the steps so far.
+    """The results of the steps so far."""
 
-    Attributes
-    ----------
-    steps : dict
-        By id: status (``done``, ``cached``, ``skipped``, ``failed``, ``blocked``), reason and facts.
-    outputs : dict
-        Outputs of the steps that are done or skipped, files absolute.
-    failure : RecipeToolError or None
-        The first failure after which no other step may start.
-    failures : dict
-        All failures by step, in the order in which they happened.
-    allowed : bool
-        Whether the recipe allows that the failed instances are missing, because as many as it wants are done.
-    """
-
+    # By id: status (``done``, ``cached``, ``skipped``, ``failed``, ``blocked``), reason and facts.
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # Outputs of the steps that are done or skipped, files absolute.
     outputs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    failure: RecipeToolError | None = None
+    failure: RecipeToolError | None = None  # the first failure after which no other step may start
+    # All failures by step, in the order in which they happened.
     failures: dict[str, RecipeToolError] = field(default_factory=dict)
+    # Whether the recipe allows that the failed instances are missing, because as many as it wants are done.
     allowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How to run a options.
+    """How to run a plan."""
 
-    Attributes
-    ----------
-    limits : Limits
-        How much may be in use at the same time.
-    force : tuple of str
-        Steps to run even if they are up to date.
-    start : str or None
-        Step to run again, with all steps that depend on it.
-    until : str or None
-        Last step to run, with all steps that it needs.
-    command : tuple of str
-        The command line, for the records.
-    keep_going : bool
-        Whether steps that do not depend on a failed step still run.
-    executor : str
-        The executor, as `isce2_recipe.running.executors.open_executor` reads it.
-    """
-
-    limits: Limits
-    force: tuple[str, ...] = ()
-    start: str | None = None
-    until: str | None = None
-    command: tuple[str, ...] = ()
-    keep_going: bool = False
-    executor: str = "local"
+    limits: Limits  # how much may be in use at the same time
+    force: tuple[str, ...] = ()  # steps to run even if they are up to date
+    start: str | None = None  # step to run again, with all steps that depend on it
+    until: str | None = None  # last step to run, with all steps that it needs
+    command: tuple[str, ...] = ()  # the command line, for the records
+    keep_going: bool = False  # whether steps that do not depend on a failed step still run
+    executor: str = "local"  # as `isce2_recipe.running.executors.open_executor` reads it
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of a run.
+    """The result of a run."""
 
-    Attributes
-    ----------
-    outputs : mapping
-        The recipe's outputs, files absolute.
-    steps : mapping
-        Status, reason and facts by step.
-    seconds : float
-        Wall time.
-    """
-
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-    steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    seconds: float = 0.0
+    outputs: Mapping[str, Any] = field(default_factory=dict)  # the recipe's outputs, files absolute
+    steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # status, reason and facts by step
+    seconds: float = 0.0  # wall time
 
 
 def select(graph: Graph, options: RunOptions) -> Selection:
     """Return the steps that a run with some options is about.
 
-    Raises
-    ------
-    RecipeError
-        If an option names a step that does not exist.
+    Raise RecipeError if an option names a step that does not exist.
     """
     steps = set(graph.nodes)
     forced: dict[str, str] = {}
