@@ -117,17 +117,13 @@ def resample(
     ----------
     base : ndarray, shape (lines, 2 * samples)
         Deramped burst; complex samples as pairs of floats.
-    table : ndarray
-        Result of `sinc_table`.
     first_line : int
         Line number in the output burst of the first row of ``out``.
     shift, lag : ndarray, shape (n, width)
         Range and azimuth offsets of the output's pixels, in samples and lines: position in ``base`` minus
         position in the output.
-    carrier : ndarray, shape (3, samples)
-        Carrier table of the burst in ``base``.
-    dt : float
-        Line interval of that burst, s.
+    carrier, dt : ndarray, shape (3, samples), and float
+        Carrier table and line interval (s) of the burst in ``base``.
     out : ndarray, shape (n, width)
         Filled; zero outside the input.
     limits : ndarray, shape (4,)
@@ -283,12 +279,8 @@ def coherence(reference: Complex, secondary: Complex, amplitude: Real, correlati
 def multilook(pixels: Real, lines: int, samples: int, out: Real) -> None:
     """Compute the mean of every window of ``lines`` x ``samples``; zeros count as values.
 
-    Parameters
-    ----------
-    pixels : ndarray, shape (rows * lines or more, cols * samples or more, parts)
-        Real numbers (one part) or complex numbers (two parts).
-    out : ndarray, shape (rows, cols, parts)
-        Filled.
+    ``pixels``, shape (rows * lines or more, cols * samples or more, parts), are real numbers (one part) or
+    complex numbers (two parts); ``out``, shape (rows, cols, parts), is filled.
     """
     scale = 1.0 / (lines * samples)
     for row in range(out.shape[0]):

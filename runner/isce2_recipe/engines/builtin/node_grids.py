@@ -60,14 +60,10 @@ def solve_rows(
     ----------
     first_row : int
         Row number in the grid of the first row of ``out``.
-    poly : ndarray
-        Orbit polynomial.
     t0, dt, near_range, dr : float
         Time of the first line (s), line interval (s), range of the first sample (m) and sample spacing (m).
-    dem : ndarray, shape (rows, cols)
-        Heights above the ellipsoid, m.
-    dem_origin : tuple
-        Latitude and longitude of the first pixel, and steps in latitude and longitude, radians.
+    dem, dem_origin : ndarray and tuple
+        Heights above the ellipsoid, m; latitude and longitude of the first pixel, and steps, radians.
     out : ndarray, shape (5, rows, cols)
         Filled: latitude, longitude, height, incidence angle, and azimuth of the direction to the satellite,
         anticlockwise from north, in (-270, 90].
@@ -110,18 +106,9 @@ def offset_rows(
 ) -> None:
     """Compute offsets of rows of nodes: position in the other burst minus position in their own.
 
-    Parameters
-    ----------
-    first_row : int
-        Row number in the grid of the first row of ``out``.
-    geometry : ndarray, shape (5, rows, cols)
-        Result of `solve_rows` for these rows.
-    poly, t0, dt, near_range, dr
-        Orbit and sampling of the other burst, as for `solve_rows`.
-    t_guess : float
-        First guess of the azimuth time, s.
-    out : ndarray, shape (2, rows, cols)
-        Filled: range offsets in samples, azimuth offsets in lines.
+    ``geometry`` is the result of `solve_rows` for these rows; orbit and sampling, as there, are those of the
+    other burst. ``t_guess`` (s) is the first guess of the azimuth time. ``out``, shape (2, rows, cols), is
+    filled: range offsets in samples, azimuth offsets in lines.
     """
     radians = math.pi / 180.0
     t = t_guess
@@ -182,12 +169,8 @@ def snap_to_dem(
 ) -> None:
     """Correct pixels that are above or below the DEM after interpolation, at constant slant range.
 
-    Parameters
-    ----------
-    dem, dem_origin
-        Terrain, as for `solve_rows`.
-    planes : ndarray, shape (5, lines, samples)
-        Planes of `solve_rows` at every pixel; the first three are corrected in place.
+    Of ``planes``, those of `solve_rows` at every pixel, shape (5, lines, samples), the first three are
+    corrected in place.
     """
     lat0, lon0, dlat, dlon = dem_origin
     radians = math.pi / 180.0

@@ -234,14 +234,9 @@ def unwrap(
 
     Writes ``filt_topophase.unw`` (amplitude and phase, zero where there is no data) and
     ``filt_topophase.unw.conncomp`` with headers to ``merged``. If water is masked
-    (`water_mask.mask_interferogram`), every component is one piece of land, and there are up to 255.
-
-    Parameters
-    ----------
-    max_untiled_pixels : int
-        Images with at most this many multilooked pixels are unwrapped in one piece, larger ones in tiles.
-    max_tile_pixels : int
-        Largest number of multilooked pixels of a tile; limits the memory.
+    (`water_mask.mask_interferogram`), every component is one piece of land, and there are up to 255. Images
+    of more multilooked pixels than ``max_untiled_pixels`` are unwrapped in tiles, whose size limits the
+    memory.
 
     Raises
     ------
