@@ -69,7 +69,8 @@ def namespace(
     for name, parameter in recipe.parameters.items():
         given = parameters is not None and name in parameters
         names[name] = parameters[name] if parameters and given else _parameter(parameter.schema)
-        if given or (parameter.has_default and name not in unknown):
+        # A default of null has a sample in its place, so that what a value changes is checked too.
+        if given or (parameter.schema.get("default") is not None and name not in unknown):
             known.add(name)
     names["steps"] = {step.id: _outputs(scope.outputs(step)) for step in recipe.steps}
     for name, value in recipe.variables.items():
