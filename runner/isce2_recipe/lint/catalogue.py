@@ -11,7 +11,6 @@ from isce2_recipe.lint.rules import (
     documentation,
     expressions,
     grammar,
-    loops,
     reported,
     robustness,
     safety,
@@ -21,7 +20,7 @@ from isce2_recipe.lint.rules import (
 from isce2_recipe.paths import data_folder
 from isce2_recipe.problems import did_you_mean
 
-_CHECKED = (grammar, documentation, expressions, templates, safety, robustness, loops, sar)
+_CHECKED = (grammar, documentation, expressions, templates, safety, robustness, sar)
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(
