@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from support.dask_cluster import DaskCluster, members_of_run, wait_for
-from support.runs import call, command, contents, environment, statuses, write_recipe
+from support.runs import QUICK, call, command, contents, environment, statuses, write_files, write_recipe
 
 pytest.importorskip("distributed")
 
@@ -197,3 +197,135 @@ steps:
     done = call("run", "late.yml", "--workdir", "w", "--executor", f"dask:{cluster.file}", cwd=tmp_path)
     assert done.returncode == 3
     assert "step a was stopped after its timeout" in done.stderr
+
+
+def _refused(folder: Path, executor: str, code: int, env: dict[str, str] | None = None) -> str:
+    """Return what a run prints that ends with an exit code."""
+    write_recipe(folder)
+    words = ("run", "diamond.yml", "--workdir", "w", "--executor", executor)
+    done = call(*words, cwd=folder, env=env, timeout=200)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert ("resume with: isce2-recipe run" in done.stderr) == (code == 3)
+    return done.stderr
+
+
+def test_an_address_where_no_scheduler_listens(tmp_path: Path) -> None:
+    assert "no Dask scheduler answers at tcp://127.0.0.1:9" in _refused(tmp_path, "dask:tcp://127.0.0.1:9", 3)
+
+
+def test_names_of_executors_are_checked_first(tmp_path: Path) -> None:
+    assert "did you mean 'dask'?" in _refused(tmp_path, "dusk:here", 2)
+    assert "needs a scheduler" in _refused(tmp_path, "dask", 2)
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_step_that_no_worker_can_ever_take(tmp_path: Path, cluster: DaskCluster) -> None:
+    recipe = """\
+recipe: 1
+name: large
+summary: s
+steps:
+- {id: small, uses: quick.write, with: {text: x}}
+- id: large
+  uses: quick.join
+  with: {files: ["{{ steps.small.path }}"]}
+  resources: {memory: 900 GB}
+"""
+    write_recipe(tmp_path, recipe)
+    words = ("run", "large.yml", "--workdir", "w", "--executor", f"dask:{cluster.file}")
+    done = call(*words, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "can ever take a step that needs 900 GB of memory" in done.stderr
+    assert (tmp_path / "w/small/out.txt").read_text() == "x"
+
+
+def test_a_worker_with_another_version_is_not_used(tmp_path: Path, scheduler: DaskCluster) -> None:
+    info = "other/isce2_recipe-9.9.dist-info/METADATA"
+    write_files(tmp_path, {info: "Metadata-Version: 2.1\nName: isce2-recipe\nVersion: 9.9\n"})
+    paths = os.pathsep.join((str(tmp_path / "other"), str(QUICK)))
+    scheduler.add_worker(env={"PYTHONPATH": paths})
+    printed = _refused(tmp_path, f"dask:{scheduler.address}", 3)
+    assert "has isce2-recipe 9.9, this run has" in printed
+    assert "hint: install isce2-recipe" in printed
+
+
+@pytest.mark.slow
+def test_a_worker_with_another_plug_in_is_not_used(tmp_path: Path, scheduler: DaskCluster) -> None:
+    shutil.copytree(QUICK, tmp_path / "other")
+    with (tmp_path / "other/quick_actions/__init__.py").open("a") as file:
+        file.write("# changed\n")
+    scheduler.add_worker(env={"PYTHONPATH": str(tmp_path / "other")})
+    printed = _refused(tmp_path, f"dask:{scheduler.address}", 3)
+    assert "has action quick.join version 1 (code " in printed
+
+
+def test_a_worker_that_does_not_see_the_work_directory_is_not_used(
+    tmp_path: Path, scheduler: DaskCluster
+) -> None:
+    hide = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs tmpfs "$0" && exec "$@"']
+    (tmp_path / "run").mkdir()
+    words = [*hide, str(tmp_path / "run"), "true"]
+    if shutil.which("unshare") is None or subprocess.run(words, check=False).returncode:
+        pytest.skip("this user cannot hide a folder from a process")
+    scheduler.add_worker(prefix=[*hide, str(tmp_path / "run")])
+    printed = _refused(tmp_path / "run", f"dask:{scheduler.address}", 3)
+    assert f"does not see the work directory {tmp_path / 'run/w'}" in printed
+    assert "give --workdir a folder that all workers see" in printed
+
+
+def test_a_cluster_file_starts_a_cluster_and_ends_it(tmp_path: Path) -> None:
+    local = _local(tmp_path, "0")
+    text = "class: distributed.LocalCluster\nkwargs: {n_workers: 1, threads_per_worker: 2}\nwait: 1 min\n"
+    (tmp_path / "cluster.yml").write_text(text)
+    done = call(
+        "run", "diamond.yml", "--workdir", "w", "--pause", "0", cwd=tmp_path, timeout=200,
+        env={"ISCE2_RECIPE_EXECUTOR": "dask:cluster.yml"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert contents(tmp_path / "w") == local[0]
+    assert members_of_run(tmp_path / "w") == []
+
+
+def test_no_worker_is_left(tmp_path: Path) -> None:
+    text = "class: distributed.LocalCluster\nkwargs: {n_workers: 0}\nwait: 1 s\n"
+    (tmp_path / "cluster.yml").write_text(text)
+    assert "no worker is left at LocalCluster" in _refused(tmp_path, "dask:cluster.yml", 3)
+
+
+@pytest.mark.slow
+def test_a_batch_on_a_cluster(tmp_path: Path, cluster: DaskCluster) -> None:
+    write_recipe(tmp_path)
+    (tmp_path / "table.csv").write_text("name,text\na,one\nb,two\n")
+    words = ("batch", "diamond.yml", "--table", "table.csv", "--workdir", "w")
+    done = call(*words, "--executor", f"dask:{cluster.file}", cwd=tmp_path, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert "everything was up to date" in call(*words, cwd=tmp_path).stderr
+
+
+def test_another_package_adds_an_executor(tmp_path: Path) -> None:
+    code = """\
+from isce2_recipe.running.local import LocalExecutor
+from isce2_recipe.running.state import Limits
+
+
+def make(text, workspace, redact, report):
+    report(f"mine with {text}")
+    return LocalExecutor(workspace, Limits(1, 1, 1e12), redact)
+"""
+    info = "other/mine-1.dist-info"
+    write_files(
+        tmp_path,
+        {
+            "other/mine.py": code,
+            f"{info}/METADATA": "Metadata-Version: 2.1\nName: mine\nVersion: 1\n",
+            f"{info}/entry_points.txt": "[isce2_recipe.executors]\nmine = mine:make\n",
+        },
+    )
+    write_recipe(tmp_path)
+    paths = {"PYTHONPATH": os.pathsep.join((str(tmp_path / "other"), str(QUICK)))}
+    done = call("run", "diamond.yml", "--workdir", "w", "--executor", "mine:x", cwd=tmp_path, env=paths)
+    assert done.returncode == 0, done.stderr
+    assert "warning: mine with x" in done.stderr
+    assert "plug-ins: executors" in call("doctor", cwd=tmp_path, env=paths).stdout

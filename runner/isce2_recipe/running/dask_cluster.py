@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -160,6 +162,7 @@ def connect(text: str) -> Connection:
     if Path(text).suffix in (".yml", ".yaml"):
         return _start_cluster(read_cluster_file(Path(text)))
     address = _address_in(Path(text)) if Path(text).suffix == ".json" else text
+    _check_address(address)
     try:
         client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError) as exc:
@@ -168,11 +171,20 @@ def connect(text: str) -> Connection:
             f"no Dask scheduler answers at {address} ({reason})",
             hint="start one with: dask scheduler; and workers with: dask worker ADDRESS",
         ) from None
-    except (ValueError, TypeError, KeyError) as exc:
-        raise UsageError(
-            f"'{address}' is not the address of a Dask scheduler: {exc}", hint="for example tcp://node1:8786"
-        ) from None
     return Connection(client, address, _WAIT_S)
+
+
+def _check_address(address: str) -> None:
+    """Refuse a text that is no address, before a client tries to reach it."""
+    from distributed.comm.registry import backends
+
+    scheme, _, place = address.rpartition("://")
+    port = place.rpartition(":")[2]
+    if (scheme and scheme not in backends) or (":" not in place and scheme != "inproc") or not port:
+        hint = "give for example dask:tcp://node1:8786, dask:scheduler.json or dask:CLUSTER.yml"
+        raise UsageError(f"'{address}' is not the address of a Dask scheduler", hint=hint)
+    if scheme != "inproc" and not (port.isdigit() and int(port) < 1 << 16):
+        raise UsageError(f"'{address}' is not the address of a Dask scheduler: its port is no number")
 
 
 def _be_quiet() -> None:
@@ -181,6 +193,7 @@ def _be_quiet() -> None:
 
     for name in ("distributed", "tornado", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # in workers that this program starts
 
 
 def _address_in(path: Path) -> str:
@@ -291,7 +304,9 @@ def _start_cluster(file: ClusterFile) -> Connection:
     name = file.kind.__name__
     cluster = None
     try:
-        cluster = file.kind(**file.kwargs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as: the port of the dashboard is in use
+            cluster = file.kind(**file.kwargs)
         if file.scale:
             cluster.scale(**file.scale)
         if file.adapt:
