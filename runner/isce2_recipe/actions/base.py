@@ -61,6 +61,9 @@ class Context:
         Folders that are searched for templates before those of the package.
     published : Path or None
         The path that ``out`` has for later steps; None where it is the same.
+    home : Path or None
+        The folder that contains the shared folders of the step's part, if that is repeated in a loop; None
+        where it is the run's folder.
     budget : callable
         Returns the requests of the whole run. Results must not depend on it.
     summary_of_run : callable
@@ -77,6 +80,7 @@ class Context:
     cpus: int
     templates: tuple[Path, ...] = ()
     published: Path | None = None
+    home: Path | None = None
     budget: Callable[[], Budget] = Budget
     summary_of_run: Callable[[], Mapping[str, Any]] = dict
 

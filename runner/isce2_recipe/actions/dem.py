@@ -76,5 +76,5 @@ def resample(ctx: Context, *, dem: Path, pixel_m: float = 20.0) -> DemFiles:
 def _with_isce(ctx: Context, geotiff: Path, name: str) -> DemFiles:
     from isce2_recipe.engines.builtin import dem_raster
 
-    found = os.path.relpath((ctx.published or ctx.out) / name, ctx.workdir / _APPLICATION)
+    found = os.path.relpath((ctx.published or ctx.out) / name, (ctx.home or ctx.workdir) / _APPLICATION)
     return DemFiles(geotiff, dem_raster.to_isce(geotiff, ctx.out / name, name=found).path)

@@ -62,7 +62,7 @@ def _or_later(value: Any) -> Any:
 def render(
     ctx: Context, *, template: str, to: FileName, values: dict[str, Any], folder: str = "isce"
 ) -> RenderedFile:
-    """Render a template with values. Paths in it are relative to the work directory's ``folder``.
+    """Render a template with values. Paths in it are relative to the shared ``folder``.
 
     Parameters
     ----------
@@ -78,9 +78,8 @@ def render(
     target = ctx.out / to
     if not target.resolve().is_relative_to(ctx.out.resolve()):
         raise InputError(f"'{to}' is not below the step's folder", hint="give the name of a file")
-    text = _render(
-        template, (*ctx.templates, data_folder("templates")), values, ctx.workdir / folder, ctx.workdir
-    )
+    start = (ctx.home or ctx.workdir) / folder
+    text = _render(template, (*ctx.templates, data_folder("templates")), values, start, ctx.workdir)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8", errors="surrogateescape")
     ctx.log.info("%s from %s", to, template)

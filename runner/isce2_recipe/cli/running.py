@@ -217,7 +217,7 @@ def run(workspace: Workspace, options: Mapping[str, Any], redact: Callable[[str]
         raise
     display.close()
     if options["publish"]:
-        exporting.export(outcome.outputs, Path.cwd() / options["publish"])
+        exporting.export(outcome.outputs, Path.cwd() / options["publish"], workspace.workdir)
     _report(workspace, outcome, options, display, redact)
 
 

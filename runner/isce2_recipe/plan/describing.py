@@ -30,6 +30,7 @@ def facts(recipe: Recipe) -> dict[str, Any]:
                 "uses": step.uses,
                 "summary": step_summary(step),
                 "when": step.when,
+                "for_each": step.for_each,
                 "folder": step.folder,
             }
             for step in recipe.steps
@@ -126,8 +127,11 @@ def _steps(recipe: Recipe) -> str:
         return ""
     rows = []
     for step in recipe.steps:
-        needs = sorted({*references([step.with_, step.when]).steps, *step.needs})
-        when = "" if step.when is True else f". Only when `{_cell(str(step.when).strip('{ }'))}`."
+        needs = sorted({*references([step.with_, step.when, step.for_each]).steps, *step.needs})
+        more = [] if step.when is True else [f"Only when `{_cell(str(step.when).strip('{ }'))}`."]
+        if step.for_each is not None:
+            more.append(f"For every {step.item} of `{_cell(str(step.for_each).strip('{ }'))}`.")
+        when = f". {' '.join(more)}" if more else ""
         after = ", ".join(f"`{name}`" for name in needs)
         rows.append(
             f"| `{step.id}` | `{step.uses}` | {_cell(step_summary(step)).rstrip('.')}{when} | {after} |"

@@ -263,7 +263,7 @@ class _Planner:
         if node.action.preview is None:
             return shows
         try:
-            here = _relative(dict(inputs), self._workspace.workdir)
+            here = _relative(dict(inputs), self._workspace.workdir / node.scope.base)
             return {**shows, **node.action.preview(here, self._workspace.request.templates)}
         except RecipeToolError:
             if _is_complete(inputs):

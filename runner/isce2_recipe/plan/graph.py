@@ -17,6 +17,9 @@ from isce2_recipe.recipe.loading import recipe_error
 from isce2_recipe.recipe.model import Recipe, Step
 from isce2_recipe.recipe.scope import wrong_inputs
 
+MAX_STEPS = 100_000
+"""Most steps of a recipe with all parts unfolded and all loops expanded."""
+
 _ITSELF = "="  # marks a loop that comes after its instances
 
 
@@ -109,6 +112,9 @@ class Graph:
         before = self.needs[loop]
         members: list[str] = []
         for number, instance in enumerate(instances):
+            if len(self.nodes) > MAX_STEPS:
+                what = f"the recipe has more than {MAX_STEPS:,} steps with all instances of its loops"
+                raise RecipeError(what, hint=f"the loop '{loop}' has {len(instances):,} items: split the run")
             members += self._add_instance(instance, number)
         self.instances[loop] = tuple(instances)
         self._members[loop] = members

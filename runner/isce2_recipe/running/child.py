@@ -234,6 +234,7 @@ def _context(workspace: Workspace, task: Task, progress: Callable[[float, str], 
         cpus=task.cpus,
         templates=workspace.request.templates,
         published=task.published,
+        home=workspace.workdir / task.node.scope.base,
         budget=lambda: budget(workspace),
         summary_of_run=lambda: _summary(workspace, task.node),
     )
