@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from isce2_recipe.actions.base import Context, Read, action, nothing
 from isce2_recipe.actions.product import bursts_of, check_grid, how_made
-from isce2_recipe.products.package import describe_inputs, readme_fingerprint
+from isce2_recipe.products.package import describe_inputs, readme_fingerprint, template_text
 from isce2_recipe.products.rasters import without_place
 from isce2_recipe.sentinel1.stack_dates import StackDate
 from isce2_recipe.stack.network import StackPair, check_date
@@ -227,7 +227,6 @@ def package_pairs(
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.names import NameParts, multi_burst_name, product_id
-    from isce2_recipe.products.package import template_text
     from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
     from isce2_recipe.sentinel1.archive import number_of
     from isce2_recipe.stack.pair_products import PairGeocoder
@@ -284,7 +283,6 @@ class StackProduct:
 
 def _stack_readme(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
     from isce2_recipe import __version__
-    from isce2_recipe.products.package import template_text
 
     return [__version__, template_text(templates, read, "product/stack.md.txt.j2")]
 
@@ -352,7 +350,6 @@ def package(
         Products of the pairs in groups, which become part of the folder.
     """
     from isce2_recipe.products.grid_choice import GridChoice
-    from isce2_recipe.products.package import template_text
     from isce2_recipe.sources.base import traits_of
     from isce2_recipe.stack.mapping import StackFolders
     from isce2_recipe.stack.package import CUBE, README, StackFacts, package_stack
@@ -375,3 +372,51 @@ def package(
     ctx.log.info("packaged %s", facts.name)
     files = [directory / f"{facts.name}_{ending}" for ending in (CUBE, "velocity.tif")]
     return StackProduct(facts.name, directory, *files)
+
+
+@dataclass(frozen=True, slots=True)
+class StackPage:
+    """The page of a stack.
+
+    Attributes
+    ----------
+    html : Path
+        One self-contained file.
+    """
+
+    html: Path
+
+
+def _page_texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
+    from isce2_recipe.stack.page import TEMPLATE
+
+    return [template_text(templates, read, TEMPLATE)]
+
+
+def _stations(inputs: Mapping[str, Any]) -> None:
+    from isce2_recipe.stack.stations import read_stations
+
+    if inputs.get("stations") is not None:
+        read_stations(Path(inputs["stations"]))
+
+
+@action("timeseries.show", version=1, uses=("engine",), fingerprint=_page_texts, check=_stations)
+def show(ctx: Context, *, product: Path, stations: Path | None = None) -> StackPage:
+    """Write a page of a stack: maps, the series of every pixel, network, closure and stations.
+
+    Parameters
+    ----------
+    product : Path
+        The product's folder.
+    stations : Path, optional
+        CSV of stations: ``name,lon,lat`` with ``velocity`` towards the satellite or ``east,north,up``, mm a
+        year.
+    """
+    from isce2_recipe.paths import REPORT
+    from isce2_recipe.stack.page import TEMPLATE, write_page
+    from isce2_recipe.stack.stations import read_stations
+
+    known = [] if stations is None else read_stations(stations)
+    html = write_page(ctx.out / REPORT, product, template_text(ctx.templates, name=TEMPLATE), known)
+    ctx.log.info("%s, %.1f MB", html.name, html.stat().st_size / 1e6)
+    return StackPage(html)

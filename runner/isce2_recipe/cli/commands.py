@@ -25,6 +25,7 @@ _COMMANDS = {
     "list": ("isce2_recipe.cli.recipes", "List the recipes that come with isce2-recipe."),
     "describe": ("isce2_recipe.cli.recipes", "Print the documentation of a recipe."),
     "find": ("isce2_recipe.cli.find", "Find the dates of a stack over an area."),
+    "stack": ("isce2_recipe.cli.find", "Make a velocity map from a place and two dates."),
     "lint": ("isce2_recipe.cli.lint", "Check recipes for mistakes."),
     "graph": ("isce2_recipe.cli.recipes", "Draw the steps of a recipe."),
     "explain": ("isce2_recipe.cli.runs", "Explain why a step ran or did not run."),

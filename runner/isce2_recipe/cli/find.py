@@ -90,3 +90,15 @@ def find_command(source: str, as_json: bool, **options: Any) -> None:
 
 def _default(name: str) -> Any:
     return next(each.default for each in find_command.params if each.name == name)
+
+
+@click.command("stack", context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[RUN OPTIONS]...")
+def stack_command(options: tuple[str, ...]) -> int:
+    """Make a velocity map from a place and two dates.
+
+    This is short for isce2-recipe run insar_stack, and takes its options: --area, --start, --end and others.
+    """
+    from isce2_recipe.cli.commands import run_command_line
+
+    return run_command_line(["run", "insar_stack", *options])

@@ -87,6 +87,7 @@ def _direction_from_east(pixels: Pixels, _: Layer) -> NDArray[Any]:
     return values
 
 
+_NAN = float("nan")
 _STACK: frozenset[ProductKind] = frozenset(("stack",))
 
 # fmt: off
@@ -236,53 +237,53 @@ LAYERS: tuple[Layer, ...] = (
         name="velocity", description="Velocity towards the satellite",
         reading="is positive where the distance to the satellite becomes smaller, relative to the reference "
         "region.",
-        unit="metre/year", nodata=None, reads=(STACK_VELOCITY,), kinds=_STACK,
+        unit="metre/year", nodata=_NAN, reads=(STACK_VELOCITY,), kinds=_STACK,
         roles=("data", "velocity"), tolerance=Tolerance(0.0005, "m/yr", "value"),
     ),
     Layer(
         name="velocity_std", description="Standard error of the velocity",
         reading="follows from the residuals of the fitted straight line.",
-        unit="metre/year", nodata=None, reads=(STACK_VELOCITY,), make=band(2), kinds=_STACK,
+        unit="metre/year", nodata=_NAN, reads=(STACK_VELOCITY,), make=band(2), kinds=_STACK,
         roles=("data", "uncertainty"), tolerance=Tolerance(0.0005, "m/yr", "value"),
     ),
     Layer(
         name="temporal_coherence", description="Temporal coherence",
         reading="is 1 where all pairs agree with the displacement of the dates. In a network without "
         "triplets it is always 1 and says nothing.",
-        unit="1", nodata=None, reads=(STACK_QUALITY,), kinds=_STACK, clip=(0.0, 1.0),
+        unit="1", nodata=_NAN, reads=(STACK_QUALITY,), kinds=_STACK, clip=(0.0, 1.0),
         roles=("data", "coherence"), tolerance=Tolerance(0.01, "1", "value"),
     ),
     Layer(
         name="residual", description="Residual of the pairs, root mean square",
-        unit="radian", nodata=None, reads=(STACK_QUALITY,), make=band(2), kinds=_STACK,
+        unit="radian", nodata=_NAN, reads=(STACK_QUALITY,), make=band(2), kinds=_STACK,
         tolerance=Tolerance(0.05, "rad", "value"),
     ),
     Layer(
         name="mean_coherence", description="Mean coherence of all pairs",
         reading="is that of the looks, without a filter.",
-        unit="1", nodata=None, reads=(STACK_CHECK,), make=band(6), kinds=_STACK,
+        unit="1", nodata=_NAN, reads=(STACK_CHECK,), make=band(6), kinds=_STACK,
         roles=("data", "coherence"), tolerance=Tolerance(0.02, "1", "value"),
     ),
     Layer(
         name="open_triplets", description="Triplets of pairs that did not close before the repair",
-        nodata=None, reads=(STACK_CHECK,), resampling="nearest", kinds=_STACK,
+        nodata=_NAN, reads=(STACK_CHECK,), resampling="nearest", kinds=_STACK,
         roles=("data", "quality"), tolerance=Tolerance(0.01, "share", "label"),
     ),
     Layer(
         name="changed_pairs", description="Pairs that the repair changed by whole cycles",
-        nodata=None, reads=(STACK_CHECK,), make=band(3), resampling="nearest", kinds=_STACK,
+        nodata=_NAN, reads=(STACK_CHECK,), make=band(3), resampling="nearest", kinds=_STACK,
         roles=("data", "quality"), tolerance=Tolerance(0.01, "share", "label"),
     ),
     Layer(
         name="doubtful_pairs", description="Changed pairs whose change is doubtful",
         reading="is 65535 where too many different errors exist to repair them.",
-        nodata=None, reads=(STACK_CHECK,), make=band(4), resampling="nearest", kinds=_STACK,
+        nodata=_NAN, reads=(STACK_CHECK,), make=band(4), resampling="nearest", kinds=_STACK,
         roles=("data", "quality"), tolerance=Tolerance(0.01, "share", "label"),
     ),
     Layer(
         name="connected", description="1 on land that is connected with the reference region",
         reading="is 0 on islands, whose number of whole cycles is not known, and on water.",
-        nodata=None, reads=(STACK_CHECK,), make=band(5), resampling="nearest", kinds=_STACK,
+        nodata=_NAN, reads=(STACK_CHECK,), make=band(5), resampling="nearest", kinds=_STACK,
         roles=("data", "mask"), tolerance=Tolerance(0.01, "share", "label"),
     ),
 )

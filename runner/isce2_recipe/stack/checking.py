@@ -103,8 +103,9 @@ def check_stack(
         "island_looks": int((land & ~connected).sum()),
         "coherence_of_dates": _date_coherences(files, coherence),
     }
-    write_json(out / FACTS, facts)
-    return Check(out / FACTS, tuple(_notes(facts)), _summary(facts, region.chosen))
+    notes = _notes(facts)
+    write_json(out / FACTS, facts | {"notes": notes})
+    return Check(out / FACTS, tuple(notes), _summary(facts, region.chosen))
 
 
 def read_constants(folder: Path) -> tuple[dict[str, Any], NDArray[np.float64]]:

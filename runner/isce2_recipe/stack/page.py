@@ -1,0 +1,234 @@
+"""The page of a stack: one file with the maps, the series of every pixel, network, closure and stations."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isce2_recipe.stack.checking import FACTS
+from isce2_recipe.stack.stations import Station, station_rows
+
+TEMPLATE = "report/stack.html.j2"
+# Values of the cube in the page; with the maps they are about 20 MB of text.
+_MOST_VALUES = 7_000_000
+_NONE = -32768
+_STEP_MM = 0.1
+
+Float = NDArray[np.float32]
+
+
+def write_page(path: Path, product: Path, template: str, stations: Sequence[Station] = ()) -> Path:
+    """Write the page of a stack's product.
+
+    Parameters
+    ----------
+    product : Path
+        The product's folder.
+    template : str
+        Template of the page.
+    stations : sequence of Station
+        Stations with known velocity.
+    """
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+    from markupsafe import Markup
+
+    facts = json.loads((product / FACTS).read_text(encoding="utf-8"))
+    series = sorted((product / "displacement").glob("*.tif"))
+    dates = [file.stem.split("_")[1] for file in series]
+    reader = _Reader(product, series[-1], len(dates))
+    moments = [datetime.strptime(date, "%Y%m%d") for date in dates]
+    cube = np.stack([1e3 * reader.read(file) for file in series])
+    velocity = reader.layer("velocity")
+    values = {
+        "name": product.name,
+        "dates": dates,
+        "days": [f"{moment:%Y-%m-%d}" for moment in moments],
+        "looks": reader.tags.get("LOOKS", ""),
+        "simulated": reader.tags.get("INPUTS", "").startswith("simulated"),
+        "notes": facts.get("notes", []),
+        "pairs": facts["pairs"],
+        "triplets": facts["triplets"],
+        "quality": list(_quality(facts, reader, velocity)),
+        "network": Markup(network_svg(facts["pairs"], dates)),
+        "stations": station_rows(stations, product),
+        "data": Markup(json.dumps(_data(reader, velocity, cube, moments))),
+    }
+    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
+    path.write_text(environment.from_string(template).render(values), encoding="utf-8")
+    return path
+
+
+class _Reader:
+    """Reads maps of the product, cropped to the data and averaged to a size that fits into the page."""
+
+    def __init__(self, product: Path, last: Path, dates: int) -> None:
+        import rasterio
+        from rasterio.windows import Window
+
+        self._product = product
+        with rasterio.open(last) as dataset:
+            known = np.isfinite(dataset.read(1))
+            rows, cols = (np.nonzero(known.any(axis))[0] for axis in (1, 0))
+            top, left, height, width = 0, 0, dataset.height, dataset.width
+            if rows.size:
+                top, left = int(rows[0]), int(cols[0])
+                height, width = int(rows[-1]) - top + 1, int(cols[-1]) - left + 1
+            self._window = Window(left, top, width, height)
+            factor = max(1, math.ceil(math.sqrt(height * width * (dates + 4) / _MOST_VALUES)))
+            self.shape = max(1, height // factor), max(1, width // factor)
+            pixel = dataset.transform.a
+            self.step = pixel * width / self.shape[1]
+            self.west, self.north = dataset.transform.c + left * pixel, dataset.transform.f - top * pixel
+            self.crs, self.tags = str(dataset.crs), dataset.tags()
+
+    def layer(self, name: str) -> Float:
+        """Return a layer of the product."""
+        return self.read(self._product / f"{self._product.name}_{name}.tif")
+
+    def read(self, path: Path) -> Float:
+        """Return a map, NaN where it has no data."""
+        import rasterio
+        from rasterio.enums import Resampling
+
+        with rasterio.open(path) as dataset:
+            read: Float = dataset.read(
+                1, window=self._window, out_shape=self.shape, resampling=Resampling.average
+            )
+        return read
+
+
+def _packed(values: NDArray[Any], step: float) -> str:
+    """Return values as base64 of 16-bit numbers in units of ``step``."""
+    whole = np.where(np.isfinite(values), np.round(np.nan_to_num(values) / step), _NONE)
+    clipped = np.where(whole == _NONE, _NONE, np.clip(whole, _NONE + 1, -_NONE - 1))
+    return base64.b64encode(clipped.astype("<i2").tobytes()).decode()
+
+
+def _reach(values: NDArray[Any]) -> float:
+    """Return a round number that few absolute values exceed."""
+    known = np.abs(values[np.isfinite(values)])
+    most = float(np.percentile(known, 99)) if known.size else 1.0
+    scale = 10.0 ** math.floor(math.log10(max(most, 1e-3)))
+    return next(scale * one for one in (1, 2, 5, 10) if scale * one >= most)
+
+
+def _data(reader: _Reader, velocity: Float, cube: Float, moments: Sequence[datetime]) -> dict[str, Any]:
+    wavelength_mm = 1e3 * float(reader.tags.get("WAVELENGTH_M", "0.0555"))
+    residual = reader.layer("residual") * wavelength_mm / (4 * math.pi)
+    error = 1e3 * reader.layer("velocity_std")
+    maps = [
+        ("velocity", "Velocity", 1e3 * velocity, 0.1, "mm a year", True, 1),
+        ("velocity_std", "Standard error of the velocity", error, 0.01, "mm a year", False, 1),
+        ("temporal_coherence", "Temporal coherence", reader.layer("temporal_coherence"), 1e-4, "", False, 2),
+        ("mean_coherence", "Mean coherence", reader.layer("mean_coherence"), 1e-4, "", False, 2),
+        ("residual_mm", "Residual of the pairs", residual, 0.01, "mm", False, 1),
+        ("open_triplets", "Triplets that did not close", reader.layer("open_triplets"), 0.01, "", False, 0),
+    ]  # fmt: skip
+    known = np.flatnonzero(np.isfinite(velocity))
+    strongest = int(known[np.argmax(np.abs(velocity.ravel()[known]))]) if known.size else 0
+    layers = [
+        {
+            "name": name, "title": title, "values": _packed(values, step), "step": step, "unit": unit,
+            "signed": signed, "relative": signed, "digits": digits,
+            "reach": 1.0 if "coherence" in name else _reach(values),
+        }
+        for name, title, values, step, unit, signed, digits in maps
+    ]  # fmt: skip
+    return {
+        "rows": reader.shape[0],
+        "cols": reader.shape[1],
+        "layers": layers,
+        "cube": _packed(cube, _STEP_MM),
+        "step": _STEP_MM,
+        "reach": _reach(cube[1:]),
+        "days": [(moment - moments[0]).days for moment in moments],
+        "labels": [f"{moment:%Y-%m-%d}" for moment in moments],
+        "start": strongest,
+        "geo": [reader.west, reader.step, 0 if reader.step > 1 else 5, reader.north],
+        "crs": reader.crs,
+    }
+
+
+def _quality(facts: Mapping[str, Any], reader: _Reader, velocity: Float) -> Any:
+    """Yield labels and values of the quality table."""
+    region, repair = facts["reference"], facts["repair"]
+    how = "chosen" if region["chosen"] else "given"
+    yield (
+        "Reference region",
+        f"{region['longitude']:.5f} E, {region['latitude']:.5f} N, {region['looks']} looks, coherence "
+        f"{region['coherence']:.2f}, {how}",
+    )
+    error = 1e3 * reader.layer("velocity_std")
+    if np.isfinite(error).any():
+        yield "Standard error of the velocity, median", f"{np.nanmedian(error):.2f} mm a year"
+    coherence = reader.layer("temporal_coherence")
+    if np.isfinite(coherence).any():
+        low = np.nanpercentile(coherence, 1)
+        yield "Temporal coherence", f"median {np.nanmedian(coherence):.3f}, 1st percentile {low:.3f}"
+    if facts["triplets"]:
+        rms = math.sqrt(float(np.mean([one["rms_rad"] ** 2 for one in facts["triplets"]])))
+        yield "Closure of triplets", f"{rms:.3f} rad RMS of {len(facts['triplets'])} triplets"
+    else:
+        yield "Closure of triplets", "none: the network has no triplets, errors cannot be found"
+    yield "Looks changed by the repair", f"{repair['looks']} of {facts['land_looks']} on land"
+    yield "Looks with doubtful changes", str(repair["doubtful_looks"])
+    yield "Looks on islands, cycles not known", str(facts["island_looks"])
+    yield "Pixels with velocity", str(int(np.isfinite(velocity).sum()))
+
+
+def network_svg(pairs: Sequence[Mapping[str, Any]], dates: Sequence[str]) -> str:
+    """Return the network as SVG: time across, perpendicular baseline up where it is known."""
+    place = _heights(pairs, dates)
+    days = {date: datetime.strptime(date, "%Y%m%d").toordinal() for date in dates}
+    first, last = min(days.values()), max(days.values())
+    low, high = min(place.values()) - 10, max(place.values()) + 10
+
+    def point(date: str) -> tuple[float, float]:
+        x = 60 + 560 * (days[date] - first) / max(last - first, 1)
+        return round(x, 1), round(240 - 210 * (place[date] - low) / (high - low), 1)
+
+    parts = ['<svg viewBox="0 0 640 290" role="img" aria-label="Network of pairs">']
+    for value in np.linspace(low, high, 5):
+        y = 240 - 210 * (value - low) / (high - low)
+        parts.append(f'<path class="rule" d="M60 {y:.1f}H620"/>')
+        parts.append(f'<text x="52" y="{y + 4:.1f}" text-anchor="end">{value:.0f}</text>')
+    for pair in pairs:
+        (x0, y0), (x1, y1) = point(pair["reference"]), point(pair["secondary"])
+        shade = f"{0.25 + 0.75 * pair['coherence']:.2f}"
+        title = f"<title>{pair['name']}, {pair['days']} days, coherence {pair['coherence']:.2f}</title>"
+        line = f'<path class="series" stroke-opacity="{shade}" d="M{x0} {y0}L{x1} {y1}">{title}</path>'
+        parts.append(line)
+    every = math.ceil(len(dates) / 6)
+    for number, date in enumerate(dates):
+        x, y = point(date)
+        parts.append(f'<circle class="dot" cx="{x}" cy="{y}" r="4"><title>{date}</title></circle>')
+        if number % every == 0:
+            parts.append(
+                f'<text x="{x}" y="262" text-anchor="middle">{date[:4]}-{date[4:6]}-{date[6:]}</text>'
+            )
+    parts.append(
+        '<text x="340" y="284" text-anchor="middle">perpendicular baseline in m against time</text></svg>'
+    )
+    return "".join(parts)
+
+
+def _heights(pairs: Sequence[Mapping[str, Any]], dates: Sequence[str]) -> dict[str, float]:
+    """Return the baseline of every date to the first, from those of pairs; 0 where they are not known."""
+    found = {dates[0]: 0.0}
+    for _ in dates:
+        for pair in pairs:
+            one, other, apart = pair["reference"], pair["secondary"], pair["perpendicular_m"] or 0.0
+            if one in found and other not in found:
+                found[other] = found[one] + apart
+            elif other in found and one not in found:
+                found[one] = found[other] - apart
+    return {date: found.get(date, 0.0) for date in dates}
