@@ -37,6 +37,8 @@ def _grown() -> str:
         if isinstance(more, list):
             recipe["steps"] += more
             continue
+        if "recipe" in more:  # another recipe
+            continue
         recipe["parameters"] |= more["parameters"]
         recipe["steps"] += more["steps"]
         recipe["outputs"] = more["outputs"]
@@ -75,6 +77,18 @@ def test_the_whole_tutorial_runs(tmp_path: Path) -> None:
     assert (tmp_path / "terrain-run/relief/relief.txt").read_text().endswith(" m\n")
 
 
+@pytest.mark.slow
+def test_the_tutorials_loop_makes_only_what_is_new(tmp_path: Path) -> None:
+    (tmp_path / "boxes.yml").write_text(next(one for one in _blocks("yaml") if "name: boxes" in one))
+    first, second = next(one for one in _blocks("sh") if "boxes.yml" in one).strip().splitlines()
+    assert call("lint", "boxes.yml", cwd=tmp_path).returncode == 0
+    for line in (first, second):
+        done = call(*shlex.split(line)[1:], cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert statuses(tmp_path / "boxes") == {"dem": "done", "dem[0.02]": "cached", "dem[0.03]": "done"}
+    assert sorted(path.name for path in (tmp_path / "boxes/dem").iterdir()) == ["0.02", "0.03"]
+
+
 def _documented_events() -> dict[str, set[str]]:
     """Return the fields of each event, from the table of ``docs/events.md``."""
     rows = re.findall(r"^\| `([a-z.]+)` \| .*? \| (.*) \|$", (DOCS / "events.md").read_text(), re.MULTILINE)
@@ -100,6 +114,17 @@ steps:
     uses: quick.fail
     with: {how: source, times: "{{ times }}"}
     retry: {count: 1, backoff: 0.05 s}
+  - id: names
+    uses: quick.pairs
+    with: {names: [x, bad]}
+  - id: each
+    for_each: "{{ steps.names.names }}"
+    on_failure: continue
+    uses: quick.choose
+    with: {text: "{{ item }}", refused: "{{ ['bad'] if times == 1 else [] }}"}
+  - id: all
+    uses: quick.pairs
+    with: {names: "{{ steps.each.value }}"}
 """
 
 
