@@ -62,9 +62,11 @@ def compare_command(first: Path, second: Path, tolerances: tuple[str, ...], as_j
     """
     from isce2_recipe.products import differences
     from isce2_recipe.products.reading import open_product
+    from isce2_recipe.running.resources import memory_bytes
 
     limits = dict(_limit(text) for text in tolerances)
-    found = differences.compare(open_product(first), open_product(second), limits)
+    products = open_product(first), open_product(second)
+    found = differences.compare(*products, limits, memory=memory_bytes())
     echo(json.dumps(found, indent=1) if as_json else differences.to_text(found))
     return errors.EXIT_OK if found["same"] else errors.EXIT_INPUT
 

@@ -17,8 +17,10 @@ from isce2_recipe.markup import render_lines
 from isce2_recipe.products.layer import Layer, Tolerance
 from isce2_recipe.products.layers import LAYERS, by_name
 from isce2_recipe.products.reading import Finished, read_on_grid
+from isce2_recipe.quantities import format_bytes
 
 _TWO_PI = 2.0 * math.pi
+_BYTES_A_PIXEL = 80  # of memory that comparing the unwrapped phase takes, as measured
 
 Values = NDArray[Any]
 
@@ -32,6 +34,8 @@ def compare(
     second: Finished,
     limits: Mapping[str, float] = MappingProxyType({}),
     layers: Sequence[Layer] = LAYERS,
+    *,
+    memory: float = math.inf,
 ) -> dict[str, Any]:
     """Return the differences of two products.
 
@@ -41,6 +45,8 @@ def compare(
     ----------
     limits : mapping
         Limits by layer, in place of those of the registry.
+    memory : float
+        Bytes of memory that there are; products that need more are refused.
 
     Returns
     -------
@@ -52,9 +58,17 @@ def compare(
     Raises
     ------
     InputError
-        If the grids do not overlap, the pixels do not coincide, or a limit is for a layer they do not share.
+        If the grids do not overlap, the pixels do not coincide, a limit is for a layer they do not share, or
+        there is not enough memory.
     """
     overlap = _overlap(first, second)
+    needed = _BYTES_A_PIXEL * overlap.rows * overlap.cols
+    if needed > memory:
+        size = f"{overlap.cols} x {overlap.rows} pixels"
+        raise InputError(
+            f"comparing {size} needs about {format_bytes(needed)} of memory, not {format_bytes(memory)}",
+            hint="compare products on smaller grids, or on a machine with more memory",
+        )
     shared = [name for name in first.layers if name in second.layers]
     for name in limits:
         if name not in shared:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from isce2_recipe.products.layer import Layer
 
 _GEOGRAPHIC = "EPSG:4326"
-_MOST_PIXELS = 2_000_000_000
+_MOST_PIXELS = 1_000_000_000  # which is also the largest map that a run makes
 _MOST_BANDS = 100
 # Output pixels around a block. A bilinear kernel that averages reaches one pixel to either side; this many
 # make the result independent of the division into blocks.

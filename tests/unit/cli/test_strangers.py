@@ -29,6 +29,7 @@ from isce2_recipe.journal import log
 from isce2_recipe.processes import end_orphans
 from isce2_recipe.products.burst_products import check_mergeable, read_burst_products
 from isce2_recipe.running.child import marker
+from isce2_recipe.running.resources import memory_bytes
 from isce2_recipe.sar.annotation import read_layout
 from isce2_recipe.sar.orbit import read_orbit
 from isce2_recipe.sentinel1.metadata import read_metadata
@@ -147,6 +148,22 @@ def test_a_layer_without_a_place_or_of_any_size_is_refused(
         pass
     assert run_command_line(["show", str(home), "--no-picture"]) == 1
     assert text in capsys.readouterr().err
+
+
+def test_products_that_do_not_fit_into_memory_are_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = int((memory_bytes() / 80) ** 0.5) + 1
+    if many > 30_000:
+        pytest.skip("this machine has memory for all products")
+    home = _product(tmp_path)
+    with rasterio.open(home / f"{NAME}_corr.tif") as file:
+        profile = file.profile | {"width": many, "height": many, "sparse_ok": True}
+    for path in home.glob("*.tif"):
+        with rasterio.open(path, "w", **profile):
+            pass
+    assert run_command_line(["compare", str(home), str(home)]) == 1
+    assert "of memory, not" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
