@@ -57,6 +57,7 @@ class Area:
                 "which are not degrees",
                 hint="give longitudes from -180 to 180 and latitudes from -90 to 90, longitude first",
             )
+        shape = shapely.force_2d(shape)
         if east - west > 180:
             shape = shapely.transform(shape, _eastward)
         if shape.bounds[2] - shape.bounds[0] > 180:

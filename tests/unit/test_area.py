@@ -54,6 +54,7 @@ def _near(area: Area, box, tolerance: float = 1e-6) -> bool:
         " 53.5 27.55 53.8 27.8",
         "POLYGON ((53.5 27.55, 53.8 27.55, 53.8 27.8, 53.5 27.8, 53.5 27.55))",
         "linestring (53.5 27.55, 53.8 27.8)",
+        "POLYGON Z ((53.5 27.55 9, 53.8 27.55 9, 53.8 27.8 9, 53.5 27.55 9))",
     ],
 )
 def test_a_text_is_an_area(text: str) -> None:
@@ -72,6 +73,9 @@ def test_a_text_is_an_area(text: str) -> None:
         ("POLYGON EMPTY", "is empty"),
         ("POINT (500000 3000000)", "not degrees"),
         ("Teheran", "not an area"),
+        ("1e400,0,1,1", "not degrees|east of its east"),
+        ("nan,0,1,1", "not an area"),
+        ("GEOMETRYCOLLECTION (POINT (1 1))", "not an area"),
     ],
 )
 def test_a_wrong_text_is_refused(text: str, message: str) -> None:

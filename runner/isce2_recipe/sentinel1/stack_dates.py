@@ -20,15 +20,12 @@ class StackDate:
         Names of the burst granules, in the order of the stack's bursts; every date has the same bursts.
     catalog : Path
         Catalogue with the records of this date's granules only, so that a date more changes no other date.
-    perpendicular_m : float or None
-        Perpendicular baseline to the reference date, metres; None if the source does not know it.
     """
 
     date: str
     platform: str
     granules: list[str]
     catalog: Path
-    perpendicular_m: float | None = None
 
 
 @dataclass(frozen=True)
