@@ -134,13 +134,14 @@ class _Writer:
                 written["parameters"] = self.parameters
             else:
                 written[key] = value
-        if self.required:
-            written["required"] = [*(written.get("required") or ()), *self.required]
-        steps = list(written.get("steps") or ())
-        for index, part in parts.items():
-            steps[index] = self._passing(steps[index], part)
-        if steps:
-            written["steps"] = steps
+        required, steps = written.get("required"), written.get("steps")
+        if self.required and (required is None or isinstance(required, list)):
+            written["required"] = [*(required or ()), *self.required]
+        if isinstance(steps, list):
+            written["steps"] = [
+                self._passing(step, parts[index]) if index in parts else step
+                for index, step in enumerate(steps)
+            ]
         nodes = dict(self.document.nodes)
         for name, path in self.taken.items():
             if name not in self.own and path in nodes:
