@@ -15,6 +15,7 @@ CHECKPOINTS = f"{STATE_FOLDER}/checkpoints"
 FINGERPRINTS = f"{STATE_FOLDER}/fingerprints.json"
 NOOP_CACHE = f"{STATE_FOLDER}/noop_cache.json"
 LOGS = "logs"
+SET_ASIDE = "set-aside"
 RUN_RECORD = "run.json"
 RESOLVED_RECIPE = "resolved.yml"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,12 +68,31 @@ def matcher(workdir: Path, fingerprints: Fingerprints) -> Matches:
     return matches
 
 
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """Tells files that steps made from those of the user, in a folder that is brought to an earlier state."""
+
+    made: Container[str]  # files that finished steps made, by path relative to the work directory
+    since: float = 0.0  # the time in which a step made others before it failed or was killed, s since 1970
+    until: float = 0.0
+
+    def has(self, name: str, status: os.stat_result) -> bool:
+        """Return whether a step made a file."""
+        return name in self.made or self.since <= status.st_ctime <= self.until
+
+
 def restore_folder(
-    workdir: Path, folder: str, state: Mapping[str, FileEntry], fingerprints: Fingerprints
+    workdir: Path,
+    folder: str,
+    state: Mapping[str, FileEntry],
+    fingerprints: Fingerprints,
+    leftovers: Leftovers,
+    set_aside: Callable[[Sequence[str]], None],
 ) -> list[str]:
     """Bring a shared folder to a state, as far as that is possible.
 
-    Files that are not part of the state are deleted, damaged files are restored from their checkpoints.
+    Files of steps that are not part of the state are deleted, files of the user are set aside, and damaged
+    files are restored from their checkpoints.
 
     Returns
     -------
@@ -82,8 +101,9 @@ def restore_folder(
     """
     root = workdir / folder
     root.mkdir(parents=True, exist_ok=True)
-    foreign = [name for name, _, _ in walk(root, f"{folder}/") if name not in state]
-    for name in reversed(foreign):
+    foreign = [(name, status) for name, _, status in walk(root, f"{folder}/") if name not in state]
+    set_aside([name for name, status in foreign if not leftovers.has(name, status)])
+    for name, _ in reversed(foreign):
         checkpoints.remove(workdir / name)
     damaged = [name for name, entry in state.items() if not fingerprints.matches(f"{workdir}/{name}", entry)]
     return [name for name in damaged if not checkpoints.restore(workdir, name, state[name])]
@@ -109,6 +129,8 @@ def changed_files(
 def refuse_foreign_files(workdir: Path, folder: str, own: str | None, history: History) -> None:
     """Refuse to write into a folder that contains files of somebody else.
 
+    In a work directory that earlier runs have used, the files are set aside instead.
+
     Parameters
     ----------
     workdir : Path
@@ -128,10 +150,11 @@ def refuse_foreign_files(workdir: Path, folder: str, own: str | None, history: H
     if own in history.started or own in history.done:
         return
     path = workdir / folder
-    known = (
-        any(record.get("folder") == folder for record in history.started.values()) if path.is_dir() else True
-    )
-    if not known and any(path.iterdir()):
+    earlier = sum(run.get("event") == "run" for run in history.runs) > 1
+    known = any(record.get("folder") == folder for record in history.started.values() if own is None)
+    if known or earlier or not os.path.lexists(path):
+        return
+    if not path.is_dir() or any(path.iterdir()):
         raise InputError(
             f"{path} contains files that no run of isce2-recipe wrote",
             hint="move them away, or give --workdir another folder",

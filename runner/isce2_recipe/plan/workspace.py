@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import os
+import time
+import warnings
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,10 +22,10 @@ from isce2_recipe.journal.files import FileEntry, Fingerprints
 from isce2_recipe.journal.log import Done, History, Journal
 from isce2_recipe.journal.values import decode, encode
 from isce2_recipe.noop_cache import Signature, signature
-from isce2_recipe.paths import FINGERPRINTS, LOGS
-from isce2_recipe.plan import graph, keys, loops
+from isce2_recipe.paths import FINGERPRINTS, LOCK, LOGS
+from isce2_recipe.plan import aside, graph, keys, loops
 from isce2_recipe.plan.bindings import Bindings, Outputs, RunFacts
-from isce2_recipe.plan.folders import SharedFolder
+from isce2_recipe.plan.folders import Leftovers, SharedFolder
 from isce2_recipe.plan.keys import Key, KeyContext
 from isce2_recipe.plan.nodes import Instance, Node, StepScope, kind_of, place_of
 from isce2_recipe.plan.record import plain_values, record
@@ -34,6 +37,8 @@ from isce2_recipe.recipe.secrets import given_to, secret_names, with_item
 from isce2_recipe.redact import MASK, in_values, redactor
 from isce2_recipe.sandbox import MAX_SOURCE
 from isce2_recipe.sources.base import FileSource, FullSource, capabilities_of
+
+_BEAT_S = 1.0  # how often a run notes that it goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,9 @@ class Workspace:
         self.texts_read: dict[str, Signature] = {}
         self.files_read: set[str] = set()
         self._answers: dict[Question, str] = {}
+        self._last_end = 0.0
+        self._next_beat = 0.0
+        self._warn: Callable[[str], None] = warnings.warn
         self._secrets = request.secrets
         self._source: FullSource | None = None
         self._engine: Engine | None = None
@@ -326,7 +334,9 @@ class Workspace:
         The arguments, the result and the errors are those of `lock.hold`; ``redact`` removes secrets from the
         command line and the journal.
         """
+        self._last_end = _changed(self.workdir / LOCK)
         with lock.hold(self.workdir, redact(command), warn) as killed:
+            self._warn = warn
             self._known = None  # another run may have changed it before this one held the lock
             self._journal = Journal(self.workdir, redact)
             noop_cache.forget(self.workdir)
@@ -358,6 +368,41 @@ class Workspace:
             if entry.stat[3]:
                 self.fingerprints.learn(f"{self.workdir}/{name}", entry)
 
+    def beat(self) -> None:
+        """Note from time to time that this run goes on: the next one learns when it ended."""
+        now = time.monotonic()
+        if now >= self._next_beat:
+            self._next_beat = now + _BEAT_S
+            with suppress(OSError):
+                os.utime(self.workdir / LOCK)
+
+    def leftovers(self, record: Mapping[str, Any] | None, *, of_this_run: bool) -> Leftovers:
+        """Return how to recognise files of steps; also those of a step that failed or was killed.
+
+        Parameters
+        ----------
+        record : mapping or None
+            The journal's record of the start of that step.
+        of_this_run : bool
+            Whether it was started in this run.
+        """
+        history = self.history
+        made = {
+            name for old in (history.done, history.earlier) for done in old.values() for name in done.files
+        }
+        if record is None:
+            return Leftovers(made)
+        until = time.time() if of_this_run else self._last_end + _BEAT_S
+        return Leftovers(made, float(record.get("time", 0.0)), until)
+
+    def set_aside(self, names: Sequence[str]) -> None:
+        """Move files that no step made out of the way, and warn; paths are relative to the work directory."""
+        aside.move(self.workdir, names, self._warn)
+
+    def set_aside_foreign(self, place: str, known: Container[str]) -> None:
+        """Set aside what a step's own folder contains besides known files; also if it is no folder."""
+        self.set_aside(aside.foreign(self.workdir, place, known))
+
     def note_expansion(self, loop: str) -> None:
         """Record the items of a loop in the journal, unless it has them, and delete what it no longer has.
 
@@ -371,13 +416,17 @@ class Workspace:
         now = frozenset(keys)
         removed = [key for key in old if key not in now]
         gone = [f"{loop}[{key}]" for key in removed]
+        made = self.leftovers(None, of_this_run=True).made if removed or loop in self.history.done else ()
         if loop in self.history.done:  # it was a step until now
+            self.set_aside_foreign(place_of(loop), made)
             checkpoints.remove(self.workdir / place_of(loop))
             self.add_event({"event": "dropped", "step": loop})
         for place in map(place_of, gone):
             for name in (place, f"{LOGS}/{place}", f"{LOGS}/{place}.log"):
                 path = self.workdir / name
                 if path.parent.resolve().is_relative_to(self.workdir.resolve()):
+                    if name == place:
+                        self.set_aside_foreign(name, made)
                     checkpoints.remove(path)
         known = self.history.loops.get(loop, {})
         if removed or known.get("keys") != keys or known.get("items") != items:
@@ -402,6 +451,14 @@ class Workspace:
         }
         with suppress(OSError):  # fingerprints only save time
             write_json(self.workdir / FINGERPRINTS, kept, indent=None)
+
+
+def _changed(path: Path) -> float:
+    """Return when a file was changed last, seconds since 1970; 0 if there is none."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _fingerprints(workdir: Path, history: History) -> Fingerprints:

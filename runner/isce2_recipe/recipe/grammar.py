@@ -16,7 +16,7 @@ from isce2_recipe.recipe.schema import GRAMMAR, KEYWORDS, load_schema, obeys, re
 from isce2_recipe.recipe.validating import not_a_schema, validate
 from isce2_recipe.recipe.violations import Violation
 
-RESERVED = frozenset(("logs", "parts", "templates"))
+RESERVED = frozenset(("logs", "parts", "set-aside", "templates"))
 """Names below the work directory that are the runner's own."""
 
 _RULES = {"additionalProperties": "IR001", "required": "IR002", "propertyNames": "IR010"}

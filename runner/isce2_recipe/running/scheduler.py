@@ -130,6 +130,7 @@ class Scheduler:
                     self.results.allowed = self._losses.all_allowed()
                     return self.results
                 self._listen(wakeup)
+                self._workspace.beat()
                 self._collect()
         finally:
             for running, _ in self._running.values():
@@ -306,6 +307,7 @@ class Scheduler:
         node = item.node
         record = {
             "event": "start",
+            "time": round(time.time(), 3),
             "step": node.id,
             "key": item.key.digest,
             "folder": node.folder,
@@ -423,7 +425,7 @@ class Scheduler:
             self._check_inputs(item)
             files = dict(ending.files or {})
             if running.task.out != running.task.published:
-                step_folders.publish(running.task, files, self._workspace.workdir)
+                step_folders.publish(running.task, files, self._workspace)
             self._record_done(item, replace(ending, files=files))
         except RecipeToolError as exc:
             self._fail(node.id, exc, {})

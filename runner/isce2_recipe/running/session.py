@@ -16,7 +16,7 @@ from isce2_recipe import __version__, errors, processes
 from isce2_recipe.errors import RecipeToolError, StepFailed
 from isce2_recipe.journal import checkpoints, times
 from isce2_recipe.journal.log import VERSION
-from isce2_recipe.paths import ATTEMPTS, SCRATCH
+from isce2_recipe.paths import ATTEMPTS, LOGS, RESOLVED_RECIPE, RUN_RECORD, SCRATCH
 from isce2_recipe.plan.folders import restore_folder
 from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.workspace import Workspace
@@ -77,6 +77,7 @@ def _run_held(
             warning = prepare_kernel_cache(os.environ)
             if warning:
                 warn(warning)
+        _set_aside_records(workspace)
         _end_leftovers(workspace, killed, warn)
         _roll_back(workspace)
         checkpoints.remove(workspace.workdir / SCRATCH)
@@ -229,6 +230,14 @@ def _end_leftovers(workspace: Workspace, killed: dict[str, Any] | None, warn: Ca
     forget_leftovers(workspace.workdir)
 
 
+def _set_aside_records(workspace: Workspace) -> None:
+    """Set aside files of the user that have the names of records, before the first run in a folder."""
+    if not workspace.history.lines:
+        own = workspace.request.recipe.path.resolve()
+        there = [workspace.workdir / name for name in (RUN_RECORD, RESOLVED_RECIPE, LOGS)]
+        workspace.set_aside([path.name for path in there if os.path.lexists(path) and path.resolve() != own])
+
+
 def _roll_back(workspace: Workspace) -> None:
     """Undo what interrupted or failed steps did to shared folders."""
     for step, record in list(workspace.history.open.items()):
@@ -238,7 +247,10 @@ def _roll_back(workspace: Workspace) -> None:
         chain = workspace.graph.folders[folder]
         position = chain.index(step) if step in chain else len(chain)
         state = workspace.shared_before(folder, position, ()).state()
-        restore_folder(workspace.workdir, folder, state, workspace.fingerprints)
+        leftovers = workspace.leftovers(record, of_this_run=False)
+        restore_folder(
+            workspace.workdir, folder, state, workspace.fingerprints, leftovers, workspace.set_aside
+        )
         workspace.add_event({"event": "rollback", "step": step})
 
 

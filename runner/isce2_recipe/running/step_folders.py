@@ -58,7 +58,11 @@ def _restore(workspace: Workspace, node: Node, folder: str, skipped: Collection[
     position = workspace.graph.folders[folder].index(node.id)
     shared = workspace.shared_before(folder, position, skipped)
     state = shared.state()
-    lost = _lost(shared, restore_folder(workspace.workdir, folder, state, workspace.fingerprints))
+    leftovers = workspace.leftovers(workspace.history.open.get(node.id), of_this_run=True)
+    damaged = restore_folder(
+        workspace.workdir, folder, state, workspace.fingerprints, leftovers, workspace.set_aside
+    )
+    lost = _lost(shared, damaged)
     return state if lost is None else lost
 
 
@@ -83,8 +87,15 @@ def _lost(shared: SharedFolder, names: list[str]) -> Lost | None:
     return Lost(tuple(names), shared.steps[first:])
 
 
-def publish(task: Task, files: dict[str, FileEntry | None], workdir: Path) -> None:
-    """Make the scratch folder of a step its own folder, and note how that changed the folder's times."""
+def publish(task: Task, files: dict[str, FileEntry | None], workspace: Workspace) -> None:
+    """Make the scratch folder of a step its own folder, and note how that changed the folder's times.
+
+    What is in the folder's place and no step made is set aside.
+    """
+    name = str(task.published.relative_to(workspace.workdir))
+    done = workspace.history.done.get(task.node.id)
+    workspace.set_aside_foreign(name, () if done is None else done.files)
+    workspace.journal.sync()  # a folder without the record of its step would be a stranger's
     task.published.parent.mkdir(parents=True, exist_ok=True)
     old = task.out.with_name(f".{task.out.name}.old")  # no step or instance has such a name
     checkpoints.remove(old)
@@ -92,7 +103,6 @@ def publish(task: Task, files: dict[str, FileEntry | None], workdir: Path) -> No
         task.published.rename(old)
     task.out.rename(task.published)
     checkpoints.remove(old)
-    name = str(task.published.relative_to(workdir))
     before = files[name]
     if before is not None:
         size, modified, _, inode = before.stat

@@ -1,0 +1,50 @@
+"""Files of the user in a work directory, which are moved out of the way of steps and never deleted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Container, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from isce2_recipe.journal.files import walk
+from isce2_recipe.paths import SET_ASIDE
+
+_MOST_NAMES = 3  # that the warning lists
+
+
+def move(workdir: Path, names: Sequence[str], warn: Callable[[str], None]) -> None:
+    """Move files and folders to a new folder below ``set-aside``, and warn.
+
+    Parameters
+    ----------
+    workdir : Path
+        The work directory.
+    names : sequence of str
+        Their paths relative to it, each folder directly before its content.
+    warn : callable
+        Receives the message.
+    """
+    outer: list[str] = []
+    for name in names:
+        if not outer or not name.startswith(f"{outer[-1]}/"):
+            outer.append(name)
+    if not outer:
+        return
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    folders = (workdir / SET_ASIDE / f"{stamp}-{number}" for number in count(1))
+    target = next(folder for folder in folders if not folder.exists())
+    for name in outer:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (workdir / name).rename(target / name)
+    more = f" and {len(outer) - _MOST_NAMES} more" if len(outer) > _MOST_NAMES else ""
+    warn(f"no step made {', '.join(outer[:_MOST_NAMES])}{more}: moved to {target}")
+
+
+def foreign(workdir: Path, place: str, known: Container[str]) -> list[str]:
+    """Return what is in the place of a step's own folder besides known files; also if it is no folder."""
+    path = workdir / place
+    if path.is_symlink() or not path.is_dir():
+        return [place] if os.path.lexists(path) and place not in known else []
+    return [name for name, _, _ in walk(path, f"{place}/") if name not in known]
