@@ -120,6 +120,7 @@ def test_fifty_workers_are_killed(tmp_path: Path, cluster: DaskCluster) -> None:
         seed += 1
         shutil.rmtree(tmp_path / "w", ignore_errors=True)
         process = _start(tmp_path, f"dask:{cluster.file}", "1")
+        wait_for(lambda: members_of_run(tmp_path / "w") != [], 120)
         kills += _kill_workers(process, cluster, 50 - kills, seed)
         assert process.wait(300) == 0, (tmp_path / "printed").read_text()
         assert (contents(tmp_path / "w"), _keys(tmp_path / "w")) == local
@@ -286,6 +287,15 @@ def test_a_cluster_file_starts_a_cluster_and_ends_it(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert contents(tmp_path / "w") == local[0]
     assert members_of_run(tmp_path / "w") == []
+
+
+def test_a_batch_system_that_is_not_there(tmp_path: Path) -> None:
+    pytest.importorskip("dask_jobqueue")
+    text = "class: dask_jobqueue.PBSCluster\nkwargs: {cores: 1, memory: 1GB}\nscale: {jobs: 1}\n"
+    (tmp_path / "cluster.yml").write_text(text)
+    printed = _refused(tmp_path, "dask:cluster.yml", 3)
+    assert "cannot start workers: FileNotFoundError" in printed
+    assert "qsub" in printed
 
 
 def test_no_worker_is_left(tmp_path: Path) -> None:

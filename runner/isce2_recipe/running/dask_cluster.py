@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 import os
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _KEYS = ("class", "kwargs", "scale", "adapt", "wait")
 _RULE = "cluster"
 _MOST_BYTES = 100_000
+_LONGEST = 500  # characters of a cluster's error
 _CONNECT_S = 5.0
 _WAIT_S = 60.0
 """Time without a worker after which a run gives up, if nobody starts workers for it."""
@@ -73,6 +75,8 @@ class Connection:
         The cluster that was started for the run and ends with it.
     file : ClusterFile or None
         Its description.
+    failures : list of str
+        Why the cluster could not start workers, as far as it says so.
     """
 
     client: Client
@@ -80,6 +84,7 @@ class Connection:
     wait: float
     cluster: Any = None
     file: ClusterFile | None = None
+    failures: list[str] = field(default_factory=list)
 
     @property
     def walltime(self) -> float:
@@ -105,14 +110,6 @@ class Connection:
         if self.cluster is not None and self.file is not None and self.file.scale:
             with suppress(Exception):  # whatever a cluster class raises: the next call comes soon
                 self.cluster.scale(**self.file.scale)
-
-    def problem(self) -> str:
-        """Return why the cluster cannot start workers, if it says so."""
-        waiting = getattr(self.cluster, "_correct_state_waiting", None)
-        if waiting is not None and waiting.done() and not waiting.cancelled():
-            failed = waiting.exception()
-            return "" if failed is None else f"{type(failed).__name__}: {failed}"
-        return ""
 
     def close(self) -> None:
         """End the client, and the cluster that it started."""
@@ -158,9 +155,9 @@ def connect(text: str) -> Connection:
     except ImportError as exc:
         hint = "pip install 'isce2-recipe[dask]'"
         raise InputError(f"--executor dask needs the package distributed: {exc}", hint=hint) from None
-    _be_quiet()
+    failures = _be_quiet()
     if Path(text).suffix in (".yml", ".yaml"):
-        return _start_cluster(read_cluster_file(Path(text)))
+        return _start_cluster(read_cluster_file(Path(text)), failures)
     address = _address_in(Path(text)) if Path(text).suffix == ".json" else text
     _check_address(address)
     try:
@@ -187,13 +184,29 @@ def _check_address(address: str) -> None:
         raise UsageError(f"'{address}' is not the address of a Dask scheduler: its port is no number")
 
 
-def _be_quiet() -> None:
-    """Keep what Dask logs about lost connections from the terminal; the run reports it itself."""
-    import logging
+class _Collector(logging.Handler):
+    """Collects the errors that a cluster's own threads only log."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, Exception):
+            text = " ".join(str(error).split())
+            self.found.append(f"{type(error).__name__}: {text[-_LONGEST:]}")
+
+
+def _be_quiet() -> list[str]:
+    """Keep what Dask logs off the terminal, as the run reports it itself; return a list of errors to come."""
     for name in ("distributed", "tornado", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    collector, log = _Collector(), logging.getLogger("tornado.application")
+    log.setLevel(logging.ERROR)
+    log.handlers, log.propagate = [collector], False
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")  # in workers that this program starts
+    return collector.found
 
 
 def _address_in(path: Path) -> str:
@@ -298,7 +311,7 @@ def _workers_of(kind: Callable[..., Any]) -> list[type]:
     return [Nanny, Worker] if isinstance(kind, type) and issubclass(kind, LocalCluster) else []
 
 
-def _start_cluster(file: ClusterFile) -> Connection:
+def _start_cluster(file: ClusterFile, failures: list[str]) -> Connection:
     import distributed
 
     name = file.kind.__name__
@@ -319,4 +332,4 @@ def _start_cluster(file: ClusterFile) -> Connection:
         cause = exc.__cause__ or exc
         what = f"{name} cannot be started: {type(cause).__name__}: {cause}"
         raise _error(file.document, ("class",), what) from exc
-    return Connection(client, f"{name} ({client.scheduler.address})", file.wait, cluster, file)
+    return Connection(client, f"{name} ({client.scheduler.address})", file.wait, cluster, file, failures)

@@ -11,7 +11,7 @@ import os
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,8 +37,7 @@ from isce2_recipe.running.resources import Resources
 from isce2_recipe.running.step_server import facts_of, request_to_json
 
 _TICK_S = 0.1
-_ASK_S = 0.5  # between two questions which workers there are
-_JOIN_S = 120.0  # for a worker to load the package
+_ASK_S = 1.0  # between two questions which workers there are
 _TAKES_PART = 1e-9  # of the resource that workers have that take part in the run
 
 
@@ -49,12 +48,12 @@ class _Workers:
     lock: Lock = field(default_factory=Lock)
     joined: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[str, dict[str, Any]] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
+    seen: bool = False
     none_since: float = field(default_factory=time.monotonic)
     ended: int = 0
 
-    def update(self, present: Mapping[str, Any], answers: Mapping[str, Any]) -> list[str]:
-        """Note which workers there are and what the new ones answer; return messages for the user."""
+    def remove_others(self, present: Container[str]) -> list[str]:
+        """Remove the workers that are not there any more; return messages for the user."""
         messages = []
         with self.lock:
             for address in [one for one in (*self.joined, *self.refused) if one not in present]:
@@ -62,17 +61,21 @@ class _Workers:
                 if gone := self.joined.pop(address, None):
                     self.ended += 1
                     messages.append(f"the worker {address} on {gone['host']} has ended")
-            for address, answer in answers.items():
-                self.seen.add(address)
-                if "error" in answer:
-                    self.refused[address] = answer
-                    hint = f"; {answer['hint']}" if "hint" in answer else ""
-                    messages.append(f"the worker {address} is not used: it {answer['error']}{hint}")
-                else:
-                    self.joined[address] = answer
             if self.joined:
                 self.none_since = time.monotonic()
         return messages
+
+    def add(self, address: str, answer: dict[str, Any]) -> list[str]:
+        """Note what a worker answers; return messages for the user."""
+        with self.lock:
+            self.seen = True
+            if "error" not in answer:
+                self.joined[address] = answer
+                self.none_since = time.monotonic()
+                return []
+            self.refused[address] = answer
+        hint = f"; {answer['hint']}" if "hint" in answer else ""
+        return [f"the worker {address} is not used: it {answer['error']}{hint}"]
 
     def all(self) -> list[dict[str, Any]]:
         """Return what the workers have that take part."""
@@ -166,49 +169,43 @@ class DaskExecutor:
 
     def _watch_workers(self, link: Connection, run: dict[str, Any]) -> None:
         """Let every worker that appears take part in the run."""
-        from isce2_recipe.running import dask_worker
-
-        asked: dict[str, float] = {}
+        asked: set[str] = set()
         while not self._over.is_set():
             try:
                 present = link.client.scheduler_info(n_workers=-1)["workers"]
-                new = [one for one in present if one not in self._workers.seen and one not in asked]
-                answers = dict(self._answers(link, new, dask_worker.join, run)) if new else {}
-                self._messages.extend(self._workers.update(present, answers))
                 link.ask_again()
             except Exception:  # the scheduler does not answer, which the client's status shows
                 self._over.wait(_ASK_S)
+                continue
+            self._messages.extend(self._workers.remove_others(present))
+            for address in present:
+                if address not in asked:  # each in its own thread: one that has just ended does not answer
+                    asked.add(address)
+                    Thread(target=self._ask, args=(link, address, run), daemon=True).start()
             self._over.wait(_ASK_S)
 
-    def _answers(
-        self, link: Connection, new: list[str], join: Callable[..., Any], run: dict[str, Any]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Ask new workers to take part; yield their answers."""
+    def _ask(self, link: Connection, address: str, run: dict[str, Any]) -> None:
+        """Ask a worker to take part, if it has the same version."""
         from importlib.metadata import PackageNotFoundError, version
 
         from isce2_recipe import __version__
+        from isce2_recipe.running.dask_worker import join
 
-        versions = link.client.run(version, "isce2-recipe", workers=new, on_error="return")
-        same = []
-        for address, found in versions.items():
-            if found == __version__:
-                same.append(address)
-                continue
-            what = f"has isce2-recipe {found}, this run has {__version__}"
-            if isinstance(found, PackageNotFoundError):
-                what = "has no isce2-recipe"
-            elif isinstance(found, BaseException):
-                continue  # it has just ended
-            hint = f"install isce2-recipe {__version__} there, and start the worker again"
-            yield address, {"error": what, "hint": hint}
-        for address, found in (
-            link.client.run(join, self._name, run, workers=same, on_error="return") if same else {}
-        ).items():
-            if isinstance(found, dict):
-                yield address, found
-            elif not isinstance(found, OSError):
+        try:
+            found = link.client.run(version, "isce2-recipe", workers=[address])[address]
+            same = found == __version__
+            answer = link.client.run(join, self._name, run, workers=[address])[address] if same else None
+        except PackageNotFoundError:
+            found, answer = "(none)", None
+        except Exception as exc:  # anything that Python raises there
+            if not isinstance(exc, OSError):  # else it has just ended
                 hint = "the worker's log has the details"
-                yield address, {"error": f"cannot take part: {type(found).__name__}: {found}", "hint": hint}
+                failed = {"error": f"cannot take part: {type(exc).__name__}: {exc}", "hint": hint}
+                self._messages.extend(self._workers.add(address, failed))
+            return
+        hint = f"install isce2-recipe {__version__} there, and start the worker again"
+        other = {"error": f"has isce2-recipe {found}, this run has {__version__}", "hint": hint}
+        self._messages.extend(self._workers.add(address, answer or other))
 
     def _watch_tasks(self) -> None:
         """Wake the scheduler when a worker has written something."""
@@ -260,9 +257,8 @@ class DaskExecutor:
 
     def _refuse_to_wait(self, link: Connection) -> None:
         """Report that there is no worker; after a long time, end the run."""
-        problem = link.problem()
-        if problem:
-            raise StepFailed(f"{link.where} cannot start workers: {problem}")
+        if link.failures and not self._workers.seen:
+            raise StepFailed(f"{link.where} cannot start workers: {link.failures[-1]}")
         refused = list(self._workers.refused.items())
         if refused and link.file is None:
             address, answer = refused[0]
@@ -274,9 +270,9 @@ class DaskExecutor:
             self._waiting_said = True
             self._report(f"waiting for a worker of {link.where}")
         if time.monotonic() - self._workers.none_since > link.wait:
-            why = refused[0][1]["error"] if refused else ""
+            why = refused[0][1]["error"] if refused else "".join(link.failures[-1:])
             raise StepFailed(
-                f"no worker is left at {link.where}" + (f": the last one {why}" if why else ""),
+                f"no worker is left at {link.where}" + (f": {why}" if why else ""),
                 hint=f"start workers, for example with: dask worker {link.client.scheduler.address}",
             )
 

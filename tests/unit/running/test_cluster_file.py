@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,11 @@ def test_a_wrong_scheduler_file_is_refused(tmp_path: Path, text: str | None, mes
         path.write_text(text)
     with pytest.raises(RecipeToolError, match=message):
         connect(str(path))
+
+
+def test_the_files_of_the_documentation_are_read(tmp_path: Path) -> None:
+    pytest.importorskip("dask_jobqueue")
+    text = (Path(__file__).parents[3] / "docs/cluster.md").read_text()
+    files = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    names = [_read(tmp_path, one).kind.__name__ for one in files if "dask_kubernetes" not in one]
+    assert names == ["LocalCluster", "SLURMCluster"]
