@@ -285,37 +285,21 @@ class Scheduler:
         if prepared is None:
             return
         log_path = workdir / LOGS / f"{node.place}.log"
-        self._record_start(item)
+        about = {"step": node.id, "attempt": item.attempt, "reason": item.decision.reason}
+        self._record_start(item, about)
         task = self._task(item, prepared)
         running = self._executor.start(task, log_path, append=item.attempt + item.losses > 1)
         timeout = self._evaluate(node, node.step.timeout, "timeout")
         if timeout is not None:
             running.limit(seconds(timeout))
         self._running[node.id] = (running, item)
-        self._emit(
-            {
-                "event": "step.started",
-                "step": node.id,
-                "attempt": item.attempt,
-                "reason": item.decision.reason,
-                "log": str(log_path),
-                "pid": running.pid,
-            }
-        )
+        self._emit({"event": "step.started", **about, "log": str(log_path), "pid": running.pid})
 
-    def _record_start(self, item: _Waiting) -> None:
-        node = item.node
-        record = {
-            "event": "start",
-            "time": round(time.time(), 3),
-            "step": node.id,
-            "key": item.key.digest,
-            "folder": node.folder,
-            "attempt": item.attempt,
-            "reason": item.decision.reason,
-            "changes": [[change.name, change.before, change.after] for change in item.decision.changes],
-        }
-        self._workspace.add_event(record, sync=node.folder is not None)
+    def _record_start(self, item: _Waiting, about: dict[str, Any]) -> None:
+        changes = [[change.name, change.before, change.after] for change in item.decision.changes]
+        facts = {"key": item.key.digest, "folder": item.node.folder, "changes": changes}
+        record = {"event": "start", "time": round(time.time(), 3), **about, **facts}
+        self._workspace.add_event(record, sync=item.node.folder is not None)
 
     def _task(self, item: _Waiting, before: Manifest) -> Task:
         node, workdir = item.node, self._workspace.workdir
