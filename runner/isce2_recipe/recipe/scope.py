@@ -203,6 +203,7 @@ class Scope:
     def typed(self, path: DataPath, value: Any) -> Typed:
         """Return the type of the value at a path, and the operands in it that cannot be right."""
         if path not in self._typed:
+            self._typed[path] = Typed(Any)  # for values that depend on themselves
             self._typed[path] = typed(value, self._types_at(path))
         return self._typed[path]
 

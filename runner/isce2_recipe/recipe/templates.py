@@ -74,9 +74,9 @@ def read_template(path: Path, folder: Path | None = None) -> str | None:
     InputError
         If it is not a regular file of a template's size in that folder, or not UTF-8.
     """
-    if not path.exists():
-        return None
     try:
+        if not path.exists():
+            return None
         return read_bounded(path, MAX_SOURCE, folder or path.parent).decode("utf-8")
     except OSError as exc:
         raise InputError(f"the template {path} cannot be read: {exc.strerror}") from None
