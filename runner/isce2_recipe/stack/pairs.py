@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +25,9 @@ from isce2_recipe.stack.network import StackPair
 
 COHERENCE, PHASE = "coherence.cor", "phase.rdr"
 # Multilooked lines that are formed at once.
-_BLOCK = 16
+_BLOCK = 8
 _STRIP = 32
+_SLC_BYTES = 8
 
 Progress = Callable[[float, str], None]
 
@@ -65,7 +65,7 @@ def form_pairs(
         Folders that `isce2_recipe.stack.coregister.coregister` wrote, by date.
     """
     frame = read_frame(geometry)
-    slcs = {date: _open_slc(folder / SLC, frame) for date, folder in dates.items()}
+    slcs = {date: _check_slc(folder / SLC, frame) for date, folder in dates.items()}
     for pair in pairs:
         (out / pair.name / paths.MERGED).mkdir(parents=True)
     _multiply(out, frame, slcs, pairs, partly(progress, 0.0, 0.3), cpus)
@@ -79,21 +79,28 @@ def form_pairs(
     return found
 
 
-def _open_slc(path: Path, frame: Frame) -> NDArray[Any]:
-    slc: NDArray[Any] = read_raster(path)[0]
-    if slc.shape != (frame.lines, frame.samples):
+def _check_slc(path: Path, frame: Frame) -> Path:
+    image = isceimage.read_header(path)
+    if (image.lines, image.samples) != (frame.lines, frame.samples):
         raise InputError(
-            f"{path} has {slc.shape[0]} lines x {slc.shape[1]} samples, but the geometry has "
+            f"{path} has {image.lines} lines x {image.samples} samples, but the geometry has "
             f"{frame.lines} x {frame.samples}",
             hint="coregister the date again",
         )
-    return slc
+    isceimage.open_array(image)  # raises an error if the file is truncated
+    return path
+
+
+def _read_lines(path: Path, lines: range, samples: int) -> NDArray[np.complex64]:
+    """Return lines of an SLC. Pages of a memory map would stay in memory until the step ends."""
+    count, offset = len(lines) * samples, lines.start * samples * _SLC_BYTES
+    return np.fromfile(path, "<c8", count, offset=offset).reshape(len(lines), samples)
 
 
 def _multiply(
     out: Path,
     frame: Frame,
-    slcs: Mapping[str, NDArray[Any]],
+    slcs: Mapping[str, Path],
     pairs: Sequence[StackPair],
     progress: Progress,
     cpus: int,
@@ -116,12 +123,13 @@ def _multiply(
             ]
 
         def make(block: range) -> None:
-            rows = slice(block.start * looks.azimuth, block.stop * looks.azimuth)
+            rows = range(block.start * looks.azimuth, block.stop * looks.azimuth)
+            read = {date: _read_lines(path, rows, frame.samples) for date, path in slcs.items()}
             for pair in pairs:
                 product = np.empty((len(block), samples), np.complex64)
                 correlation = np.empty((len(block), samples), np.float32)
                 kernels.multilooked_product(
-                    slcs[pair.reference][rows], slcs[pair.secondary][rows], looks.azimuth, looks.range,
+                    read[pair.reference], read[pair.secondary], looks.azimuth, looks.range,
                     product, correlation,
                 )  # fmt: skip
                 for writer, values in zip(writers[pair.name], (product, correlation), strict=True):
