@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from isce2_recipe import __version__
 from isce2_recipe.actions.base import Context, Read, action, nothing
 from isce2_recipe.actions.product import bursts_of, check_grid, how_made
 from isce2_recipe.products.package import describe_inputs, readme_fingerprint, template_text
@@ -15,6 +16,9 @@ from isce2_recipe.sentinel1.stack_dates import StackDate
 from isce2_recipe.stack.network import StackPair, check_date
 from isce2_recipe.stack.pair_files import pair_folders
 from isce2_recipe.types import BurstName, Looks
+
+# A stack is computed with the functions of the builtin engine, whichever engine the run has.
+_ENGINE = f"builtin {__version__}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +240,7 @@ def package_pairs(
     bursts = {date: bursts_of([place]) for date, place in zip(dates, folders, strict=True)}
     names = dict(zip(dates, granules, strict=True))
     apart = dict(zip(dates, perpendicular_m, strict=True))
-    made = how_made(ctx, processing, describe_inputs(dem=[dem], water_mask=[water_mask]), None)
+    made = how_made(ctx, processing, describe_inputs(dem=[dem], water_mask=[water_mask]), None, _ENGINE)
     geocoder = PairGeocoder(ctx.out / ".work", geometry, geocode_dem, ctx.cpus)
     products = []
     with without_place():
@@ -282,7 +286,6 @@ class StackProduct:
 
 
 def _stack_readme(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
-    from isce2_recipe import __version__
 
     return [__version__, template_text(templates, read, "product/stack.md.txt.j2")]
 
@@ -360,7 +363,7 @@ def package(
         reference_date=reference, relative_orbit=relative_orbit, direction=direction,
         polarization=polarization, looks=Looks.parse(looks), terms=tuple(terms),
         processing={"weights": weights, "grid": choice.changes()}, source=ctx.source.name,
-        engine=f"{ctx.engine.name} {ctx.engine.version()}", simulated=not traits_of(ctx.source).observed,
+        engine=_ENGINE, simulated=not traits_of(ctx.source).observed,
     )  # fmt: skip
     folders = StackFolders(geometry, checked, inverted, geocode_dem, dem, water_mask)
     with without_place():

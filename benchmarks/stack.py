@@ -1,0 +1,81 @@
+"""Processor time, memory and accuracy of a stack of simulated bursts whose ground moves at a constant rate.
+
+python benchmarks/stack.py WORKDIR [--source OPTIONS] [--end DATE] [PARAMETERS OF insar_stack]...
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.warp import Resampling, reproject
+
+from isce2_recipe.sources import open_source
+from isce2_recipe.types import BurstName
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("workdir", type=Path)
+    words.add_argument("--source", default="simulated:lines=800,samples=4000,motion=linear")
+    words.add_argument("--area", default="136231_IW2")
+    words.add_argument("--start", default="2020-06-01")
+    words.add_argument("--end", default="2020-08-30")
+    given, more = words.parse_known_args()
+    place = ["--area", given.area, "--start", given.start, "--end", given.end]
+    command = [sys.executable, "-m", "isce2_recipe", "run", "insar_stack", "--source", given.source, *place]
+    subprocess.run([*command, "--workdir", given.workdir, "--jobs", "1", "--cpus", "1", *more], check=True)
+    show_costs(given.workdir)
+    show_accuracy(given.workdir, given.source)
+
+
+def show_costs(workdir: Path) -> None:
+    """Print processor time and memory of each kind of step."""
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for line in (workdir / ".isce2-recipe" / "journal.jsonl").read_text().splitlines():
+        event = json.loads(line)
+        if event.get("event") == "done":
+            facts = event["facts"]
+            kind = re.sub(r"\[.*?\]", "[...]", event["step"])
+            found[kind].append((facts["cpu_seconds"], facts["memory"] / 1e6))
+    print("| step | times | CPU s each | CPU s | peak MB |\n|---|---|---|---|---|")
+    for kind, costs in found.items():
+        seconds = [one for one, _ in costs]
+        most = max(memory for _, memory in costs)
+        print(f"| {kind} | {len(costs)} | {np.mean(seconds):.2f} | {sum(seconds):.1f} | {most:.0f} |")
+
+
+def show_accuracy(workdir: Path, source: str) -> None:
+    """Print the error of the velocity after removing its median."""
+    catalogues = sorted(workdir.glob("scenes/*/bursts.json"))
+    names = [json.loads(file.read_text())[0]["name"] for file in (catalogues[0], catalogues[-1])]
+    simulated = open_source(source)
+    records = simulated.find_bursts([BurstName.parse(name) for name in names], logging.getLogger())
+    folder = workdir / "truth"
+    folder.mkdir(exist_ok=True)
+    away = simulated.write_truth(records, workdir / "terrain" / "dem" / "dem.tif", folder)
+    years = (records[1].start - records[0].start).total_seconds() / 86400 / 365.25
+    [velocity] = workdir.glob("package/*/*_velocity.tif")
+    with rasterio.open(velocity) as dataset, rasterio.open(away) as known:
+        found = dataset.read(1)
+        true = np.full(found.shape, np.nan, np.float32)
+        reproject(
+            rasterio.band(known, 1), true, dst_transform=dataset.transform, dst_crs=dataset.crs,
+            dst_nodata=np.nan, resampling=Resampling.bilinear,
+        )  # fmt: skip
+    error = 1e3 * (found + true / years)
+    error = error[np.isfinite(error)]
+    error -= np.median(error)
+    print(f"{len(catalogues)} dates, {error.size} pixels: velocity error {error.std():.2f} mm/yr (1 sigma)")
+
+
+if __name__ == "__main__":
+    main()
