@@ -58,8 +58,9 @@ def open_archive(path: Path) -> Iterator[Archive]:
         try:
             if kind == "zip":
                 with zipfile.ZipFile(stream) as zipped:
-                    entries = (entry for entry in zipped.infolist() if not entry.is_dir())
-                    listed = _sizes(path, ((entry.filename, entry.file_size) for entry in entries))
+                    named = (entry for entry in zipped.infolist() if entry.filename)
+                    found = ((one.filename, one.file_size) for one in named if not one.is_dir())
+                    listed = _sizes(path, found)
                     yield Archive(listed, zipped.open)
             else:
                 with tarfile.open(fileobj=stream) as tarred:

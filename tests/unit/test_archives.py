@@ -92,6 +92,15 @@ def test_encrypted_members_of_a_folder_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "copy").exists()
 
 
+def test_members_without_a_name_are_left_out(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as made:
+        made.writestr(zipfile.ZipInfo(""), "nothing")
+        made.writestr("folder/", "")
+        made.writestr("folder/a", "text")
+    with open_archive(tmp_path / "a.zip") as archive:
+        assert archive.sizes == {"folder/a": 4}
+
+
 @pytest.mark.parametrize("make", [_zip, _tar])
 def test_damage_anywhere_is_one_error(tmp_path: Path, make: Callable[[Path], None]) -> None:
     path = tmp_path / ("a.zip" if make is _zip else "a.tgz")

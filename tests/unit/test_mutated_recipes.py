@@ -6,7 +6,7 @@ import contextlib
 import io
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +39,8 @@ GIVEN = {
 }
 """Defaults that the recipes get before they are changed, so that they need no parameters."""
 
+SMALL = Path(__file__).parents[1] / "recipes/ok"
+
 WHOLE_PLAN: dict[str, Any] = {"force": (), "start": None, "until": None, "as_json": False}
 
 PROCESSOR_SECONDS = 20
@@ -68,7 +70,15 @@ def _too_long(*_: object) -> None:
 
 
 @pytest.fixture
-def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def bounded() -> Iterator[None]:
+    """End a case that takes longer than `PROCESSOR_SECONDS`."""
+    before = signal.signal(signal.SIGVTALRM, _too_long)
+    yield
+    signal.signal(signal.SIGVTALRM, before)
+
+
+@pytest.fixture
+def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bounded: None) -> Path:
     """A copy of the shipped recipes and templates, in which the recipes need no parameters."""
     monkeypatch.chdir(tmp_path)
     for name in ("recipes", "templates"):
@@ -76,9 +86,7 @@ def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name, values in GIVEN.items():
         path = tmp_path / f"recipes/{name}.yml"
         path.write_text(dump(resolved(load(path), values)), encoding="utf-8")
-    before = signal.signal(signal.SIGVTALRM, _too_long)
-    yield tmp_path
-    signal.signal(signal.SIGVTALRM, before)
+    return tmp_path
 
 
 def _check(recipe: Path, case: str) -> None:
@@ -97,8 +105,9 @@ class Trials:
     `_check` runs the commands themselves, which takes three times as long.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, names: Iterable[str] = GIVEN) -> None:
         self.folder = folder
+        self.names = tuple(names)
         self.files = sorted(
             file
             for name in ("recipes", "templates/isce2")
@@ -107,7 +116,7 @@ class Trials:
         )
         self.registry = load_registry()
         reader = Reader()
-        for name in GIVEN:
+        for name in self.names:
             reader.part(folder / f"recipes/{name}.yml")
         self.parts = dict(reader.done)
 
@@ -116,7 +125,8 @@ class Trials:
         file = self.files[seed % len(self.files)]
         before = file.read_bytes()
         file.write_text(mutated(before.decode(), seed), encoding="utf-8", errors="surrogatepass")
-        used = [file] if file.stem in GIVEN else [self.folder / f"recipes/{name}.yml" for name in GIVEN]
+        all_of_them = [self.folder / f"recipes/{name}.yml" for name in self.names]
+        used = [file] if file.stem in self.names else all_of_them
         check(used[seed % len(used)], file, f"seed {seed} in {file.relative_to(self.folder)}")
         file.write_bytes(before)
 
@@ -188,8 +198,20 @@ def _check_by_command(recipe: Path, _changed: Path, case: str) -> None:
 def test_a_few_recipes_with_random_mistakes(recipes: Path) -> None:
     _check(recipes / "recipes/insar_tops_burst.yml", "unchanged")
     trials = Trials(recipes)
-    for seed in range(80):
+    for seed in range(40):
         trials.run(seed, _check_by_command)
+
+
+def test_small_recipes_with_random_mistakes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bounded: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(SMALL, tmp_path / "recipes")
+    for name in ("everything", "taken_over"):  # they have required parameters
+        (tmp_path / f"recipes/{name}.yml").unlink()
+    trials = Trials(tmp_path, ("loops", "minimal", "scalars"))
+    for seed in range(200):
+        trials.run(seed, trials.check)
 
 
 @pytest.mark.slow
