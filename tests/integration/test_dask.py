@@ -89,6 +89,7 @@ def _kill_workers(process: subprocess.Popen[bytes], cluster: DaskCluster, kills:
     """Kill workers at random moments while a run lasts; return how many."""
     chance = random.Random(seed)
     for count in range(kills):
+        cluster.replace_ended()
         try:
             process.wait(chance.uniform(0.3, 2.5))
         except subprocess.TimeoutExpired:
@@ -101,12 +102,23 @@ def _kill_workers(process: subprocess.Popen[bytes], cluster: DaskCluster, kills:
     return kills
 
 
+def _finish(process: subprocess.Popen[bytes], cluster: DaskCluster) -> int:
+    """Return the exit code of a run, after the last kill."""
+
+    def has_ended() -> bool:
+        cluster.replace_ended()
+        return process.poll() is not None
+
+    wait_for(has_ended, 300)
+    return process.wait()
+
+
 def test_workers_that_are_killed_cost_only_their_steps(tmp_path: Path, cluster: DaskCluster) -> None:
     local = _local(tmp_path)
     process = _start(tmp_path, f"dask:{cluster.file}")
     wait_for(lambda: members_of_run(tmp_path / "w") != [] or process.poll() is not None)
     _kill_workers(process, cluster, 3, seed=1)
-    assert process.wait(200) == 0, (tmp_path / "printed").read_text()
+    assert _finish(process, cluster) == 0, (tmp_path / "printed").read_text()
     assert (contents(tmp_path / "w"), _keys(tmp_path / "w")) == local
     assert members_of_run(tmp_path / "w") == []
 
@@ -122,7 +134,7 @@ def test_fifty_workers_are_killed(tmp_path: Path, cluster: DaskCluster) -> None:
         process = _start(tmp_path, f"dask:{cluster.file}", "1")
         wait_for(lambda: members_of_run(tmp_path / "w") != [], 120)
         kills += _kill_workers(process, cluster, 50 - kills, seed)
-        assert process.wait(300) == 0, (tmp_path / "printed").read_text()
+        assert _finish(process, cluster) == 0, (tmp_path / "printed").read_text()
         assert (contents(tmp_path / "w"), _keys(tmp_path / "w")) == local
     assert members_of_run(tmp_path / "w") == []
 

@@ -66,6 +66,13 @@ class DaskCluster:
         found = [child for nanny in self.workers for child in children(nanny.pid)]
         return [pid for pid in found if b"spawn_main" in _command(pid)]
 
+    def replace_ended(self) -> None:
+        """Start a worker for each whose nanny gave up, as it does if the worker is killed while it starts."""
+        ended = [one for one in self.workers if one.poll() is not None]
+        self.workers = [one for one in self.workers if one not in ended]
+        for _ in ended:
+            self.add_worker()
+
     def close(self) -> None:
         for process in (*self.workers, self.scheduler):
             with suppress(ProcessLookupError):

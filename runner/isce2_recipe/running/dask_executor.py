@@ -172,12 +172,14 @@ class DaskExecutor:
         asked: set[str] = set()
         while not self._over.is_set():
             try:
-                present = link.client.scheduler_info(n_workers=-1)["workers"]
+                # Unlike scheduler_info, this is never a cached answer without workers.
+                present = link.client.sync(link.client.scheduler.identity, n_workers=-1)["workers"]
                 link.ask_again()
             except Exception:  # the scheduler does not answer, which the client's status shows
                 self._over.wait(_ASK_S)
                 continue
             self._messages.extend(self._workers.remove_others(present))
+            asked.intersection_update(present)
             for address in present:
                 if address not in asked:  # each in its own thread: one that has just ended does not answer
                     asked.add(address)
