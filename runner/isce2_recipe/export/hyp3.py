@@ -241,7 +241,7 @@ class _Requirements:
 
     def memory_mib(self) -> int:
         """Return the smallest of HyP3's sizes that fits the step with the largest memory."""
-        steps = self._graph.nodes.values()
+        steps = list(self._graph.samples(self._graph.nodes.values()))
         sizes = (_setting(names, node, "resources", _memory) for names in self._names for node in steps)
         required = math.ceil((max(sizes, default=0.0) + _RUNNER_BYTES) / _MIB)
         return next((size for size in _SIZES_MIB if size >= required), required)

@@ -30,6 +30,11 @@ def arrows(all_needs: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
     return found
 
 
+def _used(node: Node) -> str:
+    """Return what a step uses."""
+    return f"{node.uses} for every {node.step.item}" if node.is_loop else node.action.name
+
+
 def _kind(node: Node) -> str:
     return next((kind for kind in ("engine", "source") if kind in node.action.uses), "")
 
@@ -45,7 +50,7 @@ def mermaid(graph: Graph) -> str:
     ids = {name: f"s{index}" for index, name in enumerate(graph.nodes)}
     for name, node in graph.nodes.items():
         left, right = ("([", "])") if _has_condition(node) else ("[", "]")
-        lines.append(f'  {ids[name]}{left}"{name}<br/><small>{node.action.name}</small>"{right}')
+        lines.append(f'  {ids[name]}{left}"{name}<br/><small>{_used(node)}</small>"{right}')
     lines += [f"  {ids[before]} --> {ids[after]}" for before, after in arrows(graph.needs)]
     for kind, (fill, stroke) in _COLOURS.items():
         members = [ids[name] for name, node in graph.nodes.items() if kind and _kind(node) == kind]
@@ -66,7 +71,7 @@ def dot(graph: Graph) -> str:
         fill, stroke = _COLOURS[_kind(node)]
         dashed = ', style="rounded,filled,dashed"' if _has_condition(node) else ""
         lines.append(
-            f'  "{name}" [label="{name}\\n{node.action.name}", fillcolor="{fill}", color="{stroke}"{dashed}];'
+            f'  "{name}" [label="{name}\\n{_used(node)}", fillcolor="{fill}", color="{stroke}"{dashed}];'
         )
     lines += [f'  "{before}" -> "{after}";' for before, after in arrows(graph.needs)]
     return "\n".join([*lines, "}"]) + "\n"
@@ -74,7 +79,7 @@ def dot(graph: Graph) -> str:
 
 def svg(graph: Graph) -> str:
     """Return the graph as an SVG picture."""
-    longest = max(max(len(name), len(node.action.name)) for name, node in graph.nodes.items())
+    longest = max(max(len(name), len(_used(node))) for name, node in graph.nodes.items())
     cells = BoxSizes(_CHARACTER * longest + 24, _HEIGHT, gap_x=20, gap_y=34, margin=20, bend=20)
     after: dict[str, list[str]] = {name: [] for name in graph.nodes}
     for before, name in arrows(graph.needs):
@@ -107,7 +112,7 @@ def _box(node: Node, place: Place, width: float) -> str:
         f'<text x="{middle:.0f}" y="{y + 20:.0f}" text-anchor="middle" font-weight="bold">'
         f"{escape(node.id)}</text>"
         f'<text x="{middle:.0f}" y="{y + 36:.0f}" text-anchor="middle" fill="#616161">'
-        f"{escape(node.action.name)}</text></g>"
+        f"{escape(_used(node))}</text></g>"
     )
 
 

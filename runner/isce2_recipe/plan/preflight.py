@@ -35,7 +35,10 @@ def preflight(workspace: Workspace, steps: frozenset[str]) -> None:
         if node.action.check is not None:
             with suppress(NotKnownError):
                 node.action.check(inputs)
-    check_providers(workspace, nodes)
+    graph = workspace.graph
+    loops = [graph.nodes[name] for name in sorted(steps) if name not in graph.instances]
+    loops = [node for node in loops if node.is_loop and _may_run(workspace, node)]
+    check_providers(workspace, [*nodes, *graph.samples(loops)])
 
 
 def _check_name(workspace: Workspace, nodes: Sequence[Node]) -> None:
@@ -133,7 +136,7 @@ def check_providers(workspace: Workspace, nodes: Sequence[Node]) -> None:
 
 
 def _check_source(workspace: Workspace, nodes: Sequence[Node]) -> None:
-    needed = {node.id: node.action.capabilities for node in nodes if node.action.capabilities}
+    needed = {_shown(node): node.action.capabilities for node in nodes if node.action.capabilities}
     if not needed:
         return
     had = capabilities_of(workspace.source)
@@ -161,4 +164,9 @@ def _check_engine(workspace: Workspace, node: Node) -> None:
     try:
         engines.check_steps(workspace.engine.name, engines.applications_of(workspace.engine), wanted)
     except InputError as exc:
-        raise InputError(f"step '{node.id}': {exc.message}", hint=exc.hint) from exc
+        raise InputError(f"step '{_shown(node)}': {exc.message}", hint=exc.hint) from exc
+
+
+def _shown(node: Node) -> str:
+    """Return the id of a step, without the empty key of a loop whose items are not known."""
+    return node.id.replace("[]", "")
