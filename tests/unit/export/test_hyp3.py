@@ -55,11 +55,14 @@ def exported(capsys):
     return export
 
 
-def test_every_shipped_recipe_is_tested():
-    assert JOBS.keys() == set(available())
+def test_every_recipe_that_uploads_is_tested(capsys):
+    for name in set(available()) - JOBS.keys():
+        assert main(["export", "hyp3", name, "--image", "a/b:1"]) == 1
+        assert "has no parameter 'bucket'" in capsys.readouterr().err
+    assert "insar_stack" not in JOBS
 
 
-@pytest.mark.parametrize("recipe", available())
+@pytest.mark.parametrize("recipe", JOBS)
 def test_the_printed_specification_follows_hyp3s_rules(recipe, exported):
     specs = exported(recipe, "--image", "ghcr.io/someone/isce2-recipe:0.1.0")
     assert list(hyp3_rules.broken(specs)) == []
@@ -101,7 +104,7 @@ def test_the_rules_find_invalid_specifications(change):
     assert list(hyp3_rules.broken({"X": spec | change})) != []
 
 
-@pytest.mark.parametrize("recipe", available())
+@pytest.mark.parametrize("recipe", JOBS)
 def test_the_jobs_command_can_be_planned(recipe, tmp_path, monkeypatch, capsys):
     values = dict(JOBS[recipe])
     if recipe == "merge_tops_bursts":
