@@ -48,6 +48,7 @@ def run(
     workdir: str | Path | None = None,
     jobs: int | None = None,
     executor: str | None = None,
+    keep_going: bool = False,
     on_event: Callable[[dict[str, Any]], None] | None = None,
     **parameters: Any,
 ) -> RunResult:
@@ -65,6 +66,8 @@ def run(
         Number of steps that run at the same time.
     executor : str, optional
         As ``--executor``.
+    keep_going : bool
+        Whether steps that do not depend on a failed step still run.
     on_event : callable, optional
         Called with each event of the run (``docs/events.md``).
     **parameters
@@ -80,6 +83,7 @@ def run(
     for name, value in given.items():
         if value is not None:
             command += [f"--{name}", str(value)]
+    command += ["--keep-going"] if keep_going else []
     with tempfile.TemporaryFile("w+") as errors_file:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors_file, text=True
