@@ -100,9 +100,9 @@ def store_tile(tile: Tile, path: Path, phase: NDArray[np.float32], labels: NDArr
     labels : ndarray
         Components; pixels with 0 belong to none and are shifted with the nearest component.
     """
-    phase.astype("f4", copy=False).tofile(path.with_suffix(".phase"))
-    labels.tofile(path.with_suffix(".labels"))
-    _nearest(labels).tofile(path.with_suffix(".nearest"))
+    path.with_suffix(".phase").write_bytes(phase.astype("f4", copy=False).tobytes())
+    path.with_suffix(".labels").write_bytes(labels.tobytes())
+    path.with_suffix(".nearest").write_bytes(_nearest(labels).tobytes())
     own = labels[
         tile.own_lines.start - tile.lines.start : tile.own_lines.stop - tile.lines.start,
         tile.own_samples.start - tile.samples.start : tile.own_samples.stop - tile.samples.start,

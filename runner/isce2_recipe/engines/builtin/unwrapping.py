@@ -7,7 +7,9 @@ registered in the entry-point group ``isce2_recipe.unwrappers``.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -45,6 +47,7 @@ MAX_TILE_PIXELS = 2_000_000
 # Ratio of sample spacing to resolution in each direction (ISCE2 2.6.5, runUnwrapSnaphu.py).
 _SAMPLING = 0.8
 # Cost threshold of connected components and their largest number (ISCE2 2.6.5, contrib/Snaphu).
+_ALMOST_NOTHING = 1 << 20  # bytes of free disk with which SNAPHU has failed for lack of it
 _COMPONENT_THRESHOLD = 300
 _COMPONENTS = 20
 # Largest number of components if water is masked, so that every island has its own.
@@ -105,8 +108,8 @@ def snaphu(
         If SNAPHU fails; the message contains its own.
     """
     shape = interferogram.shape
-    np.ascontiguousarray(interferogram, "<c8").tofile(scratch / "wrapped")
-    np.ascontiguousarray(correlation, "<f4").tofile(scratch / "correlation")
+    (scratch / "wrapped").write_bytes(interferogram.astype("<c8").tobytes())
+    (scratch / "correlation").write_bytes(correlation.astype("<f4").tobytes())
     common = {
         "LINELENGTH": shape[1],
         "CORRFILE": scratch / "correlation",
@@ -145,7 +148,23 @@ def _run_snaphu(scratch: Path, settings: Mapping[str, Any]) -> None:
     try:
         run_snaphu(config)
     except RuntimeError as exc:
+        full = _full_disk(scratch)
+        if full is not None:
+            raise full from exc
         raise EngineFailed(f"SNAPHU could not unwrap the interferogram: {exc}") from exc
+
+
+def _full_disk(scratch: Path) -> OSError | None:
+    """Return the error of a full disk or of a limit on file sizes, for which SNAPHU only reports an abort."""
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    sizes = [path.stat().st_size for path in scratch.iterdir()]
+    if limit != resource.RLIM_INFINITY and max(sizes, default=0) >= limit:
+        return OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(scratch))
+    if shutil.disk_usage(scratch).free < _ALMOST_NOTHING:
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(scratch))
+    return None
 
 
 def whirlwind(

@@ -191,7 +191,7 @@ def mask_by_land(folder: Path, land_strips: Iterable[NDArray[np.bool_]]) -> floa
         original = stack.enter_context(kept.path.open("rb"))
         for land in land_strips:
             values = np.fromfile(original, image.dtype, land.size).reshape(land.shape)
-            np.where(land, values, 0).astype(image.dtype).tofile(output)
+            output.write(np.where(land, values, 0).astype(image.dtype).tobytes())
             count += int(np.count_nonzero(land))
             data = np.abs(values) > 0
             observed += int(np.count_nonzero(data))
