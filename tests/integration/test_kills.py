@@ -99,6 +99,16 @@ def test_killed_at_random_points(
     _disturb(tmp_path, 100 + kill_seed, 3, undisturbed)
 
 
+def test_a_killed_helper_is_replaced(tmp_path: Path, undisturbed: dict[str, bytes | None]) -> None:
+    """The first child of the runner forks the steps."""
+    write_recipe(tmp_path)
+    process = _start(tmp_path)
+    _wait_for(lambda: _children(process.pid))
+    os.kill(_children(process.pid)[0], signal.SIGKILL)
+    assert process.wait(30) == 0
+    assert contents(tmp_path / "w") == undisturbed
+
+
 def test_children_die_with_a_killed_runner(tmp_path: Path) -> None:
     write_recipe(tmp_path)
     process = subprocess.Popen(
