@@ -11,7 +11,7 @@ import os
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -49,13 +49,15 @@ class _Workers:
     joined: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[str, dict[str, Any]] = field(default_factory=dict)
     seen: bool = False
+    present: int = 0
     none_since: float = field(default_factory=time.monotonic)
     ended: int = 0
 
-    def remove_others(self, present: Container[str]) -> list[str]:
+    def remove_others(self, present: Collection[str]) -> list[str]:
         """Remove the workers that are not there any more; return messages for the user."""
         messages = []
         with self.lock:
+            self.present = len(present)
             for address in [one for one in (*self.joined, *self.refused) if one not in present]:
                 self.refused.pop(address, None)
                 if gone := self.joined.pop(address, None):
@@ -76,6 +78,12 @@ class _Workers:
             self.refused[address] = answer
         hint = f"; {answer['hint']}" if "hint" in answer else ""
         return [f"the worker {address} is not used: it {answer['error']}{hint}"]
+
+    @property
+    def all_refused(self) -> bool:
+        """Return whether no worker has ever taken part, and none of those that are there can."""
+        with self.lock:
+            return not self.ended and not self.joined and 0 < self.present <= len(self.refused)
 
     def all(self) -> list[dict[str, Any]]:
         """Return what the workers have that take part."""
@@ -262,7 +270,7 @@ class DaskExecutor:
         if link.failures and not self._workers.seen:
             raise StepFailed(f"{link.where} cannot start workers: {link.failures[-1]}")
         refused = list(self._workers.refused.items())
-        if refused and link.file is None:
+        if self._workers.all_refused and link.file is None:
             address, answer = refused[0]
             raise StepFailed(
                 f"no worker of {link.where} can take part in the run; {address} {answer['error']}",
