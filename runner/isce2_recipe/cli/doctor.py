@@ -122,9 +122,17 @@ def _kernel_cache() -> Iterator[HealthCheck]:
         yield HealthCheck("kernel cache", "note", detail, remedy)
 
 
+def _requirements() -> list[str]:
+    """Return what this package requires; nothing if it is used without installation."""
+    try:
+        return requires("isce2-recipe") or []
+    except PackageNotFoundError:
+        return []
+
+
 def _packages() -> Iterator[HealthCheck]:
     missing = []
-    for line in requires("isce2-recipe") or ():
+    for line in _requirements():
         if ";" in line:
             continue
         name = line.partition(">")[0].partition("[")[0].strip()
