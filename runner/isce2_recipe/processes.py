@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import struct
 import sys
 import time
@@ -14,7 +13,10 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import socket
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # linux/prctl.h
 _CLONE_PARENT = 0x8000  # linux/sched.h
@@ -86,6 +88,8 @@ def fork_sibling() -> int:
 
 def send_request(connection: socket.socket, request: object, descriptors: Sequence[int] = ()) -> None:
     """Send a value as JSON, and open files, to another process of this machine."""
+    import socket
+
     data = json.dumps(request).encode()
     socket.send_fds(connection, [_LENGTH.pack(len(data))], list(descriptors))
     connection.sendall(data)
@@ -93,6 +97,8 @@ def send_request(connection: socket.socket, request: object, descriptors: Sequen
 
 def receive_request(connection: socket.socket) -> tuple[Any, list[int]] | None:
     """Receive what `send_request` sent; None when the sender has closed the connection or has ended."""
+    import socket
+
     head, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, _MOST_DESCRIPTORS)
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)

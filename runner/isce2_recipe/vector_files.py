@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -106,6 +105,8 @@ def _kml(path: Path) -> Iterator[BaseGeometry]:
 
 
 def _kmz(path: Path) -> Iterator[BaseGeometry]:
+    import zipfile
+
     try:
         with zipfile.ZipFile(path) as archive:
             entry = next(each for each in archive.infolist() if each.filename.lower().endswith(".kml"))

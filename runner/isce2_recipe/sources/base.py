@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, runtime_checkable
 
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.sar.burst_grid import CYCLE_ORBITS as TRACKS
 from isce2_recipe.sentinel1.pairs import PASS_WINDOW, is_one_pass, wrong_time
-from isce2_recipe.sources.burst_query import BurstQuery
 from isce2_recipe.types import AlosName, Bounds, BurstName, PreflightCheck, SlcName
+
+if TYPE_CHECKING:
+    from isce2_recipe.sources.burst_query import BurstQuery
 
 Progress = Callable[[float, str], None]
 Outcome = tuple[Literal["ok", "note", "wrong"], str, str]
