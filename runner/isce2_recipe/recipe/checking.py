@@ -351,14 +351,13 @@ def _is_literal(value: Any) -> bool:
 def _check_input(scope: Scope, step: Step, name: str, value: Any, expected: Any) -> Iterator[Problem]:
     document = scope.recipe.document
     path = (*step.path, "with", name)
-    if _is_literal(value):
-        if not type_system.fits(value, expected):
+    literal, mapping = _is_literal(value), isinstance(value, Mapping)
+    if literal or mapping:
+        if not (type_system.fits(value, expected) if literal else type_system.accepts(expected, dict)):
             yield document.problem(
                 path, "IR023", name, expected=type_system.words(expected), found=show(value),
                 suggestion=_choice_meant(value, expected),
             )  # fmt: skip
-        return
-    if isinstance(value, Mapping):
         return
     actual = scope.typed(path, value).type
     if type_system.accepts(expected, actual):
