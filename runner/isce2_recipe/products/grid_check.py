@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from isce2_recipe.errors import InputError, ParameterError, RecipeToolError
 from isce2_recipe.products.grid import METRES_A_DEGREE, MapGrid
 from isce2_recipe.products.grid_choice import GridChoice, grid_of, grid_values, known_epsg, map_grid
-from isce2_recipe.products.layers import layers_of, map_layers
 from isce2_recipe.quantities import format_bytes
 from isce2_recipe.types import Bounds, Looks, PreflightCheck, longitude_near
 
@@ -222,6 +221,8 @@ def size_text(grid: MapGrid) -> str:
 def map_bytes(grid: MapGrid) -> int:
     """Return the size of a product's maps before compression, bytes."""
     import numpy as np
+
+    from isce2_recipe.products.layers import layers_of, map_layers
 
     pixel_bytes = sum(np.dtype(layer.dtype).itemsize for layer in map_layers(layers_of("burst")))
     return grid.rows * grid.cols * pixel_bytes

@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from isce2_recipe.errors import ParameterError
-from isce2_recipe.sar.annotation import relative_orbit
 from isce2_recipe.sar.burst_grid import CYCLE_ORBITS, ORBIT_S
 from isce2_recipe.types import BurstName, SlcName
 
@@ -326,6 +325,8 @@ def _channels(pair: tuple[SlcName, SlcName], wanted: str) -> list[str]:
 
 
 def _track(pair: tuple[SlcName, SlcName]) -> list[str]:
+    from isce2_recipe.sar.annotation import relative_orbit
+
     first, second = (relative_orbit(name.platform, name.absolute_orbit) for name in pair)
     later = {1: first, CYCLE_ORBITS - 1: second}.get((first - second) % CYCLE_ORBITS)
     if first == second or (later is not None and all(_at_node(name, later) for name in pair)):
