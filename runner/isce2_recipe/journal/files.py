@@ -7,7 +7,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,6 +164,28 @@ class Fingerprints:
             return self.entry(path, status).digest == expected.digest
         except (OSError, InputError):
             return False
+
+    def edited(self, path: str, status: os.stat_result, entries: Iterable[FileEntry]) -> bool:
+        """Return whether a file has the content of none of its entries, because a program wrote to it later.
+
+        A copy of a whole work directory and files that a power cut damaged do not count.
+        """
+        now, known = signature(status), list(entries)
+        if stat.S_ISLNK(status.st_mode):  # the file to which it leads is not part of it
+            link = f"link:{os.readlink(path)}"  # noqa: PTH115
+            return not any(f"{entry.digest}:".startswith(f"{link}:") for entry in known)
+        if any(
+            entry.stat == now or (entry.stat[:2] == now[:2] and entry.stat[3] != now[3]) for entry in known
+        ):
+            return False
+        if not self._trust and known and now[1] <= max(entry.stat[1] for entry in known):
+            return False
+        if stat.S_ISREG(status.st_mode) and all(entry.stat[3] and entry.size != now[0] for entry in known):
+            return True
+        try:
+            return self.entry(path, status).digest not in {entry.digest for entry in known}
+        except (OSError, InputError):
+            return True
 
     def tree(self, folder: Path) -> dict[str, FileEntry]:
         """Return entries of everything in a folder but work directories, by path relative to the folder."""

@@ -53,6 +53,8 @@ class History:
     runs: list[dict[str, Any]] = field(default_factory=list)  # begin and end of every run
     # The record of each loop's last expansion: ``keys`` and ``items``.
     loops: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # Fingerprints of the files that runs copied next to the resolved recipe, by relative path.
+    copies: dict[str, set[str]] = field(default_factory=dict)
     lines: int = 0
 
     def add(self, record: dict[str, Any]) -> None:
@@ -123,6 +125,11 @@ def _finished(history: History, record: dict[str, Any]) -> None:
     )
 
 
+def _copied(history: History, record: dict[str, Any]) -> None:
+    for name, digest in record["files"].items():
+        history.copies.setdefault(name, set()).add(digest)
+
+
 def _run(history: History, record: dict[str, Any]) -> None:
     history.runs.append(record)
 
@@ -134,6 +141,7 @@ _HANDLERS: dict[str, Callable[[History, dict[str, Any]], None]] = {
     "dropped": _dropped,
     "expanded": _expanded,
     "done": _finished,
+    "copied": _copied,
     "run": _run,
     "end": _run,
 }

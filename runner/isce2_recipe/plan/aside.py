@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Sequence
+import stat
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from isce2_recipe.journal.files import walk
 from isce2_recipe.paths import SET_ASIDE
+
+Known = Callable[[str, str, os.stat_result], bool]
+"""Returns for name, path and status of a file whether a step made it as it is."""
 
 _MOST_NAMES = 3  # that the warning lists
 
@@ -22,12 +26,12 @@ def move(workdir: Path, names: Sequence[str], warn: Callable[[str], None]) -> No
     workdir : Path
         The work directory.
     names : sequence of str
-        Their paths relative to it, each folder directly before its content.
+        Their paths relative to it; a folder is moved with its content.
     warn : callable
         Receives the message.
     """
     outer: list[str] = []
-    for name in names:
+    for name in sorted(names, key=lambda one: one.split("/")):
         if not outer or not name.startswith(f"{outer[-1]}/"):
             outer.append(name)
     if not outer:
@@ -39,12 +43,17 @@ def move(workdir: Path, names: Sequence[str], warn: Callable[[str], None]) -> No
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         (workdir / name).rename(target / name)
     more = f" and {len(outer) - _MOST_NAMES} more" if len(outer) > _MOST_NAMES else ""
-    warn(f"no step made {', '.join(outer[:_MOST_NAMES])}{more}: moved to {target}")
+    found = "it was found" if len(outer) == 1 else "they were found"
+    warn(f"no step made {', '.join(outer[:_MOST_NAMES])}{more} as {found}: moved to {target}")
 
 
-def foreign(workdir: Path, place: str, known: Container[str]) -> list[str]:
+def foreign(workdir: Path, place: str, known: Known) -> list[str]:
     """Return what is in the place of a step's own folder besides known files; also if it is no folder."""
     path = workdir / place
-    if path.is_symlink() or not path.is_dir():
-        return [place] if os.path.lexists(path) and place not in known else []
-    return [name for name, _, _ in walk(path, f"{place}/") if name not in known]
+    try:
+        status = path.lstat()
+    except OSError:
+        return []
+    if not stat.S_ISDIR(status.st_mode):
+        return [] if known(place, str(path), status) else [place]
+    return [one[0] for one in walk(path, f"{place}/") if not known(*one)]

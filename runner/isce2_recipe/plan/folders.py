@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from isce2_recipe.errors import InputError
@@ -68,17 +69,34 @@ def matcher(workdir: Path, fingerprints: Fingerprints) -> Matches:
     return matches
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Leftovers:
-    """Tells files that steps made from those of the user, in a folder that is brought to an earlier state."""
+    """Distinguishes files that steps made from those that the user made or edited."""
 
-    made: Container[str]  # files that finished steps made, by path relative to the work directory
+    done: Iterable[Done]  # the records of finished steps
+    fingerprints: Fingerprints
     since: float = 0.0  # the time in which a step made others before it failed or was killed, s since 1970
     until: float = 0.0
+    _made: dict[str, list[FileEntry]] = field(default_factory=dict, init=False)
 
-    def has(self, name: str, status: os.stat_result) -> bool:
-        """Return whether a step made a file."""
-        return name in self.made or self.since <= status.st_ctime <= self.until
+    def has(self, name: str, path: str, status: os.stat_result) -> bool:
+        """Return whether a step made a file as it is; ``name`` is relative to the work directory."""
+        if self.since <= status.st_ctime <= self.until:
+            return True
+        if not self._made:  # most folders contain nothing in question
+            for done in self.done:
+                for made, entry in done.made.items():
+                    self._made.setdefault(made, []).append(entry)
+        return name in self._made and not self.fingerprints.edited(path, status, self._made[name])
+
+    def edited(self, workdir: Path, names: Iterable[str]) -> list[str]:
+        """Return those of some files that exist and that no step made as they are."""
+        found = []
+        for name in names:
+            with suppress(OSError):
+                if not self.has(name, f"{workdir}/{name}", os.lstat(f"{workdir}/{name}")):
+                    found.append(name)
+        return found
 
 
 def restore_folder(
@@ -91,8 +109,8 @@ def restore_folder(
 ) -> list[str]:
     """Bring a shared folder to a state, as far as that is possible.
 
-    Files of steps that are not part of the state are deleted, files of the user are set aside, and damaged
-    files are restored from their checkpoints.
+    Files of steps that are not part of the state are deleted, files that the user made or edited are set
+    aside, and damaged files are restored from their checkpoints.
 
     Returns
     -------
@@ -101,11 +119,12 @@ def restore_folder(
     """
     root = workdir / folder
     root.mkdir(parents=True, exist_ok=True)
-    foreign = [(name, status) for name, _, status in walk(root, f"{folder}/") if name not in state]
-    set_aside([name for name, status in foreign if not leftovers.has(name, status)])
-    for name, _ in reversed(foreign):
-        checkpoints.remove(workdir / name)
+    foreign = [one for one in walk(root, f"{folder}/") if one[0] not in state]
     damaged = [name for name, entry in state.items() if not fingerprints.matches(f"{workdir}/{name}", entry)]
+    mine = [one[0] for one in foreign if not leftovers.has(*one)]
+    set_aside(mine + leftovers.edited(workdir, damaged))
+    for name, _, _ in reversed(foreign):
+        checkpoints.remove(workdir / name)
     return [name for name in damaged if not checkpoints.restore(workdir, name, state[name])]
 
 

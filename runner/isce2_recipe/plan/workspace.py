@@ -6,9 +6,10 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -387,19 +388,31 @@ class Workspace:
             Whether it was started in this run.
         """
         history = self.history
-        made = {
-            name for old in (history.done, history.earlier) for done in old.values() for name in done.files
-        }
-        if record is None:
-            return Leftovers(made)
+        done = chain(history.done.values(), history.earlier.values())
+        if record is None or record.get("rolled"):
+            return Leftovers(done, self.fingerprints)
         until = time.time() if of_this_run else self._last_end + _BEAT_S
-        return Leftovers(made, float(record.get("time", 0.0)), until)
+        return Leftovers(done, self.fingerprints, float(record.get("time", 0.0)), until)
+
+    def set_aside_edited(self, step: str, place: str) -> None:
+        """Set aside files in a step's own folder that the user changed since the step finished."""
+        history = self.history
+        done = history.done.get(step)
+        if done is None:
+            return
+        found = self.leftovers(history.open.get(step), of_this_run=False)
+        found.done = [one for one in (done, history.earlier.get(step)) if one is not None]
+        folder = done.made.get(place)
+        with suppress(OSError):
+            if folder is not None and folder.stat[3] == (self.workdir / place).stat().st_ino:
+                found.until = 0.0  # a killed attempt would have left another folder
+        self.set_aside(found.edited(self.workdir, done.made))
 
     def set_aside(self, names: Sequence[str]) -> None:
         """Move files that no step made out of the way, and warn; paths are relative to the work directory."""
         aside.move(self.workdir, names, self._warn)
 
-    def set_aside_foreign(self, place: str, known: Container[str]) -> None:
+    def set_aside_foreign(self, place: str, known: aside.Known) -> None:
         """Set aside what a step's own folder contains besides known files; also if it is no folder."""
         self.set_aside(aside.foreign(self.workdir, place, known))
 
@@ -416,7 +429,7 @@ class Workspace:
         now = frozenset(keys)
         removed = [key for key in old if key not in now]
         gone = [f"{loop}[{key}]" for key in removed]
-        made = self.leftovers(None, of_this_run=True).made if removed or loop in self.history.done else ()
+        made = self.leftovers(None, of_this_run=True).has
         if loop in self.history.done:  # it was a step until now
             self.set_aside_foreign(place_of(loop), made)
             checkpoints.remove(self.workdir / place_of(loop))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from isce2_recipe import __version__, noop_cache
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.files import write_text
-from isce2_recipe.journal.files import json_digest, text_digest
+from isce2_recipe.journal.files import file_digest, json_digest, text_digest
 from isce2_recipe.journal.log import instance_in
 from isce2_recipe.journal.values import decode, encode
 from isce2_recipe.paths import RESOLVED_RECIPE, RUN_RECORD, data_folder
@@ -143,14 +145,51 @@ def rerun_command(workspace: Workspace) -> str:
 
 
 def _copy_own_files(workspace: Workspace) -> None:
-    """Copy parts and templates that are not shipped next to the resolved recipe."""
-    request, graph = workspace.request, workspace.graph
+    """Copy parts, templates and Python files that are not shipped next to the resolved recipe.
+
+    Files in their places that no run copied there are set aside; those that the recipe itself uses stay.
+    """
+    request, graph, workdir = workspace.request, workspace.graph, workspace.workdir
     nodes = list(graph.samples(graph.level(None)))
-    for place, text in own_files(request.recipe, nodes, workspace.bindings, request.templates).items():
-        target = workspace.workdir / place
-        if not target.is_file() or target.read_text(encoding="utf-8") != text:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_text(target, text)
+    found = own_files(request.recipe, nodes, workspace.bindings, request.templates)
+    digests = {place: text_digest(text) for place, text in found.items()}
+    at_home = request.recipe.path.resolve().parent == workdir.resolve()
+    there = {place: _content(workdir, place) for place in found}
+    todo = {
+        place: digest
+        for place, digest in digests.items()
+        if there[place] != digest and not (at_home and there[place])
+    }
+    if not todo:
+        return
+    copies = workspace.history.copies
+    foreign = [place for place in todo if there[place] not in {"", *copies.get(place, ())}]
+    workspace.set_aside(sorted({_occupied(workdir, place) for place in foreign}))
+    # A copy without a record would be a stranger's.
+    workspace.add_event({"event": "copied", "files": todo}, sync=False)
+    for place in todo:
+        target = workdir / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_text(target, found[place])
+
+
+def _content(workdir: Path, place: str) -> str:
+    """Return the fingerprint of a file, "" if nothing has its name, and "other" for all that is no file."""
+    path = workdir / _occupied(workdir, place)
+    if not os.path.lexists(path):
+        return ""
+    return (
+        file_digest(path) if path == workdir / place and path.is_file() and not path.is_symlink() else "other"
+    )
+
+
+def _occupied(workdir: Path, place: str) -> str:
+    """Return a path, or the first of its folders that is none."""
+    for folder in reversed(PurePosixPath(place).parents[:-1]):
+        path = workdir / folder
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            return str(folder)
+    return place
 
 
 def summary_of_run(workspace: Workspace, redact: Callable[[str], str], node: Node) -> dict[str, Any]:

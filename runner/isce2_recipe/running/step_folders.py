@@ -10,7 +10,7 @@ from pathlib import Path
 from isce2_recipe.journal import checkpoints
 from isce2_recipe.journal.files import FOLDER, FileEntry, Manifest
 from isce2_recipe.paths import SCRATCH
-from isce2_recipe.plan.folders import SharedFolder, restore_folder
+from isce2_recipe.plan.folders import Leftovers, SharedFolder, restore_folder
 from isce2_recipe.plan.keys import Key
 from isce2_recipe.plan.nodes import Node
 from isce2_recipe.plan.workspace import Workspace
@@ -42,7 +42,10 @@ def prepare(workspace: Workspace, node: Node, key: Key, skipped: Collection[str]
         lost = _restore_inputs(workspace, workspace.shared_before(folder, position, skipped), key)
         if lost is not None:
             return lost
-    return {} if node.folder is None else _restore(workspace, node, node.folder, skipped)
+    if node.folder is not None:
+        return _restore(workspace, node, node.folder, skipped)
+    workspace.set_aside_edited(node.id, node.place)
+    return {}
 
 
 def undo(workspace: Workspace, node: Node, skipped: Collection[str]) -> Lost | None:
@@ -58,7 +61,7 @@ def _restore(workspace: Workspace, node: Node, folder: str, skipped: Collection[
     position = workspace.graph.folders[folder].index(node.id)
     shared = workspace.shared_before(folder, position, skipped)
     state = shared.state()
-    leftovers = workspace.leftovers(workspace.history.open.get(node.id), of_this_run=True)
+    leftovers = _leftovers(workspace, folder)
     damaged = restore_folder(
         workspace.workdir, folder, state, workspace.fingerprints, leftovers, workspace.set_aside
     )
@@ -66,18 +69,28 @@ def _restore(workspace: Workspace, node: Node, folder: str, skipped: Collection[
     return state if lost is None else lost
 
 
+def _leftovers(workspace: Workspace, folder: str) -> Leftovers:
+    """Return how to recognise files of steps, also of those that this run left unfinished in a folder."""
+    here = [one for one in workspace.history.open.values() if one.get("folder") == folder]
+    unfinished = (one for one in here if not one.get("rolled"))
+    first = min(unfinished, key=lambda one: float(one.get("time", 0.0)), default=None)
+    return workspace.leftovers(first, of_this_run=True)
+
+
 def _restore_inputs(workspace: Workspace, shared: SharedFolder, key: Key) -> Lost | None:
     workdir = workspace.workdir
     inside = [path for path in key.files if path.is_relative_to(workdir / shared.name)]
     roots = [str(path.relative_to(workdir)) for path in inside]
-    damaged = [
-        name
+    damaged = {
+        name: entry
         for name, entry in shared.state().items()
         if any(name == root or name.startswith(f"{root}/") for root in roots)
         and not workspace.fingerprints.matches(f"{workdir}/{name}", entry)
-        and not checkpoints.restore(workdir, name, entry)
-    ]
-    return _lost(shared, damaged)
+    }
+    workspace.set_aside(_leftovers(workspace, shared.name).edited(workdir, damaged))
+    return _lost(
+        shared, [name for name, entry in damaged.items() if not checkpoints.restore(workdir, name, entry)]
+    )
 
 
 def _lost(shared: SharedFolder, names: list[str]) -> Lost | None:
@@ -94,7 +107,8 @@ def publish(task: Task, files: dict[str, FileEntry | None], workspace: Workspace
     """
     name = str(task.published.relative_to(workspace.workdir))
     done = workspace.history.done.get(task.node.id)
-    workspace.set_aside_foreign(name, () if done is None else done.files)
+    known = {} if done is None else done.files
+    workspace.set_aside_foreign(name, lambda one, *_: one in known)
     workspace.journal.sync()  # a folder without the record of its step would be a stranger's
     task.published.parent.mkdir(parents=True, exist_ok=True)
     old = task.out.with_name(f".{task.out.name}.old")  # no step or instance has such a name
