@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import math
 import os
 import sys
 import traceback
@@ -20,6 +21,7 @@ from isce2_recipe.actions.base import Action, Context, Read, StepAction, Wrong, 
 from isce2_recipe.errors import InputError, ProgramFailed
 from isce2_recipe.expressions import has_expression
 from isce2_recipe.files import read_bounded
+from isce2_recipe.journal.values import FILE
 from isce2_recipe.recipe.python_source import (
     CONTEXT,
     RESULT,
@@ -32,6 +34,8 @@ from isce2_recipe.recipe.type_system import fits, words
 from isce2_recipe.sandbox import MAX_SOURCE
 
 _OWN = ("module", "function")
+_LONGEST_TEXT = 1000  # characters of an error
+_LONGEST_INTEGER = 4096  # bits; Python reads and writes no more than 4,300 digits
 
 
 def _for_step(general: Action, given: Mapping[str, Any], folder: Path) -> Action | list[Wrong]:
@@ -142,9 +146,27 @@ def call(ctx: Context, *, module: str, function: str, **arguments: Any) -> Mappi
         except BaseException as exc:  # also SystemExit: the function is not ours
             line = _print_traceback(exc, file)
             place = f"{file.name}:{line}" if line else file.name
-            what = f"{function}() of {place} raised {type(exc).__name__}: {exc}".rstrip(": ")
+            what = f"{function}() of {place} raised {type(exc).__name__}: {_text(exc)}".rstrip(": ")
             raise ProgramFailed(what) from exc
-    return _outputs(ctx.out, returned, found, f"{function}() of {file.name}")
+    what = f"{function}() of {file.name}"
+    try:
+        return _outputs(ctx.out, returned, found, what)
+    except (ProgramFailed, MemoryError):
+        raise
+    except RecursionError as exc:
+        raise ProgramFailed(f"{what} returned a value that contains itself, or is nested too deeply") from exc
+    except Exception as exc:  # the objects that it returned are not ours
+        reason = f"{type(exc).__name__}: {_text(exc)}".rstrip(": ")
+        raise ProgramFailed(f"{what} returned a value that cannot be read: {reason}") from exc
+
+
+def _text(exc: BaseException) -> str:
+    """Return the beginning of an error's text; empty if the error of a user's file cannot make one."""
+    try:
+        text = str(exc)
+    except BaseException:
+        return ""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
 
 
 def _print_traceback(exc: BaseException, file: Path) -> int | None:
@@ -219,8 +241,8 @@ def _outputs(folder: Path, returned: Any, function: Function, what: str) -> dict
         strange = _strange(value)
         if strange is not None:
             raise ProgramFailed(
-                f"{what}: the output '{name}' has a value of type {strange}, which recipes cannot read",
-                hint="return numbers, texts, files (Path), and lists and mappings of them",
+                f"{what}: the output '{name}' has {strange}, which recipes cannot read",
+                hint="return finite numbers, texts, files (Path), and lists and mappings of them",
             )
         if not fits(value, kind):
             shown = f"{type(returned).__name__} {str(value)[:60]!r}"
@@ -245,17 +267,38 @@ def _plain(value: Any, folder: Path) -> Any:
 
 
 def _strange(value: Any) -> str | None:
-    """Return the type of a value, or of one in it, that is neither plain nor a file; None if all are."""
+    """Return what a value, or one in it, is that the journal cannot record; None if all can be."""
     if isinstance(value, list | dict):
-        inside = value.values() if isinstance(value, dict) else value
+        inside = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        if isinstance(value, dict) and FILE in value:
+            return f"a mapping with the key '{FILE}'"
         return next((found for found in map(_strange, inside) if found is not None), None)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"the number {value}"
+    if isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER:
+        return f"a whole number of {value.bit_length():,} bits"
+    if isinstance(value, str | Path) and not _is_text(str(value)):
+        return "text that is not Unicode"
     plain = value is None or isinstance(value, str | int | float | Path)
-    return None if plain else type(value).__name__
+    return None if plain else f"a value of type {type(value).__name__}"
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _check_files(value: Any, folder: Path, what: str) -> None:
-    if isinstance(value, Path) and not value.exists():
+    if isinstance(value, Path):
         name = value.relative_to(folder) if value.is_relative_to(folder) else value
-        raise ProgramFailed(f"{what} is the file '{name}', which does not exist")
+        what_file = f"{what} is the file '{name}', which "
+        if not value.exists():
+            raise ProgramFailed(f"{what_file}does not exist")
+        if not value.resolve().is_relative_to(folder.resolve()):
+            raise ProgramFailed(
+                f"{what_file}is outside of the step's folder",
+                hint="write the file into the working directory, or copy it there, and return that path",
+            )
+        if not (any(value.iterdir()) if value.is_dir() else value.stat().st_size):
+            raise ProgramFailed(f"{what_file}is empty")
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _check_files(item, folder, what)

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from isce2_recipe.errors import InputError
 
-_FILE = "$file"
+FILE = "$file"
+"""The key of a mapping that stands for a file in JSON."""
 _PLAIN = (str, int, float, bool)
 
 
@@ -34,7 +35,7 @@ def encode(value: object, workdir: Path, relocate: tuple[Path, Path] | None = No
         If a value is of another type.
     """
     if isinstance(value, Path):
-        return {_FILE: _relative(value, workdir, relocate)}
+        return {FILE: _relative(value, workdir, relocate)}
     if value is None or isinstance(value, str | int | float | bool):
         return value
     if isinstance(value, list | tuple) and not is_record(type(value)):
@@ -69,8 +70,8 @@ def _relative(path: Path, workdir: Path, relocate: tuple[Path, Path] | None) -> 
 def decode(value: Any, workdir: Path) -> Any:
     """Return the value that `encode` wrote, with absolute files and with records as dicts."""
     if isinstance(value, dict):
-        if value.keys() == {_FILE}:
-            return workdir / value[_FILE]
+        if value.keys() == {FILE}:
+            return workdir / value[FILE]
         return {
             key: decode(item, workdir) if isinstance(item, dict | list) else item
             for key, item in value.items()

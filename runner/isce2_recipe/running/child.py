@@ -113,7 +113,7 @@ def become_forker(parent: int | None, workspace: Workspace, keep: Set[int]) -> N
     os.dup2(nothing, 0)
     _close_files(keep)
     sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -214,10 +214,23 @@ def _work(workspace: Workspace, task: Task, sender: _Sender) -> int:
         sender.send({"result": _result(workspace, task, returned)})
         return 0
     except Exception as exc:
-        sender.send({"error": _error(exc)})
+        sender.send({"error": _error(_of_program(exc, task))})
         if not isinstance(exc, RecipeToolError):
             traceback.print_exc()
         return 1
+
+
+def _of_program(exc: Exception, task: Task) -> Exception:
+    """Return the error of a step whose files the author's program has deleted or moved; else ``exc``."""
+    if task.node.action.executes is None or not isinstance(exc, OSError) or exc.errno in _DISK:
+        return exc
+    if not task.out.is_dir():
+        return ProgramFailed(
+            "the step's folder is gone: what the step ran has deleted or moved it",
+            hint="delete only files in the folder, not the folder itself",
+        )
+    place = f": {exc.filename}" if exc.filename else ""
+    return ProgramFailed(f"the files of the step cannot be used: {exc.strerror}{place}")
 
 
 def _context(workspace: Workspace, task: Task, progress: Callable[[float, str], None]) -> Context:

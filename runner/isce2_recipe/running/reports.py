@@ -18,6 +18,7 @@ from isce2_recipe.running.executor import Ending
 _CHUNK = 1 << 16
 _LONGEST_LINE = 1 << 15  # bytes kept while the end of a line is missing
 _TAIL = 12  # lines kept for messages
+_LONGEST_SHOWN = 1000  # characters of each of them
 
 # ru_maxrss is in kibibytes on Linux and in bytes on macOS.
 _MAXRSS_UNIT = 1024 if os.uname().sysname == "Linux" else 1
@@ -45,7 +46,7 @@ class ChildReport:
         lines, self._partial = self._partial[:size], self._partial[size:]
         if lines:
             text = self.redact(lines.decode(errors="replace"))
-            self.tail = [*self.tail, *text.splitlines()][-_TAIL:]
+            self.tail = [*self.tail, *map(_shortened, text.splitlines()[-_TAIL:])][-_TAIL:]
             with suppress(OSError):  # if the disk is full, the step itself reports it
                 self.write(text.encode())
 
@@ -122,3 +123,7 @@ def usage_facts(status: int, usage: resource.struct_rusage) -> dict[str, Any]:
         "memory": usage.ru_maxrss * _MAXRSS_UNIT,
         "status": os.waitstatus_to_exitcode(status),
     }
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= _LONGEST_SHOWN else f"{line[:_LONGEST_SHOWN]}..."

@@ -134,6 +134,8 @@ COMMANDS = {
     '{argv: [touch, a.txt], outputs: {a: a.txt}}': (3, "the file 'a.txt', is empty"),
     '{argv: [mkdir, a], outputs: {a: a}}': (3, "the file 'a', is empty"),
     '{argv: [ln, -s, /etc/passwd, a], outputs: {a: a}}': (3, "is a link that leads out of the step's folder"),
+    "{argv: [sh, -c, 'rm -rf $PWD']}": (3, "the step's folder is gone"),
+    "{argv: [sh, -c, 'mv $PWD $PWD.2'], outputs: {a: a}}": (3, "the step's folder is gone"),
     "{argv: [no-such-program]}": (1, "there is no program 'no-such-program' in the folders of PATH"),
     '{argv: ["true"], version: [/no/such/program]}': (1, "'/no/such/program' does not exist"),
     '{argv: ["true"], version: [sh, -c, "echo no; exit 2"]}': (
@@ -149,7 +151,7 @@ def _quick_and_slow(cases: Collection[str], quick: Sequence[int]) -> list[Any]:
     return [pytest.param(case, marks=() if place in quick else slow) for place, case in enumerate(cases)]
 
 
-@pytest.mark.parametrize("given", _quick_and_slow(COMMANDS, (0, 3, 7)))
+@pytest.mark.parametrize("given", _quick_and_slow(COMMANDS, (0, 3, 7, 9)))
 def test_what_a_program_does_wrong_is_said_with_its_exit_code(tmp_path: Path, given: str) -> None:
     code, *texts = COMMANDS[given]
     done = call("run", write_recipe(tmp_path, _step("command.run", given)), "--workdir", "w", cwd=tmp_path)
@@ -169,6 +171,19 @@ def wrong() -> int: return "text"
 def array() -> np.ndarray: return np.zeros(3)
 def full(): raise OSError(28, "No space left on device", "f.txt")
 def crashes(): os.kill(os.getpid(), 11)
+def itself(): a = []; a.append(a); return a
+class Mute(Exception):
+    def __str__(self): raise ValueError
+def mute(): raise Mute
+def nan(): return {"a": [np.float32("nan")]}
+def gone(): import shutil; shutil.rmtree(os.getcwd())
+def outside() -> Path: return Path("/etc/passwd")
+def link() -> list[Path]: Path("l").symlink_to("/etc/passwd"); return [Path("l")]
+def empty() -> Path: Path("e").touch(); return Path("e")
+def half_text(): return chr(0xdc80)
+def long_number(): return 10 ** 5000
+def forged(): return {"$file": "/etc/passwd"}
+def long_line(): print("x" * 5_000_000); raise ValueError("y" * 5_000_000)
 def scalar(ctx, *, name: str = "a") -> dict[str, float]:
     (ctx.out / name).write_text("x")
     ctx.progress(1.0, "done")
@@ -183,17 +198,29 @@ CALLS = {
     "full": (3, "the disk is full"),
     "crashes": (3, "crashed (SIGSEGV)"),
     "scalar": (0, ""),
+    "itself": (3, "returned a value that contains itself"),
+    "mute": (3, "raised Mute"),
+    "nan": (3, "the output 'result' has the number nan"),
+    "gone": (3, "the step's folder is gone"),
+    "outside": (3, "is the file '/etc/passwd', which is outside of the step's folder"),
+    "link": (3, "is the file 'l', which is outside of the step's folder"),
+    "empty": (3, "is the file 'e', which is empty"),
+    "half_text": (3, "has text that is not Unicode"),
+    "long_number": (3, "has a whole number of 16,610 bits"),
+    "forged": (3, "has a mapping with the key '$file'"),
+    "long_line": (3, "raised ValueError: yyy"),
     "absent": (1, "own.py has no function 'absent'"),
 }
 
 
-@pytest.mark.parametrize("function", _quick_and_slow(CALLS, (0, 4, 7)))
+@pytest.mark.parametrize("function", _quick_and_slow(CALLS, (0, 4, 10, 11, 12)))
 def test_what_a_function_does_wrong_is_said_with_its_line(tmp_path: Path, function: str) -> None:
     (tmp_path / "own.py").write_text(FUNCTIONS)
     text = _step("python.call", f"{{module: own.py, function: {function}}}")
     code, *texts = CALLS[function]
     done = call("run", write_recipe(tmp_path, text), "--workdir", "w", cwd=tmp_path)
     assert done.returncode == code, done.stderr
+    assert len(done.stderr) < 20_000
     for text in texts:
         assert text in done.stderr
 
