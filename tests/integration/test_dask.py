@@ -249,7 +249,7 @@ steps:
 """
     write_recipe(tmp_path, recipe)
     words = ("run", "large.yml", "--workdir", "w", "--executor", f"dask:{cluster.file}")
-    done = call(*words, cwd=tmp_path)
+    done = call(*words, "--keep-going", cwd=tmp_path)
     assert done.returncode == 3
     assert "can ever take a step that needs 900 GB of memory" in done.stderr
     assert (tmp_path / "w/small/out.txt").read_text() == "x"

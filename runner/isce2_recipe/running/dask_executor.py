@@ -30,7 +30,7 @@ from isce2_recipe.running import dask_cluster
 from isce2_recipe.running.attempts import Attempt, end_processes
 from isce2_recipe.running.dask_cluster import Connection
 from isce2_recipe.running.dask_task import DaskTask
-from isce2_recipe.running.executor import Task
+from isce2_recipe.running.executor import ExecutorFailed, Task
 from isce2_recipe.running.local import open_log
 from isce2_recipe.running.reports import ChildReport
 from isce2_recipe.running.resources import Resources
@@ -226,22 +226,31 @@ class DaskExecutor:
 
     # The interface of executors.
 
-    def fits(self, asked: Resources, used: Sequence[Resources]) -> bool:
-        """Return whether the workers that take part have enough for one more step.
+    def ready(self) -> bool:
+        """Connect to the scheduler, and return whether workers take part.
 
-        Raise RecipeToolError if no scheduler answers, no worker is left, or no worker will ever have enough.
+        Raise RecipeToolError if no scheduler answers or no worker is left.
         """
         link = self._connected()
         while self._messages:
             self._report(self._messages.popleft())
         if not self._scheduler_answers(link):
             return False
-        workers = self._workers.all()
-        if not workers:
+        if not self._workers.all():
             self._refuse_to_wait(link)
             return False
         self._waiting_said = False
-        self._refuse_impossible(asked, workers, link)
+        return True
+
+    def fits(self, asked: Resources, used: Sequence[Resources]) -> bool:
+        """Return whether the workers that take part have enough for one more step.
+
+        Raise RecipeToolError if no worker will ever have enough.
+        """
+        workers = self._workers.all()
+        if not workers:  # the last one has ended at this moment
+            return False
+        self._refuse_impossible(asked, workers, self._connected())
         cpus = sum(max(1, one.cpus) for one in used) + max(1, asked.cpus)
         memory = sum(one.memory for one in used) + asked.memory
         return bool(
@@ -333,7 +342,7 @@ class DaskExecutor:
                 key=f"{task.node.id}-{token}", resources=resources, pure=False, retries=0,
             )  # fmt: skip
         except Exception as exc:  # the connection was lost in this moment
-            raise StepFailed(f"{link.where} does not accept step {task.node.id}: {exc}") from exc
+            raise ExecutorFailed(f"{link.where} does not accept step {task.node.id}: {exc}") from exc
         log = open_log(log_path, append=append)
         report = ChildReport(lambda data: os.write(log, data), self._redact)
         wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)

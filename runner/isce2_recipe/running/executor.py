@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from isce2_recipe.errors import StepFailed
 from isce2_recipe.journal.files import FileEntry, Manifest
 from isce2_recipe.journal.values import decode, encode
 from isce2_recipe.plan.graph import Graph
@@ -108,8 +109,18 @@ class RunningTask(Protocol):
         """End the task at once; the run is over."""
 
 
+class ExecutorFailed(StepFailed):
+    """An executor cannot start any step any more."""
+
+
 class Executor(Protocol):
     """Starts tasks. All methods are called by one thread."""
+
+    def ready(self) -> bool:
+        """Return whether steps can start now; the first call, when a step has to run, opens the executor.
+
+        Raise RecipeToolError if no step can ever start: this ends the run.
+        """
 
     def fits(self, asked: Resources, used: Sequence[Resources]) -> bool:
         """Return whether a step can start now, in addition to the steps that use the other resources.
@@ -124,7 +135,7 @@ class Executor(Protocol):
         """Return the name of the scratch folder of a new attempt at a step."""
 
     def start(self, task: Task, log_path: Path, *, append: bool) -> RunningTask:
-        """Start a task.
+        """Start a task; raise ExecutorFailed if no step can start any more.
 
         Parameters
         ----------

@@ -157,6 +157,10 @@ class LocalExecutor:
         self._redact = redact
         self._helper: _Helper | None = None
 
+    def ready(self) -> bool:
+        """Return whether steps can start now."""
+        return True
+
     def fits(self, asked: Resources, used: Sequence[Resources]) -> bool:
         """Return whether there are enough threads and memory; a step that is alone always fits."""
         cpus = sum(one.cpus for one in used) + asked.cpus

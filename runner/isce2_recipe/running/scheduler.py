@@ -28,7 +28,7 @@ from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.recipe.model import Retry
 from isce2_recipe.recipe.units import seconds
 from isce2_recipe.running import failures, step_folders
-from isce2_recipe.running.executor import Ending, Executor, RunningTask, Task
+from isce2_recipe.running.executor import Ending, Executor, ExecutorFailed, RunningTask, Task
 from isce2_recipe.running.losses import Losses, Missing, facts_of, result_of_loop
 from isce2_recipe.running.resources import Resources, wanted
 from isce2_recipe.running.state import Limits, Selection, StepResults, described
@@ -41,7 +41,7 @@ _MOST_LOSSES = 5  # attempts at a step that may disappear with their machine
 _AHEAD = 64  # steps that are ready and have to run: enough to find some that fit next to the running ones
 
 
-@dataclass
+@dataclass(eq=False)
 class _Waiting:
     """A step that is ready and has to run."""
 
@@ -260,22 +260,39 @@ class Scheduler:
 
     def _launch(self) -> None:
         now = time.monotonic()
-        if len(self._running) >= self._limits.jobs:
+        due = [item for item in self._waiting if item.not_before <= now]
+        if (
+            not due
+            or self._halted
+            or len(self._running) >= self._limits.jobs
+            or not self._executor_is_ready()
+        ):
             return
-        for item in list(self._waiting):
+        for item in due:
             if self._halted or len(self._running) >= self._limits.jobs:
                 return
-            if item.not_before > now:
+            if item not in self._waiting:  # an earlier step has to run again first
                 continue
             try:
                 used = [other.resources for _, other in self._running.values()]
                 if self._executor.fits(item.resources, used):
                     self._waiting.remove(item)
                     self._start(item)
-            except RecipeToolError as exc:
+            except ExecutorFailed as exc:
+                self.results.failure = exc
+            except (RecipeToolError, OSError) as exc:  # it must not wait any longer
+                self._waiting = [other for other in self._waiting if other is not item]
                 self._fail(item.node.id, exc, {})
-            except OSError as exc:
-                self._fail(item.node.id, failures.of_system(exc, f"step {item.node.id}"), {})
+
+    def _executor_is_ready(self) -> bool:
+        """Return whether steps can start now; if none ever can, end the run."""
+        try:
+            return self._executor.ready()
+        except RecipeToolError as exc:
+            self.results.failure = exc
+        except OSError as exc:
+            self.results.failure = failures.of_system(exc, f"records in {self._workspace.workdir}")
+        return False
 
     def _start(self, item: _Waiting) -> None:
         node, workdir = item.node, self._workspace.workdir
@@ -288,10 +305,11 @@ class Scheduler:
         about = {"step": node.id, "attempt": item.attempt, "reason": item.decision.reason}
         self._record_start(item, about)
         task = self._task(item, prepared)
-        running = self._executor.start(task, log_path, append=item.attempt + item.losses > 1)
         timeout = self._evaluate(node, node.step.timeout, "timeout")
-        if timeout is not None:
-            running.limit(seconds(timeout))
+        limit = None if timeout is None else seconds(timeout)
+        running = self._executor.start(task, log_path, append=item.attempt + item.losses > 1)
+        if limit is not None:
+            running.limit(limit)
         self._running[node.id] = (running, item)
         self._emit({"event": "step.started", **about, "log": str(log_path), "pid": running.pid})
 
@@ -411,10 +429,8 @@ class Scheduler:
             if running.task.out != running.task.published:
                 step_folders.publish(running.task, files, self._workspace)
             self._record_done(item, replace(ending, files=files))
-        except RecipeToolError as exc:
+        except (RecipeToolError, OSError) as exc:
             self._fail(node.id, exc, {})
-        except OSError as exc:
-            self._fail(node.id, failures.of_system(exc, f"step {node.id}"), {})
 
     def _check_inputs(self, item: _Waiting) -> None:
         """Refuse the outputs of a step if its inputs changed while it ran."""
@@ -457,15 +473,8 @@ class Scheduler:
         if ending.kind in retry.on and item.attempt <= int(retry.count) and not self._halted:
             wait = seconds(retry.backoff) * 2 ** (item.attempt - 1)
             error = failures.of_ending(ending, running, self._workspace.workdir)
-            self._emit(
-                {
-                    "event": "step.retry",
-                    "step": node.id,
-                    "attempt": item.attempt,
-                    "wait": wait,
-                    "message": self._redact(error.message),
-                }
-            )
+            about = {"step": node.id, "attempt": item.attempt, "wait": wait}
+            self._emit({"event": "step.retry", **about, "message": self._redact(error.message)})
             item.attempt += 1
             item.not_before = time.monotonic() + wait
             self._waiting.append(item)
@@ -473,8 +482,9 @@ class Scheduler:
         facts = {"seconds": round(ending.seconds, 3), "memory": ending.memory, "exit": ending.status}
         self._fail(node.id, failures.of_ending(ending, running, self._workspace.workdir), facts)
 
-    def _fail(self, step: str, error: RecipeToolError, facts: dict[str, Any]) -> None:
+    def _fail(self, step: str, found: RecipeToolError | OSError, facts: dict[str, Any]) -> None:
         """Record a failure. Steps that run may finish; others start only if the run is to go on."""
+        error = failures.of_system(found, f"step {step}") if isinstance(found, OSError) else found
         self._workspace.add_event({"event": "failed", "step": step})
         self.results.failures[step] = error
         message = self._redact(error.message)

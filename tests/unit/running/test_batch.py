@@ -154,3 +154,14 @@ def test_tables_are_also_yaml_json_and_standard_input(folder: Path) -> None:
         "t.yml:3:3: row 3 of the table must be a mapping of parameters, instead got 3 [IR005]\n"
         "   3 | - 3\n     |   ^\n"
     )
+
+
+def test_a_batch_ends_with_one_error_if_its_executor_cannot_be_opened(folder: Path) -> None:
+    pytest.importorskip("distributed")
+    done = _batch(folder, "--executor", "dask:nofile.json")
+    assert done.returncode == 1
+    assert done.stderr.count("error: cannot read nofile.json") == 1
+    assert "failed" not in done.stderr and "started" not in done.stderr
+    assert _batch(folder).returncode == 0
+    again = _batch(folder, "--executor", "dask:nofile.json")  # which is not opened: nothing has to run
+    assert again.returncode == 0 and "everything was up to date" in again.stderr
