@@ -17,6 +17,8 @@ from isce2_recipe.sentinel1.pairs import PASS_WINDOW, wrong_time
 from isce2_recipe.sentinel1.stack_dates import StackDate, StackScenes
 from isce2_recipe.sources.burst_query import BurstQuery, cost
 from isce2_recipe.sources.stack_choice import Choice, Pass, Track, choose, day_of, filled, tracks_of
+from isce2_recipe.stack.network import check_date
+from isce2_recipe.types import BurstName, Looks
 
 if TYPE_CHECKING:
     from isce2_recipe.sources.base import BurstSearchSource
@@ -299,3 +301,66 @@ def _reference(dates: Sequence[StackDate], wanted: str | None) -> StackDate:
     raise InputError(
         f"the stack has no date {wanted} for its reference", hint=f"it has {', '.join(d.date for d in dates)}"
     )
+
+
+def _choices(inputs: Mapping[str, Any]) -> None:
+    from isce2_recipe.actions.product import check_grid
+
+    for date in inputs.get("jumps") or ():
+        check_date(str(date), "jumps")
+    check_grid(inputs)
+
+
+@action("bursts.check_choices", version=1, check=_choices)
+def check_choices(
+    ctx: Context,
+    *,
+    dates: list[StackDate],
+    reference: StackDate,
+    looks: str,
+    grid: dict[str, Any] | None = None,
+    grid_like: Path | None = None,
+    jumps: list[str] | None = None,
+) -> None:
+    """Check a map grid and dates of jumps against the dates that were found, before anything is downloaded.
+
+    Parameters
+    ----------
+    dates : list of StackDate
+        The dates that were found.
+    reference : StackDate
+        The date that has the common geometry.
+    looks : str
+        ``RANGExAZIMUTH``.
+    grid : dict, optional
+    grid_like : Path, optional
+        Choice of the map grid, as for other products.
+    jumps : list of str, optional
+        Dates on which the ground may have jumped.
+
+    Raises
+    ------
+    InputError
+        If the map does not show the stack, or a jump is not between the first and the last date.
+    """
+    from isce2_recipe.products.grid_check import examine_grid
+    from isce2_recipe.products.grid_choice import GridChoice
+    from isce2_recipe.sources.base import BurstRecord
+    from isce2_recipe.sources.catalog import read_catalog
+
+    first, last = min(one.date for one in dates), max(one.date for one in dates)
+    for jump in jumps or ():
+        if not first < check_date(jump, "jumps") <= last:
+            raise InputError(
+                f"jumps has the date {jump}, but the series begins on {first} and ends on {last}",
+                hint="give dates after the first and not after the last, or a longer period",
+            )
+    catalog = read_catalog(reference.catalog, BurstRecord)
+    records = [catalog[granule] for granule in reference.granules]
+    numbers = [(name.relative_burst, name.swath) for name in map(BurstName.parse, reference.granules)]
+    choice = GridChoice.of(grid, grid_like)
+    footprints = [record.footprint for record in records]
+    for found in examine_grid(choice, Looks.parse(looks).pixel_m, footprints, numbers):
+        if found.state == "wrong":
+            raise InputError(found.detail, hint=found.remedy or None)
+        ctx.log.info("%s: %s", found.name, found.detail)

@@ -13,6 +13,7 @@ from typing import Any
 
 from isce2_recipe import __version__
 from isce2_recipe.copying import link
+from isce2_recipe.errors import InputError
 from isce2_recipe.files import write_text
 from isce2_recipe.products.grid import MapGrid
 from isce2_recipe.products.grid_choice import GridChoice, map_grid
@@ -128,6 +129,7 @@ def package_stack(
     grid, written = write_maps(
         prefix, folders, layers, grid_of, tags, progress=partly(progress, 0.0, 0.8), cpus=cpus
     )
+    _refuse_empty_map(written["velocity"], grid)
     progress(0.8, "cube")
     series = _move_series(directory, facts, written)
     write_cube(prefix.with_name(f"{facts.name}_{CUBE}"), facts.dates, series, facts.name)
@@ -140,6 +142,21 @@ def package_stack(
     _write_readme(prefix, facts, folders.checked, grid, shown, readme, mintpy=bool(linked))
     write_collection(directory, facts.name, facts.dates, facts.pairs, grid, _properties(facts))
     return directory
+
+
+def _refuse_empty_map(velocity: Path, grid: MapGrid) -> None:
+    """Raise InputError if the map of the velocity has no value."""
+    import numpy as np
+    import rasterio
+
+    with rasterio.open(velocity) as raster:
+        if any(np.isfinite(raster.read(1, window=window)).any() for _, window in raster.block_windows(1)):
+            return
+    raise InputError(
+        f"the map of the velocity has no value in its {grid.rows} x {grid.cols} pixels",
+        hint="choose a grid inside the stack, or leave out grid_bounds and grid_like; if you did not give "
+        "them, no place on land has data in enough pairs",
+    )
 
 
 def _properties(facts: StackFacts) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from isce2_recipe.actions.base import Context
-from isce2_recipe.actions.bursts import find, search
+from isce2_recipe.actions.bursts import check_choices, find, search
 from isce2_recipe.cli.commands import run_command_line
 from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.sources import open_source
@@ -152,3 +152,16 @@ def test_the_command_prints_dates_and_the_command_that_runs_them(tmp_path, capsy
     assert len(json.loads(capsys.readouterr().out)["dates"]) == 4
     assert run_command_line([*words[:-1], "2020-05-01"]) == 1
     assert "is before its start" in capsys.readouterr().err
+
+
+def test_the_map_and_the_jumps_are_compared_with_the_dates(source, tmp_path) -> None:
+    ctx = context_of(tmp_path, source)
+    scenes = find.function(ctx, **BOX, track=64)
+    given = {"dates": scenes.dates, "reference": scenes.reference, "looks": "20x4"}
+    west, south, east, north = scenes.bounds
+    check_choices.function(ctx, **given, grid={"bounds": [west, south, east, north]}, jumps=["2020-06-10"])
+    with pytest.raises(InputError, match=r"the box of the map .* does not touch the scene"):
+        check_choices.function(ctx, **given, grid={"bounds": [10, 20, 11, 21]})
+    for jump in ("2030-01-01", scenes.dates[0].date):
+        with pytest.raises(InputError, match=f"jumps has the date {jump}, but the series begins on 20200604"):
+            check_choices.function(ctx, **given, jumps=[jump])
