@@ -90,10 +90,10 @@ def _of_text(text: str, type_of: TypeOf, report: Callable[[Mismatch], None]) -> 
     chain = plain_chain(text)
     if chain is not None:
         return type_of(chain)
-    tree = whole_expression(text)
-    if tree is not None:
-        return infer(tree, type_of, report)
-    with suppress(ExpressionError):  # it is text all the same
+    with suppress(ExpressionError):  # it is text all the same, and reported with its place elsewhere
+        tree = whole_expression(text)
+        if tree is not None:
+            return infer(tree, type_of, report)
         infer(parse(text), type_of, report)
     return str
 
@@ -245,8 +245,8 @@ _CHECKS: dict[type[nodes.Node], Callable[[Any, Inner], Iterator[Mismatch]]] = {
 
 def files_in_text(text: str, type_of: TypeOf) -> Iterator[tuple[str, ...]]:
     """Yield the files that become a part of a text; the name of a file is no file."""
-    tree = whole_expression(text)
     try:
+        tree = whole_expression(text)
         if tree is None or isinstance(tree, nodes.Concat | nodes.Add | nodes.Filter):
             for chain in _read_as_text(parse(text)):
                 if Path in type_system.members(type_of(chain)):
