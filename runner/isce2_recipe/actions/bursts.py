@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Catalogues receive new granules for some weeks after the acquisition.
 _SETTLED = timedelta(days=30)
 _DAY = timedelta(days=1)
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _MOST_TRACKS_SHOWN = 5
 _LIMIT = 1000
 
@@ -65,8 +66,9 @@ def _query(inputs: Mapping[str, Any]) -> BurstQuery:
 
 
 def _day(name: str, text: str) -> datetime:
+    """Return a day; one of a far century becomes the nearest day with which times can be computed."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        return min(max(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC), _EARLIEST), _LATEST)
     except ValueError:
         raise ParameterError(
             f"{name} must be a date such as 2020-06-01, instead got '{text}'", hint="write YYYY-MM-DD"

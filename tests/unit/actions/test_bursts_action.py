@@ -124,6 +124,14 @@ def test_searches_without_a_stack_are_refused(source, inputs, message):
         search(source, LOG, BOX | inputs)
 
 
+def test_a_period_may_begin_and_end_in_any_century(source):
+    period = {"start": "0001-01-01", "end": "9999-12-31"}
+    with pytest.raises(InputError, match=r"has [\d,]+ granules, .* the limit is 5"):
+        search(source, LOG, {"area": "136231_IW2", **period, "limit": 5})
+    with pytest.raises(ParameterError, match="in the future"):
+        find.check(BOX | {"start": "9999-12-31", "end": "9999-12-31"})
+
+
 def test_a_reference_that_is_no_date_is_refused(tmp_path, source):
     with pytest.raises(InputError, match="no date 20200605 for its reference"):
         find.function(context_of(tmp_path, source), **BOX, track=64, reference_date="20200605")
