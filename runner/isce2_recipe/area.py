@@ -19,7 +19,7 @@ Ring = Sequence[tuple[float, float]]
 
 _HINT = (
     "give a box as WEST,SOUTH,EAST,NORTH in degrees, a shape such as POLYGON ((...)), the path of a GeoJSON, "
-    "KML or Shapefile, or burst IDs such as 136231_IW2"
+    "KML, KMZ or Shapefile, or burst IDs such as 136231_IW2"
 )
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _BOX = re.compile(rf"\s*{_NUMBER}(?:[\s,]+{_NUMBER})+\s*")
@@ -173,7 +173,17 @@ def _box(numbers: list[float], text: str) -> Area:
         raise ParameterError(
             f"the box '{text}' has latitudes beyond 90 degrees", hint="the order is WEST,SOUTH,EAST,NORTH"
         )
+    if not (abs(west) <= 360 and abs(east) <= 360):
+        raise ParameterError(
+            f"the box '{text}' has longitudes beyond 360 degrees",
+            hint="give degrees, longitudes from -180 to 180, in the order WEST,SOUTH,EAST,NORTH",
+        )
     box = Bounds.of(west, south, east, north)
+    if box.east > 360:
+        raise ParameterError(
+            f"the box '{text}' reaches around more than half of the globe, from {west:g} to {east:g} E",
+            hint=_HINT,
+        )
     if box.east < box.west:
         raise ParameterError(
             f"the box '{text}' has its west ({west:g}) east of its east ({east:g})",

@@ -1,4 +1,4 @@
-"""Reads the shapes of GeoJSON, KML and Shapefiles as geometries in degrees."""
+"""Reads the shapes of GeoJSON, KML, KMZ and Shapefiles as geometries in degrees."""
 
 from __future__ import annotations
 
@@ -54,8 +54,17 @@ def read_shapes(path: Path) -> list[BaseGeometry]:
 def _geojson(path: Path) -> Iterator[BaseGeometry]:
     import shapely.geometry
 
-    content = json.loads(path.read_text(encoding="utf-8-sig"))
-    features = content["features"] if content["type"] == "FeatureCollection" else [content]
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not GeoJSON: it is no text in UTF-8", hint=_HINT) from None
+    except ValueError as exc:
+        raise InputError(f"{path} is not GeoJSON: it cannot be read as JSON, {exc}", hint=_HINT) from exc
+    features = _features(content)
+    if not all(isinstance(part, dict) and "type" in part for part in (content, *features)):
+        raise InputError(
+            f"{path} is not GeoJSON: it must be a Feature, a FeatureCollection or a geometry", hint=_HINT
+        )
     systems = {_system(part) for part in (content, *features)} - {""}
     if len(systems) > 1:
         raise InputError(
@@ -67,6 +76,13 @@ def _geojson(path: Path) -> Iterator[BaseGeometry]:
         geometry = feature.get("geometry") if feature["type"] == "Feature" else feature
         if geometry is not None:
             yield _in_degrees(shapely.geometry.shape(geometry), system, path)
+
+
+def _features(content: Any) -> list[Any]:
+    """Return the features of a GeoJSON, or what it has instead of features."""
+    whole = isinstance(content, dict) and content.get("type") == "FeatureCollection"
+    found = content.get("features") if whole else content
+    return found if whole and isinstance(found, list) else [found]
 
 
 def _system(part: Mapping[str, Any]) -> str:

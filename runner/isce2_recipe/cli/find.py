@@ -24,7 +24,8 @@ _OF_SEARCH = ("area", "start", "end", "track", "direction", "polarization", "inc
     "--area",
     required=True,
     metavar="AREA",
-    help="Box WEST,SOUTH,EAST,NORTH in degrees, well-known text, a GeoJSON, KML or Shapefile, or burst IDs.",
+    help="Box WEST,SOUTH,EAST,NORTH in degrees, well-known text, a GeoJSON, KML, KMZ or Shapefile, "
+    "or burst IDs.",
 )
 @click.option("--start", required=True, metavar="DATE", help="First day, such as 2020-06-01.")
 @click.option("--end", required=True, metavar="DATE", help="Last day.")

@@ -14,7 +14,8 @@ from isce2_recipe.sentinel1.stack_dates import StackDate
 
 # Days by which a pair of a year may be shorter or longer than 365.
 _YEAR_DAYS, _YEAR_MARGIN = 365, 30
-_PAIR_LINE = re.compile(r"(\d{8})(?:\D+)(\d{8})\b")
+_PAIR_LINE = re.compile(r"(\d{8}|\d{4}-\d\d-\d\d)\D+(\d{8}|\d{4}-\d\d-\d\d)\b")
+_PAIRS = "give a text file with two dates in every line, such as 20200604_20200616 or 2020-06-04 2020-06-16"
 _MOST_LINES = 100_000
 
 
@@ -180,7 +181,7 @@ def network_table(pairs: Sequence[StackPair]) -> str:
 
 
 def read_pairs_file(path: Path) -> tuple[tuple[str, str], ...]:
-    """Read pairs of dates: two dates ``YYYYMMDD`` in every line, with anything but digits between them.
+    """Read pairs of dates: two dates in every line, ``YYYYMMDD`` or ``YYYY-MM-DD``, no digits between.
 
     Empty lines and those that begin with ``#`` are left out.
 
@@ -188,24 +189,22 @@ def read_pairs_file(path: Path) -> tuple[tuple[str, str], ...]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise InputError(f"the list of pairs {path} cannot be read: {exc}") from exc
+    except UnicodeDecodeError:
+        raise InputError(f"the list of pairs {path} is not text in UTF-8", hint=_PAIRS) from None
+    except OSError as exc:
+        raise InputError(f"the list of pairs {path} cannot be read: {exc.strerror}", hint=_PAIRS) from exc
     found = []
     for number, line in enumerate(lines[:_MOST_LINES], 1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue
         match = _PAIR_LINE.match(text)
-        if match is None or match[1] == match[2]:
-            raise InputError(
-                f"{path}:{number}: '{text[:60]}' is not a pair of two dates",
-                hint="write lines such as 20200604_20200616",
-            )
-        found.append((match[1], match[2]))
+        first, second = (one.replace("-", "") for one in match.groups()) if match else ("", "")
+        if first == second:
+            raise InputError(f"{path}:{number}: {text[:60]!r} is not a pair of two dates", hint=_PAIRS)
+        found.append((first, second))
     if not found:
-        raise InputError(
-            f"the list of pairs {path} has no pair", hint="write lines such as 20200604_20200616"
-        )
+        raise InputError(f"the list of pairs {path} has no pair", hint=_PAIRS)
     return tuple(found)
 
 

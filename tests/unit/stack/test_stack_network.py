@@ -84,7 +84,7 @@ def test_a_stack_needs_two_dates(days: tuple[int, ...], text: str) -> None:
 
 def test_a_file_of_pairs(tmp_path: Path) -> None:
     file = tmp_path / "pairs.txt"
-    file.write_text("# two pairs\n20200101_20200113\n20200125, 20200113\n\n")
+    file.write_text("# two pairs\n20200101_20200113\n2020-01-25, 20200113\n\n")
     assert read_pairs_file(file) == (("20200101", "20200113"), ("20200125", "20200113"))
     found = names(dates(0, 12, 24), NetworkChoice(pairs=read_pairs_file(file)))
     assert found == ["20200101_20200113", "20200113_20200125"]
@@ -98,6 +98,9 @@ def test_a_file_of_pairs(tmp_path: Path) -> None:
 def test_a_wrong_file_of_pairs(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "pairs.txt").write_text(text)
     with pytest.raises(InputError, match=message):
+        read_pairs_file(tmp_path / "pairs.txt")
+    (tmp_path / "pairs.txt").write_bytes(b"\x89PNG\xff")
+    with pytest.raises(InputError, match="is not text in UTF-8"):
         read_pairs_file(tmp_path / "pairs.txt")
 
 
