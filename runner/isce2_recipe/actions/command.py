@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import posixpath
 import re
 import shlex
 import shutil
@@ -40,12 +41,17 @@ _FILE = re.compile(r"\{(input|output)\.([A-Za-z0-9_]+)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STDOUT = "stdout"
 
+_IN_STEP_FOLDER = (
+    "the program is searched in the step's folder, not next to the recipe: "
+    "name it in inputs, as in script: my.sh, and write {input.script} in argv"
+)
+
 Argument = str | int | float | Path
 
 
 def _for_step(general: Action, given: Mapping[str, Any], _folder: Path) -> Action | list[Wrong]:
     """Return the action with the outputs of a step, or what is wrong with its lists."""
-    wrong = [*_wrong_lists(given), *_wrong_names(given), *_wrong_files(given)]
+    wrong = [*_wrong_lists(given), *_wrong_variables(given), *_wrong_names(given), *_wrong_files(given)]
     outputs = given.get("outputs") or {}
     if wrong or not isinstance(outputs, Mapping):
         return wrong
@@ -71,14 +77,34 @@ def _wrong_lists(given: Mapping[str, Any]) -> Iterator[Wrong]:
     for place, code in enumerate(_list(given, "success")):
         if isinstance(code, int) and not 0 <= code <= 255:
             yield Wrong(("success", place), f"an exit code is a number from 0 to 255, instead got {code}")
-    for place, text in enumerate(_list(given, "env")):
-        name = text.partition("=")[0] if isinstance(text, str) else "A"
-        if _NAME.fullmatch(name) is None:
-            yield Wrong(("env", place), f"'{name}' is not the name of a variable", "write NAME or NAME=value")
+    for name in ("argv", "version"):
+        first = next(iter(_list(given, name)), None)
+        if isinstance(first, str) and not first.strip():
+            yield Wrong((name, 0), "the name of the program is empty", "name a program")
     for name in ("argv", "version", "env"):
         for place, text in enumerate(_list(given, name)):
             if "\0" in str(text):
                 yield Wrong((name, place), "a program cannot be given a NUL character")
+
+
+def _wrong_variables(given: Mapping[str, Any]) -> Iterator[Wrong]:
+    """Yield variables without a name, given twice, or with a secret value that files would record."""
+    seen: set[str] = set()
+    for place, text in enumerate(_list(given, "env")):
+        if not isinstance(text, str):
+            continue
+        name, _, value = text.partition("=")
+        if _NAME.fullmatch(name) is None:
+            yield Wrong(("env", place), f"'{name}' is not the name of a variable", "write NAME or NAME=value")
+        elif name in seen:
+            yield Wrong(("env", place), f"the variable '{name}' is given twice", "keep one of the two")
+        elif value and is_secret_name(name) and not (has_expression(value) or _FILE.fullmatch(value)):
+            yield Wrong(
+                ("env", place),
+                f"the variable '{name}' is secret by its name, and a value in the recipe would be recorded",
+                f"write only {name}, which passes the variable on, or {name}={{{{ a secret parameter }}}}",
+            )
+        seen.add(name)
 
 
 def _list(given: Mapping[str, Any], name: str) -> list[Any]:
@@ -97,6 +123,24 @@ def _wrong_names(given: Mapping[str, Any]) -> Iterator[Wrong]:
                 yield Wrong((kind, name), "the output 'stdout' is the file of the input 'stdout'")
             elif kind == "outputs" and not (has_expression(str(file)) or fits(file, FileName)):
                 yield Wrong((kind, name), *_no_file_name(str(file)))
+    for name, other, file in _same_files(given):
+        yield Wrong((_STDOUT,) if name == _STDOUT else ("outputs", name), _same_file(name, other, file))
+
+
+def _same_files(given: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield outputs whose file is already that of another output: both names, and the file."""
+    outputs = given.get("outputs")
+    first: dict[str, str] = {}
+    named = dict(outputs) if isinstance(outputs, Mapping) else {}
+    for name, file in (named | {_STDOUT: given.get(_STDOUT)}).items():
+        if isinstance(file, str) and not has_expression(file):
+            other = first.setdefault(posixpath.normpath(file), name)
+            if other != name:
+                yield name, other, file
+
+
+def _same_file(name: str, other: str, file: str) -> str:
+    return f"'{file}' is the file of the output '{other}' and also that of '{name}'"
 
 
 def _no_file_name(text: str) -> tuple[str, str]:
@@ -129,10 +173,15 @@ def _program(inputs: Mapping[str, Any]) -> str:
 def _check(program: str, inputs: Mapping[str, Any]) -> None:
     """Refuse a program that is not there, before anything runs."""
     version = inputs.get("version")
+    for first in (found[0] for found in (inputs.get("argv"), version) if found):
+        if not str(first).strip():
+            raise InputError("the name of the program is empty")
     for name in (program, str(version[0]) if version else ""):
         reason = missing_program(name)
         if reason:
             raise InputError(reason, hint="install it, or give its absolute path")
+    for name, other, file in _same_files(inputs):
+        raise InputError(_same_file(name, other, file), hint="give each output a file of its own")
 
 
 def missing_program(name: str) -> str:
@@ -196,7 +245,7 @@ class _Version:
                 raise _not_started(self.argv, exc) from exc
         text = (done.stdout.strip() or done.stderr.strip())[:_LONGEST_VERSION]
         if done.returncode:
-            last = f": {text.splitlines()[-1]}" if text else ""
+            last = f": {text.splitlines()[-1][:_LONGEST_COMMAND]}" if text else ""
             raise ProgramFailed(f"the version command '{shown}' {_ending(done.returncode)}{last}")
         return text
 
@@ -272,8 +321,9 @@ def run(
         Files by name, relative to the step's folder, that the program must leave there. A missing or empty
         one is an error.
     env : list of str
-        Variables: ``NAME`` is passed on, ``NAME=value`` is set. Values are not recorded; a secret one is not
-        part of the content key.
+        Variables: ``NAME`` is passed on, ``NAME=value`` is set. A value that is passed on is not recorded,
+        and one that is secret by its name is not part of the content key. A value that the recipe sets is
+        recorded with it, so a literal one is refused for a secret name; that of a secret parameter is masked.
     stdin : Path
         File that the program reads as its standard input; by default nothing.
     stdout : FileName
@@ -300,6 +350,9 @@ def run(
             raise InputError("an output: " + ", so ".join(_no_file_name(file)))
     texts = _arguments(argv, inputs or {}, named)
     variables = _environment(_values(env or (), inputs or {}, named))
+    for name in env or ():
+        if "=" not in name and name not in os.environ:
+            ctx.log.warning("the variable %s of env is not set, so the program does not get it", name)
     ctx.log.info("%s", shlex.join(texts))
     code = _run(texts, ctx.out, variables, stdin, stdout)
     if code not in (success or (0,)):
@@ -341,10 +394,8 @@ def _not_started(argv: Sequence[str], exc: OSError | ValueError) -> ProgramFaile
     reason = exc.strerror if isinstance(exc, OSError) else str(exc)
     hint = None
     if isinstance(exc, FileNotFoundError):
-        hint = (
-            "name a script of your own in inputs and write {input.NAME}, because the step's folder is empty"
-        )
-        if os.sep in argv[0] and Path(argv[0]).is_file():
+        hint = _IN_STEP_FOLDER
+        if Path(argv[0]).is_absolute() and Path(argv[0]).is_file():
             hint = "the interpreter in the first line of the script does not exist"
     if isinstance(exc, OSError) and exc.errno == errno.ENOEXEC:
         hint = "the first line of a script must name its interpreter, as in #!/bin/sh"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path, PurePath
@@ -356,7 +357,7 @@ def _check_input(scope: Scope, step: Step, name: str, value: Any, expected: Any)
         if not (type_system.fits(value, expected) if literal else type_system.accepts(expected, dict)):
             yield document.problem(
                 path, "IR023", name, expected=type_system.words(expected), found=show(value),
-                suggestion=_choice_meant(value, expected),
+                suggestion=_choice_meant(value, expected), advice=_list_meant(value, expected),
             )  # fmt: skip
         return
     actual = scope.typed(path, value).type
@@ -367,6 +368,13 @@ def _check_input(scope: Scope, step: Step, name: str, value: Any, expected: Any)
         actual = type_system.without_none(actual)
     if not type_system.accepts(expected, actual):
         yield _wrong_type(document, path, name, value, expected, actual)
+
+
+def _list_meant(value: Any, expected: Any) -> str | None:
+    """Return the list of arguments that a command line means, as advice."""
+    if not isinstance(value, str) or not _takes_text_or_file(expected):
+        return None
+    return f"write a list with the program and each argument: {json.dumps(value.split(), ensure_ascii=False)}"
 
 
 def _choice_meant(value: Any, expected: Any) -> Suggestion | None:

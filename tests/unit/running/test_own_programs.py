@@ -136,6 +136,10 @@ COMMANDS = {
     '{argv: [ln, -s, /etc/passwd, a], outputs: {a: a}}': (3, "is a link that leads out of the step's folder"),
     "{argv: [sh, -c, 'rm -rf $PWD']}": (3, "the step's folder is gone"),
     "{argv: [sh, -c, 'mv $PWD $PWD.2'], outputs: {a: a}}": (3, "the step's folder is gone"),
+    "{argv: [./own.sh]}": (3, "the program is searched in the step's folder, not next to the recipe"),
+    "{argv: ['{{ 1 and \"\" }}']}": (1, "the name of the program is empty"),
+    "{argv: ['true'], outputs: {a: '{{ \"a\" }}', b: a}}": (1, "'a' is the file of the output 'a' and"),
+    "{argv: ['false'], env: [NOT_SET_VAR]}": (3, "the variable NOT_SET_VAR of env is not set"),
     "{argv: [no-such-program]}": (1, "there is no program 'no-such-program' in the folders of PATH"),
     '{argv: ["true"], version: [/no/such/program]}': (1, "'/no/such/program' does not exist"),
     '{argv: ["true"], version: [sh, -c, "echo no; exit 2"]}': (

@@ -286,7 +286,7 @@ def missing_command(subject: Subject) -> Iterator[Problem]:
 
             reason = missing_program(text)
             if os.sep in text and not Path(text).is_absolute() and "{input." not in text and not step.folder:
-                reason = f"'{text}' is not in the step's folder, which is empty when the step starts"
+                reason = f"'{text}' is searched in the step's folder, which is empty when the step starts"
             if reason:
                 yield subject.at(
                     (*step.path, "with", name, place),
