@@ -11,6 +11,7 @@ from isce2_recipe.journal import log
 from isce2_recipe.journal.log import Done, History
 from isce2_recipe.paths import JOURNAL
 from isce2_recipe.plan.keys import changes
+from isce2_recipe.plan.nodes import with_ids
 from isce2_recipe.problems import did_you_mean
 from isce2_recipe.products.reading import run_record
 
@@ -30,7 +31,7 @@ def explain(workdir: Path, step: str) -> dict[str, Any]:
     InputError
         If the folder is not a work directory, or has no such step.
     """
-    row = _row_of_batch(workdir)
+    row, step = _row_of_batch(workdir), with_ids(step)
     if row is not None:
         workdir, step = workdir.parent.parent, f"{row}/{step}"
     if not (workdir / JOURNAL).is_file():

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from isce2_recipe.actions.base import Action
 from isce2_recipe.errors import RecipeError
 from isce2_recipe.expressions import References, references
-from isce2_recipe.plan.nodes import Instance, Node, StepScope, kind_of, loops_around, prefixes
+from isce2_recipe.plan.nodes import Instance, Node, StepScope, kind_of, loops_around, prefixes, with_ids
 from isce2_recipe.plan.ready_queue import in_order
 from isce2_recipe.problems import did_you_mean
 from isce2_recipe.recipe.loading import recipe_error
@@ -219,6 +219,7 @@ class Graph:
 
         Raise RecipeError if the recipe has no step of that name, or more than one.
         """
+        name = with_ids(name)
         kind = kind_of(name)
         kinds = list(_kinds(self.recipe))
         found = [kind] if kind in kinds else [one for one in kinds if one.endswith(f"/{kind}")]

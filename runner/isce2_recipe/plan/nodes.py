@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from isce2_recipe.actions.base import Action
 from isce2_recipe.expressions import references
+from isce2_recipe.recipe.items import safe_key
 from isce2_recipe.recipe.model import Recipe, Step
 
+_WRITTEN_KEY = re.compile(r"\[(.+?)\](?=/|$)", re.DOTALL)  # as a user writes it
 _KEY = re.compile(r"\[([A-Za-z0-9_][A-Za-z0-9._+=@-]*)?\]")
 
 
@@ -36,6 +38,11 @@ def place_of(step: str) -> str:
 def kind_of(step: str) -> str:
     """Return a step's id without the keys of its instances: the same for all instances of a loop."""
     return _KEY.sub("", step) if "[" in step else step
+
+
+def with_ids(name: str) -> str:
+    """Return a step's name in which the text of an item's key may stand for the id of its instance."""
+    return _WRITTEN_KEY.sub(lambda found: f"[{safe_key(found[1])}]", name) if "[" in name else name
 
 
 def loops_around(step: str) -> list[str]:
