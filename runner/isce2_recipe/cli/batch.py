@@ -14,7 +14,7 @@ from isce2_recipe import engines, errors
 from isce2_recipe.cli.parameters import RecipeCommand, given_parameters, recipe_of
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.cli.running import executor_option, options_of_run, run, show_plan
-from isce2_recipe.errors import InputError, RecipeToolError
+from isce2_recipe.errors import InputError, RecipeToolError, UsageError
 from isce2_recipe.files import read_bounded
 from isce2_recipe.plan.request import RunRequest, make_request
 from isce2_recipe.plan.workspace import Workspace
@@ -82,7 +82,15 @@ def _request(ctx: click.Context, options: Mapping[str, Any], file: str, text: st
     engines.check_name(options["engine"])
     recipe, base = recipe_of(ctx), Path.cwd()
     common = given_parameters(ctx, options["settings"], options["params"], dict(options))
-    rows = tables.check_rows(tables.read_table(text, file), recipe, common, file, text)
+    read = tables.read_table(text, file)
+    columns = {name for row in read for name in row.values}
+    for name in (one for one in common if one in columns and one not in common.written):
+        what = (
+            f"parameter {name} is given on the command line and by the column '{name}' of the table '{file}'"
+        )
+        hint = "remove one of them; a value on the command line is for all rows"
+        raise UsageError(what, hint=hint)
+    rows = tables.check_rows(read, recipe, common, file, text)
     made, values = batch_recipe(recipe, rows, common)
     stem = "batch" if file == "<stdin>" else Path(file).stem
     folder = options["workdir"] or f"{recipe.name}_{stem}"

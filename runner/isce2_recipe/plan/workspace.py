@@ -429,7 +429,7 @@ class Workspace:
         now = frozenset(keys)
         removed = [key for key in old if key not in now]
         gone = [f"{loop}[{key}]" for key in removed]
-        made = self.leftovers(None, of_this_run=True).has
+        made = aside.or_record(self.leftovers(None, of_this_run=True).has)
         if loop in self.history.done:  # it was a step until now
             self.set_aside_foreign(place_of(loop), made)
             checkpoints.remove(self.workdir / place_of(loop))

@@ -36,7 +36,7 @@ class Row:
 
     number: int  # its number in the table, from 1, the header not counted
     values: Mapping[str, Any]  # the values by column; columns in which the row is empty are left out
-    marks: Mapping[str, Mark]  # the place of each value
+    marks: Mapping[str, Mark]  # the place of each value, also of an empty one
     place: Mark  # the place of the row
 
 
@@ -68,14 +68,20 @@ def read_table(text: str, file: str) -> list[Row]:
     )
     rows = list(islice(_of_list(text, file) if listed else _of_csv(text, file), MAX_ROWS + 1))
     if not rows:
-        raise InputError(f"the table '{file}' has no rows", hint="name parameters in its first line")
+        advice = "name parameters in its first line, and give their values in a line for each row"
+        hint = "give a mapping of parameters for each row" if listed else advice
+        raise InputError(f"the table '{file}' has no rows", hint=hint)
     if len(rows) > MAX_ROWS:
         raise InputError(f"the table '{file}' has more than {MAX_ROWS:,} rows", hint="split it")
     return rows
 
 
 def _of_list(text: str, file: str) -> Iterator[Row]:
+    if not text.strip():
+        return
     document = parse(text, file)
+    if file.lower().endswith(".json") and (document.problems or not isinstance(document.data, list)):
+        _refuse_bad_json(text, file)
     if document.problems:
         _refuse(document.problems, document.file, text)
     if not isinstance(document.data, list):
@@ -90,6 +96,16 @@ def _of_list(text: str, file: str) -> Iterator[Row]:
             _refuse([problem], file, text)
         given = {str(name).replace("-", "_"): value for name, value in values.items()}
         yield Row(index + 1, given, _marks(document, index, values), document.mark((index,)))
+
+
+def _refuse_bad_json(text: str, file: str) -> None:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as exc:
+        place = Mark(file, exc.lineno, exc.colno, exc.lineno, exc.colno + 1)
+        _refuse([Problem(place, "not JSON", rule="IR009", found=exc.msg)], file, text)
+    except (RecursionError, ValueError):  # it is nested too deeply, or a number has too many digits
+        return
 
 
 def _marks(document: Document, index: int, values: Mapping[str, Any]) -> dict[str, Mark]:
@@ -117,7 +133,8 @@ def _of_csv(text: str, file: str) -> Iterator[Row]:
             _refuse([Problem(cells[len(names)].mark, what, advice, "IR005")], file, text)
         given = {name: cell for name, cell in zip(names, cells, strict=False) if cell.text.strip()}
         values = {name: cell.text.strip() for name, cell in given.items()}
-        yield Row(number, values, {name: cell.mark for name, cell in given.items()}, cells[0].mark)
+        places = [cell.mark for cell in cells] + [cells[-1].mark] * (len(names) - len(cells))
+        yield Row(number, values, dict(zip(names, places, strict=True)), cells[0].mark)
 
 
 def _cells(text: str, file: str, delimiter: str) -> Iterator[list[Cell]]:
@@ -229,6 +246,9 @@ def _placed(problem: Problem, row: Row, given: Mapping[str, Any]) -> Problem:
     """Return a problem of a value at its place in the table."""
     name = problem.names[0] if problem.names else ""
     place = row.marks.get(name, row.place)
+    if problem.lacks and name in row.marks:
+        what = f"row {row.number}, column '{name}': the value is empty, and parameter {name} is required"
+        return problem._replace(place=place, what=what, advice="write a value")
     where = f"row {row.number}, column '{name}': " if name in given else f"row {row.number}: "
     advice = f"add a column '{name}', or --set {name}=VALUE" if problem.lacks else problem.advice
     return problem._replace(place=place, what=f"{where}{problem.what}", advice=advice)

@@ -117,7 +117,12 @@ WRONG = {
     "word,word\na,b\n": (
         "t.csv:1:6: the column 'word' is there twice [IR003]\n   1 | word,word\n     |      ^^^^\n"
     ),
-    "word\n": "error: the table 't.csv' has no rows\nhint: name parameters in its first line\n",
+    "word\n": "error: the table 't.csv' has no rows\n"
+    "hint: name parameters in its first line, and give their values in a line for each row\n",
+    "word,looks\nabc,1\n,2\n": (
+        "t.csv:3:1: row 2, column 'word': the value is empty, and parameter word is required [IR002]\n"
+        "   3 | ,2\n     | ^\n  hint: write a value\n"
+    ),
     "word,token\nabc,xyz\n": (
         "error: t.csv: the column 'token' contains a secret, "
         "which the records of the run would show [IR046]\n"
@@ -165,3 +170,53 @@ def test_a_batch_ends_with_one_error_if_its_executor_cannot_be_opened(folder: Pa
     assert _batch(folder).returncode == 0
     again = _batch(folder, "--executor", "dask:nofile.json")  # which is not opened: nothing has to run
     assert again.returncode == 0 and "everything was up to date" in again.stderr
+
+
+def test_a_removed_row_takes_the_records_along_that_the_batch_wrote(folder: Path) -> None:
+    _batch(folder)
+    (folder / "simple_t/rows/two/notes.txt").write_text("mine")
+    (folder / "t.csv").write_text("name,word\nrenamed,abc\n")
+    done = _batch(folder)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (folder / "simple_t/rows").iterdir()] == ["renamed"]
+    kept = [path for path in (folder / "simple_t/set-aside").rglob("*") if path.is_file()]
+    assert [path.name for path in kept] == ["notes.txt"]
+    assert '"removed":["one","two"' in (folder / "simple_t/.isce2-recipe/journal.jsonl").read_text()
+
+
+def test_an_edited_recipe_of_a_removed_row_is_set_aside(folder: Path) -> None:
+    _batch(folder)
+    (folder / "simple_t/rows/two/resolved.yml").write_text("mine")
+    (folder / "t.csv").write_text("name,word\none,abc\n")
+    assert "no step made rows/two/resolved.yml" in _batch(folder).stderr
+
+
+def test_a_column_that_is_also_an_option_is_refused(folder: Path) -> None:
+    for words in (["--word", "other"], ["--set", "word=other"]):
+        done = _batch(folder, *words)
+        assert done.returncode == 2
+        assert "parameter word is given on the command line and by the column 'word'" in done.stderr
+    (folder / "common.yml").write_text("looks: 9\n")  # a file gives what rows leave empty
+    assert _batch(folder, "--params", "common.yml").returncode == 0
+    assert (folder / "simple_t/rows/two/c/joined.txt").read_text() == "def 9 []"
+
+
+def test_the_name_of_a_row_stands_for_its_id(folder: Path) -> None:
+    _batch(folder)
+    name = 'rows[th "ree]/a'
+    assert "rows[th_ree-eabf5d37]/a: done" in call("explain", "simple_t", name, cwd=folder).stdout
+    again = _batch(folder, "--force", name)
+    assert "rows[th_ree-eabf5d37]/a: started: --force" in again.stderr
+
+
+def test_tables_without_rows_and_bad_json(folder: Path) -> None:
+    texts = {
+        "e.json": ("[]", "error: the table 'e.json' has no rows"),
+        "e.yml": ("\n", "error: the table 'e.yml' has no rows"),
+        "b.json": ('[{"word": abc]', "b.json:1:11: not JSON: Expecting value"),
+    }
+    for name, (text, expected) in texts.items():
+        (folder / name).write_text(text)
+        done = _batch(folder, table=name)
+        assert done.returncode == 1 and done.stderr.startswith(expected), done.stderr
+        assert "YAML" not in done.stderr and "recipe: 1" not in done.stderr
