@@ -122,6 +122,7 @@ FORMATS: dict[str, Callable[[str], bool]] = {
     "date-time": lambda value: _parses(
         datetime.fromisoformat, value, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
     ),
+    "day": lambda value: _parses(date.fromisoformat, value, r"\d{8}|\d{4}-\d\d-\d\d"),
     "uri": lambda value: re.match(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z", value) is not None,
 }
 """Formats of texts that are checked."""

@@ -37,7 +37,7 @@ _TYPE_WORDS = {
 }  # fmt: skip
 _FORMAT_WORDS = {
     "date": "a date such as 2020-06-04", "date-time": "a date and time such as 2020-06-04T02:23:12Z",
-    "uri": "a URL",
+    "day": "a date such as 2020-06-04 or 20200604", "uri": "a URL",
 }  # fmt: skip
 _LIMITS = {
     "minimum": "at least", "maximum": "at most", "exclusiveMinimum": "above", "exclusiveMaximum": "below",

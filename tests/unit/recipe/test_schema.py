@@ -97,6 +97,11 @@ def test_examples_of_types_are_valid(name: str) -> None:
         ([1, 2, 1], {"uniqueItems": True}, "is in the list twice: 1"),
         ("x", {"format": "date"}, "must be a date such as 2020-06-04, instead got 'x'"),
         ("20200604", {"format": "date"}, "must be a date such as 2020-06-04, instead got '20200604'"),
+        (
+            "20200631",
+            {"format": "day"},
+            "must be a date such as 2020-06-04 or 20200604, instead got '20200631'",
+        ),
         ("x", {"pattern": "^y$"}, "must be text that matches ^y$, instead got 'x'"),
         ({}, {"required": ["a"]}, "is missing the key 'a'"),
         (1, {"const": True}, "must be true, instead got 1"),
