@@ -26,6 +26,7 @@ from isce2_recipe.recipe.python_source import (
     CONTEXT,
     RESULT,
     Function,
+    decoded,
     find_function,
     local_sources,
     parse,
@@ -84,13 +85,11 @@ def _find(folder: Path, module: str, function: str) -> Function | Wrong:
 def _read(path: Path, folder: Path) -> str | None:
     """Return the text of a file in a folder; None where there is none."""
     try:
-        return read_bounded(path, MAX_SOURCE, folder).decode("utf-8")
+        return decoded(read_bounded(path, MAX_SOURCE, folder), path.name)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as exc:
         raise InputError(f"{path} cannot be read: {exc.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is not a text in UTF-8") from None
 
 
 def _digests(folder: Path, module: str, read: Read) -> dict[str, str]:

@@ -34,6 +34,7 @@ from isce2_recipe.plan.request import RunRequest, actions_of
 from isce2_recipe.processes import boot_id
 from isce2_recipe.recipe.inputs_check import null_inputs
 from isce2_recipe.recipe.loading import recipe_error
+from isce2_recipe.recipe.python_source import decoded
 from isce2_recipe.recipe.secrets import given_to, secret_names, with_item
 from isce2_recipe.redact import MASK, in_values, redactor
 from isce2_recipe.sandbox import MAX_SOURCE
@@ -284,13 +285,12 @@ class Workspace:
         self.texts_read[str(path)] = signature(str(path))
         try:
             folder = next((one for one in self.request.templates if path.is_relative_to(one)), path.parent)
-            return read_bounded(path, MAX_SOURCE, folder).decode("utf-8")
+            data = read_bounded(path, MAX_SOURCE, folder)
+            return decoded(data, str(path)) if path.suffix == ".py" else data.decode("utf-8")
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
-        except OSError as exc:
-            raise InputError(f"cannot read {path}: {exc.strerror}") from None
-        except UnicodeDecodeError as exc:
-            raise InputError(f"cannot read {path}: {exc}") from None
+        except (OSError, UnicodeDecodeError) as exc:
+            raise InputError(f"cannot read {path}: {getattr(exc, 'strerror', exc)}") from None
 
     def _hide_secrets(self, parts: dict[str, Any]) -> dict[str, Any]:
         """Return the parts of a key without secrets, as they may be recorded."""

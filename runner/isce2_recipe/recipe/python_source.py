@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
+import re
 import sys
+import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import Parameter
@@ -32,6 +35,8 @@ _TYPES: dict[str, Any] = {
 _LISTS = ("list", "tuple", "typing.List", "typing.Tuple", "typing.Sequence", "typing.Iterable")
 _MAPPINGS = ("dict", "typing.Dict", "typing.Mapping")
 
+_CODING = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)[-\w.]+", re.MULTILINE)  # as PEP 263 defines it
+
 Read = Callable[[Path], str | None]
 
 
@@ -45,6 +50,25 @@ class Function:
     outputs: Mapping[str, Any]
     takes_context: bool  # whether its first parameter is `CONTEXT`
     line: int
+
+
+def decoded(data: bytes, name: str) -> str:
+    """Return the text of a file in the encoding that its first lines state, as Python reads it.
+
+    A copy of the text in UTF-8 means the same: its line about the encoding then states UTF-8.
+    Raise InputError if the file is no text in that encoding.
+    """
+    try:
+        encoding, lines = tokenize.detect_encoding(io.BytesIO(data).readline)
+        text = data.decode(encoding)
+    except (SyntaxError, UnicodeError):
+        raise InputError(
+            f"{name} is not a text in UTF-8, or in the encoding that its first lines state"
+        ) from None
+    if encoding.startswith("utf-8") or text.isascii():
+        return text
+    head = data[: sum(map(len, lines))].decode(encoding)
+    return _CODING.sub(r"\1utf-8", head) + text[len(head) :]
 
 
 def parse(text: str, name: str) -> ast.Module:
@@ -69,6 +93,14 @@ def find_function(tree: ast.Module, name: str, file: str) -> Function:
     """
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if name not in functions:
+        others = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        other = next((node for node in others if node.name == name), None)
+        if other is not None:
+            kind = "async" if isinstance(other, ast.AsyncFunctionDef) else "inside of another statement"
+            raise InputError(
+                f"{file}:{other.lineno}: the function '{name}' is {kind}, so a step cannot call it",
+                hint="only plain functions ('def', not 'async def') at the top level of the file count",
+            )
         raise InputError(f"{file} has no function '{name}'", hint=did_you_mean(name, functions))
     node, types = functions[name], _Types(tree)
     positional, named = node.args.args, node.args.kwonlyargs

@@ -23,6 +23,7 @@ from isce2_recipe.expressions import ExpressionError, allow_operation
 from isce2_recipe.files import read_bounded
 from isce2_recipe.noop_cache import Signature, signature
 from isce2_recipe.paths import data_folder
+from isce2_recipe.recipe.python_source import decoded
 from isce2_recipe.sandbox import FAILURES, MAX_SOURCE, budget, environment
 
 _MARKER = re.compile("\x01([^\x02]*):(\\d+)\x02")
@@ -77,7 +78,8 @@ def read_template(path: Path, folder: Path | None = None) -> str | None:
     try:
         if not path.exists():
             return None
-        return read_bounded(path, MAX_SOURCE, folder or path.parent).decode("utf-8")
+        data = read_bounded(path, MAX_SOURCE, folder or path.parent)
+        return decoded(data, str(path)) if path.suffix == ".py" else data.decode("utf-8")
     except OSError as exc:
         raise InputError(f"the template {path} cannot be read: {exc.strerror}") from None
     except UnicodeDecodeError:

@@ -188,6 +188,9 @@ def half_text(): return chr(0xdc80)
 def long_number(): return 10 ** 5000
 def forged(): return {"$file": "/etc/passwd"}
 def long_line(): print("x" * 5_000_000); raise ValueError("y" * 5_000_000)
+async def later(): return 1
+if True:
+    def inner(): return 1
 def scalar(ctx, *, name: str = "a") -> dict[str, float]:
     (ctx.out / name).write_text("x")
     ctx.progress(1.0, "done")
@@ -213,6 +216,8 @@ CALLS = {
     "long_number": (3, "has a whole number of 16,610 bits"),
     "forged": (3, "has a mapping with the key '$file'"),
     "long_line": (3, "raised ValueError: yyy"),
+    "later": (1, "the function 'later' is async", "only plain functions"),
+    "inner": (1, "the function 'inner' is inside of another statement", "only plain functions"),
     "absent": (1, "own.py has no function 'absent'"),
 }
 
@@ -227,6 +232,18 @@ def test_what_a_function_does_wrong_is_said_with_its_line(tmp_path: Path, functi
     assert len(done.stderr) < 20_000
     for text in texts:
         assert text in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", pytest.param("latin-1", marks=pytest.mark.slow)])
+def test_a_file_is_read_in_the_encoding_that_python_reads_it_in(tmp_path: Path, encoding: str) -> None:
+    source = f"# -*- coding: {encoding.removesuffix('-sig')} -*-\ndef name() -> str: return 'Zürich'\n"
+    (tmp_path / "own.py").write_text(source, encoding=encoding)
+    text = _step("python.call", "{module: own.py, function: name}") + "outputs: {r: '{{ steps.s.result }}'}\n"
+    done = call("run", write_recipe(tmp_path, text), "--workdir", "w", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "w/run.json").read_text())["outputs"]["r"] == "Zürich"
+    copied = (tmp_path / "w/own.py").read_bytes()
+    assert copied.decode() == source.replace("latin-1", "utf-8")
 
 
 def test_a_failing_program_is_tried_again_if_the_recipe_says_so(tmp_path: Path) -> None:
