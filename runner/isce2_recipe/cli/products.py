@@ -25,11 +25,18 @@ def show_command(product: Path, layer: str, picture: bool | None, as_json: bool)
     """Summarise a product, with a picture.
 
     PRODUCT is the folder of a product, its zip archive next to that folder, or the work directory of a run.
+    Of a stack the dates and the main files are printed.
     """
     from isce2_recipe.cli import product_summary
     from isce2_recipe.products.quality.measuring import measure
-    from isce2_recipe.products.reading import open_product
+    from isce2_recipe.products.reading import open_product, velocity_of_stack
 
+    velocity = velocity_of_stack(product)
+    if velocity is not None:
+        facts = _stack_facts(product, velocity)
+        text = "\n".join(f"{name:10}{value}" for name, value in facts.items())
+        echo(json.dumps(facts, indent=1) if as_json else text)
+        return
     found = open_product(product)
     if layer not in found.layers:
         raise errors.UsageError(
@@ -41,6 +48,21 @@ def show_command(product: Path, layer: str, picture: bool | None, as_json: bool)
         echo(json.dumps({**facts, "layers": sorted(found.layers), "quality": quality}, indent=1))
         return
     product_summary.show(found, quality, layer, sys.stdout, picture)
+
+
+def _stack_facts(path: Path, velocity: Path) -> dict[str, str]:
+    """Return what a stack is called, its dates, and where its results are."""
+    from isce2_recipe.paths import REPORT, RUN_RECORD
+
+    dates = sorted(file.stem.split("_")[-1] for file in velocity.parent.glob("displacement/*_*.tif"))
+    facts = {"stack": velocity.name.removesuffix("_velocity.tif")}
+    if dates:
+        facts["dates"] = f"{len(dates)} from {dates[0]} to {dates[-1]}"
+    facts["velocity"] = str(velocity)
+    page = path / "show" / REPORT
+    if (path / RUN_RECORD).is_file() and page.is_file():
+        facts["report"] = str(page)
+    return facts
 
 
 @click.command("compare")

@@ -203,6 +203,11 @@ def open_product(path: Path) -> Finished:
     """
     folder = _folder(path)
     found = sorted(folder.glob(f"*{_MARK}"))
+    if not found and (velocity := velocity_of_stack(folder)):
+        raise InputError(
+            f"{path} is the product of a stack, and has no interferogram of its own",
+            hint=f"its velocity is {velocity}; {folder / 'pairs'} has products of pairs, if any",
+        )
     if len(found) != 1:
         what = "no product" if not found else f"{len(found)} products"
         raise InputError(
@@ -216,6 +221,12 @@ def open_product(path: Path) -> Finished:
         if not file.stem.endswith(RADAR_SUFFIX)
     }
     return Finished(name, folder, layers)
+
+
+def velocity_of_stack(path: Path) -> Path | None:
+    """Return the map of the velocity if a folder is the product of a stack, or the run of one; else None."""
+    folder = _folder(path)
+    return next(iter(sorted(folder.glob(f"{folder.resolve().name}_velocity.tif"))), None)
 
 
 def _folder(path: Path) -> Path:

@@ -23,6 +23,19 @@ def test_show_summarises_a_product(tmp_path, capsys):
     assert "\x1b" not in said  # no picture and no colours without a terminal
 
 
+def test_show_names_the_files_of_a_stack(tmp_path, capsys):
+    dates = [f"displacement/20200604_{date}.tif" for date in (20200604, 20200616)]
+    for name in ("A_velocity.tif", *dates):
+        file = tmp_path / "A" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    assert main(["show", str(tmp_path / "A")]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"stack +A\ndates +2 from 20200604 to 20200616\nvelocity +.*A_velocity.tif", said)
+    assert main(["compare", str(tmp_path / "A"), str(tmp_path / "A")]) == 1
+    assert "is the product of a stack" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("layer", ["unw_phase", "wrapped_phase", "corr", "amp", "conncomp", "dem"])
 def test_show_draws_half_blocks(tmp_path, capsys, layer):
     assert main(["show", str(write_product(tmp_path)), "--picture", "--layer", layer]) == 0
