@@ -33,9 +33,9 @@ def show_command(product: Path, layer: str, picture: bool | None, as_json: bool)
 
     velocity = velocity_of_stack(product)
     if velocity is not None:
-        facts = _stack_facts(product, velocity)
-        text = "\n".join(f"{name:10}{value}" for name, value in facts.items())
-        echo(json.dumps(facts, indent=1) if as_json else text)
+        stack = _stack_facts(product, velocity)
+        text = "\n".join(f"{name:10}{value}" for name, value in stack.items())
+        echo(json.dumps(stack, indent=1) if as_json else text)
         return
     found = open_product(product)
     if layer not in found.layers:
