@@ -214,8 +214,9 @@ def _work(workspace: Workspace, task: Task, sender: _Sender) -> int:
         sender.send({"result": _result(workspace, task, returned)})
         return 0
     except Exception as exc:
-        sender.send({"error": _error(_of_program(exc, task))})
-        if not isinstance(exc, RecipeToolError):
+        known = _of_program(exc, task)
+        sender.send({"error": _error(known)})
+        if not isinstance(known, RecipeToolError):
             traceback.print_exc()
         return 1
 
