@@ -276,7 +276,7 @@ def test_completion(tmp_path: Path, words: str, current: str, expected: str) -> 
 
 
 _TYPED = (
-    ("isce2-recipe run insar_st", "insar_stripmap"),
+    ("isce2-recipe run insar_str", "insar_stripmap"),
     ("isce2-recipe run insar_tops_burst --looks 2", "20x4"),
     ("isce2-recipe run insar_tops_burst --apply-w", "--apply-water-mask"),
     ("isce2-recipe lint mine", "mine_of_today.yml"),
