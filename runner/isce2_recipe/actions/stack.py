@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.actions.base import Context, action
+from isce2_recipe.actions.unwrap import known_unwrapper
 from isce2_recipe.errors import InputError, ParameterError
-from isce2_recipe.products.rasters import without_place
 from isce2_recipe.sentinel1.stack_dates import StackDate
 from isce2_recipe.stack.network import (
     NetworkChoice,
@@ -282,6 +282,7 @@ def geometry(
     water_mask : Path
         GeoTIFF in degrees: 1 on land, 0 on water.
     """
+    from isce2_recipe.products.rasters import without_place
     from isce2_recipe.stack.geometry import StackTerrain, make_geometry
 
     with without_place():
@@ -339,6 +340,7 @@ def coregister(
     """
     import shutil
 
+    from isce2_recipe.products.rasters import without_place
     from isce2_recipe.stack.coregister import coregister as resample
 
     reference = _pass(reference_safes, reference_orbits, polarization)
@@ -450,13 +452,7 @@ class FormedPairs:
     coherence: list[float]
 
 
-def _known_unwrapper(inputs: Mapping[str, Any]) -> None:
-    from isce2_recipe.engines.builtin import unwrapping
-
-    unwrapping.check_unwrapper(inputs["unwrapper"])
-
-
-@action("stack.form_pairs", version=1, uses=("engine",), check=_known_unwrapper)
+@action("stack.form_pairs", version=1, uses=("engine",), check=known_unwrapper)
 def form_pairs(
     ctx: Context,
     *,
@@ -485,6 +481,7 @@ def form_pairs(
     apply_water_mask : bool
         Whether water is no data for the unwrapper.
     """
+    from isce2_recipe.products.rasters import without_place
     from isce2_recipe.stack.pairs import Unwrapping
     from isce2_recipe.stack.pairs import form_pairs as form
 

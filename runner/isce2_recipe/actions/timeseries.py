@@ -11,10 +11,8 @@ from isce2_recipe import __version__
 from isce2_recipe.actions.base import Context, Read, action, nothing
 from isce2_recipe.actions.product import bursts_of, check_grid, how_made
 from isce2_recipe.products.package import describe_inputs, readme_fingerprint, template_text
-from isce2_recipe.products.rasters import without_place
 from isce2_recipe.sentinel1.stack_dates import StackDate
 from isce2_recipe.stack.network import StackPair, check_date
-from isce2_recipe.stack.pair_files import pair_folders
 from isce2_recipe.types import BurstName, Looks
 
 # A stack is computed with the functions of the builtin engine, whichever engine the run has.
@@ -73,7 +71,9 @@ def check(
     InputError
         If the reference point is on water, outside, or without data in all pairs.
     """
+    from isce2_recipe.products.rasters import without_place
     from isce2_recipe.stack.checking import check_stack
+    from isce2_recipe.stack.pair_files import pair_folders
 
     with without_place():
         found = check_stack(
@@ -149,7 +149,7 @@ def invert(
     from isce2_recipe.stack.frame import read_frame
     from isce2_recipe.stack.inversion import Inputs, MotionModel
     from isce2_recipe.stack.inversion import invert as solve
-    from isce2_recipe.stack.pair_files import open_pairs
+    from isce2_recipe.stack.pair_files import open_pairs, pair_folders
 
     files = open_pairs(pairs, pair_folders(pairs, folders))
     model = MotionModel(annual, tuple(sorted(check_date(step, "steps") for step in steps or ())))
@@ -231,8 +231,10 @@ def package_pairs(
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.names import NameParts, multi_burst_name, product_id
+    from isce2_recipe.products.rasters import without_place
     from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
     from isce2_recipe.sentinel1.archive import number_of
+    from isce2_recipe.stack.pair_files import pair_folders
     from isce2_recipe.stack.pair_products import PairGeocoder
 
     processing = Processing(Looks.parse(looks), filter_strength, unwrapper, apply_water_mask)
@@ -353,6 +355,7 @@ def package(
         Products of the pairs in groups, which become part of the folder.
     """
     from isce2_recipe.products.grid_choice import GridChoice
+    from isce2_recipe.products.rasters import without_place
     from isce2_recipe.sources.base import traits_of
     from isce2_recipe.stack.mapping import StackFolders
     from isce2_recipe.stack.package import CUBE, README, StackFacts, package_stack
@@ -397,9 +400,9 @@ def _page_texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -
 
 
 def _stations(inputs: Mapping[str, Any]) -> None:
-    from isce2_recipe.stack.stations import read_stations
-
     if inputs.get("stations") is not None:
+        from isce2_recipe.stack.stations import read_stations
+
         read_stations(Path(inputs["stations"]))
 
 

@@ -28,13 +28,14 @@ class Unwrapped:
     components: Path
 
 
-def _known_unwrapper(inputs: Mapping[str, Any]) -> None:
-    from isce2_recipe.engines.builtin import unwrapping
+def known_unwrapper(inputs: Mapping[str, Any]) -> None:
+    """Check that the unwrapper exists and is installed."""
+    from isce2_recipe.engines.builtin.unwrappers import check_unwrapper
 
-    unwrapping.check_unwrapper(inputs["unwrapper"])
+    check_unwrapper(inputs["unwrapper"])
 
 
-@action("unwrap.run", version=1, check=_known_unwrapper)
+@action("unwrap.run", version=1, check=known_unwrapper)
 def run(ctx: Context, *, unwrapper: str, looks: str) -> Unwrapped:
     """Unwrap the filtered interferogram in ISCE2's folder with any unwrapper.
 
@@ -69,12 +70,12 @@ class ChosenUnwrapper:
 
 
 def _chosen(inputs: Mapping[str, Any]) -> ChosenUnwrapper:
-    _known_unwrapper(inputs)
+    known_unwrapper(inputs)
     name = inputs["unwrapper"]
     return ChosenUnwrapper("snaphu_mcf" if name == "snaphu" else name)
 
 
-@action("unwrap.choose", version=1, check=_known_unwrapper, foresee=_chosen)
+@action("unwrap.choose", version=1, check=known_unwrapper, foresee=_chosen)
 def choose(ctx: Context, *, unwrapper: str) -> ChosenUnwrapper:
     """Check that an unwrapper is installed, before the steps of a loop need it.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def check_steps(name: str, applications: Applications | None, wanted: AppSteps) 
 
 
 def _engines_with(wanted: AppSteps) -> Iterator[str]:
-    for name in (*_SHIPPED, *plugins(GROUP)):
+    for name in chain(_SHIPPED, _plugged()):
         try:
             applications = published_steps(name)
             if applications is not None:
@@ -92,9 +93,14 @@ def _engines_with(wanted: AppSteps) -> Iterator[str]:
             continue
 
 
+def _plugged() -> Iterator[str]:
+    """Yield the names of plug-ins; the search for them, which takes a while, begins with the first."""
+    yield from plugins(GROUP)
+
+
 def is_runnable(wanted: AppSteps) -> bool:
     """Return whether an engine has these steps, or may have them because it publishes none."""
-    unknown = (name for name in plugins(GROUP) if published_steps(name) is None)
+    unknown = (name for name in _plugged() if published_steps(name) is None)
     return next(_engines_with(wanted), None) is not None or next(unknown, None) is not None
 
 

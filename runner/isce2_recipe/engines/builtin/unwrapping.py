@@ -1,8 +1,7 @@
 """Phase unwrapping: the unwrappers by name, and the files of ISCE2's ``unwrap`` step.
 
 SNAPHU (C. W. Chen and H. A. Zebker, doi:10.1364/JOSAA.18.000338) is ISCE2's unwrapper; its licence forbids
-commercial use. Another distribution can add an unwrapper: a function with the signature of `Unwrapper`,
-registered in the entry-point group ``isce2_recipe.unwrappers``.
+commercial use. `unwrappers` has the names, and says how another distribution adds an unwrapper.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,12 +31,12 @@ from isce2_recipe.engines.builtin.unwrap_tiles import (
     cut_into_tiles,
     store_tile,
 )
+from isce2_recipe.engines.builtin.unwrappers import ENTRY_POINTS, check_unwrapper, not_installed
 from isce2_recipe.engines.builtin.water_mask import number_by_size
-from isce2_recipe.errors import EngineFailed, EngineMissing, InputError, ParameterError
+from isce2_recipe.errors import EngineFailed, InputError
 from isce2_recipe.plugins import plugins
 from isce2_recipe.types import Looks
 
-ENTRY_POINTS = "isce2_recipe.unwrappers"
 # Multilooked pixels up to which an image is unwrapped in one piece: any burst at 5x1 looks or coarser. SNAPHU
 # needs 365 bytes of memory for each.
 MAX_UNTILED_PIXELS = 8_000_000
@@ -185,7 +183,7 @@ def whirlwind(
     try:
         import whirlwind as package
     except ImportError as exc:
-        raise _missing("whirlwind") from exc
+        raise not_installed("whirlwind") from exc
     phase, labels = package.unwrap(
         interferogram,
         correlation,
@@ -201,27 +199,6 @@ _BUILT_IN: Mapping[str, Callable[..., Result]] = {
     "snaphu": partial(snaphu, cost="DEFO", start="MST", start_only=False, most_cycles=4.0),
     "whirlwind": whirlwind,
 }
-
-
-def _missing(name: str) -> EngineMissing:
-    hint = f"install it: pip install 'isce2-recipe[{name}]'"
-    return EngineMissing(f"the unwrapper {name} is not installed", hint=hint)
-
-
-def check_unwrapper(name: str) -> None:
-    """Check that an unwrapper exists and is installed, without loading it.
-
-    Raises
-    ------
-    ParameterError, EngineMissing
-        If no unwrapper has this name, or its package is missing.
-    """
-    if name.lower() == "whirlwind" and find_spec("whirlwind") is None:
-        raise _missing("whirlwind")
-    plugged = plugins(ENTRY_POINTS)
-    if name.lower() not in _BUILT_IN and name not in plugged:
-        known = ", ".join(sorted({*_BUILT_IN, *plugged}))
-        raise ParameterError(f"there is no unwrapper '{name}'", hint=f"choose one of {known}")
 
 
 def find_unwrapper(name: str) -> Unwrapper:

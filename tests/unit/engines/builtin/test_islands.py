@@ -10,7 +10,7 @@ import rasterio
 from rasterio.transform import Affine
 from scipy.ndimage import label
 
-from isce2_recipe.engines.builtin import filtering, unwrapping, water_mask
+from isce2_recipe.engines.builtin import filtering, unwrappers, unwrapping, water_mask
 from isce2_recipe.types import Looks
 from support import isce_raster
 
@@ -83,7 +83,7 @@ def register(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info = folder / "joins_all-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: joins-all\nVersion: 1\n")
-    (info / "entry_points.txt").write_text(f"[{unwrapping.ENTRY_POINTS}]\njoins_all = joins_all:unwrap\n")
+    (info / "entry_points.txt").write_text(f"[{unwrappers.ENTRY_POINTS}]\njoins_all = joins_all:unwrap\n")
     (folder / "joins_all.py").write_text(
         "import numpy as np\n\n\ndef unwrap(interferogram, correlation, looks, scratch):\n"
         "    return np.angle(interferogram).astype('f4'), np.ones(interferogram.shape, 'u1')\n"
