@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +114,10 @@ def _list(given: Mapping[str, Any], name: str) -> list[Any]:
 
 def _wrong_names(given: Mapping[str, Any]) -> Iterator[Wrong]:
     """Yield names of inputs and outputs that expressions or arguments could not read."""
+    outputs = given.get("outputs")
+    if isinstance(outputs, str) and has_expression(outputs):
+        what = "'outputs' must be a mapping that the recipe writes, as plans need the names of the outputs"
+        yield Wrong(("outputs",), what, "write each name; its file may be an expression")
     for kind in ("inputs", "outputs"):
         named = given.get(kind)
         for name, file in named.items() if isinstance(named, Mapping) else ():
@@ -155,8 +159,11 @@ def _wrong_files(given: Mapping[str, Any]) -> Iterator[Wrong]:
             for kind, wanted in _FILE.findall(text) if isinstance(text, str) else ():
                 names = known[kind]
                 if isinstance(names, Mapping) and wanted not in names:
-                    what = f"the step has no {kind} '{wanted}'"
-                    yield Wrong((name, place), what, did_you_mean(wanted, list(names)))
+                    yield Wrong((name, place), *_no_file(kind, wanted, names))
+
+
+def _no_file(kind: str, wanted: str, names: Iterable[str]) -> tuple[str, str]:
+    return f"the step has no {kind} '{wanted}'", did_you_mean(wanted, names)
 
 
 def _literal_program(given: Mapping[str, Any]) -> str:
@@ -173,6 +180,8 @@ def _program(inputs: Mapping[str, Any]) -> str:
 def _check(program: str, inputs: Mapping[str, Any]) -> None:
     """Refuse a program that is not there, before anything runs."""
     version = inputs.get("version")
+    if inputs["argv"] == []:
+        raise InputError("'argv' is empty", hint="name at least the program")
     for first in (found[0] for found in (inputs.get("argv"), version) if found):
         if not str(first).strip():
             raise InputError("the name of the program is empty")
@@ -185,7 +194,7 @@ def _check(program: str, inputs: Mapping[str, Any]) -> None:
 
 
 def missing_program(name: str) -> str:
-    """Return why a program cannot be started; empty if it can, or if only the run can tell."""
+    """Return why a program cannot be started; empty if it can, or if only the run finds that out."""
     if not name or (os.sep in name and not Path(name).is_absolute()) or _FILE.search(name):
         return ""
     if shutil.which(name) is not None:
@@ -253,9 +262,10 @@ class _Version:
 def _question(inputs: Mapping[str, Any]) -> Question | None:
     if not inputs["version"]:
         return None
-    files, env = dict(inputs["inputs"] or {}), list(inputs["env"] or ())
-    argv = _arguments(inputs["version"], files, {})
-    return _Version(tuple(argv), tuple(sorted(_environment(_values(env, files, {})).items())))
+    files, outputs = inputs["inputs"] or {}, inputs["outputs"] or {}
+    argv = _arguments(inputs["version"], files, outputs)
+    variables = _environment(_values(inputs["env"] or (), files, outputs))
+    return _Version(tuple(argv), tuple(sorted(variables.items())))
 
 
 def _arguments(argv: Sequence[Argument], inputs: Mapping[str, Any], outputs: Mapping[str, str]) -> list[str]:
@@ -263,7 +273,7 @@ def _arguments(argv: Sequence[Argument], inputs: Mapping[str, Any], outputs: Map
     found: list[str] = []
     for item in argv:
         whole = _FILE.fullmatch(item) if isinstance(item, str) else None
-        files = inputs[whole[2]] if whole is not None and whole[1] == "input" else None
+        files = inputs.get(whole[2]) if whole is not None and whole[1] == "input" else None
         if isinstance(files, list):
             found += map(str, files)
         else:
@@ -273,7 +283,11 @@ def _arguments(argv: Sequence[Argument], inputs: Mapping[str, Any], outputs: Map
 
 def _values(texts: Sequence[str], inputs: Mapping[str, Any], outputs: Mapping[str, str]) -> list[str]:
     def file(match: re.Match[str]) -> str:
-        found = (inputs if match[1] == "input" else outputs)[match[2]]
+        files = inputs if match[1] == "input" else outputs
+        if match[2] not in files:
+            message, hint = _no_file(match[1], match[2], files)
+            raise InputError(message, hint=hint)
+        found = files[match[2]]
         if isinstance(found, list):
             raise InputError(
                 f"the input '{match[2]}' is a list of files and cannot be part of an argument",
@@ -286,7 +300,7 @@ def _values(texts: Sequence[str], inputs: Mapping[str, Any], outputs: Mapping[st
 
 def _executes(given: Mapping[str, Any]) -> str:
     argv = given.get("argv")
-    return shlex.join(map(str, argv))[:_LONGEST_COMMAND] if isinstance(argv, list) else str(argv)
+    return _shown([*map(str, argv)]) if isinstance(argv, list) else str(argv)
 
 
 @action("command.run", version=1, for_step=_for_step, executes=_executes)

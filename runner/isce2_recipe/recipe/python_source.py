@@ -259,7 +259,8 @@ def local_sources(folder: Path, module: str, read: Read) -> dict[str, str]:
         found[place.as_posix()] = text
         if len(found) > _MOST_FILES:
             raise InputError(f"{module} imports more than {_MOST_FILES} files")
-        for name in sorted(_top_names(parse(text, place.as_posix()), place.as_posix())):
+        tree = parse(text, place.as_posix())
+        for name in sorted(_top_names(tree, place.as_posix(), in_package=place.parent != home)):
             package = folder / home / name
             todo.append(home / f"{name}.py")
             inside = sorted(package.rglob("*.py"))[: _MOST_FILES + 1] if package.is_dir() else ()
@@ -269,13 +270,12 @@ def local_sources(folder: Path, module: str, read: Read) -> dict[str, str]:
     return found
 
 
-def _top_names(tree: ast.Module, file: str) -> Iterator[str]:
+def _top_names(tree: ast.Module, file: str, in_package: bool) -> Iterator[str]:
     """Yield the top-level modules that a file imports and that the standard library does not have."""
-    inside = "/" in file
     for node in ast.walk(tree):
         names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
-            if node.level and not inside:
+            if node.level and not in_package:
                 raise InputError(
                     f"{file}:{node.lineno}: a relative import needs a package",
                     hint=f"write: import {node.module or node.names[0].name}",

@@ -147,6 +147,9 @@ COMMANDS = {
     ),
     '{argv: ["{input.script}"], inputs: {script: one.yml}}': (3, "make it executable"),
     '{argv: [echo, "x{input.all}"], inputs: {all: [one.yml, one.yml]}}': (1, "cannot be part of an argument"),
+    '{argv: [sh, -c, "echo x >$A"], outputs: {a: x}, env: ["A={output.a}"], version: [echo, "{output.a}"]}': (0,),
+    "{argv: '{{ [] }}'}": (1, "'argv' is empty"),
+    """{argv: [cat, "{input.al}"], inputs: "{{ {'all': 'one.yml'} }}"}""": (1, "the step has no input 'al'"),
 }  # fmt: skip
 
 
@@ -155,7 +158,7 @@ def _quick_and_slow(cases: Collection[str], quick: Sequence[int]) -> list[Any]:
     return [pytest.param(case, marks=() if place in quick else slow) for place, case in enumerate(cases)]
 
 
-@pytest.mark.parametrize("given", _quick_and_slow(COMMANDS, (0, 3, 7, 9)))
+@pytest.mark.parametrize("given", _quick_and_slow(COMMANDS, (0, 3, 7, 9, 18)))
 def test_what_a_program_does_wrong_is_said_with_its_exit_code(tmp_path: Path, given: str) -> None:
     code, *texts = COMMANDS[given]
     done = call("run", write_recipe(tmp_path, _step("command.run", given)), "--workdir", "w", cwd=tmp_path)
