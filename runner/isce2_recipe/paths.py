@@ -45,6 +45,7 @@ WATER_MASK = "water_mask.tif"
 QUALITY = "quality.json"
 REPORT = "report.html"
 REPORT_TEMPLATE = "report/run.html.j2"
+STACK_PAGE, STACK_README = "report/stack.html.j2", "product/stack.md.txt.j2"
 
 # In a product; the first two follow the product's name.
 PRODUCT_RECORD = "_run.json"

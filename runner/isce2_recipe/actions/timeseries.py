@@ -10,6 +10,7 @@ from typing import Any, Literal
 from isce2_recipe import __version__
 from isce2_recipe.actions.base import Context, Read, action, nothing
 from isce2_recipe.actions.product import bursts_of, check_grid, how_made
+from isce2_recipe.paths import REPORT, STACK_PAGE, STACK_README
 from isce2_recipe.products.package import describe_inputs, readme_fingerprint, template_text
 from isce2_recipe.sentinel1.stack_dates import StackDate
 from isce2_recipe.stack.network import StackPair, check_date
@@ -288,8 +289,7 @@ class StackProduct:
 
 
 def _stack_readme(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
-
-    return [__version__, template_text(templates, read, "product/stack.md.txt.j2")]
+    return [__version__, template_text(templates, read, STACK_README)]
 
 
 @action(
@@ -358,7 +358,7 @@ def package(
     from isce2_recipe.products.rasters import without_place
     from isce2_recipe.sources.base import traits_of
     from isce2_recipe.stack.mapping import StackFolders
-    from isce2_recipe.stack.package import CUBE, README, StackFacts, package_stack
+    from isce2_recipe.stack.package import CUBE, StackFacts, package_stack
 
     choice = GridChoice.of(grid, grid_like)
     facts = StackFacts(
@@ -372,7 +372,7 @@ def package(
     with without_place():
         directory = package_stack(
             ctx.out, facts, folders, choice, [one for group in products or () for one in group],
-            template_text(ctx.templates, name=README),
+            template_text(ctx.templates, name=STACK_README),
             progress=ctx.progress, cpus=ctx.cpus,
         )  # fmt: skip
     ctx.log.info("packaged %s", facts.name)
@@ -394,9 +394,7 @@ class StackPage:
 
 
 def _page_texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
-    from isce2_recipe.stack.page import TEMPLATE
-
-    return [template_text(templates, read, TEMPLATE)]
+    return [template_text(templates, read, STACK_PAGE)]
 
 
 def _stations(inputs: Mapping[str, Any]) -> None:
@@ -418,11 +416,10 @@ def show(ctx: Context, *, product: Path, stations: Path | None = None) -> StackP
         CSV of stations: ``name,lon,lat`` with ``velocity`` towards the satellite or ``east,north,up``, mm a
         year.
     """
-    from isce2_recipe.paths import REPORT
-    from isce2_recipe.stack.page import TEMPLATE, write_page
+    from isce2_recipe.stack.page import write_page
     from isce2_recipe.stack.stations import read_stations
 
     known = [] if stations is None else read_stations(stations)
-    html = write_page(ctx.out / REPORT, product, template_text(ctx.templates, name=TEMPLATE), known)
+    html = write_page(ctx.out / REPORT, product, template_text(ctx.templates, name=STACK_PAGE), known)
     ctx.log.info("%s, %.1f MB", html.name, html.stat().st_size / 1e6)
     return StackPage(html)

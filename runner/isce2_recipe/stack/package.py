@@ -27,7 +27,6 @@ from isce2_recipe.stack.network import StackPair, network_table
 from isce2_recipe.stack.stac_collection import write_collection
 from isce2_recipe.types import BurstName, Looks
 
-README = "product/stack.md.txt.j2"
 CUBE, NETWORK, PAIRS, MINTPY = "displacement.nc", "network.csv", "pairs", "mintpy"
 
 Progress = Callable[[float, str], None]

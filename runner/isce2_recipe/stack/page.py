@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from isce2_recipe.stack.checking import FACTS
 from isce2_recipe.stack.stations import Station, station_rows
 
-TEMPLATE = "report/stack.html.j2"
 # Values of the cube in the page; with the maps they are about 20 MB of text.
 _MOST_VALUES = 7_000_000
 _NONE = -32768

@@ -77,6 +77,16 @@ def test_a_request_for_one_action_imports_only_its_module() -> None:
     )
 
 
+def test_the_actions_import_no_large_package() -> None:
+    large = {"numpy", "numba", "rasterio", "scipy", "boto3", "asf_search"}
+    script = (
+        "import sys; from isce2_recipe.actions.registry import load_registry; "
+        f"print(len(dict(load_registry())), sorted({large} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{len(load_registry())} []\n"
+
+
 @pytest.fixture
 def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package as pip installs it: a module, and metadata with its entry points."""
