@@ -52,15 +52,16 @@ def write_item(prefix: Path, grid: MapGrid, facts: ProductFacts, layers: Sequenc
     """Write ``PREFIX.stac.json`` about all files in its folder; the grid is that of the map layers."""
     known = by_name(layers)
     path = prefix.with_name(f"{prefix.name}{SUFFIX}")
-    seen = _Footprint.of(prefix)
+    seen = Footprint.of(prefix)
     sides = (("reference", facts.reference), ("secondary", facts.secondary))
     item = render_json(
         "product/stac.json",
         id=prefix.name,
-        extensions=_EXTENSIONS,
+        extensions=extensions(*_EXTENSIONS),
         seen=seen,
         facts=facts,
         grid=grid,
+        projection=projection(grid),
         utc=utc,
         light_m_s=SPEED_OF_LIGHT_M_S,
         dem=_DEMS.get(facts.terrain, facts.terrain),
@@ -74,12 +75,35 @@ def write_item(prefix: Path, grid: MapGrid, facts: ProductFacts, layers: Sequenc
     return path
 
 
+def extensions(*names: str) -> list[str]:
+    """Return the addresses of the schemas of extensions of STAC, in the versions of our items."""
+    return [f"https://stac-extensions.github.io/{name}/v{_EXTENSIONS[name]}/schema.json" for name in names]
+
+
+def projection(grid: MapGrid) -> dict[str, Any]:
+    """Return the fields of the projection extension that give a map grid."""
+    return {
+        "proj:code": grid.crs,
+        "proj:shape": [grid.rows, grid.cols],
+        "proj:transform": [grid.pixel_m, 0, grid.west_m, 0, -grid.pixel_m, grid.north_m],
+    }
+
+
 @dataclass(frozen=True, slots=True)
-class _Footprint:
-    """The outline of the data and the mean incidence angle."""
+class Footprint:
+    """The outline of the data and the mean incidence angle.
+
+    Attributes
+    ----------
+    ring : list of [float, float]
+        Longitudes and latitudes of the convex closed outline, anticlockwise, degrees. The longitudes are
+        continuous, as those of `Bounds.around`.
+    incidence_deg : float or None
+        Mean incidence angle; None if it is not known.
+    """
 
     ring: list[list[float]]
-    incidence_deg: float | None
+    incidence_deg: float | None = None
 
     @property
     def bbox(self) -> list[float]:
@@ -97,7 +121,7 @@ class _Footprint:
         return {"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}
 
     @classmethod
-    def of(cls, prefix: Path) -> _Footprint:
+    def of(cls, prefix: Path) -> Footprint:
         """Compute them from the look angle, which every pixel with data has."""
         with opened(prefix.with_name(f"{prefix.name}_lv_theta.tif")) as dataset:
             ends, count, total = [], 0, 0.0

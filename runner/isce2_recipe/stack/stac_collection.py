@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,15 @@ from typing import Any
 from isce2_recipe.files import write_json
 from isce2_recipe.products.contents import COG
 from isce2_recipe.products.grid import MapGrid
+from isce2_recipe.products.stac import Footprint, extensions, projection
 from isce2_recipe.stack.network import StackPair
+from isce2_recipe.types import Bounds
 
 _VERSION = "1.1.0"
-_PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
+_OF_ALL = ("processing", "projection", "sar", "sat")
+_OF_PAIRS = ("insar", *_OF_ALL)
+
+Json = dict[str, Any]
 
 
 def write_collection(
@@ -30,38 +35,16 @@ def write_collection(
     ----------
     directory : Path
         Folder of the product.
+    properties : mapping
+        Properties of all items, with fields of the extensions ``processing``, ``sar`` and ``sat``.
     """
-    from rasterio.warp import transform_bounds
-
-    west, south, east, north = transform_bounds(grid.crs, "EPSG:4326", *grid.bounds)
-    box = [round(edge, 6) for edge in (west, south, east, north)]
-    ring = [[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]], [box[0], box[1]]]
-    place = {"geometry": {"type": "Polygon", "coordinates": [ring]}, "bbox": box}
+    seen = _footprint(grid)
+    place = {"geometry": seen.geometry, "bbox": seen.bbox}
     items = directory / "items"
     items.mkdir()
-    for date in dates:
-        shown = {"datetime": _time(date), **properties, **_projection(grid)}
-        file = f"displacement/{dates[0]}_{date}.tif"
-        _write_item(items, name, f"{name}_{date}", place, shown, {"displacement": _asset(f"../{file}")})
-    products = {_dates_of(folder.name): folder for folder in sorted(directory.glob("pairs/*"))}
-    for pair in pairs:
-        shown = {
-            "datetime": None,
-            "start_datetime": _time(pair.reference),
-            "end_datetime": _time(pair.secondary),
-            "insar:temporal_baseline": pair.days,
-            "insar:perpendicular_baseline": pair.perpendicular_m,
-            **properties,
-            **_projection(grid),
-        }
-        product = products.get((pair.reference, pair.secondary))
-        maps = sorted(product.glob(f"{product.name}_*.tif")) if product is not None else []
-        assets = {
-            file.stem.removeprefix(f"{file.parent.name}_"): _asset(f"../pairs/{file.parent.name}/{file.name}")
-            for file in maps
-        }
-        _write_item(items, name, f"{name}_{pair.name}", place, shown, assets)
-    maps = sorted(directory.glob(f"{name}_*.tif"))
+    for item in (*_items_of_dates(name, dates), *_items_of_pairs(directory, name, pairs)):
+        own = item["properties"] | properties | projection(grid)
+        write_json(items / f"{item['id']}.json", item | place | {"properties": own})
     collection = {
         "type": "Collection",
         "stac_version": _VERSION,
@@ -69,7 +52,7 @@ def write_collection(
         "description": f"Displacement from {len(dates)} Sentinel-1 dates and {len(pairs)} pairs.",
         "license": "other",
         "extent": {
-            "spatial": {"bbox": [box]},
+            "spatial": {"bbox": [seen.bbox]},
             "temporal": {"interval": [[_time(dates[0]), _time(dates[-1])]]},
         },
         "summaries": {key: value for key, value in properties.items() if isinstance(value, list)},
@@ -80,8 +63,8 @@ def write_collection(
                 for file in sorted(items.iterdir())
             ),
         ],
-        "assets": {
-            **{file.stem.removeprefix(f"{name}_"): _asset(f"./{file.name}") for file in maps},
+        "assets": _assets(directory, ".")
+        | {
             "cube": {
                 "href": f"./{name}_displacement.nc",
                 "type": "application/x-netcdf",
@@ -95,34 +78,64 @@ def write_collection(
     return path
 
 
-def _write_item(
-    folder: Path,
-    collection: str,
-    name: str,
-    place: Mapping[str, Any],
-    properties: Mapping[str, Any],
-    assets: Mapping[str, Any],
-) -> None:
-    item = {
+def _footprint(grid: MapGrid) -> Footprint:
+    """Return the box around a map in degrees."""
+    from rasterio.warp import transform_bounds
+
+    box = Bounds.of(*transform_bounds(grid.crs, "EPSG:4326", *grid.bounds))
+    west, south, east, north = (round(edge, 6) for edge in box)
+    return Footprint([[west, south], [east, south], [east, north], [west, north], [west, south]])
+
+
+def _items_of_dates(name: str, dates: Sequence[str]) -> Iterator[Json]:
+    for date in dates:
+        assets = {"displacement": _asset(f"../displacement/{dates[0]}_{date}.tif")}
+        yield _item(name, date, {"datetime": _time(date)}, assets, _OF_ALL)
+
+
+def _items_of_pairs(directory: Path, name: str, pairs: Sequence[StackPair]) -> Iterator[Json]:
+    products = {_dates_of(folder.name): folder for folder in sorted(directory.glob("pairs/*"))}
+    for pair in pairs:
+        properties: Json = {
+            "datetime": None,
+            "start_datetime": _time(pair.reference),
+            "end_datetime": _time(pair.secondary),
+            "insar:temporal_baseline": pair.days,
+        }
+        if pair.perpendicular_m is not None:
+            properties["insar:perpendicular_baseline"] = pair.perpendicular_m
+        product = products.get((pair.reference, pair.secondary))
+        assets = {} if product is None else _assets(product, f"../pairs/{product.name}")
+        yield _item(name, pair.name, properties, assets, _OF_PAIRS)
+
+
+def _item(collection: str, ending: str, properties: Json, assets: Json, used: Sequence[str]) -> Json:
+    """Return an item whose place and whose properties in common with the others are yet to be filled in."""
+    return {
         "type": "Feature",
         "stac_version": _VERSION,
-        "stac_extensions": [_PROJECTION],
-        "id": name,
+        "stac_extensions": extensions(*used),
+        "id": f"{collection}_{ending}",
         "collection": collection,
-        **place,
-        "properties": {
-            key: value for key, value in properties.items() if value is not None or key == "datetime"
-        },
+        "geometry": None,
+        "bbox": None,
+        "properties": properties,
         "links": [
             {"rel": rel, "href": "../collection.json", "type": "application/json"}
             for rel in ("root", "parent", "collection")
         ],
-        "assets": dict(assets),
+        "assets": assets,
     }
-    write_json(folder / f"{name}.json", item)
 
 
-def _asset(href: str) -> dict[str, Any]:
+def _assets(product: Path, place: str) -> Json:
+    """Return the GeoTIFFs of a product by the names of their layers; ``place`` is its relative address."""
+    prefix = f"{product.name}_"
+    files = sorted(product.glob(f"{prefix}*.tif"))
+    return {file.stem.removeprefix(prefix): _asset(f"{place}/{file.name}") for file in files}
+
+
+def _asset(href: str) -> Json:
     return {"href": href, "type": COG, "roles": ["data"]}
 
 
@@ -133,11 +146,3 @@ def _time(date: str) -> str:
 def _dates_of(product: str) -> tuple[str, ...]:
     """Return the two dates in a product's name."""
     return tuple(word for word in product.split("_") if len(word) == 8 and word.isdigit())[:2]
-
-
-def _projection(grid: MapGrid) -> dict[str, Any]:
-    return {
-        "proj:code": grid.crs,
-        "proj:shape": [grid.rows, grid.cols],
-        "proj:transform": [grid.pixel_m, 0, grid.west_m, 0, -grid.pixel_m, grid.north_m],
-    }
