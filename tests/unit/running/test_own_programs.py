@@ -147,7 +147,8 @@ COMMANDS = {
     ),
     '{argv: ["{input.script}"], inputs: {script: one.yml}}': (3, "make it executable"),
     '{argv: [echo, "x{input.all}"], inputs: {all: [one.yml, one.yml]}}': (1, "cannot be part of an argument"),
-    '{argv: [sh, -c, "echo x >$A"], outputs: {a: x}, env: ["A={output.a}"], version: [echo, "{output.a}"]}': (0,),
+    '{argv: [sh, -c, "echo x > $A"], outputs: {a: x}, env: ["A={output.a}"], '
+    'version: [echo, "{output.a}"]}': (0,),
     "{argv: '{{ [] }}'}": (1, "'argv' is empty"),
     """{argv: [cat, "{input.al}"], inputs: "{{ {'all': 'one.yml'} }}"}""": (1, "the step has no input 'al'"),
 }  # fmt: skip
