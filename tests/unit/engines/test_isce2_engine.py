@@ -239,12 +239,14 @@ def test_a_run_without_an_interferogram_promises_no_files(bench):
     bench.config.write_text(CONFIG.format(more='<property name="doInterferogram">False</property>'))
     bench.trouble("filter", "empty")
     bench.run(end="filter")
+    assert (bench.folder / "merged" / "phsig.cor").read_text() == ""
 
 
 def test_a_file_of_any_sensor_is_given_to_isce2(bench):
     script = bench.folder.parent / "bin" / "topsApp.py"
     script.with_name("stripmapApp.py").symlink_to(script)
-    bench.environment["FAKE_STEPS"] = json.dumps(isce2_xml.steps("stripmapApp"))
+    steps = isce2_xml.steps("stripmapApp")
+    bench.environment["FAKE_STEPS"] = json.dumps(steps)
     bench.config.write_text(
         '<stripmapApp><component name="insar"><property name="sensor name">COSMO_SKYMED_SLC</property>'
         '<component name="reference"><property name="HDF5">a.h5</property></component>'
@@ -260,6 +262,8 @@ def test_a_file_of_any_sensor_is_given_to_isce2(bench):
         log=logging.getLogger("test.isce2"),
         progress=lambda *_: None,
     )
+    saved = {path.name for path in (bench.folder / "PICKLE").iterdir()}
+    assert saved == set(steps[: steps.index("formslc") + 1])
     assert (bench.folder / "PICKLE" / "formslc").is_file()
 
 
