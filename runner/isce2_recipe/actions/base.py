@@ -289,12 +289,15 @@ class StepAction(Action):
         steady: bool = True,
     ) -> None:
         super().__init__(
-            general.name, general.version, function or general.function, executes=general.executes
+            general.name,
+            general.version,
+            function or general.function,
+            fingerprint=fingerprint,
+            check=check,
+            executes=general.executes,
         )
         self.inputs = dict(inputs)
         self.outputs = dict(outputs)
-        self.check = check
-        self.fingerprint = fingerprint
         self.asks = asks
         self.code = code
         self.steady = steady

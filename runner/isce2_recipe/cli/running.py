@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import sys
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
@@ -30,11 +29,11 @@ from isce2_recipe.plan.request import DEFAULT_ENGINE, RunRequest, make_request
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.progress import JsonLines, PlainLines, RowTable, Tree
 from isce2_recipe.quantities import format_duration
+from isce2_recipe.recipe.items import days_in
 from isce2_recipe.redact import known_secrets, redactor, without_secrets
 from isce2_recipe.sandbox import MAX_STEPS, budget
 from isce2_recipe.sources import DEFAULT_SOURCE
 
-_DAY = re.compile(r"(?<!\d)((?:19|20)\d{6})(?=T\d{6}|\D|$)")
 _STEPS_OF_A_STEP = 5000  # of expressions, that a plan may take for each step of the recipe
 _HASH = 8  # characters of the inputs' fingerprint in a run's folder
 
@@ -155,9 +154,8 @@ def request_of(ctx: click.Context, options: Mapping[str, Any]) -> RunRequest:
 def default_workdir(request: RunRequest) -> str:
     """Return the name of a run's folder: recipe, dates among the inputs, and a fingerprint of all inputs."""
     values = {"parameters": request.parameters, "source": request.source_text}
-    days = list(dict.fromkeys(_DAY.findall(str(request.parameters))))
-    dates = "_".join(sorted(days)[:: max(1, len(days) - 1)]) if days else ""
-    return "_".join(part for part in (request.recipe.name, dates, json_digest(values)[:_HASH]) if part)
+    days = days_in(str(request.parameters))
+    return "_".join([request.recipe.name, *days, json_digest(values)[:_HASH]])
 
 
 def show_plan(request: RunRequest, options: Mapping[str, Any]) -> None:

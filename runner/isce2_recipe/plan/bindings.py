@@ -123,7 +123,6 @@ class Bindings:
         asked = {name: value for name, value in via.with_.items() if name in wanted}
         with placed(outer.recipe, (*via.path, "with")):
             given = self.evaluate(asked, outer, done)
-        with placed(outer.recipe, (*via.path, "with")):
             texts = resolve_parameters(recipe, {name: _plain(value) for name, value in given.items()}, wanted)
         typed = {name: given[name] if _has_path(given.get(name)) else text for name, text in texts.items()}
         home = scope.home

@@ -21,6 +21,7 @@ from isce2_recipe.recipe.violations import show
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=@-]*", re.ASCII)
 _LONGEST_KEY = 64  # characters; a key is the name of a folder
 _HASH = 8  # characters of a fingerprint in a key
+_DAY = re.compile(r"(?<!\d)((?:19|20)\d{6})(?=T\d{6}|\D|$)")
 _NAMES = ("name", "id", "key")
 """Fields of an item that name it, the first one that it has."""
 
@@ -30,7 +31,7 @@ _MOST_CHECKED = 1000
 
 def name_of(item: Any) -> str:
     """Return the name of an item; a short hash if it has none."""
-    return _name(item) or _fingerprint(item)
+    return _name(item) or fingerprint(item)
 
 
 def _name(item: Any) -> str:
@@ -45,9 +46,16 @@ def _name(item: Any) -> str:
     return joined if len(joined) <= _LONGEST_KEY else ""
 
 
-def _fingerprint(value: Any) -> str:
+def fingerprint(value: Any) -> str:
+    """Return a short hash of a value, as a part of a name."""
     text = json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_HASH // 2).hexdigest()
+
+
+def days_in(text: str) -> list[str]:
+    """Return the first and the last of the days ``YYYYMMDD`` in a text; none if it has no day."""
+    days = sorted(set(_DAY.findall(text)))
+    return days[:: max(1, len(days) - 1)]
 
 
 def safe_key(text: str) -> str:
@@ -58,7 +66,7 @@ def safe_key(text: str) -> str:
     if len(text) <= _LONGEST_KEY and _SAFE.fullmatch(text):
         return text
     plain = re.sub(r"[^A-Za-z0-9._+=@-]+", "_", text, flags=re.ASCII)[: _LONGEST_KEY - _HASH - 1].strip("._-")
-    return f"{plain}-{_fingerprint(text)}" if plain else _fingerprint(text)
+    return f"{plain}-{fingerprint(text)}" if plain else fingerprint(text)
 
 
 def not_a_list(recipe: Recipe, step: Step, items: Any) -> Problem | None:

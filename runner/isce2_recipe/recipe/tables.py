@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 from isce2_recipe.errors import InputError, ParameterError
 from isce2_recipe.problems import MAX_PROBLEMS, Mark, Problem, render, whole_file
 from isce2_recipe.recipe.document import Document, parse
+from isce2_recipe.recipe.items import days_in, fingerprint
 from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.recipe.parameters import resolve_parameters
 
@@ -26,8 +26,6 @@ NAME = "name"
 """The column that names the rows, unless it is a parameter of the recipe."""
 
 _DELIMITERS = "\t;,"
-_DAY = re.compile(r"(?<!\d)((?:19|20)\d{6})(?=T\d{6}|\D|$)")
-_HASH = 8  # characters of a row's fingerprint in its key
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +255,4 @@ def _placed(problem: Problem, row: Row, given: Mapping[str, Any]) -> Problem:
 def _key(given: Mapping[str, Any]) -> str:
     """Return the key of a row without a name: the days among its values, and a fingerprint of them all."""
     text = json.dumps(given, sort_keys=True, default=str, ensure_ascii=False)
-    days = sorted(set(_DAY.findall(text)))
-    fingerprint = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_HASH // 2).hexdigest()
-    return "_".join([*days[:: max(1, len(days) - 1)], fingerprint] if days else [fingerprint])
+    return "_".join([*days_in(text), fingerprint(given)])
