@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ from typing import Any
 import click
 
 from isce2_recipe import engines, errors
-from isce2_recipe.cli.parameters import RecipeCommand, given_parameters, recipe_of
+from isce2_recipe.cli.parameters import RecipeCommand, given_parameters, read_text, recipe_of
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.cli.running import executor_option, options_of_run, run, show_plan
 from isce2_recipe.errors import InputError, RecipeToolError, UsageError
-from isce2_recipe.files import read_bounded
 from isce2_recipe.plan.request import RunRequest, make_request
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.recipe import tables
@@ -67,13 +65,9 @@ def batch_command(ctx: click.Context, /, **options: Any) -> int:
 
 def _read_table(name: str) -> tuple[str, str]:
     """Return the name of a table in messages, and its text."""
-    try:
-        data = sys.stdin.buffer.read() if name == "-" else read_bounded(Path(name), tables.MAX_BYTES)
-        return "<stdin>" if name == "-" else name, data.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        hint = "give a CSV, YAML or JSON file with one row a run, or - to read it from standard input"
-        raise InputError(f"cannot read the table '{name}': {reason}", hint=hint) from None
+    hint = "give a CSV, YAML or JSON file with one row a run, or - to read it from standard input"
+    text = read_text(name, tables.MAX_BYTES, "the table", hint)
+    return "<stdin>" if name == "-" else name, text
 
 
 def _request(ctx: click.Context, options: Mapping[str, Any], file: str, text: str) -> RunRequest:

@@ -286,17 +286,25 @@ def _only(value: Any) -> Any:
     return value[0] if isinstance(value, tuple) else value
 
 
-def _read_file(name: str) -> Document:
+def read_text(name: str, most: int, what: str, hint: str) -> str:
+    """Return the text of a file of at most so many bytes, or of standard input for ``-``.
+
+    Raise InputError with the hint if it cannot be read; its message calls the file ``what``.
+    """
     try:
         with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise OSError(EFBIG, f"it is larger than {MAX_BYTES:,} bytes")
-        text = data.decode("utf-8-sig")
+            data = file.read(most + 1)
+        if len(data) > most:
+            raise OSError(EFBIG, f"it is larger than {most:,} bytes")
+        return data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        hint = "give a YAML file with lines NAME: VALUE, or - to read them from standard input"
-        raise InputError(f"cannot read the parameters in '{name}': {reason}", hint=hint) from None
+        raise InputError(f"cannot read {what} '{name}': {reason}", hint=hint) from None
+
+
+def _read_file(name: str) -> Document:
+    hint = "give a YAML file with lines NAME: VALUE, or - to read them from standard input"
+    text = read_text(name, MAX_BYTES, "the parameters in", hint)
     document = parse(text, "<stdin>" if name == "-" else name)
     if document.problems:
         from isce2_recipe.problems import render

@@ -139,6 +139,13 @@ def test_wrong_tables_are_refused_before_anything_starts(folder: Path) -> None:
     assert not (folder / "simple_t").exists()
     missing = _batch(folder, table="none.csv")
     assert missing.returncode == 1 and "cannot read the table 'none.csv'" in missing.stderr
+    words = command("batch", "simple.yml", "--table", "-")
+    with Path("/dev/zero").open("rb") as zeros:
+        endless = subprocess.run(
+            words, cwd=folder, env=environment(), stdin=zeros, capture_output=True, text=True, check=False
+        )
+    assert endless.returncode == 1
+    assert "cannot read the table '-': it is larger than 50,000,000 bytes" in endless.stderr
 
 
 def test_tables_are_also_yaml_json_and_standard_input(folder: Path) -> None:
