@@ -139,7 +139,7 @@ def check(
     if problems and then == "fail":
         raise StepFailed(
             f"the product is not good enough: {'; '.join(problems)}",
-            hint="the product and its report are there all the same; look at them, then change the limits or "
+            hint="the product and its report are there all the same; read them, then change the limits or "
             "the processing",
         )
     for problem in problems:

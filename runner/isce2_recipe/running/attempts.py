@@ -90,7 +90,7 @@ class Attempt:
 
     def ended(self) -> bool:
         """Return whether no process of the step can be running."""
-        try:  # a file that is opened is looked up on the server
+        try:  # opening a file asks the file server for it
             (self.folder / _END).read_bytes()
         except OSError:
             return self.claimed() is None

@@ -29,7 +29,7 @@ class BurstId(NamedTuple):
         match = re.fullmatch(BURST_ID_PATTERN, text)
         if match is None:
             raise ParameterError(
-                f"'{text}' is not a burst ID", hint="burst IDs look like 136231_IW2 or 064_136231_IW2"
+                f"'{text}' is not a burst ID", hint="write it as 136231_IW2 or 064_136231_IW2"
             )
         found = cls(int(match[2]), int(match[3]))
         track = found.track
