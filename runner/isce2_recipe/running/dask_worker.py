@@ -45,6 +45,8 @@ class StepServer(WorkerPlugin):  # type: ignore[misc]
 
     def start(self) -> dict[str, str]:
         """Start the server; return the facts about its installation, or ``error``."""
+        if self._connection is not None:
+            self._connection.close()
         self.token = secrets.token_hex(8)
         ours, theirs = socket.socketpair()
         with theirs:
@@ -61,11 +63,16 @@ class StepServer(WorkerPlugin):  # type: ignore[misc]
         answer = receive_request(ours)
         return {"error": "its step server ended at once"} if answer is None else answer[0]
 
-    def send(self, request: dict[str, Any], descriptors: list[int]) -> None:
-        """Send a step to the server; start the server again if it has ended."""
+    def running(self) -> str:
+        """Start the server again if it has ended; return its token."""
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 self.start()
+            return self.token
+
+    def send(self, request: dict[str, Any], descriptors: list[int]) -> None:
+        """Send a step to the server."""
+        with self._lock:
             if self._connection is not None:
                 send_request(self._connection, request, descriptors)
 
@@ -166,7 +173,10 @@ def run_step(name: str, task: dict[str, Any], folder: str) -> dict[str, Any]:
     worker = get_worker()
     key, server, attempt = worker.get_current_task(), worker.plugins.get(name), Attempt(Path(folder))
     facts = {"step": task["step"], "shared": task["out"] == task["published"], "worker": worker.address}
-    if server is None or not attempt.claim({**facts, "server": server.token}):
+    if server is None:
+        return {"lost": "the worker does not take part in the run any more"}
+    token = server.running()
+    if not attempt.claim({**facts, "server": token}):
         return {"lost": "the attempt had begun before"}
 
     def is_wanted() -> bool:
@@ -175,14 +185,17 @@ def run_step(name: str, task: dict[str, Any], folder: str) -> dict[str, Any]:
             state is not None and state.state in _RUNNING and worker.status in (Status.running, Status.paused)
         )
 
-    return _Follower(server, attempt, is_wanted).run(task)
+    return _Follower(server, token, attempt, is_wanted).run(task)
 
 
 class _Follower:
     """Follows the process of a step, and writes what it prints and its progress into files."""
 
-    def __init__(self, server: StepServer, attempt: Attempt, is_wanted: Callable[[], bool]) -> None:
+    def __init__(
+        self, server: StepServer, token: str, attempt: Attempt, is_wanted: Callable[[], bool]
+    ) -> None:
         self._server = server
+        self._token = token
         self._attempt = attempt
         self._is_wanted = is_wanted
         self._progress = b""
@@ -213,7 +226,7 @@ class _Follower:
         pipes.finish()
         self._write()
         if not ended:  # the server was killed
-            end_processes(self._server.token)
+            end_processes(self._token)
             self._attempt.end()
             return {"lost": "its step server was killed"}
         facts = {**json.loads(ended), "seconds": time.monotonic() - began}
