@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from support.dask_cluster import DaskCluster, members_of_run, wait_for
+from support.dask_cluster import DaskCluster, children, members_of_run, wait_for
 from support.runs import QUICK, call, command, contents, environment, statuses, write_files, write_recipe
 
 pytest.importorskip("distributed")
@@ -173,6 +173,30 @@ def test_a_lost_scheduler_ends_the_run_with_the_line_that_resumes_it(
     done = _run(tmp_path)
     assert done.returncode == 0, done.stderr
     assert contents(tmp_path / "w") == local[0]
+
+
+@pytest.mark.slow
+def test_a_step_that_may_still_write_into_a_shared_folder_ends_the_run(
+    tmp_path: Path, scheduler: DaskCluster
+) -> None:
+    elsewhere = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', "elsewhere"]
+    if shutil.which("unshare") is None or subprocess.run([*elsewhere, "true"], check=False).returncode:
+        pytest.skip("this user cannot give a process another name of the machine")
+    nanny = scheduler.add_worker(prefix=elsewhere)
+    write_recipe(tmp_path)
+    process = _start(tmp_path, f"dask:{scheduler.file}", "5")
+    wait_for(lambda: (tmp_path / "w/shared/one_0.dat").exists() or process.poll() is not None, 120)
+    workers = scheduler.worker_processes()
+    servers = [pid for worker in workers for pid in children(worker)]
+    for pid in servers:  # it must not note the end of the step when the worker ends
+        os.kill(pid, signal.SIGSTOP)
+    for pid in (nanny.pid, *workers, *servers):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert process.wait(120) == 3
+    printed = (tmp_path / "printed").read_text()
+    assert "the worker on elsewhere was lost while the step worked in the shared folder shared" in printed
+    assert "make sure that no process of the run is left on elsewhere" in printed
 
 
 def test_secrets_do_not_reach_the_shared_files_of_an_attempt(tmp_path: Path, scheduler: DaskCluster) -> None:

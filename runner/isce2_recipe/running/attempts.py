@@ -103,7 +103,7 @@ def end_processes(server: str) -> None:
 
 
 def await_leftovers(workdir: Path, patience_s: float) -> Iterator[tuple[str, str]]:
-    """Wait for the attempts of a killed run in shared folders; yield step and host of those that may not end.
+    """Wait for the attempts of earlier runs in shared folders; yield step and host of those that may not end.
 
     Attempts elsewhere write into folders that nobody reads. What is left on this host is ended by
     `isce2_recipe.processes.end_orphans`.

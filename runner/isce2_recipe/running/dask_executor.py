@@ -27,7 +27,7 @@ from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.quantities import format_bytes
 from isce2_recipe.recipe.units import seconds
 from isce2_recipe.running import dask_cluster
-from isce2_recipe.running.attempts import Attempt, end_processes
+from isce2_recipe.running.attempts import Attempt, await_leftovers, end_processes
 from isce2_recipe.running.dask_cluster import Connection
 from isce2_recipe.running.dask_task import DaskTask
 from isce2_recipe.running.executor import ExecutorFailed, Task
@@ -391,5 +391,6 @@ class DaskExecutor:
         link.close()
         for thread in self._threads:
             thread.join(_TICK_S)
-        with suppress(OSError):  # a lost attempt still writes
-            checkpoints.remove(self._folder)
+        if next(await_leftovers(self._workspace.workdir, 0.0), None) is None:  # else the next run must wait
+            with suppress(OSError):  # a lost attempt still writes
+                checkpoints.remove(self._folder)

@@ -214,10 +214,10 @@ class DaskTask:
             return Ending("lost", seconds=seconds)
         if time.monotonic() - self._lost_since < _PROOF_S:
             return None
-        step, folder = self.task.node.id, self.task.node.folder
+        folder = self.task.node.folder
         message = (
-            f"the worker on {host} was lost while step {step} worked in the shared folder {folder}, and "
-            "nothing shows whether the step still writes there"
+            f"the worker on {host} was lost while the step worked in the shared folder {folder}, and nothing "
+            "shows whether the step still writes there"
         )
         hint = f"make sure that no process of the run is left on {host}, for example by ending its job"
-        return Ending("lost", error={"kind": "lost", "type": "StepFailed", "message": message, "hint": hint})
+        return Ending("doubtful", error={"type": "StepFailed", "message": message, "hint": hint})

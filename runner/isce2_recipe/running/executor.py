@@ -59,7 +59,8 @@ class Ending:
 
     # ``done``, or the kind of failure: ``input``, ``source``, ``engine``, ``timeout``, ``crash``, ``memory``,
     # ``disk``, ``bug``, ``stopped``; ``lost`` if the machine or the program that ran it has disappeared: the
-    # step then starts again, and what the lost attempt still writes is not used.
+    # step then starts again, and what the lost attempt still writes is not used; ``doubtful`` if it was lost
+    # and may still write into a shared folder: the step fails.
     kind: str
     # What it returned, and entries of the files it made, if it succeeded.
     outputs: Mapping[str, Any] | None = None

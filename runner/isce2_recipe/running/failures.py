@@ -28,7 +28,7 @@ def of_ending(ending: Ending, running: RunningTask, workdir: Path) -> RecipeTool
     step = running.task.node.id
     if ending.kind == "disk":
         return _full(step, str(ending.error.get("message", "")), workdir)
-    if ending.kind in ("input", "source", "engine") or (ending.kind == "crash" and ending.error):
+    if ending.kind in ("input", "source", "engine", "doubtful") or (ending.kind == "crash" and ending.error):
         return _as_sent(ending, running)
     if ending.kind == "bug":
         return StepBug(

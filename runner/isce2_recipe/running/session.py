@@ -215,13 +215,11 @@ def _now() -> str:
 
 
 def _end_leftovers(workspace: Workspace, killed: dict[str, Any] | None, warn: Callable[[str], None]) -> None:
-    """End processes that outlived a killed run, before they write into files of this run."""
-    if killed is None:
-        return
-    warn(
-        f"process {killed.get('pid')}, the last run in this work directory, was killed; this run continues it"
-    )
-    processes.end_orphans(marker(workspace.workdir))
+    """End processes that outlived an earlier run, before they write into files of this run."""
+    if killed is not None:
+        who = f"process {killed.get('pid')}, the last run in this work directory,"
+        warn(f"{who} was killed; this run continues it")
+        processes.end_orphans(marker(workspace.workdir))
     for step, host in await_leftovers(workspace.workdir, _PATIENCE_S):
         raise StepFailed(
             f"step {step} of the last run may still be writing into a shared folder on {host}",
