@@ -8,6 +8,7 @@ argument whose default is `LAYERS`, so that a caller can pass other ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from isce2_recipe import paths
@@ -87,10 +88,14 @@ def _direction_from_east(pixels: Pixels, _: Layer) -> NDArray[Any]:
     return values
 
 
-_NAN = float("nan")
 _STACK: frozenset[ProductKind] = frozenset(("stack",))
 
 # fmt: off
+_of_stack = partial(Layer, nodata=float("nan"), kinds=_STACK)
+_labels_of_stack = partial(
+    _of_stack, reads=(STACK_CHECK,), resampling="nearest", roles=("data", "quality"),
+    tolerance=Tolerance(0.01, "share", "label"),
+)
 LAYERS: tuple[Layer, ...] = (
     Layer(
         name="unw_phase", description="Unwrapped phase",
@@ -233,58 +238,50 @@ LAYERS: tuple[Layer, ...] = (
         "them to move the windows of the looks.",
         dtype="uint8", nodata=None, resampling="nearest", kinds=frozenset(("burst",)), option="sublooks",
     ),
-    Layer(
+    _of_stack(
         name="velocity", description="Velocity towards the satellite",
         reading="is positive where the distance to the satellite becomes smaller, relative to the reference "
         "region.",
-        unit="metre/year", nodata=_NAN, reads=(STACK_VELOCITY,), kinds=_STACK,
-        roles=("data", "velocity"), tolerance=Tolerance(0.0005, "m/yr", "value"),
+        unit="metre/year", reads=(STACK_VELOCITY,), roles=("data", "velocity"),
+        tolerance=Tolerance(0.0005, "m/yr", "value"),
     ),
-    Layer(
+    _of_stack(
         name="velocity_std", description="Standard error of the velocity",
         reading="follows from the residuals of the fitted straight line.",
-        unit="metre/year", nodata=_NAN, reads=(STACK_VELOCITY,), make=band(2), kinds=_STACK,
-        roles=("data", "uncertainty"), tolerance=Tolerance(0.0005, "m/yr", "value"),
+        unit="metre/year", reads=(STACK_VELOCITY,), make=band(2), roles=("data", "uncertainty"),
+        tolerance=Tolerance(0.0005, "m/yr", "value"),
     ),
-    Layer(
+    _of_stack(
         name="temporal_coherence", description="Temporal coherence",
         reading="is 1 where all pairs agree with the displacement of the dates. In a network without "
         "triplets it is always 1 and says nothing.",
-        unit="1", nodata=_NAN, reads=(STACK_QUALITY,), kinds=_STACK, clip=(0.0, 1.0),
-        roles=("data", "coherence"), tolerance=Tolerance(0.01, "1", "value"),
+        unit="1", reads=(STACK_QUALITY,), clip=(0.0, 1.0), roles=("data", "coherence"),
+        tolerance=Tolerance(0.01, "1", "value"),
     ),
-    Layer(
+    _of_stack(
         name="residual", description="Residual of the pairs, root mean square",
-        unit="radian", nodata=_NAN, reads=(STACK_QUALITY,), make=band(2), kinds=_STACK,
-        tolerance=Tolerance(0.05, "rad", "value"),
+        unit="radian", reads=(STACK_QUALITY,), make=band(2), tolerance=Tolerance(0.05, "rad", "value"),
     ),
-    Layer(
+    _of_stack(
         name="mean_coherence", description="Mean coherence of all pairs",
         reading="is that of the looks, without a filter.",
-        unit="1", nodata=_NAN, reads=(STACK_CHECK,), make=band(6), kinds=_STACK,
-        roles=("data", "coherence"), tolerance=Tolerance(0.02, "1", "value"),
+        unit="1", reads=(STACK_CHECK,), make=band(6), roles=("data", "coherence"),
+        tolerance=Tolerance(0.02, "1", "value"),
     ),
-    Layer(
+    _labels_of_stack(
         name="open_triplets", description="Triplets of pairs that did not close before the repair",
-        nodata=_NAN, reads=(STACK_CHECK,), resampling="nearest", kinds=_STACK,
-        roles=("data", "quality"), tolerance=Tolerance(0.01, "share", "label"),
     ),
-    Layer(
-        name="changed_pairs", description="Pairs that the repair changed by whole cycles",
-        nodata=_NAN, reads=(STACK_CHECK,), make=band(3), resampling="nearest", kinds=_STACK,
-        roles=("data", "quality"), tolerance=Tolerance(0.01, "share", "label"),
+    _labels_of_stack(
+        name="changed_pairs", description="Pairs that the repair changed by whole cycles", make=band(3),
     ),
-    Layer(
+    _labels_of_stack(
         name="doubtful_pairs", description="Changed pairs whose change is doubtful",
-        reading="is 65535 where too many different errors exist to repair them.",
-        nodata=_NAN, reads=(STACK_CHECK,), make=band(4), resampling="nearest", kinds=_STACK,
-        roles=("data", "quality"), tolerance=Tolerance(0.01, "share", "label"),
+        reading="is 65535 where too many different errors exist to repair them.", make=band(4),
     ),
-    Layer(
+    _labels_of_stack(
         name="connected", description="1 on land that is connected with the reference region",
         reading="is 0 on islands, whose number of whole cycles is not known, and on water.",
-        nodata=_NAN, reads=(STACK_CHECK,), make=band(5), resampling="nearest", kinds=_STACK,
-        roles=("data", "mask"), tolerance=Tolerance(0.01, "share", "label"),
+        make=band(5), roles=("data", "mask"),
     ),
 )
 # fmt: on
