@@ -193,7 +193,7 @@ def tags(name: str, facts: ProductFacts) -> dict[str, str]:
         "PRODUCT": name,
         "SOFTWARE": f"isce2-recipe {__version__}",
         "ENGINE": facts.engine,
-        "INPUTS": facts.source + _SIMULATED_BY * (facts.simulated and facts.source != _SIMULATED),
+        "INPUTS": inputs_tag(facts.source, simulated=facts.simulated),
         "REFERENCE": " ".join(facts.reference),
         "SECONDARY": " ".join(facts.secondary),
         "REFERENCE_TIME": utc(facts.reference_start),
@@ -209,6 +209,11 @@ def tags(name: str, facts: ProductFacts) -> dict[str, str]:
         "WATER_MASKED": "yes" if processing.water_masked else "no",
         **({} if facts.record is None else {"PARAMETERS": json.dumps(facts.parameters)}),
     }
+
+
+def inputs_tag(source: str, *, simulated: bool) -> str:
+    """Return the tag ``INPUTS`` of GeoTIFFs: the source, and whether it simulates."""
+    return source + _SIMULATED_BY * (simulated and source != _SIMULATED)
 
 
 def source_of_simulated(tags: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from isce2_recipe import __version__
 from isce2_recipe.copying import link
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import write_text
+from isce2_recipe.products.facts import inputs_tag
 from isce2_recipe.products.grid import MapGrid
 from isce2_recipe.products.grid_choice import GridChoice, map_grid
 from isce2_recipe.products.names import swath_groups
@@ -85,7 +86,7 @@ class StackFacts:
             "PRODUCT": self.name,
             "SOFTWARE": f"isce2-recipe {__version__}",
             "ENGINE": self.engine,
-            "INPUTS": self.source,
+            "INPUTS": inputs_tag(self.source, simulated=self.simulated),
             "DATES": " ".join(self.dates),
             "REFERENCE_DATE": self.reference_date,
             "POLARIZATION": self.polarization,

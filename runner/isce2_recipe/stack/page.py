@@ -13,6 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe.markup import render
+from isce2_recipe.products.colours import DIVERGING, SEQUENTIAL, nice_step, nice_ticks
+from isce2_recipe.products.facts import source_of_simulated
+from isce2_recipe.products.package import user_templates
 from isce2_recipe.stack.checking import FACTS
 from isce2_recipe.stack.stations import Station, station_rows
 
@@ -20,6 +24,9 @@ from isce2_recipe.stack.stations import Station, station_rows
 _MOST_VALUES = 7_000_000
 _NONE = -32768
 _STEP_MM = 0.1
+# Edges of the chart of the network, and the smallest distance of its labels, SVG units.
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 620, 30, 240
+_APART = 100
 
 Float = NDArray[np.float32]
 
@@ -36,8 +43,7 @@ def write_page(path: Path, product: Path, template: str, stations: Sequence[Stat
     stations : sequence of Station
         Stations with known velocity.
     """
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment
+    from jinja2.utils import htmlsafe_json_dumps
     from markupsafe import Markup
 
     facts = json.loads((product / FACTS).read_text(encoding="utf-8"))
@@ -52,17 +58,17 @@ def write_page(path: Path, product: Path, template: str, stations: Sequence[Stat
         "dates": dates,
         "days": [f"{moment:%Y-%m-%d}" for moment in moments],
         "looks": reader.tags.get("LOOKS", ""),
-        "simulated": reader.tags.get("INPUTS", "").startswith("simulated"),
+        "simulated": bool(source_of_simulated(reader.tags)),
         "notes": facts.get("notes", []),
         "pairs": facts["pairs"],
         "triplets": facts["triplets"],
         "quality": list(_quality(facts, reader, velocity)),
         "network": Markup(network_svg(facts["pairs"], dates)),
         "stations": station_rows(stations, product),
-        "data": Markup(json.dumps(_data(reader, velocity, cube, moments))),
+        "data": htmlsafe_json_dumps(_data(reader, velocity, cube, moments)),
     }
-    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
-    path.write_text(environment.from_string(template).render(values), encoding="utf-8")
+    page = user_templates(autoescape=True).from_string(template).render(values)
+    path.write_text(page, encoding="utf-8")
     return path
 
 
@@ -116,8 +122,7 @@ def _reach(values: NDArray[Any]) -> float:
     """Return a round number that few absolute values exceed."""
     known = np.abs(values[np.isfinite(values)])
     most = float(np.percentile(known, 99)) if known.size else 1.0
-    scale = 10.0 ** math.floor(math.log10(max(most, 1e-3)))
-    return next(scale * one for one in (1, 2, 5, 10) if scale * one >= most)
+    return nice_step(max(most, 1e-3), 1)
 
 
 def _data(reader: _Reader, velocity: Float, cube: Float, moments: Sequence[datetime]) -> dict[str, Any]:
@@ -145,6 +150,8 @@ def _data(reader: _Reader, velocity: Float, cube: Float, moments: Sequence[datet
     return {
         "rows": reader.shape[0],
         "cols": reader.shape[1],
+        # As in the reports of pairs, blue is towards the satellite.
+        "colours": {"signed": DIVERGING[::-1], "amount": SEQUENTIAL},
         "layers": layers,
         "cube": _packed(cube, _STEP_MM),
         "step": _STEP_MM,
@@ -186,38 +193,35 @@ def _quality(facts: Mapping[str, Any], reader: _Reader, velocity: Float) -> Any:
 
 def network_svg(pairs: Sequence[Mapping[str, Any]], dates: Sequence[str]) -> str:
     """Return the network as SVG: time across, perpendicular baseline up where it is known."""
-    place = _heights(pairs, dates)
+    heights = _heights(pairs, dates)
     days = {date: datetime.strptime(date, "%Y%m%d").toordinal() for date in dates}
     first, last = min(days.values()), max(days.values())
-    low, high = min(place.values()) - 10, max(place.values()) + 10
+    low, high = min(heights.values()) - 10, max(heights.values()) + 10
 
-    def point(date: str) -> tuple[float, float]:
-        x = 60 + 560 * (days[date] - first) / max(last - first, 1)
-        return round(x, 1), round(240 - 210 * (place[date] - low) / (high - low), 1)
+    def across(date: str) -> float:
+        return round(_LEFT + (_RIGHT - _LEFT) * (days[date] - first) / max(last - first, 1), 1)
 
-    parts = ['<svg viewBox="0 0 640 290" role="img" aria-label="Network of pairs">']
-    for value in np.linspace(low, high, 5):
-        y = 240 - 210 * (value - low) / (high - low)
-        parts.append(f'<path class="rule" d="M60 {y:.1f}H620"/>')
-        parts.append(f'<text x="52" y="{y + 4:.1f}" text-anchor="end">{value:.0f}</text>')
-    for pair in pairs:
-        (x0, y0), (x1, y1) = point(pair["reference"]), point(pair["secondary"])
-        shade = f"{0.25 + 0.75 * pair['coherence']:.2f}"
-        title = f"<title>{pair['name']}, {pair['days']} days, coherence {pair['coherence']:.2f}</title>"
-        line = f'<path class="series" stroke-opacity="{shade}" d="M{x0} {y0}L{x1} {y1}">{title}</path>'
-        parts.append(line)
-    every = math.ceil(len(dates) / 6)
-    for number, date in enumerate(dates):
-        x, y = point(date)
-        parts.append(f'<circle class="dot" cx="{x}" cy="{y}" r="4"><title>{date}</title></circle>')
-        if number % every == 0:
-            parts.append(
-                f'<text x="{x}" y="262" text-anchor="middle">{date[:4]}-{date[4:6]}-{date[6:]}</text>'
-            )
-    parts.append(
-        '<text x="340" y="284" text-anchor="middle">perpendicular baseline in m against time</text></svg>'
+    def up(metres: float) -> float:
+        return round(_BOTTOM - (_BOTTOM - _TOP) * (metres - low) / (high - low), 1)
+
+    return render(
+        "report/network.svg",
+        left=_LEFT,
+        right=_RIGHT,
+        pairs=pairs,
+        places={date: (across(date), up(heights[date])) for date in dates},
+        rules=[(up(value), text) for value, text in nice_ticks(low, high)],
+        labels=_labels([(date, across(date)) for date in dates]),
     )
-    return "".join(parts)
+
+
+def _labels(places: Sequence[tuple[str, float]]) -> list[tuple[str, float, str]]:
+    """Return the dates that have a label, their places, and the part of the text that is there."""
+    shown: list[tuple[str, float, str]] = []
+    for date, x in places:
+        if not shown or x >= shown[-1][1] + _APART:
+            shown.append((date, x, "end" if x > _RIGHT - _APART / 2 else "middle"))
+    return shown
 
 
 def _heights(pairs: Sequence[Mapping[str, Any]], dates: Sequence[str]) -> dict[str, float]:
