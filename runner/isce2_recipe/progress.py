@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 Event = dict[str, Any]
+Progress = Callable[[float, str], None]  # reports the fraction of a step that is done, and what it does
 
 _MARKS = {
     "waiting": " ", "running": "»", "done": "✓", "cached": "=", "skipped": "-", "failed": "✗", "blocked": "·",
@@ -31,7 +32,7 @@ _PLAIN_STEP = 0.25  # smallest difference of a step's fraction between two plain
 _REFRESH_S = 0.2
 
 
-def partly(progress: Callable[[float, str], None], start: float, end: float) -> Callable[[float, str], None]:
+def partly(progress: Progress, start: float, end: float) -> Progress:
     """Return a function that reports the progress of a part of a step, which lies between two fractions."""
     return lambda done, text: progress(start + (end - start) * done, text)
 

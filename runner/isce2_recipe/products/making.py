@@ -21,10 +21,9 @@ from isce2_recipe.products.package import Product, write_readme, write_zip
 from isce2_recipe.products.reading import Finished
 from isce2_recipe.products.reruns import write_record
 from isce2_recipe.products.stac import write_item
-from isce2_recipe.progress import partly
+from isce2_recipe.progress import Progress, partly
 from isce2_recipe.types import Bounds
 
-Progress = Callable[[float, str], None]
 WriteMore = Callable[[Path, Mapping[str, str], Progress], Mapping[str, object]]
 """Writes further files of a product, given the path with which its files' names begin, the GeoTIFFs' metadata
 and the progress; returns further keys of the parameter file."""

@@ -13,8 +13,9 @@ from isce2_recipe.products.facts import SENTINEL1, SENTINEL1_WAVELENGTH_M, HowMa
 from isce2_recipe.products.grid_choice import GridChoice, map_grid
 from isce2_recipe.products.layer import ProductKind
 from isce2_recipe.products.layers import DEM, WATER_MASK
-from isce2_recipe.products.making import ProductRequest, Progress
+from isce2_recipe.products.making import ProductRequest
 from isce2_recipe.products.radar import radar_window, write_radar_layers
+from isce2_recipe.progress import Progress
 from isce2_recipe.sar.annotation import BurstGeometry, platform_on
 
 

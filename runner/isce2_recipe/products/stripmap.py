@@ -12,8 +12,9 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.products.facts import ALOS, HowMade, ProductFacts
 from isce2_recipe.products.grid import utm_grid
 from isce2_recipe.products.layers import DEM, DISPERSIVE, NONDISPERSIVE, WATER_MASK
-from isce2_recipe.products.making import ProductRequest, Progress
+from isce2_recipe.products.making import ProductRequest
 from isce2_recipe.products.parameter_file import seconds_of_day
+from isce2_recipe.progress import Progress
 
 # 4x14 looks are about 30 m in range and 44 m in azimuth.
 _PIXEL_M = 40.0

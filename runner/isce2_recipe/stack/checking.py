@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from isce2_recipe.engines.builtin.geocoding import PICKED
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import write_json
-from isce2_recipe.progress import partly
+from isce2_recipe.progress import Progress
 from isce2_recipe.stack.closure import CYCLES, Closure, Repair, measure_closure, repair
 from isce2_recipe.stack.geometry import LAND, read_raster, write_raster
 from isce2_recipe.stack.network import StackPair
@@ -31,8 +31,6 @@ connected with the reference, and mean coherence; NaN where no pair has data."""
 _LOW_SHARE = 0.6
 # Share of a pair's looks that do not close from which the pair is named.
 _OPEN_SHARE = 0.05
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def check_stack(
         repaired = Repair(empty, np.zeros(files.shape, np.uint16), 0, 0)
     changed = _count_changes(repaired)
     after = measure_closure(files, smooth, land, repaired.cycles) if changed.any() else before
-    partly(progress, 0.9, 1.0)(1.0, "maps")
+    progress(0.9, "maps")
     connected = _connected_land(land, region.line, region.sample)
     maps = [before.open_count, after.open_count, changed, repaired.doubtful, connected, suitable.coherence]
     bands = np.stack([one.astype(np.float32) for one in maps])

@@ -24,13 +24,12 @@ from isce2_recipe.engines.builtin.rasters import LineReader, blocks
 from isce2_recipe.engines.builtin.resample import resample_burst
 from isce2_recipe.engines.builtin.swaths import SwathPair
 from isce2_recipe.errors import InputError
+from isce2_recipe.progress import Progress
 from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.stack.frame import Frame, Piece, read_frame
 from isce2_recipe.stack.geometry import Pass, tops_config
 
 SLC = "coregistered.slc"
-
-Progress = Callable[[float, str], None]
 
 
 def coregister(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,14 +27,13 @@ from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.job import INTERFEROGRAMS, STATE, Job
 from isce2_recipe.engines.builtin.rasters import blocks
 from isce2_recipe.files import write_json
+from isce2_recipe.progress import Progress
 from isce2_recipe.stack.frame import Frame, make_frame
 from isce2_recipe.types import Looks
 
 LATITUDE, LONGITUDE, HEIGHT, LAND = "latitude.rdr", "longitude.rdr", "height.rdr", "land.rdr"
 LOOKUP, MAP_GRID = "lookup.npy", "map.json"
 _STRIP = 32
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)

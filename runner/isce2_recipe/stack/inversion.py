@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from isce2_recipe.engines.builtin.geocoding import LINEAR
 from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.rasters import line_writer
+from isce2_recipe.progress import Progress
 from isce2_recipe.stack import inversion_kernels
 from isce2_recipe.stack.closure import TWO_PI
 from isce2_recipe.stack.pair_files import PairFiles, stacked
@@ -24,8 +25,6 @@ SERIES = "displacement.rdr"
 VELOCITY = "velocity.rdr"
 QUALITY = "inversion_quality.rdr"
 _YEAR_DAYS = 365.25
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,10 @@ from isce2_recipe.products.layers import (
     layers_of,
 )
 from isce2_recipe.products.rasters import GeoRaster, geographic, isce_geocoded
-from isce2_recipe.progress import partly
+from isce2_recipe.progress import Progress, partly
 from isce2_recipe.stack.checking import CLOSURE_MAPS
 from isce2_recipe.stack.geometry import map_lookup
 from isce2_recipe.stack.inversion import QUALITY, SERIES, VELOCITY
-
-Progress = Callable[[float, str], None]
 
 _GEOMETRY = ("dem", "lv_theta", "lv_phi", "water_mask")
 _FILES = {STACK_SERIES: SERIES, STACK_VELOCITY: VELOCITY, STACK_QUALITY: QUALITY, STACK_CHECK: CLOSURE_MAPS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from isce2_recipe.products.grid import MapGrid
 from isce2_recipe.products.grid_choice import GridChoice, map_grid
 from isce2_recipe.products.names import swath_groups
 from isce2_recipe.products.package import write_readme
-from isce2_recipe.progress import partly
+from isce2_recipe.progress import Progress, partly
 from isce2_recipe.stack.checking import FACTS, read_constants
 from isce2_recipe.stack.frame import read_frame
 from isce2_recipe.stack.mapping import StackFolders, stack_layers, write_cube, write_maps
@@ -29,8 +29,6 @@ from isce2_recipe.stack.stac_collection import write_collection
 from isce2_recipe.types import BurstName, Looks
 
 CUBE, NETWORK, PAIRS, MINTPY = "displacement.nc", "network.csv", "pairs", "mintpy"
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

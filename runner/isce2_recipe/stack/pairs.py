@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from isce2_recipe.engines.builtin import filtering, isceimage, kernels, unwrappi
 from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.rasters import blocks, line_writer
 from isce2_recipe.errors import InputError
-from isce2_recipe.progress import partly
+from isce2_recipe.progress import Progress, partly
 from isce2_recipe.stack.coregister import SLC
 from isce2_recipe.stack.frame import Frame, read_frame
 from isce2_recipe.stack.geometry import LAND, read_raster
@@ -28,8 +28,6 @@ COHERENCE, PHASE = "coherence.cor", "phase.rdr"
 _BLOCK = 8
 _STRIP = 32
 _SLC_BYTES = 8
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,7 @@ class ReferenceRegion:
     @property
     def window(self) -> tuple[range, slice]:
         """Its lines and samples."""
-        first_line, first_sample = max(self.line - HALF, 0), max(self.sample - HALF, 0)
-        return range(first_line, self.line + HALF + 1), slice(first_sample, self.sample + HALF + 1)
+        return _window(self.line, self.sample)
 
     def constants(self, rasters: tuple[NDArray[Any], ...], usable: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the mean of every raster over the usable looks of the region."""
@@ -139,8 +138,14 @@ def nearest_look(geometry: Path, longitude: float, latitude: float) -> tuple[int
     return line, sample
 
 
+def _window(line: int, sample: int) -> tuple[range, slice]:
+    """Return the lines and samples of the square around a look."""
+    return range(max(line - HALF, 0), line + HALF + 1), slice(max(sample - HALF, 0), sample + HALF + 1)
+
+
 def _region(found: Suitability, geometry: Path, line: int, sample: int, *, chosen: bool) -> ReferenceRegion:
-    box = slice(max(line - HALF, 0), line + HALF + 1), slice(max(sample - HALF, 0), sample + HALF + 1)
+    rows, cols = _window(line, sample)
+    box = slice(rows.start, rows.stop), cols
     counted = found.usable[box] & (found.component[box] == found.component[line, sample])
     latitude, longitude = (
         float(np.asarray(read_raster(geometry / name)[0, line, sample])) for name in (LATITUDE, LONGITUDE)

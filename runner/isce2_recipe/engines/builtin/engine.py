@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import logging
 import warnings
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +16,10 @@ from isce2_recipe import __version__
 from isce2_recipe.engines.base import Applications, AppSteps, select_steps
 from isce2_recipe.engines.builtin.config import read_config, tops_steps
 from isce2_recipe.errors import EngineFailed
+from isce2_recipe.progress import Progress
 
 if TYPE_CHECKING:
     from isce2_recipe.engines.builtin.job import Catalog, Job
-
-Progress = Callable[[float, str], None]
 
 # Module and function of each step. Steps that are missing here do nothing in this engine: they serve settings
 # (ESD, ionosphere) that are refused when the XML is read.
