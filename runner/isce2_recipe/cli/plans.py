@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from isce2_recipe.actions.base import Action
+from isce2_recipe.journal.values import FILE
 from isce2_recipe.plan.forecast import Forecast, forecast, to_json
 from isce2_recipe.plan.graph import actions_below
 from isce2_recipe.plan.workspace import Workspace
@@ -62,8 +63,8 @@ def _details(one: Forecast) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, dict) and value.keys() == {"$file"}:
-        return str(value["$file"])
+    if isinstance(value, dict) and value.keys() == {FILE}:
+        return str(value[FILE])
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 100 else f"{text[:97]}..."
 

@@ -10,8 +10,7 @@ from isce2_recipe.journal.files import FOLDER, FileEntry, signature
 from isce2_recipe.journal.log import Done, History
 from isce2_recipe.noop_cache import UP_TO_DATE
 from isce2_recipe.plan.folders import Matches, SharedFolder
-from isce2_recipe.plan.graph import values_with_paths
-from isce2_recipe.plan.keys import Change, Key, changes
+from isce2_recipe.plan.keys import Change, Key, changes, values_with_paths
 
 
 @dataclass(frozen=True, slots=True)

@@ -422,17 +422,3 @@ def _sort(nodes: Mapping[str, Node], needs: Mapping[str, set[str]]) -> list[str]
     except CycleError as exc:
         circle = " > ".join(reversed(exc.args[1]))
         raise RecipeError(f"steps wait for each other in a circle: {circle}") from None
-
-
-def values_with_paths(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of a JSON value with their dotted paths, to compare two values."""
-    if isinstance(value, Mapping) and value:
-        for key, item in value.items():
-            for path, leaf in values_with_paths(item):
-                yield (f"{key}.{path}" if path and not path.startswith("[") else f"{key}{path}"), leaf
-    elif isinstance(value, list) and value:
-        for index, item in enumerate(value):
-            for path, leaf in values_with_paths(item):
-                yield (f"[{index}].{path}" if path and not path.startswith("[") else f"[{index}]{path}"), leaf
-    else:
-        yield "", value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,6 @@ from isce2_recipe.actions.base import Action, Question, Read
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.journal.files import Fingerprints, Manifest, json_digest, tree_digest
 from isce2_recipe.journal.values import coerce
-from isce2_recipe.plan.graph import values_with_paths
 from isce2_recipe.plan.nodes import Node, prefixes
 from isce2_recipe.recipe.type_system import fits, words
 from isce2_recipe.recipe.violations import show
@@ -55,6 +54,20 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
         for name in sorted({*old, *new})
         if old.get(name, _MISSING) != new.get(name, _MISSING)
     ]
+
+
+def values_with_paths(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of a JSON value with their dotted paths, to compare two values."""
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            for path, leaf in values_with_paths(item):
+                yield (f"{key}.{path}" if path and not path.startswith("[") else f"{key}{path}"), leaf
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            for path, leaf in values_with_paths(item):
+                yield (f"[{index}].{path}" if path and not path.startswith("[") else f"[{index}]{path}"), leaf
+    else:
+        yield "", value
 
 
 @dataclass(frozen=True, slots=True)

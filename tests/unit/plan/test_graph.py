@@ -11,8 +11,8 @@ import pytest
 from isce2_recipe.actions.base import Action, Context, action
 from isce2_recipe.errors import RecipeError
 from isce2_recipe.plan import drawing
-from isce2_recipe.plan.graph import Graph, build, values_with_paths
-from isce2_recipe.plan.keys import changes
+from isce2_recipe.plan.graph import Graph, build
+from isce2_recipe.plan.keys import changes, values_with_paths
 from isce2_recipe.recipe import load, read_text
 
 
