@@ -162,13 +162,13 @@ def _size(error: ValidationError, _home: str, path: DataPath) -> Iterator[Violat
 
 
 def _unique(error: ValidationError, _home: str, path: DataPath) -> Iterator[Violation]:
-    seen: list[str] = []
+    seen: set[str] = set()
     for index, item in enumerate(error.instance):
         text = json.dumps(item, sort_keys=True)
         if text in seen:
             yield Violation((*path, index), "uniqueItems", "is in the list twice", found=show(item))
-        seen.append(text)
-    if len(set(seen)) == len(seen):  # 1 and 1.0
+        seen.add(text)
+    if len(seen) == len(error.instance):  # 1 and 1.0
         yield Violation(path, "uniqueItems", "has an item twice", found=show(error.instance))
 
 
