@@ -256,3 +256,11 @@ def _has_marker(process: Path, marker: str) -> bool:
         return os.fsencode(marker) in process.joinpath("environ").read_bytes().split(b"\0")
     except OSError:
         return False
+
+
+def process_tree(pid: int) -> Iterator[int]:
+    """Yield the id of a process and of all that it started, as far as the system reports them."""
+    yield pid
+    with suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:  # noqa: PTH123
+        for child in file.read().split():
+            yield from process_tree(int(child))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from isce2_recipe.files import json_text
 from isce2_recipe.problems import printable
+from isce2_recipe.processes import process_tree
 from isce2_recipe.quantities import format_bytes, format_duration
 from isce2_recipe.redact import in_values
 
@@ -372,14 +372,6 @@ def _memory(row: _Row) -> str:
     size = max(map(_resident, process_tree(row.pid))) if row.state == "running" else row.memory
     row.memory = max(row.memory, size)
     return format_bytes(row.memory) if row.memory and row.state in ("running", "done", "failed") else ""
-
-
-def process_tree(pid: int) -> Iterator[int]:
-    """Yield the id of a process and of all that it started, as far as the system reports them."""
-    yield pid
-    with suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:  # noqa: PTH123
-        for child in file.read().split():
-            yield from process_tree(int(child))
 
 
 def _resident(pid: int) -> float:

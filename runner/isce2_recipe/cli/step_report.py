@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
-from isce2_recipe.progress import process_tree
+from isce2_recipe.processes import process_tree
 from isce2_recipe.quantities import format_bytes, format_duration
 
 SILENCE_S = 30.0
