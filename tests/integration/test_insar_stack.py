@@ -124,6 +124,11 @@ def test_files_of_the_product(run: Path) -> None:
         "unw_phase.tif", "corr.tif", "dem.tif", "lv_theta.tif", "lv_phi.tif", "water_mask.tif",
     }  # fmt: skip
     assert "mintpy.load.processor = hyp3" in (folder / "mintpy" / "smallbaselineApp.cfg").read_text()
+    readme = (folder / f"{folder.name}_README.md.txt").read_text()
+    table = re.findall(r"^\| (`[^|]+`) \|", readme, re.MULTILINE)
+    named = [name for cell in table for name in re.findall("`([^`]+)`", cell)]
+    assert len(named) > 15
+    assert [name for name in named if not (folder / name.replace("*", folder.name)).exists()] == []
 
 
 def test_reference_region_does_not_move(run: Path) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from isce2_recipe.stack.geometry import Pass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StackNetwork:
     """The pairs of a stack.
 
@@ -119,7 +119,7 @@ class OrbitDate:
     orbits: list[Path]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StackBaselines:
     """The pairs of a stack with their perpendicular baselines, and the dates with their orbits.
 

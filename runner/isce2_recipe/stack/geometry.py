@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def tops_config(
 
 @dataclass(frozen=True, slots=True)
 class StackTerrain:
-    """StackTerrain and water of a stack."""
+    """Terrain and water of a stack."""
 
     # ISCE2 rasters, heights above the ellipsoid: for the geometry, and for the map.
     dem: Path
@@ -166,9 +167,6 @@ def _write_lookup(job: Job, frame: Frame, out: Path, geocode_dem: Path) -> None:
 
 def map_lookup(geometry: Path, geocode_dem: Path) -> tuple[GeocodeGrid, Locate]:
     """Return the part of the DEM's grid that shows the stack, and the radar coordinates of its nodes."""
-    import json
-    from dataclasses import replace
-
     place = json.loads((geometry / MAP_GRID).read_text(encoding="utf-8"))
     nodes = read_dem_header(geocode_dem).require_map_grid()
     first = replace(
