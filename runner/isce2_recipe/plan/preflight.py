@@ -11,7 +11,7 @@ from isce2_recipe import engines
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.errors import InputError, of_name
 from isce2_recipe.expressions import plain_chain
-from isce2_recipe.journal.values import coerce
+from isce2_recipe.journal.values import coerce, files_in
 from isce2_recipe.plan.keys import file_inputs
 from isce2_recipe.plan.nodes import Node
 from isce2_recipe.plan.workspace import Workspace
@@ -89,9 +89,8 @@ def _check_files(workspace: Workspace, node: Node, inputs: Mapping[str, Any]) ->
     """Check that the files among the known inputs of a step exist, unless a step makes them."""
     for name in node.step.with_.keys() & file_inputs(node.action):
         with suppress(NotKnownError):
-            value = inputs[name]
-            for path in value if isinstance(value, list) else [value]:
-                if isinstance(path, Path) and not path.is_relative_to(workspace.workdir):
+            for path in files_in(inputs[name]):
+                if not path.is_relative_to(workspace.workdir):
                     _check_file(path, _origin(node, name), workspace.request.base)
 
 

@@ -150,6 +150,7 @@ COMMANDS = {
     '{argv: [sh, -c, "echo x > $A"], outputs: {a: x}, env: ["A={output.a}"], '
     'version: [echo, "{output.a}"]}': (0,),
     "{argv: '{{ [] }}'}": (1, "'argv' is empty"),
+    '{argv: ["true"], inputs: {all: [one.yml, "a\\0b"]}}': (1, "error: inputs of step s: ", "does not exist"),
     """{argv: [cat, "{input.al}"], inputs: "{{ {'all': 'one.yml'} }}"}""": (1, "the step has no input 'al'"),
 }  # fmt: skip
 
