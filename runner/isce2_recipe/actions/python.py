@@ -50,7 +50,7 @@ def _for_step(general: Action, given: Mapping[str, Any], folder: Path) -> Action
             Wrong((unknown[0],), f"'{unknown[0]}' must be a constant, as plans need the function's types")
         ]
     place = PurePosixPath(module)
-    if place.is_absolute() or ".." in place.parts or place.suffix != ".py":
+    if place.is_absolute() or ".." in place.parts or place.suffix != ".py" or "\0" in module:
         what = f"'{module}' is not a Python file in the folder of the recipe"
         return [Wrong(("module",), what, "give its path relative to the recipe, such as scripts/mine.py")]
     found = _find(folder, module, function)

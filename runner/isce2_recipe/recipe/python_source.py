@@ -152,12 +152,22 @@ class _Types:
             return {}
         kind = self._classes.get(self._name(_unquoted(annotation)))
         if kind is not None and _has_fields(kind):
-            return {
-                node.target.id: self.of(node.annotation)
-                for node in kind.body
-                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-            }
+            return self._fields(kind, set())
         return {RESULT: self.of(annotation)}
+
+    def _fields(self, kind: ast.ClassDef, seen: set[str]) -> dict[str, Any]:
+        """Return the types of the fields of a class, and before them those that it inherits."""
+        found: dict[str, Any] = {}
+        seen.add(kind.name)
+        for base in reversed(kind.bases):
+            above = self._classes.get(self._name(base))
+            if above is not None and above.name not in seen:
+                found |= self._fields(above, seen)
+        return found | {
+            node.target.id: self.of(node.annotation)
+            for node in kind.body
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        }
 
     def of(self, annotation: ast.expr | None) -> Any:
         """Return the type that an annotation means."""

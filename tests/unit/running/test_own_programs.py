@@ -171,6 +171,7 @@ def test_what_a_program_does_wrong_is_said_with_its_exit_code(tmp_path: Path, gi
 
 FUNCTIONS = """\
 import os, sys
+from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 def fails(): raise ValueError("no good")
@@ -196,14 +197,21 @@ def long_line(): print("x" * 5_000_000); raise ValueError("y" * 5_000_000)
 async def later(): return 1
 if True:
     def inner(): return 1
+@dataclass
+class Base:
+    first: int
+@dataclass
+class Derived(Base):
+    second: int
+def inherits() -> Derived: return Derived(1, 2)
 def scalar(ctx, *, name: str = "a") -> dict[str, float]:
     (ctx.out / name).write_text("x")
     ctx.progress(1.0, "done")
     return {"half": np.float32(0.5)}
 """
 CALLS = {
-    "fails": (3, "fails() of own.py:4 raised ValueError: no good", "ValueError: no good"),
-    "leaves": (3, "leaves() of own.py:5 raised SystemExit: 3"),
+    "fails": (3, "fails() of own.py:5 raised ValueError: no good", "ValueError: no good"),
+    "leaves": (3, "leaves() of own.py:6 raised SystemExit: 3"),
     "no_file": (3, "the output 'result' is the file 'x.txt', which does not exist"),
     "wrong": (3, "the output 'result' must be a whole number, instead got str 'text'"),
     "array": (3, "has a value of type ndarray, which recipes cannot read"),
@@ -237,6 +245,15 @@ def test_what_a_function_does_wrong_is_said_with_its_line(tmp_path: Path, functi
     assert len(done.stderr) < 20_000
     for text in texts:
         assert text in done.stderr
+
+
+def test_a_dataclass_gives_the_fields_that_it_inherits(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(FUNCTIONS)
+    outputs = "outputs: {sum: '{{ steps.s.first + steps.s.second }}'}\n"
+    text = _step("python.call", "{module: own.py, function: inherits}", outputs)
+    done = call("run", write_recipe(tmp_path, text), "--workdir", "w", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "w/run.json").read_text())["outputs"]["sum"] == 3
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", pytest.param("latin-1", marks=pytest.mark.slow)])
