@@ -137,8 +137,9 @@ def test_wrong_tables_are_refused_before_anything_starts(folder: Path) -> None:
         done = _batch(folder)
         assert (done.returncode, done.stderr) == (1, expected), text
     assert not (folder / "simple_t").exists()
-    missing = _batch(folder, table="none.csv")
+    missing = _batch(folder, "--json", table="none.csv")
     assert missing.returncode == 1 and "cannot read the table 'none.csv'" in missing.stderr
+    assert json.loads(missing.stdout)["event"] == "run.failed"
     words = command("batch", "simple.yml", "--table", "-")
     with Path("/dev/zero").open("rb") as zeros:
         endless = subprocess.run(
