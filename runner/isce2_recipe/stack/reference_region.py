@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from isce2_recipe.errors import InputError
 from isce2_recipe.stack.geometry import LAND, LATITUDE, LONGITUDE, read_raster
 from isce2_recipe.stack.pair_files import PairFiles, stacked
-from isce2_recipe.types import longitude_near
+from isce2_recipe.types import Bounds, longitude_near
 
 # A single look would add its noise to every pair.
 HALF = 2
@@ -130,10 +130,12 @@ def nearest_look(geometry: Path, longitude: float, latitude: float) -> tuple[int
     apart = np.where(known, np.hypot(latitudes - latitude, east), np.inf)
     line, sample = (int(one) for one in np.unravel_index(int(np.argmin(apart)), apart.shape))
     if apart[line, sample] > _OUTSIDE_DEG:
-        box = [float(edge(axis[known])) for axis in (longitudes, latitudes) for edge in (np.min, np.max)]
+        box = Bounds(
+            *(float(edge(axis[known])) for edge in (np.min, np.max) for axis in (longitudes, latitudes))
+        )
         raise InputError(
             f"the place {longitude:g} E, {latitude:g} N is outside the stack",
-            hint="it covers {:.3f} to {:.3f} E, {:.3f} to {:.3f} N".format(*box),
+            hint=f"it covers {box.describe()}",
         )
     return line, sample
 

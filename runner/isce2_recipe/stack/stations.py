@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.types import longitude_near
 
 _PLACE = ("name", "lon", "lat")
 _TOWARDS, _ENU = ("velocity",), ("east", "north", "up")
@@ -95,6 +96,9 @@ def station_rows(stations: Sequence[Station], product: Path) -> list[dict[str, A
     with rasterio.open(layers[0]) as dataset:
         places = [[s.longitude for s in stations], [s.latitude for s in stations]]
         xs, ys = transform("EPSG:4326", dataset.crs, *places)
+        if dataset.crs.is_geographic:
+            west, _, east, _ = dataset.bounds
+            xs = [longitude_near(x, (west + east) / 2) for x in xs]
         for station, x, y in zip(stations, xs, ys, strict=True):
             row, col = dataset.index(x, y)
             velocity, theta, phi = (_median_near(file, row, col) for file in layers)

@@ -13,8 +13,11 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.stack.stations import read_stations, station_rows
 
 
-def product(folder: Path) -> Path:
-    """A map around 51 E, 0 N with 10 mm a year, 30 in its eastern half; the satellite is in the east."""
+def product(folder: Path, crs: str = "EPSG:32639", middle: tuple[float, float] = (5e5, 80.0)) -> Path:
+    """A map around 51 E, 0 N with 10 mm a year, 30 in its eastern half; the satellite is in the east.
+
+    ``middle`` is the place of its middle from west to east, and the size of a pixel.
+    """
     made = folder / "P"
     made.mkdir()
     velocity = np.full((20, 20), 0.010, np.float32)
@@ -26,9 +29,10 @@ def product(folder: Path) -> Path:
         "dtype": "float32",
         "width": 20,
         "height": 20,
-        "crs": "EPSG:32639",
+        "crs": crs,
     }
-    profile["transform"] = rasterio.Affine(80, 0, 500000 - 800, 0, -80, 800)
+    x, pixel = middle
+    profile["transform"] = rasterio.Affine(pixel, 0, x - 10 * pixel, 0, -pixel, 10 * pixel)
     for name, values in (("velocity", velocity), ("lv_theta", velocity * 0 + 0.9), ("lv_phi", velocity * 0)):
         with rasterio.open(made / f"P_{name}.tif", "w", **profile) as dataset:
             dataset.write(np.nan_to_num(values, nan=0.9) if name == "lv_theta" else values, 1)
@@ -49,6 +53,12 @@ def test_differences_without_their_mean(tmp_path: Path) -> None:
         pytest.approx(-1),
     )  # 5 and 3 without their mean
     assert (third["found"], third["rest"]) == (None, None)
+
+
+def test_a_map_in_degrees_across_the_antimeridian(tmp_path: Path) -> None:
+    table = write(tmp_path, "name,lon,lat,velocity\nA,179.996,0,5\nB,-179.996,0,25\n")
+    rows = station_rows(read_stations(table), product(tmp_path, "EPSG:4326", (180.0, 0.001)))
+    assert [row["found"] for row in rows] == [pytest.approx(10), pytest.approx(30)]
 
 
 def test_east_north_up_is_projected_on_the_look_vector(tmp_path: Path) -> None:
