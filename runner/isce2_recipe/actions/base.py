@@ -1,7 +1,7 @@
 """An action is a typed function; its signature is the schema of ``with:``.
 
 The dataclass that it returns is the schema of ``steps.<id>.*``. An action receives a `Context` and never
-reads the current directory, the environment or a global.
+reads the current directory or a global. Only ``command.run`` reads the environment, for its program.
 """
 
 from __future__ import annotations
