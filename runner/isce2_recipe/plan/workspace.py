@@ -73,6 +73,8 @@ class Workspace:
         Signatures of texts, such as templates, of which keys were made; None where there is no file.
     files_read : set of str
         Files whose content is part of a key.
+    last_end : float
+        When steps of the last run may have written last, within two beats; seconds since 1970.
     """
 
     def __init__(self, request: RunRequest) -> None:
@@ -84,14 +86,13 @@ class Workspace:
             "truth": lambda: "truth" in capabilities_of(self.source),
             "engine": lambda: self.engine.name,
         }
-        run_facts = RunFacts(facts, self._record)
-        self.bindings: Bindings = Bindings(self.graph, request.parameters, run_facts)
+        self.bindings: Bindings = Bindings(self.graph, request.parameters, RunFacts(facts, self._record))
         loops.expand_known(self.graph, self.bindings, {})
         self.messages: list[str] = []
         self.texts_read: dict[str, Signature] = {}
         self.files_read: set[str] = set()
         self._answers: dict[Question, str] = {}
-        self._last_end = 0.0
+        self.last_end = 0.0
         self._next_beat = 0.0
         self._warn: Callable[[str], None] = warnings.warn
         self._secrets = request.secrets
@@ -335,7 +336,7 @@ class Workspace:
         The arguments, the result and the errors are those of `lock.hold`; ``redact`` removes secrets from the
         command line and the journal.
         """
-        self._last_end = _changed(self.workdir / LOCK)
+        self.last_end = _changed(self.workdir / LOCK)
         with lock.hold(self.workdir, redact(command), warn) as killed:
             self._warn = warn
             self._known = None  # another run may have changed it before this one held the lock
@@ -387,11 +388,10 @@ class Workspace:
         of_this_run : bool
             Whether it was started in this run.
         """
-        history = self.history
-        done = chain(history.done.values(), history.earlier.values())
+        done = chain(self.history.done.values(), self.history.earlier.values())
         if record is None or record.get("rolled"):
             return Leftovers(done, self.fingerprints)
-        until = time.time() if of_this_run else self._last_end + _BEAT_S
+        until = time.time() if of_this_run else self.last_end + 2 * _BEAT_S
         return Leftovers(done, self.fingerprints, float(record.get("time", 0.0)), until)
 
     def set_aside_edited(self, step: str, place: str) -> None:

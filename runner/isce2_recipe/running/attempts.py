@@ -122,6 +122,22 @@ def await_leftovers(workdir: Path, patience_s: float) -> Iterator[tuple[str, str
             yield str(who.get("step")), str(who.get("host"))
 
 
+def end_of_leftovers(workdir: Path, *, alive: bool) -> float:
+    """Return when the attempts of earlier runs in shared folders ended; 0 if there are none or nobody knows.
+
+    They may go on for a while after the runner was killed, until their worker notices it. ``alive`` says
+    whether processes of the run were found now: then an attempt without an end has been running until now.
+    """
+    found = 0.0
+    for claim in (workdir / ATTEMPTS).glob(f"*/*/{_CLAIM}"):
+        if (Attempt(claim.parent).claimed() or {}).get("shared"):
+            try:
+                found = max(found, (claim.parent / _END).stat().st_mtime)
+            except OSError:
+                found = max(found, time.time() if alive else 0.0)
+    return found
+
+
 def forget_leftovers(workdir: Path) -> None:
     """Delete the folders of all attempts of earlier runs."""
     checkpoints.remove(workdir / ATTEMPTS)

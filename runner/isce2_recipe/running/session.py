@@ -21,7 +21,7 @@ from isce2_recipe.plan.folders import restore_folder
 from isce2_recipe.plan.preflight import preflight
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.running import failures, provenance
-from isce2_recipe.running.attempts import await_leftovers, forget_leftovers
+from isce2_recipe.running.attempts import await_leftovers, end_of_leftovers, forget_leftovers
 from isce2_recipe.running.child import marker
 from isce2_recipe.running.executors import open_executor
 from isce2_recipe.running.losses import error_of
@@ -219,7 +219,8 @@ def _end_leftovers(workspace: Workspace, killed: dict[str, Any] | None, warn: Ca
     if killed is not None:
         who = f"process {killed.get('pid')}, the last run in this work directory,"
         warn(f"{who} was killed; this run continues it")
-        processes.end_orphans(marker(workspace.workdir))
+        alive = processes.end_orphans(marker(workspace.workdir)) > 0
+        workspace.last_end = max(workspace.last_end, end_of_leftovers(workspace.workdir, alive=alive))
     for step, host in await_leftovers(workspace.workdir, _PATIENCE_S):
         raise StepFailed(
             f"step {step} of the last run may still be writing into a shared folder on {host}",
