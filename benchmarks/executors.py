@@ -76,7 +76,7 @@ def _cpu_of(pids: list[int]) -> float:
 
 
 def _tree(pid: int) -> list[int]:
-    from support.dask_cluster import children
+    from support.processes import children
 
     return [pid, *(found for child in children(pid) for found in _tree(child))]
 
@@ -100,7 +100,8 @@ def run(folder: Path, what: str, steps: int, executor: str, jobs: int, daemons: 
 
 @contextmanager
 def cluster(folder: Path, workers: int):
-    from support.dask_cluster import DaskCluster, wait_for
+    from support.dask_cluster import DaskCluster
+    from support.processes import wait_for
 
     folder.mkdir()
     found = DaskCluster(folder)

@@ -233,7 +233,7 @@ def end_orphans(marker: str, patience_s: float = 10.0) -> int:
     int
         The number of processes.
     """
-    found = list(_orphans(marker))
+    found = list(members(marker))
     for pid in found:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
@@ -243,7 +243,8 @@ def end_orphans(marker: str, patience_s: float = 10.0) -> int:
     return len(found)
 
 
-def _orphans(marker: str) -> Iterator[int]:
+def members(marker: str) -> Iterator[int]:
+    """Yield the other processes that carry the name of a run; see `end_orphans`."""
     for folder in Path("/proc").iterdir() if _LINUX else ():
         if folder.name.isdigit() and int(folder.name) != os.getpid() and _has_marker(folder, marker):
             yield int(folder.name)

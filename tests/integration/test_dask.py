@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from support.dask_cluster import DaskCluster, children, members_of_run, wait_for
+from support.dask_cluster import DaskCluster
+from support.processes import children, members_of_run, wait_for
 from support.runs import QUICK, call, command, contents, environment, statuses, write_files, write_recipe
 
 pytest.importorskip("distributed")

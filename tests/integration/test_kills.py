@@ -6,12 +6,12 @@ import os
 import random
 import signal
 import subprocess
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from support.processes import children, members_of_run, wait_for
 from support.runs import call, command, contents, environment, statuses, write_recipe
 
 PAUSE = "0.12"
@@ -36,31 +36,11 @@ def _start(folder: Path, *words: object) -> subprocess.Popen[bytes]:
     )
 
 
-def _members_of_run(workdir: Path) -> list[int]:
-    """Return the processes that work for a run: its steps and all that these started."""
-    mark = f"ISCE2_RECIPE_RUN={workdir}".encode()
-    found = []
-    for folder in Path("/proc").iterdir():
-        try:
-            if folder.name.isdigit() and mark in (folder / "environ").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
 def _kill_somewhere(process: subprocess.Popen[bytes], chance: random.Random) -> None:
     """Kill the runner, one of its steps or a step's own child; the runner in the end in any case."""
     family = [process.pid]
-    for child in _children(process.pid):
-        family += [child, *_children(child)]
+    for child in children(process.pid):
+        family += [child, *children(child)]
     victim = chance.choice(family)
     with suppress(ProcessLookupError):
         os.kill(victim, signal.SIGKILL)
@@ -82,7 +62,7 @@ def _disturb(tmp_path: Path, seed: int, kills: int, undisturbed: dict[str, bytes
     done = call("run", "diamond.yml", "--pause", PAUSE, "--workdir", "w", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert contents(tmp_path / "w") == undisturbed
-    assert _members_of_run(tmp_path / "w") == []
+    assert members_of_run(tmp_path / "w") == []
     again = call("run", "diamond.yml", "--pause", PAUSE, "--workdir", "w", cwd=tmp_path)
     assert again.returncode == 0
     assert set(statuses(tmp_path / "w").values()) == {"cached"}
@@ -103,8 +83,8 @@ def test_a_killed_helper_is_replaced(tmp_path: Path, undisturbed: dict[str, byte
     """The first child of the runner forks the steps."""
     write_recipe(tmp_path)
     process = _start(tmp_path)
-    _wait_for(lambda: _children(process.pid))
-    os.kill(_children(process.pid)[0], signal.SIGKILL)
+    wait_for(lambda: children(process.pid))
+    os.kill(children(process.pid)[0], signal.SIGKILL)
     assert process.wait(30) == 0
     assert contents(tmp_path / "w") == undisturbed
 
@@ -118,11 +98,11 @@ def test_children_die_with_a_killed_runner(tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    _wait_for(lambda: len(_children(process.pid)) >= 2)
-    steps = _children(process.pid)
+    wait_for(lambda: len(children(process.pid)) >= 2)
+    steps = children(process.pid)
     process.kill()
     process.wait()
-    _wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in steps), seconds=2)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in steps), seconds=2)
 
 
 def test_a_finished_step_in_a_shared_folder_is_not_run_again_after_a_crash_in_the_next(
@@ -132,16 +112,9 @@ def test_a_finished_step_in_a_shared_folder_is_not_run_again_after_a_crash_in_th
     write_recipe(tmp_path)
     process = _start(tmp_path)
     workdir = tmp_path / "w"
-    _wait_for((workdir / "shared/two_1.dat").exists)
+    wait_for((workdir / "shared/two_1.dat").exists)
     process.kill()
     process.wait()
     assert call("run", "diamond.yml", "--pause", PAUSE, "--workdir", "w", cwd=tmp_path).returncode == 0
     found = statuses(workdir)
     assert (found["one"], found["two"]) == ("cached", "done")
-
-
-def _wait_for(condition, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not become true"
-        time.sleep(0.01)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.dask_cluster import members_of_run, wait_for
+from support.processes import members_of_run, wait_for
 from support.runs import call, command, contents, environment, write_recipe
 from support.slurm import Slurm, why_not
 

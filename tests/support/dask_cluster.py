@@ -7,11 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from support.processes import children, command_of, wait_for
 from support.runs import environment
 
 _DASK = (sys.executable, "-m", "dask")
@@ -64,7 +64,7 @@ class DaskCluster:
     def worker_processes(self) -> list[int]:
         """Return the process ids of the workers, without their nannies."""
         found = [child for nanny in self.workers for child in children(nanny.pid)]
-        return [pid for pid in found if b"spawn_main" in _command(pid)]
+        return [pid for pid in found if b"spawn_main" in command_of(pid)]
 
     def replace_ended(self) -> None:
         """Start a worker for each whose nanny gave up, as it does if the worker is killed while it starts."""
@@ -78,42 +78,3 @@ class DaskCluster:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-def children(pid: int) -> list[int]:
-    """Return the children of all threads of a process."""
-    found = []
-    with suppress(OSError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            found += [int(word) for word in (thread / "children").read_text().split()]
-    return found
-
-
-def wait_for(condition, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not become true"
-        time.sleep(0.05)
-
-
-def members_of_run(workdir: Path) -> list[int]:
-    """Return the processes of steps, and all that these started; step servers may live on."""
-    mark, server = f"ISCE2_RECIPE_RUN={workdir}".encode(), b"ISCE2_RECIPE_SERVER="
-    of_servers, found = set(), []
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        with suppress(OSError):
-            words = (folder / "environ").read_bytes().split(b"\0")
-            if mark in words:
-                found.append(int(folder.name))
-            elif any(word.startswith(server) for word in words):
-                of_servers.add(int(folder.name))
-    return found + [child for parent in of_servers for child in children(parent) if child in of_servers]
