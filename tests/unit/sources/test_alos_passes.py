@@ -14,7 +14,7 @@ import yaml
 from isce2_recipe.errors import ParameterError, UsageError
 from isce2_recipe.sar.ellipsoid import ecef_to_geodetic, geodetic_to_ecef
 from isce2_recipe.sar.zero_doppler import geo2rdr, state
-from isce2_recipe.sources.simulated.alos import acquisition, passes
+from isce2_recipe.sources.simulated.alos import palsar, passes
 from isce2_recipe.sources.simulated.alos.acquisition import acquire
 from isce2_recipe.types import AlosName
 
@@ -153,4 +153,4 @@ def test_sizes_out_of_range_are_refused(lines, samples):
 def test_default_size_is_one_that_stripmapapp_can_focus():
     scene = acquire(REFERENCE, None, None)
     assert scene.lines >= 9000
-    assert scene.samples - acquisition.PULSE_SAMPLES > 2000
+    assert scene.samples - palsar.PULSE_SAMPLES > 2000

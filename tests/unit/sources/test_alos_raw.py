@@ -12,17 +12,8 @@ from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
 from isce2_recipe.sar.zero_doppler import geo2rdr, rdr2geo
 from isce2_recipe.sources.simulated import ground
-from isce2_recipe.sources.simulated.alos import raw
-from isce2_recipe.sources.simulated.alos.acquisition import (
-    PRF_HZ,
-    PULSE_S,
-    PULSE_SAMPLES,
-    RANGE_SPACING_M,
-    SAMPLING_HZ,
-    WAVELENGTH_M,
-    acquire,
-    lobes,
-)
+from isce2_recipe.sources.simulated.alos import palsar, raw
+from isce2_recipe.sources.simulated.alos.acquisition import acquire, lobes
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.types import AlosName
 
@@ -34,12 +25,12 @@ REFERENCE, SECONDARY = (AlosName.parse(text) for text in ("ALPSRP156121200", "AL
 def place_at(scene, line, sample, height=HEIGHT_M):
     """Return the ground point (ECEF) with the given zero-Doppler coordinates."""
     level = np.full((1, 1), height, dtype=np.float32)
-    time, slant = scene.start_s + line / PRF_HZ, scene.near_range_m + sample * RANGE_SPACING_M
+    time, slant = scene.start_s + line / palsar.PRF_HZ, scene.near_range_m + sample * palsar.RANGE_SPACING_M
     return geodetic_to_ecef(*rdr2geo(scene.poly, time, slant, level, 0.0, 0.0, -1.0, 1.0))
 
 
 def phase_of(slant_range):
-    return -4.0 * math.pi * (slant_range / WAVELENGTH_M % 0.5)
+    return -4.0 * math.pi * (slant_range / palsar.WAVELENGTH_M % 0.5)
 
 
 def impulse_image(scene, targets):
@@ -48,7 +39,10 @@ def impulse_image(scene, targets):
     taps = np.arange(-24, 25)
     window = np.kaiser(taps.size + 2, 4.0)[1:-1]
     for time, slant in targets:
-        line, sample = (time - scene.start_s) * PRF_HZ, (slant - scene.near_range_m) / RANGE_SPACING_M
+        line, sample = (
+            (time - scene.start_s) * palsar.PRF_HZ,
+            (slant - scene.near_range_m) / palsar.RANGE_SPACING_M,
+        )
         i, j = round(line) + taps, round(sample) + taps
         patch = np.outer(np.sinc(i - line) * window, np.sinc(j - sample) * window)
         image[i[0] : i[-1] + 1, j[0] : j[-1] + 1] += 1000.0 * np.exp(1j * phase_of(slant)) * patch
@@ -56,13 +50,13 @@ def impulse_image(scene, targets):
 
 
 def satellite(scene):
-    return scene.flight.states(scene.start_s + np.arange(scene.lines) / PRF_HZ)[0]
+    return scene.flight.states(scene.start_s + np.arange(scene.lines) / palsar.PRF_HZ)[0]
 
 
 def compress(signal):
     """Compress the signal in range with the transmitted pulse."""
-    time = np.arange(PULSE_SAMPLES) / SAMPLING_HZ
-    pulse = np.exp(-1j * math.pi * 28e6 / PULSE_S * (time - PULSE_S / 2.0) ** 2)
+    time = np.arange(palsar.PULSE_SAMPLES) / palsar.SAMPLING_HZ
+    pulse = np.exp(-1j * math.pi * 28e6 / palsar.PULSE_S * (time - palsar.PULSE_S / 2.0) ** 2)
     spectrum = np.fft.fft(signal, axis=1) * np.conj(np.fft.fft(pulse, signal.shape[1]))
     return np.fft.ifft(spectrum, axis=1)
 
@@ -80,7 +74,7 @@ class Focus:
         self.sight = (self.point - eye) / np.linalg.norm(self.point - eye)
         self.slant = slant
         # Only a window of bins around the point is needed.
-        centre = round((slant - scene.near_range_m) / RANGE_SPACING_M)
+        centre = round((slant - scene.near_range_m) / palsar.RANGE_SPACING_M)
         self.first = centre - 24
         self.data = compressed[:, self.first : self.first + 64]
 
@@ -88,7 +82,7 @@ class Focus:
         """Return the image at a point displaced along the line of sight and along track."""
         point = self.point + range_m * self.sight + azimuth_m * self.ahead
         distance = np.linalg.norm(self.eyes - point, axis=1)
-        at = (distance - self.scene.near_range_m) / RANGE_SPACING_M - self.first
+        at = (distance - self.scene.near_range_m) / palsar.RANGE_SPACING_M - self.first
         near = (at > 8) & (at < self.data.shape[1] - 9)
         rows = np.flatnonzero(near)
         whole = np.floor(at[near]).astype(int)
@@ -120,7 +114,7 @@ def geometry(scene):
 def test_echoes_of_a_point_have_their_closed_form(scene, geometry):
     """Compare the echoes with the transmitted pulse at the distances from the true orbit."""
     line, sample = LINES // 2, 200
-    slant = scene.near_range_m + sample * RANGE_SPACING_M
+    slant = scene.near_range_m + sample * palsar.RANGE_SPACING_M
     image = np.zeros((LINES, SAMPLES), dtype=np.complex64)
     # A third of the Doppler band, so that the hyperbola ends within the scene.
     lines = np.arange(-100, 101)
@@ -129,11 +123,14 @@ def test_echoes_of_a_point_have_their_closed_form(scene, geometry):
     distance = np.linalg.norm(satellite(scene) - np.array(place_at(scene, line, sample)), axis=1)
     for pulse in range(line - 1000, line + 1001, 200):
         delay = (
-            np.arange(SAMPLES) / SAMPLING_HZ
+            np.arange(SAMPLES) / palsar.SAMPLING_HZ
             - 2.0 * (distance[pulse] - scene.near_range_m) / SPEED_OF_LIGHT_M_S
         )
-        inside = (delay > 0.5e-6) & (delay < PULSE_S - 0.5e-6)
-        expected = phase_of(distance[pulse]) - math.pi * 28e6 / PULSE_S * (delay[inside] - PULSE_S / 2.0) ** 2
+        inside = (delay > 0.5e-6) & (delay < palsar.PULSE_S - 0.5e-6)
+        expected = (
+            phase_of(distance[pulse])
+            - math.pi * 28e6 / palsar.PULSE_S * (delay[inside] - palsar.PULSE_S / 2.0) ** 2
+        )
         match = echoes[pulse, inside] * np.exp(-1j * expected)
         coherence = abs(match.sum()) / np.sqrt((abs(match) ** 2).sum() * inside.sum())
         assert np.angle(match.sum()) == pytest.approx(0.0, abs=0.03)
@@ -173,14 +170,14 @@ def test_two_passes_show_baseline_terrain_and_motion():
         samples = raw.quantize(
             raw.echoes(impulse_image(scene, targets), raw.echo_geometry(scene, HEIGHT_M), 2)
         )
-        pulses = (samples.astype(np.float32) - raw.BIAS).reshape(LINES, SAMPLES, 2)
+        pulses = (samples.astype(np.float32) - palsar.BIAS).reshape(LINES, SAMPLES, 2)
         compressed = compress(pulses[..., 0] + 1j * pulses[..., 1])
         values = [Focus(scene, compressed, point).value(0.0, 0.0) for point in points]
         phases.append(np.angle(values))
         ranges.append(moved)
     # Back-projection removes the geometric phase. The motion remains: +4 pi / lambda * d.
     difference = np.angle(np.exp(1j * (phases[0] - phases[1])))
-    expected = 4.0 * math.pi / WAVELENGTH_M * (np.array(ranges[1]) - np.array(ranges[0]))
+    expected = 4.0 * math.pi / palsar.WAVELENGTH_M * (np.array(ranges[1]) - np.array(ranges[0]))
     assert np.abs(expected).max() > 0.05
     error = np.angle(np.exp(1j * (difference - expected)))
     assert error == pytest.approx([0.0, 0.0], abs=0.03)
@@ -190,7 +187,7 @@ def test_effective_speed_agrees_with_the_orbit(scene, geometry):
     """Compare it with the second difference of squared distances over a second of the true orbit."""
     for sample in (0, SAMPLES - 1):
         point = np.array(place_at(scene, LINES / 2, sample))
-        middle = scene.start_s + LINES / 2 / PRF_HZ
+        middle = scene.start_s + LINES / 2 / palsar.PRF_HZ
         times = middle + np.array([-0.5, 0.0, 0.5])
         squares = ((scene.flight.states(times)[0] - point) ** 2).sum(axis=1)
         speed = math.sqrt((squares[0] - 2.0 * squares[1] + squares[2]) / 0.5)
@@ -200,7 +197,7 @@ def test_effective_speed_agrees_with_the_orbit(scene, geometry):
 def test_quantized_signal_is_coherent_with_the_original():
     rng = np.random.default_rng(1)
     signal = (rng.standard_normal((64, 500)) + 1j * rng.standard_normal((64, 500))).astype(np.complex64)
-    pairs = raw.quantize(7e3 * signal).reshape(64, 500, 2) - raw.BIAS
+    pairs = raw.quantize(7e3 * signal).reshape(64, 500, 2) - palsar.BIAS
     back = pairs[..., 0] + 1j * pairs[..., 1]
     coherence = abs(np.vdot(signal, back)) / (np.linalg.norm(signal) * np.linalg.norm(back))
     assert coherence > 0.995

@@ -11,25 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import UsageError
-from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
-from isce2_recipe.sources.simulated.alos.passes import OFF_NADIR_RAD, AlosPass, find_pass, middle_s
+from isce2_recipe.sources.simulated.alos import palsar
+from isce2_recipe.sources.simulated.alos.passes import AlosPass, find_pass, middle_s
 from isce2_recipe.sources.simulated.motion import rows
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.types import AlosName, Bounds
 
 Float = NDArray[np.float64]
-
-# Fine beam single polarization (FBS), off-nadir angle 34.3 degrees, from JAXA, ALOS/PALSAR Level 1.1/1.5
-# Product Format Description, and from real scenes.
-FREQUENCY_HZ = 1.27e9
-WAVELENGTH_M = SPEED_OF_LIGHT_M_S / FREQUENCY_HZ
-SAMPLING_HZ = 32.0e6
-BANDWIDTH_HZ = 28.0e6
-PULSE_S = 27.0e-6
-PRF_HZ = 2159.827
-ANTENNA_LENGTH_M = 8.9
-RANGE_SPACING_M = SPEED_OF_LIGHT_M_S / (2.0 * SAMPLING_HZ)
-PULSE_SAMPLES = round(PULSE_S * SAMPLING_HZ)
 
 # Frames of the descending half of the orbit.
 _DESCENDING_FRAMES = range(1800, 5400)
@@ -40,7 +28,7 @@ _EARTH_RADIUS_M = 6.371e6
 LINES, SAMPLES = 12288, 3900
 # Pulses before and after a scene whose targets still have echoes in it, up to a Doppler frequency of 880 Hz.
 APERTURE_LINES = 3800
-LEAST_LINES, LEAST_SAMPLES = 256, PULSE_SAMPLES + 256
+LEAST_LINES, LEAST_SAMPLES = 256, palsar.PULSE_SAMPLES + 256
 MOST_LINES, MOST_SAMPLES = 20480, 10304
 
 
@@ -69,7 +57,7 @@ class Acquisition:
     @cached_property
     def nominal_start_s(self) -> float:
         """Time of the first pulse on the nominal track, seconds since the node; the same for all passes."""
-        return self.middle_s - 0.5 * self.lines / PRF_HZ
+        return self.middle_s - 0.5 * self.lines / palsar.PRF_HZ
 
     @cached_property
     def start(self) -> datetime:
@@ -85,7 +73,7 @@ class Acquisition:
     @cached_property
     def stop(self) -> datetime:
         """Time of the last pulse, UTC."""
-        return self.start + timedelta(seconds=(self.lines - 1) / PRF_HZ)
+        return self.start + timedelta(seconds=(self.lines - 1) / palsar.PRF_HZ)
 
     @property
     def middle_s(self) -> float:
@@ -103,15 +91,18 @@ class Acquisition:
         return self._polynomial(self.flight.nominal)
 
     def _polynomial(self, flight: AlosPass) -> Float:
-        margin = self.margin_lines / PRF_HZ + 1.0
-        start, stop = self.nominal_start_s - margin, self.nominal_start_s + self.lines / PRF_HZ + margin
+        margin = self.margin_lines / palsar.PRF_HZ + 1.0
+        start, stop = (
+            self.nominal_start_s - margin,
+            self.nominal_start_s + self.lines / palsar.PRF_HZ + margin,
+        )
         return flight.orbit_around(start, stop).polynomial(start, stop)
 
     @cached_property
     def near_range_m(self) -> float:
         """Slant range of the first sample in whole metres; the same for all passes."""
-        bins = self.samples - PULSE_SAMPLES
-        return float(round(self.middle_range_m - 0.5 * bins * RANGE_SPACING_M))
+        bins = self.samples - palsar.PULSE_SAMPLES
+        return float(round(self.middle_range_m - 0.5 * bins * palsar.RANGE_SPACING_M))
 
     @cached_property
     def middle_range_m(self) -> float:
@@ -121,7 +112,7 @@ class Acquisition:
 
         position, velocity = self.flight.nominal.states(self.middle_s)
         axes = np.array(zero_doppler_axes((*position[0], *velocity[0]))).reshape(2, 3)
-        sight = math.cos(OFF_NADIR_RAD) * axes[0] + math.sin(OFF_NADIR_RAD) * axes[1]
+        sight = math.cos(palsar.OFF_NADIR_RAD) * axes[0] + math.sin(palsar.OFF_NADIR_RAD) * axes[1]
         # The nearer root of |position + range * sight| = 1 in units of the ellipsoid's axes.
         unit = np.array([WGS84_A_M, WGS84_A_M, WGS84_B_M])
         p, d = position[0] / unit, sight / unit
@@ -136,9 +127,9 @@ class Acquisition:
     @cached_property
     def footprint(self) -> tuple[tuple[float, float], ...]:
         """Closed (longitude, latitude) polygon: near and far at the first pulse, far and near at the last."""
-        first, last = self.start_s, self.start_s + (self.lines - 1) / PRF_HZ
+        first, last = self.start_s, self.start_s + (self.lines - 1) / palsar.PRF_HZ
         near = self.near_range_m
-        far = near + (self.samples - PULSE_SAMPLES - 1) * RANGE_SPACING_M
+        far = near + (self.samples - palsar.PULSE_SAMPLES - 1) * palsar.RANGE_SPACING_M
         corners = [
             _place(self.poly, time, slant)[::-1]
             for time, slant in ((first, near), (first, far), (last, far), (last, near))
@@ -183,7 +174,7 @@ class Acquisition:
     @property
     def length_km(self) -> float:
         """Length of the scene on the ground."""
-        return self.lines / PRF_HZ * self.ground_speed_m_s / 1000.0
+        return self.lines / palsar.PRF_HZ * self.ground_speed_m_s / 1000.0
 
     @property
     def bounds(self) -> Bounds:
@@ -218,7 +209,7 @@ def acquire(name: AlosName, lines: int | None, samples: int | None) -> Acquisiti
         if not least <= value <= most:
             raise UsageError(
                 f"simulated: ALOS scenes need {least} to {most} {key}, instead got {key}={value}",
-                hint=f"the pulse has {PULSE_SAMPLES} samples, and stripmapApp needs about 9000 lines",
+                hint=f"the pulse has {palsar.PULSE_SAMPLES} samples, and stripmapApp needs about 9000 lines",
             )
     return Acquisition(name, find_pass(name), *size)
 

@@ -10,19 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.alos.ceos import Field, descriptor, record, spread
-from isce2_recipe.sources.simulated.alos.acquisition import (
-    BANDWIDTH_HZ,
-    FREQUENCY_HZ,
-    PRF_HZ,
-    PULSE_S,
-    PULSE_SAMPLES,
-    RANGE_SPACING_M,
-    SAMPLING_HZ,
-    WAVELENGTH_M,
-    Acquisition,
-)
-from isce2_recipe.sources.simulated.alos.passes import OFF_NADIR_RAD
-from isce2_recipe.sources.simulated.alos.raw import BIAS, CHIRP_RATE_HZ_S
+from isce2_recipe.sources.simulated.alos import palsar
+from isce2_recipe.sources.simulated.alos.acquisition import Acquisition
 
 HEADER = 412  # bytes before the samples of a pulse
 # Lengths of records, bytes.
@@ -87,9 +76,9 @@ def _summary(scene: Acquisition) -> bytes:
 
 def _place(scene: Acquisition) -> list[Field]:
     """Return the fields of identity, centre and ellipsoid."""
-    middle = scene.start + timedelta(seconds=0.5 * (scene.lines - 1) / PRF_HZ)
+    middle = scene.start + timedelta(seconds=0.5 * (scene.lines - 1) / palsar.PRF_HZ)
     lat, lon = scene.centre
-    bins = scene.samples - PULSE_SAMPLES
+    bins = scene.samples - palsar.PULSE_SAMPLES
     return [
         (12, "I4", 1),
         (16, "I4", 1),
@@ -101,7 +90,7 @@ def _place(scene: Acquisition) -> list[Field]:
         *spread(228, [("F16.7", 6.673), ("F16.7", 1082.63), ("F16.7", -2.533), ("F16.7", -1.62)]),
         *spread(324, [("I8", scene.lines // 2), ("I8", bins // 2)]),
         (340, "F16.7", scene.length_km),
-        (356, "F16.7", bins * RANGE_SPACING_M / math.sin(scene.incidence_rad) / 1000.0),
+        (356, "F16.7", bins * palsar.RANGE_SPACING_M / math.sin(scene.incidence_rad) / 1000.0),
         (388, "I4", 1),
     ]
 
@@ -117,13 +106,13 @@ def _sensor(scene: Acquisition) -> list[Field]:
         (444, "A8", f"{scene.name.orbit:05d}"),
         *spread(452, [("F8.3", lat), ("F8.3", lon), ("F8.3", scene.heading_deg), ("F8.3", 90.0)]),
         (484, "F8.3", math.degrees(scene.incidence_rad)),
-        (492, "F8.3", FREQUENCY_HZ / 1e9),
-        (500, "F16.7", WAVELENGTH_M),
+        (492, "F8.3", palsar.FREQUENCY_HZ / 1e9),
+        (500, "F16.7", palsar.WAVELENGTH_M),
         (516, "A2", "00"),
         (518, "A16", "LINEAR FM CHIRP"),
         (1534, "A8", "INCREASE"),
         (1542, "A8", direction),
-        (1838, "F16.7", math.degrees(OFF_NADIR_RAD)),
+        (1838, "F16.7", math.degrees(palsar.OFF_NADIR_RAD)),
         (1854, "I4", _BEAM),
     ]
 
@@ -131,15 +120,15 @@ def _sensor(scene: Acquisition) -> list[Field]:
 def _pulse() -> list[Field]:
     """Return the fields of pulse, sampling and antenna."""
     return [
-        *spread(534, [("E16.7", 0.0), ("E16.7", -CHIRP_RATE_HZ_S), ("E16.7", 0.0)]),
-        (710, "F16.7", SAMPLING_HZ / 1e6),
-        (742, "F16.7", PULSE_S * 1e6),
+        *spread(534, [("E16.7", 0.0), ("E16.7", -palsar.CHIRP_RATE_HZ_S), ("E16.7", 0.0)]),
+        (710, "F16.7", palsar.SAMPLING_HZ / 1e6),
+        (742, "F16.7", palsar.PULSE_S * 1e6),
         (762, "A4", "NO"),
         (798, "I8", 5),
         (806, "A12", "UNIFORM I,Q"),
-        *spread(818, [("F16.7", BIAS), ("F16.7", BIAS), ("F16.7", 1.0)]),
-        (914, "F16.7", math.degrees(OFF_NADIR_RAD)),
-        (934, "F16.7", PRF_HZ * 1000.0),
+        *spread(818, [("F16.7", palsar.BIAS), ("F16.7", palsar.BIAS), ("F16.7", 1.0)]),
+        (914, "F16.7", math.degrees(palsar.OFF_NADIR_RAD)),
+        (934, "F16.7", palsar.PRF_HZ * 1000.0),
     ]
 
 
@@ -153,10 +142,10 @@ def _processing(scene: Acquisition) -> list[Field]:
         (1110, "A32", "SIGNAL DATA"),
         (1142, "A32", "SIMULATED"),
         *spread(1174, [("F16.7", 1.0), ("F16.7", 1.0)]),
-        (1238, "F16.7", PRF_HZ),
-        (1254, "F16.7", BANDWIDTH_HZ / 1e3),
-        (1686, "F16.7", scene.ground_speed_m_s / PRF_HZ),
-        (1702, "F16.7", RANGE_SPACING_M),
+        (1238, "F16.7", palsar.PRF_HZ),
+        (1254, "F16.7", palsar.BANDWIDTH_HZ / 1e3),
+        (1686, "F16.7", scene.ground_speed_m_s / palsar.PRF_HZ),
+        (1702, "F16.7", palsar.RANGE_SPACING_M),
     ]
 
 
@@ -209,9 +198,9 @@ def _calibration(scene: Acquisition) -> bytes:
         (16, "I4", 0),
         (20, "A17", when),
         (37, "A17", when),
-        (60, "I4", round(PULSE_S * 1e6)),
-        (64, "I4", round(BANDWIDTH_HZ / 1e6)),
-        (68, "I4", round(SAMPLING_HZ / 1e6)),
+        (60, "I4", round(palsar.PULSE_S * 1e6)),
+        (64, "I4", round(palsar.BANDWIDTH_HZ / 1e6)),
+        (68, "I4", round(palsar.SAMPLING_HZ / 1e6)),
         (72, "I4", 5),
     ]
     return record(_CALIBRATION, (18, 50, 18, 20), fields, sequence=5)
@@ -257,18 +246,18 @@ def _records(scene: Acquisition, first: int, signal: NDArray[np.uint8]) -> bytes
     count = signal.shape[0]
     records = np.zeros(count, dtype=line_type(scene.samples))
     number = first + np.arange(count)
-    position, velocity = scene.flight.states(scene.start_s + 0.5 * scene.lines / PRF_HZ)
+    position, velocity = scene.flight.states(scene.start_s + 0.5 * scene.lines / palsar.PRF_HZ)
     lat, lon = scene.nadir
     midnight = scene.start.replace(hour=0, minute=0, second=0, microsecond=0)
     start_ms = (scene.start - midnight) / timedelta(milliseconds=1)
-    since_midnight = np.floor(start_ms + 1000.0 * number / PRF_HZ + 1e-6).astype(np.int64)
+    since_midnight = np.floor(start_ms + 1000.0 * number / palsar.PRF_HZ + 1e-6).astype(np.int64)
     day = midnight.timetuple().tm_yday + since_midnight // 86400000
     values = {
         "sequence": number + 2, "code": (50, 10, 18, 20), "length": HEADER + 2 * scene.samples,
         "line": number + 1, "record": 1, "data_pixels": scene.samples, "updated": number == 0,
         "year": midnight.year, "day_of_year": day, "milliseconds": since_midnight % 86400000, "channel": 1,
-        "prf_millihertz": round(PRF_HZ * 1000.0), "chirp_nanoseconds": round(PULSE_S * 1e9),
-        "electronic_nadir_angle": round(math.degrees(OFF_NADIR_RAD) * 1e6),
+        "prf_millihertz": round(palsar.PRF_HZ * 1000.0), "chirp_nanoseconds": round(palsar.PULSE_S * 1e9),
+        "electronic_nadir_angle": round(math.degrees(palsar.OFF_NADIR_RAD) * 1e6),
         "slant_range_m": round(scene.near_range_m), "latitude": round(lat * 1e6),
         "longitude": round(lon * 1e6), "altitude_m": round(float(np.linalg.norm(position)) - 6371000.0),
         "speed": round(float(np.linalg.norm(velocity)) * 100.0), "frame_counter": number + 1,
@@ -362,9 +351,9 @@ def work_report(scene: Acquisition) -> str:
         "Img_SceneEndDateTime": f"{scene.stop:%Y%m%d %H:%M:%S.%f}"[:-3],
         "Img_ImageSceneCenterLatitude": f"{centre[0]:.3f}",
         "Img_ImageSceneCenterLongitude": f"{centre[1]:.3f}",
-        "Img_OffNadirAngle": f"{math.degrees(OFF_NADIR_RAD):.1f}",
-        "Img_PRF": f"{PRF_HZ:.3f}",
-        "Img_RangeSpacing": f"{RANGE_SPACING_M:.6f}",
+        "Img_OffNadirAngle": f"{math.degrees(palsar.OFF_NADIR_RAD):.1f}",
+        "Img_PRF": f"{palsar.PRF_HZ:.3f}",
+        "Img_RangeSpacing": f"{palsar.RANGE_SPACING_M:.6f}",
         "Pdi_NoOfLines": scene.lines,
         "Pdi_NoOfPixels": scene.samples,
         "Rad_PracticeResultCode": "SIMULATED",

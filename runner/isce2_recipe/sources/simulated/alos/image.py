@@ -12,13 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.sources.simulated import echo, ground
-from isce2_recipe.sources.simulated.alos.acquisition import (
-    PRF_HZ,
-    RANGE_SPACING_M,
-    WAVELENGTH_M,
-    Acquisition,
-    lobes,
-)
+from isce2_recipe.sources.simulated.alos import palsar
+from isce2_recipe.sources.simulated.alos.acquisition import Acquisition, lobes
 from isce2_recipe.sources.simulated.burst import cubic_table
 from isce2_recipe.sources.simulated.motion import days_of
 from isce2_recipe.sources.simulated.noise import hash_integer
@@ -58,8 +53,8 @@ def render_image(scene: Acquisition, options: SimulationOptions, cpus: int) -> P
 
     def block(first: int) -> None:
         echo.render(
-            first, grid, carrier, _PAD, 1.0 / PRF_HZ, 0, RANGE_SPACING_M, WAVELENGTH_M, table, table,
-            cubic_table(), keys, days_of(scene.start), image[first : first + _BLOCK_LINES],
+            first, grid, carrier, _PAD, 1.0 / palsar.PRF_HZ, 0, palsar.RANGE_SPACING_M, palsar.WAVELENGTH_M,
+            table, table, cubic_table(), keys, days_of(scene.start), image[first : first + _BLOCK_LINES],
         )  # fmt: skip
 
     with ThreadPoolExecutor(cpus) as pool:
@@ -77,11 +72,11 @@ def _solve(scene: Acquisition, options: SimulationOptions, cpus: int) -> Float:
 
     def block(first: int) -> None:
         part = np.empty((echo.GRID_ROWS, min(_GRID_ROWS, rows - first), cols))
-        late = (first * echo.LINE_STEP - scene.margin_lines) / PRF_HZ
+        late = (first * echo.LINE_STEP - scene.margin_lines) / palsar.PRF_HZ
         echo.solve_geometry(
-            scene.poly, scene.start_s + late, scene.nominal_poly, scene.nominal_start_s + late, 1.0 / PRF_HZ,
-            scene.near_range_m, RANGE_SPACING_M, moving, air, kinds, options.terrain, ground.new_cache(),
-            part,
+            scene.poly, scene.start_s + late, scene.nominal_poly, scene.nominal_start_s + late,
+            1.0 / palsar.PRF_HZ, scene.near_range_m, palsar.RANGE_SPACING_M, moving, air, kinds,
+            options.terrain, ground.new_cache(), part,
         )  # fmt: skip
         grid[:, first : first + _GRID_ROWS] = part
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from isce2_recipe.alos.pairs import CYCLE_DAYS, CYCLE_ORBITS
 from isce2_recipe.errors import ParameterError
 from isce2_recipe.sar.orbit import Orbit
+from isce2_recipe.sources.simulated.alos import palsar
 from isce2_recipe.types import AlosName
 
 Float = NDArray[np.float64]
@@ -27,8 +28,6 @@ PERIOD_S = CYCLE_DAYS * _DAY_S / CYCLE_ORBITS
 # A frame is a twentieth of a degree of the orbit's argument of latitude.
 _FRAME_RAD = math.radians(0.05)
 FRAMES = 7200
-
-OFF_NADIR_RAD = math.radians(34.3)
 
 _INCLINATION_RAD = math.radians(98.16)
 _MEAN_RADIUS_M = 7074240.0
@@ -92,7 +91,9 @@ class AlosPass:
         track = self._track(time)
         up = _unit(track)
         right = _unit(np.cross(_slope(self._track, time), track))
-        return track + self.offset_m * (math.cos(OFF_NADIR_RAD) * right + math.sin(OFF_NADIR_RAD) * up)
+        return track + self.offset_m * (
+            math.cos(palsar.OFF_NADIR_RAD) * right + math.sin(palsar.OFF_NADIR_RAD) * up
+        )
 
     def _track(self, time: Float) -> Float:
         """Return the position on the nominal track."""

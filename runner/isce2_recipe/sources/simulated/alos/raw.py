@@ -19,27 +19,14 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
-from isce2_recipe.sources.simulated.alos.acquisition import (
-    ANTENNA_LENGTH_M,
-    BANDWIDTH_HZ,
-    FREQUENCY_HZ,
-    PRF_HZ,
-    PULSE_S,
-    PULSE_SAMPLES,
-    RANGE_SPACING_M,
-    SAMPLING_HZ,
-    WAVELENGTH_M,
-    Acquisition,
-)
+from isce2_recipe.sources.simulated.alos import palsar
+from isce2_recipe.sources.simulated.alos.acquisition import Acquisition
 
 Float = NDArray[np.float64]
 Complex = NDArray[np.complex64]
 Bytes = NDArray[np.uint8]
 
-CHIRP_RATE_HZ_S = -BANDWIDTH_HZ / PULSE_S
-
 # Samples have five bits: 0 to 31 with a mean of 15.5. The standard deviation is _DEVIATION steps.
-BIAS = 15.5
 _LEVELS = 31
 _DEVIATION = 5.0
 
@@ -59,7 +46,7 @@ class EchoGeometry:
     @property
     def range_m(self) -> Float:
         """Slant range of each bin, shape (samples,)."""
-        return np.arange(self.speed_m_s.size, dtype=np.float64) * RANGE_SPACING_M + self.near_range_m
+        return np.arange(self.speed_m_s.size, dtype=np.float64) * palsar.RANGE_SPACING_M + self.near_range_m
 
     @property
     def middle(self) -> int:
@@ -76,14 +63,14 @@ def echo_geometry(scene: Acquisition, height_m: float) -> EchoGeometry:
     from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
     from isce2_recipe.sar.zero_doppler import rdr2geo
 
-    middle = scene.start_s + 0.5 * scene.lines / PRF_HZ
+    middle = scene.start_s + 0.5 * scene.lines / palsar.PRF_HZ
     position, velocity = (values[0] for values in scene.flight.states(middle))
     around = scene.flight.states([middle - 0.5, middle + 0.5])[1]
     acceleration = around[1] - around[0]
     level = np.full((1, 1), height_m, dtype=np.float32)
     bins = np.linspace(0.0, scene.samples - 1.0, 9)
     squares = []
-    for slant in scene.near_range_m + bins * RANGE_SPACING_M:
+    for slant in scene.near_range_m + bins * palsar.RANGE_SPACING_M:
         place = rdr2geo(scene.poly, middle, float(slant), level, 0.0, 0.0, -1.0, 1.0)
         arm = position - np.array(geodetic_to_ecef(*place))
         squares.append(velocity @ velocity + arm @ acceleration)
@@ -115,7 +102,7 @@ def echoes(image: NDArray[np.int16] | Complex, geometry: EchoGeometry, cpus: int
     spectrum = np.empty((lines, samples), dtype=np.complex64)
     for part in _parts(samples, _COLUMNS):
         spectrum[:, part] = fft.fft(_as_complex(image[:, part]), axis=0, workers=cpus)
-    doppler = np.fft.fftfreq(lines, 1.0 / PRF_HZ).astype(np.float64)
+    doppler = np.fft.fftfreq(lines, 1.0 / palsar.PRF_HZ).astype(np.float64)
     table = _shift_table()
     for part in _parts(lines, _ROWS):
         rows = np.empty((doppler[part].size, samples), dtype=np.complex64)
@@ -142,22 +129,22 @@ def quantize(signal: Complex) -> Bytes:
     gain = float(f"{_DEVIATION * math.sqrt(2.0 / max(power, 1e-30)):.3g}")
     out = np.empty((lines, 2 * samples), dtype=np.uint8)
     for part in _parts(lines, _ROWS):
-        values = np.floor(signal[part].view(np.float32) * gain + (BIAS + 0.5))
+        values = np.floor(signal[part].view(np.float32) * gain + (palsar.BIAS + 0.5))
         out[part] = np.clip(values, 0, _LEVELS)
     return out
 
 
 def chirp() -> Complex:
     """Return the transmitted pulse, shape (PULSE_SAMPLES,), of unit energy."""
-    time = np.arange(PULSE_SAMPLES) / SAMPLING_HZ
-    phase = math.pi * CHIRP_RATE_HZ_S * (time - PULSE_S / 2.0) ** 2
-    pulse: Complex = (np.exp(1j * phase) / math.sqrt(PULSE_SAMPLES)).astype(np.complex64)
+    time = np.arange(palsar.PULSE_SAMPLES) / palsar.SAMPLING_HZ
+    phase = math.pi * palsar.CHIRP_RATE_HZ_S * (time - palsar.PULSE_S / 2.0) ** 2
+    pulse: Complex = (np.exp(1j * phase) / math.sqrt(palsar.PULSE_SAMPLES)).astype(np.complex64)
     return pulse
 
 
 def antenna(doppler_hz: Float, speed_m_s: float) -> Float:
     """Return the two-way gain of the antenna at a Doppler frequency."""
-    gain: Float = np.sinc(doppler_hz * ANTENNA_LENGTH_M / (2.0 * speed_m_s)) ** 2
+    gain: Float = np.sinc(doppler_hz * palsar.ANTENNA_LENGTH_M / (2.0 * speed_m_s)) ** 2
     return gain
 
 
@@ -178,10 +165,10 @@ def _range_filter(doppler_hz: Float, geometry: EchoGeometry) -> Complex:
     slant = float(geometry.range_m[middle])
     speed = float(geometry.speed_m_s[middle])
     pulse = np.fft.fft(chirp(), samples)
-    offset = np.fft.fftfreq(samples, 1.0 / SAMPLING_HZ)
-    carrier = FREQUENCY_HZ + offset
+    offset = np.fft.fftfreq(samples, 1.0 / palsar.SAMPLING_HZ)
+    carrier = palsar.FREQUENCY_HZ + offset
     shadow = (SPEED_OF_LIGHT_M_S * doppler_hz / (2.0 * speed))[:, np.newaxis] ** 2
-    along = np.sqrt(carrier**2 - shadow) - np.sqrt(FREQUENCY_HZ**2 - shadow) - offset
+    along = np.sqrt(carrier**2 - shadow) - np.sqrt(palsar.FREQUENCY_HZ**2 - shadow) - offset
     # The spectrum of an upward chirp in azimuth lags its phase history by an eighth of a cycle.
     phase = (-4.0 * math.pi * slant / SPEED_OF_LIGHT_M_S) * along - math.pi / 4.0
     gain = antenna(doppler_hz, speed)[:, np.newaxis]
@@ -209,7 +196,7 @@ def _migrate(
     samples = range_m.shape[0]
     spacing = range_m[1] - range_m[0]
     for row in prange(spectrum.shape[0]):
-        aspect = 0.5 * WAVELENGTH_M * doppler_hz[row]
+        aspect = 0.5 * palsar.WAVELENGTH_M * doppler_hz[row]
         cosine = math.sqrt(1.0 - (aspect / speed_m_s[middle]) ** 2)
         shared = range_m[middle] * (1.0 / cosine - 1.0)
         line = np.empty(samples, dtype=np.complex64)
@@ -217,7 +204,7 @@ def _migrate(
         for k in range(samples):
             cosine = math.sqrt(1.0 - (aspect / speed_m_s[k]) ** 2)
             shift[k] = (range_m[k] * (1.0 / cosine - 1.0) - shared) / spacing
-            turns = -2.0 * range_m[k] * (cosine - 1.0) / WAVELENGTH_M
+            turns = -2.0 * range_m[k] * (cosine - 1.0) / palsar.WAVELENGTH_M
             angle = 2.0 * math.pi * (turns - math.floor(turns))
             line[k] = spectrum[row, k] * complex(math.cos(angle), math.sin(angle))
         for k in range(samples):
