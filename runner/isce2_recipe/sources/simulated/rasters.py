@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import replace_when_complete
+from isce2_recipe.sources.demgrid import DemGrid
 from isce2_recipe.sources.names import WATER_MASK_TILE_DEG as _TILE_DEG
 from isce2_recipe.sources.names import water_mask_corners, water_mask_tile
 from isce2_recipe.sources.simulated import ground
@@ -25,32 +25,6 @@ Float = NDArray[np.float64]
 _ARCSECONDS = 3600
 _STRIP_ROWS = 256
 _THREADS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """A grid of pixels one arc second wide; north and west are the first pixel's centre in arc seconds."""
-
-    north: int
-    west: int
-    rows: int
-    cols: int
-
-    @property
-    def transform(self) -> Any:
-        from rasterio.transform import Affine
-
-        step = 1.0 / _ARCSECONDS
-        return Affine(step, 0.0, (self.west - 0.5) * step, 0.0, -step, (self.north + 0.5) * step)
-
-    def strip(self, first: int) -> _Grid:
-        """Return the grid of a strip of rows that begins at row ``first``."""
-        return _Grid(self.north - first, self.west, min(_STRIP_ROWS, self.rows - first), self.cols)
-
-    def origin_rad(self) -> tuple[float, float, float]:
-        """Return latitude and longitude of the first pixel's centre and the width of a pixel, radians."""
-        second = math.radians(1.0 / _ARCSECONDS)
-        return self.north * second, self.west * second, second
 
 
 def check_bounds(bounds: Bounds) -> None:
@@ -72,12 +46,16 @@ def write_dem(path: Path, bounds: Bounds, terrain: Landscape) -> None:
     Pixels are one arc second wide, with centres on whole arc seconds.
     """
     import rasterio
+    from rasterio.transform import Affine
     from rasterio.windows import Window
 
     check_bounds(bounds)
-    grid = _grid_around(bounds)
-    size = {"width": grid.cols, "height": grid.rows}
-    profile = {**_profile("float32", grid.transform), "predictor": 3, **size}
+    grid = DemGrid.covering(bounds)
+    # Multiplied, not divided as in `DemGrid.profile`: the last bit of the simulated DEM stays the same.
+    step = 1.0 / _ARCSECONDS
+    transform = Affine(step, 0.0, (grid.west - 0.5) * step, 0.0, -step, (grid.north + 0.5) * step)
+    size = {"width": grid.columns, "height": grid.rows}
+    profile = {**_profile("float32", transform), "predictor": 3, **size}
     with replace_when_complete(path) as partial, rasterio.open(partial, "w", **profile) as raster:
         for first, heights in _heights(grid, terrain):
             raster.write(heights, 1, window=Window(0, first, *heights.shape[::-1]))
@@ -88,13 +66,13 @@ def _profile(dtype: str, transform: Any) -> dict[str, Any]:
     return {**kind, "compress": "deflate", "zlevel": 1}
 
 
-def _heights(grid: _Grid, terrain: Landscape) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def _heights(grid: DemGrid, terrain: Landscape) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield first row and heights of the strips of a DEM in order, computed on threads."""
+    second = math.radians(1.0 / _ARCSECONDS)
 
     def make(first: int) -> NDArray[np.float32]:
-        part = grid.strip(first)
-        out = np.empty((part.rows, part.cols), dtype=np.float32)
-        ground.height_grid(*part.origin_rad(), out, terrain)
+        out = np.empty((min(_STRIP_ROWS, grid.rows - first), grid.columns), dtype=np.float32)
+        ground.height_grid((grid.north - first) * second, grid.west * second, second, out, terrain)
         return out
 
     firsts = range(0, grid.rows, _STRIP_ROWS)
@@ -129,14 +107,6 @@ def _intersection(bounds: Bounds, south: int, west: int) -> Bounds:
         min(bounds.east, west + _TILE_DEG),
         min(bounds.north, south + _TILE_DEG),
     )
-
-
-def _grid_around(bounds: Bounds) -> _Grid:
-    west = math.floor(bounds.west * _ARCSECONDS)
-    north = math.ceil(bounds.north * _ARCSECONDS)
-    east = math.ceil(bounds.east * _ARCSECONDS)
-    south = math.floor(bounds.south * _ARCSECONDS)
-    return _Grid(north, west, north - south + 1, east - west + 1)
 
 
 def _write_tile(path: Path, bounds: Bounds, south: int, west: int, terrain: Landscape) -> None:
