@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from isce2_recipe.area import Area
+from isce2_recipe.area import Area, Ring
 from isce2_recipe.errors import InputError
 from isce2_recipe.sentinel1.burst_ids import BurstId
 
@@ -34,6 +34,18 @@ class BurstQuery:
     track: int | None = None  # relative orbit, 1 to 175; None for all
     direction: str | None = None  # ``ASCENDING`` or ``DESCENDING``; None for both
     limit: int = 20_000  # largest number of bursts that a source returns
+
+    def has_time(self, start: datetime) -> bool:
+        """Return whether the time of a first line is in the period."""
+        return self.start <= start < self.stop
+
+    def has_track(self, track: int, direction: str) -> bool:
+        """Return whether a track and a direction of flight are wanted."""
+        return self.track in (None, track) and self.direction in (None, direction)
+
+    def has_ground(self, footprint: Ring) -> bool:
+        """Return whether a footprint shares ground with the area, if there is one."""
+        return self.area is None or self.area.meets(footprint)
 
     def check_area(self) -> None:
         """Check by the size of the area and the length of the period that the search is not too large.

@@ -150,7 +150,7 @@ class DirectorySource:
         """Return the bursts whose measurement and metadata are in the folder."""
         found = sorted({name for name in map(_burst_name, files(self.root, "bursts")) if name is not None})
         log.info("%d burst(s) in %s", len(found), self.root)
-        likely = [name for name in found if query.polarization == name.polarization and _asked(name, query)]
+        likely = [name for name in found if _may_fit(name, query)]
         whole = [name for name in likely if self._burst_file(str(name), _TIFF) is not None]
         for name in set(likely) - set(whole):
             log.warning("%s has the metadata of %s, but not its measurement", self.root, name)
@@ -333,20 +333,19 @@ def _burst_name(found: FoundFile) -> BurstName | None:
         return None
 
 
-def _asked(name: BurstName, query: BurstQuery) -> bool:
+def _may_fit(name: BurstName, query: BurstQuery) -> bool:
     """Return whether a burst can match a query, by its name."""
-    burst = BurstId.of(name)
     near = query.start - _WHOLE_S <= name.start <= query.stop + _WHOLE_S
-    return near and (not query.bursts or burst in query.bursts)
+    wanted = not query.bursts or BurstId.of(name) in query.bursts
+    return near and wanted and name.polarization == query.polarization
 
 
 def _fits(record: BurstRecord, query: BurstQuery) -> bool:
     """Return whether a burst matches a query, by its metadata."""
     return (
-        query.start <= record.start < query.stop
-        and query.track in (None, record.relative_orbit)
-        and query.direction in (None, record.direction)
-        and (query.area is None or query.area.meets(record.footprint))
+        query.has_time(record.start)
+        and query.has_track(record.relative_orbit, record.direction)
+        and query.has_ground(record.footprint)
     )
 
 

@@ -73,7 +73,7 @@ def burst_of(record: BurstRecord) -> BurstId:
 def _track(records: Sequence[BurstRecord], query: BurstQuery) -> Track:
     by_date: dict[str, Pass] = {}
     for group in group_by_pass(records):
-        if not query.start <= group[0].start < query.stop:
+        if not query.has_time(group[0].start):
             continue
         bursts = _without_duplicates(group)
         day = day_of(bursts)

@@ -179,8 +179,7 @@ def _parts(query: BurstQuery) -> Iterator[dict[str, Any]]:
 
 
 def _matches(record: BurstRecord, query: BurstQuery) -> bool:
-    in_time = query.start <= record.start < query.stop
-    return in_time and (query.area is None or query.area.meets(record.footprint))
+    return query.has_time(record.start) and query.has_ground(record.footprint)
 
 
 def _ask(function: str, settings: Settings, log: logging.Logger, **filters: Any) -> Any:

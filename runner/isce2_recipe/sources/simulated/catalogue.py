@@ -48,7 +48,7 @@ def search(query: BurstQuery, terrain: Landscape) -> list[BurstName]:
     stop = min(query.stop, datetime.now(UTC))
     found: list[tuple[Sentinel1Pass, list[BurstId]]] = []
     for track, bursts in _by_track(wanted).items():
-        kept = [each for each in bursts if _matches(each, query)]
+        kept = [each for each in bursts if query.has_track(each.track, each.direction)]
         # The pass may begin up to an orbit before its bursts.
         first = query.start - timedelta(seconds=2 * ORBIT_S)
         found += [(flight, kept) for flight in passes_of(track, first, stop) if kept]
@@ -68,11 +68,6 @@ def _by_track(bursts: list[BurstId]) -> dict[int, list[BurstId]]:
 def _track(burst: BurstId) -> int:
     """Return the track of the SLC that holds a burst, which is that of the SLC's first burst."""
     return burst_slot(max(burst.number // SLICE_BURSTS * SLICE_BURSTS, 1), 1).relative_orbit
-
-
-def _matches(burst: BurstId, query: BurstQuery) -> bool:
-    on_track = query.track in (None, burst.track)
-    return on_track and query.direction in (None, burst.direction)
 
 
 def _name(flight: Sentinel1Pass, burst: BurstId, polarization: str) -> tuple[BurstName, datetime]:
@@ -110,7 +105,9 @@ def _places(area: Area) -> list[tuple[float, float]]:
     shape = area.shape
     inside = shape.representative_point()
     east_deg = _PLACES_DEG / max(math.cos(math.radians(0.5 * (south + north))), 0.1)
-    x, y = np.meshgrid(np.arange(west, east + east_deg, east_deg), np.arange(south, north + 0.15, 0.15))
+    x, y = np.meshgrid(
+        np.arange(west, east + east_deg, east_deg), np.arange(south, north + _PLACES_DEG, _PLACES_DEG)
+    )
     near = shapely.dwithin(shape, shapely.points(x.ravel(), y.ravel()), _PLACES_DEG)
     places = np.column_stack([x.ravel(), np.clip(y.ravel(), -90.0, 90.0)])[near]
     return [(inside.x, inside.y), *map(tuple, places.tolist())]
