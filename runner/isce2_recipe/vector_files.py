@@ -1,8 +1,13 @@
-"""Reads the shapes of GeoJSON, KML, KMZ and Shapefiles as geometries in degrees."""
+"""Reads the shapes of GeoJSON, KML, KMZ and Shapefiles as geometries in degrees.
+
+The files may come from strangers. GDAL (pyogrio, geopandas) is not used, because it chooses a format by the
+content of a file: a file named ``area.json`` may then refer to other files and addresses, which GDAL opens.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
 
 _LARGEST_BYTES = 20_000_000
 _DEGREES = ("CRS84", "4326")
+# Codes of authorities and well-known text. GDAL would take any other text as the path or address of a file.
+_SYSTEM = re.compile(r"(?:urn:ogc:def:crs:[A-Za-z]+:[\w.]*|[A-Za-z]+):\w+|\s*[A-Za-z_]+\s*\[.*", re.DOTALL)
 _HINT = "give a GeoJSON, KML, KMZ or Shapefile in degrees (EPSG:4326); GIS programs export these"
 
 
@@ -103,6 +110,8 @@ def _in_degrees(shape: BaseGeometry, system: str, path: Path) -> BaseGeometry:
     from rasterio.warp import transform
 
     try:
+        if not _SYSTEM.fullmatch(system):
+            raise CRSError("neither a code nor well-known text")
         source = CRS.from_user_input(system)
     except CRSError as exc:
         raise InputError(f"{path} has the unknown coordinate system '{system[:80]}'", hint=_HINT) from exc

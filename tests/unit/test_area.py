@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
 import zipfile
 from pathlib import Path
@@ -122,6 +123,31 @@ def test_projected_files_are_transformed(tmp_path: Path) -> None:
     shapes = _shapefile(tmp_path / "a.shp", UTM)
     shapes.with_suffix(".prj").write_text(CRS.from_epsg(32639).to_wkt(version="WKT1_ESRI"))
     assert _near(read_area(shapes), expected, 0.01)
+
+
+@pytest.mark.parametrize(
+    "name", ["EPSG:32639", "urn:ogc:def:crs:EPSG::32639", "urn:ogc:def:crs:EPSG:9.1:32639"]
+)
+def test_systems_are_named_by_their_codes(name: str, tmp_path: Path) -> None:
+    system = {"crs": {"type": "name", "properties": {"name": name}}}
+    found = read_area(_geojson(tmp_path / "a.geojson", UTM, **system))
+    assert _near(found, (53.491, 27.537, 53.801, 27.789), 0.01)
+
+
+def test_a_system_is_never_read_from_a_file_or_an_address(tmp_path: Path) -> None:
+    from rasterio.crs import CRS
+
+    other = tmp_path / "system.wkt"
+    other.write_text(CRS.from_epsg(32639).to_wkt())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/system.wkt"
+        for name in (str(other), address, f"/vsicurl/{address}"):
+            system = {"crs": {"type": "name", "properties": {"name": name}}}
+            with pytest.raises(InputError, match="unknown coordinate system"):
+                read_area(_geojson(tmp_path / "a.geojson", UTM, **system))
+        with pytest.raises(BlockingIOError):
+            server.accept()
 
 
 def test_wrong_files_are_refused(tmp_path: Path) -> None:
