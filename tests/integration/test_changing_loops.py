@@ -119,7 +119,7 @@ def _disturb(folder: Path, seed: int, kills: int) -> None:
 
 
 def test_a_loop_that_is_killed_goes_on(tmp_path: Path) -> None:
-    _disturb(tmp_path, 7, 2)
+    _disturb(tmp_path, 8, 2)  # with this seed, a kill interrupts a step in a shared folder
 
 
 @pytest.mark.slow
