@@ -132,7 +132,7 @@ def _run(arguments: Sequence[str], translated: Callable[[Sequence[str]], list[st
     except (click.Abort, KeyboardInterrupt):
         return errors.EXIT_INTERRUPTED
     except RecipeToolError as exc:
-        if arguments[0] in ("run", "batch") and "--json" in arguments:
+        if set(arguments[:1]) <= {"run", "batch", "stack"} and "--json" in arguments:
             _print_failed_event(exc, redact)
         echo(redact(_message(exc)), err=True)
         return exc.exit_code
