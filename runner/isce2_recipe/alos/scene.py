@@ -26,9 +26,8 @@ _SUMMARY, _POSITION, _CALIBRATION = 720, 4816, 17688
 _DESCRIPTOR, _HEADER = 720, 412
 _STATED_LINES = slice(236, 244)
 _VECTOR_BYTES = 132
-# Leaders have one state vector a minute; the polynomial needs them closer.
-_STEP_S = 10.0
-_MARGIN_S = 120.0
+# Time around the middle of a scene in which the points of the other lie, seconds.
+_MARGIN_S = 30.0
 
 _IMAGE = re.compile(r"IMG-(HH|HV|VH|VV)-(ALPSRP\d{9})-H1\.0__([AD])")
 
@@ -274,10 +273,10 @@ def perpendicular_baseline_m(reference: AlosScene, secondary: AlosScene) -> floa
 
     middle = reference.start + (reference.stop - reference.start) / 2
     slant = 0.5 * (reference.near_range_m + reference.far_range_m)
-    first, first_time = _polynomial(reference.orbit, middle)
-    second, second_time = _polynomial(
-        secondary.orbit, secondary.start + (secondary.stop - secondary.start) / 2
-    )
+    first_time = reference.orbit.seconds(middle)
+    second_time = secondary.orbit.seconds(secondary.start + (secondary.stop - secondary.start) / 2)
+    first = reference.orbit.polynomial(first_time - _MARGIN_S, first_time + _MARGIN_S)
+    second = secondary.orbit.polynomial(second_time - _MARGIN_S, second_time + _MARGIN_S)
     sea = np.zeros((1, 1), dtype=np.float32)
     target = geodetic_to_ecef(*rdr2geo(first, first_time, slant, sea, 0.0, 0.0, -1.0, 1.0))
     time, other_slant = geo2rdr(second, *target, second_time)
@@ -285,11 +284,3 @@ def perpendicular_baseline_m(reference: AlosScene, secondary: AlosScene) -> floa
     there = np.array(state(second, time)[:3])
     _, perpendicular = across_track_baseline_m((here[:3], here[3:]), there, target, slant, other_slant)
     return perpendicular
-
-
-def _polynomial(orbit: Orbit, around: datetime) -> tuple[Float, float]:
-    """Return the orbit polynomial around a time, and the time in seconds since the orbit's epoch."""
-    middle = orbit.seconds(around)
-    times = np.arange(middle - _MARGIN_S, middle + _MARGIN_S + 1.0, _STEP_S)
-    dense = Orbit(orbit.epoch, times, *orbit.at(times))
-    return dense.polynomial(middle - 30.0, middle + 30.0), middle

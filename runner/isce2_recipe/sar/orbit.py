@@ -15,8 +15,9 @@ from isce2_recipe.errors import InputError
 
 Float = NDArray[np.float64]
 
-# Vectors are 10 s apart; degree 9 fitted to 90 s of them is accurate to 0.1 mm.
+# Sentinel-1's vectors are 10 s apart; degree 9 fitted to 90 s of them is accurate to 0.1 mm.
 POLYNOMIAL_DEGREE = 9
+_STEP_S = 10.0
 # Time before and after the requested interval from which vectors are used, seconds.
 _MARGIN_S = 45.0
 # ISCE2 requires vectors one minute before and after the burst.
@@ -65,7 +66,8 @@ class Orbit:
     def polynomial(self, start_s: float, stop_s: float) -> Float:
         """Return coefficients for the kernels of `zero_doppler`, valid from ``start_s`` to ``stop_s``.
 
-        They are a least-squares fit to positions and velocities of the vectors around the interval.
+        They are a least-squares fit to positions and velocities of the vectors around the interval. Vectors
+        that are further apart than Sentinel-1's, such as those of ALOS, are interpolated by `at` before.
 
         Returns
         -------
@@ -83,8 +85,8 @@ class Orbit:
                 f"the orbit's state vectors ({self.describe_span()}) do not cover "
                 f"{self._text(start_s)} to {self._text(stop_s)}"
             )
-        inside = (self.time_s >= start_s - _MARGIN_S) & (self.time_s <= stop_s + _MARGIN_S)
-        times = self.time_s[inside]
+        vectors = self._around(start_s - _MARGIN_S, stop_s + _MARGIN_S)
+        times = vectors.time_s
         middle = 0.5 * (start_s + stop_s)
         scale = max(float(np.abs(times - middle).max()), 1.0)
         u = (times - middle) / scale
@@ -92,12 +94,23 @@ class Orbit:
         slopes = np.zeros_like(powers)
         slopes[:, 1:] = powers[:, :-1] * np.arange(1, POLYNOMIAL_DEGREE + 1)
         design = np.vstack([powers, slopes])
-        values = np.vstack([self.position_m[inside], self.velocity_m_s[inside] * scale])
+        values = np.vstack([vectors.position_m, vectors.velocity_m_s * scale])
         coefficients, *_ = np.linalg.lstsq(design, values, rcond=None)
         table = np.zeros((4, POLYNOMIAL_DEGREE + 1))
         table[0, :2] = middle, scale
         table[1:] = coefficients.T
         return table
+
+    def _around(self, first_s: float, last_s: float) -> Orbit:
+        """Return the vectors from ``first_s`` to ``last_s``, at most about ten seconds apart."""
+        time_s = self.time_s
+        inside = (time_s >= first_s) & (time_s <= last_s)
+        nodes = [first_s, *time_s[inside], last_s]
+        if np.diff(np.clip(nodes, time_s[0], time_s[-1])).max() <= 1.5 * _STEP_S:
+            return Orbit(self.epoch, time_s[inside], self.position_m[inside], self.velocity_m_s[inside])
+        first, last = max(first_s, float(self.time_s[0])), min(last_s, float(self.time_s[-1]))
+        times = np.linspace(first, last, math.ceil((last - first) / _STEP_S) + 1)
+        return Orbit(self.epoch, times, *self.at(times))
 
     def describe_span(self) -> str:
         """Return the times of the first and last vector as text."""

@@ -55,6 +55,18 @@ def test_polynomial_fits_a_circle_to_a_tenth_of_a_millimetre() -> None:
         assert math.hypot(vx + speed * math.sin(angle), vy, vz - speed * math.cos(angle)) < 1e-5
 
 
+def test_polynomial_of_vectors_a_minute_apart_is_as_good() -> None:
+    """ALOS has one vector a minute; without interpolation the fit was up to kilometres off."""
+    full = circular_orbit()
+    thin = Orbit(full.epoch, full.time_s[::6], full.position_m[::6], full.velocity_m_s[::6])
+    middle = float(full.time_s.mean())
+    fitted = thin.polynomial(middle - 5.0, middle + 5.0)
+    for time in (middle - 5.0, middle, middle + 5.0):
+        position, velocity = full.at(time)
+        assert state(fitted, time)[:3] == pytest.approx(position, abs=2e-4)
+        assert state(fitted, time)[3:] == pytest.approx(velocity, abs=2e-5)
+
+
 def test_geo2rdr_for_a_circular_orbit_has_the_closed_form() -> None:
     """On a circular orbit, a point in polar direction a is at zero Doppler at the angle a."""
     poly = circular_orbit().polynomial(100.0, 110.0)
