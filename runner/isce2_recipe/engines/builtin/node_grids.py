@@ -1,14 +1,15 @@
-"""Geometry and offsets at nodes of a grid (every second line and eighth sample), interpolated to every pixel.
+"""Geometry and offsets at nodes of a grid, interpolated to every pixel.
 
-The grid is about as fine as a 30 m DEM. Where the slope of the ground changes abruptly, such as at a shore,
-pixels between nodes are corrected with the DEM afterwards. The grid has one node before the burst and two
-behind it, which cubic interpolation needs.
+The grid is about as fine as a 30 m DEM: `TOPS` and `STRIPMAP` are the distances of its nodes. Where the slope
+of the ground changes abruptly, such as at a shore, pixels between nodes are corrected with the DEM
+afterwards. The grid has one node before the image and two behind it, which cubic interpolation needs.
 """
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -19,8 +20,16 @@ from isce2_recipe.sar.zero_doppler import geo2rdr, sample_dem, solve_look_angle,
 
 Float = NDArray[np.float64]
 
-LINE_STEP = 2
-SAMPLE_STEP = 8
+
+class Steps(NamedTuple):
+    """Distances between nodes: lines, samples."""
+
+    line: int
+    sample: int
+
+
+TOPS = Steps(2, 8)
+STRIPMAP = Steps(8, 4)
 # Planes of a geometry grid: degrees, degrees, metres, degrees, degrees.
 LATITUDE, LONGITUDE, HEIGHT, INCIDENCE, AZIMUTH = range(5)
 # Planes of an offset grid: samples, lines.
@@ -32,9 +41,9 @@ _MAX_CORRECTION_M = 20.0
 _MAX_STEPS = 5
 
 
-def grid_shape(lines: int, samples: int) -> tuple[int, int]:
-    """Return the number of nodes in azimuth and range for a burst; node 1 is the first pixel."""
-    return (lines - 1) // LINE_STEP + 4, (samples - 1) // SAMPLE_STEP + 4
+def grid_shape(lines: int, samples: int, steps: Steps) -> tuple[int, int]:
+    """Return the number of nodes in azimuth and range for an image; node 1 is the first pixel."""
+    return (lines - 1) // steps.line + 4, (samples - 1) // steps.sample + 4
 
 
 def grid_file(folder: Path, kind: str, swath: int, burst: int) -> Path:
@@ -45,6 +54,7 @@ def grid_file(folder: Path, kind: str, swath: int, burst: int) -> Path:
 @njit(cache=True, nogil=True, error_model="numpy")
 def solve_rows(
     first_row: int,
+    steps: Steps,
     poly: Float,
     t0: float,
     dt: float,
@@ -71,10 +81,10 @@ def solve_rows(
     lat0, lon0, dlat, dlon = dem_origin
     degrees = 180.0 / math.pi
     for row in range(out.shape[1]):
-        s = state(poly, t0 + (first_row + row - 1) * 2 * dt)
+        s = state(poly, t0 + (first_row + row - 1) * steps.line * dt)
         look_angle = sphere_look_angle(s, near_range, 0.0)
         for col in range(out.shape[2]):
-            slant_range = near_range + (col - 1) * 8 * dr
+            slant_range = near_range + (col - 1) * steps.sample * dr
             lat, lon, height, look_angle = solve_look_angle(
                 s, slant_range, look_angle, 0.0, dem, lat0, lon0, dlat, dlon
             )
@@ -95,6 +105,7 @@ def solve_rows(
 @njit(cache=True, nogil=True, error_model="numpy")
 def offset_rows(
     first_row: int,
+    steps: Steps,
     geometry: Float,
     poly: Float,
     t0: float,
@@ -104,10 +115,10 @@ def offset_rows(
     t_guess: float,
     out: Float,
 ) -> None:
-    """Compute offsets of rows of nodes: position in the other burst minus position in their own.
+    """Compute offsets of rows of nodes: position in the other image minus position in their own.
 
     ``geometry`` is the result of `solve_rows` for these rows; orbit and sampling, as there, are those of the
-    other burst. ``t_guess`` (s) is the first guess of the azimuth time. ``out``, shape (2, rows, cols), is
+    other image. ``t_guess`` (s) is the first guess of the azimuth time. ``out``, shape (2, rows, cols), is
     filled: range offsets in samples, azimuth offsets in lines.
     """
     radians = math.pi / 180.0
@@ -118,8 +129,8 @@ def offset_rows(
                 geometry[0, row, col] * radians, geometry[1, row, col] * radians, geometry[2, row, col]
             )
             t, slant_range = geo2rdr(poly, x, y, z, t)
-            out[0, row, col] = (slant_range - near_range) / dr - (col - 1) * 8
-            out[1, row, col] = (t - t0) / dt - (first_row + row - 1) * 2
+            out[0, row, col] = (slant_range - near_range) / dr - (col - 1) * steps.sample
+            out[1, row, col] = (t - t0) / dt - (first_row + row - 1) * steps.line
 
 
 def cubic_weights(steps: int) -> Float:
@@ -136,7 +147,7 @@ def cubic_weights(steps: int) -> Float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def upsample(grid: Float, first_line: int, line_weights: Float, sample_weights: Float, out: Float) -> None:
-    """Interpolate one plane of a burst's grid to every pixel of some lines.
+    """Interpolate one plane of an image's grid to every pixel of some lines.
 
     ``first_line`` is the line number of the first row of ``out``, shape (lines, samples), which is filled;
     the weights are from `cubic_weights`.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.engines.builtin import node_grids
+from isce2_recipe.engines.builtin.geocoding import RadarGrid
 from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.job import OFFSETS, STATE, Job
 from isce2_recipe.engines.builtin.rasters import blocks, line_writer
 from isce2_recipe.engines.builtin.swaths import SwathPair
+from isce2_recipe.engines.builtin.topo import ForEach
 
 Float = NDArray[np.float64]
 
@@ -21,19 +24,26 @@ _NODE_ROWS = 16
 
 
 class Offsets:
-    """Offsets of a burst, held at grid nodes and interpolated to lines on request."""
+    """Offsets of an image, held at grid nodes and interpolated to lines on request."""
 
-    def __init__(self, grid: Float, samples: int) -> None:
+    def __init__(self, grid: Float, samples: int, steps: node_grids.Steps = node_grids.TOPS) -> None:
         self._grid = grid
         self._samples = samples
-        self._line_weights = node_grids.cubic_weights(node_grids.LINE_STEP)
-        self._sample_weights = node_grids.cubic_weights(node_grids.SAMPLE_STEP)
+        self._steps = steps
+        self._line_weights = node_grids.cubic_weights(steps.line)
+        self._sample_weights = node_grids.cubic_weights(steps.sample)
 
     @classmethod
     def load(cls, job: Job, pair: SwathPair, index: int) -> Offsets:
         """Read the offsets that the step ``fineoffsets`` wrote for a burst of the reference."""
         path = node_grids.grid_file(job.folder / STATE, "offsets", pair.number, index + 1)
         return cls(np.load(path), pair.reference.bursts[index].geometry.samples)
+
+    def columns(self, samples: range) -> Offsets:
+        """Return the offsets of a range of samples, which begins at a node."""
+        first, count = samples.start // self._steps.sample, len(samples)
+        nodes = slice(first, first + (count - 1) // self._steps.sample + 4)
+        return Offsets(self._grid[:, :, nodes], count, self._steps)
 
     def lines(self, block: range, plane: int) -> Float:
         """Return a plane of whole lines: `RANGE_OFFSET` (samples) or `AZIMUTH_OFFSET` (lines)."""
@@ -70,20 +80,46 @@ def solve_offsets(job: Job, pair: SwathPair, index: int, geometry_folder: Path) 
         node_grids.grid_file(geometry_folder, "geometry", pair.number, index + 1), mmap_mode="r"
     )
     other = index + pair.offset
-    burst = pair.secondary.bursts[other].geometry
-    orbit, poly = pair.secondary.orbit, pair.secondary.polynomial(other)
+    burst, orbit = pair.secondary.bursts[other].geometry, pair.secondary.orbit
+    radar = RadarGrid(
+        orbit, orbit.seconds(burst.start), burst.azimuth_interval_s, burst.near_range_m, burst.range_spacing_m
+    )
+    in_threads = partial(job.in_threads, text=f"IW{pair.number} burst {index + 1}")
+    middle = orbit.seconds(burst.middle)
+    return offsets_of(geometry, radar, pair.secondary.polynomial(other), middle, node_grids.TOPS, in_threads)
+
+
+def offsets_of(
+    geometry: Float,
+    radar: RadarGrid,
+    poly: Float,
+    guess_s: float,
+    steps: node_grids.Steps,
+    in_threads: ForEach,
+) -> Float:
+    """Return the offsets at nodes whose ground is known, shape (2, rows, cols), for `Offsets`.
+
+    Parameters
+    ----------
+    geometry : ndarray, shape (5, rows, cols)
+        Result of `topo.solve_ground` for the reference.
+    radar, poly : RadarGrid and ndarray
+        Pixels of the secondary, and its orbit.
+    guess_s : float
+        First guess of the azimuth time.
+    """
     grid = np.empty((2, *geometry.shape[1:]))
 
     def solve(first: int) -> None:
         known = np.array(geometry[:, first : first + _NODE_ROWS])
         part = np.empty((2, *known.shape[1:]))
         node_grids.offset_rows(
-            first, known, poly, orbit.seconds(burst.start), burst.azimuth_interval_s, burst.near_range_m,
-            burst.range_spacing_m, orbit.seconds(burst.middle), part,
+            first, steps, known, poly, radar.start_s, radar.line_s, radar.near_range_m, radar.sample_m,
+            guess_s, part,
         )  # fmt: skip
         grid[:, first : first + _NODE_ROWS] = part
 
-    job.in_threads(solve, range(0, grid.shape[1], _NODE_ROWS), f"IW{pair.number} burst {index + 1}")
+    in_threads(solve, range(0, grid.shape[1], _NODE_ROWS))
     return grid
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.engines.builtin import node_grids
 from isce2_recipe.engines.builtin.dem import DemWindow, read_dem_window
+from isce2_recipe.engines.builtin.geocoding import RadarGrid
 from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.job import GEOMETRY, STATE, Catalog, Job
 from isce2_recipe.engines.builtin.rasters import blocks, line_writer
@@ -18,6 +21,8 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import BurstGeometry
 
 Float = NDArray[np.float64]
+ForEach = Callable[[Callable[[int], None], Iterable[int]], None]
+"""Calls a function for every number, in several threads."""
 
 # Rows of nodes that a thread solves at once.
 _NODE_ROWS = 16
@@ -53,31 +58,55 @@ def geometry_file(job: Job, swath: int, index: int, name: str) -> Path:
 
 def _solve(job: Job, pair: SwathPair, index: int, dem: DemWindow) -> Float:
     burst = pair.reference.bursts[index].geometry
-    poly = pair.reference.polynomial(index)
-    t0 = pair.reference.orbit.seconds(burst.start)
-    rows, cols = node_grids.grid_shape(burst.lines, burst.samples)
-    grid = np.empty((5, rows, cols))
+    orbit = pair.reference.orbit
+    radar = RadarGrid(
+        orbit, orbit.seconds(burst.start), burst.azimuth_interval_s, burst.near_range_m, burst.range_spacing_m
+    )
+    shape = node_grids.grid_shape(burst.lines, burst.samples, node_grids.TOPS)
+    in_threads = partial(job.in_threads, text=f"IW{pair.number} burst {index + 1}")
+    grid = solve_ground(radar, pair.reference.polynomial(index), dem, shape, node_grids.TOPS, in_threads)
+    _require_cover(job, burst, dem, grid)
+    return grid
+
+
+def solve_ground(
+    radar: RadarGrid,
+    poly: Float,
+    dem: DemWindow,
+    shape: tuple[int, int],
+    steps: node_grids.Steps,
+    in_threads: ForEach,
+) -> Float:
+    """Return the ground at the nodes of an image, shape (5, *shape); see `node_grids.solve_rows`.
+
+    Parameters
+    ----------
+    radar, poly : RadarGrid and ndarray
+        Pixels of the image, and its orbit.
+    shape, steps : tuple and Steps
+        Number of nodes in azimuth and range, and their distances; node (1, 1) is the first pixel.
+    """
+    grid = np.empty((5, *shape))
 
     def solve(first: int) -> None:
-        part = np.empty((5, min(_NODE_ROWS, rows - first), cols))
+        part = np.empty((5, min(_NODE_ROWS, shape[0] - first), shape[1]))
         node_grids.solve_rows(
-            first, poly, t0, burst.azimuth_interval_s, burst.near_range_m, burst.range_spacing_m,
+            first, steps, poly, radar.start_s, radar.line_s, radar.near_range_m, radar.sample_m,
             dem.heights_m, dem.origin, part,
         )  # fmt: skip
         grid[:, first : first + _NODE_ROWS] = part
 
-    job.in_threads(solve, range(0, rows, _NODE_ROWS), f"IW{pair.number} burst {index + 1}")
-    _require_cover(job, burst, dem, grid)
+    in_threads(solve, range(0, shape[0], _NODE_ROWS))
     return grid
 
 
 def _require_cover(job: Job, burst: BurstGeometry, dem: DemWindow, grid: Float) -> None:
     """Raise an error if the DEM does not cover the whole valid window."""
-    top = burst.first_valid_line // node_grids.LINE_STEP + 1
-    left = burst.first_valid_sample // node_grids.SAMPLE_STEP + 1
+    top = burst.first_valid_line // node_grids.TOPS.line + 1
+    left = burst.first_valid_sample // node_grids.TOPS.sample + 1
     bottom, right = (
-        top + burst.valid_lines // node_grids.LINE_STEP,
-        left + burst.valid_samples // node_grids.SAMPLE_STEP,
+        top + burst.valid_lines // node_grids.TOPS.line,
+        left + burst.valid_samples // node_grids.TOPS.sample,
     )
     lat, lon = grid[:2, top:bottom, left:right]
     outside = dem.outside(lat, lon)
@@ -99,8 +128,8 @@ def _write(job: Job, swath: int, index: int, burst: BurstGeometry, grid: Float, 
     """Interpolate the grid to every pixel and write ISCE2's four files."""
     size = (burst.lines, burst.samples)
     line_weights, sample_weights = (
-        node_grids.cubic_weights(node_grids.LINE_STEP),
-        node_grids.cubic_weights(node_grids.SAMPLE_STEP),
+        node_grids.cubic_weights(node_grids.TOPS.line),
+        node_grids.cubic_weights(node_grids.TOPS.sample),
     )
     # Removes the jump of 360 degrees at -270, which must not be interpolated.
     reference = grid[node_grids.AZIMUTH, 0, 0]

@@ -124,10 +124,10 @@ def test_upsampling_is_exact_for_cubic_polynomials() -> None:
         return 3 * u**3 - v**3 + 2 * u * v**2 - u + 5
 
     lines, samples = 41, 83
-    rows, cols = node_grids.grid_shape(lines, samples)
+    rows, cols = node_grids.grid_shape(lines, samples, node_grids.TOPS)
     row, col = np.mgrid[0:rows, 0:cols]
-    grid = surface((row - 1) * node_grids.LINE_STEP, (col - 1) * node_grids.SAMPLE_STEP)
-    weights = node_grids.cubic_weights(node_grids.LINE_STEP), node_grids.cubic_weights(node_grids.SAMPLE_STEP)
+    grid = surface((row - 1) * node_grids.TOPS.line, (col - 1) * node_grids.TOPS.sample)
+    weights = node_grids.cubic_weights(node_grids.TOPS.line), node_grids.cubic_weights(node_grids.TOPS.sample)
     for first in (0, 7, 40):
         out = np.empty((lines - first, samples))
         node_grids.upsample(grid, first, *weights, out)
@@ -138,6 +138,6 @@ def test_upsampling_is_exact_for_cubic_polynomials() -> None:
 @pytest.mark.parametrize("lines", [40, 41, 42])
 @pytest.mark.parametrize("samples", [80, 81, 88])
 def test_the_grid_has_all_nodes_that_upsampling_needs(lines: int, samples: int) -> None:
-    rows, cols = node_grids.grid_shape(lines, samples)
-    assert (lines - 1) // node_grids.LINE_STEP + 3 < rows
-    assert (samples - 1) // node_grids.SAMPLE_STEP + 3 < cols
+    rows, cols = node_grids.grid_shape(lines, samples, node_grids.TOPS)
+    assert (lines - 1) // node_grids.TOPS.line + 3 < rows
+    assert (samples - 1) // node_grids.TOPS.sample + 3 < cols
