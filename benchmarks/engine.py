@@ -1,7 +1,7 @@
 """Compare the builtin engine with the truth of a simulated pair, and with ISCE2 if it is installed.
 
     python benchmarks/engine.py FOLDER                            # one burst, VV, descending, 20x4
-    python benchmarks/engine.py FOLDER --source simulated:samples=6000 \\
+    python benchmarks/engine.py FOLDER --source simulated:clean,samples=6000 \\
         --reference NAME NAME --secondary NAME NAME               # others
     ISCE_HOME=... PATH=... python benchmarks/engine.py FOLDER     # with ISCE2
 
@@ -278,7 +278,7 @@ def main() -> None:
     parser.add_argument("--reference", nargs="+", default=REFERENCE)
     parser.add_argument("--secondary", nargs="+", default=SECONDARY)
     parser.add_argument("--looks", default="20x4")
-    parser.add_argument("--source", default="simulated")
+    parser.add_argument("--source", default="simulated:clean")
     options = parser.parse_args()
     folder = options.folder.resolve()
     result = isce2_recipe.run(

@@ -25,7 +25,7 @@ from isce2_recipe.types import BurstName
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("workdir", type=Path)
-    words.add_argument("--source", default="simulated:lines=800,samples=4000,motion=linear")
+    words.add_argument("--source", default="simulated:clean,lines=800,samples=4000,motion=linear")
     words.add_argument("--area", default="136231_IW2")
     words.add_argument("--start", default="2020-06-01")
     words.add_argument("--end", default="2020-08-30")

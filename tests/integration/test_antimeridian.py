@@ -18,7 +18,7 @@ import isce2_recipe
 from isce2_recipe.types import longitude_near
 from support.main_job import stock_folder
 
-SOURCE = "simulated:lines=200,samples=1200"
+SOURCE = "simulated:clean,lines=200,samples=1200"
 
 
 def pair(number: int, swath: int, times: tuple[str, str]) -> tuple[str, str]:
@@ -146,7 +146,7 @@ def test_whole_slcs(tmp_path):
     """The legacy name has the corners of the footprint."""
     made = isce2_recipe.run(
         "insar_tops",
-        source="simulated:lines=200,samples=1200,bursts=1",
+        source="simulated:clean,lines=200,samples=1200,bursts=1",
         engine="builtin",
         workdir=tmp_path / "w",
         reference="S1A_IW_SLC__1SDV_20200604T173907_20200604T173912_032841_03CDAF_7C85",
@@ -162,7 +162,7 @@ def test_whole_slcs(tmp_path):
 @pytest.mark.slow
 def test_bursts_on_either_side_together_and_merged(tmp_path):
     """One swath lies east of the line, and most of the next one west of it."""
-    source = "simulated:lines=560"
+    source = "simulated:clean,lines=560"
     sides = [
         pair(93496, swath, (f"20200604T17383{s}", f"20200616T17383{s + 1}")) for swath, s in ((1, 7), (2, 8))
     ]

@@ -20,7 +20,7 @@ from support.main_job import (
     stock_folder,
 )
 
-TINY = "simulated:lines=128,samples=1000"
+TINY = "simulated:clean,lines=128,samples=1000"
 HH = REFERENCE.replace("_VV_", "_HH_")
 
 
@@ -70,7 +70,7 @@ def test_parameters_are_refused_before_anything_is_written(tmp_path, reference, 
     [
         (["--engine", "gamma"], 2, ["there is no engine 'gamma'", "known engines: auto, isce2, builtin"]),
         (["--source", "simulatd"], 2, ["there is no source 'simulatd'", "did you mean simulated?"]),
-        (["--source", "simulated:lins=3"], 2, ["no option 'lins=3'", "did you mean lines"]),
+        (["--source", "simulated:clean,lins=3"], 2, ["no option 'lins=3'", "did you mean lines"]),
         (["--source", "directory:/nowhere/at/all"], 1, ["/nowhere/at/all does not exist", "directory:DIR"]),
     ],
     ids=["engine", "source", "source's option", "folder"],

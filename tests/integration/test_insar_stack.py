@@ -18,7 +18,7 @@ from support.browser import MISSING, browser
 from support.runs import call
 from support.shared import Shared
 
-SOURCE = "simulated:lines=240,samples=1600,motion=linear"
+SOURCE = "simulated:clean,lines=240,samples=1600,motion=linear"
 PLACE = ("--area", "136231_IW2", "--start", "2020-06-01")
 
 

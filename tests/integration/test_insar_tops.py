@@ -48,7 +48,7 @@ def test_memory_is_bounded_and_large_images_are_left_to_our_tiles(tmp_path, sett
 
 @pytest.mark.slow
 def test_two_bursts_of_one_swath_agree_with_the_truth(tmp_path):
-    made = run(tmp_path / "w", "simulated:samples=1600,bursts=2", swaths=[2])
+    made = run(tmp_path / "w", "simulated:clean,samples=1600,bursts=2", swaths=[2])
     assert made.product is not None
     name = made.product.name
     assert re.fullmatch(
@@ -69,7 +69,7 @@ def test_two_swaths_of_a_horizontal_pair_with_a_legacy_name(tmp_path):
     reference, secondary = (name.replace("1SDV", "1SSH") for name in (REFERENCE, SECONDARY))
     made = run(
         tmp_path / "w",
-        "simulated:lines=120,samples=800,bursts=1",
+        "simulated:clean,lines=120,samples=800,bursts=1",
         name_style="legacy",
         apply_water_mask=True,
         swaths=[1, 2],
@@ -88,5 +88,5 @@ def test_two_swaths_of_a_horizontal_pair_with_a_legacy_name(tmp_path):
 
 def test_a_polarization_that_is_not_there_ends_before_anything_starts(tmp_path):
     with pytest.raises(ParameterError, match="has no HH, only VV and VH"):
-        run(tmp_path / "w", "simulated:lines=120,samples=800,bursts=1", polarization="HH")
+        run(tmp_path / "w", "simulated:clean,lines=120,samples=800,bursts=1", polarization="HH")
     assert not (tmp_path / "w" / "scenes").exists()

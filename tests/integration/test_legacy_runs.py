@@ -15,7 +15,7 @@ from support.main_job import NEXT_REFERENCE, NEXT_SECONDARY, REFERENCE, SECONDAR
 pytestmark = pytest.mark.slow
 
 # Bursts that are long enough to touch each other.
-SOURCE = "simulated:lines=1400,samples=800"
+SOURCE = "simulated:clean,lines=1400,samples=800"
 COMMAND = "import sys; from hyp3_isce2.commands import insar_tops_burst; sys.exit(insar_tops_burst())"
 
 

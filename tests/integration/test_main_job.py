@@ -163,6 +163,19 @@ def test_a_second_run_does_nothing(copied: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_default_simulation_has_air_and_decorrelation_and_proves_the_processing(tmp_path: Path) -> None:
+    ran = run_job(tmp_path / "run", source="simulated:lines=400,samples=4000")
+    agreement = ran.output("agreement")
+    assert agreement.startswith("displacement and atmosphere agree with the truth to ")
+    assert float(agreement.partition(" mm RMS")[0].rpartition(" ")[2]) < 1.0
+    assert ", 0 of " in agreement
+    # The atmosphere is of a few millimetres, and shown apart.
+    assert 1.0 < float(agreement.rpartition(" varies by ")[2].removesuffix(" mm")) < 20.0
+    report = ran.workdir / "finish" / "report"
+    assert {"atmosphere.png", "true_displacement.png"} <= {path.name for path in report.glob("*.png")}
+
+
+@pytest.mark.slow
 def test_the_python_api_gives_the_same_bytes_elsewhere(finished: Ran, tmp_path: Path) -> None:
     result = isce2_recipe.run(
         "insar_tops_burst",
@@ -242,7 +255,7 @@ def test_another_unwrapper_can_be_chosen(copied: Path) -> None:
 def test_a_horizontal_pair_with_the_newer_burst_first(tmp_path: Path) -> None:
     older, newer = (name.replace("VV", "HH") for name in (REFERENCE, SECONDARY))
     words = ("--reference", newer, "--secondary", older, "--any-order", "true", "--looks", "12x3")
-    ran = run_job(tmp_path / "run", *words, pair=False, source="simulated:lines=240,samples=2000")
+    ran = run_job(tmp_path / "run", *words, pair=False, source="simulated:clean,lines=240,samples=2000")
     check(ran, "S1_136231_IW2_20200616_20200604_HH_INT60_")
 
 
@@ -250,7 +263,7 @@ def test_a_horizontal_pair_with_the_newer_burst_first(tmp_path: Path) -> None:
 def test_two_bursts_agree_with_the_truth(tmp_path: Path) -> None:
     """Bursts must be long enough to touch each other, or nothing ties their phases together."""
     words = ("--reference", NEXT_REFERENCE, REFERENCE, "--secondary", SECONDARY, NEXT_SECONDARY)
-    ran = run_job(tmp_path / "run", *words, pair=False, source="simulated:lines=1400,samples=800")
+    ran = run_job(tmp_path / "run", *words, pair=False, source="simulated:clean,lines=1400,samples=800")
     check(ran, "S1_064_000000s1n00-136231s2n02-000000s3n00_IW_20200604_20200616_VV_INT80_")
 
 
@@ -263,7 +276,7 @@ def test_swaths_with_unequal_numbers_of_bursts_are_merged(tmp_path: Path) -> Non
         *("--reference", REFERENCE, NEXT_REFERENCE, swath_1[0]),
         *("--secondary", SECONDARY, NEXT_SECONDARY, swath_1[1]),
         *("--until", "topsapp/interferogram"),
-        source="simulated:lines=160,samples=1200",
+        source="simulated:clean,lines=160,samples=1200",
         pair=False,
     )
     assert ran.code == 0, ran.printed

@@ -45,8 +45,8 @@ def scene(request, tmp_path_factory) -> tuple[str, Path, Path]:
     """
     folder = tmp_path_factory.mktemp(request.param)
     source, older, newer = {
-        "bursts": ("simulated:samples=4000", OVERLAPPING, NEWER),
-        "swaths": ("simulated:lines=560", SWATHS, NEWER_SWATHS),
+        "bursts": ("simulated:clean,samples=4000", OVERLAPPING, NEWER),
+        "swaths": ("simulated:clean,lines=560", SWATHS, NEWER_SWATHS),
     }[request.param]
     for number, (reference, secondary) in enumerate(zip(older, newer, strict=True)):
         product = bursts(folder / f"run{number}", source, [reference], [secondary])

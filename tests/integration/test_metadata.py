@@ -32,7 +32,7 @@ def run(folder: Path, recipe: str, *words: object) -> Path:
 def several(folder: Path) -> Path:
     """Process two bursts from a folder, on a grid that differs from the default."""
     names = (REFERENCE, NEXT_REFERENCE, SECONDARY, NEXT_SECONDARY)
-    stock = stock_folder(folder / "stock", *names, source="simulated:lines=1400,samples=800")
+    stock = stock_folder(folder / "stock", *names, source="simulated:clean,lines=1400,samples=800")
     words = ("--reference", *names[:2], "--secondary", *names[2:], "--grid-pixel", 100, "--apply-water-mask")
     words += ("--engine", "builtin", "--unwrapper", "snaphu", "--filter-strength", 0.25)
     return run(folder, "insar_tops_burst", *words, "--source", f"directory:{stock}")
@@ -40,7 +40,7 @@ def several(folder: Path) -> Path:
 
 def slc(folder: Path) -> Path:
     words = ("--reference", OLDER_SLC, "--secondary", NEWER_SLC, "--swaths", 2, "--engine", "builtin")
-    return run(folder, "insar_tops", *words, "--source", "simulated:lines=120,samples=800,bursts=1")
+    return run(folder, "insar_tops", *words, "--source", "simulated:clean,lines=120,samples=800,bursts=1")
 
 
 def merged(folder: Path) -> Path:
@@ -49,9 +49,9 @@ def merged(folder: Path) -> Path:
         home = folder / f"burst{number}"
         home.mkdir()
         words = ("--reference", older, "--secondary", newer, "--engine", "builtin")
-        product = run(home, "insar_tops_burst", *words, "--source", "simulated:samples=800")
+        product = run(home, "insar_tops_burst", *words, "--source", "simulated:clean,samples=800")
         shutil.copytree(product, folder / "products" / product.name)
-    words = ("--directory", folder / "products", "--source", "simulated:samples=800")
+    words = ("--directory", folder / "products", "--source", "simulated:clean,samples=800")
     return run(folder, "merge_tops_bursts", *words)
 
 

@@ -39,8 +39,8 @@ BURSTS = (136231, 136232)
 # Two pairs connect three dates; a third one closes the loop.
 CHAIN = list(pairwise(DATES))
 LOOP = [*CHAIN, (next(iter(DATES)), next(reversed(DATES)))]
-SOURCE = "simulated:motion=linear,samples=1000"
-SLC_SOURCE = "simulated:motion=linear,samples=1000,bursts=1"
+SOURCE = "simulated:clean,motion=linear,samples=1000"
+SLC_SOURCE = "simulated:clean,motion=linear,samples=1000,bursts=1"
 ACROSS = [
     "S1_093507_IW1_20200604T173908_VV_7C85-BURST",
     "S1_093507_IW1_20200616T173909_VV_5D11-BURST",

@@ -66,7 +66,7 @@ class StackScene:
 
     def truth(self) -> NDArray[np.float64]:
         """Displacement towards the satellite since the first date at every look, metres."""
-        options = SimulationOptions.parse(self.options)
+        options = SimulationOptions.parse(f"clean,{self.options}")
         latitude, longitude = (
             np.radians(np.asarray(read_raster(self.geometry / name)[0])) for name in (LATITUDE, LONGITUDE)
         )
@@ -84,7 +84,7 @@ def make_stack_scene(
     folder: Path, options: str, bursts: list[tuple[int, int]], count: int, looks: str = "20x4", days: int = 12
 ) -> StackScene:
     """Simulate and coregister ``count`` dates of bursts, given as (number, swath)."""
-    source = open_source(f"simulated:{options}")
+    source = open_source(f"simulated:clean,{options}")
 
     def context(name: str) -> Context:
         (folder / name).mkdir(parents=True)

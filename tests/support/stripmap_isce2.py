@@ -33,7 +33,7 @@ def stripmap_job(shared: Shared) -> Ran:
     def make(folder: Path) -> None:
         (folder / "bin").mkdir()
         words = ["--reference", NEWER, "--secondary", OLDER, "--workdir", folder / "run", "--engine", "isce2"]
-        words += ["--source", "simulated:lines=256,samples=1200"]
+        words += ["--source", "simulated:clean,lines=256,samples=1200"]
         done = call("run", "insar_stripmap", *words, cwd=folder, env=stand_in(folder / "bin"), timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
         (folder / "stdout").write_text(done.stdout)

@@ -71,7 +71,7 @@ def run(folder: Path, start: str | None = None, end: str | None = "mergebursts",
 
 def make_scene(folder: Path, options: str, bursts: list[tuple[str, str]]) -> Scene:
     """Simulate bursts: relative burst and swath, such as 136231_IW2, and second of the first date."""
-    source = open_source(f"simulated:{options}")
+    source = open_source(f"simulated:clean,{options}")
 
     def context(name: str) -> Context:
         (folder / name).mkdir(parents=True)

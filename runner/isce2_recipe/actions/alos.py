@@ -202,7 +202,7 @@ def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
     return truth_of(ctx.source.write_truth(records, dem, ctx.out))
 
 
-@action("alos.package", version=2, uses=("source", "engine"), fingerprint=readme_fingerprint, takes=nothing)
+@action("alos.package", version=3, uses=("source", "engine"), fingerprint=readme_fingerprint, takes=nothing)
 def package(
     ctx: Context,
     *,

@@ -33,7 +33,7 @@ packaging = partial(action, fingerprint=readme_fingerprint, takes=nothing, check
 """Makes a function an action that packages a product on a map grid of the user's choice."""
 
 
-@packaging("product.insar_tops", version=2, uses=("source", "engine"))
+@packaging("product.insar_tops", version=3, uses=("source", "engine"))
 def insar_tops(
     ctx: Context,
     *,
@@ -101,7 +101,9 @@ def insar_tops(
         [BurstName.parse(text) for text in secondary],
         processing.looks,
         min(sides[0], key=lambda burst: burst.start).relative_orbit,
-        product_id(made_of, processing, {"parameters": choice.changes() | (parameters or {})}),
+        product_id(
+            made_of | simulation(ctx), processing, {"parameters": choice.changes() | (parameters or {})}
+        ),
     )
     name = _name(parts, name_style, first.platform, bounds)
     inputs = describe_inputs(granules, orbits=orbits, dem=[dem], water_mask=[water_mask])
@@ -134,6 +136,16 @@ def bursts_of(safes: list[Path]) -> tuple[BurstGeometry, ...]:
     if not files:
         raise InputError(f"no annotation in {', '.join(map(str, safes)) or 'an empty list of SAFE folders'}")
     return tuple(burst for file in files for burst in read_annotation(file))
+
+
+def simulation(ctx: Context) -> dict[str, str]:
+    """Return what distinguishes products of one pair from different simulations; empty for real data.
+
+    Observed granules are the same in every source, so that the source does not count.
+    """
+    from isce2_recipe.sources.base import traits_of
+
+    return {} if traits_of(ctx.source).observed else {"source": ctx.source.fingerprint()}
 
 
 def how_made(

@@ -30,13 +30,14 @@ class Measured:
     summary: str
 
 
-@action("quality.measure", version=3)
+@action("quality.measure", version=4)
 def measure(
     ctx: Context,
     *,
     product: Path,
     folder: Path | None = None,
     truth: Path | None = None,
+    atmosphere: Path | None = None,
     other: Path | None = None,
     parts: list[Path] | None = None,
 ) -> Measured:
@@ -58,7 +59,7 @@ def measure(
     """
     from isce2_recipe.products.quality import measuring
 
-    found = measuring.quality(product, folder, truth, other, parts or ())
+    found = measuring.quality(product, folder, truth, atmosphere, other, parts or ())
     path = measuring.write(ctx.out, found)
     summary = measuring.summary(found)
     if not found["coverage"]["land"]:

@@ -37,7 +37,7 @@ def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> lis
     return [__version__, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()]
 
 
-@action("report.write", version=3, fingerprint=_texts)
+@action("report.write", version=4, fingerprint=_texts)
 def write(
     ctx: Context,
     *,
@@ -45,6 +45,7 @@ def write(
     quality: Path,
     orbits: list[Path] | None = None,
     truth: Path | None = None,
+    atmosphere: Path | None = None,
     limits: dict[str, Any] | None = None,
     notes: list[str] | None = None,
 ) -> Page:
@@ -75,6 +76,7 @@ def write(
         quality=quality,
         orbits=tuple(path.name for path in orbits or ()),
         truth=truth,
+        atmosphere=atmosphere,
         limits=limits or {},
         notes=tuple(notes or ()),
         run=dict(ctx.summary_of_run()),

@@ -63,19 +63,23 @@ def write_date_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
 
 @dataclass(frozen=True)
 class TruthAgreement:
-    """Differences of a product from the truth, on land and inside connected components.
+    """Differences of a product from the true displacement and delay in the air.
+
+    They are measured on land and inside connected components.
 
     Attributes
     ----------
     rms_mm : float
-        Root mean square error of the displacement after subtracting one constant and whole cycles
-        between components.
+        Root mean square error, as displacement, after subtracting one constant and whole cycles between
+        components.
     p95_mm : float
         Bound below which 95 % of the errors are.
     wrong_cycles : int
         Number of pixels with an error of more than half a cycle relative to most of their component.
     pixels : int
         Number of pixels that were compared.
+    atmosphere_mm : float or None
+        Standard deviation of the true delay in the air over these pixels, if there is one.
     summary : str
         The same numbers in a sentence.
     """
@@ -84,20 +88,25 @@ class TruthAgreement:
     p95_mm: float
     wrong_cycles: int
     pixels: int
+    atmosphere_mm: float | None
     summary: str
 
 
-@action("simulation.compare", version=3)
-def compare(ctx: Context, *, product: Path, truth: Path) -> TruthAgreement:
+@action("simulation.compare", version=4)
+def compare(ctx: Context, *, product: Path, truth: Path, atmosphere: Path | None = None) -> TruthAgreement:
     """Compare a product's unwrapped phase with the truth."""
     from isce2_recipe.products.differences import compare_product
     from isce2_recipe.products.reading import open_product
 
-    found = compare_product(open_product(product), truth)
+    found = compare_product(open_product(product), truth, atmosphere)
     rms_mm, p95_mm = round(1e3 * found.rms_m, 3), round(1e3 * found.p95_m, 3)
+    air_mm = None if found.atmosphere_m is None else round(1e3 * found.atmosphere_m, 3)
+    what = "displacement agrees" if air_mm is None else "displacement and atmosphere agree"
     summary = (
-        f"displacement agrees with the truth to {rms_mm:.2f} mm RMS (95 % within {p95_mm:.2f} mm), "
+        f"{what} with the truth to {rms_mm:.2f} mm RMS (95 % within {p95_mm:.2f} mm), "
         f"{found.wrong_cycles} of {found.pixels} pixels in a wrong cycle"
     )
+    if air_mm is not None:
+        summary += f"; the atmosphere alone varies by {air_mm:.2f} mm"
     ctx.log.info("%s", summary)
-    return TruthAgreement(rms_mm, p95_mm, found.wrong_cycles, found.pixels, summary)
+    return TruthAgreement(rms_mm, p95_mm, found.wrong_cycles, found.pixels, air_mm, summary)

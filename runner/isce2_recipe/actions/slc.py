@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isce2_recipe.actions.base import Context, action, names_from
-from isce2_recipe.actions.product import how_made, make, packaging
+from isce2_recipe.actions.product import how_made, make, packaging, simulation
 from isce2_recipe.errors import InputError
 from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS, TOPS_PROC
@@ -164,7 +164,7 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
     return SlcSafe(safe, inputs, [note] if note else [])
 
 
-@packaging("slc.package", version=2, uses=("source", "engine"))
+@packaging("slc.package", version=3, uses=("source", "engine"))
 def package(
     ctx: Context,
     *,
@@ -219,7 +219,7 @@ def package(
         "swaths": sorted({burst.swath for burst in sides[0]}),
         "polarization": first.polarization,
         "looks": str(processing.looks),
-    }
+    } | simulation(ctx)
     first_bursts, second_bursts = ([burst_name(burst) for burst in side] for side in sides)
     starts = SlcName.parse(reference).start, SlcName.parse(secondary).start
     id4 = names.product_id(made_of, processing, choice.changes())

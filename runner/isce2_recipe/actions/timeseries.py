@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from isce2_recipe import __version__
 from isce2_recipe.actions.base import Context, Read, action, nothing
-from isce2_recipe.actions.product import bursts_of, check_grid, how_made
+from isce2_recipe.actions.product import bursts_of, check_grid, how_made, simulation
 from isce2_recipe.paths import REPORT, STACK_PAGE, STACK_README
 from isce2_recipe.products.package import describe_inputs, readme_fingerprint, template_text
 from isce2_recipe.sentinel1.stack_dates import StackDate
@@ -179,7 +179,7 @@ class PairProducts:
 
 @action(
     "timeseries.package_pairs",
-    version=1,
+    version=2,
     uses=("source", "engine"),
     fingerprint=readme_fingerprint,
     takes=nothing,
@@ -251,6 +251,7 @@ def package_pairs(
             ctx.progress(number / len(pairs), pair.name)
             sides = names[pair.reference], names[pair.secondary]
             made_of = {"reference": sorted(sides[0]), "secondary": sorted(sides[1]), "looks": looks}
+            made_of |= simulation(ctx)
             of_pair = [BurstName.parse(name) for name in sides[0]], [BurstName.parse(n) for n in sides[1]]
             shown = bursts[pair.reference], bursts[pair.secondary]
             track = min(shown[0], key=lambda burst: burst.start).relative_orbit
@@ -294,7 +295,7 @@ def _stack_readme(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read)
 
 @action(
     "timeseries.package",
-    version=1,
+    version=2,
     uses=("source", "engine"),
     fingerprint=_stack_readme,
     takes=nothing,
@@ -365,7 +366,7 @@ def package(
         granules={scene.date: scene.granules for scene in scenes}, pairs=tuple(pairs),
         reference_date=reference, relative_orbit=relative_orbit, direction=direction,
         polarization=polarization, looks=Looks.parse(looks), terms=tuple(terms),
-        processing={"weights": weights, "grid": choice.changes()}, source=ctx.source.name,
+        processing={"weights": weights, "grid": choice.changes()} | simulation(ctx), source=ctx.source.name,
         engine=_ENGINE, simulated=not traits_of(ctx.source).observed,
     )  # fmt: skip
     folders = StackFolders(geometry, checked, inverted, geocode_dem, dem, water_mask)

@@ -120,6 +120,7 @@ def plan_command(ctx: click.Context, /, **options: Any) -> int:
     metavar="DIR",
     help="Export the recipe's output files into this folder as well.",
 )
+@click.option("--overwrite", is_flag=True, help="Let --publish replace files that have another content.")
 @click.option(
     "--keep-going", is_flag=True, help="After a failure, still run the steps that do not depend on it."
 )
@@ -215,7 +216,8 @@ def run(workspace: Workspace, options: Mapping[str, Any], redact: Callable[[str]
         raise
     display.close()
     if options["publish"]:
-        exporting.export(outcome.outputs, Path.cwd() / options["publish"], workspace.workdir)
+        folder = Path.cwd() / options["publish"]
+        exporting.export(outcome.outputs, folder, workspace.workdir, overwrite=options["overwrite"])
     _report(workspace, outcome, options, display, redact)
 
 

@@ -50,7 +50,8 @@ _COMMON = {
     "orbits": "Orbit files.",
     "record": "What is needed to run the recipe again, ``run.record``; it becomes part of the product.",
     "product": "The product's folder.",
-    "truth": "GeoTIFF of the true displacement: metres, positive where range increased.",
+    "truth": "GeoTIFF of all that the true phase holds: metres, positive where range increased.",
+    "atmosphere": "GeoTIFF of the part of the truth that is the delay in the air, if there is one.",
     "products": "Folders of burst products.",
     "directory": "Folder of burst products.",
 }

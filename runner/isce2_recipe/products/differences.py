@@ -242,22 +242,26 @@ class Agreement:
 
     Each component is compared in its own cycle, because the number of cycles between components is unknown,
     and the median, which is arbitrary, is subtracted. 95 % of the absolute differences are below ``p95_m``;
-    ``wrong_cycles`` pixels differ by more than half a cycle from most of their component.
+    ``wrong_cycles`` pixels differ by more than half a cycle from most of their component. ``atmosphere_m`` is
+    the standard deviation of the part of the truth that is the delay in the air.
     """
 
     rms_m: float
     p95_m: float
     wrong_cycles: int
     pixels: int
+    atmosphere_m: float | None = None
 
 
-def compare_product(product: Finished, truth: Path) -> Agreement:
+def compare_product(product: Finished, truth: Path, atmosphere: Path | None = None) -> Agreement:
     """Return the agreement of a finished product with the truth.
 
     Parameters
     ----------
     truth : Path
-        GeoTIFF of the displacement in metres, positive where range increased, on any grid.
+        GeoTIFF of displacement and delay in the air, metres, positive where range increased, on any grid.
+    atmosphere : Path, optional
+        GeoTIFF of the delay in the air alone.
 
     Raises
     ------
@@ -278,7 +282,12 @@ def compare_product(product: Finished, truth: Path) -> Agreement:
         p95_m=float(np.percentile(off, 95)),
         wrong_cycles=int((off > product.wavelength_m / 4.0).sum()),
         pixels=int(use.sum()),
+        atmosphere_m=None if atmosphere is None else _deviation(read_on_grid(atmosphere, product.grid)[use]),
     )
+
+
+def _deviation(values: NDArray[Any]) -> float:
+    return float(np.nanstd(values.astype(np.float64)))
 
 
 def component_cycles(difference: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.int64]:

@@ -53,7 +53,8 @@ def write_item(prefix: Path, grid: MapGrid, facts: ProductFacts, layers: Sequenc
     known = by_name(layers)
     path = prefix.with_name(f"{prefix.name}{SUFFIX}")
     seen = Footprint.of(prefix)
-    sides = (("reference", facts.reference), ("secondary", facts.secondary))
+    # Granules that were simulated were never read from a catalogue.
+    read = () if facts.simulated else (("reference", facts.reference), ("secondary", facts.secondary))
     item = render_json(
         "product/stac.json",
         id=prefix.name,
@@ -68,7 +69,7 @@ def write_item(prefix: Path, grid: MapGrid, facts: ProductFacts, layers: Sequenc
         ambiguity_m=_ambiguity_m(facts, seen.incidence_deg),
         lineage=_lineage(facts),
         inputs=[asdict(file) for file in facts.inputs],
-        granules=[(role, name) for role, names in sides for name in names],
+        granules=[(role, name) for role, names in read for name in names],
         assets={file.key: _asset(file, known) for file in contents(prefix, but=(path.name,))},
     )
     path.write_text(json_text(item, indent=1) + "\n", encoding="utf-8")

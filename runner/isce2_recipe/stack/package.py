@@ -90,7 +90,7 @@ class StackFacts:
             "POLARIZATION": self.polarization,
             "PASS_DIRECTION": self.direction,
             "LOOKS": str(self.looks),
-            **{name.upper(): str(value) for name, value in self.processing.items()},
+            **{name.upper(): str(value) for name, value in self.processing.items() if name != "source"},
         }
 
 
@@ -159,6 +159,7 @@ def _refuse_empty_map(velocity: Path, grid: MapGrid) -> None:
 
 def _properties(facts: StackFacts) -> dict[str, Any]:
     return {
+        **({"keywords": ["simulated"]} if facts.simulated else {}),
         "constellation": "sentinel-1",
         "instruments": ["c-sar"],
         "sar:instrument_mode": "IW",

@@ -38,7 +38,7 @@ def write_collection(
     properties : mapping
         Properties of all items, with fields of the extensions ``processing``, ``sar`` and ``sat``.
     """
-    seen = _footprint(grid)
+    seen, keywords = _footprint(grid), properties.get("keywords", [])
     place = {"geometry": seen.geometry, "bbox": seen.bbox}
     items = directory / "items"
     items.mkdir()
@@ -49,13 +49,17 @@ def write_collection(
         "type": "Collection",
         "stac_version": _VERSION,
         "id": name,
-        "description": f"Displacement from {len(dates)} Sentinel-1 dates and {len(pairs)} pairs.",
+        "description": f"Displacement from {len(dates)} {' '.join((*keywords, 'Sentinel-1'))} dates and "
+        f"{len(pairs)} pairs.",
+        **({"keywords": keywords} if keywords else {}),
         "license": "other",
         "extent": {
             "spatial": {"bbox": [seen.bbox]},
             "temporal": {"interval": [[_time(dates[0]), _time(dates[-1])]]},
         },
-        "summaries": {key: value for key, value in properties.items() if isinstance(value, list)},
+        "summaries": {
+            key: value for key, value in properties.items() if isinstance(value, list) and key != "keywords"
+        },
         "links": [
             {"rel": "root", "href": "./collection.json", "type": "application/json"},
             *(

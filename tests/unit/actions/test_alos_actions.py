@@ -40,7 +40,7 @@ class Isce2:
 def archives(tmp_path_factory):
     """Write two small scenes as a source delivers them."""
     folder = tmp_path_factory.mktemp("alos")
-    source = open_source("simulated:lines=256,samples=1200")
+    source = open_source("simulated:clean,lines=256,samples=1200")
     records = source.find_alos([AlosName.parse(OLDER), AlosName.parse(NEWER)], LOG)
     return [source.fetch_alos(record, folder, LOG, lambda fraction, text: None) for record in records]
 
@@ -296,7 +296,7 @@ def test_the_product_has_maps_text_and_isce2s_folders(context):
 
 def test_scenes_across_the_antimeridian(context):
     """They are found and packaged like others; that ISCE2 cannot process them is reported by preflight."""
-    simulated = replace(context, source=open_source("simulated:lines=256,samples=1200"))
+    simulated = replace(context, source=open_source("simulated:clean,lines=256,samples=1200"))
     names = {"reference": "ALPSRP155697000", "secondary": "ALPSRP162407000"}
     found = alos.find_scenes.function(simulated, **names)
     west, south, east, north = found.bounds
@@ -352,7 +352,7 @@ def test_a_missing_ionosphere_is_reported_if_it_was_requested(context):
 
 
 def test_a_simulated_run_has_a_truth(context):
-    source = open_source("simulated:lines=256,samples=1200")
+    source = open_source("simulated:clean,lines=256,samples=1200")
     simulated = replace(context, source=source)
     bounds = find(simulated)
     box = bounds.bounds

@@ -19,7 +19,7 @@ from isce2_recipe.sources.base import BurstRecord
 from isce2_recipe.sources.catalog import read_catalog
 
 LOG = logging.getLogger("test")
-SOURCE = "simulated:lines=64,samples=256"
+SOURCE = "simulated:clean,lines=64,samples=256"
 BOX = {"area": "53.5,27.55,53.8,27.8", "start": "2020-06-01", "end": "2020-06-20"}
 
 

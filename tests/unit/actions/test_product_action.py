@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow  # it compiles the simulator
 
 def context(folder: Path) -> Context:
     folder.mkdir(parents=True)
-    source = open_source("simulated:lines=64,samples=256")
+    source = open_source("simulated:clean,lines=64,samples=256")
     engine = open_engine("builtin")
     return Context(folder, folder, source, engine, logging.getLogger("test"), lambda *_: None, 1)
 

@@ -140,7 +140,7 @@ def test_success(bench, caplog):
 
 
 def test_a_truncated_measurement_is_refused_before_anything_runs(bench, tmp_path):
-    source = open_source("simulated:lines=64,samples=256,bursts=1")
+    source = open_source("simulated:clean,lines=64,samples=256,bursts=1")
     name = SlcName.parse("S1A_IW_SLC__1SDV_20200604T022251_20200604T022318_032861_03CE65_7C85")
     log = logging.getLogger("test.isce2")
     [record] = source.find_slcs([name], log)

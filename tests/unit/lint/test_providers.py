@@ -47,7 +47,7 @@ def test_a_source_without_the_capability(tmp_path) -> None:
 
 def test_nothing_is_lacking_that_is_not_given(tmp_path) -> None:
     assert problems(tmp_path) == []
-    assert problems(tmp_path, source="simulated:lines=100", engine="isce2") == []
+    assert problems(tmp_path, source="simulated:clean,lines=100", engine="isce2") == []
     assert problems(tmp_path, engine="auto") == []
 
 

@@ -144,4 +144,9 @@ def test_the_footprint_covers_the_data(made, item):
 
 
 def test_simulated_data_are_marked(item):
-    assert "simulated" in item["properties"]["processing:lineage"]
+    properties = item["properties"]
+    assert "simulated" in properties["processing:lineage"]
+    assert properties["title"] == "Simulated interferogram of Sentinel-1"
+    assert properties["keywords"] == ["simulated"]
+    # No link leads to granules that were never read.
+    assert item["links"] == []

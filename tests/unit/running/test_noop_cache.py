@@ -312,7 +312,7 @@ def test_a_catalogue_is_searched_again_on_another_day(tmp_path: Path) -> None:
     """A catalogue may have more granules than yesterday, although no file has changed."""
     write_files(tmp_path, {"search.yml": SEARCH})
     time.sleep(0.05)
-    words = ["run", "search.yml", "--workdir", "w", "--source", "simulated:lines=64,samples=256"]
+    words = ["run", "search.yml", "--workdir", "w", "--source", "simulated:clean,lines=64,samples=256"]
     runs = [call(*words, cwd=tmp_path) for _ in range(2)]
     assert [from_cache(done) for done in runs] == [False, True], runs[1].stderr
     cache = tmp_path / "w" / NOOP_CACHE

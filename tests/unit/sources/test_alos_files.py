@@ -17,7 +17,7 @@ from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.types import AlosName
 
 NAME = AlosName.parse("ALPSRP156121200")
-OPTIONS = SimulationOptions(lines=512, samples=1500)
+OPTIONS = SimulationOptions.parse("clean,lines=512,samples=1500")
 FOLDER = "ALPSRP156121200-L1.0"
 
 

@@ -156,7 +156,7 @@ def test_point_is_focused_at_its_position_with_its_phase(scene, geometry, line, 
 @pytest.mark.slow
 def test_two_passes_show_baseline_terrain_and_motion():
     """Check the interferometric phase of points at two heights, from five-bit samples."""
-    options = SimulationOptions(motion="dipole")
+    options = SimulationOptions.parse("clean")
     pair = [acquire(name, LINES, SAMPLES) for name in (REFERENCE, SECONDARY)]
     points = [
         place_at(pair[0], line, sample, h)

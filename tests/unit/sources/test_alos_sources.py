@@ -136,7 +136,7 @@ class TestNetwork:
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory):
     """Return the archive and the record of a small scene."""
-    source = open_source("simulated:lines=256,samples=1200")
+    source = open_source("simulated:clean,lines=256,samples=1200")
     (record,) = source.find_alos([NAME], LOG)
     return source.fetch_alos(record, tmp_path_factory.mktemp("alos"), LOG, silent), record
 

@@ -185,7 +185,7 @@ def compare(first: Date, second: Date, place: Ground) -> Comparison:
 def clean(tmp_path_factory):
     """Return a crop of the documented pair, with thermal noise as the only decorrelation, and its ground."""
     folder = tmp_path_factory.mktemp("clean")
-    text = "simulated:lines=240,samples=2000,coherence=1"
+    text = "simulated:clean,lines=240,samples=2000,coherence=1"
     dates = fetch(folder, text, REFERENCE, SECONDARY)
     return *dates, fetch_ground(folder, text, REFERENCE, SECONDARY)
 
@@ -197,7 +197,7 @@ DIFFICULT = "motion=linear+annual+step+bowl+fault,step_date=2020-06-10,atmospher
 @pytest.mark.parametrize("settings", ["", DIFFICULT])
 def test_flattened_phase_is_the_truth(clean, settings, tmp_path):
     if settings:
-        text = f"simulated:lines=240,samples=2000,coherence=1,{settings}"
+        text = f"simulated:clean,lines=240,samples=2000,coherence=1,{settings}"
         clean = (
             *fetch(tmp_path, text, REFERENCE, SECONDARY),
             fetch_ground(tmp_path, text, REFERENCE, SECONDARY),
@@ -233,7 +233,7 @@ def test_spectrum_is_centred_after_the_carrier_is_removed(clean):
 
 @pytest.mark.slow
 def test_land_is_coherent_and_water_is_not(tmp_path):
-    text = "simulated:lines=400,samples=3000"
+    text = "simulated:clean,lines=400,samples=3000"
     dates = fetch(tmp_path, text, REFERENCE, SECONDARY)
     found = compare(*dates, fetch_ground(tmp_path, text, REFERENCE, SECONDARY))
     land = found.height > LAKE_LEVEL_M + 5.0
@@ -260,7 +260,7 @@ def test_pixels_are_zero_outside_the_valid_window_and_bright_inside(clean):
 def test_overlapping_bursts_show_the_same_ground(tmp_path):
     """Compare the brightness of the overlap in two neighbouring bursts."""
     names = ("S1_136231_IW2_20200604T022312_VV_7C85-BURST", "S1_136232_IW2_20200604T022315_VV_7C85-BURST")
-    first, second = fetch(tmp_path, "simulated:samples=3200", *names)
+    first, second = fetch(tmp_path, "simulated:clean,samples=3200", *names)
     step = (second.burst.start - first.burst.start).total_seconds() / first.burst.azimuth_interval_s
     assert step == pytest.approx(round(step), abs=1e-3)
     top = first.pixels[round(step) + 30 : 1480]
@@ -284,7 +284,7 @@ from pathlib import Path
 from isce2_recipe.sources import open_source
 from isce2_recipe.types import BurstName
 folder, names = Path(sys.argv[1]), sys.argv[2:]
-source = open_source("simulated:lines=128,samples=1000")
+source = open_source("simulated:clean,lines=128,samples=1000")
 for record in source.find_bursts([BurstName.parse(name) for name in names], logging.getLogger()):
     source.fetch_burst(record, folder, logging.getLogger(), lambda fraction, text: None)
     source.fetch_orbit(record.platform, record.start, record.stop, folder, logging.getLogger())
@@ -307,7 +307,7 @@ def test_same_name_gives_same_bytes_in_any_order_and_with_any_number_of_threads(
 
 @pytest.mark.slow
 def test_polarizations_and_seeds_have_uncorrelated_speckle(tmp_path):
-    text = "simulated:lines=64,samples=512"
+    text = "simulated:clean,lines=64,samples=512"
     vv, vh, hh = (
         fetch(tmp_path, text, REFERENCE.replace("_VV_", f"_{name}_"))[0].pixels for name in ("VV", "VH", "HH")
     )
@@ -320,7 +320,7 @@ def test_polarizations_and_seeds_have_uncorrelated_speckle(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux reports a peak per process")
 def test_a_full_burst_is_simulated_in_bounded_memory(tmp_path):
-    program = PROGRAM.replace('"simulated:lines=128,samples=1000"', '"simulated"')
+    program = PROGRAM.replace('"simulated:clean,lines=128,samples=1000"', '"simulated"')
     # ru_maxrss cannot be used: a child inherits it from its parent.
     program += (
         "print(next(x.split()[1] for x in Path('/proc/self/status').open() if x.startswith('VmHWM')))\n"

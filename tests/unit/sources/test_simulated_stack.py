@@ -36,7 +36,7 @@ def dem(tmp_path_factory) -> Path:
 
 def truths(settings: str, names: list[str], dem: Path, folder: Path) -> dict[str, np.ndarray]:
     """Return the rasters of a pair or, for a single name, of a date."""
-    source = open_source(f"simulated:{settings}")
+    source = open_source(f"simulated:clean,{settings}")
     records = source.find_bursts([BurstName.parse(name) for name in names], LOG)
     write = source.write_truth if len(names) == 2 else source.write_date_truth
     write(records, dem, folder)
@@ -94,7 +94,7 @@ def test_each_motion_follows_its_model(dem, tmp_path):
 
 
 def test_the_air_of_a_date_has_the_stated_strength():
-    terrain, air = Landscape(17), SimulationOptions(atmosphere=8.0).air("S1A", 1, 0)
+    terrain, air = Landscape(17), SimulationOptions(atmosphere=8.0, stratified=0.0).air("S1A", 1, 0)
     values = np.empty((900, 900), dtype=np.float32)
     ground.delay_grid(0.9, 0.2, 4e-4, 4e-4, terrain, Air(), air, values)
     assert values.std() == pytest.approx(8e-3, rel=0.08)
@@ -128,7 +128,7 @@ def test_the_share_of_scatterers_that_remain_decays_exponentially():
 
 
 def test_mixed_land_has_all_kinds_and_water_has_its_own():
-    kinds = SimulationOptions(land_cover="mixed", decay_days=60.0, water_coherence=0.0).kinds()
+    kinds = SimulationOptions(coherence=0.92, water_coherence=0.0).kinds()
     assert kinds.shape == (5, 4)
     assert kinds[-1].tolist() == [0.0, 1.0, 0.0, 1.0]
     # The coherence limits those of all kinds.
@@ -139,15 +139,16 @@ def test_mixed_land_has_all_kinds_and_water_has_its_own():
         [ground.cover(cache, ground.normal_vector(*place), 17) for place in places], minlength=4
     )
     assert (found / len(places) > 0.01).all()
-    assert SimulationOptions().kinds().tolist() == [[0.92, 1.0, 0.0, 1.0], [0.08, 1.0, 0.0, 1.0]]
+    assert SimulationOptions.parse("clean").kinds().tolist() == [[0.92, 1.0, 0.0, 1.0], [0.08, 1.0, 0.0, 1.0]]
 
 
 def test_presets_are_settings_with_a_name():
-    assert SimulationOptions.parse("clean") == SimulationOptions()
-    natural = SimulationOptions.parse("natural,seed=3,atmosphere=0")
-    assert (natural.land_cover, natural.seed, natural.atmosphere) == ("mixed", 3, 0.0)
-    for name in PRESETS:
-        options = SimulationOptions.parse(name)
+    assert SimulationOptions.parse("natural") == SimulationOptions.parse("") == SimulationOptions()
+    clean = SimulationOptions.parse("clean,seed=3")
+    assert (clean.land_cover, clean.seed, clean.has_air) == ("uniform", 3, False)
+    assert str(clean) == "clean,seed=3"
+    for text in (*PRESETS, "clean,atmosphere=2", "atmosphere=0,lines=100", "clean,coherence=0.5,relief=1.2"):
+        options = SimulationOptions.parse(text)
         assert SimulationOptions.parse(str(options)) == options
 
 
@@ -156,7 +157,7 @@ def test_errors_are_in_the_files_and_not_in_the_image(tmp_path):
     shifts = []
     for name in NAMES[:2]:
         right, wrong = (
-            fetch(tmp_path / settings[:5], f"simulated:lines=64,samples=256{settings}", name)[0]
+            fetch(tmp_path / settings[:5], f"simulated:clean,lines=64,samples=256{settings}", name)[0]
             for settings in ("", ",orbit_error=0.5")
         )
         assert right.burst.start == wrong.burst.start
@@ -171,7 +172,7 @@ def test_errors_are_in_the_files_and_not_in_the_image(tmp_path):
 
 def test_a_timing_error_moves_the_image_and_not_its_annotation(tmp_path):
     right, wrong = (
-        fetch(tmp_path / settings[:5], f"simulated:lines=128,samples=512{settings}", NAMES[0])[0]
+        fetch(tmp_path / settings[:5], f"simulated:clean,lines=128,samples=512{settings}", NAMES[0])[0]
         for settings in ("", ",timing_error=1")
     )
     assert right.burst.start == wrong.burst.start
@@ -182,7 +183,7 @@ def test_relief_and_water_level_shape_the_ground(tmp_path):
     box = Bounds(53.4, 27.5, 53.6, 27.7)
     heights = {}
     for settings in ("", "relief=1.5", "water_level=600", "relief=0"):
-        path = open_source(f"simulated:{settings}").fetch_dem(box, tmp_path / settings, LOG, quiet)
+        path = open_source(f"simulated:clean,{settings}").fetch_dem(box, tmp_path / settings, LOG, quiet)
         with rasterio.open(path) as raster:
             heights[settings] = raster.read(1)
     land = (heights[""] > 240.0) & (heights["relief=1.5"] > 240.0)

@@ -137,7 +137,7 @@ def test_a_catalogue_has_one_kind_of_granule(tmp_path):
 
 @pytest.fixture(scope="module")
 def simulated():
-    return open_source("simulated:lines=100,samples=600,bursts=2")
+    return open_source("simulated:clean,lines=100,samples=600,bursts=2")
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ class TestSimulated:
             assert offsets[1] - offsets[0] == 100 * 600 * 4
 
     def test_the_number_of_bursts_follows_from_the_name(self):
-        (record,) = open_source("simulated:lines=64,samples=256").find_slcs([NAME], LOG)
+        (record,) = open_source("simulated:clean,lines=64,samples=256").find_slcs([NAME], LOG)
         assert (record.stop - record.start).total_seconds() == pytest.approx(8 * 2.758 + 1.9, abs=0.3)
 
     def test_a_track_not_flown_then_is_refused(self, simulated):

@@ -83,6 +83,7 @@ def quality(
     product: Path,
     folder: Path | None = None,
     truth: Path | None = None,
+    atmosphere: Path | None = None,
     other: Path | None = None,
     parts: Sequence[Path] = (),
 ) -> dict[str, Any]:
@@ -93,7 +94,9 @@ def quality(
     folder : Path, optional
         ISCE2's folder, for the seams between bursts.
     truth : Path, optional
-        GeoTIFF of the true displacement, metres.
+        GeoTIFF of the true displacement and delay in the air, metres.
+    atmosphere : Path, optional
+        GeoTIFF of the delay in the air alone.
     other : Path, optional
         Another product of the same pair to compare with.
     parts : sequence of Path
@@ -111,20 +114,22 @@ def quality(
     if parts:
         bursts = [read_burst_product(part) for part in parts]
         found["seams"] = seams_of_products(bursts, finished.wavelength_m)
-    found["truth"] = None if truth is None else _truth(finished, truth)
+    found["truth"] = None if truth is None else _truth(finished, truth, atmosphere)
     found["other"] = None
     if other is not None:
         found["other"] = compare(finished, open_product(other))
     return found
 
 
-def _truth(product: Finished, truth: Path) -> dict[str, Any]:
-    found = compare_product(product, truth)
+def _truth(product: Finished, truth: Path, atmosphere: Path | None) -> dict[str, Any]:
+    found = compare_product(product, truth, atmosphere)
+    apart = {} if found.atmosphere_m is None else {"atmosphere_mm": round(1e3 * found.atmosphere_m, 4)}
     return {
         "rms_mm": round(1e3 * found.rms_m, 4),
         "p95_mm": round(1e3 * found.p95_m, 4),
         "wrong_cycles": found.wrong_cycles,
         "pixels": found.pixels,
+        **apart,
     }
 
 

@@ -193,7 +193,8 @@ def _profile_chart(reduced: ReducedProduct) -> dict[str, str] | None:
     title = f"Displacement along the line from A to B, {x[-1]:.0f} km from west to east."
     return {
         "title": "Profile A–B",
-        "caption": "Along the dashed line in the map of displacement, through the strongest motion on land.",
+        "caption": "Along the dashed line in the map of displacement, through the strongest motion on land."
+        + (" The true line contains the delay in the air." if reduced.air_cm is not None else ""),
         "svg": lines("profile", title, series, "km from A", "cm"),
     }
 

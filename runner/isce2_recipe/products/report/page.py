@@ -43,13 +43,15 @@ class ReportInputs:
     orbits : tuple of str
         Names of orbit files.
     truth : Path or None
-        GeoTIFF of the true displacement, metres.
+        GeoTIFF of the true displacement and delay in the air, metres.
     notes : tuple of str
         Further warnings.
     run : mapping
         Summary of the run; empty if it is not known.
     template : str
         Jinja2 template of the page.
+    atmosphere : Path, optional
+        GeoTIFF of the part of the truth that is the delay in the air.
     """
 
     product: Path
@@ -60,6 +62,7 @@ class ReportInputs:
     notes: tuple[str, ...]
     run: Mapping[str, Any]
     template: str
+    atmosphere: Path | None = None
 
 
 def write_report(
@@ -73,7 +76,7 @@ def write_report(
         If the product or its quality cannot be read.
     """
     product = open_product(inputs.product)
-    reduced = ReducedProduct(product, inputs.truth)
+    reduced = ReducedProduct(product, inputs.truth, inputs.atmosphere)
     quality = _quality(inputs.quality)
     shown, compared = views(reduced, layers), truth_views(reduced)
     pictures = [write_quicklook(out, view, reduced) for view in (*shown, *compared)]

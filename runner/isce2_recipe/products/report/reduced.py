@@ -27,11 +27,13 @@ _MARGIN = 0.04  # margin around that area, as a share of its size
 class ReducedProduct:
     """A product, and the simulated truth if there is one, on the grid of the report's pictures.
 
-    ``truth`` is the GeoTIFF of the true displacement, metres, positive away from the satellite.
+    ``truth`` is the GeoTIFF of the true displacement and delay in the air, metres, positive away from the
+    satellite; ``atmosphere`` that of the delay alone, if there is one.
     """
 
     product: Finished
     truth: Path | None = None
+    atmosphere: Path | None = None
 
     @cached_property
     def grid(self) -> Grid:
@@ -90,7 +92,7 @@ class ReducedProduct:
 
     @cached_property
     def true_cm(self) -> Float | None:
-        """True displacement, shifted so that the median difference from the measured one is zero."""
+        """The truth, shifted so that the median difference from what was measured is zero."""
         if self.truth is None:
             return None
         values = read_on_grid(self.truth, self.grid, self.shape) * 100.0
@@ -100,8 +102,16 @@ class ReducedProduct:
         return (values + np.median(self.displacement_cm[both] - values[both])).astype(np.float32)
 
     @cached_property
+    def air_cm(self) -> Float | None:
+        """The part of the truth that is the delay in the air, relative to its median."""
+        if self.atmosphere is None:
+            return None
+        values = read_on_grid(self.atmosphere, self.grid, self.shape) * 100.0
+        return (values - median(values[self.observed])).astype(np.float32)
+
+    @cached_property
     def error_cm(self) -> Float | None:
-        """Measured minus true displacement, each component in its own cycle."""
+        """Measured displacement minus the truth, each component in its own cycle."""
         if self.true_cm is None:
             return None
         error = self.displacement_cm - self.true_cm

@@ -62,12 +62,14 @@ def view_of(reduced: ReducedProduct, name: str, layers: Sequence[Layer] = LAYERS
 
 
 def truth_views(reduced: ReducedProduct) -> list[View]:
-    """Return pictures of the true displacement and of the error; empty without a truth."""
-    truth, error_cm = reduced.true_cm, reduced.error_cm
+    """Return pictures of the true displacement, of the air and of the error; empty without a truth."""
+    truth, error_cm, air_cm = reduced.true_cm, reduced.error_cm, reduced.air_cm
     if truth is None or error_cm is None:
         return []
-    shown = np.where(np.isfinite(reduced.displacement_cm), truth, np.float32(np.nan))
+    ground = truth if air_cm is None else truth - air_cm
+    shown = np.where(np.isfinite(reduced.displacement_cm), ground, np.float32(np.nan))
     colour = _displacement_scale(reduced)
+    difference = "Difference" if air_cm is None else "Difference from the sum of displacement and delay,"
     error_mm = np.where(reduced.connected, 10.0 * error_cm, np.nan)
     sizes = np.abs(error_mm[np.isfinite(error_mm)])
     reach = float(np.percentile(sizes, 99)) if sizes.size else 1.0
@@ -82,16 +84,33 @@ def truth_views(reduced: ReducedProduct) -> list[View]:
             _over_terrain(reduced, colour.paint(shown)),
             colour,
         ),
+        *([] if air_cm is None else [_air(reduced, air_cm)]),
         View(
             "error",
             "Measured minus true",
-            "Difference on land, in connected components, after subtraction of the median and of whole "
+            f"{difference} on land, in connected components, after subtraction of the median and of whole "
             "cycles between components, whose number is not known.",
             f"Map of the error; 99 % of the pixels are within {reach:.2f} mm.",
             _over_terrain(reduced, scale.paint(error_mm), 0.0),
             scale,
         ),
     ]
+
+
+def _air(reduced: ReducedProduct, air_cm: NDArray[Any]) -> View:
+    """Return the picture of the delay in the air."""
+    shown_mm = np.where(np.isfinite(reduced.displacement_cm), 10.0 * air_cm, np.nan)
+    sizes = np.abs(shown_mm[np.isfinite(shown_mm)])
+    scale = colours.signed_scale(float(np.percentile(sizes, 99)) if sizes.size else 1.0, "mm")
+    return View(
+        "atmosphere",
+        "Delay in the air",
+        "Change of the delay between the two passes, along the line of sight. The measured displacement "
+        "contains it.",
+        f"Map of the simulated delay, {_span(shown_mm, 'mm')}.",
+        _over_terrain(reduced, scale.paint(shown_mm)),
+        scale,
+    )
 
 
 def _span(values: NDArray[Any], unit: str) -> str:

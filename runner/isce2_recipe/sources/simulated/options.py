@@ -32,18 +32,22 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
 _CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType({"land_cover": ("uniform", "mixed")})
 PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
-        "clean": MappingProxyType({}),
-        "natural": MappingProxyType(
-            {"land_cover": "mixed", "decay_days": 60.0, "atmosphere": 4.0, "stratified": 3.0, "relief": 1.4}
-        ),
+        "natural": MappingProxyType({
+            "land_cover": "mixed", "coherence": 0.98, "decay_days": 60.0,
+            "atmosphere": 4.0, "stratified": 3.0, "relief": 1.4,
+        }),
+        "clean": MappingProxyType({
+            "land_cover": "uniform", "coherence": 0.92, "decay_days": 0.0,
+            "atmosphere": 0.0, "stratified": 0.0, "relief": 1.0,
+        }),
     }
-)
-"""Settings that have one name: ``simulated:natural``."""
+)  # fmt: skip
+"""Settings that have one name: ``simulated:clean``. Those of ``natural`` are the defaults."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationOptions:
-    """Options of a simulation."""
+    """Options of a simulation; without any, the ground and its air look like real ones."""
 
     # Size to which every burst is cropped around its middle. Bursts of fewer than about 1350 lines do not
     # overlap their neighbours. For ALOS, the number of pulses of a scene and of samples of a pulse.
@@ -63,18 +67,19 @@ class SimulationOptions:
     annual: float = 0.02  # amplitude of ``annual``, metres
     step: float = 0.1  # largest displacement of ``step``, metres
     step_date: str = "2020-07-01"  # day of ``step``, ``YYYY-MM-DD``
-    coherence: float = 0.92  # coherence of land between two dates close to each other, before thermal noise
+    # Coherence of land, or of the best land, between two dates close to each other, before thermal noise.
+    coherence: float = 0.98
     # ``uniform``, or ``mixed``: towns, bare ground, fields and forest, each with its coherence and decay.
-    land_cover: str = "uniform"
+    land_cover: str = "mixed"
     # Days in which the coherence of uniform land, or of fields, decays to 1/e; 0 for no decay.
-    decay_days: float = 0.0
+    decay_days: float = 60.0
     water_coherence: float = 0.08  # coherence of water
     water_level: float = 240.0  # height of the lakes, metres; with 600 the land is islands
-    relief: float = 1.0  # factor of the heights of hills
+    relief: float = 1.4  # factor of the heights of hills
     # Standard deviation of the turbulent delay of a date in line of sight, millimetres.
-    atmosphere: float = 0.0
+    atmosphere: float = 4.0
     # Standard deviation over the dates of the delay for each kilometre of height, millimetres.
-    stratified: float = 0.0
+    stratified: float = 3.0
     # Standard deviation of the radial and the cross-track error of an orbit file, metres.
     orbit_error: float = 0.0
     timing_error: float = 0.0  # standard deviation of the error of the azimuth times of a date, milliseconds
@@ -103,8 +108,16 @@ class SimulationOptions:
         return cls(**values)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        given = [(field.name, getattr(self, field.name), field.default) for field in fields(self)]
-        return ",".join(f"{name}={value}" for name, value, default in given if value != default)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        clean = PRESETS["clean"]
+        usual = {field.name: field.default for field in fields(self)}
+        words = []
+        if clean.items() <= values.items():
+            usual |= clean
+            words = ["clean"]
+        return ",".join(
+            [*words, *(f"{name}={value}" for name, value in values.items() if value != usual[name])]
+        )
 
     @property
     def terrain(self) -> Landscape:
