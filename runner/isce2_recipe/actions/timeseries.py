@@ -12,6 +12,7 @@ from isce2_recipe.actions.base import Context, Read, action, nothing
 from isce2_recipe.actions.product import bursts_of, check_grid, how_made, simulation
 from isce2_recipe.paths import REPORT, STACK_PAGE, STACK_README
 from isce2_recipe.products.package import describe_inputs, readme_fingerprint, template_text
+from isce2_recipe.progress import partly
 from isce2_recipe.sentinel1.stack_dates import StackDate
 from isce2_recipe.stack.network import StackPair, check_date
 from isce2_recipe.types import BurstName, Looks
@@ -100,11 +101,15 @@ class InvertedStack:
         The dates of the bands of the displacement.
     terms : list of str
         The fitted terms: the velocity and, where asked for, annual terms and steps.
+    second_pass : dict
+        ``mode``, the number of ``looks`` on land that took the phase of the second pass, that of all
+        ``land_looks``, ``below_coherence`` and ``filter_strength``.
     """
 
     folder: Path
     dates: list[str]
     terms: list[str]
+    second_pass: dict[str, Any]
 
 
 def _model(inputs: Mapping[str, Any]) -> None:
@@ -112,7 +117,7 @@ def _model(inputs: Mapping[str, Any]) -> None:
         check_date(str(date), "steps")
 
 
-@action("timeseries.invert", version=1, uses=("engine",), check=_model)
+@action("timeseries.invert", version=2, uses=("engine",), check=_model)
 def invert(
     ctx: Context,
     *,
@@ -123,6 +128,8 @@ def invert(
     weights: bool = True,
     annual: bool = False,
     steps: list[str] | None = None,
+    second_pass: Literal["auto", "always", "never"] = "auto",
+    filter_strength: float = 0.5,
 ) -> InvertedStack:
     """Invert the network for the displacement of every date, and fit the velocity.
 
@@ -142,23 +149,39 @@ def invert(
         Whether an annual term is fitted with the velocity.
     steps : list of str, optional
         Dates on which the ground may have jumped, such as those of earthquakes.
+    second_pass : str
+        Where pairs are filtered after the phases of a first inversion were taken out, and inverted again:
+        ``auto`` where coherence is low, ``always``, or ``never``.
+    filter_strength : float
+        Exponent of the Goldstein filter of the second pass; 0 for no second pass.
     """
+    import shutil
+
     import numpy as np
 
-    from isce2_recipe.stack.checking import read_constants
+    from isce2_recipe.stack.checking import read_check
     from isce2_recipe.stack.closure import CYCLES
     from isce2_recipe.stack.frame import read_frame
     from isce2_recipe.stack.inversion import Inputs, MotionModel
     from isce2_recipe.stack.inversion import invert as solve
     from isce2_recipe.stack.pair_files import open_pairs, pair_folders
+    from isce2_recipe.stack.second_pass import choose_looks, refine
 
-    files = open_pairs(pairs, pair_folders(pairs, folders))
+    places = pair_folders(pairs, folders)
+    files = open_pairs(pairs, places)
     model = MotionModel(annual, tuple(sorted(check_date(step, "steps") for step in steps or ())))
-    _, constants = read_constants(checked)
+    found = read_check(checked)
     cycles = np.load(checked / CYCLES, mmap_mode="r")
-    inputs = Inputs(files, constants, cycles, read_frame(geometry).wavelength_m, weights)
-    solve(ctx.out, inputs, model, progress=ctx.progress, cpus=ctx.cpus)
-    return InvertedStack(ctx.out, list(files.dates), model.names())
+    inputs = Inputs(files, found.exact, cycles, read_frame(geometry).wavelength_m, weights)
+    how = choose_looks(geometry, found, second_pass, filter_strength)
+    work = ctx.out / ".second_pass"
+    if how.looks:
+        work.mkdir()
+        inputs = refine(work, places, inputs, how, progress=partly(ctx.progress, 0.0, 0.7), cpus=ctx.cpus)
+        ctx.log.info("%s", how.describe())
+    solve(ctx.out, inputs, model, progress=partly(ctx.progress, 0.7, 1.0), cpus=ctx.cpus)
+    shutil.rmtree(work, ignore_errors=True)
+    return InvertedStack(ctx.out, list(files.dates), model.names(), how.facts())
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +342,7 @@ def package(
     water_mask: Path,
     looks: str,
     weights: bool = True,
+    second_pass: dict[str, Any] | None = None,
     grid: dict[str, Any] | None = None,
     grid_like: Path | None = None,
     products: list[list[Path]] | None = None,
@@ -349,6 +373,8 @@ def package(
         ``RANGExAZIMUTH``.
     weights : bool
         Whether pairs were weighted by their coherence.
+    second_pass : dict, optional
+        The looks that took the phase of the second pass, as `timeseries.invert` returns them.
     grid : dict, optional
     grid_like : Path, optional
         Choice of the map grid, as for other products.
@@ -366,8 +392,9 @@ def package(
         granules={scene.date: scene.granules for scene in scenes}, pairs=tuple(pairs),
         reference_date=reference, relative_orbit=relative_orbit, direction=direction,
         polarization=polarization, looks=Looks.parse(looks), terms=tuple(terms),
-        processing={"weights": weights, "grid": choice.changes()} | simulation(ctx), source=ctx.source.name,
-        engine=_ENGINE, simulated=not traits_of(ctx.source).observed,
+        processing={"weights": weights, "grid": choice.changes()} | simulation(ctx),
+        second_pass=second_pass or {}, source=ctx.source.name, engine=_ENGINE,
+        simulated=not traits_of(ctx.source).observed,
     )  # fmt: skip
     folders = StackFolders(geometry, checked, inverted, geocode_dem, dem, water_mask)
     with without_place():

@@ -20,7 +20,7 @@ from isce2_recipe.stack.closure import CYCLES, Closure, Repair, measure_closure,
 from isce2_recipe.stack.geometry import LAND, read_raster, write_raster
 from isce2_recipe.stack.network import StackPair
 from isce2_recipe.stack.pair_files import PairFiles, open_pairs, stacked
-from isce2_recipe.stack.reference_region import choose_region, find_suitable, given_region
+from isce2_recipe.stack.reference_region import ReferenceRegion, choose_region, find_suitable, given_region
 
 FACTS = "check.json"
 CLOSURE_MAPS = "closure.rdr"
@@ -106,12 +106,26 @@ def check_stack(
     return Check(out / FACTS, tuple(notes), _summary(facts, region.chosen))
 
 
-def read_constants(folder: Path) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """Return the figures of `check_stack` and the phase of the reference region in every pair, rad."""
+@dataclass(frozen=True, slots=True)
+class StackCheck:
+    """What later steps read of a folder of `check_stack`."""
+
+    facts: dict[str, Any]
+    region: ReferenceRegion
+    # Phase of the reference region in every pair, rad: filtered, and unfiltered.
+    smooth: NDArray[np.float64]
+    exact: NDArray[np.float64]
+    coherence: NDArray[np.float32]  # mean over all pairs, NaN where no pair has data
+
+
+def read_check(folder: Path) -> StackCheck:
+    """Read the results of `check_stack`; raise InputError if the folder does not have them."""
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        return facts, np.array(facts["constants"]["exact"], np.float64)
-    except (OSError, ValueError, KeyError) as exc:
+        smooth, exact = (np.array(facts["constants"][name], np.float64) for name in ("smooth", "exact"))
+        coherence = np.asarray(read_raster(folder / CLOSURE_MAPS)[5], np.float32)
+        return StackCheck(facts, ReferenceRegion(**facts["reference"]), smooth, exact, coherence)
+    except (OSError, ValueError, KeyError, TypeError) as exc:
         raise InputError(f"{folder / FACTS} cannot be read: {exc}", hint="run the step check again") from exc
 
 

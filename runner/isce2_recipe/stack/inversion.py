@@ -77,6 +77,7 @@ def invert(out: Path, inputs: Inputs, model: MotionModel, *, progress: Progress,
     files = inputs.files
     lines, samples = files.shape
     design = model.design(files.dates)
+    cofactors = date_cofactors(files.incidence)
     terms = design.shape[1] - 1
     shape = {SERIES: len(files.dates), VELOCITY: 2 * terms, QUALITY: 3}
     images = [
@@ -86,7 +87,9 @@ def invert(out: Path, inputs: Inputs, model: MotionModel, *, progress: Progress,
 
         def make(rows: range) -> None:
             series, quality = solve_block(inputs, rows)
-            fitted = fit(series, design)
+            fitted = fit(
+                series, design, cofactors, pair_variance(quality, len(files.dates), inputs.wavelength_m)
+            )
             for writer, values in ((a, series), (b, fitted), (c, quality)):
                 writer.write(rows.start, *values.reshape(len(values), len(rows), samples))
 
@@ -98,6 +101,14 @@ def invert(out: Path, inputs: Inputs, model: MotionModel, *, progress: Progress,
 
 def solve_block(inputs: Inputs, rows: range) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return displacement (dates, looks) in metres towards the satellite, and quality (3, looks)."""
+    series, quality = solve_phases(inputs, rows)
+    series *= np.float32(-inputs.wavelength_m / (4.0 * math.pi))
+    series[0] += 0.0  # no negative zero
+    return series, quality
+
+
+def solve_phases(inputs: Inputs, rows: range) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the phase of the dates since the first one (dates, looks), rad, and quality (3, looks)."""
     files = inputs.files
     pairs = len(files.pairs)
     phase, coherence = (
@@ -112,15 +123,45 @@ def solve_block(inputs: Inputs, rows: range) -> tuple[NDArray[np.float32], NDArr
     quality = np.empty((3, phase.shape[1]), np.float32)
     first, second = (np.ascontiguousarray(column) for column in positions.T)
     inversion_kernels.invert(by_look, weight, first, second, int((second - first).max()), series, quality)
-    series *= np.float32(-inputs.wavelength_m / (4.0 * math.pi))
-    series[0] += 0.0  # no negative zero
     return series, quality
 
 
-def fit(series: NDArray[Any], design: NDArray[np.float64]) -> NDArray[np.float32]:
+def date_cofactors(incidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the covariance of the dates' phases if the errors of pairs are independent with variance 1.
+
+    Parameters
+    ----------
+    incidence : ndarray, shape (pairs, dates)
+        The matrix that turns phases of dates into phases of pairs.
+    """
+    cofactors = np.zeros((incidence.shape[1],) * 2)
+    cofactors[1:, 1:] = np.linalg.pinv(incidence[:, 1:].T @ incidence[:, 1:])
+    return cofactors
+
+
+def pair_variance(quality: NDArray[np.float32], dates: int, wavelength_m: float) -> NDArray[np.float64]:
+    """Return the variance of the errors in which pairs disagree, square metres, shape (looks,).
+
+    It is 0 where there are no more pairs than needed. ``quality`` is that of `solve_block`.
+    """
+    _, rms, count = quality.astype(np.float64)
+    redundancy = count - dates + 1
+    scale = count / np.maximum(redundancy, 1) * (wavelength_m / (4.0 * math.pi)) ** 2
+    return np.where(redundancy > 0, rms**2 * scale, 0.0)
+
+
+def fit(
+    series: NDArray[Any],
+    design: NDArray[np.float64],
+    cofactors: NDArray[np.float64],
+    disagreement: NDArray[np.float64],
+) -> NDArray[np.float32]:
     """Return every term after the constant with its standard error, shape (2 * terms, looks).
 
-    The standard error follows from the residuals; it is NaN where as many terms as dates are fitted.
+    The residuals of the dates have two parts. Errors of a date, such as the atmosphere's, are independent of
+    those of other dates. Errors in which pairs disagree spread over the dates that the network connects;
+    their size follows from the residuals of the pairs. The standard error is the sum of both. It is NaN where
+    as many terms as dates are fitted.
 
     Parameters
     ----------
@@ -128,13 +169,20 @@ def fit(series: NDArray[Any], design: NDArray[np.float64]) -> NDArray[np.float32
         Displacement.
     design : ndarray, shape (dates, terms + 1)
         Result of `MotionModel.design`.
+    cofactors : ndarray, shape (dates, dates)
+        Result of `date_cofactors`.
+    disagreement : ndarray, shape (looks,)
+        Result of `pair_variance`.
     """
     values = series.astype(np.float64)
     inverse = np.linalg.pinv(design)
     solved = inverse @ values
-    residual = values - design @ solved
+    rest = np.eye(len(design)) - design @ inverse
     freedom = len(design) - design.shape[1]
-    variance = (residual**2).sum(0) / freedom if freedom > 0 else np.full(values.shape[1], np.nan)
-    spread = np.diag(inverse @ inverse.T)[1:]
-    error = np.sqrt(np.maximum(spread[:, None], 0) * variance)
-    return np.asarray(np.stack([solved[1:], error], axis=1).reshape(-1, values.shape[1]), np.float32)
+    spread, network = (np.diag(inverse @ each @ inverse.T)[1:] for each in (np.eye(len(design)), cofactors))
+    of_pairs = np.trace(rest @ cofactors) * disagreement
+    of_dates = np.maximum(((rest @ values) ** 2).sum(0) - of_pairs, 0.0) / freedom if freedom > 0 else np.nan
+    variance = spread[:, None] * of_dates + np.maximum(network[:, None], 0.0) * disagreement
+    return np.asarray(
+        np.stack([solved[1:], np.sqrt(variance)], axis=1).reshape(-1, values.shape[1]), np.float32
+    )

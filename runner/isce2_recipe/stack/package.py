@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,14 +13,14 @@ from typing import Any
 from isce2_recipe import __version__
 from isce2_recipe.copying import link
 from isce2_recipe.errors import InputError
-from isce2_recipe.files import write_text
+from isce2_recipe.files import write_json, write_text
 from isce2_recipe.products.facts import inputs_tag
 from isce2_recipe.products.grid import MapGrid
 from isce2_recipe.products.grid_choice import GridChoice, map_grid
 from isce2_recipe.products.names import swath_groups
 from isce2_recipe.products.package import write_readme
 from isce2_recipe.progress import Progress, partly
-from isce2_recipe.stack.checking import FACTS, read_constants
+from isce2_recipe.stack.checking import FACTS, read_check
 from isce2_recipe.stack.frame import read_frame
 from isce2_recipe.stack.mapping import StackFolders, stack_layers, write_cube, write_maps
 from isce2_recipe.stack.network import StackPair, network_table
@@ -45,6 +44,7 @@ class StackFacts:
     looks: Looks
     terms: tuple[str, ...]
     processing: Mapping[str, Any]  # further choices that influence the result, as plain values
+    second_pass: Mapping[str, Any]  # what `timeseries.invert` says of it; may be empty
     # Names of the source, and of the engine with its version.
     source: str
     engine: str
@@ -71,6 +71,8 @@ class StackFacts:
             "terms": self.terms,
             **self.processing,
         }
+        if self.second_pass.get("mode", "auto") != "auto":
+            made_of["second_pass"] = self.second_pass["mode"]
         text = json.dumps(made_of, sort_keys=True, separators=(",", ":"))
         identifier = hashlib.sha256(text.encode()).hexdigest()[:4].upper()
         return (
@@ -90,6 +92,7 @@ class StackFacts:
             "POLARIZATION": self.polarization,
             "PASS_DIRECTION": self.direction,
             "LOOKS": str(self.looks),
+            "SECOND_PASS_LOOKS": str(self.second_pass.get("looks", 0)),
             **{name.upper(): str(value) for name, value in self.processing.items() if name != "source"},
         }
 
@@ -132,12 +135,13 @@ def package_stack(
     series = _move_series(directory, facts, written)
     write_cube(prefix.with_name(f"{facts.name}_{CUBE}"), facts.dates, series, facts.name)
     write_text(directory / NETWORK, network_table(facts.pairs))
-    shutil.copyfile(folders.checked / FACTS, directory / FACTS)
+    found = read_check(folders.checked).facts | {"second_pass": dict(facts.second_pass)}
+    write_json(directory / FACTS, found)
     linked = _link_products(directory, products)
     if linked:
-        _write_mintpy(directory / MINTPY, read_constants(folders.checked)[0]["reference"])
+        _write_mintpy(directory / MINTPY, found["reference"])
     shown = [layer for layer in layers if not layer.name.startswith("displacement_")]
-    _write_readme(prefix, facts, folders.checked, grid, shown, readme, mintpy=bool(linked))
+    _write_readme(prefix, facts, found, grid, shown, readme, mintpy=bool(linked))
     write_collection(directory, facts.name, facts.dates, facts.pairs, grid, _properties(facts))
     return directory
 
@@ -218,14 +222,13 @@ def _write_mintpy(folder: Path, region: Mapping[str, Any]) -> None:
 def _write_readme(
     prefix: Path,
     facts: StackFacts,
-    checked: Path,
+    found: Mapping[str, Any],
     grid: MapGrid,
     layers: Sequence[Any],
     readme: str,
     *,
     mintpy: bool,
 ) -> None:
-    found, _ = read_constants(checked)
     weighted = facts.processing.get("weights", True)
     values = {
         "name": facts.name,
@@ -243,6 +246,7 @@ def _write_readme(
         "region": found["reference"],
         "islands": found["island_looks"],
         "triplets": found["triplets"],
+        "second_pass": facts.second_pass,
         "grid": grid,
         "layers": layers,
         "mintpy": mintpy,

@@ -185,6 +185,9 @@ def _quality(facts: Mapping[str, Any], reader: _Reader, velocity: Float) -> Any:
         yield "Closure of triplets", f"{rms:.3f} rad RMS of {len(facts['triplets'])} triplets"
     else:
         yield "Closure of triplets", "none: the network has no triplets, errors cannot be found"
+    second = facts.get("second_pass") or {}
+    if second.get("looks"):
+        yield "Looks with the phase of a second pass", f"{second['looks']} of {second['land_looks']} on land"
     yield "Looks changed by the repair", f"{repair['looks']} of {facts['land_looks']} on land"
     yield "Looks with doubtful changes", str(repair["doubtful_looks"])
     yield "Looks on islands, cycles not known", str(facts["island_looks"])

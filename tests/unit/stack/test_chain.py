@@ -113,7 +113,8 @@ def test_velocity_against_the_truth(scene: StackScene, tmp_path: Path) -> None:
     truth = scene.truth()
     known = land & np.isfinite(velocity)
     design = inversion.MotionModel().design(scene.dates)
-    expected = inversion.fit(truth.reshape(4, -1), design)[0].reshape(land.shape)
+    slope = np.linalg.pinv(design)[1]
+    expected = np.tensordot(slope, truth, 1)
     wrong = (velocity - expected)[known]
     assert known.sum() > 0.9 * land.sum()
     # 0.26 mm a date, 36 days: a slope of 3.2 mm a year; the rest is the reference's own.

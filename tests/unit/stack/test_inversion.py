@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from isce2_recipe.stack import inversion_kernels
-from isce2_recipe.stack.inversion import MotionModel, fit
+from isce2_recipe.stack.inversion import MotionModel, date_cofactors, fit, pair_variance
 
 
 def network(dates: int, neighbours: int) -> np.ndarray:
@@ -73,10 +73,23 @@ def test_gather_subtracts_reference_and_cycles() -> None:
     assert np.isfinite(weight).all()
 
 
+def incidence(positions: np.ndarray) -> np.ndarray:
+    matrix = np.zeros((len(positions), int(positions.max()) + 1))
+    for row, (a, b) in zip(matrix, positions, strict=True):
+        row[a], row[b] = -1, 1
+    return matrix
+
+
+def fit_alone(series: np.ndarray, model: MotionModel, dates: list[str]) -> np.ndarray:
+    """Fit a series of which the pairs agree."""
+    cofactors = date_cofactors(incidence(network(len(dates), 3)))
+    return fit(series, model.design(dates), cofactors, np.zeros(series.shape[1]))
+
+
 def test_velocity_of_a_straight_line_has_no_error() -> None:
     dates = ["20200101", "20200401", "20200701", "20210101"]
     years = np.array([0, 91, 182, 366]) / 365.25
-    fitted = fit(np.outer(years, [0.02, -0.3]) + 0.004, MotionModel().design(dates))
+    fitted = fit_alone(np.outer(years, [0.02, -0.3]) + 0.004, MotionModel(), dates)
     assert np.allclose(fitted[0], [0.02, -0.3])
     assert np.allclose(fitted[1], 0, atol=1e-9)
 
@@ -85,19 +98,39 @@ def test_standard_error_is_that_of_a_regression() -> None:
     rng = np.random.default_rng(1)
     dates = [f"2020{month:02d}15" for month in range(1, 13)]
     values = rng.normal(0, 1, (12, 20000))
-    fitted = fit(values, MotionModel().design(dates))
+    fitted = fit_alone(values, MotionModel(), dates)
     assert np.sqrt((fitted[1] ** 2).mean()) == pytest.approx(fitted[0].std(), rel=0.02)  # 20,000 samples
+
+
+@pytest.mark.parametrize("of_dates", [0.0, 0.5])
+@pytest.mark.parametrize("neighbours", [2, 4])
+def test_standard_error_has_errors_of_pairs_and_of_dates(of_dates: float, neighbours: int) -> None:
+    rng = np.random.default_rng(2)
+    dates = [f"2020{month:02d}15" for month in range(1, 11)]
+    positions = network(len(dates), neighbours)
+    matrix = incidence(positions)
+    phase = (
+        rng.normal(0, 0.3, (20000, len(positions))) + rng.normal(0, 1e-9 + of_dates, (20000, 10)) @ matrix.T
+    )
+    series, quality = solve(phase.astype(np.float32), np.ones(phase.shape, np.float32), positions)
+    # With this wavelength a radian is a metre.
+    disagreement = pair_variance(quality, len(dates), 4 * np.pi)
+    assert np.sqrt(disagreement.mean()) == pytest.approx(0.3, rel=0.02)
+    fitted = fit(series, MotionModel().design(dates), date_cofactors(matrix), disagreement)
+    # The part of the dates cannot be less than zero, so that few degrees of freedom make it a little large.
+    assert np.sqrt((fitted[1] ** 2).mean()) == pytest.approx(fitted[0].std(), rel=0.08)
+    assert 0.6 < (np.abs(fitted[0]) < fitted[1]).mean() < 0.75
 
 
 def test_annual_terms_and_steps() -> None:
     dates = [f"{year}{month:02d}15" for year in (2020, 2021, 2022) for month in range(1, 13)]
     model = MotionModel(annual=True, steps=("20210601",))
     design = model.design(dates)
-    fitted = fit((design @ [0.1, 0.03, 0.004, -0.005, 0.05])[:, None], model.design(dates))
+    fitted = fit_alone((design @ [0.1, 0.03, 0.004, -0.005, 0.05])[:, None], model, dates)
     assert model.names() == ["velocity", "annual_cosine", "annual_sine", "step_20210601"]
     assert np.allclose(fitted[::2, 0], [0.03, 0.004, -0.005, 0.05], atol=1e-6)
 
 
 def test_as_many_terms_as_dates_have_no_error() -> None:
-    fitted = fit(np.array([[0.0], [0.1]]), MotionModel().design(["20200101", "20210101"]))
+    fitted = fit_alone(np.array([[0.0], [0.1]]), MotionModel(), ["20200101", "20210101"])
     assert np.isnan(fitted[1, 0])
