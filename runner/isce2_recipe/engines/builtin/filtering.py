@@ -40,17 +40,18 @@ _STRIP = 16
 _AT_ONCE = 8
 
 
-def filter_interferogram(folder: Path, strength: float, workers: int = 1) -> None:
-    """Filter ``merged/topophase.flat`` with ISCE2's ``filter strength`` (0 to 1), and estimate the coherence.
+def filter_interferogram(folder: Path, strength: float, workers: int = 1, images: str = paths.MERGED) -> None:
+    """Filter ``topophase.flat`` with ISCE2's ``filter strength`` (0 to 1), and estimate the coherence.
 
-    Writes ``filt_topophase.flat`` (CFloat32) and ``phsig.cor`` (Float32, 0 to 1) with headers to ``merged``.
+    Writes ``filt_topophase.flat`` (CFloat32) and ``phsig.cor`` (Float32, 0 to 1) with headers. ``images`` is
+    the folder of all three in the application's ``folder``.
 
     Raises
     ------
     InputError
         If the interferogram is missing or cannot be read.
     """
-    merged = folder / paths.MERGED
+    merged = folder / images
     source = isceimage.read_header(merged / paths.INTERFEROGRAM)
     size = source.lines, source.samples
     filtered = IsceImage(merged / paths.FILTERED_INTERFEROGRAM, *size, data_type="CFLOAT", image_type="cpx")

@@ -30,7 +30,7 @@ def sinc_table(places: int = PLACES) -> Real:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def _cis(turns: float) -> tuple[float, float]:
+def cis(turns: float) -> tuple[float, float]:
     """Return cosine and sine of ``2 pi turns`` to 1e-9, without branches, so that loops over it vectorise.
 
     The Taylor series of both is evaluated at half the angle, which is within a quarter turn.
@@ -64,7 +64,7 @@ def deramp(first_eta: float, dt: float, carrier: Float, slc: Complex) -> None:
         eta = first_eta + i * dt
         for j in range(slc.shape[1]):
             since = eta - carrier[1, j]
-            c, s = _cis(0.5 * since * (carrier[0, j] * since + 2.0 * carrier[2, j]))
+            c, s = cis(0.5 * since * (carrier[0, j] * since + 2.0 * carrier[2, j]))
             re, im = slc[i, j].real, slc[i, j].imag
             slc[i, j] = complex(re * c + im * s, im * c - re * s)
 
@@ -157,7 +157,7 @@ def resample(
             reference = carrier[1, k] + f * (carrier[1, k + 1] - carrier[1, k])
             doppler = carrier[2, k] + f * (carrier[2, k + 1] - carrier[2, k])
             since = (y - lines // 2) * dt - reference
-            c, s = _cis(0.5 * since * (rate * since + 2.0 * doppler))
+            c, s = cis(0.5 * since * (rate * since + 2.0 * doppler))
             out[i, x] = complex(re * c - im * s, re * s + im * c)
 
 
@@ -179,7 +179,7 @@ def multiply(
     """
     for i in range(out.shape[0]):
         for j in range(first, stop):
-            c, s = _cis(turns_per_sample * shift[i, j])
+            c, s = cis(turns_per_sample * shift[i, j])
             a, b = reference[i, j], secondary[i, j]
             re = a.real * b.real + a.imag * b.imag
             im = a.imag * b.real - a.real * b.imag
@@ -194,7 +194,7 @@ def flatten(slc: Complex, shift: Float, turns_per_sample: float) -> None:
     """
     for i in range(slc.shape[0]):
         for j in range(slc.shape[1]):
-            c, s = _cis(turns_per_sample * shift[i, j])
+            c, s = cis(turns_per_sample * shift[i, j])
             re, im = slc[i, j].real, slc[i, j].imag
             slc[i, j] = complex(re * c - im * s, im * c + re * s)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from isce2_recipe import paths
@@ -38,23 +39,48 @@ def unwrap(job: Job) -> None:
 def geocode(job: Job) -> Catalog:
     """Geocode the files of the ``geocode list`` that exist."""
     names = job.config.geocode_list or tuple(f"{paths.MERGED}/{name}" for name in _GEOCODED)
+    crop = Path(paths.MERGED, paths.DEM_CROP)
+    looks, dem = _looks(job), job.config.geocode_dem
+    return geocode_existing(job, names, looks, radar_grid(job), map_bounds(job), dem, crop)
+
+
+def geocode_existing(
+    job: Job,
+    names: Sequence[str],
+    looks: Looks,
+    radar: RadarGrid,
+    bounds: Bounds,
+    dem_file: Path,
+    dem_crop: Path,
+) -> Catalog:
+    """Geocode those files that exist, and return the entries of the application's record.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Files relative to the work folder.
+    looks, radar, bounds : Looks, RadarGrid and Bounds
+        Looks and pixels of the images, and area of the map, degrees.
+    dem_file, dem_crop : Path
+        Elevation model with the grid, and where its part is written, relative to the work folder.
+    """
     files = [path for path in (job.folder / name for name in names) if path.is_file()]
     if not files:
         job.log.warning("none of the files to geocode exists: %s", ", ".join(names))
         return {}
-    dem = read_dem_header(job.config.geocode_dem)
-    grid = geocode_grid(dem, map_bounds(job))
+    dem = read_dem_header(dem_file)
+    grid = geocode_grid(dem, bounds)
     geocode_files(
         files,
-        radar_grid(job),
+        radar,
         grid,
         dem,
-        dem_crop=job.folder / paths.MERGED / paths.DEM_CROP,
+        dem_crop=job.folder / dem_crop,
         folder=job.folder,
         progress=job.progress,
         workers=job.cpus,
     )
-    return _catalog(job, files[-1], dem.path, grid)
+    return _catalog(looks, files[-1], dem.path, grid)
 
 
 def _looks(job: Job) -> Looks:
@@ -89,8 +115,8 @@ def map_bounds(job: Job) -> Bounds:
     return Bounds.around(places)
 
 
-def _catalog(job: Job, last: Path, dem: Path, grid: GeocodeGrid) -> Catalog:
-    """Return the entries of ``topsProc.xml``; like ISCE2, those of the last file."""
+def _catalog(looks: Looks, last: Path, dem: Path, grid: GeocodeGrid) -> Catalog:
+    """Return the entries of the application's record; like ISCE2, those of the last file."""
     image = isceimage.read_header(last)
     nodes = grid.nodes
     return {
@@ -98,8 +124,8 @@ def _catalog(job: Job, last: Path, dem: Path, grid: GeocodeGrid) -> Catalog:
             "Dem Used": dem,
             "Width": image.samples,
             "Length": image.lines,
-            "Range looks": job.config.range_looks,
-            "Azimuth looks": job.config.azimuth_looks,
+            "Range looks": looks.range,
+            "Azimuth looks": looks.azimuth,
             "South": nodes.first_latitude + grid.rows * nodes.delta_latitude,
             "North": nodes.first_latitude,
             "West": nodes.first_longitude,

@@ -13,6 +13,7 @@ import numpy as np
 from isce2_recipe.engines.builtin.config import SensorConfig, TopsConfig
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import BurstGeometry, read_annotation
+from isce2_recipe.sar.focused import FocusedImage
 from isce2_recipe.sar.orbit import COVER_MARGIN_S, Orbit, read_orbit
 from isce2_recipe.sentinel1.archive import SlcArchive
 from isce2_recipe.types import Bounds
@@ -274,9 +275,12 @@ def _annotation_orbit(text: bytes) -> Orbit:
 
 
 def bounding_box(
-    burst: BurstGeometry, orbit: Orbit, stop: datetime | None = None, far_range_m: float | None = None
+    burst: BurstGeometry | FocusedImage,
+    orbit: Orbit,
+    stop: datetime | None = None,
+    far_range_m: float | None = None,
 ) -> tuple[float, float, float, float]:
-    """Return south, north, west, east (degrees) of the ground of a burst, or of a swath up to ``stop``.
+    """Return south, north, west, east (degrees) of the ground of an image, or of a swath up to ``stop``.
 
     West and east are those of `Bounds.around`, so they may need to be turned to the longitudes of a map.
     """

@@ -108,13 +108,18 @@ def _require_cover(job: Job, burst: BurstGeometry, dem: DemWindow, grid: Float) 
         top + burst.valid_lines // node_grids.TOPS.line,
         left + burst.valid_samples // node_grids.TOPS.sample,
     )
-    lat, lon = grid[:2, top:bottom, left:right]
+    what = f"burst IW{burst.swath} of {burst.start:%Y-%m-%dT%H:%M:%S}"
+    require_cover(dem, job.config.dem, grid[:2, top:bottom, left:right], what)
+
+
+def require_cover(dem: DemWindow, file: Path, places: Float, what: str) -> None:
+    """Raise an error if a DEM does not cover latitudes and longitudes, degrees, shape (2, rows, cols)."""
+    lat, lon = places
     outside = dem.outside(lat, lon)
     if outside.any():
         raise InputError(
-            f"the DEM {job.config.dem} does not cover {100 * outside.mean():.1f} % of burst "
-            f"IW{burst.swath} of {burst.start:%Y-%m-%dT%H:%M:%S} (latitude {lat.min():.3f} to "
-            f"{lat.max():.3f}, longitude {lon.min():.3f} to {lon.max():.3f})",
+            f"the DEM {file} does not cover {100 * outside.mean():.1f} % of {what} (latitude {lat.min():.3f} "
+            f"to {lat.max():.3f}, longitude {lon.min():.3f} to {lon.max():.3f})",
             hint="use a DEM that covers the scene with a margin of 0.1 degrees",
         )
 

@@ -221,15 +221,17 @@ def unwrap(
     looks: Looks,
     unwrapper: str = "snaphu_mcf",
     *,
+    images: str = paths.MERGED,
     max_untiled_pixels: int = MAX_UNTILED_PIXELS,
     max_tile_pixels: int = MAX_TILE_PIXELS,
     log: logging.Logger = _LOG,
     progress: Callable[[float, str], None] = lambda _fraction, _text: None,
 ) -> None:
-    """Unwrap ``merged/filt_topophase.flat`` with ``merged/phsig.cor`` in the work folder of an application.
+    """Unwrap ``filt_topophase.flat`` with ``phsig.cor``.
 
     Writes ``filt_topophase.unw`` (amplitude and phase, zero where there is no data) and
-    ``filt_topophase.unw.conncomp`` with headers to ``merged``. If water is masked
+    ``filt_topophase.unw.conncomp`` with headers. ``images`` is the folder of all in the work folder of an
+    application. If water is masked
     (`water_mask.mask_interferogram`), every component is one piece of land, and there are up to 255. Images
     of more multilooked pixels than ``max_untiled_pixels`` are unwrapped in tiles, whose size limits the
     memory.
@@ -242,7 +244,7 @@ def unwrap(
         If the unwrapper is unknown, not installed, or fails.
     """
     solve = find_unwrapper(unwrapper)
-    merged = folder / paths.MERGED
+    merged = folder / images
     image, correlation = (
         isceimage.read_header(merged / name) for name in (paths.FILTERED_INTERFEROGRAM, paths.PHASE_SIGMA)
     )

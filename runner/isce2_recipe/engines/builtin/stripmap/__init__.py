@@ -1,0 +1,1 @@
+"""The steps of ISCE2's stripmapApp."""
