@@ -18,7 +18,7 @@ from isce2_recipe.products.report.views import View, views
 WIDTH, MARGIN, GAP, TITLE = 1200, 28, 32, 46
 BAR_WIDTH, BAR_HEIGHT = 220, 12
 INK, SOFT = (30, 35, 42), (96, 103, 112)
-PANELS = ("displacement", "wrapped_phase", "coherence")
+PANELS = ("displacement", "wrapped_phase", "coherence_unfiltered")
 TITLES = {"displacement": "Displacement, red away from the satellite", "wrapped_phase": "Wrapped phase"}
 
 

@@ -28,7 +28,18 @@ from support.main_job import (
 )
 from support.shared import Shared, copy_folder
 
-LAYERS = ("unw_phase", "wrapped_phase", "corr", "conncomp", "dem", "lv_theta", "lv_phi", "amp", "water_mask")
+LAYERS = (
+    "unw_phase",
+    "wrapped_phase",
+    "corr",
+    "coherence",
+    "conncomp",
+    "dem",
+    "lv_theta",
+    "lv_phi",
+    "amp",
+    "water_mask",
+)
 ISCE_FILES = (
     "topsProc.xml",
     "reference/IW2.xml",

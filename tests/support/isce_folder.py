@@ -154,6 +154,7 @@ class Ground:
             "filt_topophase.unw": np.stack([value["amplitude"], value["phase"]]).astype("f4"),
             "filt_topophase.flat": phasor[None].astype("c8"),
             "phsig.cor": value["coherence"][None].astype("f4"),
+            "topophase.cor": np.stack([value["amplitude"], 0.7 * value["coherence"]]).astype("f4"),
             "filt_topophase.unw.conncomp": value["component"][None].astype("u1"),
             "los.rdr": np.stack([value["incidence"], value["azimuth"]]).astype("f4"),
         }

@@ -284,7 +284,9 @@ def package_pairs(
             facts = burst_facts(baseline_m, *sides, shown, made, parts.began)
             numbers = [(number_of(burst), burst.swath) for burst in shown[0]]
             files = geocoder.geocode(place), dem, water_mask, template_text(ctx.templates)
-            request = tops_request(multi_burst_name(parts), "bursts", facts, files, choice, numbers)
+            request = tops_request(
+                multi_burst_name(parts), "bursts", facts, files, choice, numbers, unfiltered=False
+            )
             products.append(geocoder.package(ctx.out, request, content))
     geocoder.clean()
     return PairProducts([one.name for one in products], products)

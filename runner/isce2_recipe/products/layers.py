@@ -23,6 +23,12 @@ def _merged(file: str, folder: str = "interferogram") -> tuple[str, str]:
 
 
 COHERENCE = SourceRaster("phase-sigma coherence", *_merged(paths.PHASE_SIGMA))
+UNFILTERED_COHERENCE = SourceRaster(
+    "amplitude and coherence before filtering",
+    _merged(paths.AMPLITUDE_COHERENCE)[0],
+    observed=False,
+    nodata=0.0,
+)
 UNWRAPPED = SourceRaster("amplitude and unwrapped phase", *_merged(paths.UNWRAPPED))
 LINE_OF_SIGHT = SourceRaster(
     "incidence and azimuth angle, degrees", *_merged(paths.LINE_OF_SIGHT, "geometry")
@@ -133,6 +139,20 @@ LAYERS: tuple[Layer, ...] = (
             "coherence", "Coherence",
             "How similar both images are after filtering: bright is reliable, dark is noise.",
             "sequential", limits=(0.0, 1.0),
+        ),
+    ),
+    Layer(
+        name="coherence", description="Coherence before filtering",
+        reading="is the coherence of both images, estimated in a small window before filtering, from 0 to 1. "
+        "It shows what has changed between the passes, such as forest, water and fields. Where images are "
+        "incoherent, the estimate is about 0.3 instead of 0.",
+        unit="1", reads=(UNFILTERED_COHERENCE,), make=band(2), clip=(0.0, 1.0),
+        kinds=frozenset(("burst", "bursts", "slc")), option="unfiltered",
+        roles=("data", "coherence"), tolerance=Tolerance(0.02, "1", "value"),
+        drawing=Drawing(
+            "coherence_unfiltered", "Coherence before filtering",
+            "How similar both images are: bright ground has not changed between the passes, dark ground has.",
+            "sequential", limits=(0.0, 1.0), relief=0.0,
         ),
     ),
     Layer(

@@ -122,6 +122,8 @@ def tops_request(
     choice: GridChoice,
     bursts: Sequence[tuple[int, int]],
     single: BurstGeometry | None = None,
+    *,
+    unfiltered: bool = True,
 ) -> ProductRequest:
     """Return the request for a product of Sentinel-1 data.
 
@@ -133,6 +135,8 @@ def tops_request(
         ESA's numbers of the bursts, which decide the common grid.
     single : BurstGeometry, optional
         The reference's only burst, where the product shall have layers in radar geometry.
+    unfiltered : bool
+        Whether the folder has the coherence before filtering.
     """
     folder, dem, water_mask, readme = files
 
@@ -153,6 +157,6 @@ def tops_request(
         geotiffs={DEM: dem, WATER_MASK: water_mask},
         grid=partial(map_grid, choice, facts.processing.looks.pixel_m, bursts=bursts),
         readme=readme,
-        options=("sublooks",),
+        options=("sublooks", *(["unfiltered"] if unfiltered else [])),
         write_more=write_radar,
     )

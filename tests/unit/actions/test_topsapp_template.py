@@ -86,4 +86,4 @@ def test_the_builtin_engine_reads_the_same_settings(tmp_path):
     assert config.reference.polarization == "hh"
     assert config.dem != config.geocode_dem
     assert config.do_unwrap is False
-    assert len(config.geocode_list) == 5
+    assert len(config.geocode_list) == 6

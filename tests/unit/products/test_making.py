@@ -23,7 +23,18 @@ from isce2_recipe.types import Looks
 from support.isce_folder import Ground, burst, product, write_isce, write_radar_files
 
 NAME = "S1_136231_IW2_20200604_20200616_VV_INT80_663F"
-LAYERS = ["unw_phase", "wrapped_phase", "corr", "conncomp", "dem", "lv_theta", "lv_phi", "amp", "water_mask"]
+LAYERS = [
+    "unw_phase",
+    "wrapped_phase",
+    "corr",
+    "coherence",
+    "conncomp",
+    "dem",
+    "lv_theta",
+    "lv_phi",
+    "amp",
+    "water_mask",
+]
 RADAR = ["wrapped_phase_rdr", "lat_rdr", "lon_rdr", "los_rdr"]
 # HyP3's keys in HyP3's order, as in the real files that MintPy tests with.
 KEYS = [

@@ -115,7 +115,7 @@ def _layers(job: Job) -> list[_Layer]:
         _Layer("reference.slc", reference, "CFLOAT", 1, "slc", True, False),
         _Layer("secondary.slc", secondary, "CFLOAT", 1, "slc", True, False),
         _Layer(paths.INTERFEROGRAM, made("int"), "CFLOAT", 1, "cpx", True, True),
-        _Layer("topophase.cor", made("cor"), "FLOAT", 2, "cor", True, True),
+        _Layer(paths.AMPLITUDE_COHERENCE, made("cor"), "FLOAT", 2, "cor", True, True),
     ]
 
 

@@ -73,6 +73,7 @@ class _Tally:
     incongruent: int = 0
     both: int = 0
     areas: dict[str, _Histogram] = field(default_factory=lambda: {name: _Histogram() for name in _AREAS})
+    unfiltered: dict[str, _Histogram] = field(default_factory=lambda: {name: _Histogram() for name in _AREAS})
     pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_LABELS, np.int64))
     phase: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_LABELS))
     coherence: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_LABELS))
@@ -147,7 +148,9 @@ def summary(found: dict[str, Any]) -> str:
     if coverage["valid_fraction"] is not None:
         parts.append(f"{100 * coverage['valid_fraction']:.1f} % of the land unwrapped")
     if "p50" in land:
-        parts.append(f"median coherence {land['p50']:.2f}")
+        before = (found.get("coherence_unfiltered") or {}).get("land", {}).get("p50")
+        unfiltered = "" if before is None else f" ({before:.2f} before filtering)"
+        parts.append(f"median coherence {land['p50']:.2f}{unfiltered}")
     components = found["components"]
     count, largest = components["count"], components.get("largest_land_fraction")
     share = "" if count < 2 or largest is None else f", the largest with {100 * largest:.1f} % of the land"
@@ -183,14 +186,17 @@ def measure(product: Finished) -> dict[str, Any]:
         "grid": {"rows": product.grid.rows, "cols": product.grid.cols, "pixel_m": product.grid.pixel_m},
         "coverage": _coverage(tally, product),
         "coherence": {name: tally.areas[name].facts() for name in _AREAS},
-        "coherence_histogram": _histograms(tally),
+        "coherence_histogram": _histograms(tally.areas),
+        "coherence_unfiltered": {name: tally.unfiltered[name].facts() for name in _AREAS}
+        if "coherence" in product.layers
+        else None,
         "unwrapping": _unwrapping(tally),
         "components": _components(tally, product),
     }
 
 
 def _layers(product: Finished) -> list[str]:
-    names = ("unw_phase", "wrapped_phase", "corr", "conncomp", "water_mask")
+    names = ("unw_phase", "wrapped_phase", "corr", "coherence", "conncomp", "water_mask")
     return [name for name in names if name in product.layers]
 
 
@@ -219,6 +225,9 @@ def _count_pixels(tally: _Tally, block: Mapping[str, NDArray[Any]]) -> None:
     tally.connected_land += int((connected & land & observed).sum())
     for name, area in zip(_AREAS, (observed, observed & land, observed & ~land), strict=True):
         tally.areas[name].add(coherence[area])
+        if "coherence" in block:
+            values = block["coherence"][area]
+            tally.unfiltered[name].add(values[np.isfinite(values)])
     inside = labels[connected]
     tally.pixels += np.bincount(inside, minlength=_LABELS)
     tally.on_land += np.bincount(labels[connected & land & observed], minlength=_LABELS)
@@ -305,9 +314,9 @@ def _coverage(tally: _Tally, product: Finished) -> dict[str, Any]:
     }
 
 
-def _histograms(tally: _Tally) -> dict[str, list[int]]:
+def _histograms(areas: Mapping[str, _Histogram]) -> dict[str, list[int]]:
     """Return histograms of the coherence with 50 bins, by area."""
-    return {name: tally.areas[name].counts.reshape(50, -1).sum(axis=1).tolist() for name in _AREAS}
+    return {name: areas[name].counts.reshape(50, -1).sum(axis=1).tolist() for name in _AREAS}
 
 
 def _unwrapping(tally: _Tally) -> dict[str, Any]:
