@@ -55,6 +55,7 @@ _APPLICATIONS = {
         {
             "polarization": ("reference", "polarization"),
             "swaths": ("", "swaths"),
+            "esd": ("", "doesd"),
             "filter_strength": ("", "filterstrength"),
         },
     ),

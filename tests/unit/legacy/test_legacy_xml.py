@@ -88,11 +88,15 @@ def test_topsapp(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("written", ['"do ESD">True', '"height">1'])
+def test_esd_is_on_as_in_isce2(tmp_path: Path, written: str) -> None:
+    translation = translate_xml(write(tmp_path, TOPS.replace('"do ESD">False', written)))
+    assert translation.parameters["esd"] is True
+
+
 @pytest.mark.parametrize(
     ("old", "new", "note"),
     [
-        ('"do ESD">False', '"do ESD">True', "the property 'do ESD' is True: the recipe uses False"),
-        ('"do ESD">False', '"height">1', "the property 'do ESD' is True by default: the recipe uses False"),
         ("snaphu_mcf", "icu", "property 'unwrapper name' is icu: the recipe unwraps with SNAPHU"),
         (
             '"do unwrap">True',

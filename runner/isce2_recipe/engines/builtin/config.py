@@ -47,6 +47,17 @@ class SensorConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class EsdConfig:
+    """Settings of the refinement of the coregistration by enhanced spectral diversity; ISCE2's defaults."""
+
+    azimuth_looks: int = 5
+    range_looks: int = 15
+    coherence_threshold: float = 0.85  # points with more are used
+    snr_threshold: float = 8.0  # range offsets with a larger signal-to-noise ratio are used
+    extra_cycles: float = 0.0  # whole cycles of phase that are added
+
+
+@dataclass(frozen=True, slots=True)
 class TopsConfig:
     """Settings of a ``topsApp.xml`` that this engine uses; the defaults are those of ISCE2.
 
@@ -58,6 +69,8 @@ class TopsConfig:
         South, north, west, east in degrees.
     geocode_list : tuple of str or None
         Files to geocode, relative to the work folder; None for ISCE2's default list.
+    esd : EsdConfig or None
+        Settings of ESD; None if it is off.
     """
 
     reference: SensorConfig
@@ -74,6 +87,7 @@ class TopsConfig:
     unwrapper: str
     use_virtual_files: bool
     geocode_list: tuple[str, ...] | None
+    esd: EsdConfig | None = None
 
 
 def read_config(path: Path, folder: Path) -> TopsConfig:
@@ -161,6 +175,17 @@ def _config(top: Application, folder: Path) -> TopsConfig:
         unwrapper=str(python_value(unwrapper.text) if unwrapper else top.value("unwrapper name")),
         use_virtual_files=top.value("use virtual files"),
         geocode_list=tuple(top.value("geocode list")) or None,
+        esd=_esd(top) if top.value("do ESD") else None,
+    )
+
+
+def _esd(top: Application) -> EsdConfig:
+    return EsdConfig(
+        azimuth_looks=top.value("ESD azimuth looks"),
+        range_looks=top.value("ESD range looks"),
+        coherence_threshold=top.value("ESD coherence threshold"),
+        snr_threshold=top.value("offset SNR threshold"),
+        extra_cycles=top.value("extra ESD cycles"),
     )
 
 

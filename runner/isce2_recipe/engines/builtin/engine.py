@@ -22,13 +22,20 @@ if TYPE_CHECKING:
     from isce2_recipe.engines.builtin.job import Catalog, Job
 
 # Module and function of each step. Steps that are missing here do nothing in this engine: they serve settings
-# (ESD, ionosphere) that are refused when the XML is read.
+# (ionosphere) that are refused when the XML is read.
 _STEPS = {
     "startup": ("preprocess", "startup"),
     "preprocess": ("preprocess", "preprocess"),
     "computeBaselines": ("preprocess", "compute_baselines"),
     "verifyDEM": ("dem", "verify_dem"),
     "topo": ("topo", "topo"),
+    "subsetoverlaps": ("overlaps", "subset_overlaps"),
+    "coarseoffsets": ("overlaps", "coarse_offsets"),
+    "coarseresamp": ("overlaps", "coarse_resample"),
+    "overlapifg": ("overlaps", "overlap_interferograms"),
+    "prepesd": ("esd", "prepare_esd"),
+    "esd": ("esd", "estimate_azimuth"),
+    "rangecoreg": ("range_offsets", "estimate_range"),
     "fineoffsets": ("offsets", "fine_offsets"),
     "fineresamp": ("resample", "fine_resample"),
     "burstifg": ("interferogram", "burst_interferograms"),

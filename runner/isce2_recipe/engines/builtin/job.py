@@ -70,7 +70,11 @@ class Job:
         return path
 
     def write_product(
-        self, folder: str, swath: SwathBursts, bursts: list[tuple[BurstGeometry, IsceImage]]
+        self,
+        folder: str,
+        swath: SwathBursts,
+        bursts: list[tuple[BurstGeometry, IsceImage]],
+        name: str | None = None,
     ) -> None:
         """Write ISCE2's description of the bursts of a swath, such as ``reference/IW2.xml``.
 
@@ -90,7 +94,7 @@ class Job:
             )
         ]
         values = {"swath": swath, "bursts": bursts, "vectors": vectors, "folder": self.folder}
-        path = self.subfolder(folder) / f"IW{swath.number}.xml"
+        path = self.subfolder(folder) / f"{name or f'IW{swath.number}'}.xml"
         render_xml(path, "product", light_m_s=SPEED_OF_LIGHT_M_S, **values)
 
     def save_valid_windows(self, kind: str, pair: SwathPair, bursts: list[BurstGeometry]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,10 +13,14 @@ from numpy.typing import NDArray
 from isce2_recipe.engines.builtin import node_grids
 from isce2_recipe.engines.builtin.geocoding import RadarGrid
 from isce2_recipe.engines.builtin.isceimage import IsceImage
-from isce2_recipe.engines.builtin.job import OFFSETS, STATE, Job
-from isce2_recipe.engines.builtin.rasters import blocks, line_writer
+from isce2_recipe.engines.builtin.job import OFFSETS, STATE, Catalog, Job
+from isce2_recipe.engines.builtin.rasters import LineWriter, blocks, line_writer
 from isce2_recipe.engines.builtin.swaths import SwathPair
 from isce2_recipe.engines.builtin.topo import ForEach
+from isce2_recipe.errors import InputError
+from isce2_recipe.files import write_json
+from isce2_recipe.paths import MISREGISTRATION
+from isce2_recipe.sar.annotation import BurstGeometry
 
 Float = NDArray[np.float64]
 
@@ -52,13 +58,52 @@ class Offsets:
         return out
 
 
-def fine_offsets(job: Job) -> None:
-    """Write the rasters of ``fine_offsets/IWn``."""
+def fine_offsets(job: Job) -> Catalog:
+    """Write the rasters of ``fine_offsets/IWn``, with what ESD found."""
+    found = Misregistration() if job.config.esd is None else Misregistration.read(job.folder / STATE)
     for pair in job.pairs:
         for index in pair.indices():
-            grid = solve_offsets(job, pair, index, job.folder / STATE)
+            grid = solve_offsets(job, pair, index, job.folder / STATE, found)
             np.save(node_grids.grid_file(job.subfolder(STATE), "offsets", pair.number, index + 1), grid)
             _write(job, pair, index, Offsets(grid, pair.reference.bursts[index].geometry.samples))
+    if job.config.esd is None:
+        return {}
+    burst = job.pairs[0].secondary.bursts[0].geometry
+    return {
+        "fineoff": {
+            "Initial secondary azimuth timing correction": found.azimuth_lines * burst.azimuth_interval_s,
+            "Initial secondary range timing correction": found.range_samples * burst.range_spacing_m,
+        }
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Misregistration:
+    """What the offsets of a pair have more than orbits and annotation say."""
+
+    azimuth_lines: float = 0.0
+    range_samples: float = 0.0
+
+    @classmethod
+    def read(cls, folder: Path) -> Misregistration:
+        """Read what the steps ``esd`` and ``rangecoreg`` wrote to a folder.
+
+        Raises
+        ------
+        InputError
+            If they have not run with ESD switched on.
+        """
+        try:
+            return cls(**json.loads((folder / MISREGISTRATION).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise InputError(
+                "'do ESD' is on, but the steps from subsetoverlaps to rangecoreg have run without it",
+                hint="start with --start=subsetoverlaps",
+            ) from None
+
+    def write(self, folder: Path) -> None:
+        """Write it to a folder."""
+        write_json(folder / MISREGISTRATION, asdict(self))
 
 
 def offset_file(job: Job, swath: int, index: int, name: str) -> Path:
@@ -66,7 +111,13 @@ def offset_file(job: Job, swath: int, index: int, name: str) -> Path:
     return job.folder / OFFSETS / f"IW{swath}" / f"{name}_{index + 1:02d}.off"
 
 
-def solve_offsets(job: Job, pair: SwathPair, index: int, geometry_folder: Path) -> Float:
+def solve_offsets(
+    job: Job,
+    pair: SwathPair,
+    index: int,
+    geometry_folder: Path,
+    misregistration: Misregistration | None = None,
+) -> Float:
     """Return the offsets at the nodes of a burst, for `Offsets`.
 
     Parameters
@@ -75,6 +126,8 @@ def solve_offsets(job: Job, pair: SwathPair, index: int, geometry_folder: Path) 
         Index of the burst in the reference.
     geometry_folder : Path
         Folder with the grids that the step ``topo`` wrote.
+    misregistration : Misregistration, optional
+        Constants that are added.
     """
     geometry = np.load(
         node_grids.grid_file(geometry_folder, "geometry", pair.number, index + 1), mmap_mode="r"
@@ -86,7 +139,12 @@ def solve_offsets(job: Job, pair: SwathPair, index: int, geometry_folder: Path) 
     )
     in_threads = partial(job.in_threads, text=f"IW{pair.number} burst {index + 1}")
     middle = orbit.seconds(burst.middle)
-    return offsets_of(geometry, radar, pair.secondary.polynomial(other), middle, node_grids.TOPS, in_threads)
+    polynomial, steps = pair.secondary.polynomial(other), node_grids.TOPS
+    grid = offsets_of(geometry, radar, polynomial, middle, steps, in_threads)
+    if misregistration is not None:
+        grid[node_grids.RANGE_OFFSET] += misregistration.range_samples
+        grid[node_grids.AZIMUTH_OFFSET] += misregistration.azimuth_lines
+    return grid
 
 
 def offsets_of(
@@ -130,7 +188,6 @@ def _write(job: Job, pair: SwathPair, index: int, offsets: Offsets) -> None:
         IsceImage(offset_file(job, pair.number, index, name), burst.lines, burst.samples, 1, "FLOAT")
         for name in ("range", "azimuth")
     )
-    sample = np.arange(burst.samples)
     with line_writer(across, job.folder) as across_writer, line_writer(along, job.folder) as along_writer:
 
         def write(block: range) -> None:
@@ -138,10 +195,16 @@ def _write(job: Job, pair: SwathPair, index: int, offsets: Offsets) -> None:
                 offsets.lines(block, node_grids.RANGE_OFFSET),
                 offsets.lines(block, node_grids.AZIMUTH_OFFSET),
             )
-            column, row = sample + shift, np.arange(block.start, block.stop)[:, None] + lag
-            outside = (column < 0) | (column > other.samples - 1) | (row < 0) | (row > other.lines - 1)
-            shift[outside] = lag[outside] = _OUTSIDE
-            across_writer.write(block.start, shift)
-            along_writer.write(block.start, lag)
+            write_offsets(block.start, shift, lag, other, across_writer, along_writer)
 
         job.in_threads(write, blocks(burst.lines), f"IW{pair.number} burst {index + 1}")
+
+
+def write_offsets(
+    first: int, shift: Float, lag: Float, other: BurstGeometry, across: LineWriter, along: LineWriter
+) -> None:
+    """Write range and azimuth offsets of lines from ``first`` on, with ISCE2's value outside of ``other``."""
+    column, row = np.arange(shift.shape[1]) + shift, np.arange(first, first + len(lag))[:, None] + lag
+    outside = (column < 0) | (column > other.samples - 1) | (row < 0) | (row > other.lines - 1)
+    across.write(first, np.where(outside, _OUTSIDE, shift))
+    along.write(first, np.where(outside, _OUTSIDE, lag))

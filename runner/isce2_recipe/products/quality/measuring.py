@@ -16,6 +16,7 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.paths import QUALITY
 from isce2_recipe.products.burst_products import read_burst_product
 from isce2_recipe.products.differences import compare, compare_product
+from isce2_recipe.products.quality.coregistration import coregistration
 from isce2_recipe.products.quality.seams import seams, seams_of_products
 from isce2_recipe.products.reading import Finished, open_product
 
@@ -112,6 +113,8 @@ def quality(
     found = measure(finished)
     if folder is not None:
         found["seams"] = seams(folder, finished.wavelength_m)
+        if (shifts := coregistration(folder, truth)) is not None:
+            found["coregistration"] = shifts
     if parts:
         bursts = [read_burst_product(part) for part in parts]
         found["seams"] = seams_of_products(bursts, finished.wavelength_m)

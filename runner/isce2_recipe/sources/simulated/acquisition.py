@@ -16,7 +16,7 @@ from isce2_recipe.sar.burst_grid import (
 )
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.orbits import Sentinel1Pass, find_pass, shifted_passes
-from isce2_recipe.sources.simulated.swaths import AZIMUTH_INTERVAL_S, SWATHS, IwSwath
+from isce2_recipe.sources.simulated.swaths import AZIMUTH_INTERVAL_S, RANGE_SPACING_M, SWATHS, IwSwath
 from isce2_recipe.types import BurstName, SlcName
 
 # Largest accepted difference between the time in a name and the time of the orbit model. Real names up to
@@ -111,8 +111,22 @@ def slice_of(name: BurstName, options: SimulationOptions) -> Slice:
     except ParameterError as exc:
         raise ParameterError(f"burst {name}: {exc.message}", hint=exc.hint) from exc
     cropped = tuple(each.cropped(options.lines, options.samples) for each in SWATHS.values())
-    flight = flight.with_errors(*options.errors)
+    flight = _with_errors(flight, options)
     return Slice(flight, number, name.suffix, name.polarization[0] == "H", cropped)
+
+
+def _with_errors(flight: Sentinel1Pass, options: SimulationOptions) -> Sentinel1Pass:
+    """Return a pass with the errors and shifts of its annotation."""
+    lines, samples = options.shifts(flight.node)
+    return flight.with_errors(*options.errors, lines * AZIMUTH_INTERVAL_S, samples * RANGE_SPACING_M)
+
+
+def misregistration(first: Sentinel1Pass, second: Sentinel1Pass) -> tuple[float, float]:
+    """Return lines and samples that the offsets of a pass from another have more than its annotation says."""
+    return (
+        (first.clock_error_s - second.clock_error_s) / AZIMUTH_INTERVAL_S,
+        (second.range_delay_m - first.range_delay_m) / RANGE_SPACING_M,
+    )
 
 
 def corrected_name(name: BurstName, options: SimulationOptions) -> BurstName | None:
@@ -139,7 +153,7 @@ def slice_of_slc(name: SlcName, options: SimulationOptions) -> Slice:
             f"{name.platform} did not fly track {track} at {name.start:%Y-%m-%d %H:%M:%S}",
             hint=f"check the orbit number in {name}",
         )
-    flight = flights[0].with_errors(*options.errors)
+    flight = _with_errors(flights[0], options)
     cropped = tuple(each.cropped(options.lines, options.samples) for each in SWATHS.values())
     first = _first_burst(name, flight)
     whole_s = (name.stop - name.start).total_seconds() - (
@@ -173,7 +187,7 @@ def pass_at(platform: str, start: datetime, options: SimulationOptions) -> Senti
         raise ParameterError(f"{platform} was not in orbit on {start:%Y-%m-%d}")
     swaths = [each.cropped(options.lines, options.samples) for each in SWATHS.values()]
     found = next((flight for flight in candidates if _starts_burst(flight, start, swaths)), candidates[0])
-    return found.with_errors(*options.errors)
+    return _with_errors(found, options)
 
 
 def _starts_burst(flight: Sentinel1Pass, start: datetime, swaths: list[IwSwath]) -> bool:

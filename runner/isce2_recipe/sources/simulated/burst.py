@@ -58,11 +58,12 @@ class BurstImage:
         echo.solve_geometry(
             pass_polynomial(flight, start - 1.0, start + span + 1.0), start,
             pass_polynomial(self.canonical, canonical_start - 1.0, canonical_start + span + 1.0),
-            canonical_start, AZIMUTH_INTERVAL_S, self.annotation.near_range_m,
+            canonical_start, AZIMUTH_INTERVAL_S, self.annotation.near_range_m - flight.range_delay_m,
             self.annotation.range_spacing_m, lobes(flight, [self.number], self.options),
             self.options.air(*flight.key), self.options.kinds(), self.options.terrain, ground.new_cache(),
             grid,
         )  # fmt: skip
+        grid[echo.SAMPLE] -= flight.range_delay_m / self.annotation.range_spacing_m
         return grid
 
     def carrier(self) -> Float:

@@ -27,6 +27,7 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "coherence": (0.05, 1), "decay_days": (0, 10_000), "water_coherence": (0, 1),
         "water_level": (-500, 2000), "relief": (0, 1.6),
         "atmosphere": (0, 100), "stratified": (0, 100), "orbit_error": (0, 10), "timing_error": (0, 1),
+        "azimuth_shift": (-1, 1), "range_shift": (-2, 2),
     }
 )  # fmt: skip
 _CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType({"land_cover": ("uniform", "mixed")})
@@ -83,6 +84,11 @@ class SimulationOptions:
     # Standard deviation of the radial and the cross-track error of an orbit file, metres.
     orbit_error: float = 0.0
     timing_error: float = 0.0  # standard deviation of the error of the azimuth times of a date, milliseconds
+    # Lines and samples by which azimuth times and slant ranges of the annotation are too large from a date
+    # on, as by a delay. The offsets of a later date from an earlier one have this on top of the geometry.
+    azimuth_shift: float = 0.0
+    range_shift: float = 0.0
+    shift_date: str = "2020-06-10"  # first day with these shifts, ``YYYY-MM-DD``
 
     @classmethod
     def parse(cls, text: str) -> SimulationOptions:
@@ -129,6 +135,12 @@ class SimulationOptions:
         """Standard deviations of the errors of orbits, metres, and of times, seconds."""
         return self.orbit_error, 1e-3 * self.timing_error
 
+    def shifts(self, node: datetime) -> tuple[float, float]:
+        """Return lines and samples by which the annotation of a pass is too late and too far."""
+        if f"{node:%Y-%m-%d}" < self.shift_date:
+            return 0.0, 0.0
+        return self.azimuth_shift, self.range_shift
+
     @property
     def step_time(self) -> datetime:
         """The time of a step."""
@@ -169,7 +181,7 @@ def _value(key: str, kind: type, text: str) -> object:
     """Return the value of an option, of the right type and range."""
     if key == "motion":
         return _motion(text)
-    if key == "step_date":
+    if key in ("step_date", "shift_date"):
         try:
             return datetime.strptime(text, "%Y-%m-%d").date().isoformat()
         except ValueError:

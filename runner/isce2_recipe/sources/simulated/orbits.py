@@ -89,6 +89,7 @@ class Sentinel1Pass:
     radial_error_m: float = 0.0
     cross_error_m: float = 0.0
     clock_error_s: float = 0.0
+    range_delay_m: float = 0.0  # what the annotated ranges have more than the true ones
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -102,13 +103,20 @@ class Sentinel1Pass:
             self, radial_m=self.radial_m + self.radial_error_m, cross_m=self.cross_m + self.cross_error_m
         )
 
-    def with_errors(self, orbit_m: float, clock_s: float) -> Sentinel1Pass:
-        """Return the pass with random errors of given standard deviations, which belong to its date."""
+    def with_errors(
+        self, orbit_m: float, clock_s: float, late_s: float = 0.0, range_delay_m: float = 0.0
+    ) -> Sentinel1Pass:
+        """Return the pass with errors of its annotation.
+
+        ``orbit_m`` and ``clock_s`` are standard deviations of random errors that belong to its date. The
+        annotated times are ``late_s`` too late, the annotated ranges ``range_delay_m`` too far.
+        """
         return replace(
             self,
             radial_error_m=orbit_m * hash_normal("radial error", *self.key),
             cross_error_m=orbit_m * hash_normal("cross error", *self.key),
-            clock_error_s=clock_s * hash_normal("clock error", *self.key),
+            clock_error_s=clock_s * hash_normal("clock error", *self.key) - late_s,
+            range_delay_m=range_delay_m,
         )
 
     def states(self, anx_s: ArrayLike) -> tuple[Float, Float]:

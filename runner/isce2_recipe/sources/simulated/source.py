@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from isce2_recipe.sources.simulated.orbits import Sentinel1Pass
+
     _Date = tuple[NDArray[np.float64], Air]
 
 # Increase this number whenever the same names give other bytes.
@@ -184,7 +186,8 @@ class SimulatedSource:
         """Write the displacement from the first record's pass to the other, on the grid of ``dem``.
 
         If the air delays the signal, ``los_atmosphere.tif`` has the change of the delay, and
-        ``los_total.tif`` the sum of both.
+        ``los_total.tif`` the sum of both. If the annotation of a pass of Sentinel-1 is shifted,
+        ``misregistration.json`` says by how much.
 
         Raise ParameterError if the records are not of two passes.
         """
@@ -192,7 +195,20 @@ class SimulatedSource:
         if len(dates) != 2:
             wanted = "two scenes" if isinstance(records[0], AlosRecord) else "bursts of two passes"
             raise ParameterError(f"the truth needs {wanted}, instead got {len(dates)}")
-        return self._write_truth(dem, folder, *dates)
+        path = self._write_truth(dem, folder, *dates)
+        self._write_misregistration(records, folder)
+        return path
+
+    def _write_misregistration(self, records: Sequence[GranuleRecord], folder: Path) -> None:
+        """Write what offsets by geometry lack, if it is not zero."""
+        from isce2_recipe.files import write_json
+        from isce2_recipe.paths import MISREGISTRATION
+        from isce2_recipe.sources.simulated.acquisition import misregistration
+
+        flights = self._flights(records)
+        lines, samples = misregistration(*flights) if flights else (0.0, 0.0)
+        if lines or samples:
+            write_json(folder / MISREGISTRATION, {"azimuth_lines": lines, "range_samples": samples})
 
     def write_date_truth(self, records: Sequence[GranuleRecord], dem: Path, folder: Path) -> Path:
         """Write the displacement and the delay of one pass, as `write_truth` does for two.
@@ -227,9 +243,14 @@ class SimulatedSource:
 
         granules = [record for record in records if isinstance(record, Sentinel1Record)]
         bursts = sorted({number for record in granules for number in self._bursts_of(record)[1]})
-        flown = sorted(group_by_pass(granules), key=lambda group: records[0] not in group)
-        flights = [self._bursts_of(group[0])[0].flight for group in flown]
+        flights = self._flights(records)
         return [(lobes(each, bursts, self.options), self.options.air(*each.key)) for each in flights]
+
+    def _flights(self, records: Sequence[GranuleRecord]) -> list[Sentinel1Pass]:
+        """Return the passes of Sentinel-1, the first record's pass first."""
+        granules = [record for record in records if isinstance(record, Sentinel1Record)]
+        flown = sorted(group_by_pass(granules), key=lambda group: records[0] not in group)
+        return [self._bursts_of(group[0])[0].flight for group in flown]
 
     def _alos_date(self, name: AlosName) -> _Date:
         from isce2_recipe.sources.simulated.alos.acquisition import lobes

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from isce2_recipe.engines.builtin import BuiltinEngine
-from isce2_recipe.engines.builtin.config import TopsConfig, read_config
+from isce2_recipe.engines.builtin.config import EsdConfig, TopsConfig, read_config
 from isce2_recipe.errors import InputError
 from isce2_recipe.recipe import isce2_xml
 
@@ -18,7 +18,7 @@ SENSOR = '<property name="safe">{safe}</property><property name="orbit directory
 def application(
     tmp_path: Path, properties: str = "", safe: str = "['a.SAFE', '/data/b.SAFE']", basics: bool = True
 ) -> Path:
-    needed = '<property name="do ESD">False</property><property name="demFilename">dem.wgs84</property>'
+    needed = '<property name="demFilename">dem.wgs84</property>'
     path = tmp_path / "topsApp.xml"
     path.write_text(
         f"""<topsApp><component name="topsinsar">{needed if basics else ""}
@@ -107,15 +107,9 @@ def test_messages_name_file_line_and_problem(tmp_path: Path, properties: str, me
     assert re.search(message, text), text
 
 
-def test_esd_is_refused_when_it_is_on_by_default(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as caught:
-        read(tmp_path, '<property name="demFilename">a</property>', basics=False)
-    assert str(caught.value) == (
-        f"{tmp_path}/topsApp.xml: 'do ESD' is True by default, which the builtin engine does not support: it "
-        "does not refine the coregistration by enhanced spectral diversity\n"
-        "hint: add <property name=\"do ESD\">False</property> to the component 'topsinsar', "
-        "or use ISCE2 itself (--engine isce2)"
-    )
+def test_esd_is_on_by_default_with_the_settings_of_isce2(tmp_path: Path) -> None:
+    assert read(tmp_path).esd == EsdConfig(5, 15, 0.85, 8.0, 0.0)
+    assert read(tmp_path, '<property name="do ESD">False</property>').esd is None
 
 
 ENTRIES = [
@@ -154,7 +148,7 @@ def test_every_property_is_used_or_refused_or_has_no_effect(
             read(tmp_path, line)
     elif isinstance(support, str):
         assert read(tmp_path, line) == read(tmp_path)
-    elif entry["name"] not in ("sensor name", "do ESD"):
+    elif entry["name"] != "sensor name":
         assert read(tmp_path, line) != read(tmp_path)
 
 
@@ -183,8 +177,8 @@ def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_config(path, tmp_path)
     lines = str(caught.value).splitlines()
-    assert [line.split("'")[1] for line in lines] == ["demFilename", "do ESD", "safe", "safe", "topsinsar"]
-    assert "in the component 'secondary'" in lines[3] and "add <property" in lines[4]
+    assert [line.split("'")[1] for line in lines] == ["demFilename", "safe", "safe", "topsinsar"]
+    assert "in the component 'secondary'" in lines[2] and "add <property" in lines[3]
 
 
 @pytest.mark.parametrize("text", ["<topsApp><component>", "", "<topsApp/>"])
