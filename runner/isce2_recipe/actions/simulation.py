@@ -20,22 +20,29 @@ class Truth:
         All that the phase shows: the displacement and the delay in the air. It is the same file if the air
         does not delay the signal.
     atmosphere : Path or None
-        The delay in the air, if there is one.
+        The delay in the neutral air, if there is one.
+    ionosphere : Path or None
+        What the phase shows of the ionosphere, if there is one.
+    neutral : Path
+        All but the ionosphere. It is the same file as ``total`` if there is none.
     """
 
     displacement: Path
     total: Path
     atmosphere: Path | None
+    ionosphere: Path | None
+    neutral: Path
 
 
 def truth_of(displacement: Path) -> Truth:
     """Return the rasters that a source wrote with the displacement."""
-    total, atmosphere = (displacement.with_name(f"los_{name}.tif") for name in ("total", "atmosphere"))
-    return Truth(
-        displacement,
-        total if total.is_file() else displacement,
-        atmosphere if atmosphere.is_file() else None,
+    total, atmosphere, ionosphere, neutral = (
+        path if (path := displacement.with_name(f"los_{name}.tif")).is_file() else None
+        for name in ("total", "atmosphere", "ionosphere", "neutral")
     )
+    everything = total or displacement
+    without = (neutral or displacement) if ionosphere else everything
+    return Truth(displacement, everything, atmosphere, ionosphere, without)
 
 
 @action("simulation.write_truth", version=2, uses=("source.truth",), takes=nothing)

@@ -26,6 +26,7 @@ from isce2_recipe.sources.simulated.ground import (
     delay,
     displacement,
     dry_height,
+    ionosphere,
     normal_vector,
     reflectivity,
 )
@@ -46,9 +47,10 @@ _RING = 64
 
 # Rows of a geometry grid: line and sample in the canonical acquisition minus those of the date, amplitude of
 # the scatterers that all dates share, of those of this date alone and of those that are renewed one by one,
-# and the rate at which these are renewed, per day.
-LINE, SAMPLE, SHARED, OWN, RENEWED, RATE = 0, 1, 2, 3, 4, 5
-GRID_ROWS = 6
+# the rate at which these are renewed, per day, and the samples by which the way of the carrier is shorter
+# than that of the envelope.
+LINE, SAMPLE, SHARED, OWN, RENEWED, RATE, ADVANCE = 0, 1, 2, 3, 4, 5, 6
+GRID_ROWS = 7
 
 _SOLVE_STEPS = 20
 # A millimetre of height changes the path difference between two orbits by nanometres.
@@ -90,6 +92,7 @@ def _ground_point(
         dry = dry_height(cache, n, land)
         miss = h - max(dry, land.water_level_m)
         moved = displacement(lobes, x - h * n[0], y - h * n[1], z - h * n[2]) + delay(cache, n, h, air)
+        moved += ionosphere(cache, n, air)
         settled = abs(observed - moved - slant) < 1e-7
         slant = observed - moved
         if abs(miss) < _HEIGHT_TOLERANCE_M and settled:
@@ -124,10 +127,10 @@ def solve_geometry(
 ) -> None:  # fmt: skip
     """Fill a geometry grid ``out``, with a node every `LINE_STEP` lines and `SAMPLE_STEP` samples.
 
-    Its shape is (GRID_ROWS, rows, cols), and `LINE` to `RATE` name its first axis. ``poly`` and ``canonical``
-    are the orbits of the date and of the canonical acquisition; ``start_s`` and ``canonical_start_s`` are the
-    times of the first line on them. ``kinds`` has the fields of `world.Cover` of each kind of land and, in
-    the last row, of water.
+    Its shape is (GRID_ROWS, rows, cols), and `LINE` to `ADVANCE` name its first axis. ``poly`` and
+    ``canonical`` are the orbits of the date and of the canonical acquisition; ``start_s`` and
+    ``canonical_start_s`` are the times of the first line on them. ``kinds`` has the fields of `world.Cover`
+    of each kind of land and, in the last row, of water.
     """
     first_look = 0.0
     for row in range(out.shape[1]):
@@ -149,6 +152,8 @@ def solve_geometry(
             t1, r1 = geo2rdr(canonical, x, y, z, t - start_s + canonical_start_s)
             out[LINE, row, col] = (t1 - canonical_start_s) / interval_s - line
             out[SAMPLE, row, col] = (r1 - observed) / spacing_m
+            # The ionosphere advances the phase as much as it delays the envelope.
+            out[ADVANCE, row, col] = 2.0 * ionosphere(cache, n, air) / spacing_m
             up = ((s[0] - x) * n[0] + (s[1] - y) * n[1] + (s[2] - z) * n[2]) / observed
             water = dry < land.water_level_m
             kind = kinds.shape[0] - 1
@@ -291,12 +296,14 @@ def _quantised(value: Any) -> int:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _focus_row(
-    line: int, d_line: Float, d_sample: Float, ring: NDArray[np.complex64], table: NDArray[np.float32],
-    carrier: Float, pad: int, interval_s: float, middle_line: int, turns: float, out: Pixels,
+    line: int, d_line: Float, d_sample: Float, advance: Float, ring: NDArray[np.complex64],
+    table: NDArray[np.float32], carrier: Float, pad: int, interval_s: float, middle_line: int,
+    turns: float, out: Pixels,
 ) -> None:  # fmt: skip
     """Make one line of the image: apply the azimuth impulse response, the carrier and the path difference.
 
-    ``turns`` is the number of phase cycles per sample of range difference; ``out`` has shape (samples, 2).
+    ``turns`` is the number of phase cycles per sample of range difference, ``advance`` the samples by which
+    the ionosphere shortens the way of the phase; ``out`` has shape (samples, 2).
     """
     for sample in range(out.shape[0]):
         at = line + d_line[sample]
@@ -318,7 +325,7 @@ def _focus_row(
             (at - middle_line) * interval_s,
         )
         # exp(-j 4 pi (r' - R1) / lambda), with r' - R1 = -d_sample * spacing.
-        cycles = phase / (2.0 * math.pi) + turns * d_sample[sample]
+        cycles = phase / (2.0 * math.pi) + turns * (d_sample[sample] + advance[sample])
         angle = np.float32((cycles - math.floor(cycles)) * 2.0 * math.pi)
         cos, sin = np.float32(_DN) * math.cos(angle), np.float32(_DN) * math.sin(angle)
         out[sample, 0] = _quantised(re * cos - im * sin)
@@ -352,9 +359,11 @@ def render(
     line_shift = grid[LINE, grid.shape[1] // 2, grid.shape[2] // 2]
     sample_shift = grid[SAMPLE, grid.shape[1] // 2, grid.shape[2] // 2]
     renewing = bool(grid[RENEWED].max() > 0.0)
+    dispersive = bool(grid[ADVANCE].max() != 0.0)
     nodes = np.empty(grid.shape[2])
     d_line = np.empty(samples)
     d_sample = np.empty(samples)
+    advance = np.zeros(samples)
     scatterers = np.empty(samples + 2 * pad, dtype=np.complex64)
     # Canonical lines filtered in range; line n is stored at n modulo _RING, as long as the azimuth response
     # needs it.
@@ -374,7 +383,9 @@ def render(
             _filter_row(scatterers, d_sample, pad, range_table, ring[source % _RING])
         filled = max(filled, last)
         _upsample_row(grid[SAMPLE], position, cubic, nodes, d_sample)
+        if dispersive:
+            _upsample_row(grid[ADVANCE], position, cubic, nodes, advance)
         _focus_row(
-            line, d_line, d_sample, ring, azimuth_table, carrier, pad, interval_s, middle_line,
+            line, d_line, d_sample, advance, ring, azimuth_table, carrier, pad, interval_s, middle_line,
             2.0 * spacing_m / wavelength_m, out[i],
         )  # fmt: skip

@@ -26,8 +26,8 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "seed": (0, float("inf")), "rate": (-10, 10), "annual": (0, 1), "step": (-10, 10),
         "coherence": (0.05, 1), "decay_days": (0, 10_000), "water_coherence": (0, 1),
         "water_level": (-500, 2000), "relief": (0, 1.6),
-        "atmosphere": (0, 100), "stratified": (0, 100), "orbit_error": (0, 10), "timing_error": (0, 1),
-        "azimuth_shift": (-1, 1), "range_shift": (-2, 2),
+        "atmosphere": (0, 100), "stratified": (0, 100), "ionosphere": (0, 1),
+        "orbit_error": (0, 10), "timing_error": (0, 1), "azimuth_shift": (-1, 1), "range_shift": (-2, 2),
     }
 )  # fmt: skip
 _CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType({"land_cover": ("uniform", "mixed")})
@@ -81,6 +81,9 @@ class SimulationOptions:
     atmosphere: float = 4.0
     # Standard deviation over the dates of the delay for each kilometre of height, millimetres.
     stratified: float = 3.0
+    # Standard deviation of the delay of a date in the ionosphere, metres in line of sight; ALOS only, because
+    # that of Sentinel-1's shorter waves is an eighteenth of it.
+    ionosphere: float = 0.0
     # Standard deviation of the radial and the cross-track error of an orbit file, metres.
     orbit_error: float = 0.0
     timing_error: float = 0.0  # standard deviation of the error of the azimuth times of a date, milliseconds
@@ -146,16 +149,18 @@ class SimulationOptions:
         """The time of a step."""
         return datetime.fromisoformat(self.step_date).replace(tzinfo=UTC)
 
-    def air(self, *date: object) -> Air:
-        """Return the delay in the air on a date, which a key identifies."""
-        if not self.has_air:
+    def air(self, *date: object, ionosphere: bool = False) -> Air:
+        """Return the delay in the air on a date, which a key identifies; in the ionosphere too if asked."""
+        dispersive = self.ionosphere if ionosphere else 0.0
+        if not self.has_air and not dispersive:
             return Air()
         slope = 1e-6 * self.stratified * hash_normal("stratified", self.seed, *date)
-        return Air(hash_integer("air", self.seed, *date, bits=30), 1e-3 * self.atmosphere, slope)
+        seed = hash_integer("air", self.seed, *date, bits=30)
+        return Air(seed, 1e-3 * self.atmosphere, slope, dispersive)
 
     @property
     def has_air(self) -> bool:
-        """Whether the air delays the signal."""
+        """Whether the neutral air delays the signal."""
         return self.atmosphere > 0.0 or self.stratified > 0.0
 
     def kinds(self) -> NDArray[np.float64]:

@@ -144,14 +144,23 @@ def write_delay(path: Path, dem: Path, terrain: Landscape, reference: Air, secon
     _write_strips(path, dem, ground.delay_grid, terrain, reference, secondary)
 
 
-def write_sum(path: Path, first: Path, second: Path) -> None:
-    """Write the sum of two rasters on one grid."""
+def write_ionosphere(path: Path, dem: Path, reference: Air, secondary: Air) -> None:
+    """Write the delay in the ionosphere, secondary minus reference, on the grid of a DEM, float32 metres."""
+    _write_strips(path, dem, ground.ionosphere_grid, reference, secondary)
+
+
+def write_sum(path: Path, *parts: Path) -> Path:
+    """Write the sum of rasters on one grid, and return its path."""
     import rasterio
 
-    with rasterio.open(first) as one, rasterio.open(second) as two:
-        profile, values = one.profile, one.read(1) + two.read(1)
+    total: NDArray[np.float32] | None = None
+    for part in parts:
+        with rasterio.open(part) as raster:
+            profile, values = raster.profile, raster.read(1)
+        total = values if total is None else total + values
     with replace_when_complete(path) as partial, rasterio.open(partial, "w", **profile) as raster:
-        raster.write(values, 1)
+        raster.write(total, 1)
+    return path
 
 
 def _write_strips(path: Path, dem: Path, kernel: Callable[..., None], *arguments: object) -> None:

@@ -186,7 +186,9 @@ class SimulatedSource:
         """Write the displacement from the first record's pass to the other, on the grid of ``dem``.
 
         If the air delays the signal, ``los_atmosphere.tif`` has the change of the delay, and
-        ``los_total.tif`` the sum of both. If the annotation of a pass of Sentinel-1 is shifted,
+        ``los_total.tif`` the sum of both. With an ionosphere, ``los_ionosphere.tif`` has its change as the
+        phase shows it, ``los_total.tif`` the sum of all, and ``los_neutral.tif`` the sum of all others if
+        there are others than the displacement. If the annotation of a pass of Sentinel-1 is shifted,
         ``misregistration.json`` says by how much.
 
         Raise ParameterError if the records are not of two passes.
@@ -228,10 +230,17 @@ class SimulatedSource:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "los_displacement.tif"
         rasters.write_displacement(path, dem, first[0], second[0])
+        total = path
         if self.options.has_air:
             air = folder / "los_atmosphere.tif"
             rasters.write_delay(air, dem, self.options.terrain, first[1], second[1])
-            rasters.write_sum(folder / "los_total.tif", path, air)
+            total = rasters.write_sum(folder / "los_total.tif", path, air)
+        if second[1].ionosphere_m:
+            # The phase advances where the ionosphere delays the envelope.
+            dispersive = folder / "los_ionosphere.tif"
+            rasters.write_ionosphere(dispersive, dem, second[1], first[1])
+            neutral = path if total == path else rasters.write_sum(folder / "los_neutral.tif", total)
+            rasters.write_sum(folder / "los_total.tif", neutral, dispersive)
         return path
 
     def _dates(self, records: Sequence[GranuleRecord]) -> list[_Date]:
@@ -257,7 +266,7 @@ class SimulatedSource:
         from isce2_recipe.sources.simulated.alos.scenes import find_scene
 
         scene = find_scene(name, self.options)
-        return lobes(scene, self.options), self.options.air("alos", scene.name)
+        return lobes(scene, self.options), self.options.air("alos", scene.name, ionosphere=True)
 
     def _bursts_of(self, record: Sentinel1Record) -> tuple[Slice, list[int]]:
         """Return the simulated SLC of a record and the numbers of the record's bursts in it."""

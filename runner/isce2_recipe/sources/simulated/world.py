@@ -14,12 +14,14 @@ class Landscape(NamedTuple):
 
 
 class Air(NamedTuple):
-    """The delay in the atmosphere of one date, along the line of sight."""
+    """The delay in the air of one date, along the line of sight."""
 
     seed: int = 0  # number from which the turbulence is derived
     turbulent_m: float = 0.0  # standard deviation of the turbulent part, metres
     # Delay of the stratified part, metres for each metre of height above the ellipsoid.
     per_height: float = 0.0
+    # Standard deviation of the delay in the ionosphere, metres. The phase advances by as much.
+    ionosphere_m: float = 0.0
 
 
 class Cover(NamedTuple):

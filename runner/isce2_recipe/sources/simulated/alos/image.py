@@ -68,7 +68,8 @@ def _solve(scene: Acquisition, options: SimulationOptions, cpus: int) -> Float:
     rows = -(-lines // echo.LINE_STEP) + 2 * echo.MARGIN_NODES
     cols = -(-scene.samples // echo.SAMPLE_STEP) + 2 * echo.MARGIN_NODES
     grid = np.empty((echo.GRID_ROWS, rows, cols))
-    moving, air, kinds = lobes(scene, options), options.air("alos", scene.name), options.kinds()
+    moving, kinds = lobes(scene, options), options.kinds()
+    air = options.air("alos", scene.name, ionosphere=True)
 
     def block(first: int) -> None:
         part = np.empty((echo.GRID_ROWS, min(_GRID_ROWS, rows - first), cols))
