@@ -22,6 +22,7 @@ RESOLVED_RECIPE = "resolved.yml"
 # In the folder of an ISCE2 application; the names are ISCE2's.
 TOPS_CONFIG = "topsApp.xml"
 TOPS_PROC = "topsProc.xml"
+STRIPMAP_PROC = "stripmapProc.xml"
 MISREGISTRATION = "misregistration.json"
 MERGED = "merged"
 FINE_INTERFEROGRAM = "fine_interferogram"

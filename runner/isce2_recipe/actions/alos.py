@@ -46,7 +46,7 @@ def _pair(inputs: Mapping[str, Any]) -> AlosPairNames:
 
 
 def _stripmap(_: Mapping[str, Any]) -> AppSteps:
-    return AppSteps("stripmapApp")
+    return AppSteps("stripmapApp", None, "geocode")
 
 
 @action(

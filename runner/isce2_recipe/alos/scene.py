@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.alos.ceos import decode
+from isce2_recipe.alos.signal import DESCRIPTOR, HEADER
 from isce2_recipe.archives import open_archive
 from isce2_recipe.copying import Copying, link
 from isce2_recipe.errors import InputError
@@ -23,14 +24,20 @@ from isce2_recipe.types import AlosName
 
 # Offsets of the leader's records and of the signal file's parts, bytes.
 _SUMMARY, _POSITION, _CALIBRATION = 720, 4816, 17688
-_DESCRIPTOR, _HEADER = 720, 412
 _STATED_LINES = slice(236, 244)
 _VECTOR_BYTES = 132
 # Time around the middle of a scene in which the points of the other lie, seconds.
 _MARGIN_S = 30.0
 
 _IMAGE = re.compile(r"IMG-(HH|HV|VH|VV)-(ALPSRP\d{9})-H1\.0__([AD])")
-
+# File names of all products: mode, such as H (fine beam), and level.
+_PRODUCT = re.compile(
+    r"(?:ALPSR[PS]\d{9}-(?P<mode>[A-Z])|ALOS2\d{10}-\d{6}-\w{4})(?P<level>[123]\.[0-9])", re.ASCII
+)
+_NAME = re.compile(r"ALPSRP\d{9}")
+_OTHER_MODES = {"W": "ScanSAR", "P": "polarimetric"}
+_LEVELS = {"1.1": " (focused)", "1.5": " (detected)"}
+_FINE_BEAM = "the workflow needs ALOS-1 scenes of fine beam mode (FBS or FBD), level 1.0"
 
 Float = NDArray[np.float64]
 
@@ -69,7 +76,7 @@ class AlosScene:
     # Files of the HH signal data and the leader.
     image: Path
     leader: Path
-    polarizations: tuple[str, ...]  # in the folder, such as HH and HV
+    polarizations: tuple[str, ...]  # in the folder, such as HH and HV; else that of the image
     ascending: bool
     # Times of the first and last pulse, UTC.
     start: datetime
@@ -84,6 +91,7 @@ class AlosScene:
     pulse_s: float
     wavelength_m: float
     near_range_m: float
+    beam: int  # number of the beam, which has one off-nadir angle
     orbit: Orbit
 
     @property
@@ -92,9 +100,19 @@ class AlosScene:
         return SPEED_OF_LIGHT_M_S / (2.0 * self.sampling_hz)
 
     @property
+    def chirp_rate_hz_s(self) -> float:
+        """Return the rate of the pulse's frequency, which falls."""
+        return -self.bandwidth_hz / self.pulse_s
+
+    @property
+    def pulse_samples(self) -> int:
+        """Return the number of samples of the pulse; as many at the end have no complete echo."""
+        return round(self.pulse_s * self.sampling_hz)
+
+    @property
     def far_range_m(self) -> float:
         """Return the slant range of the last sample that a complete pulse covers."""
-        whole = self.samples - round(self.pulse_s * self.sampling_hz)
+        whole = self.samples - self.pulse_samples
         return self.near_range_m + (whole - 1) * self.range_spacing_m
 
     @property
@@ -172,67 +190,121 @@ def read_scene(folder: Path) -> AlosScene:
 
     Raise InputError if a file is missing, truncated, of another level, or invalid.
     """
-    found = [match for path in sorted(folder.glob("IMG-*")) if (match := _IMAGE.fullmatch(path.name))]
-    images = {match[1]: match for match in found}
+    names = sorted(path.name for path in folder.glob("IMG-*"))
+    images = {match[1]: match for name in names if (match := _IMAGE.fullmatch(name))}
     if "HH" not in images:
+        for name in names:
+            _refuse_other_products(name)
         there = ", ".join(images) or "no signal data (IMG-...-H1.0__A)"
         raise InputError(
             f"{folder} holds no HH signal data: {there}",
             hint="the workflow needs a level 1.0 scene with HH; download it again as L1.0",
         )
-    image = images["HH"]
-    leader = folder / image[0].replace("IMG-HH-", "LED-")
+    image = images["HH"][0]
+    leader = folder / image.replace("IMG-HH-", "LED-")
     if not leader.is_file():
         raise InputError(f"{folder} lacks {leader.name}", hint="unpack all files of the archive")
+    return replace(read_frame(folder / image, leader), polarizations=tuple(images))
+
+
+def read_frame(image: Path, leader: Path) -> AlosScene:
+    """Read a scene from its signal file, of any polarization, and its leader; their names do not matter.
+
+    Raise InputError if one is missing, truncated, of another product, or invalid.
+    """
+    for path in (image, leader):
+        if not path.is_file():
+            raise InputError(f"{path} does not exist", hint="check the names of image and leader")
+        _refuse_other_products(path.name)
     try:
-        return _read(folder / image[0], image, leader, tuple(images))
+        return _read(image, leader)
     except (ValueError, OSError) as exc:
         raise InputError(
-            f"{image[0]} or {leader.name} cannot be read: {exc}", hint="download the scene again"
+            f"{image.name} or {leader.name} cannot be read: {exc}", hint="download the scene again"
         ) from exc
 
 
-def _read(image: Path, match: re.Match[str], leader: Path, polarizations: tuple[str, ...]) -> AlosScene:
-    led = leader.read_bytes()
-    level = _text(led, _SUMMARY + 1094, 16)
+def _refuse_other_products(name: str) -> None:
+    """Raise an error for the file of a product that is no level 1.0 scene of ALOS-1 in fine beam mode."""
+    match = _PRODUCT.search(name)
+    if match is None:
+        return
+    if "ALOS2" in match[0]:
+        raise InputError(f"{name} is from ALOS-2", hint=_FINE_BEAM)
+    if match["mode"] in _OTHER_MODES:
+        raise InputError(f"{name} is a {_OTHER_MODES[match['mode']]} scene", hint=_FINE_BEAM)
+    _refuse_level(name, match["level"])
+
+
+def _refuse_level(name: str, level: str) -> None:
     if level != "1.0":
-        raise ValueError(f"its processing level is '{level}', not 1.0")
+        raise InputError(
+            f"{name} is of level {level}{_LEVELS.get(level, '')}, not 1.0 (raw signal)",
+            hint="download the scene again as L1.0",
+        )
+
+
+def _check_leader(name: str, led: bytes) -> None:
+    """Raise an error if a leader's summary describes another product."""
+    mission, mode = (_text(led, _SUMMARY + offset, width) for offset, width in ((396, 16), (412, 32)))
+    if "ALOS" not in mission:
+        raise InputError(f"{name} is no leader of an ALOS scene: its mission is '{mission}'", hint=_FINE_BEAM)
+    if "2" in mission:
+        raise InputError(f"{name} is from {mission}", hint=_FINE_BEAM)
+    _refuse_level(name, _text(led, _SUMMARY + 1094, 16))
+    # Character 13 is the mode: 0 high resolution, 1 wide (ScanSAR), 2 polarimetric.
+    wrong = {"1": "W", "2": "P"}.get(mode[12:13])
+    if wrong:
+        raise InputError(f"{name} is of a {_OTHER_MODES[wrong]} scene", hint=_FINE_BEAM)
+
+
+def _read(image: Path, leader: Path) -> AlosScene:
+    led = leader.read_bytes()
+    _check_leader(leader.name, led)
     with image.open("rb") as stream:
         first, last, lines, samples = _pulses(stream, image.stat().st_size)
+    orbit = _orbit(led[_POSITION:])
+    start = _pulse_time(first)
+    if not orbit.covers(orbit.seconds(start), orbit.seconds(_pulse_time(last))):
+        raise ValueError(f"the leader's state vectors ({orbit.describe_span()}) do not cover its pulses")
+    match = _NAME.search(f"{image.name} {_text(led, _SUMMARY + 20, 32)}")
+    if match is None:
+        raise ValueError("neither the file nor its leader has the name of an ALOS scene (ALPSRP...)")
     return AlosScene(
-        name=AlosName.parse(match[2]),
+        name=AlosName.parse(match[0]),
         image=image,
         leader=leader,
-        polarizations=polarizations,
-        ascending=match[3] == "A",
-        start=_pulse_time(first),
+        polarizations=("".join("HV"[_short(first, offset) & 1] for offset in (52, 54)),),
+        ascending=bool(orbit.at(orbit.seconds(start))[1][2] > 0.0),
+        start=start,
         stop=_pulse_time(last),
         lines=lines,
         samples=samples,
         prf_hz=_integer(first, 56) / 1000.0,
-        sampling_hz=_number(led, _SUMMARY + 710, 16) * 1e6,
-        bandwidth_hz=_number(led, _CALIBRATION + 64, 4) * 1e6,
-        pulse_s=_number(led, _SUMMARY + 742, 16) * 1e-6,
-        wavelength_m=_number(led, _SUMMARY + 500, 16),
+        sampling_hz=_positive(led, _SUMMARY + 710, 16, "sampling rate") * 1e6,
+        bandwidth_hz=_positive(led, _CALIBRATION + 64, 4, "bandwidth") * 1e6,
+        pulse_s=_positive(led, _SUMMARY + 742, 16, "pulse length") * 1e-6,
+        wavelength_m=_positive(led, _SUMMARY + 500, 16, "wavelength"),
         near_range_m=float(_integer(first, 116)),
-        orbit=_orbit(led[_POSITION:]),
+        beam=int(_number(led, _SUMMARY + 1854, 4)),
+        orbit=orbit,
     )
 
 
 def _pulses(stream: BinaryIO, size: int) -> tuple[bytes, bytes, int, int]:
     """Return the headers of the first and last pulse, the number of pulses, and of samples in each."""
-    descriptor, first = stream.read(_DESCRIPTOR), stream.read(_HEADER)
-    if len(first) < _HEADER:
+    descriptor, first = stream.read(DESCRIPTOR), stream.read(HEADER)
+    if len(first) < HEADER:
         raise ValueError(f"the signal data is truncated: it has only {size} bytes")
     length = _integer(first, 8)
-    lines, rest = divmod(size - _DESCRIPTOR, max(length, 1))
+    lines, rest = divmod(size - DESCRIPTOR, max(length, 1))
     stated = descriptor[_STATED_LINES].strip()
     expected = int(stated) if stated.isdigit() else 0
-    if length <= _HEADER or lines < 1 or rest or lines < expected:
-        wanted = f", {_DESCRIPTOR + expected * length} are expected" if expected else ""
+    if length <= HEADER or lines < 1 or rest or lines < expected:
+        wanted = f", {DESCRIPTOR + expected * length} are expected" if expected else ""
         raise ValueError(f"the signal data is truncated or has another format: it has {size} bytes{wanted}")
-    stream.seek(_DESCRIPTOR + (lines - 1) * length)
-    return first, stream.read(_HEADER), lines, _integer(first, 24)
+    stream.seek(DESCRIPTOR + (lines - 1) * length)
+    return first, stream.read(HEADER), lines, _integer(first, 24)
 
 
 def _pulse_time(header: bytes) -> datetime:
@@ -247,7 +319,18 @@ def _orbit(record: bytes) -> Orbit:
     vectors = np.array(
         [[_number(record, 386 + _VECTOR_BYTES * i + 22 * k, 22) for k in range(6)] for i in range(count)]
     )
-    return Orbit(epoch, times, vectors[:, :3], vectors[:, 3:])
+    if count < 4 or not (np.diff(times) > 0.0).all() or not np.isfinite(vectors).all():
+        raise ValueError(f"the leader has {count} usable state vectors")
+    speed = np.linalg.norm(vectors[:, 3:], axis=1).max()
+    # Leaders of ERSDAC have millimetres per second.
+    return Orbit(epoch, times, vectors[:, :3], vectors[:, 3:] / (1000.0 if speed > 1e5 else 1.0))
+
+
+def _positive(data: bytes, offset: int, width: int, what: str) -> float:
+    value = _number(data, offset, width)
+    if not 0.0 < value < math.inf:
+        raise ValueError(f"the leader states a {what} of {value:g}")
+    return value
 
 
 def _text(data: bytes, offset: int, width: int) -> str:
@@ -260,6 +343,10 @@ def _number(data: bytes, offset: int, width: int) -> float:
 
 def _integer(data: bytes, offset: int) -> int:
     return int(decode(data, offset, "B4"))
+
+
+def _short(data: bytes, offset: int) -> int:
+    return int(decode(data, offset, "B2"))
 
 
 def perpendicular_baseline_m(reference: AlosScene, secondary: AlosScene) -> float:

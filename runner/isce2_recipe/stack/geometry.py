@@ -25,8 +25,9 @@ from isce2_recipe.engines.builtin.config import SensorConfig, TopsConfig
 from isce2_recipe.engines.builtin.dem import read_dem_header
 from isce2_recipe.engines.builtin.geocoding import GeocodeGrid, Locate, geocode_grid, zero_doppler
 from isce2_recipe.engines.builtin.isceimage import IsceImage
-from isce2_recipe.engines.builtin.job import INTERFEROGRAMS, STATE, Job
+from isce2_recipe.engines.builtin.job import INTERFEROGRAMS, Job
 from isce2_recipe.engines.builtin.rasters import blocks
+from isce2_recipe.engines.builtin.workplace import STATE
 from isce2_recipe.files import write_json
 from isce2_recipe.progress import Progress
 from isce2_recipe.stack.frame import Frame, make_frame

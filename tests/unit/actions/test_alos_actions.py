@@ -164,7 +164,7 @@ def test_damaged_scenes_are_named(context, damage):
     elif damage == "level":
         led[720 + 1094 : 720 + 1097] = b"1.5"
         scene.leader.write_bytes(led)
-        words = "level is '1.5', not 1.0"
+        words = r"is of level 1\.5 \(detected\), not 1\.0"
     elif damage == "leader":
         scene.leader.unlink()
         words = "lacks LED-"

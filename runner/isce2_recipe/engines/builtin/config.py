@@ -1,7 +1,7 @@
-"""Settings of ``topsApp.xml``; what this engine does not support is refused.
+"""Settings of an application's XML, and those of ``topsApp.xml``; what is not supported is refused.
 
-``schemas/isce2/topsApp.properties.json`` says of every property what this engine does with it (``builtin``):
-true if it is used, the only value that is supported, why it is needed, or why it has no effect.
+``schemas/isce2/*.properties.json`` say of every property what this engine does with it (``builtin``): true if
+it is used, the only value that is supported, why it is needed, or why it has no effect.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ from typing import Any
 from isce2_recipe.errors import InputError
 from isce2_recipe.recipe import isce2_xml
 from isce2_recipe.recipe.isce2_values import python_value
-from isce2_recipe.recipe.isce2_xml import Application
+from isce2_recipe.recipe.isce2_xml import Application, normalized
+
+# South, north, west, east in degrees, ISCE2's order.
+Box = tuple[float, float, float, float]
+DATES = ("reference", "secondary")
+"""Names of ISCE2's components of the two dates."""
+_COMPONENTS = {"topsApp": "topsinsar", "stripmapApp": "insar"}
 
 
 @cache
@@ -80,8 +86,8 @@ class TopsConfig:
     azimuth_looks: int
     dem: Path
     geocode_dem: Path
-    region_of_interest: tuple[float, float, float, float] | None
-    geocode_bounding_box: tuple[float, float, float, float] | None
+    region_of_interest: Box | None
+    geocode_bounding_box: Box | None
     filter_strength: float
     do_unwrap: bool
     unwrapper: str
@@ -98,12 +104,24 @@ def read_config(path: Path, folder: Path) -> TopsConfig:
     InputError
         If the file cannot be read, a name or value is wrong, or a setting is not supported by this engine.
     """
+    return _config(read_application(path, folder, "topsApp"), folder)
+
+
+def read_application(path: Path, folder: Path, name: str) -> Application:
+    """Read the XML of an application, and check that this engine supports everything in it.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a name or value is wrong, or a setting is not supported by this engine.
+    """
     top = isce2_xml.read(path, folder, outside=True)
-    if top.name != "topsApp":
-        raise InputError(f"{path} configures {top.name}, not topsApp")
+    if top.name != name:
+        raise InputError(f"{path} configures {top.name}, not {name}")
     _refuse_wrong(top)
+    _refuse_other_sensors(top)
     _refuse_unsupported(top)
-    return _config(top, folder)
+    return top
 
 
 def _refuse_wrong(top: Application) -> None:
@@ -120,11 +138,30 @@ def _refuse_wrong(top: Application) -> None:
         raise InputError("\n".join(problem.text for problem in wrong), hint=hint)
 
 
+def _refuse_other_sensors(top: Application) -> None:
+    """Raise an error if the sensor of a date is none whose properties say what this engine does with them."""
+    for date in DATES:
+        names = [name for name in (f"{date} sensor name", "sensor name") if normalized(name) in top.known("")]
+        written = next(filter(None, map(top.written, names)), None)
+        sensor = next(filter(None, map(top.value, names)), None)
+        supported = [
+            each for each, entries in isce2_xml.facts(top.name)["sensors"].items() if "builtin" in entries[0]
+        ]
+        if sensor not in supported:
+            place = f"{written.file}:{written.line}" if written else top.file
+            found = f"is {sensor}, which the builtin engine cannot read" if sensor else "is missing"
+            raise InputError(
+                f"{place}: the sensor of the {date} {found}",
+                hint=f'write <property name="sensor name">{supported[0]}</property>, '
+                "or use ISCE2 itself (--engine isce2)",
+            )
+
+
 def _refuse_unsupported(top: Application) -> None:
     """Raise an error for all that is missing or not supported; ISCE2's defaults count too."""
     refused = [
         found
-        for component in ("", "reference", "secondary")
+        for component in ("", *DATES)
         for entry in top.known(component).values()
         if (found := _unsupported(top, component, entry))
     ]
@@ -141,7 +178,7 @@ def _unsupported(top: Application, component: str, entry: Mapping[str, Any]) -> 
         return None
     value, written = top.value(name, component), top.written(name, component)
     add = f'add <property name="{name}">{support.get("only", "...")}</property> to the component '
-    add += f"'{component or 'topsinsar'}'"
+    add += f"'{component or _COMPONENTS[top.name]}'"
     if "needed" in support:
         where = f" in the component '{component}'" if component else ""
         what = f"{top.file}: '{name}' is missing{where}, which the builtin engine needs: {support['needed']}"
@@ -158,7 +195,7 @@ def _unsupported(top: Application, component: str, entry: Mapping[str, Any]) -> 
 
 
 def _config(top: Application, folder: Path) -> TopsConfig:
-    dem, unwrapper = top.value("demFilename"), top.written("unwrapper name")
+    dem = top.value("demFilename")
     return TopsConfig(
         reference=_sensor(top, "reference", folder),
         secondary=_sensor(top, "secondary", folder),
@@ -167,12 +204,11 @@ def _config(top: Application, folder: Path) -> TopsConfig:
         azimuth_looks=top.value("azimuth looks"),
         dem=folder / dem,
         geocode_dem=folder / (top.value("geocode demfilename") or dem),
-        region_of_interest=_box(top, "region of interest"),
-        geocode_bounding_box=_box(top, "geocode bounding box"),
+        region_of_interest=read_box(top, "region of interest"),
+        geocode_bounding_box=read_box(top, "geocode bounding box"),
         filter_strength=top.value("filter strength"),
         do_unwrap=top.value("do unwrap"),
-        # As written, because ISCE2 does not have all unwrappers.
-        unwrapper=str(python_value(unwrapper.text) if unwrapper else top.value("unwrapper name")),
+        unwrapper=read_unwrapper(top),
         use_virtual_files=top.value("use virtual files"),
         geocode_list=tuple(top.value("geocode list")) or None,
         esd=_esd(top) if top.value("do ESD") else None,
@@ -200,7 +236,13 @@ def _sensor(top: Application, component: str, folder: Path) -> SensorConfig:
     )
 
 
-def _box(top: Application, name: str) -> tuple[float, float, float, float] | None:
-    """Return south, north, west, east."""
+def read_unwrapper(top: Application) -> str:
+    """Return the unwrapper's name as written, because ISCE2 does not have all unwrappers."""
+    written = top.written("unwrapper name")
+    return str(python_value(written.text) if written else top.value("unwrapper name"))
+
+
+def read_box(top: Application, name: str) -> Box | None:
+    """Return south, north, west, east in degrees."""
     box = top.value(name)
     return (box[0], box[1], box[2], box[3]) if box else None

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.engines.builtin import isceimage
-from isce2_recipe.engines.builtin.job import Catalog, Job
+from isce2_recipe.engines.builtin.job import Job
+from isce2_recipe.engines.builtin.workplace import Catalog
 from isce2_recipe.errors import InputError
 from isce2_recipe.types import Bounds
 

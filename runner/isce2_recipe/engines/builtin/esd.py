@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from isce2_recipe.engines.builtin import kernels, node_grids
 from isce2_recipe.engines.builtin.config import EsdConfig
 from isce2_recipe.engines.builtin.isceimage import IsceImage
-from isce2_recipe.engines.builtin.job import STATE, Catalog, Job
+from isce2_recipe.engines.builtin.job import Job
 from isce2_recipe.engines.builtin.offsets import Misregistration
 from isce2_recipe.engines.builtin.overlaps import (
     SIDES,
@@ -37,6 +37,7 @@ from isce2_recipe.engines.builtin.overlaps import (
     used_overlaps,
     write_whole,
 )
+from isce2_recipe.engines.builtin.workplace import STATE, Catalog
 from isce2_recipe.sar.tops_carrier import carrier_table
 
 Float = NDArray[np.float64]

@@ -1,24 +1,18 @@
-"""State that the engine's steps share: settings, bursts, work folder, and records of finished steps."""
+"""State that the steps of topsApp share: settings, bursts and files of their own."""
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
-from xml.etree import ElementTree as ET
 
-from isce2_recipe.engines.builtin.config import TopsConfig, tops_steps
-from isce2_recipe.engines.builtin.isceimage import IsceImage, render_xml, write_xml
+from isce2_recipe.engines.builtin.config import TopsConfig, read_config
+from isce2_recipe.engines.builtin.isceimage import IsceImage, render_xml
 from isce2_recipe.engines.builtin.swaths import SwathBursts, SwathPair, read_pairs
-from isce2_recipe.errors import InputError
+from isce2_recipe.engines.builtin.workplace import STATE, Workplace
 from isce2_recipe.files import write_text
-from isce2_recipe.paths import TOPS_PROC
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S, BurstGeometry
 
 # Names of ISCE2's folders.
@@ -26,48 +20,23 @@ GEOMETRY = "geom_reference"
 OFFSETS = "fine_offsets"
 COREGISTERED = "fine_coreg"
 INTERFEROGRAMS = "fine_interferogram"
-STATE = "PICKLE"
 
 # ISCE2 writes the state vectors from this time before to this time after a swath.
 _ORBIT_MARGIN_S = 60.0
 _WINDOW = ("first_valid_line", "valid_lines", "first_valid_sample", "valid_samples")
-_T = TypeVar("_T")
-
-# Entries of topsProc.xml: path of the node -> name of the entry -> value.
-Catalog = dict[str, dict[str, Any]]
 
 
-class Job:
-    """One run of consecutive steps in a work folder.
+class Job(Workplace):
+    """One run of consecutive steps of topsApp in a work folder."""
 
-    ``folder`` is absolute, ``progress(fraction, text)`` is for the running step, and ``cpus`` is the number
-    of threads that a step may use.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        config: TopsConfig,
-        log: logging.Logger,
-        progress: Callable[[float, str], None],
-        cpus: int,
-    ) -> None:
-        self.folder = folder
-        self.config = config
-        self.log = log
-        self.progress = progress
-        self.cpus = max(1, cpus)
+    app = "topsApp"
+    config: TopsConfig
+    read_config = staticmethod(read_config)
 
     @cached_property
     def pairs(self) -> list[SwathPair]:
         """Return the swaths that both dates contain, with their common bursts."""
         return read_pairs(self.config)
-
-    def subfolder(self, *names: str) -> Path:
-        """Return a folder below the work folder; create it if it is missing."""
-        path = self.folder.joinpath(*names)
-        path.mkdir(parents=True, exist_ok=True)
-        return path
 
     def write_product(
         self,
@@ -112,56 +81,3 @@ class Job:
 
     def _window_file(self, kind: str, pair: SwathPair) -> Path:
         return self.subfolder(STATE) / f"{kind}_IW{pair.number}.json"
-
-    def in_threads(self, function: Callable[[_T], None], items: Iterable[_T], text: str) -> None:
-        """Call ``function`` for every item in ``cpus`` threads; raise the first error."""
-        todo = list(items)
-        with ThreadPoolExecutor(self.cpus) as pool:
-            for done, _ in enumerate(pool.map(function, todo), 1):
-                self.progress(done / len(todo), text)
-
-
-def require_previous_steps(folder: Path, step: str) -> None:
-    """Raise an `InputError` that names the missing step if one before ``step`` has not been run here."""
-    steps = tops_steps()
-    for previous in steps[: steps.index(step)]:
-        if not _record(folder, previous).is_file():
-            raise InputError(
-                f"step '{step}' needs the results of step '{previous}', which has not been run in {folder}",
-                hint=f"start with --start={previous}",
-            )
-
-
-def clear_step_records(folder: Path) -> None:
-    """Delete the records of all steps, so that a run starts from the beginning."""
-    for step in tops_steps():
-        _record(folder, step).unlink(missing_ok=True)
-
-
-def record_finished_step(folder: Path, step: str, catalog: Catalog) -> None:
-    """Record that a step has finished, and write ``topsProc.xml`` with the entries of all finished steps."""
-    record = _record(folder, step)
-    record.parent.mkdir(exist_ok=True)
-    write_text(record, json.dumps(catalog, indent=1, default=str))
-    root = ET.Element("topsProc")
-    for name in tops_steps():
-        if _record(folder, name).is_file():
-            _add_catalog(root, json.loads(_record(folder, name).read_text(encoding="utf-8")))
-    write_xml(folder / TOPS_PROC, root)
-
-
-def _record(folder: Path, step: str) -> Path:
-    return folder / STATE / f"{step}.json"
-
-
-def _add_catalog(root: ET.Element, catalog: Catalog) -> None:
-    for path, entries in catalog.items():
-        node = root
-        for name in path.split("."):
-            found = node.find(name)
-            node = ET.SubElement(node, name) if found is None else found
-        for key, value in entries.items():
-            # Some of ISCE2's names end with a colon, which XML does not allow.
-            tag = key.rstrip(": ").replace(" ", "_").replace("/", "_dirslash_")
-            existing = node.find(tag)
-            (ET.SubElement(node, tag) if existing is None else existing).text = str(value)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from isce2_recipe.engines.builtin import node_grids
 from isce2_recipe.engines.builtin.geocoding import RadarGrid
 from isce2_recipe.engines.builtin.isceimage import IsceImage
-from isce2_recipe.engines.builtin.job import OFFSETS, STATE, Catalog, Job
+from isce2_recipe.engines.builtin.job import OFFSETS, Job
 from isce2_recipe.engines.builtin.rasters import LineWriter, blocks, line_writer
 from isce2_recipe.engines.builtin.swaths import SwathPair
 from isce2_recipe.engines.builtin.topo import ForEach
+from isce2_recipe.engines.builtin.workplace import STATE, Catalog
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import write_json
 from isce2_recipe.paths import MISREGISTRATION

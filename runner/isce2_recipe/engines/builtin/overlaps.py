@@ -21,7 +21,7 @@ from isce2_recipe.engines.builtin import kernels, node_grids
 from isce2_recipe.engines.builtin.geocoding import RadarGrid
 from isce2_recipe.engines.builtin.interferogram import multilook_raster
 from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
-from isce2_recipe.engines.builtin.job import GEOMETRY, STATE, Catalog, Job
+from isce2_recipe.engines.builtin.job import GEOMETRY, Job
 from isce2_recipe.engines.builtin.offsets import Offsets, offsets_of, write_offsets
 from isce2_recipe.engines.builtin.preprocess import burst_image
 from isce2_recipe.engines.builtin.rasters import (
@@ -35,6 +35,7 @@ from isce2_recipe.engines.builtin.rasters import (
 from isce2_recipe.engines.builtin.resample import turns_per_sample
 from isce2_recipe.engines.builtin.swaths import SwathPair, lines_between
 from isce2_recipe.engines.builtin.topo import geometry_file
+from isce2_recipe.engines.builtin.workplace import STATE, Catalog
 from isce2_recipe.paths import MISREGISTRATION
 from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.sar.tops_carrier import REFERENCE_TIME, carrier_table

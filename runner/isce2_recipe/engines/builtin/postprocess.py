@@ -10,8 +10,9 @@ from isce2_recipe.engines.builtin import filtering, isceimage, unwrapping
 from isce2_recipe.engines.builtin.dem import read_dem_header
 from isce2_recipe.engines.builtin.geocoding import GeocodeGrid, RadarGrid, geocode_grid
 from isce2_recipe.engines.builtin.geocoding import geocode as geocode_files
-from isce2_recipe.engines.builtin.job import Catalog, Job
+from isce2_recipe.engines.builtin.job import Job
 from isce2_recipe.engines.builtin.swaths import bounding_box
+from isce2_recipe.engines.builtin.workplace import Catalog
 from isce2_recipe.types import Bounds, Looks
 
 # Files that are geocoded if the XML has no list (ISCE2 2.6.5, TopsProc.py).

@@ -6,9 +6,10 @@ import numpy as np
 
 from isce2_recipe.engines.builtin.config import SensorConfig
 from isce2_recipe.engines.builtin.isceimage import IsceImage
-from isce2_recipe.engines.builtin.job import Catalog, Job
+from isce2_recipe.engines.builtin.job import Job
 from isce2_recipe.engines.builtin.rasters import MosaicPiece, materialize, unreadable, write_mosaic
 from isce2_recipe.engines.builtin.swaths import Burst, SwathBursts, SwathPair
+from isce2_recipe.engines.builtin.workplace import Catalog
 from isce2_recipe.errors import InputError
 from isce2_recipe.sentinel1.aux_cal import UNCORRECTED_IPF
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from isce2_recipe.engines.builtin.esd import Estimate
-from isce2_recipe.engines.builtin.job import STATE, Catalog, Job
+from isce2_recipe.engines.builtin.job import Job
 from isce2_recipe.engines.builtin.offsets import Misregistration
 from isce2_recipe.engines.builtin.overlaps import (
     SIDES,
@@ -23,6 +23,7 @@ from isce2_recipe.engines.builtin.overlaps import (
     reference_overlap,
     used_overlaps,
 )
+from isce2_recipe.engines.builtin.workplace import STATE, Catalog
 
 Float = NDArray[np.float64]
 Real = NDArray[np.float32]

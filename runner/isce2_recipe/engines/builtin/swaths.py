@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from isce2_recipe.engines.builtin.config import SensorConfig, TopsConfig
+from isce2_recipe.engines.builtin.config import Box, SensorConfig, TopsConfig
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import BurstGeometry, read_annotation
 from isce2_recipe.sar.focused import FocusedImage
@@ -18,8 +18,6 @@ from isce2_recipe.sar.orbit import COVER_MARGIN_S, Orbit, read_orbit
 from isce2_recipe.sentinel1.archive import SlcArchive
 from isce2_recipe.types import Bounds
 
-# South, north, west, east in degrees, ISCE2's order.
-Region = tuple[float, float, float, float]
 # Lowest and highest ground in the bounding box of a burst, metres (from ISCE2).
 HEIGHT_RANGE_M = (-500.0, 9000.0)
 # Two bursts show the same ground if their middles are closer along track than this fraction of a burst.
@@ -117,7 +115,7 @@ class MissingSwathError(InputError):
 
 
 def read_swath(
-    sensor: SensorConfig, number: int, region: Region | None, orbits: dict[Path, Orbit]
+    sensor: SensorConfig, number: int, region: Box | None, orbits: dict[Path, Orbit]
 ) -> SwathBursts:
     """Read the bursts of one swath and date from all its SAFEs; ``orbits`` caches orbit files by path."""
     slices = [_read_slice(safe, sensor, number, region, orbits) for safe in sensor.safe]
@@ -131,7 +129,7 @@ def read_swath(
 
 
 def _read_slice(
-    safe: Path, sensor: SensorConfig, number: int, region: Region | None, orbits: dict[Path, Orbit]
+    safe: Path, sensor: SensorConfig, number: int, region: Box | None, orbits: dict[Path, Orbit]
 ) -> SwathBursts:
     if not safe.exists():
         raise InputError(f"{safe} does not exist", hint="check 'safe' in the application's XML")
@@ -299,7 +297,7 @@ def bounding_box(
     return south, north, west, east
 
 
-def _overlaps(a: Region, b: Region) -> bool:
+def _overlaps(a: Box, b: Box) -> bool:
     (south, north, west, east), (low, high, left, right) = a, b
     return Bounds(west, south, east, north).overlap(Bounds(left, low, right, high)) is not None
 

@@ -14,9 +14,10 @@ from isce2_recipe.engines.builtin import node_grids
 from isce2_recipe.engines.builtin.dem import DemWindow, read_dem_window
 from isce2_recipe.engines.builtin.geocoding import RadarGrid
 from isce2_recipe.engines.builtin.isceimage import IsceImage
-from isce2_recipe.engines.builtin.job import GEOMETRY, STATE, Catalog, Job
+from isce2_recipe.engines.builtin.job import GEOMETRY, Job
 from isce2_recipe.engines.builtin.rasters import blocks, line_writer
 from isce2_recipe.engines.builtin.swaths import SwathPair, bounding_box
+from isce2_recipe.engines.builtin.workplace import STATE, Catalog
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import BurstGeometry
 

@@ -16,7 +16,7 @@ import pytest
 import rasterio
 from scipy.ndimage import map_coordinates
 
-from isce2_recipe.engines.builtin import BuiltinEngine, isceimage
+from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.config import tops_steps
 from isce2_recipe.engines.builtin.dem import read_dem_window
 from isce2_recipe.errors import EngineFailed, InputError
@@ -311,21 +311,6 @@ def test_unknown_steps_are_refused(scene: Scene, tmp_path: Path) -> None:
         run(folder, start="toppo")
     with pytest.raises(InputError, match="step 'topo' of topsApp comes after step 'startup'"):
         run(folder, start="topo", end="startup")
-
-
-def test_other_applications_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot run stripmapApp") as caught:
-        BuiltinEngine().run(
-            "stripmapApp",
-            Path("a.xml"),
-            folder=tmp_path,
-            start=None,
-            end=None,
-            log=None,
-            progress=None,
-            cpus=1,
-        )  # type: ignore[arg-type]
-    assert caught.value.hint == "the engine builtin runs topsApp"
 
 
 def test_a_truncated_measurement_is_named(copied: Callable[[], Scene], tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.alos.ceos import Field, descriptor, record, spread
+from isce2_recipe.alos.signal import HEADER, line_type
 from isce2_recipe.sources.simulated.alos import palsar
 from isce2_recipe.sources.simulated.alos.acquisition import Acquisition
 
-HEADER = 412  # bytes before the samples of a pulse
 # Lengths of records, bytes.
 _DESCRIPTOR, _SUMMARY, _POSITION, _ATTITUDE, _CALIBRATION, _RECORD, _TRAILER = (
     720,
@@ -29,18 +29,6 @@ _VECTORS, _VECTOR_STEP_S = 28, 60.0
 _ATTITUDES = 22
 _BEAM = 7
 _BLOCK_LINES = 1024
-
-# Big-endian fields of a pulse's header: type and offset.
-_FIELDS = {
-    "sequence": (">i4", 0), "code": ("4u1", 4), "length": (">i4", 8), "line": (">i4", 12),
-    "record": (">i4", 16), "left_fill": (">i4", 20), "data_pixels": (">i4", 24), "right_fill": (">i4", 28),
-    "updated": (">i4", 32), "year": (">i4", 36), "day_of_year": (">i4", 40), "milliseconds": (">i4", 44),
-    "channel": (">i2", 48), "channel_code": (">i2", 50), "transmitted": (">i2", 52), "received": (">i2", 54),
-    "prf_millihertz": (">i4", 56), "scan": (">i4", 60), "compressed": (">i2", 64), "chirp_kind": (">i2", 66),
-    "chirp_nanoseconds": (">i4", 68), "electronic_nadir_angle": (">i4", 100), "slant_range_m": (">i4", 116),
-    "latitude": (">i4", 132), "longitude": (">i4", 136), "altitude_m": (">i4", 140), "speed": (">i4", 144),
-    "frame_counter": (">i4", 284),
-}  # fmt: skip
 
 
 def leader_file(scene: Acquisition) -> bytes:
@@ -204,19 +192,6 @@ def _calibration(scene: Acquisition) -> bytes:
         (72, "I4", 5),
     ]
     return record(_CALIBRATION, (18, 50, 18, 20), fields, sequence=5)
-
-
-def line_type(samples: int) -> np.dtype[np.void]:
-    """Return the type of a pulse's record: header fields by name, and ``signal`` with I and Q alternating."""
-    names = [*_FIELDS, "signal"]
-    return np.dtype(
-        {
-            "names": names,
-            "formats": [form for form, _ in _FIELDS.values()] + [f"{2 * samples}u1"],
-            "offsets": [offset for _, offset in _FIELDS.values()] + [HEADER],
-            "itemsize": HEADER + 2 * samples,
-        }
-    )
 
 
 def write_signal(stream: IO[bytes], scene: Acquisition, signal: NDArray[np.uint8]) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from isce2_recipe.alos.signal import HEADER
 from isce2_recipe.files import replace_when_complete
 from isce2_recipe.sources.base import AlosRecord, Progress
 from isce2_recipe.sources.simulated import ground
 from isce2_recipe.sources.simulated.alos.acquisition import Acquisition, acquire
 from isce2_recipe.sources.simulated.alos.files import (
-    HEADER,
     leader_file,
     trailer_file,
     volume_file,
