@@ -54,6 +54,17 @@ _STRIPMAP_STEPS = {
     "cropraw": ("stripmap.crop", "crop_raw"),
     "formslc": ("stripmap.formslc", "form_slc"),
     "cropslc": ("stripmap.crop", "crop_slc"),
+    "verifyDEM": ("stripmap.align", "verify_dem"),
+    "topo": ("stripmap.align", "topo"),
+    "geo2rdr": ("stripmap.align", "geo2rdr"),
+    "misregistration": ("stripmap.align", "misregister"),
+    "refined_resample": ("stripmap.align", "refined_resample"),
+    "interferogram": ("stripmap.interferograms", "interfere"),
+    "sub_band_interferogram": ("stripmap.interferograms", "interfere_bands"),
+    "filter": ("stripmap.interferograms", "filter_interferogram"),
+    "unwrap": ("stripmap.interferograms", "unwrap"),
+    "ionosphere": ("stripmap.interferograms", "estimate_ionosphere"),
+    "geocode": ("stripmap.interferograms", "geocode"),
 }
 _STEPS = {"topsApp": _TOPS_STEPS, "stripmapApp": _STRIPMAP_STEPS}
 # Files in the work folder that ISCE2's application merges with the one that it is given.
@@ -63,7 +74,8 @@ _ALSO_READ_BY_ISCE2 = {
 # Relative durations of the steps, for the progress display only.
 _WEIGHTS = {
     "topo": 3.0, "fineoffsets": 1.5, "fineresamp": 2.5, "burstifg": 2.5, "mergebursts": 1.5, "unwrap": 6.0,
-    "geocode": 4.0, "formslc": 5.0,
+    "geocode": 4.0, "formslc": 5.0, "refined_resample": 2.5, "sub_band_interferogram": 1.5,
+    "misregistration": 1.0,
 }  # fmt: skip
 
 

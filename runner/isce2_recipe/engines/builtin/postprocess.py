@@ -12,7 +12,7 @@ from isce2_recipe.engines.builtin.geocoding import GeocodeGrid, RadarGrid, geoco
 from isce2_recipe.engines.builtin.geocoding import geocode as geocode_files
 from isce2_recipe.engines.builtin.job import Job
 from isce2_recipe.engines.builtin.swaths import bounding_box
-from isce2_recipe.engines.builtin.workplace import Catalog
+from isce2_recipe.engines.builtin.workplace import Catalog, Workplace
 from isce2_recipe.types import Bounds, Looks
 
 # Files that are geocoded if the XML has no list (ISCE2 2.6.5, TopsProc.py).
@@ -46,7 +46,7 @@ def geocode(job: Job) -> Catalog:
 
 
 def geocode_existing(
-    job: Job,
+    job: Workplace,
     names: Sequence[str],
     looks: Looks,
     radar: RadarGrid,

@@ -15,7 +15,7 @@ from isce2_recipe.recipe.isce2_xml import Application
 Resampling = Literal["", "single2dual", "dual2single"]
 
 # The last step that this engine has.
-_LAST_STEP = "cropslc"
+_LAST_STEP = "endup"
 
 
 @cache
