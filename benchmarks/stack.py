@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import re
 import subprocess
 import sys
@@ -15,11 +14,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import rasterio
-from rasterio.warp import Resampling, reproject
 
-from isce2_recipe.sources import open_source
-from isce2_recipe.types import BurstName
+from isce2_recipe.stack.agreement import describe, describe_agreement
 
 
 def main() -> None:
@@ -34,7 +30,7 @@ def main() -> None:
     command = [sys.executable, "-m", "isce2_recipe", "run", "insar_stack", "--source", given.source, *place]
     subprocess.run([*command, "--workdir", given.workdir, "--jobs", "1", "--cpus", "1", *more], check=True)
     show_costs(given.workdir)
-    show_accuracy(given.workdir, given.source)
+    show_accuracy(given.workdir)
 
 
 def show_costs(workdir: Path) -> None:
@@ -53,28 +49,10 @@ def show_costs(workdir: Path) -> None:
         print(f"| {kind} | {len(costs)} | {np.mean(seconds):.2f} | {sum(seconds):.1f} | {most:.0f} |")
 
 
-def show_accuracy(workdir: Path, source: str) -> None:
-    """Print the error of the velocity after removing its median."""
-    catalogues = sorted(workdir.glob("scenes/*/bursts.json"))
-    names = [json.loads(file.read_text())[0]["name"] for file in (catalogues[0], catalogues[-1])]
-    simulated = open_source(source)
-    records = simulated.find_bursts([BurstName.parse(name) for name in names], logging.getLogger())
-    folder = workdir / "truth"
-    folder.mkdir(exist_ok=True)
-    away = simulated.write_truth(records, workdir / "terrain" / "dem" / "dem.tif", folder)
-    years = (records[1].start - records[0].start).total_seconds() / 86400 / 365.25
-    [velocity] = workdir.glob("package/*/*_velocity.tif")
-    with rasterio.open(velocity) as dataset, rasterio.open(away) as known:
-        found = dataset.read(1)
-        true = np.full(found.shape, np.nan, np.float32)
-        reproject(
-            rasterio.band(known, 1), true, dst_transform=dataset.transform, dst_crs=dataset.crs,
-            dst_nodata=np.nan, resampling=Resampling.bilinear,
-        )  # fmt: skip
-    error = 1e3 * (found + true / years)
-    error = error[np.isfinite(error)]
-    error -= np.median(error)
-    print(f"{len(catalogues)} dates, {error.size} pixels: velocity error {error.std():.2f} mm/yr (1 sigma)")
+def show_accuracy(workdir: Path) -> None:
+    """Print the agreement with the truth."""
+    found = json.loads((workdir / "quality" / "quality.json").read_text())
+    print(describe(found), describe_agreement(found["truth"]), sep="\n")
 
 
 if __name__ == "__main__":

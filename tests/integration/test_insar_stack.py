@@ -89,6 +89,20 @@ def test_velocity_is_that_of_the_ground(run: Path, tmp_path: Path) -> None:
     assert np.corrcoef(velocity[known], truth[known])[0, 1] > 0.9
 
 
+def test_every_date_agrees_with_the_truth(run: Path) -> None:
+    found = json.loads((run / "quality" / "quality.json").read_text())
+    truth = found["truth"]
+    assert list(truth["dates"]) == ["20200610", "20200616"]
+    # 0.26 mm a date, and as much of the first one.
+    assert truth["rms_mm"] < 0.6
+    assert truth["wrong_cycles"] == 0
+    assert truth["values"] == 2 * found["coverage"]["valid"]
+    assert truth["velocity"]["rms_mm_per_year"] < 20
+    printed = (run.parent / "printed.txt").read_text()
+    assert f"displacement agrees with the truth to {truth['rms_mm']:.2f} mm RMS" in printed
+    assert "Agreement with the truth" in (run / "show" / "report.html").read_text()
+
+
 def test_files_of_the_product(run: Path) -> None:
     folder = product(run)
     assert re.fullmatch(
@@ -170,6 +184,7 @@ def test_a_date_more_runs_only_what_is_new(run: Path) -> None:
     assert started(printed) == {
         "scenes", "network", "orbits[20200622]", "baselines", "dates[20200622]/bursts", "dates[20200622]/slc",
         "groups", "pairs[20200622]/form", "pairs[20200622]/products", "check", "invert", "package", "show",
+        "truth", "quality",
     }  # fmt: skip
     assert "6 pairs of 4 dates" in printed
     again = stack(run, end="2020-06-25")

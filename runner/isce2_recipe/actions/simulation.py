@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isce2_recipe.actions.base import Context, action, nothing
+from isce2_recipe.sentinel1.stack_dates import StackDate
+from isce2_recipe.types import Looks
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,45 @@ def write_date_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
 
     records = list(read_catalog(catalog, Sentinel1Record).values())
     return truth_of(ctx.source.write_date_truth(records, dem, ctx.out))
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesTruth:
+    """Displacement of the simulated ground on every date but the first, since the first.
+
+    Attributes
+    ----------
+    ground : list of Path
+        GeoTIFFs of the displacement in metres along the line of sight, positive where range increased.
+    total : list of Path
+        The same with the delay in the air, if there is one.
+    """
+
+    ground: list[Path]
+    total: list[Path]
+
+
+@action("simulation.write_series_truth", version=1, uses=("source.truth",), takes=nothing)
+def write_series_truth(ctx: Context, *, scenes: list[StackDate], dem: Path, looks: str) -> SeriesTruth:
+    """Write the displacement of the simulated ground on every date of a stack since the first date.
+
+    Parameters
+    ----------
+    scenes : list of StackDate
+        The dates as they were found.
+    """
+    from isce2_recipe.sources.base import Sentinel1Record
+    from isce2_recipe.sources.catalog import read_catalog
+    from isce2_recipe.stack.agreement import coarse_grid
+
+    ordered = sorted(scenes, key=lambda scene: scene.date)
+    first, *others = (list(read_catalog(scene.catalog, Sentinel1Record).values()) for scene in ordered)
+    grid = coarse_grid(dem, ctx.out / "grid.tif", Looks.parse(looks).pixel_m)
+    found = []
+    for number, (scene, records) in enumerate(zip(ordered[1:], others, strict=True)):
+        ctx.progress(number / len(others), scene.date)
+        found.append(truth_of(ctx.source.write_truth([*first, *records], grid, ctx.out / scene.date)))
+    return SeriesTruth([one.displacement for one in found], [one.total for one in found])
 
 
 @dataclass(frozen=True)

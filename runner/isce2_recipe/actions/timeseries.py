@@ -10,7 +10,7 @@ from typing import Any, Literal
 from isce2_recipe import __version__
 from isce2_recipe.actions.base import Context, Read, action, nothing
 from isce2_recipe.actions.product import bursts_of, check_grid, how_made, simulation
-from isce2_recipe.paths import REPORT, STACK_PAGE, STACK_README
+from isce2_recipe.paths import STACK_README
 from isce2_recipe.products.package import describe_inputs, readme_fingerprint, template_text
 from isce2_recipe.progress import partly
 from isce2_recipe.sentinel1.stack_dates import StackDate
@@ -408,48 +408,3 @@ def package(
     ctx.log.info("packaged %s", facts.name)
     files = [directory / f"{facts.name}_{ending}" for ending in (CUBE, "velocity.tif")]
     return StackProduct(facts.name, directory, *files)
-
-
-@dataclass(frozen=True, slots=True)
-class StackPage:
-    """The page of a stack.
-
-    Attributes
-    ----------
-    html : Path
-        One self-contained file.
-    """
-
-    html: Path
-
-
-def _page_texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> list[str]:
-    return [template_text(templates, read, STACK_PAGE)]
-
-
-def _stations(inputs: Mapping[str, Any]) -> None:
-    if inputs.get("stations") is not None:
-        from isce2_recipe.stack.stations import read_stations
-
-        read_stations(Path(inputs["stations"]))
-
-
-@action("timeseries.show", version=1, uses=("engine",), fingerprint=_page_texts, check=_stations)
-def show(ctx: Context, *, product: Path, stations: Path | None = None) -> StackPage:
-    """Write a page of a stack: maps, the series of every pixel, network, closure and stations.
-
-    Parameters
-    ----------
-    product : Path
-        The product's folder.
-    stations : Path, optional
-        CSV of stations: ``name,lon,lat`` with ``velocity`` towards the satellite or ``east,north,up``, mm a
-        year.
-    """
-    from isce2_recipe.stack.page import write_page
-    from isce2_recipe.stack.stations import read_stations
-
-    known = [] if stations is None else read_stations(stations)
-    html = write_page(ctx.out / REPORT, product, template_text(ctx.templates, name=STACK_PAGE), known)
-    ctx.log.info("%s, %.1f MB", html.name, html.stat().st_size / 1e6)
-    return StackPage(html)

@@ -240,7 +240,8 @@ def _summary(facts: dict[str, Any], chosen: bool) -> str:
     closure = ""
     if facts["triplets"]:
         rms = float(np.sqrt(np.mean([one["rms_rad"] ** 2 for one in facts["triplets"]])))
-        closure = f"{len(facts['triplets'])} triplets close within {rms:.3f} rad RMS; "
+        count = len(facts["triplets"])
+        closure = f"{count} triplet{'s close' if count > 1 else ' closes'} within {rms:.3f} rad RMS; "
     how = "chosen" if chosen else "given"
     changed = facts["repair"]["looks"]
     return f"{closure}whole cycles changed in {changed} looks; reference {how} at {place}"

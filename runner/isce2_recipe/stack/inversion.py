@@ -39,6 +39,12 @@ class MotionModel:
         annual = ["annual_cosine", "annual_sine"] if self.annual else []
         return ["velocity", *annual, *(f"step_{date}" for date in self.steps)]
 
+    @classmethod
+    def of_names(cls, names: Sequence[str]) -> MotionModel:
+        """Return the model whose terms have these names."""
+        steps = [name.removeprefix("step_") for name in names if name.startswith("step_")]
+        return cls("annual_sine" in names, tuple(steps))
+
     def design(self, dates: Sequence[str]) -> NDArray[np.float64]:
         """Return the terms at the dates: a constant, years since the first date, and the others."""
         years = years_since_first(dates)

@@ -31,7 +31,13 @@ _APART = 100
 Float = NDArray[np.float32]
 
 
-def write_page(path: Path, product: Path, template: str, stations: Sequence[Station] = ()) -> Path:
+def write_page(
+    path: Path,
+    product: Path,
+    template: str,
+    quality: Path | None = None,
+    stations: Sequence[Station] = (),
+) -> Path:
     """Write the page of a stack's product.
 
     Parameters
@@ -40,6 +46,8 @@ def write_page(path: Path, product: Path, template: str, stations: Sequence[Stat
         The product's folder.
     template : str
         Template of the page.
+    quality : Path, optional
+        ``quality.json`` of the product.
     stations : sequence of Station
         Stations with known velocity.
     """
@@ -47,6 +55,7 @@ def write_page(path: Path, product: Path, template: str, stations: Sequence[Stat
     from markupsafe import Markup
 
     facts = json.loads((product / FACTS).read_text(encoding="utf-8"))
+    truth = None if quality is None else json.loads(quality.read_text(encoding="utf-8"))["truth"]
     series = sorted((product / "displacement").glob("*.tif"))
     dates = [file.stem.split("_")[1] for file in series]
     reader = _Reader(product, series[-1], len(dates))
@@ -63,6 +72,7 @@ def write_page(path: Path, product: Path, template: str, stations: Sequence[Stat
         "pairs": facts["pairs"],
         "triplets": facts["triplets"],
         "quality": list(_quality(facts, reader, velocity)),
+        "truth": truth,
         "network": Markup(network_svg(facts["pairs"], dates)),
         "stations": station_rows(stations, product),
         "data": htmlsafe_json_dumps(_data(reader, velocity, cube, moments)),
