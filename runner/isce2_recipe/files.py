@@ -7,13 +7,13 @@ import os
 import stat
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from errno import EFBIG, EINVAL, ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP, EPERM, EWOULDBLOCK
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from filelock import BaseFileLock, MarkerSoftFileLock
+    from filelock import MarkerSoftFileLock
 
 _NO_FLOCK = frozenset((ENOSYS, EOPNOTSUPP, ENOTSUP, ENOLCK))
 """Errors with which file systems such as Lustre and some NFS servers answer that they have no file locks."""
@@ -119,42 +119,49 @@ def locked(
     LockHeldError
         If another process holds the lock and `blocking` is false.
     """
-    from filelock import FileLock, Timeout
+    import fcntl
 
-    lock: BaseFileLock = FileLock(path, fallback_to_soft=False)
-    try:
-        with suppress(Timeout):
-            try:
-                lock.acquire(blocking=False)
-            except OSError as exc:
-                if exc.errno not in _NO_FLOCK:
-                    raise
-                lock = _lock_by_name(path, exc, warn)
-                lock.acquire(blocking=False)
-        if not lock.is_locked:
-            if not blocking:
-                raise LockHeldError(EWOULDBLOCK, _held_by(lock), str(path))
-            if _holder_is_elsewhere(lock):
-                warn(f"waiting: {_held_by(lock)}")
-            lock.acquire()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with ExitStack() as stack:
+        stack.callback(os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise LockHeldError(EWOULDBLOCK, "another process holds the lock", str(path)) from None
+        except OSError as exc:
+            if exc.errno not in _NO_FLOCK:
+                raise
+            _lock_by_name(path, exc, blocking, warn, stack)
+        else:  # also for processes that were forked in the block
+            stack.callback(fcntl.flock, descriptor, fcntl.LOCK_UN)
         yield
-    finally:
-        lock.release()
 
 
-def _lock_by_name(path: Path, exc: OSError, warn: Callable[[str], None]) -> MarkerSoftFileLock:
-    """Return a lock that is a file with its holder's name."""
-    from filelock import MarkerSoftFileLock
+def _lock_by_name(
+    path: Path, error: OSError, blocking: bool, warn: Callable[[str], None], stack: ExitStack
+) -> None:
+    """Hold a lock that is a file with its holder's name, until the stack is closed."""
+    from filelock import MarkerSoftFileLock, Timeout  # it costs every fork of a step a millisecond
 
     warn(
-        f"the file system of {path.parent} has no file locks ({exc.strerror}); "
+        f"the file system of {path.parent} has no file locks ({error.strerror}); "
         f"the file {path.name}{_HOLDER} names the process that uses the folder"
     )
-    return MarkerSoftFileLock(path.with_name(path.name + _HOLDER))
+    lock = MarkerSoftFileLock(path.with_name(path.name + _HOLDER))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        if not blocking:
+            raise LockHeldError(EWOULDBLOCK, _held_by(lock), str(path)) from None
+        if _holder_is_elsewhere(lock):
+            warn(f"waiting: {_held_by(lock)}")
+        lock.acquire()
+    stack.callback(lock.release)
 
 
-def _held_by(lock: BaseFileLock) -> str:
-    owner = getattr(lock, "owner", None)
+def _held_by(lock: MarkerSoftFileLock) -> str:
+    owner = lock.owner
     if owner is None:
         return "another process holds the lock"
     return (
@@ -163,7 +170,7 @@ def _held_by(lock: BaseFileLock) -> str:
     )
 
 
-def _holder_is_elsewhere(lock: BaseFileLock) -> bool:
+def _holder_is_elsewhere(lock: MarkerSoftFileLock) -> bool:
     """Return whether nobody on this host can see if the holder is alive."""
-    owner = getattr(lock, "owner", None)
+    owner = lock.owner
     return owner is not None and owner.hostname.partition("?")[0] != os.uname().nodename

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,7 +24,6 @@ from isce2_recipe.journal.files import FOLDER, FileEntry, Fingerprints, Manifest
 from isce2_recipe.journal.values import encode
 from isce2_recipe.plan.folders import changed_files
 from isce2_recipe.plan.nodes import Node
-from isce2_recipe.plan.preflight import check_providers
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.redact import known_secrets, redactor
 from isce2_recipe.running.executor import Task
@@ -53,28 +53,28 @@ def marker(workdir: Path) -> str:
     return f"{MARKER}={workdir}"
 
 
-def fork(workspace: Workspace, task: Task, output: int, messages: int) -> int:
+def fork(workspace: Workspace, request: Mapping[str, Any], output: int, messages: int) -> int:
     """Start a step and return its process id, which is also that of its process group.
 
     Parameters
     ----------
     workspace : Workspace
         The work directory of the run.
-    task : Task
-        The step.
+    request : mapping
+        The task, as `isce2_recipe.running.executor.Task.to_json` returns it.
     output, messages : int
         Pipes for what the step prints, and for its process id, progress, result or error as JSON lines.
     """
     parent = os.getpid()
     processes.get_ready()
-    if task.node.action.uses:
+    if request["preload"]:
         preload()
     pid = os.fork()
     if pid == 0:
         with _ending_this_process():
             become_forker(parent, workspace, {output, messages})
-            prepare(task)
-            run(parent, workspace, task, output, messages)
+            prepare(request)
+            run(parent, workspace, request, output, messages)
     with suppress(OSError):  # the child may have done this already
         os.setpgid(pid, pid)
     return pid
@@ -122,25 +122,28 @@ def become_forker(parent: int | None, workspace: Workspace, keep: Set[int]) -> N
     processes.mark(marker(workspace.workdir))
 
 
-def prepare(task: Task) -> None:
+def prepare(request: Mapping[str, Any]) -> None:
     """Load what a step needs and others need too, and set its number of threads, before the fork."""
-    if task.node.action.uses:
+    if request["preload"]:
         preload()
-    cpus = str(task.cpus)
+    cpus = str(request["cpus"])
     if any(os.environ.get(name) != cpus for name in _THREAD_VARIABLES):
         os.environ.update(dict.fromkeys(_THREAD_VARIABLES, cpus))
         if numba := sys.modules.get("numba"):
             numba.config.reload_config()
+    gc.freeze()  # nothing of this process is garbage of the step
 
 
-def run(parent: int, workspace: Workspace, task: Task, output: int, messages: int, *close: int) -> NoReturn:
+def run(
+    parent: int, workspace: Workspace, request: Mapping[str, Any], output: int, messages: int, *close: int
+) -> NoReturn:
     """Run a step in this process, which was forked for it by one that `become_forker` has set up.
 
     Parameters
     ----------
     parent : int
         Process id of this process's parent, with which it ends.
-    workspace, task, output, messages
+    workspace, request, output, messages
         As for `fork`.
     *close : int
         Files of the process that forked it.
@@ -153,9 +156,11 @@ def run(parent: int, workspace: Workspace, task: Task, output: int, messages: in
         os.dup2(output, 2)
         for number in (output, *close):
             os.dup2(0, number, inheritable=False)  # see _close_files
-        os.environ[STEP] = str(task.out)
         sender = _Sender(messages)
         sender.send({"pid": os.getpid()})
+        wanted = workspace.request
+        task = Task.from_json(request, workspace.graph, wanted.workdir, wanted.base)
+        os.environ[STEP] = str(task.out)
         status = _work(workspace, task, sender)
     except BaseException:  # nothing may return into the code of the process that forked it
         traceback.print_exc()
@@ -165,11 +170,14 @@ def run(parent: int, workspace: Workspace, task: Task, output: int, messages: in
         os._exit(status)
 
 
-def end_group(pid: int, task: Task) -> None:
-    """End what is left of a step's processes, also programs that have left its process group."""
+def end_group(pid: int, programs_in: str | None) -> None:
+    """End what is left of a step's processes, also programs that have left its process group.
+
+    ``programs_in`` is the property of the `isce2_recipe.running.executor.Task`.
+    """
     processes.kill_group(pid)
-    if task.node.action.executes is not None:
-        processes.end_orphans(f"{STEP}={task.out}")
+    if programs_in is not None:
+        processes.end_orphans(f"{STEP}={programs_in}")
 
 
 def _close_files(keep: Set[int]) -> None:
@@ -237,7 +245,6 @@ def _of_program(exc: Exception, task: Task) -> Exception:
 def _context(workspace: Workspace, task: Task, progress: Callable[[float, str], None]) -> Context:
     uses = task.node.action.uses
     name = task.node.action.name
-    check_providers(workspace, [task.node])  # a plan checks only steps whose condition is known
     return Context(
         workdir=workspace.workdir,
         out=task.out,

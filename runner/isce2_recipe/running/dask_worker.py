@@ -172,7 +172,7 @@ def run_step(name: str, task: dict[str, Any], folder: str) -> dict[str, Any]:
     """
     worker = get_worker()
     key, server, attempt = worker.get_current_task(), worker.plugins.get(name), Attempt(Path(folder))
-    facts = {"step": task["step"], "shared": task["out"] == task["published"], "worker": worker.address}
+    facts = {"step": task["step"], "shared": task["shared"], "worker": worker.address}
     if server is None:
         return {"lost": "the worker does not take part in the run any more"}
     token = server.running()

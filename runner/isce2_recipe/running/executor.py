@@ -6,6 +6,7 @@ starts tasks; for each of them it returns an object with which the scheduler fol
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,8 +32,27 @@ class Task:
     before: Mapping[str, FileEntry]  # content of its shared folder at the start; empty for other steps
     cpus: int  # number of threads that it may use
 
+    @property
+    def programs_in(self) -> str | None:
+        """Return the folder that the programs of the step carry as a mark; None if it starts no programs."""
+        return None if self.node.action.executes is None else str(self.out)
+
     def to_json(self, workdir: Path) -> dict[str, Any]:
-        """Return the task as JSON, for executors that start it in another program."""
+        """Return the task as JSON, for executors that start it in another program.
+
+        That program reads the few facts at the top; only the process of the step reads the ``task``, a text:
+        so the former changes little of its own memory, which every step then would have to copy.
+        """
+        return {
+            "step": self.node.id,
+            "shared": self.out == self.published,
+            "programs_in": self.programs_in,
+            "preload": bool(self.node.action.uses),
+            "cpus": self.cpus,
+            "task": json.dumps(self._own_json(workdir)),
+        }
+
+    def _own_json(self, workdir: Path) -> dict[str, Any]:
         return {
             "step": self.node.id,
             "instances": [encode(one, workdir) for one in self.node.instances],
@@ -44,8 +64,9 @@ class Task:
         }
 
     @classmethod
-    def from_json(cls, task: Mapping[str, Any], graph: Graph, workdir: Path, base: Path) -> Task:
+    def from_json(cls, request: Mapping[str, Any], graph: Graph, workdir: Path, base: Path) -> Task:
         """Return the task that `to_json` wrote for the same graph, work directory and base folder."""
+        task = json.loads(request["task"])
         instances = [Instance(**decode(one, workdir)) for one in task["instances"]]
         node = graph.locate(task["step"], instances)
         before: Manifest = {name: FileEntry.from_json(entry) for name, entry in task["before"].items()}

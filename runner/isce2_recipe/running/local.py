@@ -79,14 +79,14 @@ class ForkedTask:
 
     def kill(self) -> None:
         """End the step at once, with everything it started."""
-        child.end_group(self.pid, self.task)
+        child.end_group(self.pid, self.task.programs_in)
 
     def ending(self) -> Ending | None:
         """Return how the step ended, or None while it runs. Afterwards nothing of its group is left."""
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         if not pid:
             return None
-        child.end_group(self.pid, self.task)
+        child.end_group(self.pid, self.task.programs_in)
         self.pipes.finish()
         os.close(self.log)
         facts = {"seconds": time.monotonic() - self.started, **usage_facts(status, usage)}
@@ -129,10 +129,9 @@ def _serve(parent: int, workspace: Workspace, connection: socket.socket) -> NoRe
         child.become_forker(parent, workspace, {connection.fileno()})
         while (received := receive_request(connection)) is not None:
             request, descriptors = received
-            task = Task.from_json(request, workspace.graph, workspace.request.workdir, workspace.request.base)
-            child.prepare(task)
+            child.prepare(request)
             if fork_sibling() == 0:
-                child.run(parent, workspace, task, *descriptors, connection.fileno())
+                child.run(parent, workspace, request, *descriptors, connection.fileno())
             for descriptor in descriptors:
                 os.close(descriptor)
     os._exit(0)
@@ -178,10 +177,11 @@ class LocalExecutor:
     def start(self, task: Task, log_path: Path, *, append: bool) -> ForkedTask:
         """Start a task; see `isce2_recipe.running.executor.Executor.start`."""
         log = open_log(log_path, append=append)
+        request = task.to_json(self._workspace.workdir)
         for fork in (self._by_helper, self._directly):
             output, output_end = os.pipe()
             messages, messages_end = os.pipe()
-            forked = fork(task, output_end, messages_end)
+            forked = fork(request, output_end, messages_end)
             os.close(output_end)
             os.close(messages_end)
             early = _first_message(messages) if forked else b""
@@ -198,20 +198,20 @@ class LocalExecutor:
         os.close(log)
         raise StepFailed(f"the process of step {task.node.id} ended before it began")
 
-    def _by_helper(self, task: Task, output: int, messages: int) -> bool:
+    def _by_helper(self, request: dict[str, Any], output: int, messages: int) -> bool:
         """Let the helper fork the process; return whether it received the request."""
         if not can_fork_siblings():
             return False
         self._helper = self._helper or _Helper.start(self._workspace)
         try:
-            send_request(self._helper.connection, task.to_json(self._workspace.workdir), (output, messages))
+            send_request(self._helper.connection, request, (output, messages))
         except OSError:  # the helper has been killed
             return False
         return True
 
-    def _directly(self, task: Task, output: int, messages: int) -> bool:
+    def _directly(self, request: dict[str, Any], output: int, messages: int) -> bool:
         """Fork the process here."""
-        child.fork(self._workspace, task, output, messages)
+        child.fork(self._workspace, request, output, messages)
         return True
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from isce2_recipe.plan.decide import Decision
 from isce2_recipe.plan.folders import SharedFolder, matcher, refuse_foreign_files
 from isce2_recipe.plan.keys import Key, changes
 from isce2_recipe.plan.nodes import Node
-from isce2_recipe.plan.preflight import preflight
+from isce2_recipe.plan.preflight import check_providers, preflight
 from isce2_recipe.plan.ready_queue import ReadyQueue
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.recipe.model import Retry
@@ -297,6 +297,7 @@ class Scheduler:
     def _start(self, item: _Waiting) -> None:
         node, workdir = item.node, self._workspace.workdir
         own = node.id if node.folder is None else None
+        check_providers(self._workspace, [node])  # a plan checks only steps whose condition is known
         refuse_foreign_files(workdir, node.folder or node.place, own, self._workspace.history)
         prepared = self._prepare(item)
         if prepared is None:

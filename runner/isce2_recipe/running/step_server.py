@@ -7,7 +7,6 @@ server kills every process of its steps, their children included, and ends.
 
 from __future__ import annotations
 
-import gc
 import inspect
 import json
 import os
@@ -33,7 +32,6 @@ from isce2_recipe.recipe.document import parse
 from isce2_recipe.recipe.loading import build
 from isce2_recipe.running import child
 from isce2_recipe.running.attempts import Attempt
-from isce2_recipe.running.executor import Task
 from isce2_recipe.running.reports import usage_facts
 
 _IDLE_S = 300.0  # without a step, after which the server ends; the worker starts another when it needs one
@@ -79,7 +77,7 @@ def facts_of(workspace: Workspace) -> dict[str, str]:
 class _Step:
     """A step that runs."""
 
-    task: Task
+    programs_in: str | None
     attempt: Attempt
     control: int
 
@@ -116,21 +114,20 @@ class _Server:
 
     def _start(self, request: dict[str, Any], descriptors: list[int]) -> None:
         output, messages, control = descriptors
-        workspace, wanted = self._workspace, self._workspace.request
-        made = Task.from_json(request["task"], workspace.graph, wanted.workdir, wanted.base)
-        child.prepare(made)
+        task = request["task"]
+        child.prepare(task)
         parent = os.getpid()
         others = [self._connection.fileno(), control, *(step.control for step in self._steps.values())]
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            child.run(parent, workspace, made, output, messages, *others)
+            child.run(parent, self._workspace, task, output, messages, *others)
         with suppress(OSError):  # the child may have done this already
             os.setpgid(pid, pid)
         os.close(output)
         os.close(messages)
-        self._steps[pid] = _Step(made, Attempt(Path(request["attempt"])), control)
+        self._steps[pid] = _Step(task["programs_in"], Attempt(Path(request["attempt"])), control)
         self._last = time.monotonic()
 
     def _collect(self, options: int = os.WNOHANG) -> None:
@@ -141,7 +138,7 @@ class _Server:
                 return
             step = self._steps.pop(pid, None)
             if step is not None:
-                child.end_group(pid, step.task)
+                child.end_group(pid, step.programs_in)
                 step.attempt.end()
                 with suppress(OSError):  # the worker has ended
                     os.write(step.control, json.dumps(usage_facts(status, usage)).encode() + b"\n")
@@ -186,7 +183,6 @@ def main() -> None:
     send_request(connection, facts)
     processes.get_ready()
     child.become_forker(None, workspace, {connection.fileno()})
-    gc.freeze()
     _Server(connection, workspace).serve()
 
 
