@@ -237,7 +237,8 @@ def check_place(ctx: Context, *, place: list[float], bounds: list[float], water_
     ctx.log.info("%s is on land", text)
 
 
-def _pass(safes: Sequence[Path], orbits: Sequence[Path], polarization: str) -> Pass:
+def pass_of(safes: Sequence[Path], orbits: Sequence[Path], polarization: str) -> Pass:
+    """Return a date of a stack for the functions of `isce2_recipe.stack`."""
     from isce2_recipe.stack.geometry import Pass
 
     return Pass(tuple(safes), orbits[0], polarization)
@@ -287,7 +288,7 @@ def geometry(
 
     with without_place():
         frame = make_geometry(
-            ctx.out, _pass(safes, orbits, polarization), tuple(swaths), Looks.parse(looks),
+            ctx.out, pass_of(safes, orbits, polarization), tuple(swaths), Looks.parse(looks),
             StackTerrain(dem, geocode_dem, water_mask), log=ctx.log, progress=ctx.progress, cpus=ctx.cpus,
         )  # fmt: skip
     ctx.log.info("%d lines x %d samples, %d burst(s)", frame.lines, frame.samples, len(frame.pieces))
@@ -338,20 +339,27 @@ def coregister(
     safes, orbits : list of Path
         Those of the date itself.
     """
+    reference = pass_of(reference_safes, reference_orbits, polarization)
+    return coregister_date(ctx, date, geometry, reference, pass_of(safes, orbits, polarization))
+
+
+def coregister_date(
+    ctx: Context, date: str, geometry: Path, reference: Pass, own: Pass, azimuth_lines: float = 0.0
+) -> CoregisteredDate:
+    """Coregister a date and copy its annotation; see `isce2_recipe.stack.coregister.coregister`."""
     import shutil
 
     from isce2_recipe.products.rasters import without_place
     from isce2_recipe.stack.coregister import coregister as resample
 
-    reference = _pass(reference_safes, reference_orbits, polarization)
     with without_place():
         perpendicular = resample(
-            ctx.out, geometry, reference, _pass(safes, orbits, polarization),
+            ctx.out, geometry, reference, own, azimuth_lines,
             log=ctx.log, progress=ctx.progress, cpus=ctx.cpus,
         )  # fmt: skip
     annotation = ctx.out / "annotation"
     annotation.mkdir()
-    for file in sorted(file for safe in safes for file in safe.glob("annotation/*.xml")):
+    for file in sorted(file for safe in own.safes for file in safe.glob("annotation/*.xml")):
         shutil.copyfile(file, annotation / file.name)
     ctx.log.info("%s: perpendicular baseline %.1f m", date, perpendicular)
     return CoregisteredDate(date, ctx.out, round(perpendicular, 3))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from isce2_recipe.engines.builtin import isceimage, kernels, preprocess
 from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import Job
-from isce2_recipe.engines.builtin.offsets import Offsets, solve_offsets
+from isce2_recipe.engines.builtin.offsets import Misregistration, Offsets, solve_offsets
 from isce2_recipe.engines.builtin.preprocess import burst_image
 from isce2_recipe.engines.builtin.rasters import LineReader, blocks
 from isce2_recipe.engines.builtin.resample import resample_burst
@@ -37,6 +37,7 @@ def coregister(
     geometry: Path,
     reference: Pass,
     date: Pass,
+    azimuth_lines: float = 0.0,
     *,
     log: logging.Logger,
     progress: Progress,
@@ -52,6 +53,8 @@ def coregister(
         Folder that `isce2_recipe.stack.geometry.make_geometry` wrote.
     reference, date : Pass
         The date that has the geometry, and the date to write, which may be the same.
+    azimuth_lines : float
+        What is added to the azimuth offsets of the date, see `isce2_recipe.stack.misregistration`.
 
     Returns
     -------
@@ -79,13 +82,13 @@ def coregister(
         if same:
             _copy(job, pair, piece.index, window.write)
             continue
-        grid = solve_offsets(job, pair, piece.index, geometry)
+        grid = solve_offsets(job, pair, piece.index, geometry, Misregistration(azimuth_lines))
         offsets = Offsets(grid, pair.reference.bursts[piece.index].geometry.samples)
         covered = resample_burst(job, pair, piece.index, offsets, table, window.write, flatten=True)
         window.blank_outside(covered)
     first = pairs[frame.pieces[0].swath]
     for name in ("reference", "secondary"):
-        _remove_links(out / name)
+        remove_links(out / name)
     return 0.0 if same else preprocess.baseline(first, frame.pieces[0].index)[1]
 
 
@@ -140,7 +143,7 @@ def _copy(job: Job, pair: SwathPair, index: int, write: Callable[[int, NDArray[n
     job.in_threads(lambda block: write(block.start, reader.read(block)), blocks(image.lines), "reference")
 
 
-def _remove_links(folder: Path) -> None:
-    """Remove the headers of bursts, which point to SAFE folders."""
+def remove_links(folder: Path) -> None:
+    """Remove the headers of bursts in a folder, which point to SAFE folders."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.with_suffix(".xml").unlink(missing_ok=True)

@@ -80,7 +80,7 @@ def test_parts_are_described_checked_and_copied(
 
 def test_recipes_and_parts_are_counted_apart(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys, "lint", "insar_tops_burst") == "1 recipe and 6 parts, no problems\n"
-    assert printed(capsys, "lint", str(data_folder("recipes"))) == "5 recipes and 8 parts, no problems\n"
+    assert printed(capsys, "lint", str(data_folder("recipes"))) == "5 recipes and 9 parts, no problems\n"
 
 
 @pytest.mark.parametrize("name", ["x" * 300, f"{'x' * 300}.yml"])

@@ -62,10 +62,10 @@ def estimate_range(job: Job) -> Catalog:
     estimate = Estimate.of(good)
     job.log.info(
         "range shift %.5f samples (standard deviation %.5f, %d windows)",
-        estimate.mean, estimate.std, estimate.points,
+        estimate.median, estimate.std, estimate.points,
     )  # fmt: skip
     state = job.folder / STATE
-    replace(Misregistration.read(state), range_samples=estimate.mean).write(state)
+    replace(Misregistration.read(state), range_samples=estimate.median).write(state)
     entries = estimate.entries() | threshold | {"number of coherent points": estimate.points}
     return {"rangecoreg": entries}
 

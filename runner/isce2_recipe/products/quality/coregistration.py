@@ -37,17 +37,17 @@ def coregistration(folder: Path, truth: Path | None) -> dict[str, Any] | None:
         "range": {"metres": applied.get("Initial_secondary_range_timing_correction", 0.0)},
     }
     if "ISCE2_Median" in nodes[_AZIMUTH] or not nodes[_AZIMUTH].get("number_of_coherent_points", 1.0):
-        found["azimuth"] |= _named(nodes[_AZIMUTH], "Median", "lines")
-        found["range"] |= _named(nodes[_RANGE], "Mean", "samples")
+        found["azimuth"] |= _named(nodes[_AZIMUTH], "lines")
+        found["range"] |= _named(nodes[_RANGE], "samples")
         found["azimuth"]["isce2_lines"] = nodes[_AZIMUTH].get("ISCE2_Median")
     if truth is not None and (shifts := truth.with_name(MISREGISTRATION)).is_file():
         found["truth"] = json.loads(shifts.read_text(encoding="utf-8"))
     return found
 
 
-def _named(entries: dict[str, float], value: str, name: str) -> dict[str, Any]:
+def _named(entries: dict[str, float], name: str) -> dict[str, Any]:
     return {
-        name: entries.get(value),
+        name: entries.get("Median"),
         "std": entries.get("Std"),
         "points": int(entries.get("number_of_coherent_points", 0)),
     }
