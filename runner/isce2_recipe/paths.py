@@ -36,6 +36,12 @@ DEM_CROP = "dem.crop"
 LINE_OF_SIGHT = "los.rdr"
 LATITUDE_FULL = "lat.rdr.full"
 LONGITUDE_FULL = "lon.rdr.full"
+# Names that ISCE2 does not use: one value for each window of looks; sublooks of a single burst.
+LATITUDE = "lat.rdr"
+LONGITUDE = "lon.rdr"
+HEIGHT = "z.rdr"
+SUBLOOKS = "sublooks"
+SUBLOOK_SUMS = "sublooks.sums"
 
 # Terrain and water masks.
 DEM_GEOTIFF = "dem.tif"

@@ -55,7 +55,14 @@ class Scene:
         return folder
 
 
-def run(folder: Path, start: str | None = None, end: str | None = "mergebursts", cpus: int = 2) -> Path:
+def run(
+    folder: Path,
+    start: str | None = None,
+    end: str | None = "mergebursts",
+    cpus: int = 2,
+    *,
+    looks_only: bool = False,
+) -> Path:
     BuiltinEngine().run(
         "topsApp",
         Path("topsApp.xml"),
@@ -65,6 +72,7 @@ def run(folder: Path, start: str | None = None, end: str | None = "mergebursts",
         log=LOG,
         progress=lambda _fraction, _text: None,
         cpus=cpus,
+        looks_only=looks_only,
     )
     return folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from isce2_recipe.actions.base import Context, Read, action
 
@@ -45,7 +45,7 @@ def _runs(inputs: Mapping[str, Any]) -> AppSteps | None:
     return None if any("{{" in str(name) for name in (app, start, end)) else AppSteps(str(app), start, end)
 
 
-@action("isce2.run", version=1, uses=("engine",), fingerprint=_headers, runs=_runs)
+@action("isce2.run", version=2, uses=("engine",), fingerprint=_headers, runs=_runs)
 def run(
     ctx: Context,
     *,
@@ -54,6 +54,7 @@ def run(
     inputs: list[Path] | None = None,
     start: str | None = None,
     end: str | None = None,
+    keep: Literal["full", "looks"] = "full",
 ) -> ApplicationRun:
     """Run steps of an ISCE2 application.
 
@@ -67,10 +68,17 @@ def run(
         The files that the XML names. Of ISCE2's rasters, the headers are part of the content key too.
     start, end : str, optional
         The first and the last step; by default the application's first and last.
+    keep : str
+        ``looks`` lets the engine leave out all rasters of full resolution, which the builtin engine then
+        never writes; the multilooked files are the same.
     """
+    from isce2_recipe.engines.base import can_keep_only_looks
+
     for file in inputs or ():
         ctx.log.info("input %s", file)
+    options = {"looks_only": True} if keep == "looks" and can_keep_only_looks(ctx.engine) else {}
     ctx.engine.run(
-        app, config, folder=ctx.out, start=start, end=end, log=ctx.log, progress=ctx.progress, cpus=ctx.cpus
-    )
+        app, config, folder=ctx.out, start=start, end=end, log=ctx.log, progress=ctx.progress, cpus=ctx.cpus,
+        **options,
+    )  # fmt: skip
     return ApplicationRun(ctx.out, f"{ctx.engine.name} {ctx.engine.version()}")

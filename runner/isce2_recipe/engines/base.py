@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -71,6 +72,14 @@ class Engine(Protocol):
             If it does not have these steps (see `select_steps`), or if the XML or a file that it names cannot
             be used.
         """
+
+
+def can_keep_only_looks(engine: Engine) -> bool:
+    """Return whether `Engine.run` takes ``looks_only``, with which it writes no raster of full resolution.
+
+    The argument is optional, so that engines of other packages need not have it.
+    """
+    return "looks_only" in inspect.signature(engine.run).parameters
 
 
 def select_steps(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.paths import INTERFEROGRAM, MERGED, SUBLOOK_SUMS, SUBLOOKS
 from isce2_recipe.products.layer import Layer
 from isce2_recipe.products.layers import by_name
 from isce2_recipe.products.parameter_file import RADAR_TIME_FORMAT, RadarWindow
 from isce2_recipe.products.rasters import opened, publish, without_place
-from isce2_recipe.sar import sublooks
 from isce2_recipe.sar.annotation import BurstGeometry
+from isce2_recipe.sar.sublooks import Encoder
 from isce2_recipe.types import Looks
 
 _BLOCK_LOOKED_LINES = 64
@@ -38,12 +40,12 @@ def radar_window(folder: Path, burst: BurstGeometry, looks: Looks) -> RadarWindo
 
     The valid area after resampling is in ``fine_interferogram/IWn.xml`` of topsApp's folder.
     """
-    window = _valid_window(folder, burst)
+    burst = _after_resampling(folder, burst)
     lines, first_line, valid_lines = _multilooked_span(
-        burst.lines, window["firstvalidline"], window["numberofvalidlines"], looks.azimuth
+        burst.lines, burst.first_valid_line, burst.valid_lines, looks.azimuth
     )
     samples, first_sample, valid_samples = _multilooked_span(
-        burst.samples, window["firstvalidsample"], window["numberofvalidsamples"], looks.range
+        burst.samples, burst.first_valid_sample, burst.valid_samples, looks.range
     )
     stop = burst.start + timedelta(seconds=(lines * looks.azimuth - 1) * burst.azimuth_interval_s)
     return RadarWindow(
@@ -59,21 +61,22 @@ def radar_window(folder: Path, burst: BurstGeometry, looks: Looks) -> RadarWindo
     )
 
 
-def _valid_window(folder: Path, burst: BurstGeometry) -> dict[str, int]:
-    """Return the valid area after resampling by ISCE2's names, or else that of the annotation."""
+def _after_resampling(folder: Path, burst: BurstGeometry) -> BurstGeometry:
+    """Return the burst with its valid area after resampling, or else that of the annotation."""
     path = folder / "fine_interferogram" / f"IW{burst.swath}.xml"
-    names = {
-        "firstvalidline": burst.first_valid_line,
-        "numberofvalidlines": burst.valid_lines,
-        "firstvalidsample": burst.first_valid_sample,
-        "numberofvalidsamples": burst.valid_samples,
-    }
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    for name in names:
+
+    def value(name: str, otherwise: int) -> int:
         match = re.search(rf'name="{name}">\s*<value>\s*(\d+)', text, re.IGNORECASE)
-        if match is not None:
-            names[name] = int(match[1])
-    return names
+        return otherwise if match is None else int(match[1])
+
+    return replace(
+        burst,
+        first_valid_line=value("firstvalidline", burst.first_valid_line),
+        valid_lines=value("numberofvalidlines", burst.valid_lines),
+        first_valid_sample=value("firstvalidsample", burst.first_valid_sample),
+        valid_samples=value("numberofvalidsamples", burst.valid_samples),
+    )
 
 
 def write_radar_layers(
@@ -89,18 +92,14 @@ def write_radar_layers(
     The interferogram is zero outside the valid area; the geometry covers the whole burst. Parts of looks
     (`isce2_recipe.sar.sublooks`) are zero where the interferogram is correlated.
     """
-    geometry = folder / "geom_reference" / f"IW{burst.swath}"
     shape = (window.lines, window.samples)
     layers: dict[str, NDArray[Any]] = {
         "wrapped_phase_rdr": _interferogram(folder, burst, looks, window)[None],
-        "lat_rdr": _multilooked(geometry / "lat_01.rdr.vrt", looks, shape),
-        "lon_rdr": _multilooked(geometry / "lon_01.rdr.vrt", looks, shape),
-        "los_rdr": _multilooked(geometry / "los_01.rdr.vrt", looks, shape),
+        **{f"{name}_rdr": _geometry(folder, burst, name, looks, shape) for name in ("lat", "lon", "los")},
     }
-    fine = folder / "fine_interferogram" / f"IW{burst.swath}" / "burst_01.int.vrt"
-    part = sublooks.sublook_size(looks, burst.swath)
-    if part != looks and fine.is_file():
-        layers["sublooks_rdr"] = _parts(fine, looks, part, window, _valid_window(folder, burst))
+    codes = _sublooks(folder, _after_resampling(folder, burst), looks)
+    if codes is not None:
+        layers["sublooks_rdr"] = codes
     known = by_name()
     paths = []
     for name, values in layers.items():
@@ -109,31 +108,37 @@ def write_radar_layers(
     return paths
 
 
-def _parts(
-    path: Path, looks: Looks, part: Looks, window: RadarWindow, valid: Mapping[str, int]
-) -> NDArray[np.uint8]:
-    """Return the codes of all parts of looks that are decorrelated or near such looks."""
-    across = looks.range // part.range
-    # The decorrelation is decided from parts that have the same size in all swaths.
-    compared = looks.range // sublooks.sublook_size(looks, sublooks.NEAREST_SWATH).range
-    first, count = valid["firstvalidline"], valid["numberofvalidlines"]
-    left = -(-valid["firstvalidsample"] // part.range)
-    right = (valid["firstvalidsample"] + valid["numberofvalidsamples"]) // part.range
-    codes = np.zeros((2, window.lines * looks.azimuth, window.samples * across), np.uint8)
-    sums, amplitudes = np.zeros((2, window.lines, window.samples), np.float32)
-    for rows, (values,) in _blocks(path, looks, (window.lines, window.samples)):
-        lines = slice(rows.start * looks.azimuth, rows.stop * looks.azimuth)
-        parts = values.reshape(len(values), -1, part.range).mean(axis=-1)
-        parts[: max(first - lines.start, 0)] = 0
-        parts[max(first + count - lines.start, 0) :] = 0
-        parts[:, :left], parts[:, right:] = 0, 0
-        codes[:, lines] = sublooks.encode(parts)
-        folded = parts.reshape(-1, looks.azimuth, window.samples, compared, across // compared).mean(axis=-1)
-        sums[rows] = np.abs(folded.sum(axis=(1, 3)))
-        amplitudes[rows] = np.abs(folded).sum(axis=(1, 3))
-    keep = _decorrelated(sums, amplitudes, compared * looks.azimuth)
+def _sublooks(folder: Path, burst: BurstGeometry, looks: Looks) -> NDArray[np.uint8] | None:
+    """Return the codes of all sublooks that are decorrelated or near such looks; None where there are none.
+
+    The builtin engine writes the codes of all sublooks if it writes no interferogram of full resolution.
+    """
+    made = folder / "fine_interferogram" / f"IW{burst.swath}" / "burst_01.int.vrt"
+    ready, ready_sums = (made.with_name(f"burst_01.{name}.vrt") for name in (SUBLOOKS, SUBLOOK_SUMS))
+    encoder = Encoder.of(burst, looks)
+    if encoder is None:
+        return None
+    if ready.is_file():
+        codes, sums = (_read(path) for path in (ready, ready_sums))
+    elif made.is_file():
+        parts = []
+        for rows, (values,) in _blocks(made, looks, encoder.looked_shape):
+            first = burst.first_valid_line - rows.start * looks.azimuth
+            values[: max(first, 0)], values[max(first + burst.valid_lines, 0) :] = 0, 0
+            parts.append(encoder.encode(values))
+        codes, sums = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
+    else:
+        return None
+    keep = encoder.decorrelated(sums, _FILTER_WINDOW)
+    across = codes.shape[2] // keep.shape[1]
     codes *= np.repeat(np.repeat(keep, looks.azimuth, axis=0), across, axis=1)
     return codes
+
+
+def _read(path: Path) -> NDArray[Any]:
+    with opened(path, own=True) as dataset:
+        values: NDArray[Any] = dataset.read()
+    return values
 
 
 def _blocks(path: Path, looks: Looks, shape: tuple[int, int]) -> Iterator[tuple[slice, NDArray[Any]]]:
@@ -147,26 +152,27 @@ def _blocks(path: Path, looks: Looks, shape: tuple[int, int]) -> Iterator[tuple[
             yield slice(first, first + count), dataset.read(window=part)
 
 
-def _decorrelated(sums: NDArray[Any], amplitudes: NDArray[Any], parts: int) -> NDArray[np.bool_]:
-    """Return where looks have parts with random rather than equal phases, and their surroundings."""
-    from scipy.ndimage import maximum_filter, uniform_filter
-
-    around, most = (uniform_filter(values, 3, mode="constant") for values in (sums, amplitudes))
-    low = (most > 0) & (around < 0.5 * (1.0 + parts**-0.5) * most)
-    return np.asarray(maximum_filter(low, _FILTER_WINDOW))
-
-
 def _interferogram(
     folder: Path, burst: BurstGeometry, looks: Looks, window: RadarWindow
 ) -> NDArray[np.complex64]:
     name = f"burst_01.{looks.azimuth}alks_{looks.range}rlks.int.vrt"
-    with opened(folder / "fine_interferogram" / f"IW{burst.swath}" / name, own=True) as dataset:
-        values: NDArray[np.complex64] = dataset.read(1)
+    own = folder / "fine_interferogram" / f"IW{burst.swath}" / name
+    (values,) = _read(own if own.is_file() else folder / MERGED / f"{INTERFEROGRAM}.vrt")
     rows = slice(window.first_valid_line, window.first_valid_line + window.valid_lines)
     cols = slice(window.first_valid_sample, window.first_valid_sample + window.valid_samples)
     valid = np.zeros((window.lines, window.samples), np.complex64)
     valid[rows, cols] = values[rows, cols]
     return valid
+
+
+def _geometry(
+    folder: Path, burst: BurstGeometry, name: str, looks: Looks, shape: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Return multilooked latitude, longitude or look angles of the burst, shape (bands, *shape)."""
+    full = folder / "geom_reference" / f"IW{burst.swath}" / f"{name}_01.rdr.vrt"
+    if full.is_file():
+        return _multilooked(full, looks, shape)
+    return _read(folder / MERGED / f"{name}.rdr.vrt").astype(np.float64)
 
 
 def _multilooked(path: Path, looks: Looks, shape: tuple[int, int]) -> NDArray[np.float64]:

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from isce2_recipe.engines.builtin import isceimage, kernels, preprocess
+from isce2_recipe.engines.builtin import isceimage, preprocess
 from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import Job
 from isce2_recipe.engines.builtin.offsets import Misregistration, Offsets, solve_offsets
 from isce2_recipe.engines.builtin.preprocess import burst_image
 from isce2_recipe.engines.builtin.rasters import LineReader, blocks
-from isce2_recipe.engines.builtin.resample import resample_burst
+from isce2_recipe.engines.builtin.resample import Resampling
 from isce2_recipe.engines.builtin.swaths import SwathPair
 from isce2_recipe.errors import InputError
 from isce2_recipe.progress import Progress
@@ -75,7 +75,6 @@ def coregister(
     _require_all(frame, pairs, date)
     image = IsceImage(out / SLC, frame.lines, frame.samples, 1, "CFLOAT", image_type="slc")
     slc = isceimage.create(image, out)[0]
-    table = kernels.sinc_table()
     same = reference.safes == date.safes
     for piece in frame.pieces:
         pair, window = pairs[piece.swath], _Window(piece, slc)
@@ -84,8 +83,9 @@ def coregister(
             continue
         grid = solve_offsets(job, pair, piece.index, geometry, Misregistration(azimuth_lines))
         offsets = Offsets(grid, pair.reference.bursts[piece.index].geometry.samples)
-        covered = resample_burst(job, pair, piece.index, offsets, table, window.write, flatten=True)
-        window.blank_outside(covered)
+        made = Resampling(job, pair, piece.index, offsets)
+        made.write(window.write, flatten=True)
+        window.blank_outside(made.window())
     first = pairs[frame.pieces[0].swath]
     for name in ("reference", "secondary"):
         remove_links(out / name)

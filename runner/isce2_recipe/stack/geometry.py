@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from isce2_recipe import paths
 from isce2_recipe.engines.builtin import (
     isceimage,
-    merge,
+    looked,
     node_grids,
     postprocess,
     preprocess,
@@ -35,7 +35,6 @@ from isce2_recipe.types import Looks
 
 LATITUDE, LONGITUDE, HEIGHT, LAND = "latitude.rdr", "longitude.rdr", "height.rdr", "land.rdr"
 LOOKUP, MAP_GRID = "lookup.npy", "map.json"
-_STRIP = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,8 @@ def make_geometry(
     """
     work = out / ".work"
     work.mkdir(parents=True)
-    job = Job(work, tops_config(reference, reference, swaths, looks, terrain.dem), log, progress, cpus)
+    config = tops_config(reference, reference, swaths, looks, terrain.dem)
+    job = Job(work, config, log, progress, cpus, looks_only=True)
     preprocess.preprocess(job)
     topo.topo(job)
     bursts = [
@@ -103,7 +103,7 @@ def make_geometry(
     for pair in job.pairs:
         own = [burst for swath, _, burst in bursts if swath == pair.number]
         job.save_valid_windows(INTERFEROGRAMS, pair, own)
-    frame = make_frame(merge.merge_geometry(job), bursts, looks)
+    frame = make_frame(looked.merge_geometry(job), bursts, looks)
     for swath, index, _ in bursts:
         grid = node_grids.grid_file(work / STATE, "geometry", swath, index + 1)
         grid.replace(out / grid.name)
@@ -117,19 +117,13 @@ def make_geometry(
 def _write_looks(job: Job, frame: Frame, out: Path, mask: Path) -> None:
     """Write the multilooked rasters of the geometry."""
     merged = job.folder / paths.MERGED
-    los = isceimage.read_header(merged / paths.LINE_OF_SIGHT)
-    write_raster(out / paths.LINE_OF_SIGHT, np.array(isceimage.open_array(los)), "bil")
+    write_raster(out / paths.LINE_OF_SIGHT, np.asarray(read_raster(merged / paths.LINE_OF_SIGHT)), "bil")
     for source, name, kind in (
-        (paths.LATITUDE_FULL, LATITUDE, np.float64),
-        (paths.LONGITUDE_FULL, LONGITUDE, np.float64),
-        ("z.rdr.full", HEIGHT, np.float32),
+        (paths.LATITUDE, LATITUDE, np.float64),
+        (paths.LONGITUDE, LONGITUDE, np.float64),
+        (paths.HEIGHT, HEIGHT, np.float32),
     ):
-        with isceimage.open_raster(isceimage.append_suffix(merged / source, "vrt")) as dataset:
-            strips = [
-                water_mask.mean_of_nonzero(dataset, rows, frame.looks)
-                for rows in blocks(frame.shape[0], _STRIP)
-            ]
-        write_raster(out / name, np.concatenate(strips).astype(kind)[None])
+        write_raster(out / name, np.asarray(read_raster(merged / source), kind))
     land = np.concatenate(list(water_mask.land_in_radar_geometry(job.folder, mask, frame.looks)))
     write_raster(out / LAND, land.astype(np.uint8)[None])
 

@@ -66,6 +66,12 @@ _STRIPMAP_STEPS = {
     "ionosphere": ("stripmap.interferograms", "estimate_ionosphere"),
     "geocode": ("stripmap.interferograms", "geocode"),
 }
+# Those that differ where no raster of full resolution is kept.
+_LOOKS_STEPS = {
+    "fineresamp": ("looked", "find_windows"),
+    "burstifg": ("looked", "common_windows"),
+    "mergebursts": ("looked", "merge_looks"),
+}
 _STEPS = {"topsApp": _TOPS_STEPS, "stripmapApp": _STRIPMAP_STEPS}
 # Files in the work folder that ISCE2's application merges with the one that it is given.
 _ALSO_READ_BY_ISCE2 = {
@@ -104,6 +110,7 @@ class BuiltinEngine:
         log: logging.Logger,
         progress: Progress,
         cpus: int,
+        looks_only: bool = False,
     ) -> None:
         """Run the steps ``start`` to ``end``; see `isce2_recipe.engines.base.Engine`."""
         from isce2_recipe.engines.builtin.unwrapping import find_unwrapper
@@ -123,9 +130,11 @@ class BuiltinEngine:
         if steps[0] == known[0]:
             clear_step_records(folder, known)
         require_previous_steps(folder, known, steps[0])
+        if app == "topsApp":
+            _load("job", "require_full_resolution")(folder, steps, looks_only=looks_only)
         weights = [_WEIGHTS.get(step, 0.3) for step in steps]
         done = 0.0
-        job: Workplace = opened(folder, settings, log, progress, cpus)
+        job: Workplace = opened(folder, settings, log, progress, cpus, looks_only=looks_only)
         with warnings.catch_warnings():
             # Images in radar geometry have no geotransform.
             warnings.filterwarnings("ignore", message="Dataset has no geotransform")
@@ -152,8 +161,9 @@ def _run_step(job: Workplace, steps: Sequence[str], step: str) -> None:
     job.progress(0.0, "")
     job.log.info("step %s", step)
     catalog: Catalog = {}
-    if step in _STEPS[job.app]:
-        function = _load(*_STEPS[job.app][step])
+    functions = _STEPS[job.app] | (_LOOKS_STEPS if job.looks_only else {})
+    if step in functions:
+        function = _load(*functions[step])
         try:
             catalog = function(job) or {}
         except (OSError, MemoryError) as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import COREGISTERED, INTERFEROGRAMS, Job
 from isce2_recipe.engines.builtin.offsets import Offsets
 from isce2_recipe.engines.builtin.preprocess import burst_image
-from isce2_recipe.engines.builtin.rasters import BLOCK_LINES, LineReader, blocks, line_writer
-from isce2_recipe.engines.builtin.resample import coregistered_image, turns_per_sample
+from isce2_recipe.engines.builtin.rasters import BLOCK_LINES, Buffers, LineReader, blocks, line_writer
+from isce2_recipe.engines.builtin.resample import Resampling, coregistered_image, turns_per_sample
 from isce2_recipe.engines.builtin.swaths import SwathPair
 from isce2_recipe.sar.annotation import BurstGeometry
 
@@ -30,7 +31,7 @@ def burst_interferograms(job: Job) -> None:
         windows = job.load_valid_windows(COREGISTERED, pair)
         described = []
         for index, coregistered in zip(pair.indices(), windows, strict=True):
-            burst = _common_window(pair.reference.bursts[index].geometry, coregistered)
+            burst = common_window(pair.reference.bursts[index].geometry, coregistered)
             described.append((burst, _write(job, pair, index, burst)))
         job.write_product(INTERFEROGRAMS, pair.reference, described)
         job.save_valid_windows(INTERFEROGRAMS, pair, [burst for burst, _ in described])
@@ -41,7 +42,13 @@ def interferogram_file(job: Job, swath: int, index: int, extension: str) -> Path
     return job.folder / INTERFEROGRAMS / f"IW{swath}" / f"burst_{index + 1:02d}.{extension}"
 
 
-def _common_window(one: BurstGeometry, other: BurstGeometry) -> BurstGeometry:
+def interferogram_image(job: Job, swath: int, index: int, burst: BurstGeometry) -> IsceImage:
+    """Return the header of a burst's interferogram."""
+    path = interferogram_file(job, swath, index, "int")
+    return IsceImage(path, burst.lines, burst.samples, 1, "CFLOAT", image_type="cpx")
+
+
+def common_window(one: BurstGeometry, other: BurstGeometry) -> BurstGeometry:
     """Return the first burst with the intersection of both valid windows."""
     line = max(one.first_valid_line, other.first_valid_line)
     last_line = min(one.first_valid_line + one.valid_lines, other.first_valid_line + other.valid_lines)
@@ -60,13 +67,11 @@ def _common_window(one: BurstGeometry, other: BurstGeometry) -> BurstGeometry:
 
 def _write(job: Job, pair: SwathPair, index: int, burst: BurstGeometry) -> IsceImage:
     size = (burst.lines, burst.samples)
-    image = IsceImage(
-        interferogram_file(job, pair.number, index, "int"), *size, 1, "CFLOAT", image_type="cpx"
-    )
+    image = interferogram_image(job, pair.number, index, burst)
     correlation = IsceImage(
         interferogram_file(job, pair.number, index, "cor"), *size, 2, "FLOAT", "BIL", "cor"
     )
-    burst_blocks = _BlockComputation(job, pair, index, burst)
+    burst_blocks = BurstProducts(job, pair, index, burst)
     with line_writer(image, job.folder) as writer, line_writer(correlation, job.folder) as cor_writer:
 
         def write(block: range) -> None:
@@ -108,34 +113,42 @@ def multilook_raster(job: Job, image: IsceImage, path: Path) -> IsceImage:
     return multilooked
 
 
-class _BlockComputation:
-    """Computes interferogram and coherence of blocks of lines of one burst."""
+class BurstProducts:
+    """Computes interferogram, amplitude and coherence of blocks of lines of one burst.
+
+    Parameters
+    ----------
+    burst : BurstGeometry
+        The burst with the valid window of the interferogram.
+    """
 
     def __init__(self, job: Job, pair: SwathPair, index: int, burst: BurstGeometry) -> None:
         reference = burst_image(job, job.config.reference, pair.reference, index)
         self.burst = burst
-        self.reference = LineReader(append_suffix(reference.path, "vrt"))
-        self.secondary = LineReader(append_suffix(coregistered_image(job, pair, index).path, "vrt"))
         self.offsets = Offsets.load(job, pair, index)
         self.turns_per_sample = turns_per_sample(pair.secondary.bursts[index + pair.offset].geometry)
+        self._reference = LineReader(append_suffix(reference.path, "vrt")).read
+        self._secondary: Callable[..., object]
+        if job.looks_only:
+            self._secondary = Resampling(job, pair, index, self.offsets).fill
+        else:
+            image = coregistered_image(job, pair, index)
+            self._secondary = LineReader(append_suffix(image.path, "vrt")).read
+        self._buffers = Buffers()
 
     def compute(self, block: range) -> tuple[Complex, NDArray[np.float32], NDArray[np.float32]]:
-        """Return interferogram, amplitude and coherence of some lines."""
-        reference = self._read(self.reference, block)
-        secondary = self._read(self.secondary, block)
+        """Return interferogram, amplitude and coherence of some lines.
+
+        The arrays are valid until the thread computes the next block.
+        """
         burst = self.burst
         shape = (len(block), burst.samples)
-        interferogram = np.zeros(shape, np.complex64)
-        first = max(block.start, burst.first_valid_line) - block.start
-        stop = min(block.stop, burst.first_valid_line + burst.valid_lines) - block.start
-        if stop > first:
-            kernels.multiply(
-                reference[_HALO + first : _HALO + stop], secondary[_HALO + first : _HALO + stop],
-                self.offsets.lines(range(block.start + first, block.start + stop), node_grids.RANGE_OFFSET),
-                self.turns_per_sample, burst.first_valid_sample,
-                burst.first_valid_sample + burst.valid_samples, interferogram[first:stop],
-            )  # fmt: skip
-        amplitude, correlation = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        reference = self._read("reference", self._reference, block)
+        secondary = self._read("secondary", self._secondary, block)
+        interferogram, amplitude, correlation = (
+            self._buffers.zeros(name, shape, dtype)
+            for name, dtype in (("product", "c8"), ("amplitude", "f4"), ("coherence", "f4"))
+        )
         top = max(block.start, _HALO) - block.start
         bottom = min(block.stop, burst.lines - _HALO) - block.start
         if bottom > top:
@@ -143,12 +156,25 @@ class _BlockComputation:
             kernels.coherence(
                 reference[rows], secondary[rows], amplitude[top:bottom], correlation[top:bottom]
             )
+        first = max(block.start, burst.first_valid_line) - block.start
+        stop = min(block.stop, burst.first_valid_line + burst.valid_lines) - block.start
+        if stop > first:
+            valid = slice(_HALO + first, _HALO + stop)
+            shift = self.offsets.lines(
+                range(block.start + first, block.start + stop), node_grids.RANGE_OFFSET
+            )
+            kernels.flatten(secondary[valid], shift, self.turns_per_sample)
+            kernels.multiply(
+                reference[valid], secondary[valid], burst.first_valid_sample,
+                burst.first_valid_sample + burst.valid_samples, interferogram[first:stop],
+            )  # fmt: skip
         return interferogram, amplitude, correlation
 
-    def _read(self, reader: LineReader, block: range) -> Complex:
+    def _read(self, name: str, fill: Callable[..., object], block: range) -> Complex:
         """Read lines with the additional ones above and below; zero outside the burst."""
         lines = range(max(block.start - _HALO, 0), min(block.stop + _HALO, self.burst.lines))
-        read = np.zeros((len(block) + 2 * _HALO, self.burst.samples), np.complex64)
+        read = self._buffers.array(name, (len(block) + 2 * _HALO, self.burst.samples), np.complex64)
         at = lines.start - block.start + _HALO
-        read[at : at + len(lines)] = reader.read(lines)
+        read[:at], read[at + len(lines) :] = 0, 0
+        fill(lines, out=read[at : at + len(lines)])
         return read

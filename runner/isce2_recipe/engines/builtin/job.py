@@ -12,6 +12,7 @@ from isce2_recipe.engines.builtin.config import TopsConfig, read_config
 from isce2_recipe.engines.builtin.isceimage import IsceImage, render_xml
 from isce2_recipe.engines.builtin.swaths import SwathBursts, SwathPair, read_pairs
 from isce2_recipe.engines.builtin.workplace import STATE, Workplace
+from isce2_recipe.errors import InputError
 from isce2_recipe.files import write_text
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S, BurstGeometry
 
@@ -23,6 +24,12 @@ INTERFEROGRAMS = "fine_interferogram"
 
 # ISCE2 writes the state vectors from this time before to this time after a swath.
 _ORBIT_MARGIN_S = 60.0
+# The steps that write rasters of full resolution, and those that read them.
+_FIRST_AT_FULL_RESOLUTION = "topo"
+_AT_FULL_RESOLUTION = (
+    "subsetoverlaps", "overlapifg", "prepesd", "esd", "rangecoreg", "fineoffsets", "fineresamp", "ion",
+    "burstifg", "mergebursts",
+)  # fmt: skip
 _WINDOW = ("first_valid_line", "valid_lines", "first_valid_sample", "valid_samples")
 
 
@@ -81,3 +88,20 @@ class Job(Workplace):
 
     def _window_file(self, kind: str, pair: SwathPair) -> Path:
         return self.subfolder(STATE) / f"{kind}_IW{pair.number}.json"
+
+
+def require_full_resolution(folder: Path, steps: tuple[str, ...], *, looks_only: bool) -> None:
+    """Raise an `InputError` if one of ``steps`` needs rasters that an earlier run left out.
+
+    A run that begins with ``topo`` or before decides whether the folder has rasters of full resolution.
+    """
+    marker = folder / STATE / "looks_only"
+    if _FIRST_AT_FULL_RESOLUTION in steps:
+        marker.parent.mkdir(exist_ok=True)
+        marker.touch() if looks_only else marker.unlink(missing_ok=True)
+    elif marker.is_file() and not looks_only and any(step in _AT_FULL_RESOLUTION for step in steps):
+        raise InputError(
+            f"step '{steps[0]}' needs rasters of full resolution, which {folder} does not have, because a "
+            "recipe made it with 'keep: looks'",
+            hint=f"start with --start={_FIRST_AT_FULL_RESOLUTION}",
+        )

@@ -86,7 +86,7 @@ def _column_filter(base: Real, table: Real, line: float, lag: Float, shift: Floa
         x = min(max(int(start + 4 - shift[x]), 0), last)
         y = line + lag[x]
         k = math.floor(y)
-        if k < EDGE or k > lines - EDGE - 2:
+        if k < EDGE - 1 or k > lines - EDGE - 1:
             for n in range(2 * start, 2 * stop):
                 filtered[n] = 0.0
             continue
@@ -109,14 +109,15 @@ def resample(
     carrier: Float,
     dt: float,
     out: Complex,
-    limits: Float,
+    top: int,
+    lines: int,
 ) -> None:
     """Resample a deramped burst to the pixels of another burst, and restore the carrier there.
 
     Parameters
     ----------
     base : ndarray, shape (lines, 2 * samples)
-        Deramped burst; complex samples as pairs of floats.
+        Deramped burst, or those of its lines that the output needs; complex samples as pairs of floats.
     first_line : int
         Line number in the output burst of the first row of ``out``.
     shift, lag : ndarray, shape (n, width)
@@ -125,25 +126,21 @@ def resample(
     carrier, dt : ndarray, shape (3, samples), and float
         Carrier table and line interval (s) of the burst in ``base``.
     out : ndarray, shape (n, width)
-        Filled; zero outside the input.
-    limits : ndarray, shape (4,)
-        Updated: smallest and largest ``lag``, smallest and largest ``shift`` of pixels inside the input.
+        Filled; zero outside the burst.
+    top, lines : int
+        Line number of the first row of ``base`` in its burst, and number of lines of the burst.
     """
-    lines, samples = base.shape[0], base.shape[1] // 2
+    samples = base.shape[1] // 2
     filtered = np.empty(base.shape[1], np.float32)
     for i in range(out.shape[0]):
         line = float(first_line + i)
-        _column_filter(base, table, line, lag[i], shift[i], filtered)
+        _column_filter(base, table, line - top, lag[i], shift[i], filtered)
         for x in range(out.shape[1]):
             position = x + shift[i, x]
             y = line + lag[i, x]
             out[i, x] = 0.0
             if position < 0.0 or position > samples - 1 or y < 0.0 or y > lines - 1:
                 continue
-            limits[0] = min(limits[0], lag[i, x])
-            limits[1] = max(limits[1], lag[i, x])
-            limits[2] = min(limits[2], shift[i, x])
-            limits[3] = max(limits[3], shift[i, x])
             k, row = int(position), int(y)
             if k < EDGE or k > samples - EDGE - 2 or row < EDGE or row > lines - EDGE - 2:
                 continue
@@ -162,35 +159,40 @@ def resample(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def multiply(
-    reference: Complex,
-    secondary: Complex,
-    shift: Float,
-    turns_per_sample: float,
-    first: int,
-    stop: int,
-    out: Complex,
-) -> None:
-    """Compute ``reference * conj(secondary) * exp(-2j pi turns_per_sample * shift)``, flattened.
+def extremes(first_line: int, shift: Float, lag: Float, lines: int, samples: int, limits: Float) -> None:
+    """Update the extremes of offsets from an image to pixels inside another one.
 
-    All arrays have the shape (lines, samples). ``shift`` is the range offset in samples, ``turns_per_sample``
-    the two-way distance of one sample in wavelengths. Only samples ``first`` to ``stop - 1`` of ``out`` are
-    written.
+    ``shift`` and ``lag`` are as in `resample`, ``lines`` and ``samples`` the size of the other image.
+    ``limits`` holds the smallest and largest ``lag``, and the smallest and largest ``shift``.
+    """
+    for i in range(shift.shape[0]):
+        for x in range(shift.shape[1]):
+            position, y = x + shift[i, x], first_line + i + lag[i, x]
+            if 0.0 <= position <= samples - 1 and 0.0 <= y <= lines - 1:
+                limits[0] = min(limits[0], lag[i, x])
+                limits[1] = max(limits[1], lag[i, x])
+                limits[2] = min(limits[2], shift[i, x])
+                limits[3] = max(limits[3], shift[i, x])
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def multiply(reference: Complex, secondary: Complex, first: int, stop: int, out: Complex) -> None:
+    """Compute ``reference * conj(secondary)``, all of shape (lines, samples).
+
+    Only samples ``first`` to ``stop - 1`` of ``out`` are written.
     """
     for i in range(out.shape[0]):
         for j in range(first, stop):
-            c, s = cis(turns_per_sample * shift[i, j])
             a, b = reference[i, j], secondary[i, j]
-            re = a.real * b.real + a.imag * b.imag
-            im = a.imag * b.real - a.real * b.imag
-            out[i, j] = complex(re * c + im * s, im * c - re * s)
+            out[i, j] = complex(a.real * b.real + a.imag * b.imag, a.imag * b.real - a.real * b.imag)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def flatten(slc: Complex, shift: Float, turns_per_sample: float) -> None:
-    """Multiply by ``exp(2j pi turns_per_sample * shift)`` in place, see `multiply`.
+    """Multiply a secondary SLC by ``exp(2j pi turns_per_sample * shift)`` in place.
 
-    ``slc`` and ``shift``, the range offset in samples, have the shape (lines, samples).
+    ``slc`` and ``shift``, the range offset in samples, have the shape (lines, samples); ``turns_per_sample``
+    is the two-way distance of one sample in wavelengths.
     """
     for i in range(slc.shape[0]):
         for j in range(slc.shape[1]):
@@ -273,6 +275,25 @@ def coherence(reference: Complex, secondary: Complex, amplitude: Real, correlati
             a, b = reference[i + 2, j], secondary[i + 2, j]
             first = a.real * a.real + a.imag * a.imag
             amplitude[i, j] = math.sqrt(math.sqrt(first * (b.real * b.real + b.imag * b.imag)))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_looks(pixels: Real, line: int, sample: int, lines: int, samples: int, out: Real) -> None:
+    """Add part of an image to its means over windows of ``lines`` x ``samples``.
+
+    ``line`` and ``sample`` are the position of the first of ``pixels``, (lines, samples, parts), in the
+    image. ``out``, shape (rows, cols, parts), holds the means of all windows; pixels outside are ignored.
+    """
+    scale = 1.0 / (lines * samples)
+    stop_line, stop_sample = line + pixels.shape[0], sample + pixels.shape[1]
+    for row in range(line // lines, min((stop_line - 1) // lines + 1, out.shape[0])):
+        for col in range(sample // samples, min((stop_sample - 1) // samples + 1, out.shape[1])):
+            for part in range(out.shape[2]):
+                total = 0.0
+                for i in range(max(row * lines, line), min((row + 1) * lines, stop_line)):
+                    for j in range(max(col * samples, sample), min((col + 1) * samples, stop_sample)):
+                        total += pixels[i - line, j - sample, part]
+                out[row, col, part] += total * scale
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -12,7 +12,7 @@ from isce2_recipe.engines.builtin.interferogram import interferogram_file, multi
 from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import INTERFEROGRAMS, Job
 from isce2_recipe.engines.builtin.preprocess import burst_image
-from isce2_recipe.engines.builtin.rasters import MosaicPiece, materialize, write_mosaic
+from isce2_recipe.engines.builtin.rasters import MosaicPiece, Rectangle, materialize, write_mosaic
 from isce2_recipe.engines.builtin.resample import coregistered_image
 from isce2_recipe.engines.builtin.swaths import SwathPair, lines_between
 from isce2_recipe.engines.builtin.topo import geometry_file
@@ -68,19 +68,10 @@ def merged_frame(bursts: list[list[BurstGeometry]]) -> MergedFrame:
 
 def merge_bursts(job: Job) -> None:
     """Write the rasters of ``merged``."""
-    _merge(job, _layers(job))
-
-
-def merge_geometry(job: Job) -> MergedFrame:
-    """Write those rasters of ``merged`` that need no interferogram; return the frame of the merged image."""
-    return _merge(job, [layer for layer in _layers(job) if not layer.valid_only])
-
-
-def _merge(job: Job, layers: list[_Layer]) -> MergedFrame:
     windows = [job.load_valid_windows(INTERFEROGRAMS, pair) for pair in job.pairs]
     frame = merged_frame(windows)
     whole = (job.config.range_looks, job.config.azimuth_looks) == (1, 1)
-    for layer in layers:
+    for layer in _layers(job):
         path = job.subfolder(paths.MERGED) / (layer.name if whole else f"{layer.name}.full")
         scheme = "BIL" if layer.bands > 1 else "BIP"
         image = IsceImage(
@@ -91,7 +82,6 @@ def _merge(job: Job, layers: list[_Layer]) -> MergedFrame:
             materialize(image, job.folder)
         if layer.multilooked and not whole:
             multilook_raster(job, image, job.folder / paths.MERGED / layer.name)
-    return frame
 
 
 def _layers(job: Job) -> list[_Layer]:
@@ -122,8 +112,36 @@ def _layers(job: Job) -> list[_Layer]:
 def _pieces(
     job: Job, layer: _Layer, frame: MergedFrame, windows: list[list[BurstGeometry]]
 ) -> list[MosaicPiece]:
-    """Return the positions of the bursts in the mosaic; a seam is where the next burst begins."""
-    pieces = []
+    """Return the positions of the bursts in the mosaic of a layer."""
+    return [
+        MosaicPiece(
+            str(append_suffix(layer.file_of(part.pair, part.index), "vrt")),
+            (part.burst.lines, part.burst.samples), part.taken, part.placed,
+        )
+        for part in placed_bursts(job, frame, windows, valid_only=layer.valid_only)
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedBurst:
+    """A burst and its place in the merged image: ``taken`` and ``placed`` as in `MosaicPiece`."""
+
+    pair: SwathPair
+    index: int
+    burst: BurstGeometry
+    taken: Rectangle
+    placed: Rectangle
+
+
+def placed_bursts(
+    job: Job, frame: MergedFrame, windows: list[list[BurstGeometry]], *, valid_only: bool
+) -> list[PlacedBurst]:
+    """Return the places of the bursts in the merged image; later ones cover earlier ones.
+
+    ``valid_only`` selects the valid windows of the bursts, for images, instead of all their pixels. A seam is
+    where the next burst begins.
+    """
+    found = []
     stacked = not job.config.use_virtual_files and len(job.pairs) == 1
     for pair, bursts in zip(job.pairs, windows, strict=True):
         end = 0
@@ -136,7 +154,7 @@ def _pieces(
                 last = burst.first_valid_line + burst.valid_lines
                 end = line + last
                 window = (first, 0, last - first, burst.samples)
-            elif layer.valid_only:
+            elif valid_only:
                 window = (
                     burst.first_valid_line,
                     burst.first_valid_sample,
@@ -144,6 +162,5 @@ def _pieces(
                     burst.valid_samples,
                 )
             placed = (line + window[0], sample + window[1], *window[2:])
-            source = str(append_suffix(layer.file_of(pair, index), "vrt"))
-            pieces.append(MosaicPiece(source, (burst.lines, burst.samples), window, placed))
-    return pieces
+            found.append(PlacedBurst(pair, index, burst, window, placed))
+    return found

@@ -52,6 +52,11 @@ class Offsets:
         nodes = slice(first, first + (count - 1) // self._steps.sample + 4)
         return Offsets(self._grid[:, :, nodes], count, self._steps)
 
+    def span(self, block: range, plane: int) -> tuple[float, float]:
+        """Return limits of a plane in some lines, a little wider than its extremes."""
+        nodes = self._grid[plane, block.start // self._steps.line : block.stop // self._steps.line + 4]
+        return float(nodes.min()) - 0.5, float(nodes.max()) + 0.5
+
     def lines(self, block: range, plane: int) -> Float:
         """Return a plane of whole lines: `RANGE_OFFSET` (samples) or `AZIMUTH_OFFSET` (lines)."""
         out = np.empty((len(block), self._samples))
@@ -66,7 +71,9 @@ def fine_offsets(job: Job) -> Catalog:
         for index in pair.indices():
             grid = solve_offsets(job, pair, index, job.folder / STATE, found)
             np.save(node_grids.grid_file(job.subfolder(STATE), "offsets", pair.number, index + 1), grid)
-            _write(job, pair, index, Offsets(grid, pair.reference.bursts[index].geometry.samples))
+            if not job.looks_only:
+                samples = pair.reference.bursts[index].geometry.samples
+                _write(job, pair, index, Offsets(grid, samples))
     if job.config.esd is None:
         return {}
     burst = job.pairs[0].secondary.bursts[0].geometry

@@ -38,7 +38,7 @@ from isce2_recipe.engines.builtin.topo import geometry_file
 from isce2_recipe.engines.builtin.workplace import STATE, Catalog
 from isce2_recipe.paths import MISREGISTRATION
 from isce2_recipe.sar.annotation import BurstGeometry
-from isce2_recipe.sar.tops_carrier import REFERENCE_TIME, carrier_table
+from isce2_recipe.sar.tops_carrier import carrier_table
 
 Side = Literal["top", "bot"]
 SIDES: tuple[Side, Side] = ("top", "bot")
@@ -138,7 +138,7 @@ def subset_overlaps(job: Job) -> Catalog:
     for pair, overlaps in used_overlaps(job):
         for overlap in overlaps:
             lower = overlap.burst_index("bot")
-            for name in ("lat", "lon", "hgt"):
+            for name in () if job.looks_only else ("lat", "lon", "hgt"):
                 path = _folder(job, GEOMETRY, pair.number) / f"{name}_{overlap.name}.rdr"
                 image = IsceImage(path, overlap.lines, overlap.samples, 1, "DOUBLE")
                 _cut(job, overlap, "bot", geometry_file(job, pair.number, lower, name), image)
@@ -286,16 +286,13 @@ def resample_overlap(
     base = LineReader(append_suffix(image.path, "vrt")).read(range(first, min(stop, burst.lines)))
     base = np.ascontiguousarray(base, np.complex64)
     kernels.deramp((first - burst.lines // 2) * dt, dt, carrier, base)
-    # The kernel counts azimuth times from the middle of the lines that it gets.
-    carrier[REFERENCE_TIME] += (burst.lines // 2 - first - len(base) // 2) * dt
     out = np.empty(lag.shape, np.complex64)
 
     def make(block: range) -> None:
         part = slice(block.start, block.stop)
-        limits = np.array([np.inf, -np.inf, np.inf, -np.inf])
         kernels.resample(
-            base.view(np.float32), table, block.start, shift[part], lag[part] - first, carrier, dt,
-            out[part], limits,
+            base.view(np.float32), table, block.start, shift[part], lag[part], carrier, dt, out[part], first,
+            burst.lines,
         )  # fmt: skip
 
     job.in_threads(make, blocks(overlap.lines), f"overlap of {overlap.describe()}")
@@ -353,7 +350,8 @@ def multiply_overlap(
     """Return the flattened interferogram of an overlap, zero outside the valid samples of the reference."""
     out = np.zeros(shift.shape, np.complex64)
     stop = burst.first_valid_sample + burst.valid_samples
-    kernels.multiply(reference, secondary, shift, turns, burst.first_valid_sample, stop, out)
+    kernels.flatten(secondary, shift, turns)
+    kernels.multiply(reference, secondary, burst.first_valid_sample, stop, out)
     return out
 
 

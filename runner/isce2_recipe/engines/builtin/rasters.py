@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from isce2_recipe.engines.builtin.isceimage import (
     GDAL_CACHE_MB,
@@ -29,6 +31,24 @@ BLOCK_LINES = 64
 def blocks(lines: int, height: int = BLOCK_LINES) -> list[range]:
     """Return consecutive ranges of at most ``height`` lines that cover a raster."""
     return [range(first, min(first + height, lines)) for first in range(0, lines, height)]
+
+
+class Buffers(threading.local):
+    """Arrays that a thread uses again, so that the system does not have to clear new memory each time."""
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return the thread's array of this name, with any content."""
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        held = self.__dict__.get(name)
+        if held is None or held.size < size:
+            held = self.__dict__[name] = np.empty(size, np.uint8)
+        return np.asarray(held[:size].view(dtype).reshape(shape))
+
+    def zeros(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return the thread's array of this name, filled with zeros."""
+        found = self.array(name, shape, dtype)
+        found[...] = 0
+        return found
 
 
 class LineWriter:
@@ -72,8 +92,8 @@ class LineReader:
     def __init__(self, source: Path) -> None:
         self.source = str(source)
 
-    def read(self, lines: range, band: int = 1) -> NDArray[Any]:
-        """Read lines of one band, shape ``(lines, samples)``.
+    def read(self, lines: range, band: int = 1, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Read lines of one band, shape ``(lines, samples)``, into a new array or into ``out``.
 
         Raises
         ------
@@ -90,7 +110,7 @@ class LineReader:
                 rasterio.open(self.source, driver="VRT") as dataset,
             ):
                 window = Window(0, lines.start, dataset.width, len(lines))
-                return np.asarray(dataset.read(band, window=window))
+                return np.asarray(dataset.read(band, window=window, out=out))
         except RasterioError as exc:
             raise unreadable(self.source, exc) from exc
 

@@ -16,7 +16,7 @@ from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import COREGISTERED, Job
 from isce2_recipe.engines.builtin.offsets import Offsets
 from isce2_recipe.engines.builtin.preprocess import burst_image
-from isce2_recipe.engines.builtin.rasters import LineReader, blocks, line_writer
+from isce2_recipe.engines.builtin.rasters import Buffers, LineReader, blocks, line_writer
 from isce2_recipe.engines.builtin.swaths import Burst, SwathPair, lines_between
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import BurstGeometry
@@ -28,15 +28,14 @@ _TRIM = 4
 
 def fine_resample(job: Job) -> None:
     """Write the rasters of ``fine_coreg/IWn``."""
-    table = kernels.sinc_table()
     for pair in job.pairs:
         described = []
         for index in pair.indices():
             image = coregistered_image(job, pair, index)
-            offsets = Offsets.load(job, pair, index)
+            made = Resampling(job, pair, index, Offsets.load(job, pair, index))
             with line_writer(image, job.folder) as writer:
-                burst = resample_burst(job, pair, index, offsets, table, writer.write)
-            described.append((burst, image))
+                made.write(writer.write)
+            described.append((made.window(), image))
         job.write_product(COREGISTERED, pair.reference, described)
         job.save_valid_windows(COREGISTERED, pair, [burst for burst, _ in described])
 
@@ -48,87 +47,92 @@ def coregistered_image(job: Job, pair: SwathPair, index: int) -> IsceImage:
     return IsceImage(path, burst.lines, burst.samples, 1, "CFLOAT", image_type="slc")
 
 
-def resample_burst(
-    job: Job,
-    pair: SwathPair,
-    index: int,
-    offsets: Offsets,
-    table: NDArray[np.float32],
-    write: Callable[[int, NDArray[np.complex64]], None],
-    *,
-    flatten: bool = False,
-) -> BurstGeometry:
-    """Resample a burst of the secondary to the pixels of the reference's burst.
+class Resampling:
+    """Resampling of a burst of the secondary to the pixels of the reference's burst, some lines at a time.
 
     Parameters
     ----------
     index : int
         Index of the burst in the reference.
-    table : ndarray
-        Result of `kernels.sinc_table`.
-    write : callable
-        Called from several threads with a first line and the lines from there, shape (lines, samples).
-    flatten : bool
-        Whether the phase of the difference in range is removed, so that the product of the reference and the
-        conjugate of the result has no phase of the geometry.
-
-    Returns
-    -------
-    BurstGeometry
-        The reference's burst with the window that is valid after resampling, by ISCE2's rule.
     """
-    other = index + pair.offset
-    burst = pair.secondary.bursts[other].geometry
-    carrier = carrier_table(burst, pair.secondary.orbit)
-    pairs_of_floats = _base_band(job, pair, other, carrier).view(np.float32)
-    samples = pair.reference.bursts[index].geometry.samples
-    limits = []
 
-    def make(block: range) -> None:
-        out = np.empty((len(block), samples), np.complex64)
-        found = np.array([np.inf, -np.inf, np.inf, -np.inf])
-        shift = offsets.lines(block, node_grids.RANGE_OFFSET)
+    def __init__(self, job: Job, pair: SwathPair, index: int, offsets: Offsets) -> None:
+        self._job, self._pair, self._index, self._offsets = job, pair, index, offsets
+        self._text = f"IW{pair.number} burst {index + 1}"
+        other = index + pair.offset
+        self._burst = pair.secondary.bursts[other].geometry
+        self._carrier = carrier_table(self._burst, pair.secondary.orbit)
+        self._table = kernels.sinc_table()
+        image = burst_image(job, job.config.secondary, pair.secondary, other)
+        self._reader = LineReader(append_suffix(image.path, "vrt"))
+        self._buffers = Buffers()
+
+    def fill(self, block: range, out: NDArray[np.complex64], *, flatten: bool = False) -> None:
+        """Fill ``out``, shape (lines, samples), with some lines, zero outside the burst.
+
+        With ``flatten``, the phase of the difference in range is removed, so that the product of the
+        reference and the conjugate of the result has no phase of the geometry.
+        """
+        shift = self._offsets.lines(block, node_grids.RANGE_OFFSET)
+        lag = self._offsets.lines(block, node_grids.AZIMUTH_OFFSET)
+        top, base = self._base_band(block)
         kernels.resample(
-            pairs_of_floats, table, block.start, shift, offsets.lines(block, node_grids.AZIMUTH_OFFSET),
-            carrier, burst.azimuth_interval_s, out, found,
+            base.view(np.float32), self._table, block.start, shift, lag, self._carrier,
+            self._burst.azimuth_interval_s, out, top, self._burst.lines,
         )  # fmt: skip
         if flatten:
-            kernels.flatten(out, shift, turns_per_sample(burst))
-        write(block.start, out)
-        limits.append(found)
+            kernels.flatten(out, shift, turns_per_sample(self._burst))
 
-    lines = pair.reference.bursts[index].geometry.lines
-    job.in_threads(make, blocks(lines), f"IW{pair.number} burst {index + 1}")
-    found = np.array(limits)
-    if not np.isfinite(found.min()):
-        raise InputError(
-            f"IW{pair.number} burst {index + 1}: reference and secondary do not overlap",
-            hint="check that the orbit files belong to the bursts",
-        )
-    least, greatest = found.min(0), found.max(0)
-    return _trimmed(pair, index, np.array([least[0], greatest[1], least[2], greatest[3]]))
+    def write(self, write: Callable[[int, NDArray[np.complex64]], None], *, flatten: bool = False) -> None:
+        """Call ``write`` from several threads with a first line and the lines from there."""
+        samples = self._pair.reference.bursts[self._index].geometry.samples
+
+        def make(block: range) -> None:
+            out = self._buffers.array("out", (len(block), samples), np.complex64)
+            self.fill(block, out, flatten=flatten)
+            write(block.start, out)
+
+        lines = self._pair.reference.bursts[self._index].geometry.lines
+        self._job.in_threads(make, blocks(lines), self._text)
+
+    def window(self) -> BurstGeometry:
+        """Return the reference's burst with the window that is valid after resampling, by ISCE2's rule."""
+        limits = []
+
+        def find(block: range) -> None:
+            found = np.array([np.inf, -np.inf, np.inf, -np.inf])
+            shift = self._offsets.lines(block, node_grids.RANGE_OFFSET)
+            lag = self._offsets.lines(block, node_grids.AZIMUTH_OFFSET)
+            kernels.extremes(block.start, shift, lag, self._burst.lines, self._burst.samples, found)
+            limits.append(found)
+
+        lines = self._pair.reference.bursts[self._index].geometry.lines
+        self._job.in_threads(find, blocks(lines), self._text)
+        found = np.array(limits)
+        if not np.isfinite(found.min()):
+            raise InputError(
+                f"{self._text}: reference and secondary do not overlap",
+                hint="check that the orbit files belong to the bursts",
+            )
+        least, greatest = found.min(0), found.max(0)
+        return _trimmed(self._pair, self._index, np.array([least[0], greatest[1], least[2], greatest[3]]))
+
+    def _base_band(self, block: range) -> tuple[int, NDArray[np.complex64]]:
+        """Return those lines without their carrier that some lines of the output need, and the first one."""
+        least, greatest = self._offsets.span(block, node_grids.AZIMUTH_OFFSET)
+        half = kernels.TAPS // 2
+        first = min(max(block.start + math.floor(least) - half, 0), self._burst.lines - 1)
+        stop = max(min(block.stop + math.ceil(greatest) + half, self._burst.lines), first + 1)
+        base = self._buffers.array("base", (stop - first, self._burst.samples), np.complex64)
+        self._reader.read(range(first, stop), out=base)
+        interval_s = self._burst.azimuth_interval_s
+        kernels.deramp((first - self._burst.lines // 2) * interval_s, interval_s, self._carrier, base)
+        return first, base
 
 
 def turns_per_sample(burst: BurstGeometry) -> float:
     """Return the two-way distance of one sample in wavelengths."""
     return 2.0 * burst.range_spacing_m / burst.wavelength_m
-
-
-def _base_band(job: Job, pair: SwathPair, index: int, carrier: NDArray[np.float64]) -> NDArray[np.complex64]:
-    """Return a burst of the secondary without its carrier, shape (lines, samples)."""
-    burst = pair.secondary.bursts[index].geometry
-    image = burst_image(job, job.config.secondary, pair.secondary, index)
-    reader = LineReader(append_suffix(image.path, "vrt"))
-    base = np.empty((burst.lines, burst.samples), np.complex64)
-
-    def read(block: range) -> None:
-        part = base[block.start : block.stop]
-        part[:] = reader.read(block)
-        eta = (block.start - burst.lines // 2) * burst.azimuth_interval_s
-        kernels.deramp(eta, burst.azimuth_interval_s, carrier, part)
-
-    job.in_threads(read, blocks(burst.lines), f"IW{pair.number} burst {index + 1} base band")
-    return base
 
 
 def _trimmed(pair: SwathPair, index: int, limits: NDArray[np.float64]) -> BurstGeometry:

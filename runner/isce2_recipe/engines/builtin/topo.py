@@ -40,7 +40,8 @@ def topo(job: Job) -> Catalog:
             dem = read_dem_window(job.config.dem, bounding_box(burst, pair.reference.orbit))
             grid = _solve(job, pair, index, dem)
             np.save(node_grids.grid_file(job.subfolder(STATE), "geometry", pair.number, index + 1), grid)
-            _write(job, pair.number, index, burst, grid, dem)
+            if not job.looks_only:
+                _write(job, pair.number, index, burst, grid, dem)
             boxes.append(_box(grid))
             entries |= {
                 f"Number of lines for burst {number} - IW-{pair.number}": burst.lines,
@@ -67,6 +68,9 @@ def _solve(job: Job, pair: SwathPair, index: int, dem: DemWindow) -> Float:
     in_threads = partial(job.in_threads, text=f"IW{pair.number} burst {index + 1}")
     grid = solve_ground(radar, pair.reference.polynomial(index), dem, shape, node_grids.TOPS, in_threads)
     _require_cover(job, burst, dem, grid)
+    # Removes the jump of 360 degrees at -270, which must not be interpolated.
+    azimuth = grid[node_grids.AZIMUTH]
+    azimuth += 360.0 * np.round((azimuth[0, 0] - azimuth) / 360.0)
     return grid
 
 
@@ -130,6 +134,11 @@ def _box(grid: Float) -> list[float]:
     return [float(v) for v in (lat.min(), lat.max(), lon.min(), lon.max())]
 
 
+def wrapped_azimuth(azimuth_deg: Float) -> Float:
+    """Return azimuths in ISCE2's interval from -270 (excluded) to 90 degrees."""
+    return 90.0 - (90.0 - azimuth_deg) % 360.0
+
+
 def _write(job: Job, swath: int, index: int, burst: BurstGeometry, grid: Float, dem: DemWindow) -> None:
     """Interpolate the grid to every pixel and write ISCE2's four files."""
     size = (burst.lines, burst.samples)
@@ -137,9 +146,6 @@ def _write(job: Job, swath: int, index: int, burst: BurstGeometry, grid: Float, 
         node_grids.cubic_weights(node_grids.TOPS.line),
         node_grids.cubic_weights(node_grids.TOPS.sample),
     )
-    # Removes the jump of 360 degrees at -270, which must not be interpolated.
-    reference = grid[node_grids.AZIMUTH, 0, 0]
-    grid[node_grids.AZIMUTH] = reference + (grid[node_grids.AZIMUTH] - reference + 180.0) % 360.0 - 180.0
     los = IsceImage(geometry_file(job, swath, index, "los"), *size, 2, "FLOAT", "BIL", "bil")
     with ExitStack() as stack:
         writers = [
@@ -157,7 +163,7 @@ def _write(job: Job, swath: int, index: int, burst: BurstGeometry, grid: Float, 
             node_grids.snap_to_dem(dem.heights_m, dem.origin, planes)
             for writer, plane in zip(writers, planes[:3], strict=True):
                 writer.write(block.start, plane)
-            azimuth = 90.0 - (90.0 - planes[node_grids.AZIMUTH]) % 360.0
+            azimuth = wrapped_azimuth(planes[node_grids.AZIMUTH])
             los_writer.write(block.start, planes[node_grids.INCIDENCE], azimuth)
 
         job.in_threads(write, blocks(burst.lines), f"IW{swath} burst {index + 1}")

@@ -90,24 +90,30 @@ def land_in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> Iterator[N
     """Yield strips of lines of the multilooked radar grid: True where the mask's nearest pixel is land.
 
     Memory holds the mask, a GeoTIFF in degrees outside of which is water, and one strip. The work folder of
-    the application has ``merged/lat.rdr.full`` and ``lon.rdr.full`` after ``mergebursts``.
+    the application has latitudes and longitudes after ``mergebursts``, see `_coordinates`.
 
     Raises
     ------
     InputError
         If one of the files is missing.
     """
-    merged = folder / paths.MERGED
     with isceimage.open_raster(mask) as dataset:
         values, transform = dataset.read(1), dataset.transform
-    with (
-        isceimage.open_raster(isceimage.append_suffix(merged / paths.LATITUDE_FULL, "vrt")) as latitudes,
-        isceimage.open_raster(isceimage.append_suffix(merged / paths.LONGITUDE_FULL, "vrt")) as longitudes,
-    ):
+    north, east, looks = _coordinates(folder, looks)
+    with isceimage.open_raster(north) as latitudes, isceimage.open_raster(east) as longitudes:
         lines = latitudes.height // looks.azimuth
         for rows in blocks(lines, _STRIP):
             latitude, longitude = (mean_of_nonzero(axis, rows, looks) for axis in (latitudes, longitudes))
             yield _lookup(values, transform, latitude, longitude)
+
+
+def _coordinates(folder: Path, looks: Looks) -> tuple[Path, Path, Looks]:
+    """Return latitude and longitude, and their looks: of every pixel, or else of every window of looks."""
+    merged = folder / paths.MERGED
+    north, east = paths.LATITUDE_FULL, paths.LONGITUDE_FULL
+    if (merged / f"{paths.LATITUDE}.vrt").is_file():
+        north, east, looks = paths.LATITUDE, paths.LONGITUDE, Looks(1, 1)
+    return merged / f"{north}.vrt", merged / f"{east}.vrt", looks
 
 
 def mean_of_nonzero(dataset: Any, rows: range, looks: Looks, band: int = 1) -> NDArray[np.float64]:
@@ -150,8 +156,8 @@ def mask_interferogram(folder: Path, mask: Path, looks: Looks) -> float:
     shape = _multilooked_shape(folder, looks)
     if shape != (image.lines, image.samples):
         raise InputError(
-            f"{image.path} has {(image.lines, image.samples)} pixels, but {paths.LATITUDE_FULL} with {looks} "
-            f"looks has {shape}",
+            f"{image.path} has {(image.lines, image.samples)} pixels, but the latitude with {looks} looks "
+            f"has {shape}",
             hint="use the looks of the interferogram",
         )
     return mask_by_land(folder, land_in_radar_geometry(folder, mask, looks))
@@ -221,9 +227,8 @@ def _interferograms(folder: Path) -> tuple[IsceImage, IsceImage]:
 
 
 def _multilooked_shape(folder: Path, looks: Looks) -> tuple[int, int]:
-    with isceimage.open_raster(
-        isceimage.append_suffix(folder / paths.MERGED / paths.LATITUDE_FULL, "vrt")
-    ) as full:
+    north, _, looks = _coordinates(folder, looks)
+    with isceimage.open_raster(north) as full:
         return full.height // looks.azimuth, full.width // looks.range
 
 

@@ -29,7 +29,8 @@ class Workplace:
     """One run of consecutive steps of an application in a work folder.
 
     ``folder`` is absolute, ``config`` has the settings, ``progress(fraction, text)`` is for the running step,
-    and ``cpus`` is the number of threads that a step may use.
+    and ``cpus`` is the number of threads that a step may use. With ``looks_only``, the steps of topsApp write
+    no raster of full resolution.
     """
 
     app: ClassVar[str]
@@ -41,8 +42,11 @@ class Workplace:
         log: logging.Logger,
         progress: Callable[[float, str], None],
         cpus: int,
+        *,
+        looks_only: bool = False,
     ) -> None:
         self.folder = folder
+        self.looks_only = looks_only
         self.config = config
         self.log = log
         self.progress = progress

@@ -20,11 +20,13 @@ from isce2_recipe.engines.builtin import isceimage
 from isce2_recipe.engines.builtin.config import tops_steps
 from isce2_recipe.engines.builtin.dem import read_dem_window
 from isce2_recipe.errors import EngineFailed, InputError
+from isce2_recipe.products.quality.seams import seams
 from isce2_recipe.sar.annotation import read_annotation
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
 from isce2_recipe.sar.orbit import read_orbit
 from isce2_recipe.sar.zero_doppler import geo2rdr, sample_dem
 from support import isce_raster
+from support.looked import assert_same_looks
 from support.tops_scene import Scene, make_scene, run
 
 WAVELENGTH_M = 0.05546576
@@ -268,6 +270,10 @@ def test_bursts_of_several_safes_join_without_a_phase_step(tmp_path: Path) -> No
     )
     assert abs(np.angle(above / below)) < 0.02
     assert np.array_equal(read(folder / "merged/topophase.flat.full")[seam], _row(folder, 2, first[1]))
+    looks = run(scene.application(tmp_path / "looks"), looks_only=True)
+    assert_same_looks(looks, folder)
+    wavelength_m = read_annotation(next(scene.reference[0].glob("annotation/*.xml")))[0].wavelength_m
+    assert seams(looks, wavelength_m) == seams(folder, wavelength_m) != []
 
 
 def _row(folder: Path, burst: int, line: int) -> np.ndarray:
@@ -291,6 +297,8 @@ def test_three_swaths_are_merged_on_one_grid(tmp_path: Path) -> None:
     for number in (1, 2, 3):
         value = f"baseline/IW-{number}_Bperp_at_midrange_for_first_common_burst"
         assert ElementTree.parse(folder / "topsProc.xml").getroot().findtext(value)
+    looks = run(scene.application(tmp_path / "looks", swaths="[1, 2, 3]"), looks_only=True)
+    assert_same_looks(looks, folder)
 
 
 def test_a_step_without_its_predecessor_is_refused(scene: Scene, tmp_path: Path) -> None:

@@ -58,9 +58,8 @@ def test_resampling_gives_the_burst_between_its_pixels() -> None:
     line, sample = np.mgrid[0:LINES, 0:SAMPLES].astype(float)
     shift, lag = 3.3 + 1e-3 * sample, -1.7 + 2e-5 * sample + 1e-4 * line
     out = np.empty((LINES, SAMPLES), np.complex64)
-    limits = np.array([np.inf, -np.inf, np.inf, -np.inf])
     kernels.resample(
-        slc.view(np.float32), kernels.sinc_table(), 0, shift, lag, carrier(), DT, out, limits
+        slc.view(np.float32), kernels.sinc_table(), 0, shift, lag, carrier(), DT, out, 0, LINES
     )  # fmt: skip
     y, x = line + lag, sample + shift
     expected = base_band(y, x) * np.exp(1j * phase_of(y, x))
@@ -72,6 +71,8 @@ def test_resampling_gives_the_burst_between_its_pixels() -> None:
     assert np.sqrt(np.mean(error**2)) < 0.01 * np.sqrt(np.mean(np.abs(expected) ** 2))
     inside = (x >= 0) & (x <= SAMPLES - 1) & (y >= 0) & (y <= LINES - 1)
     wanted = [lag[inside].min(), lag[inside].max(), shift[inside].min(), shift[inside].max()]
+    limits = np.array([np.inf, -np.inf, np.inf, -np.inf])
+    kernels.extremes(0, shift, lag, LINES, SAMPLES, limits)
     assert limits == pytest.approx(wanted)
 
 
@@ -80,7 +81,9 @@ def test_interferogram_is_flattened() -> None:
     a, b = (rng.standard_normal((2, 5, 40)) + 1j * rng.standard_normal((2, 5, 40))).astype(np.complex64)
     shift = rng.uniform(-40, 40, (5, 40))
     out = np.zeros((5, 40), np.complex64)
-    kernels.multiply(a, b, shift, 84.0 / 3, 3, 37, out)
+    flat = b.copy()
+    kernels.flatten(flat, shift, 84.0 / 3)
+    kernels.multiply(a, flat, 3, 37, out)
     expected = a * b.conj() * np.exp(-2j * np.pi * 28.0 * shift)
     assert np.abs(out - expected)[:, 3:37].max() < 1e-5
     assert not out[:, :3].any() and not out[:, 37:].any()

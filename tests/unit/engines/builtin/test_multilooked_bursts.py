@@ -115,7 +115,9 @@ def burst_of(
         "interferogram": interferogram[None],
         "latitude": np.ones((1, lines, samples)),
         "line_of_sight": np.ones((2, lines, samples)),
-        "sublooks": sublooks.encode(fine),
+        "sublooks": sublooks.Encoder(
+            fine.shape, interferogram.shape, looks, 0, samples * looks.range, 1, 5
+        ).encode(fine)[0],
     }
     files = {name: folder / f"{line}_{name}.tif" for name in layers}
     for name, layer in layers.items():
