@@ -28,9 +28,6 @@ from isce2_recipe.sar.sinc import kaiser_sinc
 Float = NDArray[np.float64]
 Complex = NDArray[np.complex64]
 
-# Lines after the last pulse, so that targets near one edge do not appear at the other: half an aperture at
-# the far range and a Doppler frequency of half the PRF.
-PADDING_LINES = 4700
 # Columns before a block, and after it in addition to the pulse's, which migration and interpolation need.
 _BEFORE, _AFTER = 16, 40
 # Bytes of a block's spectrum.
@@ -143,15 +140,22 @@ def range_history(orbit: Orbit, time_s: float, near_m: float, far_m: float, heig
     ]
     speeds = np.sqrt([v @ v + arm @ a for arm in arms])
     fitted = np.polynomial.polynomial.polyfit(ranges - middle, speeds, 3)
-    cubic = (3.0 * v @ a + arms[len(arms) // 2] @ j) / (3.0 * middle)
+    cubic = (3.0 * v @ a + arms[len(arms) // 2] @ j) / (6.0 * middle)
     return RangeHistory(middle, tuple(fitted.tolist()), float(cubic))
 
 
-def block_columns(lines: int, columns: int, guard: int) -> int:
-    """Return the number of columns to focus at once; all of them if memory allows."""
-    from scipy.fft import next_fast_len
+def half_aperture_lines(radar: Radar, far_m: float, speed_m_s: float, doppler_hz: float) -> int:
+    """Return the number of pulses on one side of a target that have its echoes, within half the PRF.
 
-    most = _BLOCK_BYTES // (8 * int(next_fast_len(lines + PADDING_LINES)))
+    As many lines after the last pulse keep targets near one edge from appearing at the other.
+    """
+    aspect = 0.5 * radar.wavelength_m * (0.5 * radar.prf_hz + abs(doppler_hz)) / speed_m_s
+    return math.ceil(far_m * aspect / math.sqrt(1.0 - aspect**2) / speed_m_s * radar.prf_hz)
+
+
+def block_columns(azimuth: int, columns: int, guard: int) -> int:
+    """Return the number of columns to focus at once, of ``azimuth`` lines; all of them if memory allows."""
+    most = _BLOCK_BYTES // (8 * azimuth)
     if columns + guard <= most:
         return columns
     count = math.ceil(columns / max(most - guard, 256))
@@ -191,8 +195,13 @@ def focus(
     block : int, optional
         Number of columns to focus at once.
     """
+    from scipy.fft import next_fast_len
+
+    far = near_range_m + grid.columns.stop * radar.range_spacing_m
+    aperture = half_aperture_lines(radar, far, history.speed_m_s[0], doppler_hz)
+    azimuth = int(next_fast_len(signal.lines + aperture))
     guard = _BEFORE + radar.pulse_samples + _AFTER
-    block = block or block_columns(signal.lines, len(grid.columns), guard)
+    block = block or block_columns(azimuth, len(grid.columns), guard)
     block += block % 2
     for first in range(0, len(grid.columns), block):
         wanted = grid.columns[first : first + block]
@@ -201,7 +210,9 @@ def focus(
         def report(part: float, base: float = first / len(grid.columns), share: float = share) -> None:
             progress(base + share * part)
 
-        image = _focus_block(signal, radar, history, near_range_m, wanted, grid, doppler_hz, cpus, report)
+        image = _focus_block(
+            signal, radar, history, near_range_m, wanted, grid, doppler_hz, azimuth, cpus, report
+        )
         report(1.0)
         write(0, int(first * grid.factor), image)
 
@@ -214,16 +225,16 @@ def _focus_block(
     wanted: range,
     grid: RangeGrid,
     doppler_hz: float,
+    azimuth: int,
     cpus: int,
     progress: Callable[[float], None],
 ) -> Complex:
-    """Return the image of columns, (lines, samples); a view into a larger array."""
+    """Return the image of columns, (lines, samples); a view into a larger array of ``azimuth`` lines."""
     from scipy import fft
 
     before = min(_BEFORE, wanted.start)
     read = range(wanted.start - before, min(wanted.stop + radar.pulse_samples + _AFTER, signal.samples))
     length = int(fft.next_fast_len(-(-(len(read) + _TAPS) // 2))) * 2
-    azimuth = int(fft.next_fast_len(signal.lines + PADDING_LINES))
     samples = int(len(wanted) * grid.factor)
     spectrum = np.empty((azimuth, max(len(read), samples)), np.complex64)
     column = np.zeros((_COLUMNS, azimuth), np.complex64)

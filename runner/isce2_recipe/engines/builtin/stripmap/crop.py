@@ -15,17 +15,19 @@ from isce2_recipe.alos.scene import AlosScene
 from isce2_recipe.engines.builtin.config import Box
 from isce2_recipe.engines.builtin.isceimage import write_sidecars
 from isce2_recipe.engines.builtin.rasters import blocks
-from isce2_recipe.engines.builtin.stripmap.job import DATES, Date, StripmapJob, slc_raster
+from isce2_recipe.engines.builtin.stripmap.job import DATES, Date, StripmapJob, radar_of, slc_raster
 from isce2_recipe.engines.builtin.workplace import STATE, Catalog
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import write_json
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
 from isce2_recipe.sar.focused import FocusedImage
-from isce2_recipe.sar.focusing import PADDING_LINES
+from isce2_recipe.sar.focusing import half_aperture_lines
 from isce2_recipe.sar.zero_doppler import geo2rdr
 
 # Terrain in the region of interest unless the XML says otherwise, metres; ISCE2's.
 _HEIGHTS_M = (-500.0, 9000.0)
+# Least speed in the hyperbola of ranges, for the length of the aperture.
+_SPEED_M_S = 7100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,10 @@ def crop_raw(job: StripmapJob) -> Catalog:
         if job.config.region_of_interest:
             limits = _limits(job, scene, job.config.region_of_interest)
             start = scene.orbit.seconds(signal.start)
+            aperture = half_aperture_lines(radar_of(scene, signal), limits.far_m, _SPEED_M_S, 0.0)
             lines = _window(
-                (limits.first_s - start) * signal.prf_hz - PADDING_LINES,
-                (limits.last_s - start) * signal.prf_hz + PADDING_LINES,
+                (limits.first_s - start) * signal.prf_hz - aperture,
+                (limits.last_s - start) * signal.prf_hz + aperture,
                 signal.lines, "lines", str(scene.name),
             )  # fmt: skip
             columns = _window(

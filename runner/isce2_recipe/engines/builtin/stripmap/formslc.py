@@ -10,16 +10,15 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from isce2_recipe.alos.scene import AlosScene
 from isce2_recipe.alos.signal import RawSignal
 from isce2_recipe.engines.builtin.dem import read_dem_window
 from isce2_recipe.engines.builtin.isceimage import write_sidecars
 from isce2_recipe.engines.builtin.stripmap.crop import raw_window
-from isce2_recipe.engines.builtin.stripmap.job import DATES, Date, StripmapJob, slc_raster
+from isce2_recipe.engines.builtin.stripmap.job import DATES, Date, StripmapJob, radar_of, slc_raster
 from isce2_recipe.engines.builtin.stripmap.sampling import range_grids
 from isce2_recipe.engines.builtin.workplace import Catalog
 from isce2_recipe.sar.focused import FocusedImage
-from isce2_recipe.sar.focusing import Radar, RangeGrid, focus, range_history
+from isce2_recipe.sar.focusing import RangeGrid, focus, range_history
 from isce2_recipe.types import Bounds
 
 Complex = NDArray[np.complex64]
@@ -85,7 +84,7 @@ def _focus(job: StripmapJob, date: Date, height_m: float, base: float) -> Focuse
     lines, columns = raw_window(job, date)
     sampling = range_grids(job)[date]
     grid = RangeGrid(columns, sampling.factor, sampling.bandwidth_hz)
-    radar = _radar(scene, signal)
+    radar = radar_of(scene, signal)
     spacing = radar.range_spacing_m / grid.factor
     near = signal.near_range_m + columns.start * radar.range_spacing_m
     start = signal.start + timedelta(seconds=lines.start / signal.prf_hz)
@@ -120,10 +119,6 @@ def _focus(job: StripmapJob, date: Date, height_m: float, base: float) -> Focuse
         date, image.lines, image.samples, history.speed_m_s[0], height_m,
     )  # fmt: skip
     return image
-
-
-def _radar(scene: AlosScene, signal: RawSignal) -> Radar:
-    return Radar(signal.prf_hz, scene.sampling_hz, scene.wavelength_m, scene.pulse_s, scene.chirp_rate_hz_s)
 
 
 def _write(descriptor: int, row: Complex, offset: int) -> None:

@@ -12,6 +12,7 @@ from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.stripmap.config import AlosConfig, StripmapConfig, read_config
 from isce2_recipe.engines.builtin.workplace import STATE, Workplace
 from isce2_recipe.sar.focused import FocusedImage, load_focused
+from isce2_recipe.sar.focusing import Radar
 
 Date = Literal["reference", "secondary"]
 DATES: tuple[Date, Date] = ("reference", "secondary")
@@ -78,3 +79,8 @@ class StripmapJob(Workplace):
 def slc_raster(image: FocusedImage) -> IsceImage:
     """Return the header of a focused image."""
     return IsceImage(image.path, image.lines, image.samples, 1, "CFLOAT", image_type="slc")
+
+
+def radar_of(scene: AlosScene, signal: RawSignal) -> Radar:
+    """Return the facts of the radar that focusing needs."""
+    return Radar(signal.prf_hz, scene.sampling_hz, scene.wavelength_m, scene.pulse_s, scene.chirp_rate_hz_s)
