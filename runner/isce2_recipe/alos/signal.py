@@ -46,6 +46,10 @@ _MOST_MISSING = 0.1
 _LONGEST_GAP_S = 1.0
 # A pulse's time in whole milliseconds that differs by more from its neighbours' is damaged.
 _DAMAGED_MS = 5.0
+# Accuracy of the clock.
+_CLOCK_MS = 0.05
+# Pulses after lost ones from which their number is computed.
+_AHEAD = 16
 # Taps of the interpolation between pulses, a power of two.
 _TAPS = 16
 # Pulses of which the statistics are computed: pairs of neighbours, and number of pairs in a group.
@@ -94,9 +98,10 @@ class Run:
 
     @property
     def lines(self) -> range:
-        """Return the lines that lie between the first and the last pulse."""
+        """Return the lines that the pulses cover, half a pulse beyond the first and the last."""
+        beyond = 0.0 if self.whole else 0.5
         last = self.line + (self.pulses - 1) * self.step
-        return range(math.ceil(self.line), math.floor(last) + 1)
+        return range(max(math.ceil(self.line - beyond), 0), math.floor(last + beyond) + 1)
 
     def read(self, pulses: range, samples: range) -> Bytes:
         """Return I and Q of pulses, shape (pulses, 2 * samples); zero outside of the window.
@@ -342,8 +347,9 @@ def _count(headers: NDArray[np.void], prf_hz: float) -> tuple[Integers, float]:
     shifts = np.zeros_like(numbers)
     for k in np.flatnonzero(usable).tolist():
         value = late[k] - lost * interval
-        if not low - 1.0 <= value <= high:
-            jump = round((value + 0.5 - 0.5 * (low + high)) / interval)
+        if not low - 1.0 - _CLOCK_MS <= value <= high + _CLOCK_MS:
+            following = late[k : k + _AHEAD][usable[k : k + _AHEAD]] - lost * interval
+            jump = round((float(following.max()) - low) / interval)
             lost += jump
             value -= jump * interval
             shifts[k:] += jump
@@ -372,13 +378,12 @@ def _join(pieces: list[_Piece], first: _File, sampling_hz: float) -> RawSignal:
         line = float(round(line)) if whole else line
         for part in _parts(piece):
             at = line + float(piece.numbers[part.start]) * step
-            skip = max(0, math.ceil((end - at) / step - 1e-6))
+            skip = max(0, math.ceil((end - at) / step - 0.5))
             if skip < len(part):
                 runs.append(_run(piece, part[skip:], at + skip * step, step, near, sampling_hz))
                 end = at + len(part) * step
     lines = runs[-1].lines.stop
-    covered = sum(len(run.lines) for run in runs)
-    missing = lines - covered
+    missing = lines - len(set().union(*(run.lines for run in runs)))
     if missing > _MOST_MISSING * lines:
         raise InputError(
             f"{first.path.name} lacks {missing} of {lines} lines", hint="download the scene again"
