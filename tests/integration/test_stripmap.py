@@ -56,11 +56,6 @@ def test_the_older_scene_became_the_reference(finished):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (
-            ["--secondary", NEWER, "--engine", "builtin"],
-            1,
-            "the engine builtin has no step 'geocode' of stripmapApp",
-        ),
         (["--secondary", "ALPSRP156131200", "--engine", "builtin"], 1, "are on different tracks"),
         (["--secondary", "S1A", "--engine", "builtin"], 1, "secondary"),
     ],

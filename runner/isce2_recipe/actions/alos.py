@@ -1,4 +1,4 @@
-"""Actions for ALOS PALSAR: check, find, fetch and compare two scenes, and package the product."""
+"""Actions for ALOS PALSAR: check, find, fetch and compare two scenes, correct and package the product."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from isce2_recipe.actions.product import how_made, make
 from isce2_recipe.actions.simulation import Truth, truth_of
 from isce2_recipe.alos import pairs
 from isce2_recipe.engines.base import AppSteps
-from isce2_recipe.errors import EngineMissing, InputError
+from isce2_recipe.errors import EngineMissing, InputError, ParameterError
 from isce2_recipe.inputs import describe_files, write_inputs
 from isce2_recipe.paths import INPUTS
 from isce2_recipe.products.package import Product, describe_inputs, readme_fingerprint, template_text
@@ -41,6 +41,11 @@ class AlosPairNames:
 
 
 def _pair(inputs: Mapping[str, Any]) -> AlosPairNames:
+    if inputs.get("remove_ionosphere") and not inputs.get("split_spectrum"):
+        raise ParameterError(
+            "remove_ionosphere needs the estimate of the ionosphere, but split_spectrum is false",
+            hint="set split_spectrum=true, or remove_ionosphere=false",
+        )
     pair = pairs.check_pair(inputs["reference"], inputs["secondary"])
     return AlosPairNames(str(pair.reference), str(pair.secondary), pair.days)
 
@@ -59,7 +64,12 @@ def _stripmap(_: Mapping[str, Any]) -> AppSteps:
     runs=_stripmap,
 )
 def check_pair(
-    ctx: Context, *, reference: str, secondary: str, split_spectrum: bool = False
+    ctx: Context,
+    *,
+    reference: str,
+    secondary: str,
+    split_spectrum: bool = False,
+    remove_ionosphere: bool = False,
 ) -> AlosPairNames:
     """Check that two scenes are a pair, and that the engine can process it.
 
@@ -69,10 +79,13 @@ def check_pair(
         Names of the scenes, in any order.
     split_spectrum : bool
         Whether to estimate the ionosphere, for which ISCE2 needs OpenCV.
+    remove_ionosphere : bool
+        Whether it will be subtracted, which needs the estimate.
     """
     from isce2_recipe.engines.isce2 import OPENCV, Isce2Engine
 
-    pair = _pair({"reference": reference, "secondary": secondary})
+    options = {"split_spectrum": split_spectrum, "remove_ionosphere": remove_ionosphere}
+    pair = _pair({"reference": reference, "secondary": secondary, **options})
     if split_spectrum and isinstance(ctx.engine, Isce2Engine) and ctx.engine.lacks("cv2"):
         raise EngineMissing(
             "this ISCE2 cannot estimate the ionosphere: its Python has no module cv2 (OpenCV)",
@@ -202,7 +215,33 @@ def write_truth(ctx: Context, *, catalog: Path, dem: Path) -> Truth:
     return truth_of(ctx.source.write_truth(records, dem, ctx.out))
 
 
-@action("alos.package", version=3, uses=("source", "engine"), fingerprint=readme_fingerprint, takes=nothing)
+@dataclass(frozen=True)
+class RemovedIonosphere:
+    """What was subtracted from an interferogram.
+
+    Attributes
+    ----------
+    deviation_rad : float
+        Its standard deviation over the connected components.
+    """
+
+    deviation_rad: float
+
+
+@action("alos.remove_ionosphere", version=1)
+def remove_ionosphere(ctx: Context) -> RemovedIonosphere:
+    """Subtract the ionosphere's phase from the interferogram in ISCE2's folder; keep copies with it.
+
+    Use it with ``folder: isce`` between stripmapApp's steps ``ionosphere`` and ``geocode``.
+    """
+    from isce2_recipe.engines.builtin.stripmap import correcting
+
+    deviation = correcting.remove_ionosphere(ctx.out)
+    ctx.log.info("the ionosphere's phase, with a standard deviation of %.3f rad, was subtracted", deviation)
+    return RemovedIonosphere(round(deviation, 4))
+
+
+@action("alos.package", version=4, uses=("source", "engine"), fingerprint=readme_fingerprint, takes=nothing)
 def package(
     ctx: Context,
     *,
@@ -214,6 +253,7 @@ def package(
     looks: str,
     filter_strength: float = 0.5,
     split_spectrum: bool = True,
+    ionosphere_removed: bool = False,
     unwrapper: str = "snaphu",
     granules: list[Path] | None = None,
     record: dict[str, Any] | None = None,
@@ -228,6 +268,8 @@ def package(
         Folders of the two scenes.
     split_spectrum : bool
         Whether the ionosphere was estimated.
+    ionosphere_removed : bool
+        Whether it was subtracted from the interferogram.
     granules : list of Path, optional
         Records that the steps which fetched the scenes wrote of their files.
     """
@@ -240,4 +282,7 @@ def package(
     inputs = describe_inputs(granules, dem=[dem], water_mask=[water_mask])
     facts = stripmap.scene_facts(*scenes, how_made(ctx, processing, inputs, record))
     readme = template_text(ctx.templates)
-    return make(ctx, stripmap.scene_request(facts, scenes, folder, dem, water_mask, readme, split_spectrum))
+    request = stripmap.scene_request(
+        facts, scenes, folder, dem, water_mask, readme, split_spectrum, ionosphere_removed
+    )
+    return make(ctx, request)

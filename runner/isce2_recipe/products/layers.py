@@ -43,6 +43,10 @@ DISPERSIVE, NONDISPERSIVE = (
     )
     for name in ("dispersive", "nondispersive")
 )
+IONOSPHERE_ERROR = SourceRaster(
+    "standard error of the dispersive phase", stripmapapp="ionosphere/dispersive.bil.sig.filt",
+    observed=False, nodata=0.0,
+)  # fmt: skip
 
 STACK_VELOCITY, STACK_QUALITY, STACK_CHECK, STACK_SERIES = (
     SourceRaster(name, observed=False)
@@ -209,26 +213,40 @@ LAYERS: tuple[Layer, ...] = (
     ),
     Layer(
         name="dispersive_phase", description="Phase of the ionosphere",
-        reading="is an estimate from two halves of the range spectrum, with a large arbitrary constant. It "
-        "is **not** subtracted from the other layers. To correct, subtract it from the unwrapped phase "
-        "after removing both medians. Check it first: ISCE2 removes what it takes for unwrapping errors, "
-        "and ground that moved by a good part of a wavelength within some kilometres can look like one. "
-        "Part of the motion, with the opposite sign, is then in this layer.",
+        reading="is an estimate from two parts of the range spectrum, with an arbitrary constant. Unless the "
+        "parameter file says that the ionosphere was removed, it is **not** subtracted from the other "
+        "layers. To correct, subtract it from the unwrapped phase after removing both medians. Check an "
+        "estimate of ISCE2 first: it removes what it takes for unwrapping errors, and ground that moved by a "
+        "good part of a wavelength within some kilometres can look like one. Part of the motion, with the "
+        "opposite sign, is then in this layer.",
         unit="radian", reads=(DISPERSIVE,), kinds=frozenset(("stripmap",)), option="ionosphere",
         tolerance=Tolerance(0.05, "rad", "phase"),
         drawing=Drawing(
             "ionosphere", "Ionosphere",
-            "Its phase, estimated from two halves of the range spectrum, relative to its median. It is not "
-            "subtracted from the other maps.",
+            "Its phase, estimated from two parts of the range spectrum, relative to its median.",
             "signed", "rad",
         ),
     ),
     Layer(
         name="nondispersive_phase", description="Phase of everything but the ionosphere, smoothed",
-        reading="is the other half of that estimate. ISCE2 smooths it like the ionosphere, over hundreds of "
-        "pixels: it shows long waves only and not the displacement.",
+        reading="is the other half of that estimate. It is smoothed like the ionosphere: it shows long waves "
+        "only and not the displacement.",
         unit="radian", reads=(NONDISPERSIVE,), kinds=frozenset(("stripmap",)), option="ionosphere",
         tolerance=Tolerance(0.05, "rad", "phase"),
+    ),
+    Layer(
+        name="ionosphere", description="Phase of the ionosphere, with a mean of zero",
+        reading="is what to subtract from the unwrapped phase, or what was subtracted if the parameter file "
+        "says that the ionosphere was removed. Its standard error is `ionosphere_std`.",
+        unit="radian", reads=(DISPERSIVE,), kinds=frozenset(("stripmap",)), option="ionosphere_error",
+        tolerance=Tolerance(0.05, "rad", "phase"),
+    ),
+    Layer(
+        name="ionosphere_std", description="Standard error of the ionosphere's phase",
+        reading="follows from the coherence and from the scatter of the estimate. It does not count features "
+        "that are smaller than the filter, whose size is in the log of the step `unwrap`.",
+        unit="radian", reads=(IONOSPHERE_ERROR,), kinds=frozenset(("stripmap",)), option="ionosphere_error",
+        roles=("data", "uncertainty"), tolerance=Tolerance(0.02, "rad", "value"),
     ),
     Layer(
         name="wrapped_phase_rdr", description="Interferogram, unfiltered",

@@ -11,7 +11,7 @@ from isce2_recipe.copying import Copying
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.facts import ALOS, HowMade, ProductFacts
 from isce2_recipe.products.grid import utm_grid
-from isce2_recipe.products.layers import DEM, DISPERSIVE, NONDISPERSIVE, WATER_MASK
+from isce2_recipe.products.layers import DEM, DISPERSIVE, IONOSPHERE_ERROR, NONDISPERSIVE, WATER_MASK
 from isce2_recipe.products.making import ProductRequest
 from isce2_recipe.products.parameter_file import seconds_of_day
 from isce2_recipe.progress import Progress
@@ -59,6 +59,7 @@ def scene_request(
     water_mask: Path,
     readme: str,
     split_spectrum: bool,
+    ionosphere_removed: bool = False,
 ) -> ProductRequest:
     """Return the request for a product of two ALOS scenes, named as HyP3's plugin named it.
 
@@ -70,23 +71,30 @@ def scene_request(
         GeoTIFFs in degrees: metres above the ellipsoid; 1 on land, 0 on water.
     split_spectrum : bool
         Whether the ionosphere was estimated.
+    ionosphere_removed : bool
+        Whether it was subtracted from the interferogram.
 
     Raises
     ------
     InputError
-        If it was, but ISCE2 has left no estimate.
+        If it was estimated, but there is no estimate.
     """
+    options: tuple[str, ...] = ()
     if split_spectrum:
         _check_ionosphere(folder)
+        # ISCE2 does not geocode the standard error.
+        error = (folder / f"{IONOSPHERE_ERROR.stripmapapp}.geo.vrt").is_file()
+        options = ("ionosphere", "ionosphere_error") if error else ("ionosphere",)
 
     def write_more(prefix: Path, _: Mapping[str, str], progress: Progress) -> Mapping[str, object]:
         _copy_folders(folder, prefix.parent, progress)
-        return {
+        lines: dict[str, object] = {
             "Radar wavelength (m)": facts.wavelength_m,
             "Beam mode": facts.mode,
             "Polarization": facts.polarization,
             "Split spectrum": "yes" if split_spectrum else "no",
         }
+        return lines | ({"Ionosphere removed": "yes"} if ionosphere_removed else {})
 
     reference, secondary = scenes
     return ProductRequest(
@@ -98,8 +106,8 @@ def scene_request(
         geotiffs={DEM: dem, WATER_MASK: water_mask},
         grid=partial(utm_grid, pixel_m=_PIXEL_M),
         readme=readme,
-        options=("ionosphere",) if split_spectrum else (),
-        shown={"scenes": scenes, "split_spectrum": split_spectrum},
+        options=options,
+        shown={"scenes": scenes, "split_spectrum": split_spectrum, "ionosphere_removed": ionosphere_removed},
         write_more=write_more,
     )
 

@@ -52,20 +52,14 @@ class DispersiveConfig:
 
     Attributes
     ----------
-    filling : str
-        How holes are filled.
-    kernel_samples, kernel_lines, sigma_samples, sigma_lines, rotation_deg : float
-        Size, standard deviations and rotation of the Gaussian filter, pixels of the interferogram.
+    sigma_lines, sigma_samples : float or None
+        Standard deviations of the Gaussian filter, pixels of the interferogram; None for this engine's own.
+    least_coherence : float
+        Least phase-sigma coherence of the pixels that are used.
     """
 
-    filling: str
-    kernel_samples: float
-    kernel_lines: float
-    sigma_samples: float
-    sigma_lines: float
-    rotation_deg: float
-    iterations: int
-    mask: str
+    sigma_lines: float | None
+    sigma_samples: float | None
     least_coherence: float
 
 
@@ -141,18 +135,22 @@ def _config(top: Application, folder: Path) -> StripmapConfig:
         do_split_spectrum=top.value("do split spectrum"),
         do_dispersive=top.value("do dispersive"),
         dispersive=DispersiveConfig(
-            filling=top.value("dispersive filter filling method"),
-            kernel_samples=top.value("dispersive filter kernel x-size"),
-            kernel_lines=top.value("dispersive filter kernel y-size"),
-            sigma_samples=top.value("dispersive filter kernel sigma_x"),
-            sigma_lines=top.value("dispersive filter kernel sigma_y"),
-            rotation_deg=top.value("dispersive filter kernel rotation"),
-            iterations=top.value("dispersive filter number of iterations"),
-            mask=top.value("dispersive filter mask type"),
+            sigma_lines=_if_written(top, "dispersive filter kernel sigma_y"),
+            sigma_samples=_if_written(top, "dispersive filter kernel sigma_x"),
             least_coherence=top.value("dispersive filter coherence threshold"),
         ),
         geocode_list=tuple(top.value("geocode list")) or None,
     )
+
+
+def _if_written(top: Application, name: str) -> float | None:
+    """Return a positive number, or None if the XML leaves it to ISCE2's default."""
+    if top.written(name) is None:
+        return None
+    value: float = top.value(name)
+    if not value > 0.0:
+        raise InputError(f"{top.file}: '{name}' is {value:g}, but must be positive")
+    return value
 
 
 def _sensor(top: Application, component: str, folder: Path) -> AlosConfig:

@@ -52,6 +52,9 @@ _GEOCODED = (
 
 # Share of the azimuth spectrum that the antenna illuminates.
 _AZIMUTH_SHARE = 0.75
+# Standard deviations of the ionosphere's filter, lines and samples of the images: 1.8 km by 1.5 km, or 40
+# by 50 pixels of 4x14 looks. A longer filter flattens waves of 40 km, a shorter one leaves more noise.
+_SIGMA_LINES, _SIGMA_SAMPLES = 560.0, 200.0
 # Multilooked lines that a thread computes at once.
 _ROWS = 16
 # ISCE2's name of SNAPHU in this application means another mode than in topsApp.
@@ -134,8 +137,8 @@ def estimate_ionosphere(job: StripmapJob) -> None:
     pair = _read_bands(job)
     image = job.image("reference")
     settings = job.config.dispersive
-    scale = Smoothing(settings.sigma_lines, settings.sigma_samples)
-    found = estimate(pair, bands, image.frequency_hz, _independent_looks(job), _shift_m(job), scale)
+    scale, looks = _smoothing(job), _independent_looks(job)
+    found = estimate(pair, bands, image.frequency_hz, looks, _shift_m(job), scale)
     if found is None:
         raise InputError(
             "the ionosphere cannot be estimated: too little of the interferogram is unwrapped and has a "
@@ -149,6 +152,15 @@ def estimate_ionosphere(job: StripmapJob) -> None:
         scale.lines, scale.samples, np.median(found.error[found.used]),
     )  # fmt: skip
     _write_ionosphere(job, found)
+
+
+def _smoothing(job: StripmapJob) -> Smoothing:
+    """Return the scale of the XML, or else one of the same size on the ground for all looks."""
+    looks, settings = align.looks_of(job), job.config.dispersive
+    return Smoothing(
+        settings.sigma_lines or _SIGMA_LINES / looks.azimuth,
+        settings.sigma_samples or _SIGMA_SAMPLES / looks.range,
+    )
 
 
 def _independent_looks(job: StripmapJob) -> float:

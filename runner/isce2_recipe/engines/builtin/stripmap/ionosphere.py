@@ -77,7 +77,8 @@ class Ionosphere:
     Attributes
     ----------
     dispersive : ndarray
-        Phase that the ionosphere adds to the interferogram, up to a constant.
+        Phase that the ionosphere adds to the interferogram, with a mean of zero over the used pixels: the
+        two bands also show errors of the timing as a constant.
     nondispersive : ndarray
         Phase of everything else, smoothed alike.
     error : ndarray
@@ -129,6 +130,7 @@ def estimate(
     smooth, variance = _smooth(rest, weights, blocks.sigma)
     factor = -frequency_hz / (2.0 * apart)
     dispersive = factor * (surface + np.angle(smooth))
+    dispersive -= np.average(dispersive, weights=weights)
     mean = _mean(blocks.sum(phase * weight), weights, blocks.sigma)
     error = abs(factor) * np.sqrt(variance * _excess(rest * np.conj(smooth), weights))
     fine = [blocks.spread(each) for each in (dispersive, mean - dispersive, error)]
