@@ -78,6 +78,10 @@ class SourceError(RecipeToolError):
     exit_code = EXIT_STEP_FAILED
 
 
+class NoConnection(SourceError):
+    """No server of a source can be reached; there is probably no network, so that steps do not try again."""
+
+
 class EngineMissing(RecipeToolError):
     """The chosen engine is not installed or does not work."""
 

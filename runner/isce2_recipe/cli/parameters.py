@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +40,14 @@ class RecipeCommand(click.Command):
                     raise
         recipe: Recipe | None = ctx.meta.get(_RECIPE)
         lists = set() if recipe is None else _list_spellings(recipe)
-        return super().parse_args(ctx, _repeat_options(args, lists))
+        try:
+            return super().parse_args(ctx, _repeat_options(args, lists))
+        except click.NoSuchOption as exc:
+            spellings = [text for each in self.get_params(ctx) for text in each.opts]
+            # Parameters may be written with underscores, too, but the help shows hyphens.
+            usual = [text for text in spellings if text.startswith("--") and "_" not in text]
+            close = difflib.get_close_matches(exc.option_name.replace("_", "-"), usual, 1)
+            raise click.NoSuchOption(exc.option_name, possibilities=close, ctx=exc.ctx) from None
 
     def _recipe_argument(self, ctx: click.Context, args: Sequence[str]) -> str | None:
         """Return the first argument that is neither an option nor the value of an option."""

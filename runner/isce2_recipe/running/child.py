@@ -18,7 +18,14 @@ from typing import Any, NoReturn
 
 from isce2_recipe import processes
 from isce2_recipe.actions.base import Context
-from isce2_recipe.errors import EngineFailed, ProgramFailed, RecipeToolError, SourceError, of_name
+from isce2_recipe.errors import (
+    EngineFailed,
+    NoConnection,
+    ProgramFailed,
+    RecipeToolError,
+    SourceError,
+    of_name,
+)
 from isce2_recipe.journal import checkpoints
 from isce2_recipe.journal.files import FOLDER, FileEntry, Fingerprints, Manifest, signature, walk
 from isce2_recipe.journal.values import encode
@@ -43,7 +50,7 @@ _THREAD_VARIABLES = (
 # By default GDAL caches up to a twentieth of the machine's memory in every process.
 _GDAL_CACHE = "128MB"
 _DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
-_KINDS = {SourceError: "source", EngineFailed: "engine", ProgramFailed: "crash"}
+_KINDS = {NoConnection: "input", SourceError: "source", EngineFailed: "engine", ProgramFailed: "crash"}
 _PROGRESS_INTERVAL_S = 0.1
 _MOST_FILES = 1024  # open files of the runner, where the system does not list them
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from isce2_recipe.errors import InputError, ParameterError, SourceError
+from isce2_recipe.errors import InputError, NoConnection, ParameterError, SourceError
 from isce2_recipe.sources.asf import AsfSource
 from isce2_recipe.sources.asf.credentials import find_credentials
 from isce2_recipe.sources.asf.settings import Settings
@@ -356,6 +356,14 @@ class TestTerrain:
             AsfSource(server.environment()).fetch_dem(
                 Bounds(-30.5, -45.5, -30.4, -45.4), tmp_path, LOG, silent
             )
+
+
+def test_without_a_network_the_catalogue_is_asked_only_three_times():
+    environment = {"ISCE2_RECIPE_ASF_CMR_URL": "http://127.0.0.1:9", "ISCE2_RECIPE_ASF_RETRY_WAIT_S": "0.01"}
+    with pytest.raises(NoConnection, match=r"\(tried 3 times\)") as caught:
+        AsfSource(environment).find_bursts([FIRST], LOG)
+    assert caught.value.exit_code == 3
+    assert "--source directory:DIR" in str(caught.value.hint)
 
 
 def tiff_bytes(path: Path, values, transform) -> bytes:

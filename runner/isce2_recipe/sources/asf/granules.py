@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from isce2_recipe.errors import SourceError
 from isce2_recipe.sources.asf.formats import ZIP
-from isce2_recipe.sources.asf.retrying import TemporaryError, raise_if_temporary, retry, short
+from isce2_recipe.sources.asf.retrying import TemporaryError, is_offline, raise_if_temporary, retry, short
 from isce2_recipe.sources.asf.settings import Settings
 from isce2_recipe.sources.base import AlosRecord, BurstRecord, GranuleRecord, Progress, SlcRecord
 from isce2_recipe.sources.burst_query import BurstQuery
@@ -235,10 +235,12 @@ def _adapter(settings: Settings, log: logging.Logger) -> requests.adapters.HTTPA
                     except TemporaryError as exc:
                         temporary.append(exc)
                     except requests.RequestException as exc:
-                        temporary.append(TemporaryError(f"{urlsplit(host).netloc}: {short(exc)}"))
-                raise temporary[0]
+                        what = f"{urlsplit(host).netloc}: {short(exc)}"
+                        temporary.append(TemporaryError(what, offline=is_offline(exc)))
+                raise next((each for each in temporary if not each.offline), temporary[0])
 
-            return retry(f"ask the catalogue at {settings.cmr_url}", attempt, settings, log)
+            what = f"ask the catalogue at {settings.cmr_url}"
+            return retry(what, attempt, settings, log, needs_network=True)
 
     return Adapter()
 
