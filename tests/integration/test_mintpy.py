@@ -247,7 +247,7 @@ def test_the_velocity_of_a_stack_is_that_of_the_ground(workflow, pairs, limit, m
 FILES = {
     *(f"_{layer}.tif" for layer in ("unw_phase", "wrapped_phase", "corr", "conncomp", "dem", "amp")),
     *(f"_{layer}.tif" for layer in ("lv_theta", "lv_phi", "water_mask")),
-    *("_amp.kmz", "_wrapped_phase.kmz", "_unw_phase.png", "_unw_phase_thumb.png"),
+    *("_amp.kmz", "_wrapped_phase.kmz", "_unw_phase.png", "_unw_phase.pgw", "_unw_phase_thumb.png"),
     *(".txt", "_README.md.txt"),
 }
 RADAR_FILES = {f"_{layer}_rdr.tif" for layer in ("wrapped_phase", "lat", "lon", "los")}

@@ -37,7 +37,7 @@ def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> lis
     return [__version__, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()]
 
 
-@action("report.write", version=4, fingerprint=_texts)
+@action("report.write", version=5, fingerprint=_texts)
 def write(
     ctx: Context,
     *,
@@ -77,6 +77,7 @@ def write(
         orbits=tuple(path.name for path in orbits or ()),
         truth=truth,
         atmosphere=atmosphere,
+        place=ctx.published or ctx.out,
         limits=limits or {},
         notes=tuple(notes or ()),
         run=dict(ctx.summary_of_run()),

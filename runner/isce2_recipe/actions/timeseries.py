@@ -202,7 +202,7 @@ class PairProducts:
 
 @action(
     "timeseries.package_pairs",
-    version=2,
+    version=3,
     uses=("source", "engine"),
     fingerprint=readme_fingerprint,
     takes=nothing,

@@ -28,6 +28,7 @@ _FROM_ANTIMERIDIAN = "+proj=longlat +datum=WGS84 +pm=180 +no_defs"
 def write_browse(unwrapped: Path, prefix: Path) -> list[Path]:
     """Write ``PREFIX_unw_phase.png``, 2048 pixels wide, and ``PREFIX_unw_phase_thumb.png`` from a GeoTIFF.
 
+    A world file, ``PREFIX_unw_phase.pgw``, gives the place of the larger picture in the map projection.
     Colours run from blue (range became shorter) to red (longer) about the median; no data is transparent.
     """
     from PIL import Image
@@ -37,10 +38,20 @@ def write_browse(unwrapped: Path, prefix: Path) -> list[Path]:
     browse = prefix.with_name(f"{prefix.name}_unw_phase.png")
     picture = picture.resize((_WIDTH, height), Image.Resampling.BILINEAR)
     picture.save(browse)
+    _write_world_file(unwrapped, picture.size, browse.with_suffix(".pgw"))
     thumbnail = prefix.with_name(f"{prefix.name}_unw_phase_thumb.png")
     picture.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
     picture.save(thumbnail)
     return [browse, thumbnail]
+
+
+def _write_world_file(raster: Path, size: tuple[int, int], path: Path) -> None:
+    """Write the place of a picture of a raster as six lines: steps, and the centre of the first pixel."""
+    with opened(raster) as dataset:
+        step, _, west, _, _, north = dataset.transform[:6]
+        across, down = step * dataset.width / size[0], dataset.transform.e * dataset.height / size[1]
+    numbers = (across, 0.0, 0.0, down, west + across / 2, north + down / 2)
+    path.write_text("".join(f"{number:.10f}\n" for number in numbers), encoding="ascii")
 
 
 def _reduced(path: Path) -> NDArray[Any]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe.products.layer import Palette
+
 Rgb = tuple[int, int, int]
 Picture = NDArray[np.uint8]
 
@@ -47,6 +49,14 @@ LABELS: tuple[Rgb, ...] = (
 )
 WATER: Rgb = (186, 207, 224)
 UNCONNECTED: Rgb = (92, 90, 88)
+DRY: Rgb = (206, 200, 184)
+
+
+def table(palette: Palette) -> dict[int, Rgb]:
+    """Return the colours of the values 0 to 255 of a layer of labels, or of land (1) and water (0)."""
+    if palette == "water":
+        return {0: WATER, **dict.fromkeys(range(1, 256), DRY)}
+    return {0: UNCONNECTED, **{label: LABELS[(label - 1) % len(LABELS)] for label in range(1, 256)}}
 
 
 def _cycle(count: int = 24) -> tuple[Rgb, ...]:

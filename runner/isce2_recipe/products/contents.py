@@ -14,6 +14,7 @@ COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 PLAIN_TIFF = "image/tiff; application=geotiff"
 _MEDIA = {
     ".png": "image/png",
+    ".pgw": "text/plain",
     ".txt": "text/plain",
     ".json": "application/json",
     ".yml": "application/yaml",
@@ -28,6 +29,7 @@ _TITLES = {
     "run.json": "What is needed to run the recipe again",
     "recipe.yml": "The recipe with the values of this run",
     "stac.json": "STAC item",
+    "unw_phase.pgw": "Place of the picture in the map projection (world file)",
 }
 _PICTURES = {".png": "Picture of the unwrapped phase", ".kmz": "Picture for Google Earth"}
 

@@ -19,6 +19,7 @@ Application = Literal["topsApp", "stripmapApp"]
 ProductKind = Literal["burst", "bursts", "slc", "merged", "stripmap", "stack"]
 Resampling = Literal["mean", "angle", "cycles", "nearest"]
 Measure = Literal["value", "angle", "phase", "ratio", "label"]
+Palette = Literal["labels", "water"]
 Colours = Literal["displacement", "cyclic", "sequential", "grey", "terrain", "signed", "components"]
 
 KINDS: frozenset[ProductKind] = frozenset(("burst", "bursts", "slc", "merged", "stripmap"))
@@ -165,6 +166,8 @@ class Layer:
         Value where the rasters end, in place of no data.
     land_only : bool
         Whether there are no values on water where water was masked before unwrapping; labels are 0 there.
+    palette : str or None
+        Colour table of the GeoTIFF of small whole numbers: ``labels`` or ``water``; None for none.
     kinds : frozenset of str
         Kinds of products that have the layer.
     option : str
@@ -193,6 +196,7 @@ class Layer:
     clip: tuple[float, float] | None = None
     outside: float | None = None
     land_only: bool = False
+    palette: Palette | None = None
     kinds: frozenset[ProductKind] = KINDS
     option: str = ""
     roles: tuple[str, ...] = ("data",)

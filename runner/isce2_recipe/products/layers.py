@@ -177,6 +177,7 @@ LAYERS: tuple[Layer, ...] = (
         "marks where the image ends.",
         dtype="uint8", nodata=None, masked=True, reads=(COMPONENTS,), resampling="nearest", land_only=True,
         roles=("data", "labels"), tolerance=Tolerance(0.01, "share", "label"), hyp3="float32, 0 for no data",
+        palette="labels",
         drawing=_MASK,
     ),
     Layer(
@@ -208,7 +209,7 @@ LAYERS: tuple[Layer, ...] = (
         reading="is 0 also where the mask's source has no data.",
         dtype="uint8", nodata=None, reads=(WATER_MASK,), resampling="nearest", outside=0.0,
         roles=("data", "mask", "water-mask"), tolerance=Tolerance(0.001, "share", "label"),
-        hyp3="only where it was applied",
+        hyp3="only where it was applied", palette="water",
         drawing=_MASK,
     ),
     Layer(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.products import colours
 from isce2_recipe.products.grid import METRES_A_DEGREE, MapGrid
 from isce2_recipe.types import Bounds
 
@@ -264,6 +265,8 @@ def scratch_raster(path: Path, grid: MapGrid, layer: Layer, tags: Mapping[str, s
         dataset.set_band_description(1, layer.description)
         if layer.unit:
             dataset.set_band_unit(1, layer.unit)
+        if layer.palette:
+            dataset.write_colormap(1, colours.table(layer.palette))
         yield dataset
 
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from rasterio.enums import ColorInterp
 from rasterio.warp import transform
 
 from isce2_recipe.errors import InputError
+from isce2_recipe.products import colours
 from isce2_recipe.products.package import Product, template_text
 from isce2_recipe.products.parameter_file import perpendicular_baseline_m
 from isce2_recipe.products.radar import radar_window, write_radar_layers
@@ -94,7 +96,7 @@ def parameters(made: Product) -> dict[str, str]:
 def test_files_of_a_single_burst(single):
     names = {path.name for path in single.directory.iterdir()}
     tiffs = {f"{NAME}_{layer}.tif" for layer in LAYERS + RADAR}
-    pictures = {f"{NAME}_unw_phase.png", f"{NAME}_unw_phase_thumb.png"}
+    pictures = {f"{NAME}_unw_phase.png", f"{NAME}_unw_phase.pgw", f"{NAME}_unw_phase_thumb.png"}
     pictures |= {f"{NAME}_amp.kmz", f"{NAME}_wrapped_phase.kmz"}
     others = {f"{NAME}.txt", f"{NAME}_README.md.txt", f"{NAME}.stac.json"} | pictures
     assert names == tiffs | others
@@ -285,6 +287,16 @@ def test_browse_images(single):
     assert alpha[0, 0] == 0
     assert alpha[alpha.shape[0] // 2, 1024] == 255
     assert max(Image.open(single.directory / f"{NAME}_unw_phase_thumb.png").size) == 100
+    # GDAL finds the picture where the layer is, by the world file.
+    with rasterio.open(single.layers["unw_phase"]) as layer, rasterio.open(browse.filename) as picture:
+        assert picture.bounds == pytest.approx(layer.bounds, abs=1e-4)
+
+
+def test_labels_and_water_have_colours(single):
+    for name, value, colour in (("conncomp", 1, colours.LABELS[0]), ("water_mask", 0, colours.WATER)):
+        with rasterio.open(single.layers[name]) as dataset:
+            assert dataset.colorinterp[0] == ColorInterp.palette
+            assert dataset.colormap(1)[value][:3] == colour
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,12 @@ from isce2_recipe.paths import REPORT_TEMPLATE
 from isce2_recipe.products import colours
 from isce2_recipe.products.package import template_text
 from isce2_recipe.products.quality import measuring
+from isce2_recipe.products.quality.judging import judgements
 from isce2_recipe.products.reading import open_product
 from isce2_recipe.products.report import maps, page
 from isce2_recipe.products.report.page import ReportInputs, write_report
 from isce2_recipe.products.report.reduced import ReducedProduct
-from isce2_recipe.products.report.steps import REPORT_SIZES, lay_out
+from isce2_recipe.products.report.steps import REPORT_SIZES, lay_out, steps_svg
 from isce2_recipe.products.report.views import views
 from support import browser
 from support.finished import CM, fields, write_product, write_truth
@@ -117,6 +118,8 @@ def test_the_page_contains_the_facts_of_the_run(document):
 def test_drawings_have_titles_and_tables_have_headings(document):
     drawings = document.xpath("//*[local-name()='svg']")
     assert len(drawings) >= 13
+    # Narrow screens show the picture of the largest map in another frame; the page has it only once.
+    assert len(document.xpath("//*[local-name()='use']")) == len(document.xpath("//*[@class='narrow']"))
     for drawing in drawings:
         (title,) = drawing.xpath("./*[local-name()='title']")
         assert title.text.strip() and drawing.get("aria-labelledby") == title.get("id")
@@ -338,3 +341,37 @@ def test_a_browser_draws_the_page_without_errors(report):
             assert session.run(KEYBOARD) == [0, "#main", True]
         assert session.pdf().startswith(b"%PDF")
         assert session.log() == []
+
+
+def test_boxes_of_the_graph_are_as_wide_as_their_texts():
+    long = "a_step_of_a_part/with_another_part/and_a_long_name"
+    step = {"id": long, "action": "a", "kind": "", "status": "done", "seconds": 1.0, "memory": 1, "after": []}
+    drawn = steps_svg([step])
+    (width,) = re.findall(r'class="box"[^>]* width="([0-9]+)"', drawn)
+    assert int(width) > 7.5 * len(long)
+
+
+def test_values_beyond_the_colours_are_marked(tmp_path):
+    phase = np.zeros((60, 90))
+    phase[5:55, 5:85] = 1.0
+    phase[30, 30:34] = 30.0
+    reduced = ReducedProduct(open_product(write_product(tmp_path, unw_phase=phase)))
+    (shown,) = [view for view in views(reduced) if view.name == "displacement"]
+    assert shown.beyond == (False, True)
+
+
+def test_numbers_have_a_rule_of_thumb():
+    quality = {"coverage": {"valid_fraction": 0.6}, "unwrapping": {"residues_per_thousand": 80.0}}
+    assert {name: word for name, (word, _) in judgements(quality).items()} == {
+        "valid": "usable",
+        "residues": "poor",
+    }
+
+
+def test_links_lead_to_the_files_of_the_product(inputs, tmp_path):
+    path, _ = write_report(tmp_path, replace(inputs, place=tmp_path))
+    links = html.fromstring(path.read_text(encoding="utf-8")).xpath(
+        "//section[@aria-labelledby='data']//a/@href"
+    )
+    assert len(links) > 5
+    assert all((tmp_path / link).is_file() for link in links)

@@ -114,7 +114,13 @@ def png(picture: Picture) -> bytes:
 
 
 def map_svg(
-    view: View, frame: MapFrame, size: int, line: tuple[float, float, float, float] | None = None
+    view: View,
+    frame: MapFrame,
+    size: int,
+    line: tuple[float, float, float, float] | None = None,
+    *,
+    heading_deg: float | None = None,
+    shared: tuple[MapFrame, int] | None = None,
 ) -> str:
     """Return a map as SVG; the style sheet of the page sets the colours of its lines and text.
 
@@ -122,11 +128,32 @@ def map_svg(
     ----------
     line : tuple, optional
         Ends ``x0, y0, x1, y1`` of a profile to draw, each from 0 to 1 from the upper left.
+    heading_deg : float, optional
+        Direction of flight, clockwise from north, to be drawn with the direction of the radar.
+    shared : (MapFrame, int), optional
+        Frame and width of another map of the view on the same page, whose picture is used again.
     """
     edges = {"left": _LEFT, "top": _TOP, "margin": _BOTTOM}
-    picture = base64.b64encode(png(view.picture)).decode()
-    values = {"view": view, "frame": frame, "size": size, "line": line, "picture": picture}
-    return render("report/map.svg", bar_km=nice_step(frame.kilometres, 5), **edges, **values)
+    values = {"view": view, "frame": frame, "size": size, "line": line, "shared": None, "picture": ""}
+    if shared is None:
+        values["picture"] = base64.b64encode(png(view.picture)).decode()
+    else:
+        values["shared"] = {
+            "name": f"{view.name}-{shared[1]}-i",
+            "frame": shared[0],
+            "left": _LEFT,
+            "top": _TOP,
+        }
+    arrows = [] if heading_deg is None else _arrows(heading_deg - frame.convergence_deg)
+    return render("report/map.svg", bar_km=nice_step(frame.kilometres, 5), arrows=arrows, **edges, **values)
+
+
+def _arrows(flight_deg: float) -> list[tuple[float, str, float, float]]:
+    """Return the arrows of flight and radar: angle, name, and place of the name around the middle."""
+    return [
+        (angle, word, 48 * math.sin(math.radians(angle)), 4 - 34 * math.cos(math.radians(angle)))
+        for angle, word in ((flight_deg, "flight"), (flight_deg + 90.0, "radar"))
+    ]
 
 
 def locator_svg(places: Sequence[tuple[float, float]]) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.paths import REPORT
@@ -17,10 +19,11 @@ from isce2_recipe.products.facts import source_of_simulated
 from isce2_recipe.products.layer import Layer
 from isce2_recipe.products.layers import LAYERS
 from isce2_recipe.products.package import user_templates
+from isce2_recipe.products.quality.judging import judgements
 from isce2_recipe.products.quality.limits import check_limits
 from isce2_recipe.products.reading import Finished, open_product
 from isce2_recipe.products.report.charts import charts, profile_line
-from isce2_recipe.products.report.maps import LARGE, SMALL, corners, locator_svg, map_frame, map_svg
+from isce2_recipe.products.report.maps import LARGE, SMALL, MapFrame, corners, locator_svg, map_frame, map_svg
 from isce2_recipe.products.report.quicklook import write_quicklook
 from isce2_recipe.products.report.reduced import ReducedProduct, median
 from isce2_recipe.products.report.steps import steps_svg
@@ -52,6 +55,8 @@ class ReportInputs:
         Jinja2 template of the page.
     atmosphere : Path, optional
         GeoTIFF of the part of the truth that is the delay in the air.
+    place : Path, optional
+        Folder from which the page's links lead to the files of the product; without it there are none.
     """
 
     product: Path
@@ -63,6 +68,7 @@ class ReportInputs:
     run: Mapping[str, Any]
     template: str
     atmosphere: Path | None = None
+    place: Path | None = None
 
 
 def write_report(
@@ -129,18 +135,25 @@ def _values(
     hero = next(view for view in shown if view.name == "displacement")
     # A tall map would leave half of the page empty, so it is shown small like the others.
     wide = large.width > SMALL
+    heading = _number(product.parameters, "Heading")
     figures = [
-        {"view": view, "svg": map_svg(view, small, SMALL, line if view is hero else None)}
+        {"view": view, "svg": _map(view, small, SMALL, hero, line, heading)}
         for view in shown
         if not (wide and view is hero)
     ]
+    # A narrow screen shows the same picture with the labels of a small map.
+    narrow = map_svg(hero, small, SMALL, line, shared=(large, LARGE)) if wide else ""
     limit_checks = check_limits(quality, inputs.limits)
     return {
         "name": product.name,
         "facts": _facts(reduced, inputs.orbits),
         "simulated": bool(source_of_simulated(product.tags)) or inputs.truth is not None,
         "quality": quality,
-        "hero": {"view": hero, "svg": map_svg(hero, large, LARGE, line)} if wide else None,
+        "hero": {"view": hero, "svg": _map(hero, large, LARGE, hero, line, heading), "narrow": narrow}
+        if wide
+        else None,
+        "judged": judgements(quality),
+        "links": _links(inputs),
         "figures": figures,
         "truth_figures": [{"view": view, "svg": map_svg(view, small, SMALL)} for view in compared],
         "charts": charts(reduced, quality),
@@ -155,6 +168,41 @@ def _values(
         "product_parameters": product.parameters,
         "turned": product.reversed,
     }
+
+
+def _map(
+    view: View,
+    frame: MapFrame,
+    size: int,
+    hero: View,
+    line: tuple[float, float, float, float] | None,
+    heading_deg: float | None,
+) -> str:
+    """Return a map; that of the displacement has the profile and the arrows of the flight."""
+    return (
+        map_svg(view, frame, size, line, heading_deg=heading_deg)
+        if view is hero
+        else map_svg(view, frame, size)
+    )
+
+
+def _number(parameters: Mapping[str, str], name: str) -> float | None:
+    try:
+        value = float(parameters[name])
+    except (KeyError, ValueError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _links(inputs: ReportInputs) -> list[tuple[str, str]]:
+    """Return names and relative addresses of the product's GeoTIFFs, its STAC item and its quality."""
+    if inputs.place is None:
+        return []
+    folder, name = inputs.product, inputs.product.resolve().name
+    files = [*sorted(folder.glob(f"{name}_*.tif")), *folder.glob(f"{name}.stac.json"), inputs.quality]
+    return [
+        (file.name.removeprefix(f"{name}_"), quote(os.path.relpath(file, inputs.place))) for file in files
+    ]
 
 
 def _facts(reduced: ReducedProduct, orbits: Sequence[str]) -> list[tuple[str, str]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from isce2_recipe.markup import render
@@ -29,6 +30,8 @@ class BoxSizes:
         return self.bend if "@" in name else self.width + self.gap_x
 
 
+# Widths of a character of a box, pixels: of its heading, and of the smaller lines below it.
+_BOLD, _SMALL = 8.0, 6.6
 REPORT_SIZES = BoxSizes(184, 58, gap_x=16, gap_y=30, margin=8, bend=26)
 
 
@@ -134,14 +137,20 @@ def steps_svg(steps: Sequence[Mapping[str, Any]]) -> str:
         Steps with ``id``, ``action``, ``kind`` (source, engine or empty), ``status``, ``seconds``, ``memory``
         and ``after``, the ids of the steps that it waits for, which come before it.
     """
-    layout = lay_out({step["id"]: step["after"] for step in steps}, REPORT_SIZES)
+    notes = [_note(step) for step in steps]
+    texts = [(_BOLD, step["id"]) for step in steps] + [(_SMALL, step["action"]) for step in steps]
+    widest = max(
+        (size * len(text) for size, text in [*texts, *((_SMALL, note) for note in notes)]), default=0.0
+    )
+    sizes = replace(REPORT_SIZES, width=max(REPORT_SIZES.width, math.ceil(widest) + 20))
+    layout = lay_out({step["id"]: step["after"] for step in steps}, sizes)
     return render(
         "report/steps.svg",
         layout=layout,
-        sizes=REPORT_SIZES,
-        arrows=[arrow(layout, chain, REPORT_SIZES) for chain in layout.chains],
+        sizes=sizes,
+        arrows=[arrow(layout, chain, sizes) for chain in layout.chains],
         slowest=max((step["seconds"] or 0.0 for step in steps), default=0.0) or 1.0,
-        steps=[(step, _note(step)) for step in steps],
+        steps=list(zip(steps, notes, strict=True)),
     )
 
 

@@ -43,6 +43,8 @@ class View:
     alternative: str
     picture: Picture
     scale: Scale | None = None
+    # Whether some values are below and above the ends of the scale.
+    beyond: tuple[bool, bool] = (False, False)
     legend: tuple[tuple[colours.Rgb, str], ...] = ()
 
 
@@ -83,6 +85,7 @@ def truth_views(reduced: ReducedProduct) -> list[View]:
             f"Map of the simulated displacement, {_span(shown, 'cm')}.",
             _over_terrain(reduced, colour.paint(shown)),
             colour,
+            _beyond(colour, shown),
         ),
         *([] if air_cm is None else [_air(reduced, air_cm)]),
         View(
@@ -93,6 +96,7 @@ def truth_views(reduced: ReducedProduct) -> list[View]:
             f"Map of the error; 99 % of the pixels are within {reach:.2f} mm.",
             _over_terrain(reduced, scale.paint(error_mm), 0.0),
             scale,
+            _beyond(scale, error_mm),
         ),
     ]
 
@@ -110,6 +114,7 @@ def _air(reduced: ReducedProduct, air_cm: NDArray[Any]) -> View:
         f"Map of the simulated delay, {_span(shown_mm, 'mm')}.",
         _over_terrain(reduced, scale.paint(shown_mm)),
         scale,
+        _beyond(scale, shown_mm),
     )
 
 
@@ -119,6 +124,14 @@ def _span(values: NDArray[Any], unit: str) -> str:
         return "without data"
     low, high = np.percentile(finite, [_TAIL_PERCENT, 100 - _TAIL_PERCENT])
     return f"from {colours.number_text(low, 2)} to {colours.number_text(high, 2)} {unit}"
+
+
+def _beyond(scale: Scale, values: NDArray[Any]) -> tuple[bool, bool]:
+    """Return whether some values are below and above the scale by more than a hundredth of its span."""
+    finite, little = values[np.isfinite(values)], 0.01 * (scale.high - scale.low)
+    if not finite.size:
+        return False, False
+    return bool(finite.min() < scale.low - little), bool(finite.max() > scale.high + little)
 
 
 def _displacement_scale(reduced: ReducedProduct) -> Scale:
@@ -150,7 +163,8 @@ def _draw(reduced: ReducedProduct, layer: Layer, drawing: Drawing) -> View:
         described = values[~reduced.water]
     else:
         values = described = _values(reduced, layer, drawing)
-        scale = _scale(values, drawing)
+        # Open water is so dark that the land would lose its contrast.
+        scale = _scale(values[~reduced.water] if drawing.colours == "grey" else values, drawing)
     picture = scale.paint(values)
     water = " Water is pale blue." if drawing.relief is not None and reduced.water.any() else ""
     return View(
@@ -160,6 +174,7 @@ def _draw(reduced: ReducedProduct, layer: Layer, drawing: Drawing) -> View:
         f"Map of the {drawing.title.lower()}, {_span(described, drawing.unit)}.",
         picture if drawing.relief is None else _over_terrain(reduced, picture, drawing.relief),
         scale,
+        _beyond(scale, described),
     )
 
 
