@@ -58,9 +58,11 @@ class Area:
                 hint="give longitudes from -180 to 180 and latitudes from -90 to 90, longitude first",
             )
         shape = shapely.force_2d(shape)
+        flat = shape.area == 0.0
         if east - west > 180:
             shape = shapely.transform(shape, _eastward)
-        if shape.bounds[2] - shape.bounds[0] > 180:
+        # What reaches from -180 to 180 is nothing but a line then.
+        if shape.bounds[2] - shape.bounds[0] > 180 or (shape.area == 0.0 and not flat):
             raise ParameterError("the area reaches around more than half of the globe", hint=_HINT)
         return cls(shapely.to_wkt(shapely.make_valid(shape), rounding_precision=9))
 
@@ -179,7 +181,7 @@ def _box(numbers: list[float], text: str) -> Area:
             hint="give degrees, longitudes from -180 to 180, in the order WEST,SOUTH,EAST,NORTH",
         )
     box = Bounds.of(west, south, east, north)
-    if box.east > 360:
+    if east - west > 180 or box.east > 360:
         raise ParameterError(
             f"the box '{text}' reaches around more than half of the globe, from {west:g} to {east:g} E",
             hint=_HINT,
@@ -204,4 +206,5 @@ def read_area(path: Path) -> Area:
     try:
         return Area.of(shapely.union_all([shapely.make_valid(shape) for shape in read_shapes(path)]))
     except (ParameterError, shapely.errors.ShapelyError) as exc:
-        raise InputError(f"{path}: {exc}", hint=getattr(exc, "hint", None) or _HINT) from exc
+        message, hint = getattr(exc, "message", str(exc)), getattr(exc, "hint", None)
+        raise InputError(f"{path}: {message}", hint=hint or _HINT) from exc

@@ -1,6 +1,11 @@
-"""Sizes and durations as text for people."""
+"""Numbers, sizes and durations as text for people."""
 
 from __future__ import annotations
+
+
+def counted(number: int, word: str) -> str:
+    """Return a number of things: ``1 burst``, ``1,200 bursts``."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def format_bytes(size: float) -> str:

@@ -1,6 +1,15 @@
 import pytest
 
-from isce2_recipe.quantities import format_bytes, format_duration
+from isce2_recipe.quantities import counted, format_bytes, format_duration
+
+
+def test_one_thing_is_singular() -> None:
+    assert [counted(n, "burst") for n in (0, 1, 2, 1200)] == [
+        "0 bursts",
+        "1 burst",
+        "2 bursts",
+        "1,200 bursts",
+    ]
 
 
 @pytest.mark.parametrize(

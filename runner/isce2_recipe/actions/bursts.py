@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from isce2_recipe.actions.base import Context, Read, action
 from isce2_recipe.area import burst_id_words, parse_area, read_area
 from isce2_recipe.errors import InputError, ParameterError
+from isce2_recipe.quantities import counted
 from isce2_recipe.sentinel1.burst_ids import BurstId
 from isce2_recipe.sentinel1.pairs import PASS_WINDOW, wrong_time
 from isce2_recipe.sentinel1.stack_dates import StackDate, StackScenes
@@ -102,7 +103,7 @@ def _searched(inputs: Mapping[str, Any], _: tuple[Path, ...], __: Read) -> objec
 
 @action(
     "bursts.find",
-    version=1,
+    version=2,
     uses=("source.burst_search",),
     takes=lambda _: {"bursts": ()},
     check=_query,
@@ -204,7 +205,7 @@ def search(source: BurstSearchSource, log: logging.Logger, inputs: Mapping[str, 
     _check_size(choice, inputs.get("limit", _LIMIT))
     days = [day_of(each) for each in (choice.passes[0], choice.passes[-1])]
     summary = (
-        f"{len(choice.passes)} dates from {days[0]} to {days[1]} of {len(choice.bursts)} burst(s), "
+        f"{len(choice.passes)} dates from {days[0]} to {days[1]} of {counted(len(choice.bursts), 'burst')}, "
         f"{track.describe()}, {query.polarization}"
     )
     return FoundStack(track, choice, [summary, *choice_of_track, *choice.notes])
@@ -287,8 +288,8 @@ def _check_size(choice: Choice, limit: int) -> None:
         sizes = [record.bytes for record in records]
         size = None if None in sizes else sum(filter(None, sizes))
         raise InputError(
-            f"the stack has {len(records):,} granules, {len(choice.bursts)} bursts on {len(choice.passes)} "
-            f"dates, which are {cost(len(records), size)}; the limit is {limit:,}",
+            f"the stack has {len(records):,} granules, {counted(len(choice.bursts), 'burst')} on "
+            f"{len(choice.passes)} dates, which are {cost(len(records), size)}; the limit is {limit:,}",
             hint=f"choose a smaller area or a shorter period, or set limit to {len(records)} to process them",
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from isce2_recipe.actions.base import Context, action
 from isce2_recipe.actions.unwrap import known_unwrapper
 from isce2_recipe.errors import InputError, ParameterError
+from isce2_recipe.quantities import counted
 from isce2_recipe.sentinel1.stack_dates import StackDate
 from isce2_recipe.stack.network import (
     NetworkChoice,
@@ -55,7 +56,7 @@ def _choice(inputs: Mapping[str, Any]) -> NetworkChoice:
     )
 
 
-@action("stack.network", version=1, check=_choice)
+@action("stack.network", version=2, check=_choice)
 def network(
     ctx: Context,
     *,
@@ -92,7 +93,7 @@ def network(
     given |= {"one_year": one_year, "single_reference": single_reference, "pairs_file": pairs_file}
     pairs = make_network(dates, _choice(given))
     longest = max(pair.days for pair in pairs)
-    summary = f"{len(pairs)} pairs of {len(dates)} dates, at most {longest} days apart"
+    summary = f"{counted(len(pairs), 'pair')} of {len(dates)} dates, at most {counted(longest, 'day')} apart"
     ctx.log.info("%s", summary)
     return StackNetwork(pairs, summary)
 
@@ -291,7 +292,8 @@ def geometry(
             ctx.out, pass_of(safes, orbits, polarization), tuple(swaths), Looks.parse(looks),
             StackTerrain(dem, geocode_dem, water_mask), log=ctx.log, progress=ctx.progress, cpus=ctx.cpus,
         )  # fmt: skip
-    ctx.log.info("%d lines x %d samples, %d burst(s)", frame.lines, frame.samples, len(frame.pieces))
+    bursts = counted(len(frame.pieces), "burst")
+    ctx.log.info("%d lines x %d samples, %s", frame.lines, frame.samples, bursts)
     return StackGeometry(ctx.out)
 
 
@@ -437,7 +439,7 @@ def group(
         groups.append(
             PairGroup(last, needed, [one[0] for one in found], names, [one[1] for one in found], own)
         )
-    ctx.log.info("%d groups", len(groups))
+    ctx.log.info("%s", counted(len(groups), "group"))
     return PairGroups(groups)
 
 

@@ -43,7 +43,7 @@ class CheckedStack:
     summary: str
 
 
-@action("timeseries.check", version=1, uses=("engine",))
+@action("timeseries.check", version=2, uses=("engine",))
 def check(
     ctx: Context,
     *,

@@ -16,6 +16,7 @@ from isce2_recipe.engines.builtin.geocoding import PICKED
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import write_json
 from isce2_recipe.progress import Progress
+from isce2_recipe.quantities import counted
 from isce2_recipe.stack.closure import CYCLES, Closure, Repair, measure_closure, repair
 from isce2_recipe.stack.geometry import LAND, read_raster, write_raster
 from isce2_recipe.stack.network import StackPair
@@ -217,19 +218,19 @@ def _notes(facts: dict[str, Any]) -> list[str]:
     if wrong:
         worst = Counter(date for one in wrong for date in one["dates"]).most_common(1)[0]
         notes.append(
-            f"{len(wrong)} of {len(facts['triplets'])} triplets did not close on more than "
-            f"{100 * _OPEN_SHARE:.0f} % of the land; {worst[1]} of them have the date {worst[0]}"
+            f"{len(wrong)} of {counted(len(facts['triplets']), 'triplet')} did not close on more than "
+            f"{100 * _OPEN_SHARE:.0f} % of the land, {worst[1]} of them with the date {worst[0]}"
         )
     repaired = facts["repair"]
     if repaired["doubtful_looks"]:
         notes.append(
-            f"{repaired['doubtful_looks']} looks have doubtful changes of whole cycles; the map of closure "
-            "shows them"
+            f"doubtful changes of whole cycles in {counted(repaired['doubtful_looks'], 'look')}; the map of "
+            "closure shows them"
         )
     if facts["island_looks"]:
         notes.append(
-            f"{facts['island_looks']} of {facts['land_looks']} looks on land are not connected to the "
-            "reference by land; their whole cycles are not known"
+            f"{facts['island_looks']} of {counted(facts['land_looks'], 'look')} on land lie on islands, which no "
+            "land connects with the reference; their whole cycles are not known"
         )
     return notes
 
@@ -240,8 +241,8 @@ def _summary(facts: dict[str, Any], chosen: bool) -> str:
     closure = ""
     if facts["triplets"]:
         rms = float(np.sqrt(np.mean([one["rms_rad"] ** 2 for one in facts["triplets"]])))
-        count = len(facts["triplets"])
-        closure = f"{count} triplet{'s close' if count > 1 else ' closes'} within {rms:.3f} rad RMS; "
+        triplets = counted(len(facts["triplets"]), "triplet")
+        closure = f"closure of {triplets} within {rms:.3f} rad RMS; "
     how = "chosen" if chosen else "given"
     changed = facts["repair"]["looks"]
-    return f"{closure}whole cycles changed in {changed} looks; reference {how} at {place}"
+    return f"{closure}whole cycles changed in {counted(changed, 'look')}; reference {how} at {place}"

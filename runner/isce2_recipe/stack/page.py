@@ -17,6 +17,7 @@ from isce2_recipe.markup import render
 from isce2_recipe.products.colours import DIVERGING, SEQUENTIAL, nice_step, nice_ticks
 from isce2_recipe.products.facts import source_of_simulated
 from isce2_recipe.products.package import user_templates
+from isce2_recipe.quantities import counted
 from isce2_recipe.stack.checking import FACTS
 from isce2_recipe.stack.stations import Station, station_rows
 
@@ -192,7 +193,7 @@ def _quality(facts: Mapping[str, Any], reader: _Reader, velocity: Float) -> Any:
         yield "Temporal coherence", f"median {np.nanmedian(coherence):.3f}, 1st percentile {low:.3f}"
     if facts["triplets"]:
         rms = math.sqrt(float(np.mean([one["rms_rad"] ** 2 for one in facts["triplets"]])))
-        yield "Closure of triplets", f"{rms:.3f} rad RMS of {len(facts['triplets'])} triplets"
+        yield "Closure of triplets", f"{rms:.3f} rad RMS of {counted(len(facts['triplets']), 'triplet')}"
     else:
         yield "Closure of triplets", "none: the network has no triplets, errors cannot be found"
     second = facts.get("second_pass") or {}

@@ -62,7 +62,7 @@ def test_the_action_writes_a_catalogue_for_each_date(tmp_path, source):
 
 def test_the_choice_of_the_track_is_stated(source):
     found = search(source, LOG, BOX)
-    assert found.notes[0].startswith("4 dates from 20200601 to 20200619 of 3 burst(s), track 28 ascending")
+    assert found.notes[0].startswith("4 dates from 20200601 to 20200619 of 3 bursts, track 28 ascending")
     assert "of the area on 4 dates (others: track" in found.notes[1]
     with_direction = search(source, LOG, BOX | {"direction": "descending"})
     assert with_direction.track.numbers == [64]

@@ -29,6 +29,8 @@ LAND, WATER = 1, 0
 # Values of a source's tiles.
 _TILE_WATER = 1
 _UNKNOWN = 255
+# Pixels by which a place on the edge of two tiles is moved.
+_ASIDE = 1e-3
 # Multilooked pixels of the smallest component; fewer, such as corners of islands, are connected to nothing.
 _FEWEST_PIXELS = 10
 # Multilooked lines, and map rows, that are read at once.
@@ -68,21 +70,29 @@ def on_dem_grid(tiles: Sequence[Path], dem: Path, target: Path) -> None:
 
 def _from_tiles(tiles: Sequence[Path], grid: Any, rows: range) -> NDArray[np.uint8]:
     """Return the values of the tiles on some rows of a grid."""
+    transform = grid.window_transform(((rows.start, rows.stop), (0, grid.width)))
+    found = _resampled(tiles, transform, grid.crs, (len(rows), grid.width))
+    for aside in (_ASIDE, -_ASIDE):
+        # Both tiles may refuse a place on their common edge. It has the value of a place close to it.
+        unknown = found == _UNKNOWN
+        if unknown.any():
+            near = transform @ transform.translation(aside, aside)
+            found[unknown] = _resampled(tiles, near, grid.crs, found.shape)[unknown]
+    return found
+
+
+def _resampled(tiles: Sequence[Path], transform: Any, crs: Any, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return the nearest pixels of the tiles, `_UNKNOWN` where there is no tile."""
     import rasterio
     from rasterio.warp import Resampling, reproject
 
-    found = np.full((len(rows), grid.width), _UNKNOWN, np.uint8)
+    found = np.full(shape, _UNKNOWN, np.uint8)
     for tile in tiles:
         with isceimage.open_raster(tile) as dataset:
             reproject(
-                rasterio.band(dataset, 1),
-                found,
-                dst_transform=grid.window_transform(((rows.start, rows.stop), (0, grid.width))),
-                dst_crs=grid.crs,
-                dst_nodata=_UNKNOWN,
-                init_dest_nodata=False,
-                resampling=Resampling.nearest,
-            )
+                rasterio.band(dataset, 1), found, dst_transform=transform, dst_crs=crs, dst_nodata=_UNKNOWN,
+                init_dest_nodata=False, resampling=Resampling.nearest,
+            )  # fmt: skip
     return found
 
 

@@ -65,6 +65,21 @@ def test_tiles_are_resampled_to_the_dems_grid(tmp_path):
     assert found[5, 5] == 1
 
 
+@pytest.mark.parametrize("north", [0, 25, -5])
+def test_pixels_on_the_edge_of_two_tiles_have_a_value(north, tmp_path):
+    # ASF's tiles have edges on whole arc seconds, where terrain has the centres of its pixels.
+    second = 1 / 3600
+    tiles = [
+        write_tif(tmp_path / f"{top}.tif", np.ones((18000, 10), "u1"), Affine(second, 0, -2, 0, -second, top))
+        for top in (north + 5, north)
+    ]
+    edges = Affine(second, 0, -2 + 0.5 * second, 0, -second, north + 1080.5 / 3600)
+    dem = write_tif(tmp_path / "dem.tif", np.zeros((1441, 8), "f4"), edges)
+    water_mask.on_dem_grid(tiles, dem, tmp_path / "water_mask.tif")
+    with rasterio.open(tmp_path / "water_mask.tif") as dataset:
+        assert not dataset.read(1).any()
+
+
 def test_a_missing_tile_is_named(tmp_path):
     with pytest.raises(InputError, match="tiles do not cover the DEM") as caught:
         water_mask.on_dem_grid([tile(tmp_path / "t", 5.0, 60)], dem(tmp_path), tmp_path / "water_mask.tif")
