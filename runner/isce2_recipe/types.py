@@ -284,6 +284,12 @@ class AlosName(NamedTuple):
         """
         match = re.fullmatch(ALOS_NAME_PATTERN, text)
         if match is None:
+            level = re.fullmatch(r"(ALPSRP\d{9})-L(1\.[15])", text)
+            if level is not None:
+                raise ParameterError(
+                    f"'{text}' is of level {level[2]}, which is already focused",
+                    hint=f"the raw signal is necessary: give {level[1]}, or {level[1]}-L1.0",
+                )
             raise ParameterError(
                 f"'{text}' is not the name of an ALOS PALSAR level 1.0 scene",
                 hint="scene names look like ALPSRP156121200 (orbit 15612, frame 1200); find them at "

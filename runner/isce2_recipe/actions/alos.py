@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from isce2_recipe.actions.base import Context, action, names_from, nothing
 from isce2_recipe.actions.product import how_made, make
@@ -21,6 +21,8 @@ from isce2_recipe.progress import partly
 from isce2_recipe.sources.base import AlosRecord, check_two_passes, common_bounds
 from isce2_recipe.sources.catalog import read_catalog, write_catalog
 from isce2_recipe.types import AlosName, Looks
+
+Polarization = Literal["HH", "HV"]
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ class AlosSceneFiles:
     folder : Path
         Folder with all files.
     image, leader : Path
-        Signal data in HH, and leader file.
+        Signal data of the polarization, and leader file.
     polarizations : list of str
         Polarizations of the scene.
     inputs : Path
@@ -153,8 +155,18 @@ class AlosSceneFiles:
 
 
 @action("alos.fetch_scene", version=2, uses=("source.alos",), takes=_scenes)
-def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> AlosSceneFiles:
-    """Fetch a scene and unpack it. Only HH is processed."""
+def fetch_scene(
+    ctx: Context, *, catalog: Path, scene: str, polarization: Polarization = "HH"
+) -> AlosSceneFiles:
+    """Fetch a scene and unpack it.
+
+    Parameters
+    ----------
+    scene : str
+        Its name.
+    polarization : str
+        The one whose image is processed; scenes of mode FBD have HH and HV.
+    """
     from isce2_recipe.alos.scene import read_scene, unpack
 
     records = read_catalog(catalog, AlosRecord)
@@ -165,7 +177,7 @@ def fetch_scene(ctx: Context, *, catalog: Path, scene: str) -> AlosSceneFiles:
     archive = ctx.source.fetch_alos(records[scene], downloads, ctx.log, partly(ctx.progress, 0.0, 0.8))
     folder = unpack(archive, ctx.out / f"{scene}-L1.0", partly(ctx.progress, 0.8, 1.0))
     shutil.rmtree(downloads)
-    found = read_scene(folder)
+    found = read_scene(folder, polarization)
     if str(found.name) != scene:
         raise InputError(f"{archive.name} contains {found.name}, not {scene}", hint="fetch the scene again")
     ctx.log.info("%s: %s %s, %d pulses", scene, found.mode, "+".join(found.polarizations), found.lines)
@@ -192,18 +204,37 @@ class AlosGeometry:
     wavelength_m: float
 
 
-@action("alos.check_scenes", version=1)
-def check_scenes(ctx: Context, *, reference: Path, secondary: Path) -> AlosGeometry:
-    """Check that two unpacked scenes can form an interferogram."""
-    from isce2_recipe.alos.scene import perpendicular_baseline_m, read_scene
+@action("alos.check_scenes", version=2, uses=("engine",))
+def check_scenes(
+    ctx: Context, *, reference: Path, secondary: Path, polarization: Polarization = "HH"
+) -> AlosGeometry:
+    """Check that two unpacked scenes, and all their pulses, can form an interferogram.
 
-    first, second = read_scene(reference), read_scene(secondary)
-    if first.mode != second.mode:
+    Parameters
+    ----------
+    reference, secondary : Path
+        Folders of the scenes.
+    polarization : str
+        The one that is processed.
+    """
+    from isce2_recipe.alos.scene import read_scene
+    from isce2_recipe.alos.signal import open_signal
+
+    first, second = (read_scene(folder, polarization) for folder in (reference, secondary))
+    if first.mode != second.mode and ctx.engine.name == "isce2":
         raise InputError(
             f"the mode of {first.name} is {first.mode}, that of {second.name} is {second.mode}",
-            hint="choose two scenes of one mode, because stripmapApp does not resample them",
+            hint="choose two scenes of one mode, or use --engine builtin, which resamples them",
         )
-    baseline = perpendicular_baseline_m(first, second)
+    baseline = pairs.check_scenes(first, second)
+    signals = [open_signal([scene.image], scene.sampling_hz) for scene in (first, second)]
+    for scene, signal in zip((first, second), signals, strict=True):
+        if signal.missing or signal.interpolated:
+            text = "%s: %d lines are missing, %d are interpolated"
+            ctx.log.warning(text, scene.name, signal.missing, signal.interpolated)
+    dopplers = signals[0].doppler_hz(), signals[1].doppler_hz()
+    pairs.check_doppler(*dopplers, signals[0].prf_hz)
+    ctx.log.info("Doppler centroids %.1f and %.1f Hz", *dopplers)
     ctx.log.info("%s, perpendicular baseline %.1f m", first.mode, baseline)
     return AlosGeometry(first.mode, round(baseline, 3), first.wavelength_m)
 
@@ -254,6 +285,7 @@ def package(
     filter_strength: float = 0.5,
     split_spectrum: bool = True,
     ionosphere_removed: bool = False,
+    polarization: Polarization = "HH",
     unwrapper: str = "snaphu",
     granules: list[Path] | None = None,
     record: dict[str, Any] | None = None,
@@ -270,6 +302,8 @@ def package(
         Whether the ionosphere was estimated.
     ionosphere_removed : bool
         Whether it was subtracted from the interferogram.
+    polarization : str
+        The one that was processed.
     granules : list of Path, optional
         Records that the steps which fetched the scenes wrote of their files.
     """
@@ -277,7 +311,7 @@ def package(
     from isce2_recipe.products import stripmap
     from isce2_recipe.products.facts import Processing
 
-    scenes = read_scene(reference), read_scene(secondary)
+    scenes = read_scene(reference, polarization), read_scene(secondary, polarization)
     processing = Processing(Looks.parse(looks), filter_strength, unwrapper, water_masked=False)
     inputs = describe_inputs(granules, dem=[dem], water_mask=[water_mask])
     facts = stripmap.scene_facts(*scenes, how_made(ctx, processing, inputs, record))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from isce2_recipe.errors import ParameterError
-from isce2_recipe.types import AlosName
+from isce2_recipe.errors import InputError, ParameterError
+from isce2_recipe.types import AlosName, Bounds
+
+if TYPE_CHECKING:
+    from isce2_recipe.alos.scene import AlosScene
 
 # Orbits after which the ground track repeats: 46 days.
 CYCLE_ORBITS = 671
@@ -14,6 +18,10 @@ CYCLE_DAYS = 46
 FRAMES = 7200
 # Last orbit with data, of 2011-04-22.
 LAST_ORBIT = 27930
+# Longest perpendicular baseline of passes over one track, metres; the critical one is about 13 km.
+_LONGEST_BASELINE_M = 15_000.0
+# Part of the PRF that the antenna illuminates, and least share of it that both dates have.
+_BAND, _LEAST_OVERLAP = 0.8, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +66,45 @@ def check_pair(reference: str, secondary: str) -> AlosPair:
             hint="the last four digits of both names must be the same",
         )
     return AlosPair(first, second)
+
+
+def check_scenes(reference: AlosScene, secondary: AlosScene) -> float:
+    """Return the perpendicular baseline, m, of two scenes that can form an interferogram.
+
+    Raise InputError if they are of different directions, beams, polarizations, ground or tracks.
+    """
+    from isce2_recipe.alos.scene import perpendicular_baseline_m
+
+    pair = f"{reference.name} and {secondary.name}"
+    for what, first, second, remedy in (
+        ("directions", reference.direction, secondary.direction, "two scenes of one track"),
+        ("beams", reference.beam, secondary.beam, "two scenes of one off-nadir angle"),
+        ("polarizations", reference.polarization, secondary.polarization, "images of one polarization"),
+    ):
+        if first != second:
+            raise InputError(f"{pair} have different {what}, {first} and {second}", hint=f"choose {remedy}")
+    one, other = (Bounds.around(scene.footprint) for scene in (reference, secondary))
+    if one.overlap(other) is None:
+        raise InputError(
+            f"{pair} do not show the same ground", hint="choose two scenes of one track and frame"
+        )
+    baseline = perpendicular_baseline_m(reference, secondary)
+    if not abs(baseline) < _LONGEST_BASELINE_M:
+        raise InputError(
+            f"{pair} are on different tracks: their orbits are {abs(baseline) / 1000:.0f} km apart",
+            hint="choose two scenes of one track",
+        )
+    return baseline
+
+
+def check_doppler(first_hz: float, second_hz: float, prf_hz: float) -> None:
+    """Raise InputError if the azimuth spectra of two Doppler centroids have almost nothing in common."""
+    apart = abs((first_hz - second_hz + prf_hz / 2.0) % prf_hz - prf_hz / 2.0)
+    band = _BAND * prf_hz
+    common = max(0.0, 1.0 - apart / band)
+    if common < _LEAST_OVERLAP:
+        raise InputError(
+            f"the Doppler centroids are {first_hz:.0f} and {second_hz:.0f} Hz: the spectra, {band:.0f} Hz "
+            f"wide, have only {100 * common:.0f} % in common, and {100 * _LEAST_OVERLAP:.0f} % are needed",
+            hint="choose another pair of scenes",
+        )

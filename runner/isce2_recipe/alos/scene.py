@@ -73,9 +73,10 @@ class AlosScene:
     """A scene on disk."""
 
     name: AlosName
-    # Files of the HH signal data and the leader.
+    # Files of the signal data and the leader.
     image: Path
     leader: Path
+    polarization: str  # of the image, such as HH
     polarizations: tuple[str, ...]  # in the folder, such as HH and HV; else that of the image
     ascending: bool
     # Times of the first and last pulse, UTC.
@@ -185,23 +186,23 @@ def _on_ellipsoid(orbit: Orbit, time: datetime, slant_range_m: float) -> tuple[f
     return math.degrees(lon), math.degrees(lat)
 
 
-def read_scene(folder: Path) -> AlosScene:
-    """Read the scene in a folder with its ``IMG-*`` and ``LED-*`` files.
+def read_scene(folder: Path, polarization: str = "HH") -> AlosScene:
+    """Read the scene in a folder with its ``IMG-*`` and ``LED-*`` files, and one of its polarizations.
 
     Raise InputError if a file is missing, truncated, of another level, or invalid.
     """
     names = sorted(path.name for path in folder.glob("IMG-*"))
     images = {match[1]: match for name in names if (match := _IMAGE.fullmatch(name))}
-    if "HH" not in images:
+    if polarization not in images:
         for name in names:
             _refuse_other_products(name)
         there = ", ".join(images) or "no signal data (IMG-...-H1.0__A)"
         raise InputError(
-            f"{folder} holds no HH signal data: {there}",
-            hint="the workflow needs a level 1.0 scene with HH; download it again as L1.0",
+            f"{folder} holds no {polarization} signal data: {there}",
+            hint=f"the workflow needs a level 1.0 scene with {polarization}; download it again as L1.0",
         )
-    image = images["HH"][0]
-    leader = folder / image.replace("IMG-HH-", "LED-")
+    image = images[polarization][0]
+    leader = folder / image.replace(f"IMG-{polarization}-", "LED-")
     if not leader.is_file():
         raise InputError(f"{folder} lacks {leader.name}", hint="unpack all files of the archive")
     return replace(read_frame(folder / image, leader), polarizations=tuple(images))
@@ -270,11 +271,13 @@ def _read(image: Path, leader: Path) -> AlosScene:
     match = _NAME.search(f"{image.name} {_text(led, _SUMMARY + 20, 32)}")
     if match is None:
         raise ValueError("neither the file nor its leader has the name of an ALOS scene (ALPSRP...)")
+    polarization = "".join("HV"[_short(first, offset) & 1] for offset in (52, 54))
     return AlosScene(
         name=AlosName.parse(match[0]),
         image=image,
         leader=leader,
-        polarizations=("".join("HV"[_short(first, offset) & 1] for offset in (52, 54)),),
+        polarization=polarization,
+        polarizations=(polarization,),
         ascending=bool(orbit.at(orbit.seconds(start))[1][2] > 0.0),
         start=start,
         stop=_pulse_time(last),

@@ -29,7 +29,7 @@ def scene_facts(reference: AlosScene, secondary: AlosScene, made: HowMade) -> Pr
         mission=ALOS,
         platform="alos",
         mode=reference.mode,
-        polarization="HH",
+        polarization=reference.polarization,
         direction=reference.direction,
         relative_orbit=None,
         reference_orbit=reference.name.orbit,

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from isce2_recipe.alos.scene import AlosScene, perpendicular_baseline_m
+from isce2_recipe.alos.pairs import check_doppler, check_scenes
+from isce2_recipe.alos.scene import AlosScene
 from isce2_recipe.alos.signal import RawSignal
 from isce2_recipe.engines.builtin.stripmap.formslc import mean_height_m
 from isce2_recipe.engines.builtin.stripmap.job import DATES, Date, StripmapJob
 from isce2_recipe.engines.builtin.stripmap.sampling import range_grids
 from isce2_recipe.engines.builtin.workplace import Catalog
 from isce2_recipe.errors import InputError
-
-# Longest perpendicular baseline of passes over one track, metres; the critical one is about 13 km.
-_LONGEST_BASELINE_M = 15_000.0
-# Least share of the azimuth spectrum that both dates have.
-_LEAST_OVERLAP = 0.2
-# Part of the azimuth band that the antenna illuminates, as a share of the PRF.
-_BAND = 0.8
 
 
 def startup(job: StripmapJob) -> Catalog:
@@ -33,7 +27,8 @@ def preprocess(job: StripmapJob) -> Catalog:
     dopplers = {}
     for date in DATES:
         _check_frames(job.scenes[date])
-    check_pair(job.scenes["reference"][0], job.scenes["secondary"][0])
+    baseline = check_scenes(job.scenes["reference"][0], job.scenes["secondary"][0])
+    job.log.info("perpendicular baseline %.1f m", baseline)
     range_grids(job)
     mean_height_m(job)
     for k, date in enumerate(DATES):
@@ -43,7 +38,7 @@ def preprocess(job: StripmapJob) -> Catalog:
         _log(job, date, scene, signal, dopplers[date])
         catalog |= _entries(date, scene, signal, dopplers[date])
         job.progress((k + 1) / 2, "")
-    _check_doppler(dopplers, job.scenes["reference"][0].prf_hz)
+    check_doppler(dopplers["reference"], dopplers["secondary"], job.signal("reference").prf_hz)
     return catalog
 
 
@@ -60,41 +55,6 @@ def _check_frames(frames: tuple[AlosScene, ...]) -> None:
                     f"{one.name} and {other.name} have different {what}, {first} and {second}",
                     hint="join frames of one pass",
                 )
-
-
-def check_pair(reference: AlosScene, secondary: AlosScene) -> None:
-    """Raise an error if two scenes cannot form an interferogram."""
-    pair = f"{reference.name} and {secondary.name}"
-    if reference.ascending != secondary.ascending:
-        raise InputError(f"{pair} are of an ascending and a descending pass", hint="choose one track")
-    if reference.beam != secondary.beam:
-        raise InputError(
-            f"{pair} have different beams, {reference.beam} and {secondary.beam}",
-            hint="choose two scenes of one off-nadir angle",
-        )
-    if reference.polarizations != secondary.polarizations:
-        first, second = reference.polarizations[0], secondary.polarizations[0]
-        raise InputError(f"{pair} are of {first} and {second}", hint="give images of one polarization")
-    baseline = perpendicular_baseline_m(reference, secondary)
-    if not abs(baseline) < _LONGEST_BASELINE_M:
-        raise InputError(
-            f"{pair} are on different tracks: their orbits are {abs(baseline) / 1000:.0f} km apart",
-            hint="choose two scenes of one track",
-        )
-
-
-def _check_doppler(dopplers: dict[Date, float], prf_hz: float) -> None:
-    """Raise an error if the azimuth spectra have almost nothing in common."""
-    first, second = (dopplers[date] for date in DATES)
-    apart = abs((first - second + prf_hz / 2) % prf_hz - prf_hz / 2)
-    band = _BAND * prf_hz
-    if band - apart < _LEAST_OVERLAP * band:
-        share = 100.0 * max(0.0, 1.0 - apart / band)
-        raise InputError(
-            f"the Doppler centroids are {first:.0f} and {second:.0f} Hz: the spectra, {band:.0f} Hz wide, "
-            f"have only {share:.0f} % in common, and {100 * _LEAST_OVERLAP:.0f} % are needed",
-            hint="choose another pair of scenes",
-        )
 
 
 def _log(job: StripmapJob, date: Date, scene: AlosScene, signal: RawSignal, doppler_hz: float) -> None:
