@@ -20,8 +20,9 @@ FRAMES = 7200
 LAST_ORBIT = 27930
 # Longest perpendicular baseline of passes over one track, metres; the critical one is about 13 km.
 _LONGEST_BASELINE_M = 15_000.0
-# Part of the PRF that the antenna illuminates, and least share of it that both dates have.
-_BAND, _LEAST_OVERLAP = 0.8, 0.2
+# Part of the PRF in which the antenna's two-way gain is above a quarter, and least share of it that both
+# dates have: with less, the coherence is below 0.2.
+_BAND, _LEAST_OVERLAP = 0.6, 0.3
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,14 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.alos.ceos import decode
-from isce2_recipe.alos.signal import DESCRIPTOR, HEADER
+from isce2_recipe.alos.signal import DESCRIPTOR, polarization_of, pulse_time, read_headers
 from isce2_recipe.archives import open_archive
 from isce2_recipe.copying import Copying, link
 from isce2_recipe.errors import InputError
@@ -32,7 +31,7 @@ _MARGIN_S = 30.0
 _IMAGE = re.compile(r"IMG-(HH|HV|VH|VV)-(ALPSRP\d{9})-H1\.0__([AD])")
 # File names of all products: mode, such as H (fine beam), and level.
 _PRODUCT = re.compile(
-    r"(?:ALPSR[PS]\d{9}-(?P<mode>[A-Z])|ALOS2\d{10}-\d{6}-\w{4})(?P<level>[123]\.[0-9])", re.ASCII
+    r"(?:ALPSR[PS]\d{9}-(?P<mode>[A-Z])|ALOS2\d{9}-\d{6}-\w{4})(?P<level>[123]\.[0-9])", re.ASCII
 )
 _NAME = re.compile(r"ALPSRP\d{9}")
 _OTHER_MODES = {"W": "ScanSAR", "P": "polarimetric"}
@@ -262,16 +261,17 @@ def _check_leader(name: str, led: bytes) -> None:
 def _read(image: Path, leader: Path) -> AlosScene:
     led = leader.read_bytes()
     _check_leader(leader.name, led)
-    with image.open("rb") as stream:
-        first, last, lines, samples = _pulses(stream, image.stat().st_size)
+    _, headers = read_headers(image)
+    _check_count(image, len(headers))
+    first = headers[0]
     orbit = _orbit(led[_POSITION:])
-    start = _pulse_time(first)
-    if not orbit.covers(orbit.seconds(start), orbit.seconds(_pulse_time(last))):
+    start, stop = pulse_time(first), pulse_time(headers[-1])
+    if not orbit.covers(orbit.seconds(start), orbit.seconds(stop)):
         raise ValueError(f"the leader's state vectors ({orbit.describe_span()}) do not cover its pulses")
     match = _NAME.search(f"{image.name} {_text(led, _SUMMARY + 20, 32)}")
     if match is None:
         raise ValueError("neither the file nor its leader has the name of an ALOS scene (ALPSRP...)")
-    polarization = "".join("HV"[_short(first, offset) & 1] for offset in (52, 54))
+    polarization = polarization_of(first)
     return AlosScene(
         name=AlosName.parse(match[0]),
         image=image,
@@ -280,39 +280,26 @@ def _read(image: Path, leader: Path) -> AlosScene:
         polarizations=(polarization,),
         ascending=bool(orbit.at(orbit.seconds(start))[1][2] > 0.0),
         start=start,
-        stop=_pulse_time(last),
-        lines=lines,
-        samples=samples,
-        prf_hz=_integer(first, 56) / 1000.0,
+        stop=stop,
+        lines=len(headers),
+        samples=int(first["data_pixels"]),
+        prf_hz=int(first["prf_millihertz"]) / 1000.0,
         sampling_hz=_positive(led, _SUMMARY + 710, 16, "sampling rate") * 1e6,
         bandwidth_hz=_positive(led, _CALIBRATION + 64, 4, "bandwidth") * 1e6,
         pulse_s=_positive(led, _SUMMARY + 742, 16, "pulse length") * 1e-6,
         wavelength_m=_positive(led, _SUMMARY + 500, 16, "wavelength"),
-        near_range_m=float(_integer(first, 116)),
+        near_range_m=float(first["slant_range_m"]),
         beam=int(_number(led, _SUMMARY + 1854, 4)),
         orbit=orbit,
     )
 
 
-def _pulses(stream: BinaryIO, size: int) -> tuple[bytes, bytes, int, int]:
-    """Return the headers of the first and last pulse, the number of pulses, and of samples in each."""
-    descriptor, first = stream.read(DESCRIPTOR), stream.read(HEADER)
-    if len(first) < HEADER:
-        raise ValueError(f"the signal data is truncated: it has only {size} bytes")
-    length = _integer(first, 8)
-    lines, rest = divmod(size - DESCRIPTOR, max(length, 1))
-    stated = descriptor[_STATED_LINES].strip()
-    expected = int(stated) if stated.isdigit() else 0
-    if length <= HEADER or lines < 1 or rest or lines < expected:
-        wanted = f", {DESCRIPTOR + expected * length} are expected" if expected else ""
-        raise ValueError(f"the signal data is truncated or has another format: it has {size} bytes{wanted}")
-    stream.seek(DESCRIPTOR + (lines - 1) * length)
-    return first, stream.read(HEADER), lines, _integer(first, 24)
-
-
-def _pulse_time(header: bytes) -> datetime:
-    year, day, milliseconds = (_integer(header, offset) for offset in (36, 40, 44))
-    return datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=day - 1, milliseconds=milliseconds)
+def _check_count(image: Path, pulses: int) -> None:
+    """Raise an error if a signal file has fewer pulses than its descriptor states."""
+    with image.open("rb") as stream:
+        stated = stream.read(DESCRIPTOR)[_STATED_LINES].strip()
+    if stated.isdigit() and pulses < int(stated):
+        raise ValueError(f"the signal data is truncated: it has {pulses} of {int(stated)} pulses")
 
 
 def _orbit(record: bytes) -> Orbit:
@@ -342,14 +329,6 @@ def _text(data: bytes, offset: int, width: int) -> str:
 
 def _number(data: bytes, offset: int, width: int) -> float:
     return float(decode(data, offset, f"F{width}.0"))
-
-
-def _integer(data: bytes, offset: int) -> int:
-    return int(decode(data, offset, "B4"))
-
-
-def _short(data: bytes, offset: int) -> int:
-    return int(decode(data, offset, "B2"))
 
 
 def perpendicular_baseline_m(reference: AlosScene, secondary: AlosScene) -> float:

@@ -218,7 +218,7 @@ def open_signal(images: Sequence[Path], sampling_hz: float) -> RawSignal:
     InputError
         If a file cannot be read, is truncated, or does not continue the one before.
     """
-    files = sorted((_File(path, *_headers(path)) for path in images), key=lambda file: file.start)
+    files = sorted((_File(path, *read_headers(path)) for path in images), key=lambda file: file.start)
     for one, other in pairwise(files):
         if one.polarization != other.polarization:
             raise InputError(
@@ -244,16 +244,15 @@ class _File:
 
     @property
     def start(self) -> datetime:
-        return _time(self.headers[0])
+        return pulse_time(self.headers[0])
 
     @property
     def stop(self) -> datetime:
-        return _time(self.headers[-1])
+        return pulse_time(self.headers[-1])
 
     @property
     def polarization(self) -> str:
-        first = self.headers[0]
-        return "".join("HV"[int(first[name]) & 1] for name in ("transmitted", "received"))
+        return polarization_of(self.headers[0])
 
 
 @dataclass(frozen=True)
@@ -271,14 +270,25 @@ class _Piece:
         return int(self.headers[0]["prf_millihertz"]) / 1000.0
 
 
-def _time(header: np.void) -> datetime:
-    """Return the time in a pulse's header, UTC."""
+def polarization_of(header: np.void) -> str:
+    """Return the polarization in a pulse's header, such as HH."""
+    return "".join("HV"[int(header[name]) & 1] for name in ("transmitted", "received"))
+
+
+def pulse_time(header: np.void) -> datetime:
+    """Return the time in a pulse's header, UTC; raise ValueError if there is no such time."""
     start = datetime(int(header["year"]), 1, 1, tzinfo=UTC)
     return start + timedelta(days=int(header["day_of_year"]) - 1, milliseconds=int(header["milliseconds"]))
 
 
-def _headers(path: Path) -> tuple[Integers, NDArray[np.void]]:
-    """Return byte and header of every pulse in a file; a damaged header is left out."""
+def read_headers(path: Path) -> tuple[Integers, NDArray[np.void]]:
+    """Return byte and header of every pulse in a file; a damaged header is left out.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is truncated, or holds no pulses.
+    """
     offsets: list[int] = []
     found: list[bytes] = []
     damaged = 0
@@ -322,7 +332,7 @@ def _pieces(file: _File) -> Iterator[_Piece]:
     for first, last in pairwise(edges):
         headers = file.headers[first:last]
         numbers, delay_ms = _count(headers, prf[first] / 1000.0)
-        start = _time(headers[0]) + timedelta(milliseconds=delay_ms)
+        start = pulse_time(headers[0]) + timedelta(milliseconds=delay_ms)
         yield _Piece(file.path, file.offsets[first:last], numbers, headers, start)
 
 

@@ -9,6 +9,7 @@ import sys
 import xml.etree.ElementTree as ET
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -16,9 +17,11 @@ import rasterio
 
 from isce2_recipe.actions import alos, template
 from isce2_recipe.actions.base import Context
-from isce2_recipe.alos.scene import perpendicular_baseline_m, read_scene
+from isce2_recipe.alos import pairs
+from isce2_recipe.alos.scene import perpendicular_baseline_m, read_frame, read_scene
 from isce2_recipe.engines.isce2 import Installation, Isce2Engine
 from isce2_recipe.errors import EngineMissing, InputError, ParameterError
+from isce2_recipe.sar.orbit import Orbit
 from isce2_recipe.sources import open_source
 from isce2_recipe.types import AlosName
 from support.isce_folder import Ground, write_isce
@@ -146,21 +149,61 @@ def test_hh_is_chosen_from_several_polarizations(context):
         read_scene(place)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (f"IMG-HH-{OLDER}-H1.1__A", r"is of level 1\.1 \(focused\), not 1\.0"),
+        (f"IMG-HH-{OLDER}-H1.5GUD", r"is of level 1\.5 \(detected\), not 1\.0"),
+        ("IMG-HH-ALPSRS156121200-W1.5GUD", "is a ScanSAR scene"),
+        (f"IMG-HH-{OLDER}-P1.1__A", "is a polarimetric scene"),
+        ("IMG-HH-ALOS2014410740-140829-UBSL1.1__D", "is from ALOS-2"),
+    ],
+)
+def test_other_products_are_named(tmp_path, name, words):
+    (tmp_path / name).write_bytes(b"x")
+    (tmp_path / name.replace("IMG-HH", "LED")).write_bytes(b"x")
+    with pytest.raises(InputError, match=words) as caught:
+        read_scene(tmp_path)
+    assert caught.value.hint
+    with pytest.raises(InputError, match=words):
+        read_frame(tmp_path / name, tmp_path / name.replace("IMG-HH", "LED"))
+
+
+@pytest.mark.parametrize(
+    ("offset", "text", "words"),
+    [
+        (396, b"ALOS2 ", "is from ALOS2"),
+        (396, b"ERS1", r"is no leader of an ALOS scene: its mission is 'ERS1'"),
+        (424, b"1", "is of a ScanSAR scene"),
+        (424, b"2", "is of a polarimetric scene"),
+        (710, b" " * 16, "the leader states a sampling rate of 0"),
+        (742, b"xx", "could not convert"),
+    ],
+)
+def test_leaders_of_other_products_are_named(context, offset, text, words):
+    scene = fetch(context)
+    led = bytearray(scene.leader.read_bytes())
+    led[720 + offset : 720 + offset + len(text)] = text
+    scene.leader.write_bytes(led)
+    with pytest.raises(InputError, match=words):
+        read_scene(scene.folder)
+
+
 @pytest.mark.parametrize("damage", ["cut", "half", "empty", "level", "leader", "short leader"])
 def test_damaged_scenes_are_named(context, damage):
     scene = fetch(context)
     led = bytearray(scene.leader.read_bytes())
     if damage == "cut":
         scene.image.write_bytes(scene.image.read_bytes()[:-1000])
-        words = r"IMG-HH-.* is truncated or has another format: it has \d+ bytes, \d+ are expected"
+        words = r"IMG-HH-.* is truncated or damaged at pulse 256: it has \d+ bytes"
     elif damage == "half":
         with scene.image.open("r+b") as stream:
             stream.seek(720 + 8)
             stream.truncate(720 + 10 * int.from_bytes(stream.read(4), "big"))
-        words = r"is truncated or has another format: it has \d+ bytes, \d+ are expected"
+        words = "the signal data is truncated: it has 10 of 256 pulses"
     elif damage == "empty":
         scene.image.write_bytes(b"")
-        words = "the signal data is truncated: it has only 0 bytes"
+        words = "IMG-HH-.* has no pulses"
     elif damage == "level":
         led[720 + 1094 : 720 + 1097] = b"1.5"
         scene.leader.write_bytes(led)
@@ -189,6 +232,39 @@ def _fresh(context, name):
     folder = context.out / name
     folder.mkdir()
     return folder
+
+
+def pair_of(context):
+    return [
+        read_scene(fetch(replace(context, out=_fresh(context, name)), name).folder) for name in (OLDER, NEWER)
+    ]
+
+
+def test_scenes_that_cannot_interfere_are_refused(context):
+    older, newer = pair_of(context)
+    away = Orbit(
+        newer.orbit.epoch, newer.orbit.time_s, newer.orbit.position_m * 1.01, newer.orbit.velocity_m_s
+    )
+    late = replace(newer, start=newer.start + timedelta(seconds=40), stop=newer.stop + timedelta(seconds=40))
+    for other, words in (
+        (replace(newer, ascending=False), "have different directions, ASCENDING and DESCENDING"),
+        (replace(newer, beam=3), "have different beams, 7 and 3"),
+        (replace(newer, polarization="HV"), "have different polarizations, HH and HV"),
+        (late, "do not show the same ground"),
+        (replace(newer, orbit=away), "do not show the same ground|are on different tracks"),
+    ):
+        with pytest.raises(InputError, match=words):
+            pairs.check_scenes(older, other)
+
+
+def test_doppler_spectra_must_overlap():
+    pairs.check_doppler(0.0, 300.0, 2159.8)
+    pairs.check_doppler(-1000.0, 1000.0, 2159.8)  # neighbours, because spectra repeat
+    with pytest.raises(
+        InputError, match=r"0 and 1050 Hz: the spectra, 1296 Hz wide, have only 19 %"
+    ) as caught:
+        pairs.check_doppler(0.0, 1050.0, 2159.8)
+    assert caught.value.hint
 
 
 def test_scenes_of_different_modes_are_refused(context):

@@ -125,10 +125,16 @@ def test_descending_frames_fly_south():
     assert abs(scene.heading_deg) > 90.0
 
 
-@pytest.mark.parametrize("text", ["ALPSRP15612120", "ALPSRS156121200", "ALPSRP156121200-L1.1", "", "S1A"])
+@pytest.mark.parametrize("text", ["ALPSRP15612120", "ALPSRS156121200", "", "S1A"])
 def test_other_names_are_refused(text):
     with pytest.raises(ParameterError, match="is not the name of an ALOS PALSAR"):
         AlosName.parse(text)
+
+
+@pytest.mark.parametrize("level", ["1.1", "1.5"])
+def test_focused_levels_are_refused(level):
+    with pytest.raises(ParameterError, match=f"is of level {level}, which is already focused"):
+        AlosName.parse(f"ALPSRP156121200-L{level}")
 
 
 def test_name_with_its_level_is_the_same_scene():
