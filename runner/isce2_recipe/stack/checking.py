@@ -229,8 +229,8 @@ def _notes(facts: dict[str, Any]) -> list[str]:
         )
     if facts["island_looks"]:
         notes.append(
-            f"{facts['island_looks']} of {counted(facts['land_looks'], 'look')} on land lie on islands, which no"
-            " land connects with the reference; their whole cycles are not known"
+            f"{facts['island_looks']} of {counted(facts['land_looks'], 'look')} on land lie on islands, "
+            "which no land connects with the reference; their whole cycles are not known"
         )
     return notes
 
