@@ -247,7 +247,8 @@ class _Planner:
             asked = self._workspace.bindings.setting(node, node.step.resources, "resources", self._known)
         except (KeyError, RecipeToolError):
             return 0.0, 0.0
-        return amount(asked.get("memory", 0)), amount(asked.get("disk", 0))
+        disk = amount(asked.get("disk", 0))
+        return amount(asked.get("memory", 0)), disk and disk * disk_share(self._workspace)
 
     def _seconds(self, step: str) -> float | None:
         done = self._workspace.history.done.get(step)
@@ -269,6 +270,11 @@ class _Planner:
             if _is_complete(inputs):
                 raise
             return shows  # A value that only the run knows may be of another type than its expression.
+
+
+def disk_share(workspace: Workspace) -> float:
+    """Return the factor of the disk that steps request, less than 1 for scenes that are cropped."""
+    return traits_of(workspace.source).share if workspace.uses_source else 1.0
 
 
 def _is_complete(value: Any) -> bool:

@@ -6,12 +6,13 @@ import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from isce2_recipe.actions.base import Budget
 from isce2_recipe.errors import RecipeToolError
+from isce2_recipe.plan.forecast import disk_share
 from isce2_recipe.plan.nodes import Node
 from isce2_recipe.plan.workspace import Workspace
 from isce2_recipe.quantities import format_bytes
@@ -75,7 +76,8 @@ def _asked(workspace: Workspace, node: Node) -> Resources:
         with suppress(KeyError):  # the condition reads a step
             if not workspace.bindings.wanted(node, {}):
                 return Resources(0, 0.0, 0.0)
-        return wanted(workspace.bindings.setting(node, node.step.resources, "resources", {}), 1)
+        asked = wanted(workspace.bindings.setting(node, node.step.resources, "resources", {}), 1)
+        return replace(asked, disk=asked.disk * disk_share(workspace)) if asked.disk else asked
     except (KeyError, RecipeToolError):
         return Resources(0, 0.0, 0.0)
 

@@ -210,6 +210,8 @@ class SourceTraits:
     # Whether its data show the real ground. Products of other data are marked as simulated.
     observed: bool = True
     terrain: str = ""  # name of the terrain model in products; the source's name where it is empty
+    # Share of the usual data that it delivers; plans multiply the disk that steps request by it.
+    share: float = 1.0
     parallel_bursts: int = 1  # number of bursts that an action requests at the same time
 
 

@@ -18,9 +18,10 @@ from rasterio.transform import from_origin
 from isce2_recipe.errors import InputError, ParameterError, UsageError
 from isce2_recipe.sar.annotation import read_annotation
 from isce2_recipe.sources import open_source
+from isce2_recipe.sources.base import traits_of
 from isce2_recipe.sources.names import water_mask_corners, water_mask_tile
 from isce2_recipe.sources.simulated import ground
-from isce2_recipe.sources.simulated.acquisition import slice_of
+from isce2_recipe.sources.simulated.acquisition import misregistration, slice_of
 from isce2_recipe.sources.simulated.metadata_xml import burst_geometry, burst_metadata
 from isce2_recipe.sources.simulated.options import SimulationOptions
 from isce2_recipe.sources.simulated.world import Landscape
@@ -66,6 +67,26 @@ def test_invalid_source_options_are_refused(text, message):
     with pytest.raises(UsageError) as caught:
         open_source(text)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("", 1.0), ("lines=300,samples=6000", 0.1), ("bursts=3", 1 / 3 + 0.05), ("lines=9000", 1.0)],
+)
+def test_the_disk_of_steps_follows_cropped_scenes(text, share):
+    assert traits_of(open_source(f"simulated:{text}")).share == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"), [("20200604", (0.0, 0.0)), ("20200616", (0.25, -1.5)), ("20200628", (0.25, -1.5))]
+)
+def test_later_dates_are_shifted(day, expected):
+    options = SimulationOptions.parse("azimuth_shift=0.25,range_shift=-1.5")
+    first, later = (
+        slice_of(BurstName.parse(f"S1_136231_IW2_{date}T022312_VV_7C85-BURST"), options).flight
+        for date in ("20200604", day)
+    )
+    assert misregistration(first, later) == pytest.approx(expected)
 
 
 def test_options_are_part_of_the_fingerprint():

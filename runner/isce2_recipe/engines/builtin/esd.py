@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from isce2_recipe.engines.builtin import kernels, node_grids
 from isce2_recipe.engines.builtin.config import EsdConfig
+from isce2_recipe.engines.builtin.interferogram import looks_grid
 from isce2_recipe.engines.builtin.isceimage import IsceImage
 from isce2_recipe.engines.builtin.job import Job
 from isce2_recipe.engines.builtin.offsets import Misregistration
@@ -131,7 +132,8 @@ def _image(
     suffix = "" if looks == (1, 1) else f".{looks[0]}alks_{looks[1]}rlks"
     path = job.folder / ESD / f"{name}_IW{overlap.pair.number}_{overlap.index + 1:02d}{suffix}.{extension}"
     size = (overlap.lines // looks[0], overlap.samples // looks[1])
-    return _raster(path, *size)
+    image = _raster(path, *size)
+    return image if looks == (1, 1) else replace(image, grid=looks_grid(*looks))
 
 
 def _raster(path: Path, lines: int, samples: int) -> IsceImage:

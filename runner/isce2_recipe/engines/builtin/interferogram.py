@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.engines.builtin import kernels, node_grids
-from isce2_recipe.engines.builtin.isceimage import IsceImage, append_suffix
+from isce2_recipe.engines.builtin.isceimage import GeoGrid, IsceImage, append_suffix
 from isce2_recipe.engines.builtin.job import COREGISTERED, INTERFEROGRAMS, Job
 from isce2_recipe.engines.builtin.offsets import Offsets
 from isce2_recipe.engines.builtin.preprocess import burst_image
@@ -87,13 +87,19 @@ def _write(job: Job, pair: SwathPair, index: int, burst: BurstGeometry) -> IsceI
     return image
 
 
+def looks_grid(azimuth: int, range_: int) -> GeoGrid:
+    """Return ISCE2's coordinates of a multilooked image: where windows have their middles in the whole one."""
+    return GeoGrid((range_ - 1) / 2, (azimuth - 1) / 2, float(range_), float(azimuth))
+
+
 def multilook_raster(job: Job, image: IsceImage, path: Path) -> IsceImage:
     """Write the means over windows of the application's looks; incomplete windows at the end are dropped.
 
     The input, complex64 or float32, is read through its ``.vrt``; the header of the output is returned.
     """
     al, rl = job.config.azimuth_looks, job.config.range_looks
-    multilooked = replace(image, path=path, lines=image.lines // al, samples=image.samples // rl)
+    lines, samples = image.lines // al, image.samples // rl
+    multilooked = replace(image, path=path, lines=lines, samples=samples, grid=looks_grid(al, rl))
     parts = 2 if image.data_type == "CFLOAT" else 1
     reader = LineReader(append_suffix(image.path, "vrt"))
     with line_writer(multilooked, job.folder) as writer:

@@ -30,6 +30,9 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "orbit_error": (0, 10), "timing_error": (0, 1), "azimuth_shift": (-1, 1), "range_shift": (-2, 2),
     }
 )  # fmt: skip
+# Lines and samples of a burst, bursts of a swath of an SLC; share of the disk that does not follow them.
+_WHOLE = (1500, 24_000, 9)
+_FIXED_SHARE = 0.05
 _CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType({"land_cover": ("uniform", "mixed")})
 PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
@@ -127,6 +130,13 @@ class SimulationOptions:
         return ",".join(
             [*words, *(f"{name}={value}" for name, value in values.items() if value != usual[name])]
         )
+
+    @property
+    def share(self) -> float:
+        """Share of the disk that whole scenes need; terrain and products shrink less than images."""
+        lines, samples, bursts = _WHOLE
+        kept = min(1.0, (self.lines or lines) / lines) * min(1.0, (self.samples or samples) / samples)
+        return min(1.0, kept * min(1.0, (self.bursts or bursts) / bursts) + _FIXED_SHARE)
 
     @property
     def terrain(self) -> Landscape:

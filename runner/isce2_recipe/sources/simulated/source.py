@@ -49,10 +49,10 @@ class SimulatedSource:
     """
 
     name = "simulated"
-    traits = SourceTraits(steady=True, observed=False)
 
     def __init__(self, options: SimulationOptions | None = None) -> None:
         self.options = options or SimulationOptions()
+        self.traits = SourceTraits(steady=True, observed=False, share=self.options.share)
 
     @classmethod
     def from_text(cls, options: str) -> SimulatedSource:

@@ -162,6 +162,15 @@ def test_files_have_isce2s_names_types_and_sizes(merged: Path, name: str) -> Non
         assert np.any(dataset.read(1))
 
 
+@pytest.mark.parametrize("name", ["topophase.flat", "topophase.cor", "los.rdr"])
+def test_multilooked_files_have_isce2s_geotransform(merged: Path, name: str) -> None:
+    """ISCE2 writes the samples and lines of the whole image in which the windows have their middles."""
+    text = (merged / "merged" / f"{name}.vrt").read_text()
+    assert "<GeoTransform>9.5, 20.0, 0.0, 1.5, 0.0, 4.0</GeoTransform>" in text
+    assert "<SRS>EPSG:4326</SRS>" in text
+    assert isceimage.read_header(merged / "merged" / name).grid is None
+
+
 def test_swath_descriptions_are_written(merged: Path) -> None:
     for name in ("reference", "secondary", "fine_coreg", "fine_interferogram"):
         root = ElementTree.parse(merged / name / "IW2.xml").getroot()
