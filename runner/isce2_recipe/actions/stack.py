@@ -348,9 +348,7 @@ def coregister(
 def coregister_date(
     ctx: Context, date: str, geometry: Path, reference: Pass, own: Pass, azimuth_lines: float = 0.0
 ) -> CoregisteredDate:
-    """Coregister a date and copy its annotation; see `isce2_recipe.stack.coregister.coregister`."""
-    import shutil
-
+    """Coregister a date; see `isce2_recipe.stack.coregister.coregister`."""
     from isce2_recipe.products.rasters import without_place
     from isce2_recipe.stack.coregister import coregister as resample
 
@@ -359,10 +357,6 @@ def coregister_date(
             ctx.out, geometry, reference, own, azimuth_lines,
             log=ctx.log, progress=ctx.progress, cpus=ctx.cpus,
         )  # fmt: skip
-    annotation = ctx.out / "annotation"
-    annotation.mkdir()
-    for file in sorted(file for safe in own.safes for file in safe.glob("annotation/*.xml")):
-        shutil.copyfile(file, annotation / file.name)
     ctx.log.info("%s: perpendicular baseline %.1f m", date, perpendicular)
     return CoregisteredDate(date, ctx.out, round(perpendicular, 3))
 

@@ -48,7 +48,7 @@ def coregister(
     Parameters
     ----------
     out : Path
-        Folder for ``coregistered.slc`` and its headers.
+        Folder for ``coregistered.slc`` and its headers, and a copy of the annotation.
     geometry : Path
         Folder that `isce2_recipe.stack.geometry.make_geometry` wrote.
     reference, date : Pass
@@ -89,6 +89,9 @@ def coregister(
     first = pairs[frame.pieces[0].swath]
     for name in ("reference", "secondary"):
         remove_links(out / name)
+    (out / "annotation").mkdir()
+    for file in sorted(file for safe in date.safes for file in safe.glob("annotation/*.xml")):
+        shutil.copyfile(file, out / "annotation" / file.name)
     return 0.0 if same else preprocess.baseline(first, frame.pieces[0].index)[1]
 
 

@@ -88,7 +88,7 @@ def _write(job: Job, pair: SwathPair, index: int, burst: BurstGeometry) -> IsceI
 
 
 def looks_grid(azimuth: int, range_: int) -> GeoGrid:
-    """Return ISCE2's coordinates of a multilooked image: where windows have their middles in the whole one."""
+    """Return ISCE2's coordinates of a multilooked image: the middles of its windows in the whole one."""
     return GeoGrid((range_ - 1) / 2, (azimuth - 1) / 2, float(range_), float(azimuth))
 
 
