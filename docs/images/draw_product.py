@@ -1,6 +1,8 @@
-"""Draw a picture of a product: displacement over terrain, and below it wrapped phase and coherence.
+"""Draw a picture of a product: displacement over terrain, and below it wrapped phase and one more map.
 
-python docs/images/draw_product.py PRODUCT_FOLDER PICTURE.png
+The other map is the ionosphere where there is one, else the coherence.
+
+python docs/images/draw_product.py PRODUCT_FOLDER PICTURE.png [WIDTH]
 """
 
 from __future__ import annotations
@@ -18,14 +20,15 @@ from isce2_recipe.products.report.views import View, views
 WIDTH, MARGIN, GAP, TITLE = 1200, 28, 32, 46
 BAR_WIDTH, BAR_HEIGHT = 220, 12
 INK, SOFT = (30, 35, 42), (96, 103, 112)
-PANELS = ("displacement", "wrapped_phase", "coherence_unfiltered")
+LAST = ("ionosphere", "coherence_unfiltered", "coherence")
 TITLES = {"displacement": "Displacement, red away from the satellite", "wrapped_phase": "Wrapped phase"}
 
 
 def draw_product(folder: Path) -> Image.Image:
     """Return a picture of one map above two, cropped to where there are data."""
     shown = {view.name: view for view in views(ReducedProduct(open_product(folder)))}
-    first, *others = (shown[name] for name in PANELS)
+    last = next(name for name in LAST if name in shown)
+    first, *others = (shown[name] for name in ("displacement", "wrapped_phase", last))
     rows, cols = (np.flatnonzero(first.picture[..., 3].any(axis=axis)) for axis in (1, 0))
     window = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
     shape = len(range(*window[0].indices(1 << 20))) / len(range(*window[1].indices(1 << 20)))
@@ -67,4 +70,9 @@ def _bar(sheet: Image.Image, draw: ImageDraw.ImageDraw, view: View, right: int, 
 
 
 if __name__ == "__main__":
-    draw_product(Path(sys.argv[1]).resolve()).save(sys.argv[2], optimize=True)
+    sheet = draw_product(Path(sys.argv[1]).resolve())
+    if len(sys.argv) > 3:
+        width = int(sys.argv[3])
+        sheet = sheet.resize((width, round(sheet.height * width / WIDTH)), Image.Resampling.LANCZOS)
+        sheet = sheet.quantize(256, dither=Image.Dither.NONE)
+    sheet.save(sys.argv[2], optimize=True)
