@@ -83,6 +83,10 @@ def band(number: int) -> Callable[[Pixels, Layer], NDArray[Any]]:
     return lambda pixels, layer: pixels.read(layer.reads[0], number)
 
 
+def _error_of_ionosphere(pixels: Pixels, _: Layer) -> NDArray[Any]:
+    return pixels.read(IONOSPHERE_ERROR)
+
+
 def _angle_above_horizon(pixels: Pixels, _: Layer) -> NDArray[Any]:
     import numpy as np
 
@@ -246,7 +250,8 @@ LAYERS: tuple[Layer, ...] = (
         name="ionosphere_std", description="Standard error of the ionosphere's phase",
         reading="follows from the coherence and from the scatter of the estimate. It does not count features "
         "that are smaller than the filter, whose size is in the log of the step `unwrap`.",
-        unit="radian", reads=(IONOSPHERE_ERROR,), kinds=frozenset(("stripmap",)), option="ionosphere_error",
+        unit="radian", reads=(DISPERSIVE, IONOSPHERE_ERROR), make=_error_of_ionosphere,
+        kinds=frozenset(("stripmap",)), option="ionosphere_error",
         roles=("data", "uncertainty"), tolerance=Tolerance(0.02, "rad", "value"),
     ),
     Layer(
