@@ -2,7 +2,9 @@
 
 The other map is the ionosphere where there is one, else the coherence.
 
-python docs/images/draw_product.py PRODUCT_FOLDER PICTURE.png [WIDTH]
+python docs/images/draw_product.py PRODUCT_FOLDER PICTURE [WIDTH]
+
+The ending of the picture's name gives its format: PNG, or WebP for a small file.
 """
 
 from __future__ import annotations
@@ -74,5 +76,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 3:
         width = int(sys.argv[3])
         sheet = sheet.resize((width, round(sheet.height * width / WIDTH)), Image.Resampling.LANCZOS)
-        sheet = sheet.quantize(256, dither=Image.Dither.NONE)
-    sheet.save(sys.argv[2], optimize=True)
+    sheet.save(sys.argv[2], optimize=True, quality=88)

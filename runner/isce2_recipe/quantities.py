@@ -24,3 +24,17 @@ def format_duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def format_share(share: float, digits: int = 1) -> str:
+    """Return a share as percent; one that is nearly all or nearly none is not rounded to all or none.
+
+    0.99996 becomes ``> 99.9 %``, so that it does not look like a share that meets a limit of 1.
+    """
+    least = 10.0**-digits
+    if 0.0 < share < 1.0:
+        if round(100.0 * share, digits) >= 100.0:
+            return f"> {100.0 - least:.{digits}f} %"
+        if round(100.0 * share, digits) <= 0.0:
+            return f"< {least:.{digits}f} %"
+    return f"{100.0 * share:.{digits}f} %"

@@ -1,6 +1,6 @@
 import pytest
 
-from isce2_recipe.quantities import counted, format_bytes, format_duration
+from isce2_recipe.quantities import counted, format_bytes, format_duration, format_share
 
 
 def test_one_thing_is_singular() -> None:
@@ -44,3 +44,18 @@ def test_bytes_have_decimal_units(size: float, text: str) -> None:
 )
 def test_durations_have_two_units(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "text"),
+    [
+        (1.0, 1, "100.0 %"),
+        (0.0, 1, "0.0 %"),
+        (0.99996, 1, "> 99.9 %"),
+        (0.99996, 2, "> 99.99 %"),
+        (0.0004, 1, "< 0.1 %"),
+        (0.3369, 1, "33.7 %"),
+    ],
+)
+def test_nearly_all_is_not_all(share: float, digits: int, text: str) -> None:
+    assert format_share(share, digits) == text

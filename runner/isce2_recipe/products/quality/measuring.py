@@ -19,6 +19,7 @@ from isce2_recipe.products.differences import compare, compare_product
 from isce2_recipe.products.quality.coregistration import coregistration
 from isce2_recipe.products.quality.seams import seams, seams_of_products
 from isce2_recipe.products.reading import Finished, open_product
+from isce2_recipe.quantities import format_share
 
 _TWO_PI = 2.0 * math.pi
 _BINS = 2000
@@ -149,14 +150,14 @@ def summary(found: dict[str, Any]) -> str:
     coverage, land = found["coverage"], found["coherence"]["land"]
     parts = []
     if coverage["valid_fraction"] is not None:
-        parts.append(f"{100 * coverage['valid_fraction']:.1f} % of the land unwrapped")
+        parts.append(f"{format_share(coverage['valid_fraction'])} of the land unwrapped")
     if "p50" in land:
         before = (found.get("coherence_unfiltered") or {}).get("land", {}).get("p50")
         unfiltered = "" if before is None else f" ({before:.2f} before filtering)"
         parts.append(f"median coherence {land['p50']:.2f}{unfiltered}")
     components = found["components"]
     count, largest = components["count"], components.get("largest_land_fraction")
-    share = "" if count < 2 or largest is None else f", the largest with {100 * largest:.1f} % of the land"
+    share = "" if count < 2 or largest is None else f", the largest with {format_share(largest)} of the land"
     parts.append(f"{count} connected component{'' if count == 1 else 's'}{share}")
     if found.get("seams"):
         parts.append(

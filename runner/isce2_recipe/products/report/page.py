@@ -28,7 +28,7 @@ from isce2_recipe.products.report.quicklook import write_quicklook
 from isce2_recipe.products.report.reduced import ReducedProduct, median
 from isce2_recipe.products.report.steps import steps_svg
 from isce2_recipe.products.report.views import View, truth_views, views
-from isce2_recipe.quantities import format_bytes, format_duration
+from isce2_recipe.quantities import format_bytes, format_duration, format_share
 from isce2_recipe.types import longitude_near
 
 _DASH = "\N{EN DASH}"  # for values that are not known
@@ -114,7 +114,7 @@ def _render(
     environment.filters |= {
         "duration": lambda seconds: _DASH if seconds is None else format_duration(seconds),
         "size": lambda memory: format_bytes(memory) if memory else _DASH,
-        "percent": lambda share, digits=1: _DASH if share is None else f"{100 * share:.{digits}f} %",
+        "percent": lambda share, digits=1: _DASH if share is None else format_share(share, digits),
         "svg": Markup,  # made by this package, which escapes all texts in it
         "number": number_text,
     }
