@@ -398,11 +398,11 @@ def _join(pieces: list[_Piece], first: _File, sampling_hz: float) -> RawSignal:
         raise InputError(
             f"{first.path.name} lacks {missing} of {lines} lines", hint="download the scene again"
         )
-    samples = max(run.samples for run in runs)
+    longest = max(runs, key=lambda run: run.pulses)
     return RawSignal(
         tuple(runs),
         lines,
-        samples,
+        longest.shift + longest.samples,
         start,
         prf,
         float(near),
@@ -417,7 +417,7 @@ def _parts(piece: _Piece) -> Iterator[range]:
     """Yield the pulses between lost ones and changes of the window."""
     headers = piece.headers
     breaks = np.diff(piece.numbers) != 1
-    for name in ("slant_range_m", "data_pixels", "length"):
+    for name in ("slant_range_m", "data_pixels", "left_fill", "length"):
         breaks |= np.diff(headers[name].astype(np.int64)) != 0
     breaks |= np.diff(piece.offsets) != headers["length"][:-1]
     edges = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(headers)]
@@ -426,13 +426,13 @@ def _parts(piece: _Piece) -> Iterator[range]:
 
 def _run(piece: _Piece, part: range, line: float, step: float, near: int, sampling_hz: float) -> Run:
     header = piece.headers[part.start]
-    length, samples = int(header["length"]), int(header["data_pixels"])
-    if not 0 < samples <= (length - HEADER) // 2:
+    length, samples, left = (int(header[name]) for name in ("length", "data_pixels", "left_fill"))
+    if samples <= 0 or left < 0 or left + samples > (length - HEADER) // 2:
         raise InputError(
             f"{piece.path}: a pulse of {length} bytes states {samples} samples", hint="download it again"
         )
-    shift = (int(header["slant_range_m"]) - near) * 2.0 * sampling_hz / SPEED_OF_LIGHT_M_S
-    offset = int(piece.offsets[part.start]) + HEADER
+    shift = left + (int(header["slant_range_m"]) - near) * 2.0 * sampling_hz / SPEED_OF_LIGHT_M_S
+    offset = int(piece.offsets[part.start]) + HEADER + 2 * left
     return Run(piece.path, offset, length, len(part), samples, piece.prf_hz, line, step, round(shift))
 
 

@@ -232,18 +232,23 @@ def _focus_block(
     """Return the image of columns, (lines, samples); a view into a larger array of ``azimuth`` lines."""
     from scipy import fft
 
-    before = min(_BEFORE, wanted.start)
-    read = range(wanted.start - before, min(wanted.stop + radar.pulse_samples + _AFTER, signal.samples))
-    length = int(fft.next_fast_len(-(-(len(read) + _TAPS) // 2))) * 2
+    read = range(
+        max(wanted.start - _BEFORE, 0), min(wanted.stop + radar.pulse_samples + _AFTER, signal.samples)
+    )
+    # Columns of zeros before the signal's first.
+    lead = _BEFORE - (wanted.start - read.start)
+    filled = lead + len(read)
+    length = int(fft.next_fast_len(-(-(filled + _TAPS) // 2))) * 2
     samples = int(len(wanted) * grid.factor)
-    spectrum = np.empty((azimuth, max(len(read), samples)), np.complex64)
+    spectrum = np.empty((azimuth, max(filled, samples)), np.complex64)
+    spectrum[:, :lead] = 0.0
     column = np.zeros((_COLUMNS, azimuth), np.complex64)
     for columns, data in signal.columns(read, _COLUMNS):
         part = column[: len(columns)]
         part[:, : signal.lines] = data
-        first = columns.start - read.start
+        first = lead + columns.start - read.start
         spectrum[:, first : first + len(columns)] = fft.fft(part, axis=1, workers=cpus).T
-        progress(0.3 * (first + len(columns)) / len(read))
+        progress(0.3 * (first + len(columns)) / filled)
     doppler = np.fft.fftfreq(azimuth, 1.0 / radar.prf_hz).astype(np.float64)
     doppler += radar.prf_hz * np.round((doppler_hz - doppler) / radar.prf_hz)
     bands = _Bands(radar, grid, length)
@@ -255,7 +260,7 @@ def _focus_block(
 
     def focus_lines(first: int) -> None:
         rows = slice(first, min(first + _ROWS, azimuth))
-        lines = fft.fft(spectrum[rows, : len(read)], length, axis=1)
+        lines = fft.fft(spectrum[rows, :filled], length, axis=1)
         _filter_range(
             lines, bands.filter, doppler[rows], bands.frequency,
             history.middle_m, history.speed_m_s[0], radar.wavelength_m,
@@ -263,7 +268,7 @@ def _focus_block(
         lines = fft.ifft(bands.resampled(lines), axis=1, overwrite_x=True)
         _filter_azimuth(
             lines, doppler[rows], ranges, speeds, history.middle_m, history.speed_m_s[0], history.cubic_m_s3,
-            radar.wavelength_m, before * grid.factor, table, spectrum[rows, :samples],
+            radar.wavelength_m, _BEFORE * grid.factor, table, spectrum[rows, :samples],
         )  # fmt: skip
 
     def to_time(first: int) -> None:

@@ -98,6 +98,13 @@ def test_a_moved_range_window_is_moved_back(tmp_path: Path) -> None:
     assert not values[300:, :8].any()
 
 
+def test_fill_before_the_samples_is_zero(tmp_path: Path) -> None:
+    content = records(at(np.arange(600)), left_fill=3, data_pixels=37)
+    values = read(opened(write_records(tmp_path / "IMG", content)))
+    assert not values[:, :3].any()
+    np.testing.assert_allclose(values[:, 3:], at(np.arange(600))[:, 3:], atol=1.3)
+
+
 def test_pulses_of_another_prf_are_interpolated(tmp_path: Path) -> None:
     other = 1_950_000
     time = 600 / PRF_HZ + np.arange(250) * 1000.0 / other

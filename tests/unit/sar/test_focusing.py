@@ -41,6 +41,8 @@ def test_blocks_of_columns_have_no_seam() -> None:
     whole, parts = targets.focused(), targets.focused(block=134)
     assert np.abs(parts - whole).max() < 0.003 * np.abs(whole).max()
     assert np.linalg.norm(parts - whole) < 0.003 * np.linalg.norm(whole)
+    for image in (whole, parts):
+        assert (np.abs(image).max(axis=0) > 0.0).all()
 
 
 def test_a_scene_of_two_polarizations_is_sampled_like_one_of_one() -> None:
