@@ -19,7 +19,10 @@ from support.main_job import REFERENCE, SECONDARY, TINY, stock_folder, tiny_job
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/*.md", "docs/recipes/*.md")
 BLOCK = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-TINY_SLC = "simulated:clean,lines=120,samples=800,bursts=1"
+TINY_OF = {
+    "insar_tops": "simulated:clean,lines=120,samples=800,bursts=1",
+    "insar_stripmap": "simulated:clean,lines=512,samples=1500",
+}
 
 # Pages and beginnings of commands that do not run here, each with the reason.
 NOT_RUN = (
@@ -88,7 +91,7 @@ def place(tmp_path_factory, shared) -> Path:
     folder = tmp_path_factory.mktemp("place")
     job = tiny_job(shared)
     shutil.copytree(job.product, folder / "PRODUCT")
-    for name in ("A", "B", "products"):
+    for name in ("A", "B", "products", "bursts"):
         shutil.copytree(job.product, folder / name / job.product.name)
     shutil.copytree(ROOT / "recipes", folder / "recipes")
     shutil.copytree(job.workdir, folder / "app")
@@ -109,9 +112,9 @@ def shrunk(page: str, command: str, place: Path) -> list[str]:
     for name in ("A", "B"):
         text = re.sub(rf"(?<= ){name}(?= |$)", str(next((place / name).iterdir())), text)
     words = shlex.split(text)[1:]
-    whole = "insar_tops" in words
+    tiny = next((text for recipe, text in TINY_OF.items() if recipe in words), TINY)
     words = [
-        (TINY_SLC if whole else TINY) if before == "--source" and word.startswith("simulated") else word
+        tiny if before == "--source" and word.startswith("simulated") else word
         for before, word in zip(["", *words], words, strict=False)
     ]
     if words[0] == "run" and page not in CARRIED_OUT and "--help" not in words:
