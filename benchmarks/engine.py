@@ -70,15 +70,18 @@ def measured(
 
 
 def run_steps(
-    command: list[str], folder: Path, environment: dict[str, str] | None = None
+    command: list[str],
+    folder: Path,
+    environment: dict[str, str] | None = None,
+    names: tuple[str, ...] | None = None,
 ) -> list[dict[str, Any]]:
-    """Run every step of topsApp in a separate process; if `steps.json` exists, read it instead."""
+    """Run steps, by default those of topsApp, each in a process; if `steps.json` exists, read it instead."""
     record = folder / "steps.json"
     if record.is_file():
         return list(json.loads(record.read_text()))
     folder.mkdir(exist_ok=True)
     steps: list[dict[str, Any]] = []
-    for step in tops_steps():
+    for step in names or tops_steps():
         arguments = [*command, f"--start={step}", f"--end={step}"]
         steps.append({"step": step, **measured(arguments, folder, folder / f"{step}.log", environment)})
     record.write_text(json.dumps(steps))
@@ -98,8 +101,9 @@ def run_isce2(folder: Path) -> list[dict[str, Any]] | None:
     return run_steps([*found.command("topsApp"), CONFIG], folder, environment)
 
 
-def read(folder: Path, name: str, band: int = 1) -> Array:
-    return np.asarray(isceimage.read(folder / "merged" / name, band))
+def read(folder: Path, name: str, band: int = 1, images: str = "merged") -> Array:
+    with isceimage.open_raster(isceimage.append_suffix(folder / images / name, "vrt")) as raster:
+        return np.asarray(raster.read(band))
 
 
 def multilooked(array: Array, shape: tuple[int, ...], looks: tuple[int, int]) -> Array:

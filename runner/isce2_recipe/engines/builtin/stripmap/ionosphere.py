@@ -123,16 +123,17 @@ def estimate(
     if phase is not pair.phase:
         unit = unit * np.exp(-1j * (phase - pair.phase) * (apart / frequency_hz))
     total, weights = blocks.sum(unit * weight), blocks.sum(weight)
-    surface = _surface(total, weights)
-    if surface is None:
+    fitted = _surface(total, weights)
+    if fitted is None:
         return None
+    surface, uncertain = fitted
     rest = total * np.exp(-1j * surface)
     smooth, variance = _smooth(rest, weights, blocks.sigma)
     factor = -frequency_hz / (2.0 * apart)
     dispersive = factor * (surface + np.angle(smooth))
     dispersive -= np.average(dispersive, weights=weights)
     mean = _mean(blocks.sum(phase * weight), weights, blocks.sigma)
-    error = abs(factor) * np.sqrt(variance * _excess(rest * np.conj(smooth), weights))
+    error = abs(factor) * np.sqrt((variance + uncertain) * _excess(rest * np.conj(smooth), weights))
     fine = [blocks.spread(each) for each in (dispersive, mean - dispersive, error)]
     return Ionosphere(fine[0], fine[1], fine[2], used)
 
@@ -198,7 +199,7 @@ def _join_components(pair: BandPair, unit: Complex, weight: Float, blocks: _Bloc
     surface = _surface(blocks.sum(unit * own), blocks.sum(own))
     if surface is None:
         return pair.phase
-    expected = unit * np.exp(-1j * blocks.spread(surface)) * weight
+    expected = unit * np.exp(-1j * blocks.spread(surface[0])) * weight
     phase = pair.phase.copy()
     for label in others:
         if 1.0 / math.sqrt(counts[label]) < _CYCLE_ERROR * 2.0 * math.pi * ratio:
@@ -208,21 +209,22 @@ def _join_components(pair: BandPair, unit: Complex, weight: Float, blocks: _Bloc
     return phase
 
 
-def _surface(total: NDArray[Any], weights: NDArray[Any]) -> Float | None:
-    """Return a surface of low order fitted to the phase of blocks; None if there are too few."""
+def _surface(total: NDArray[Any], weights: NDArray[Any]) -> tuple[Float, Float] | None:
+    """Return a low-order surface fitted to the phase of blocks, and its variance; None if there are few."""
     rows, cols = weights.shape
     there = weights > 0
     if there.sum() < _LEAST_BLOCKS:
         return None
     mean = np.angle(total.sum())
     y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, cols), indexing="ij")
-    terms = [y**i * x**j for i in range(_ORDER + 1) for j in range(_ORDER + 1 - i)]
+    terms = np.stack([y**i * x**j for i in range(_ORDER + 1) for j in range(_ORDER + 1 - i)])
     root = np.sqrt(weights[there])
     phase = np.angle(total[there] * np.exp(-1j * mean))
-    design = np.stack([term[there] * root for term in terms], axis=1)
-    solution = np.linalg.lstsq(design, phase * root, rcond=1e-6)[0]
-    fitted: Float = mean + np.tensordot(solution, np.stack(terms), axes=1)
-    return fitted
+    design = (terms[:, there] * root).T
+    inverse = np.linalg.pinv(design, rcond=1e-6)
+    fitted: Float = mean + np.tensordot(inverse @ (phase * root), terms, axes=1)
+    variance: Float = np.einsum("iyx,ij,jyx->yx", terms, inverse @ inverse.T, terms, optimize=True)
+    return fitted, variance
 
 
 def _gaussian(values: Float, sigma: tuple[float, float]) -> Float:
