@@ -53,7 +53,7 @@ WATER_MASK = "water_mask.tif"
 # Quality and report.
 QUALITY = "quality.json"
 REPORT = "report.html"
-REPORT_TEMPLATE = "report/run.html.j2"
+REPORT_TEMPLATE, REPORT_SCRIPT = "report/run.html.j2", "report/maps.js"
 STACK_PAGE, STACK_README = "report/stack.html.j2", "product/stack.md.txt.j2"
 
 # In a product; the first two follow the product's name.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import itertools
 import re
@@ -82,9 +84,13 @@ def test_the_same_run_gives_the_same_bytes(inputs, report, tmp_path):
     assert [one.read_bytes() for one in pictures] == [one.read_bytes() for one in report[1]]
 
 
-def test_the_page_loads_nothing_and_has_no_script(report):
+def test_the_page_loads_nothing_and_has_only_its_own_script(report):
     text = report[0].read_text(encoding="utf-8")
-    assert "<script" not in text
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert (
+        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'" in text
+    )
     links = re.findall(r'(?:src|href)="([^"]*)"', text)
     assert all(link.startswith(("#", "data:")) for link in links)
     # The only other addresses are names of namespaces, which browsers do not load.
@@ -316,6 +322,42 @@ const {left, top} = first.getBoundingClientRect();
 done([wide.filter(one => one.tabIndex < 0).length, first.getAttribute('href'), left >= 0 && top >= 0]);
 """
 WIDE = "done([document.documentElement.scrollWidth, document.documentElement.clientWidth]);"
+
+
+READ = """
+const map = document.querySelector('svg.map[data-values]');
+const readout = map.closest('figure').querySelector('.readout');
+const [x, y, w, h] = map.dataset.box.split(' ').map(Number);
+const box = map.getBoundingClientRect(), scale = box.width / map.viewBox.baseVal.width;
+const at = {clientX: box.left + (x + w / 2) * scale, clientY: box.top + (y + h / 2) * scale};
+setTimeout(() => {
+  map.dispatchEvent(new PointerEvent('pointermove', at));
+  const first = readout.textContent;
+  map.dispatchEvent(new KeyboardEvent('keydown', {key: '+'}));
+  const zoomed = [map.classList.contains('zoomed'), map.querySelector('.zoom').getAttribute('transform')];
+  map.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight'}));
+  done([first, ...zoomed, readout.textContent, map.tabIndex]);
+}, 300);
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(browser.MISSING), reason=browser.MISSING or "there")
+def test_values_and_places_are_read_by_pointer_and_keyboard(report, inputs):
+    with browser.browser() as session:
+        session.open(report[0])
+        first, zoomed, transform, second, focus = session.run(READ)
+    found = re.fullmatch(r"([0-9.]+)° N, ([0-9.]+)° E: (−?[0-9.]+) cm", first)
+    assert found, first
+    reduced = ReducedProduct(open_product(inputs.product))
+    rows, cols = reduced.shape
+    value = float(reduced.displacement_cm[rows // 2, cols // 2])
+    assert float(found[3].replace("\N{MINUS SIGN}", "-")) == pytest.approx(value, abs=0.5)
+    longitudes, latitudes = zip(*maps.corners(reduced.grid), strict=True)
+    assert float(found[1]) == pytest.approx(sum(latitudes) / 4, abs=0.002)
+    assert float(found[2]) == pytest.approx(sum(longitudes) / 4, abs=0.002)
+    assert zoomed and "scale(2)" in transform and focus == 0
+    assert second != first
 
 
 @pytest.mark.slow

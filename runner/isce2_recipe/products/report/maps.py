@@ -22,6 +22,8 @@ SMALL, LARGE = 560, 1120
 _LEFT, _TOP, _BOTTOM, _BAR = 70.0, 10.0, 28.0, 108.0
 _TALLEST = 640.0
 _TICKS = 5
+# Columns of the values that the page can read, and rows and columns of the table of places.
+_READ_COLUMNS, _PLACES = 400, 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +137,9 @@ def map_svg(
     """
     edges = {"left": _LEFT, "top": _TOP, "margin": _BOTTOM}
     values = {"view": view, "frame": frame, "size": size, "line": line, "shared": None, "picture": ""}
+    values["values"] = None if shared else _levels(view)
     if shared is None:
-        values["picture"] = base64.b64encode(png(view.picture)).decode()
+        values["picture"] = _encoded(view.picture)
     else:
         values["shared"] = {
             "name": f"{view.name}-{shared[1]}-i",
@@ -146,6 +149,35 @@ def map_svg(
         }
     arrows = [] if heading_deg is None else _arrows(heading_deg - frame.convergence_deg)
     return render("report/map.svg", bar_km=nice_step(frame.kilometres, 5), arrows=arrows, **edges, **values)
+
+
+def _encoded(picture: Any) -> str:
+    return base64.b64encode(png(picture)).decode()
+
+
+def _levels(view: View) -> dict[str, Any] | None:
+    """Return the values of a view in 255 levels as a grey picture, 0 for no data; None where it has none."""
+    if view.values is None or view.scale is None:
+        return None
+    step = max(1, -(-view.values.shape[1] // _READ_COLUMNS))
+    values = view.values[step // 2 :: step, step // 2 :: step]
+    seen = np.isfinite(values)
+    if not seen.any():
+        return None
+    low, high = float(values[seen].min()), float(values[seen].max())
+    levels = np.zeros(values.shape, np.uint8)
+    levels[seen] = np.round(1.0 + 254.0 * (values[seen] - low) / ((high - low) or 1.0))
+    return {"low": low, "high": high, "png": _encoded(levels)}
+
+
+def place_table(grid: Grid) -> list[list[tuple[float, float]]]:
+    """Return longitudes and latitudes from the upper left to the lower right, rows first, degrees."""
+    west, south, east, north = grid.bounds
+    across, down = np.linspace(west, east, _PLACES), np.linspace(north, south, _PLACES)
+    x, y = (each.ravel() for each in np.meshgrid(across, down))
+    longitudes, latitudes = _degrees(grid, x, y)
+    found = [(round(float(a), 5), round(float(b), 5)) for a, b in zip(longitudes, latitudes, strict=True)]
+    return [found[start : start + _PLACES] for start in range(0, len(found), _PLACES)]
 
 
 def _arrows(flight_deg: float) -> list[tuple[float, str, float, float]]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import math
 import os
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.paths import REPORT
+from isce2_recipe.paths import REPORT, REPORT_SCRIPT, data_folder
 from isce2_recipe.products.colours import number_text
 from isce2_recipe.products.facts import source_of_simulated
 from isce2_recipe.products.layer import Layer
@@ -23,7 +25,16 @@ from isce2_recipe.products.quality.judging import judgements
 from isce2_recipe.products.quality.limits import check_limits
 from isce2_recipe.products.reading import Finished, open_product
 from isce2_recipe.products.report.charts import charts, profile_line
-from isce2_recipe.products.report.maps import LARGE, SMALL, MapFrame, corners, locator_svg, map_frame, map_svg
+from isce2_recipe.products.report.maps import (
+    LARGE,
+    SMALL,
+    MapFrame,
+    corners,
+    locator_svg,
+    map_frame,
+    map_svg,
+    place_table,
+)
 from isce2_recipe.products.report.quicklook import write_quicklook
 from isce2_recipe.products.report.reduced import ReducedProduct, median
 from isce2_recipe.products.report.steps import steps_svg
@@ -143,6 +154,7 @@ def _values(
     ]
     # A narrow screen shows the same picture with the labels of a small map.
     narrow = map_svg(hero, small, SMALL, line, shared=(large, LARGE)) if wide else ""
+    script = (data_folder("templates") / REPORT_SCRIPT).read_text(encoding="utf-8")
     limit_checks = check_limits(quality, inputs.limits)
     return {
         "name": product.name,
@@ -153,6 +165,9 @@ def _values(
         if wide
         else None,
         "judged": judgements(quality),
+        "places": place_table(reduced.grid),
+        "script": script,
+        "script_hash": b64encode(sha256(script.encode()).digest()).decode(),
         "links": _links(inputs),
         "figures": figures,
         "truth_figures": [{"view": view, "svg": map_svg(view, small, SMALL)} for view in compared],

@@ -45,6 +45,7 @@ class View:
     scale: Scale | None = None
     # Whether some values are below and above the ends of the scale.
     beyond: tuple[bool, bool] = (False, False)
+    values: NDArray[Any] | None = None  # what is painted, shape (rows, cols), NaN for no data
     legend: tuple[tuple[colours.Rgb, str], ...] = ()
 
 
@@ -86,6 +87,7 @@ def truth_views(reduced: ReducedProduct) -> list[View]:
             _over_terrain(reduced, colour.paint(shown)),
             colour,
             _beyond(colour, shown),
+            shown,
         ),
         *([] if air_cm is None else [_air(reduced, air_cm)]),
         View(
@@ -97,6 +99,7 @@ def truth_views(reduced: ReducedProduct) -> list[View]:
             _over_terrain(reduced, scale.paint(error_mm), 0.0),
             scale,
             _beyond(scale, error_mm),
+            error_mm,
         ),
     ]
 
@@ -115,6 +118,7 @@ def _air(reduced: ReducedProduct, air_cm: NDArray[Any]) -> View:
         _over_terrain(reduced, scale.paint(shown_mm)),
         scale,
         _beyond(scale, shown_mm),
+        shown_mm,
     )
 
 
@@ -175,6 +179,7 @@ def _draw(reduced: ReducedProduct, layer: Layer, drawing: Drawing) -> View:
         picture if drawing.relief is None else _over_terrain(reduced, picture, drawing.relief),
         scale,
         _beyond(scale, described),
+        values,
     )
 
 
