@@ -201,7 +201,8 @@ def summary_of_run(workspace: Workspace, redact: Callable[[str], str], node: Nod
         ``recipe`` (name, summary), ``version``, ``packages``, ``parameters``, ``command``, ``source``,
         ``engine``, and ``steps`` in order, each with ``id``, ``action``, ``kind``, ``summary``, ``status``
         (``done``, ``skipped``, or ``to do`` for this one and those after it), ``seconds``, ``memory``
-        (bytes, peak) and ``after``. A loop is one of the steps; it also has ``instances`` and ``missing``.
+        (bytes, peak), ``finished`` (UTC) and ``after``. A loop is one of the steps; it also has ``instances``
+        and ``missing``.
     """
     request, uses_engine, home = workspace.request, workspace.uses_engine, node.scope.home
     recipe, parameters = request.recipe, request.public_parameters
@@ -274,6 +275,7 @@ def _summaries(workspace: Workspace, levels: Sequence[Instance | None]) -> list[
                 "status": status,
                 "seconds": known.get("seconds"),
                 "memory": known.get("memory"),
+                "finished": known.get("finished"),
                 "after": after[name],
                 **{key: known[key] for key in ("instances", "missing") if key in known},
             }

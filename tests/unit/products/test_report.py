@@ -417,3 +417,14 @@ def test_links_lead_to_the_files_of_the_product(inputs, tmp_path):
     )
     assert len(links) > 5
     assert all((tmp_path / link).is_file() for link in links)
+
+
+def test_the_wall_time_counts_steps_that_run_together_once():
+    steps = [
+        {"seconds": 60.0, "finished": "2026-01-01T00:01:00+00:00"},
+        {"seconds": 30.0, "finished": "2026-01-01T00:01:10+00:00"},
+        {"seconds": 5.0, "finished": "2026-01-02T00:00:05+00:00"},
+        {"seconds": None, "finished": None},
+    ]
+    assert page._wall_s(steps) == pytest.approx(75.0)
+    assert page._wall_s(steps[3:]) is None

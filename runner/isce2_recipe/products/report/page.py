@@ -326,9 +326,24 @@ def _with_this_page(run: Mapping[str, Any]) -> dict[str, Any]:
     return {**run, "steps": steps} if run else {}
 
 
-def _totals(run: Mapping[str, Any]) -> dict[str, float]:
+def _wall_s(steps: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the time during which at least one of some steps ran, seconds; None if it is not known."""
+    ends = [
+        (datetime.fromisoformat(step["finished"]).timestamp(), step["seconds"])
+        for step in steps
+        if step.get("finished") and step["seconds"] is not None
+    ]
+    total, until = 0.0, -math.inf
+    for start, end in sorted((end - seconds, end) for end, seconds in ends):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total if ends else None
+
+
+def _totals(run: Mapping[str, Any]) -> dict[str, float | None]:
     steps = run.get("steps", [])
     return {
+        "wall": _wall_s(steps),
         "seconds": sum(step["seconds"] or 0.0 for step in steps),
         "memory": max((step["memory"] or 0.0 for step in steps), default=0.0),
     }
