@@ -254,6 +254,6 @@ def test_bad_scenes_are_refused_before_focusing(folder: Path) -> None:
 def test_a_region_elsewhere_is_refused(folder: Path) -> None:
     application(folder, UNWRAPPER + prop("regionOfInterest", [10, 11, 12, 13]))
     with pytest.raises(
-        InputError, match="the region of interest shows no (lines|samples) of ALPSRP156121200"
+        InputError, match=r"the region of interest shows no (lines|samples) of ALPSRP156121200"
     ):
         run(folder, end="cropraw")
