@@ -123,3 +123,14 @@ def test_impossible_settings_are_refused_before_anything_runs(tmp_path, words, c
     assert done.returncode == code
     assert message in done.stderr
     assert not (tmp_path / "w" / "reference").exists()
+
+
+def test_water_is_masked_before_unwrapping_on_request(made, tmp_path) -> None:
+    workdir = shutil.copytree(made[0], tmp_path / "w", symlinks=True)
+    printed = run(workdir, "--set", "apply_water_mask=true")
+    assert "interferogram: started" not in printed
+    phase, land, corr = (layer(workdir, name) for name in ("unw_phase", "water_mask", "corr"))
+    seen = corr != 0
+    assert (phase[seen & (land == 0)] == 0).all()
+    assert (phase[seen & (land == 1)] != 0).mean() > 0.95
+    assert agreement(printed)[1] == 0

@@ -285,6 +285,7 @@ def package(
     filter_strength: float = 0.5,
     split_spectrum: bool = True,
     ionosphere_removed: bool = False,
+    apply_water_mask: bool = False,
     polarization: Polarization = "HH",
     unwrapper: str = "snaphu",
     granules: list[Path] | None = None,
@@ -302,6 +303,8 @@ def package(
         Whether the ionosphere was estimated.
     ionosphere_removed : bool
         Whether it was subtracted from the interferogram.
+    apply_water_mask : bool
+        Whether water was masked before unwrapping.
     polarization : str
         The one that was processed.
     granules : list of Path, optional
@@ -312,7 +315,7 @@ def package(
     from isce2_recipe.products.facts import Processing
 
     scenes = read_scene(reference, polarization), read_scene(secondary, polarization)
-    processing = Processing(Looks.parse(looks), filter_strength, unwrapper, water_masked=False)
+    processing = Processing(Looks.parse(looks), filter_strength, unwrapper, apply_water_mask)
     inputs = describe_inputs(granules, dem=[dem], water_mask=[water_mask])
     facts = stripmap.scene_facts(*scenes, how_made(ctx, processing, inputs, record))
     readme = template_text(ctx.templates)

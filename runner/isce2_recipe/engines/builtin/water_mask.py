@@ -100,7 +100,8 @@ def land_in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> Iterator[N
     """Yield strips of lines of the multilooked radar grid: True where the mask's nearest pixel is land.
 
     Memory holds the mask, a GeoTIFF in degrees outside of which is water, and one strip. The work folder of
-    the application has latitudes and longitudes after ``mergebursts``, see `_coordinates`.
+    topsApp has latitudes and longitudes after ``mergebursts``, that of stripmapApp after ``interferogram``,
+    see `_coordinates`.
 
     Raises
     ------
@@ -119,11 +120,18 @@ def land_in_radar_geometry(folder: Path, mask: Path, looks: Looks) -> Iterator[N
 
 def _coordinates(folder: Path, looks: Looks) -> tuple[Path, Path, Looks]:
     """Return latitude and longitude, and their looks: of every pixel, or else of every window of looks."""
-    merged = folder / paths.MERGED
+    stripmap = _images(folder) == paths.STRIPMAP_INTERFEROGRAM
+    geometry = folder / (paths.STRIPMAP_GEOMETRY if stripmap else paths.MERGED)
     north, east = paths.LATITUDE_FULL, paths.LONGITUDE_FULL
-    if (merged / f"{paths.LATITUDE}.vrt").is_file():
+    if (geometry / f"{paths.LATITUDE}.vrt").is_file():
         north, east, looks = paths.LATITUDE, paths.LONGITUDE, Looks(1, 1)
-    return merged / f"{north}.vrt", merged / f"{east}.vrt", looks
+    return geometry / f"{north}.vrt", geometry / f"{east}.vrt", looks
+
+
+def _images(folder: Path) -> str:
+    """Return the name of the folder with the interferogram: that of stripmapApp or of topsApp."""
+    found = (folder / paths.STRIPMAP_INTERFEROGRAM / f"{paths.FILTERED_INTERFEROGRAM}.xml").is_file()
+    return paths.STRIPMAP_INTERFEROGRAM if found else paths.MERGED
 
 
 def mean_of_nonzero(dataset: Any, rows: range, looks: Looks, band: int = 1) -> NDArray[np.float64]:
@@ -150,7 +158,7 @@ def _lookup(
 
 
 def mask_interferogram(folder: Path, mask: Path, looks: Looks) -> float:
-    """Set ``merged/filt_topophase.flat`` to zero over water; see `mask_by_land`.
+    """Set ``filt_topophase.flat`` to zero over water; see `mask_by_land`.
 
     Parameters
     ----------
@@ -174,7 +182,7 @@ def mask_interferogram(folder: Path, mask: Path, looks: Looks) -> float:
 
 
 def mask_by_land(folder: Path, land_strips: Iterable[NDArray[np.bool_]]) -> float:
-    """Set ``merged/filt_topophase.flat`` to zero over water and keep a copy of the original next to it.
+    """Set ``filt_topophase.flat`` to zero over water and keep a copy of the original next to it.
 
     The function may be called again, also after a crash at any point: the copy is made before anything
     changes, and each file appears when it is complete.
@@ -232,7 +240,7 @@ def _refuse_without_land(path: Path, observed: int) -> None:
 
 def _interferograms(folder: Path) -> tuple[IsceImage, IsceImage]:
     """Return the headers of the filtered interferogram and of its copy with water."""
-    image = isceimage.read_header(folder / paths.MERGED / paths.FILTERED_INTERFEROGRAM)
+    image = isceimage.read_header(folder / _images(folder) / paths.FILTERED_INTERFEROGRAM)
     return image, replace(image, path=image.path.with_name(paths.INTERFEROGRAM_UNMASKED))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe import paths
 from isce2_recipe.alos.scene import perpendicular_baseline_m
 from isce2_recipe.engines.builtin import isceimage, node_grids
 from isce2_recipe.engines.builtin.dem import read_dem_header, read_dem_window
@@ -33,7 +34,7 @@ from isce2_recipe.sar.focused import FocusedImage
 from isce2_recipe.types import Looks
 
 # Names of ISCE2's folders.
-GEOMETRY = "geometry"
+GEOMETRY = paths.STRIPMAP_GEOMETRY
 COREGISTERED = "coregisteredSlc"
 REFINED = "refined_coreg.slc"
 

@@ -27,7 +27,7 @@ from isce2_recipe.files import write_text
 from isce2_recipe.types import Bounds
 
 # Names of ISCE2's folders and files.
-FOLDER = "interferogram"
+FOLDER = paths.STRIPMAP_INTERFEROGRAM
 IONOSPHERE = "ionosphere"
 _BANDS = ("lowBand", "highBand")
 _CORRELATION = "topophase.cor"
