@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from isce2_recipe import __version__, errors
-from isce2_recipe.cli.printing import echo
+from isce2_recipe.cli.printing import echo, echo_row
 from isce2_recipe.errors import InputError, RecipeToolError
 from isce2_recipe.plugins import importing, plugins
 from isce2_recipe.quantities import format_bytes
@@ -56,9 +56,9 @@ def doctor_command(as_json: bool) -> int:
     else:
         width = max(len(check.name) for check in checks)
         for check in checks:
-            echo(f"{check.state:>7}  {check.name:<{width}}  {check.detail}")
+            echo_row(f"{check.state:>7}  {check.name:<{width}}  ", check.detail)
             if check.remedy:
-                echo(f"{'':>7}  {'':<{width}}  -> {check.remedy}")
+                echo_row(f"{'':>7}  {'':<{width}}  -> ", check.remedy)
     broken = any(check.state == "missing" for check in checks)
     return errors.EXIT_INPUT if broken else errors.EXIT_OK
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from isce2_recipe.cli.parameters import shared_option
-from isce2_recipe.cli.printing import echo
+from isce2_recipe.cli.printing import echo, echo_row
 from isce2_recipe.errors import UsageError
 from isce2_recipe.sources import DEFAULT_SOURCE
 from isce2_recipe.vector_files import vector_file
@@ -85,7 +85,7 @@ def find_command(source: str, as_json: bool, **options: Any) -> None:
     for note in found.notes:
         echo(note)
     for each in dates:
-        echo(f"{each['date']}  {each['platform']}  {'  '.join(each['granules'])}")
+        echo_row(f"{each['date']}  {each['platform']}  ", "  ".join(each["granules"]))
     echo(f"make a stack of them with:\n  {command}")
 
 

@@ -11,7 +11,7 @@ import click
 
 from isce2_recipe.actions.registry import load_registry
 from isce2_recipe.cli.parameters import RECIPE
-from isce2_recipe.cli.printing import echo
+from isce2_recipe.cli.printing import echo, echo_row
 from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.files import json_text
 from isce2_recipe.paths import data_folder
@@ -54,7 +54,7 @@ def list_command(actions: bool, parts: bool, as_json: bool) -> None:
         return
     width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
-        echo(f"{row['name']:<{width}}  {row['summary']}")
+        echo_row(f"{row['name']:<{width}}  ", row["summary"])
 
 
 @click.command("describe")

@@ -20,7 +20,7 @@ from isce2_recipe.cli.parameters import (
     recipe_of,
     shared_option,
 )
-from isce2_recipe.cli.printing import echo
+from isce2_recipe.cli.printing import echo, echo_row
 from isce2_recipe.errors import RecipeToolError
 from isce2_recipe.journal.files import json_digest
 from isce2_recipe.journal.values import encode
@@ -263,7 +263,9 @@ def _report(
         return
     lines = [*summary(workspace, outcome.outputs), *_missing(outcome.steps)]
     lines = [redact(line) for line in lines]
-    echo("\n".join(lines))
+    for line in lines:
+        name, colon, text = line.partition(": ")
+        echo_row(name + colon, text)
     _write_noop_record(workspace, outcome, options, lines)
     ran = sum(facts["status"] == "done" for facts in outcome.steps.values())
     if not ran:

@@ -84,3 +84,11 @@ def test_a_run_on_a_terminal_is_shown_as_a_tree(tmp_path: Path) -> None:
     assert rows[4].startswith("✓ tried")
     assert re.fullmatch(r"4 of 4 steps, \d+\.\d s", rows[5])
     assert all(len(row) <= 80 for row in rows)
+
+
+def test_rows_of_a_list_are_indented_on_a_narrow_terminal(tmp_path: Path) -> None:
+    code, shown = _on_a_terminal(tmp_path, "list", columns=60)
+    rows = [line.rstrip() for line in shown.splitlines() if line.strip()]
+    assert code == 0 and all(len(row) < 60 for row in rows)
+    starts = {len(row) - len(row.lstrip()) for row in rows if row.startswith(" ")}
+    assert len(starts) == 1 and starts.pop() > 15
