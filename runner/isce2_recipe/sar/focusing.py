@@ -215,6 +215,8 @@ def focus(
         )
         report(1.0)
         write(0, int(first * grid.factor), image)
+        # Its memory is free before the next block.
+        del image
 
 
 def _focus_block(
