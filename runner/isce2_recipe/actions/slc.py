@@ -164,7 +164,7 @@ def fetch(ctx: Context, *, catalog: Path, granule: str, polarization: str, swath
     return SlcSafe(safe, inputs, [note] if note else [])
 
 
-@packaging("slc.package", version=4, uses=("source", "engine"))
+@packaging("slc.package", version=5, uses=("source", "engine"))
 def package(
     ctx: Context,
     *,

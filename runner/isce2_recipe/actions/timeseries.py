@@ -202,7 +202,7 @@ class PairProducts:
 
 @action(
     "timeseries.package_pairs",
-    version=3,
+    version=4,
     uses=("source", "engine"),
     fingerprint=readme_fingerprint,
     takes=nothing,

@@ -33,7 +33,7 @@ def write_browse(unwrapped: Path, prefix: Path) -> list[Path]:
     """
     from PIL import Image
 
-    picture = Image.fromarray(_coloured(_reduced(unwrapped)))
+    picture = Image.fromarray(_coloured(reduced(unwrapped)))
     height = max(1, round(picture.height * _WIDTH / picture.width))
     browse = prefix.with_name(f"{prefix.name}_unw_phase.png")
     picture = picture.resize((_WIDTH, height), Image.Resampling.BILINEAR)
@@ -54,7 +54,7 @@ def _write_world_file(raster: Path, size: tuple[int, int], path: Path) -> None:
     path.write_text("".join(f"{number:.10f}\n" for number in numbers), encoding="ascii")
 
 
-def _reduced(path: Path) -> NDArray[Any]:
+def reduced(path: Path) -> NDArray[Any]:
     """Return the layer at no more than twice the picture's width, NaN where there is no data."""
     with opened(path) as dataset:
         scale = min(1.0, 2 * _WIDTH / dataset.width)

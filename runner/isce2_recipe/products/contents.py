@@ -15,6 +15,7 @@ PLAIN_TIFF = "image/tiff; application=geotiff"
 _MEDIA = {
     ".png": "image/png",
     ".pgw": "text/plain",
+    ".qml": "application/xml",
     ".txt": "text/plain",
     ".json": "application/json",
     ".yml": "application/yaml",
@@ -31,7 +32,11 @@ _TITLES = {
     "stac.json": "STAC item",
     "unw_phase.pgw": "Place of the picture in the map projection (world file)",
 }
-_PICTURES = {".png": "Picture of the unwrapped phase", ".kmz": "Picture for Google Earth"}
+_PICTURES = {
+    ".png": "Picture of the unwrapped phase",
+    ".qml": "Style for QGIS",
+    ".kmz": "Picture for Google Earth",
+}
 
 
 @dataclass(frozen=True, slots=True)

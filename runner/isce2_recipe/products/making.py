@@ -21,6 +21,7 @@ from isce2_recipe.products.package import Product, write_readme, write_zip
 from isce2_recipe.products.reading import Finished
 from isce2_recipe.products.reruns import write_record
 from isce2_recipe.products.stac import write_item
+from isce2_recipe.products.styles import write_styles
 from isce2_recipe.progress import Progress, partly
 from isce2_recipe.types import Bounds
 
@@ -91,6 +92,7 @@ def make_product(
     prefix, written = made.folder / made.name, made.layers
     browse, _ = write_browse(written["unw_phase"], prefix)
     write_overlays(written["amp"], written["wrapped_phase"], prefix)
+    write_styles(present, written)
     if facts.record is not None:
         write_record(prefix, facts)
     write_item(prefix, grid, facts, present)

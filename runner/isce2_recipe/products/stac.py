@@ -41,7 +41,7 @@ _EXTENSIONS = {
 }
 _DEMS = {"GLO_30": "https://doi.org/10.5270/ESA-c5d3d65"}  # Copernicus DEM
 _PICTURES = (".png", ".kmz")
-_METADATA = (".json", ".pgw", ".txt", ".yml", ".xml", ".vrt")
+_METADATA = (".json", ".pgw", ".qml", ".txt", ".yml", ".xml", ".vrt")
 # NumPy's names of types that have other names in STAC.
 _TYPES = {"complex64": "cfloat32", "complex128": "cfloat64"}
 _MULTIHASH_SHA256 = "1220"  # the code of SHA-256 and its length of 32 bytes

@@ -98,6 +98,8 @@ def test_files_of_a_single_burst(single):
     tiffs = {f"{NAME}_{layer}.tif" for layer in LAYERS + RADAR}
     pictures = {f"{NAME}_unw_phase.png", f"{NAME}_unw_phase.pgw", f"{NAME}_unw_phase_thumb.png"}
     pictures |= {f"{NAME}_amp.kmz", f"{NAME}_wrapped_phase.kmz"}
+    styled = ("unw_phase", "wrapped_phase", "corr", "coherence", "amp", "dem")
+    pictures |= {f"{NAME}_{layer}.qml" for layer in styled}
     others = {f"{NAME}.txt", f"{NAME}_README.md.txt", f"{NAME}.stac.json"} | pictures
     assert names == tiffs | others
 
@@ -290,6 +292,22 @@ def test_browse_images(single):
     # GDAL finds the picture where the layer is, by the world file.
     with rasterio.open(single.layers["unw_phase"]) as layer, rasterio.open(browse.filename) as picture:
         assert picture.bounds == pytest.approx(layer.bounds, abs=1e-4)
+
+
+def heights(single) -> tuple[float, float]:
+    with rasterio.open(single.layers["dem"]) as dataset:
+        values = dataset.read(1, masked=True)
+    return float(values.min()), float(values.max())
+
+
+def test_styles_for_qgis_span_the_values(single):
+    for name, low, high in (("wrapped_phase", -np.pi, np.pi), ("corr", 0.0, 1.0), ("dem", *heights(single))):
+        style = lxml.etree.parse(single.directory / f"{NAME}_{name}.qml")
+        values = [float(item.get("value")) for item in style.iter("item")]
+        assert values == sorted(values) and len(values) > 3
+        assert low - 1e-4 <= values[0] < values[-1] <= high + 1e-4
+        (renderer,) = style.iter("rasterrenderer")
+        assert (renderer.get("type"), renderer.get("band")) == ("singlebandpseudocolor", "1")
 
 
 def test_labels_and_water_have_colours(single):
