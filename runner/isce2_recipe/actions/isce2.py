@@ -45,7 +45,7 @@ def _runs(inputs: Mapping[str, Any]) -> AppSteps | None:
     return None if any("{{" in str(name) for name in (app, start, end)) else AppSteps(str(app), start, end)
 
 
-@action("isce2.run", version=2, uses=("engine",), fingerprint=_headers, runs=_runs)
+@action("isce2.run", version=3, uses=("engine",), fingerprint=_headers, runs=_runs)
 def run(
     ctx: Context,
     *,

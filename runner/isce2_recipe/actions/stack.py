@@ -258,7 +258,7 @@ class StackGeometry:
     folder: Path
 
 
-@action("stack.geometry", version=1, uses=("engine",))
+@action("stack.geometry", version=2, uses=("engine",))
 def geometry(
     ctx: Context,
     *,
@@ -316,7 +316,7 @@ class CoregisteredDate:
     perpendicular_m: float
 
 
-@action("stack.coregister", version=1, uses=("engine",))
+@action("stack.coregister", version=2, uses=("engine",))
 def coregister(
     ctx: Context,
     *,

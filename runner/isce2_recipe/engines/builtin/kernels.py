@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -29,28 +30,26 @@ def sinc_table(places: int = PLACES) -> Real:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
+# Constants of `cis` in float32, so that loops over it use vectors of eight or sixteen numbers.
+_PI, _ONE, _TWO = np.float32(math.pi), np.float32(1.0), np.float32(2.0)
+_SINE = tuple(np.float32(1 / math.factorial(n)) for n in (3, 5, 7, 9, 11))
+_COSINE = tuple(np.float32(1 / math.factorial(n)) for n in (2, 4, 6, 8, 10, 12))
+# Adding and subtracting it rounds a float64 to the nearest integer.
+_ROUND = 6755399441055744.0
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def cis(turns: float) -> tuple[float, float]:
-    """Return cosine and sine of ``2 pi turns`` to 1e-9, without branches, so that loops over it vectorise.
+def cis(turns: float) -> tuple[Any, Any]:
+    """Return cosine and sine of ``2 pi turns`` to 5e-7, without branches, so that loops over it vectorise.
 
     The Taylor series of both is evaluated at half the angle, which is within a quarter turn.
     """
-    h = math.pi * (turns - math.floor(turns + 0.5))
+    h = _PI * np.float32(turns - ((turns + _ROUND) - _ROUND))
     q = h * h
-    s = h * (
-        1.0
-        - q
-        * (1 / 6 - q * (1 / 120 - q * (1 / 5040 - q * (1 / 362880 - q * (1 / 39916800 - q / 6227020800)))))
-    )
-    c = 1.0 - q * (
-        1 / 2
-        - q
-        * (
-            1 / 24
-            - q * (1 / 720 - q * (1 / 40320 - q * (1 / 3628800 - q * (1 / 479001600 - q / 87178291200))))
-        )
-    )
-    return 1.0 - 2.0 * s * s, 2.0 * s * c
+    s = h * (_ONE - q * (_SINE[0] - q * (_SINE[1] - q * (_SINE[2] - q * (_SINE[3] - q * _SINE[4])))))
+    high = _COSINE[3] - q * (_COSINE[4] - q * _COSINE[5])
+    c = _ONE - q * (_COSINE[0] - q * (_COSINE[1] - q * (_COSINE[2] - q * high)))
+    return _ONE - _TWO * s * s, _TWO * s * c
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
@@ -62,40 +61,72 @@ def deramp(first_eta: float, dt: float, carrier: Float, slc: Complex) -> None:
     """
     for i in range(slc.shape[0]):
         eta = first_eta + i * dt
-        for j in range(slc.shape[1]):
+        line = slc[i]
+        for j in range(line.size):
             since = eta - carrier[1, j]
             c, s = cis(0.5 * since * (carrier[0, j] * since + 2.0 * carrier[2, j]))
-            re, im = slc[i, j].real, slc[i, j].imag
-            slc[i, j] = complex(re * c + im * s, im * c - re * s)
+            re, im = line[j].real, line[j].imag
+            line[j] = complex(re * c + im * s, im * c - re * s)
+
+
+# Samples that share the weights of the interpolation in azimuth, and in range. Offsets change by 1e-4 lines
+# over eight samples, and by 3e-3 samples on a slope of 45 degrees with a baseline of 100 m.
+_DOWN, _ACROSS = 32, 8
+# Zeros before and after a filtered line, in floats.
+_PAD = 32
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def _column_filter(base: Real, table: Real, line: float, lag: Float, shift: Float, filtered: Real) -> None:
-    """Interpolate one line in azimuth, with the same weights for each group of eight samples of the input.
+    """Interpolate one line in azimuth, with the same weights for each group of samples of the input.
 
-    The azimuth offset changes by 1e-4 lines over eight samples. ``base``, shape (lines, 2 * samples), and
-    ``filtered``, shape (2 * samples,), hold complex samples as pairs of floats. ``lag`` and ``shift``, shape
-    (width,), are azimuth and range offsets in lines and samples.
+    ``base``, shape (lines, 2 * samples), and ``filtered``, `_PAD` floats longer at both ends, hold complex
+    samples as pairs of floats. ``lag`` and ``shift``, shape (width,), are azimuth and range offsets in lines
+    and samples.
     """
     lines, samples = base.shape[0], base.shape[1] // 2
     last = lag.size - 1
-    for start in range(0, samples, 8):
-        stop = min(start + 8, samples)
+    for start in range(0, samples, _DOWN):
+        stop = min(start + _DOWN, samples)
         # Output sample that corresponds to the middle of this group, by two fixed-point iterations.
-        x = min(max(int(start + 4 - shift[last // 2]), 0), last)
-        x = min(max(int(start + 4 - shift[x]), 0), last)
+        x = min(max(int(start + _DOWN // 2 - shift[last // 2]), 0), last)
+        x = min(max(int(start + _DOWN // 2 - shift[x]), 0), last)
         y = line + lag[x]
         k = math.floor(y)
         if k < EDGE - 1 or k > lines - EDGE - 1:
-            for n in range(2 * start, 2 * stop):
-                filtered[n] = 0.0
+            filtered[_PAD + 2 * start : _PAD + 2 * stop] = 0.0
             continue
         w = table[int((y - k) * PLACES + 0.5)]
+        w0, w1, w2, w3, w4, w5, w6, w7 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]
+        b0, b1, b2, b3 = base[k - 3], base[k - 2], base[k - 1], base[k]
+        b4, b5, b6, b7 = base[k + 1], base[k + 2], base[k + 3], base[k + 4]
         for n in range(2 * start, 2 * stop):
-            filtered[n] = (
-                w[0] * base[k - 3, n] + w[1] * base[k - 2, n] + w[2] * base[k - 1, n] + w[3] * base[k, n]
-                + w[4] * base[k + 1, n] + w[5] * base[k + 2, n]
-                + w[6] * base[k + 3, n] + w[7] * base[k + 4, n]
+            filtered[_PAD + n] = (
+                w0 * b0[n] + w1 * b1[n] + w2 * b2[n] + w3 * b3[n]
+                + w4 * b4[n] + w5 * b5[n] + w6 * b6[n] + w7 * b7[n]
+            )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def _row_filter(filtered: Real, table: Real, shift: Float, out: Real) -> None:
+    """Interpolate one line in range, with the same weights for each group of samples of the output.
+
+    ``filtered`` is from `_column_filter`; ``out`` holds pairs of floats and has room for whole groups.
+    """
+    samples, last = filtered.size // 2 - _PAD, shift.size - 1
+    for start in range(0, shift.size, _ACROSS):
+        middle = min(start + _ACROSS // 2, last)
+        position = middle + shift[middle]
+        k = math.floor(position)
+        w = table[int((position - k) * PLACES + 0.5)]
+        first = min(max(start + k - middle - 3, -_PAD // 2), samples)
+        o = _PAD + 2 * first
+        w0, w1, w2, w3, w4, w5, w6, w7 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]
+        for n in range(2 * _ACROSS):
+            out[2 * start + n] = (
+                w0 * filtered[o + n] + w1 * filtered[o + n + 2] + w2 * filtered[o + n + 4]
+                + w3 * filtered[o + n + 6] + w4 * filtered[o + n + 8] + w5 * filtered[o + n + 10]
+                + w6 * filtered[o + n + 12] + w7 * filtered[o + n + 14]
             )  # fmt: skip
 
 
@@ -130,49 +161,58 @@ def resample(
     top, lines : int
         Line number of the first row of ``base`` in its burst, and number of lines of the burst.
     """
-    samples = base.shape[1] // 2
-    filtered = np.empty(base.shape[1], np.float32)
+    samples, width = base.shape[1] // 2, out.shape[1]
+    filtered = np.zeros(base.shape[1] + 2 * _PAD, np.float32)
+    values = np.empty(2 * (width + _ACROSS), np.float32)
+    # The carrier at whole samples near those of the output, its slope, and these samples.
+    near, slope, whole = np.empty((3, width)), np.empty((3, width)), np.empty(width)
+    middle, offset = lines // 2, -(2**30)
     for i in range(out.shape[0]):
+        along, across = lag[i], shift[i]
         line = float(first_line + i)
-        _column_filter(base, table, line - top, lag[i], shift[i], filtered)
-        for x in range(out.shape[1]):
-            position = x + shift[i, x]
-            y = line + lag[i, x]
-            out[i, x] = 0.0
-            if position < 0.0 or position > samples - 1 or y < 0.0 or y > lines - 1:
-                continue
-            k, row = int(position), int(y)
-            if k < EDGE or k > samples - EDGE - 2 or row < EDGE or row > lines - EDGE - 2:
-                continue
-            f = position - k
-            w = table[int(f * PLACES + 0.5)]
-            re, im = 0.0, 0.0
-            for m in range(TAPS):
-                re += w[m] * filtered[2 * (k - 3 + m)]
-                im += w[m] * filtered[2 * (k - 3 + m) + 1]
-            rate = carrier[0, k] + f * (carrier[0, k + 1] - carrier[0, k])
-            reference = carrier[1, k] + f * (carrier[1, k + 1] - carrier[1, k])
-            doppler = carrier[2, k] + f * (carrier[2, k + 1] - carrier[2, k])
-            since = (y - lines // 2) * dt - reference
-            c, s = cis(0.5 * since * (rate * since + 2.0 * doppler))
-            out[i, x] = complex(re * c - im * s, re * s + im * c)
+        _column_filter(base, table, line - top, along, across, filtered)
+        _row_filter(filtered, table, across, values)
+        if math.floor(across[width // 2]) != offset:
+            offset = math.floor(across[width // 2])
+            for x in range(width):
+                k = min(max(x + offset, 0), samples - 2)
+                whole[x] = k
+                for m in range(3):
+                    near[m, x], slope[m, x] = carrier[m, k], carrier[m, k + 1] - carrier[m, k]
+        row = out[i]
+        for x in range(width):
+            position, y = x + across[x], line + along[x]
+            f = position - whole[x]
+            since = (y - middle) * dt - (near[1, x] + f * slope[1, x])
+            doppler = near[2, x] + f * slope[2, x]
+            c, s = cis(0.5 * since * ((near[0, x] + f * slope[0, x]) * since + 2.0 * doppler))
+            inside = (
+                (position >= EDGE) & (position < samples - EDGE - 1) & (y >= EDGE) & (y < lines - EDGE - 1)
+            )
+            size = _ONE if inside else np.float32(0.0)
+            re, im = size * values[2 * x], size * values[2 * x + 1]
+            row[x] = complex(re * c - im * s, re * s + im * c)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "nnan", "reassoc"})
 def extremes(first_line: int, shift: Float, lag: Float, lines: int, samples: int, limits: Float) -> None:
     """Update the extremes of offsets from an image to pixels inside another one.
 
     ``shift`` and ``lag`` are as in `resample`, ``lines`` and ``samples`` the size of the other image.
     ``limits`` holds the smallest and largest ``lag``, and the smallest and largest ``shift``.
     """
+    least_lag, most_lag, least_shift, most_shift = limits
     for i in range(shift.shape[0]):
-        for x in range(shift.shape[1]):
-            position, y = x + shift[i, x], first_line + i + lag[i, x]
-            if 0.0 <= position <= samples - 1 and 0.0 <= y <= lines - 1:
-                limits[0] = min(limits[0], lag[i, x])
-                limits[1] = max(limits[1], lag[i, x])
-                limits[2] = min(limits[2], shift[i, x])
-                limits[3] = max(limits[3], shift[i, x])
+        across, along = shift[i], lag[i]
+        for x in range(across.size):
+            r, a = across[x], along[x]
+            inside = (x + r >= 0.0) & (x + r <= samples - 1) & (first_line + i + a >= 0.0)
+            inside &= first_line + i + a <= lines - 1
+            least_lag = min(least_lag, a if inside else np.inf)
+            most_lag = max(most_lag, a if inside else -np.inf)
+            least_shift = min(least_shift, r if inside else np.inf)
+            most_shift = max(most_shift, r if inside else -np.inf)
+    limits[0], limits[1], limits[2], limits[3] = least_lag, most_lag, least_shift, most_shift
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
@@ -235,13 +275,6 @@ def multilooked_product(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
-def _across(sums: Real, j: int) -> float:
-    """Return the sum of five neighbours of one line, weighted 1 2 3 2 1."""
-    total: float = sums[j - 2] + 2 * sums[j - 1] + 3 * sums[j] + 2 * sums[j + 1] + sums[j + 2]
-    return total
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def coherence(reference: Complex, secondary: Complex, amplitude: Real, correlation: Real) -> None:
     """Compute ISCE2's coherence in a 5 x 5 window with triangular weights 1 2 3 2 1.
 
@@ -254,27 +287,43 @@ def coherence(reference: Complex, secondary: Complex, amplitude: Real, correlati
         of each line are not written.
     """
     samples = amplitude.shape[1]
+    # Powers and product of five lines, in a ring, and their weighted sum.
+    ring = np.empty((5, 4, samples), np.float32)
     sums = np.empty((4, samples), np.float32)
-    for i in range(amplitude.shape[0]):
-        sums[:] = 0.0
-        for k in range(5):
-            w = np.float32(3 - abs(k - 2))
+    across = np.empty((4, samples), np.float32)
+    two, three = np.float32(2.0), np.float32(3.0)
+    for line in range(amplitude.shape[0] + 4):
+        one, other = reference[line], secondary[line]
+        p, q, re, im = ring[line % 5]
+        for j in range(samples):
+            a, b = one[j], other[j]
+            p[j] = a.real * a.real + a.imag * a.imag
+            q[j] = b.real * b.real + b.imag * b.imag
+            re[j] = a.real * b.real + a.imag * b.imag
+            im[j] = a.imag * b.real - a.real * b.imag
+        i = line - 4
+        if i < 0:
+            continue
+        for m in range(4):
+            a0, a1, a2, a3, a4 = (
+                ring[i % 5, m], ring[(i + 1) % 5, m], ring[(i + 2) % 5, m], ring[(i + 3) % 5, m],
+                ring[(i + 4) % 5, m],
+            )  # fmt: skip
+            total, wide = sums[m], across[m]
             for j in range(samples):
-                a, b = reference[i + k, j], secondary[i + k, j]
-                sums[0, j] += w * (a.real * a.real + a.imag * a.imag)
-                sums[1, j] += w * (b.real * b.real + b.imag * b.imag)
-                sums[2, j] += w * (a.real * b.real + a.imag * b.imag)
-                sums[3, j] += w * (a.imag * b.real - a.real * b.imag)
+                total[j] = (a0[j] + a4[j]) + two * (a1[j] + a3[j]) + three * a2[j]
+            for j in range(2, samples - 2):
+                wide[j] = (
+                    (total[j - 2] + total[j + 2]) + two * (total[j - 1] + total[j + 1]) + three * total[j]
+                )
+        p, q, re, im = across
+        first, second = ring[(i + 2) % 5, 0], ring[(i + 2) % 5, 1]
+        found, size = correlation[i], amplitude[i]
         for j in range(2, samples - 2):
-            p = _across(sums[0], j)
-            q = _across(sums[1], j)
-            re = _across(sums[2], j)
-            im = _across(sums[3], j)
-            power = math.sqrt(p * q)
-            correlation[i, j] = min(math.sqrt(re * re + im * im) / power, 1.0) if power > 0.0 else 0.0
-            a, b = reference[i + 2, j], secondary[i + 2, j]
-            first = a.real * a.real + a.imag * a.imag
-            amplitude[i, j] = math.sqrt(math.sqrt(first * (b.real * b.real + b.imag * b.imag)))
+            power = p[j] * q[j]
+            ratio = (re[j] * re[j] + im[j] * im[j]) / (power if power > 0 else _ONE)
+            found[j] = math.sqrt(min(ratio, _ONE))
+            size[j] = math.sqrt(math.sqrt(first[j] * second[j]))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
