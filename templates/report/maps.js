@@ -95,7 +95,7 @@
 
   document.querySelectorAll("svg.map[data-values]").forEach(connect);
   const help = document.createElement("p");
-  help.className = "soft";
+  help.className = "soft help";
   help.textContent = "Point at a map to read its values. A double click zooms in, with the shift key out. " +
     "By keyboard: Tab selects a map, the arrow keys move, + and - zoom, 0 shows all.";
   document.getElementById("maps").after(help);
