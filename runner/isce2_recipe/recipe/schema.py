@@ -16,6 +16,7 @@ from isce2_recipe.recipe.patterns import matches
 
 Schema = Mapping[str, Any]
 GRAMMAR = "recipe.schema.json"
+CLUSTER = "cluster.schema.json"
 
 
 @lru_cache

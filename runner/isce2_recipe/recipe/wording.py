@@ -18,6 +18,7 @@ from referencing.jsonschema import DRAFT202012
 from isce2_recipe.problems import MAX_PROBLEMS, DataPath, Suggestion, closest, suggest
 from isce2_recipe.recipe.patterns import SECONDS, matches
 from isce2_recipe.recipe.schema import (
+    CLUSTER,
     FORMATS,
     GRAMMAR,
     TYPES,
@@ -133,10 +134,11 @@ def _expecting(
 
 
 def _enum(error: ValidationError, _home: str, path: DataPath) -> Iterator[Violation]:
-    choices = tuple(map(str, error.validator_value))
+    choices = tuple(one if isinstance(one, str) else show(one) for one in error.validator_value)
     match = closest(error.instance, choices) if isinstance(error.instance, str) else None
     suggestion = None if match is None else Suggestion(match, choices)
-    expected, found = f"one of {', '.join(choices)}", show(error.instance)
+    expected = choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+    found = show(error.instance)
     yield Violation(path, "enum", expected=expected, found=found, suggestion=suggestion)
 
 
@@ -284,11 +286,11 @@ def _formats() -> FormatChecker:
 
 @lru_cache(maxsize=1)
 def _registry() -> Any:
-    """Return the shipped types by the names under which parameters refer to them, and the grammar."""
+    """Return the shipped types by the names under which parameters refer to them, and the other schemas."""
     resources = {
         name: Resource.from_contents(load_schema(name), default_specification=DRAFT202012)
-        for name in ("types.schema.json", GRAMMAR)
+        for name in ("types.schema.json", GRAMMAR, CLUSTER)
     }
     names = ("types.schema.json", "schemas/types.schema.json", "../schemas/types.schema.json")
     types = [(name, resources["types.schema.json"]) for name in names]
-    return Registry().with_resources([*types, (GRAMMAR, resources[GRAMMAR])])
+    return Registry().with_resources([*types, *((name, resources[name]) for name in (GRAMMAR, CLUSTER))])

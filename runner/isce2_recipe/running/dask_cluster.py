@@ -6,6 +6,7 @@ import inspect
 import json
 import logging
 import os
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -16,15 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from isce2_recipe.errors import InputError, RecipeToolError, StepFailed, UsageError
 from isce2_recipe.files import read_bounded
-from isce2_recipe.problems import DataPath, closest, suggest
-from isce2_recipe.recipe.document import Document, parse
+from isce2_recipe.problems import DataPath, Problem, closest, suggest
+from isce2_recipe.recipe.document import Document, label, parse
 from isce2_recipe.recipe.loading import recipe_error
+from isce2_recipe.recipe.schema import CLUSTER, load_schema
 from isce2_recipe.recipe.units import seconds
+from isce2_recipe.recipe.validating import validate
+from isce2_recipe.recipe.violations import Violation
 
 if TYPE_CHECKING:
     from distributed import Client
 
-_KEYS = ("class", "kwargs", "scale", "adapt", "wait")
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _RULE = "cluster"
 _MOST_BYTES = 100_000
 _LONGEST = 500  # characters of a cluster's error
@@ -229,6 +233,8 @@ def read_cluster_file(path: Path) -> ClusterFile:
     RecipeError
         With everything that is wrong in it.
     """
+    from distributed import Adaptive
+
     try:
         text = read_bounded(path, _MOST_BYTES).decode("utf-8")
     except OSError as exc:
@@ -238,26 +244,26 @@ def read_cluster_file(path: Path) -> ClusterFile:
     document = parse(text, str(path))
     if document.problems:
         raise recipe_error(tuple(document.problems), {str(path): text})
-    data = document.data
-    if not isinstance(data, dict):
-        raise _error(document, (), "a cluster file must have the keys class and kwargs")
-    for key in data:
-        if key not in _KEYS:
-            raise _error(document, (key,), f"there is no key '{key}'", suggest(key, _KEYS).text, key=True)
-    for key in ("kwargs", "scale", "adapt"):
-        if not isinstance(data.get(key, {}), dict):
-            raise _error(document, (key,), f"{key} must be a mapping of arguments")
+    found = validate(document.data, load_schema(CLUSTER), CLUSTER)
+    if found:
+        raise recipe_error(tuple(_problem(document, one) for one in found), {document.file: document.text})
+    data = _expanded(document) if document.data["class"].endswith("LocalCluster") else document.data
     if "scale" in data and "adapt" in data:
         raise _error(document, ("adapt",), "a cluster has either scale or adapt, not both", key=True)
-    kind = _class(document, data.get("class"))
-    _check_arguments(document, kind, data.get("kwargs", {}))
+    kind = _class(document, data["class"])
+    _check_arguments(document, "kwargs", data, kind, getattr(kind, "job_cls", None), *_workers_of(kind))
+    _check_arguments(document, "scale", data, getattr(kind, "scale", None))
+    _check_arguments(document, "adapt", data, Adaptive, getattr(kind, "adapt", None))
+    _check_limits(document, data.get("adapt", {}))
     try:
         wait = seconds(data["wait"]) if "wait" in data else None
     except (RecipeToolError, ValueError, TypeError):
-        raise _error(document, ("wait",), "wait must be a duration such as 10min") from None
+        wait = -1.0
+    if wait is not None and not 0 <= wait < float("inf"):
+        raise _error(document, ("wait",), "wait must be a duration such as 10min")
     default = _WAIT_S if kind.__name__ == "LocalCluster" else _WAIT_IN_QUEUE_S
-    arguments = (data.get("kwargs", {}), data.get("scale", {}), data.get("adapt", {}))
-    return ClusterFile(document, kind, *arguments, default if wait is None else wait)
+    kwargs, scale, adapt = (data.get(key, {}) for key in ("kwargs", "scale", "adapt"))
+    return ClusterFile(document, kind, kwargs, scale, adapt, default if wait is None else wait)
 
 
 def _error(
@@ -267,13 +273,39 @@ def _error(
     return recipe_error((problem,), {document.file: document.text})
 
 
-def _class(document: Document, name: object) -> Callable[..., Any]:
+def _problem(document: Document, violation: Violation) -> Problem:
+    path = violation.path[:-1] if violation.key else violation.path
+    name = label(path) if path else "the cluster file"
+    mark = document.key_mark(violation.path) if violation.key else document.mark(violation.path)
+    return violation.problem(mark, _RULE, name)
+
+
+def _expanded(document: Document) -> dict[str, Any]:
+    """Return the content of a file with the variables of the environment in its texts replaced.
+
+    This is for clusters of this machine: batch systems replace the variables where a job runs.
+    """
+
+    def expand(value: Any, path: DataPath) -> Any:
+        if isinstance(value, dict):
+            return {key: expand(below, (*path, key)) for key, below in value.items()}
+        if isinstance(value, list):
+            return [expand(below, (*path, index)) for index, below in enumerate(value)]
+        if not isinstance(value, str):
+            return value
+        for name in _VARIABLE.findall(value):
+            if name not in os.environ:
+                what = f"the variable {name} of the environment is not set"
+                raise _error(document, path, what, f"export {name}=..., or write the value itself")
+        return _VARIABLE.sub(lambda found: os.environ[found[1]], value)
+
+    return {key: expand(value, (key,)) for key, value in document.data.items()}
+
+
+def _class(document: Document, name: str) -> Callable[..., Any]:
     from distributed.deploy.cluster import Cluster
 
     example = "for example distributed.LocalCluster or dask_jobqueue.SLURMCluster"
-    if not isinstance(name, str) or "." not in name:
-        path = ("class",) if name is not None else ()
-        raise _error(document, path, "class must be the full name of a cluster class", example)
     module, _, member = name.rpartition(".")
     try:
         package = import_module(module)
@@ -286,22 +318,33 @@ def _class(document: Document, name: object) -> Callable[..., Any]:
         known = [one for one in dir(package) if one.endswith("Cluster")]
         advice = suggest(member, known).text if closest(member, known) or known else example
         raise _error(document, ("class",), f"{module} has no class '{member}'", advice)
-    if not (isinstance(found, type) and issubclass(found, Cluster)):
+    if not (isinstance(found, type) and issubclass(found, Cluster)) or found is Cluster:
         raise _error(document, ("class",), f"{name} is no cluster class of Dask", example)
     return found
 
 
-def _check_arguments(document: Document, kind: Callable[..., Any], kwargs: Mapping[str, Any]) -> None:
-    """Refuse arguments that neither the class nor the classes that it builds on know."""
+def _check_arguments(document: Document, key: str, data: Mapping[str, Any], *takers: Any) -> None:
+    """Refuse arguments that neither the class or method knows, nor the classes that it builds on."""
     known: set[str] = set()
-    for one in (*kind.__mro__, getattr(kind, "job_cls", None), *_workers_of(kind)):  # type: ignore[attr-defined]
-        for base in getattr(one, "__mro__", ()):
+    for one in takers:
+        for function in (
+            [vars(base).get("__init__") for base in one.__mro__] if isinstance(one, type) else [one]
+        ):
             with suppress(ValueError, TypeError):
-                known.update(inspect.signature(base.__init__).parameters)
-    for name in kwargs:
+                known.update(inspect.signature(function).parameters)
+    known -= {"self", "cls", "args", "kwargs", "cluster"}
+    for name in data.get(key, {}):
         if name not in known:
-            what = f"{kind.__name__} has no argument '{name}'"
-            raise _error(document, ("kwargs", name), what, suggest(name, sorted(known)).text, key=True)
+            what = f"{data['class'].rpartition('.')[2]}{'' if key == 'kwargs' else '.' + key}"
+            advice = suggest(name, sorted(known)).text
+            raise _error(document, (key, name), f"{what} has no argument '{name}'", advice, key=True)
+
+
+def _check_limits(document: Document, adapt: Mapping[str, Any]) -> None:
+    for name, most in adapt.items():
+        least = adapt.get(name.replace("max", "min", 1))
+        if name.startswith("max") and isinstance(most, int) and isinstance(least, int) and least > most:
+            raise _error(document, ("adapt", name), f"{name} {most} is smaller than the minimum {least}")
 
 
 def _workers_of(kind: Callable[..., Any]) -> list[type]:
@@ -329,7 +372,9 @@ def _start_cluster(file: ClusterFile, failures: list[str]) -> Connection:
         if cluster is not None:
             with suppress(Exception):
                 cluster.close()
-        cause = exc.__cause__ or exc
+        cause: BaseException = exc
+        while (deeper := cause.__cause__ or cause.__context__) is not None:
+            cause = deeper
         what = f"{name} cannot be started: {type(cause).__name__}: {cause}"
         raise _error(file.document, ("class",), what) from exc
     return Connection(client, f"{name} ({client.scheduler.address})", file.wait, cluster, file, failures)

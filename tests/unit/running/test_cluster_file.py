@@ -12,6 +12,7 @@ pytest.importorskip("distributed")
 from isce2_recipe.errors import RecipeToolError, UsageError
 from isce2_recipe.running.dask_cluster import Connection, connect, read_cluster_file
 
+LOCAL = "class: distributed.LocalCluster\n"
 GOOD = "class: distributed.LocalCluster\nkwargs: {n_workers: 2, threads_per_worker: 1, memory_limit: 2GB}\n"
 
 
@@ -30,10 +31,10 @@ def test_arguments_of_the_class_and_of_its_workers_are_known(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("clas: x\n", 1, "there is no key 'clas'"),
-        (GOOD + "kwarg: {}\n", 3, "there is no key 'kwarg'"),
-        ("kwargs: {}\n", 1, "class must be the full name"),
-        ("class: LocalCluster\n", 1, "class must be the full name"),
+        ("clas: x\n", 1, "did you mean 'class'?"),
+        (GOOD + "kwarg: {}\n", 3, "the cluster file has no key 'kwarg'"),
+        ("kwargs: {}\n", 1, "is missing the key 'class'"),
+        ("class: LocalCluster\n", 1, "a full name of a cluster class such as distributed.LocalCluster"),
         ("class: distributed.LocalClutser\n", 1, "did you mean 'LocalCluster'?"),
         ("class: no_such_package.Cluster\n", 1, "pip install no-such-package"),
         ("class: json.JSONDecoder\n", 1, "is no cluster class of Dask"),
@@ -42,9 +43,23 @@ def test_arguments_of_the_class_and_of_its_workers_are_known(tmp_path: Path) -> 
         (GOOD + "scale: 3\n", 3, "scale must be a mapping"),
         (GOOD + "scale: {n: 1}\nadapt: {maximum: 2}\n", 4, "either scale or adapt"),
         (GOOD + "wait: soon\n", 3, "wait must be a duration"),
+        (GOOD + "wait: -3s\n", 3, "wait must be a duration"),
         ("class: [a\n", 1, "not YAML"),
-        ("- a\n", 1, "must have the keys class and kwargs"),
+        ("- a\n", 1, "must be a mapping"),
         ("", 1, "the file is empty"),
+        (LOCAL + "kwargs: {n_workers: two}\n", 2, "kwargs.n_workers must be a whole number"),
+        (LOCAL + "kwargs: {n_workers: -1}\n", 2, "kwargs.n_workers must be at least 0"),
+        (LOCAL + "kwargs: {threads_per_worker: 0}\n", 2, "must be at least 1"),
+        (LOCAL + "kwargs: {memory_limit: lots}\n", 2, "kwargs.memory_limit must be a size such as 16GB"),
+        (LOCAL + "kwargs: {resources: 3}\n", 2, "kwargs.resources must be a mapping"),
+        (LOCAL + "kwargs: {asynchronous: true}\n", 2, "kwargs.asynchronous must be false"),
+        (LOCAL + "kwargs: {scheduler_port: 99999}\n", 2, "must be at most 65535"),
+        (LOCAL + "kwargs: {local_directory: $NO_SUCH_NAME/x}\n", 2, "NO_SUCH_NAME of the environment is not"),
+        (LOCAL + "scale: {x: 1}\n", 2, "LocalCluster.scale has no argument 'x'"),
+        (LOCAL + "scale: {n: many}\n", 2, "scale.n must be a whole number"),
+        (LOCAL + "adapt: {maximun: 1}\n", 2, "did you mean 'maximum'?"),
+        (LOCAL + "adapt: {minimum: 3, maximum: 1}\n", 2, "maximum 1 is smaller than the minimum 3"),
+        ("class: distributed.deploy.cluster.Cluster\n", 1, "is no cluster class"),
     ],
 )
 def test_what_is_wrong_has_its_line(tmp_path: Path, text: str, line: int, message: str) -> None:
@@ -100,3 +115,14 @@ def test_the_files_of_the_documentation_are_read(tmp_path: Path) -> None:
     files = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     names = [_read(tmp_path, one).kind.__name__ for one in files if "dask_kubernetes" not in one]
     assert names == ["LocalCluster", "SLURMCluster"]
+
+
+def test_variables_are_those_of_this_machine_or_of_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLACE", "/tmp/a")
+    found = _read(tmp_path, LOCAL + 'kwargs: {local_directory: "${PLACE}/$PLACE"}\n')
+    assert found.kwargs["local_directory"] == "/tmp/a//tmp/a"
+    pytest.importorskip("dask_jobqueue")
+    text = "class: dask_jobqueue.SLURMCluster\nkwargs: {cores: 1, local_directory: $TMPDIR/x}\n"
+    assert _read(tmp_path, text).kwargs["local_directory"] == "$TMPDIR/x"
