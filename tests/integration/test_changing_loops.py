@@ -66,6 +66,21 @@ def _run(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
     return call("run", "nested.yml", "--workdir", "w", *words, cwd=folder)
 
 
+def test_an_instance_that_a_late_loop_does_not_have(tmp_path: Path) -> None:
+    write_files(tmp_path, NESTED)
+    for option, name in (
+        ("--until", "pairs[q]/one"),
+        ("--from", "pairs[b]/letters[q]"),
+        ("--force", "pairs[q]"),
+    ):
+        done = _run(tmp_path, option, name)
+        assert done.returncode == 1
+        assert f"error: recipe nested has no step '{name}'" in done.stderr
+        assert "failed" not in set(statuses(tmp_path / "w").values())
+    misspelt = _run(tmp_path, "--until", "pairs[b]/joind")
+    assert misspelt.returncode == 1 and "did you mean 'pairs/joined'?" in misspelt.stderr
+
+
 def test_loops_in_a_loop(tmp_path: Path) -> None:
     write_files(tmp_path, NESTED)
     done = _run(tmp_path)

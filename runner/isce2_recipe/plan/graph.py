@@ -230,7 +230,7 @@ class Graph:
         return found[0].removesuffix(kind) + name
 
     def _refuse(self, name: str) -> NoReturn:
-        hint = did_you_mean(name, list(dict.fromkeys([*self.nodes, *self._groups])))
+        hint = did_you_mean(name, list(dict.fromkeys([*self.nodes, *self._groups, *_kinds(self.recipe)])))
         raise RecipeError(f"recipe {self.recipe.name} has no step '{name}'", hint=hint)
 
     def pending(self, pattern: str) -> list[str]:

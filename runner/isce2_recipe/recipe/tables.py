@@ -10,11 +10,12 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from isce2_recipe.errors import InputError, ParameterError
-from isce2_recipe.problems import MAX_PROBLEMS, Mark, Problem, render, whole_file
-from isce2_recipe.recipe.document import Document, parse
+from isce2_recipe.problems import MAX_PROBLEMS, DataPath, Mark, Problem, render, whole_file
+from isce2_recipe.recipe.document import Document, at, parse
 from isce2_recipe.recipe.items import days_in, fingerprint
 from isce2_recipe.recipe.model import Recipe
 from isce2_recipe.recipe.parameters import resolve_parameters
+from isce2_recipe.recipe.violations import show
 
 MAX_BYTES = 50_000_000
 """Largest table."""
@@ -83,17 +84,23 @@ def _of_list(text: str, file: str) -> Iterator[Row]:
     if document.problems:
         _refuse(document.problems, document.file, text)
     if not isinstance(document.data, list):
-        mark = document.mark(())
-        _refuse([Problem(mark, "the table", rule="IR005", expected="a list of rows", found="something else")],
+        _refuse([_wrong(document, (), "the table", "a list of rows", "write - NAME: VALUE for each row")],
                 file, text)  # fmt: skip
+    wrong = [
+        _wrong(document, (index,), f"row {index + 1} of the table", "a mapping of parameters", None)
+        for index, values in enumerate(document.data)
+        if not isinstance(values, dict)
+    ]
+    if wrong:
+        _refuse(wrong, file, text)
     for index, values in enumerate(document.data):
-        if not isinstance(values, dict):
-            what = f"row {index + 1} of the table"
-            mark = document.mark((index,))
-            problem = Problem(mark, what, rule="IR005", expected="a mapping of parameters", found=str(values))
-            _refuse([problem], file, text)
         given = {str(name).replace("-", "_"): value for name, value in values.items()}
         yield Row(index + 1, given, _marks(document, index, values), document.mark((index,)))
+
+
+def _wrong(document: Document, path: DataPath, what: str, expected: str, advice: str | None) -> Problem:
+    found = show(at(document.data, path))
+    return Problem(document.mark(path), what, advice, rule="IR005", expected=expected, found=found)
 
 
 def _refuse_bad_json(text: str, file: str) -> None:

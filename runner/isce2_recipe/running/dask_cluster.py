@@ -327,9 +327,8 @@ def _check_arguments(document: Document, key: str, data: Mapping[str, Any], *tak
     """Refuse arguments that neither the class or method knows, nor the classes that it builds on."""
     known: set[str] = set()
     for one in takers:
-        for function in (
-            [vars(base).get("__init__") for base in one.__mro__] if isinstance(one, type) else [one]
-        ):
+        for base in one.__mro__ if isinstance(one, type) else [one]:
+            function: Any = vars(base).get("__init__", object) if isinstance(base, type) else base
             with suppress(ValueError, TypeError):
                 known.update(inspect.signature(function).parameters)
     known -= {"self", "cls", "args", "kwargs", "cluster"}

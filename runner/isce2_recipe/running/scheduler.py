@@ -192,7 +192,11 @@ class Scheduler:
         """Add the instances of a loop, whose items are known now."""
         new = loops.expand(self._graph, node, self._workspace.bindings, self.results.outputs)
         self._workspace.note_expansion(node.id)
-        self._forced |= self._selection.grow(self._graph, node.id, new)
+        try:
+            self._forced |= self._selection.grow(self._graph, node.id, new)
+        except RecipeToolError as exc:  # an option of the run is wrong, not the step
+            self.results.failure = exc
+            return
         chosen = [one.id for one in new if one.id in self._selection.steps]
         preflight(self._workspace, frozenset(chosen))
         count, steps = (

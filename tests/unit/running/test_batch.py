@@ -221,6 +221,10 @@ def test_tables_without_rows_and_bad_json(folder: Path) -> None:
     texts = {
         "e.json": ("[]", "error: the table 'e.json' has no rows"),
         "e.yml": ("\n", "error: the table 'e.yml' has no rows"),
+        "m.json": (
+            '{"word": ["a", "b"]}',
+            "m.json:1:1: the table must be a list of rows, instead got a mapping",
+        ),
         "b.json": ('[{"word": abc]', "b.json:1:11: not JSON: Expecting value"),
     }
     for name, (text, expected) in texts.items():
