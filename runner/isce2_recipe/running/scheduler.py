@@ -199,10 +199,8 @@ class Scheduler:
             return
         chosen = [one.id for one in new if one.id in self._selection.steps]
         preflight(self._workspace, frozenset(chosen))
-        count, steps = (
-            len(self._graph.instances[node.id]),
-            [described(self._graph.nodes[one]) for one in chosen],
-        )
+        count = len(self._graph.instances[node.id])
+        steps = [described(self._graph.nodes[one]) for one in chosen]
         self._emit({"event": "loop.expanded", "step": node.id, "instances": count, "steps": steps})
         self._enqueue([*chosen, node.id])
 
