@@ -29,7 +29,7 @@ def format_duration(seconds: float) -> str:
 def format_share(share: float, digits: int = 1) -> str:
     """Return a share as percent; one that is nearly all or nearly none is not rounded to all or none.
 
-    0.99996 becomes ``> 99.9 %``, so that it does not look like a share that meets a limit of 1.
+    0.99996 becomes ``> 99.9 %``, so that it is not taken for a share that meets a limit of 1.
     """
     least = 10.0**-digits
     if 0.0 < share < 1.0:

@@ -51,7 +51,7 @@ PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class SimulationOptions:
-    """Options of a simulation; without any, the ground and its air look like real ones."""
+    """Options of a simulation; without any, the ground and its air are like real ones."""
 
     # Size to which every burst is cropped around its middle. Bursts of fewer than about 1350 lines do not
     # overlap their neighbours. For ALOS, the number of pulses of a scene and of samples of a pulse.
