@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
 from isce2_recipe.engines.builtin.config import TopsConfig, read_config
 from isce2_recipe.engines.builtin.isceimage import IsceImage, render_xml
 from isce2_recipe.engines.builtin.swaths import SwathBursts, SwathPair, read_pairs
-from isce2_recipe.engines.builtin.workplace import STATE, Workplace
+from isce2_recipe.engines.builtin.workplace import STATE, Workplace, orbit_vectors
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import write_text
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S, BurstGeometry
@@ -58,17 +57,7 @@ class Job(Workplace):
         """
         orbit = swath.orbit
         start, stop = orbit.seconds(bursts[0][0].start), orbit.seconds(bursts[-1][0].stop)
-        near = (orbit.time_s >= start - _ORBIT_MARGIN_S) & (orbit.time_s < stop + _ORBIT_MARGIN_S)
-        vectors = [
-            {
-                "time": (orbit.epoch + timedelta(seconds=float(time_s))).replace(tzinfo=None),
-                "position": position.tolist(),
-                "velocity": velocity.tolist(),
-            }
-            for time_s, position, velocity in zip(
-                orbit.time_s[near], orbit.position_m[near], orbit.velocity_m_s[near], strict=True
-            )
-        ]
+        vectors = orbit_vectors(orbit, start - _ORBIT_MARGIN_S, stop + _ORBIT_MARGIN_S)
         values = {"swath": swath, "bursts": bursts, "vectors": vectors, "folder": self.folder}
         path = self.subfolder(folder) / f"{name or f'IW{swath.number}'}.xml"
         render_xml(path, "product", light_m_s=SPEED_OF_LIGHT_M_S, **values)

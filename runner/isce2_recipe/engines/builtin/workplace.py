@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from xml.etree import ElementTree as ET
@@ -14,6 +15,7 @@ from isce2_recipe.engines.builtin.isceimage import write_xml
 from isce2_recipe.errors import InputError
 from isce2_recipe.files import write_text
 from isce2_recipe.paths import STRIPMAP_PROC, TOPS_PROC
+from isce2_recipe.sar.orbit import Orbit
 
 STATE = "PICKLE"
 """ISCE2's folder of the state between steps."""
@@ -64,6 +66,21 @@ class Workplace:
         with ThreadPoolExecutor(self.cpus) as pool:
             for done, _ in enumerate(pool.map(function, todo), 1):
                 self.progress(done / len(todo), text)
+
+
+def orbit_vectors(orbit: Orbit, first_s: float, last_s: float) -> list[dict[str, Any]]:
+    """Return time, position and velocity of the state vectors from ``first_s`` to before ``last_s``."""
+    inside = (orbit.time_s >= first_s) & (orbit.time_s < last_s)
+    return [
+        {
+            "time": (orbit.epoch + timedelta(seconds=float(time_s))).replace(tzinfo=None),
+            "position": position.tolist(),
+            "velocity": velocity.tolist(),
+        }
+        for time_s, position, velocity in zip(
+            orbit.time_s[inside], orbit.position_m[inside], orbit.velocity_m_s[inside], strict=True
+        )
+    ]
 
 
 def require_previous_steps(folder: Path, steps: Sequence[str], step: str) -> None:

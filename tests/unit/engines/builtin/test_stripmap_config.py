@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,11 @@ def test_steps_run_in_separate_calls_and_a_region_is_cut_out(folder: Path) -> No
     whole = opened(folder).image("reference")
     assert (whole.lines, whole.samples, whole.path.parent.name) == (256, 336, "reference_slc")
     assert whole.path.stat().st_size == 8 * whole.lines * whole.samples
+    frame = ET.parse(folder / "reference_slc.xml").getroot().find("component")
+    stated = {entry.get("name"): entry.findtext("value") for entry in frame.iter("property")}
+    assert (stated["number_of_lines"], stated["prf"]) == ("256", "2159.827")
+    assert stated["sensing_start"] == f"{whole.start:%Y-%m-%dT%H:%M:%S.%f}"
+    assert len(frame.findall("component[@name='orbit']/component/component")) == 28
     full = np.fromfile(whole.path, np.complex64).reshape(-1, whole.samples)
     # The middle of the footprint.
     scene = opened(folder).scenes["reference"][0]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from isce2_recipe.alos.scene import AlosScene, read_frame
 from isce2_recipe.alos.signal import RawSignal, open_signal
-from isce2_recipe.engines.builtin.isceimage import IsceImage
+from isce2_recipe.engines.builtin.isceimage import IsceImage, render_xml
 from isce2_recipe.engines.builtin.stripmap.config import AlosConfig, StripmapConfig, read_config
-from isce2_recipe.engines.builtin.workplace import STATE, Workplace
+from isce2_recipe.engines.builtin.workplace import STATE, Workplace, orbit_vectors
 from isce2_recipe.sar.focused import FocusedImage, load_focused
 from isce2_recipe.sar.focusing import Radar
 
 Date = Literal["reference", "secondary"]
 DATES: tuple[Date, Date] = ("reference", "secondary")
+# Length of PALSAR's antenna along track.
+_ANTENNA_M = 8.9
 
 
 class StripmapJob(Workplace):
@@ -61,8 +64,19 @@ class StripmapJob(Workplace):
         return f"{self.alos(date).output}_{level}{crop}"
 
     def save_image(self, date: Date, image: FocusedImage, *, cropped: bool) -> None:
-        """Keep the facts of a focused image for later steps."""
+        """Keep the facts of a focused image for later steps, and write ISCE2's description of it."""
         image.save(self.subfolder(STATE) / f"{date}_slc{'_crop' if cropped else ''}.json")
+        render_xml(
+            self.folder / f"{self.product(date, 'slc', cropped=cropped)}.xml",
+            "frame",
+            slc=image,
+            image=slc_raster(image),
+            scene=self.scenes[date][0],
+            middle=(image.start + (image.stop - image.start) / 2).replace(tzinfo=None),
+            vectors=orbit_vectors(image.orbit, -math.inf, math.inf),
+            antenna_m=_ANTENNA_M,
+            folder=self.folder,
+        )
 
     def image(self, date: Date, *, cropped: bool = True) -> FocusedImage:
         """Return the focused image of a date, by default the one that is cropped to the region of interest.
