@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from isce2_recipe.actions.base import Context, Read, action
+from isce2_recipe.errors import ParameterError
 
 if TYPE_CHECKING:
     from isce2_recipe.engines.base import AppSteps
@@ -82,3 +84,68 @@ def run(
         **options,
     )  # fmt: skip
     return ApplicationRun(ctx.out, f"{ctx.engine.name} {ctx.engine.version()}")
+
+
+_IONOSPHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "height_km": "height of ionosphere layer in km",
+        "range_looks": "total number of range looks in the ionosphere processing",
+        "azimuth_looks": "total number of azimuth looks in the ionosphere processing",
+        "largest_window": "maximum window size for filtering ionosphere phase",
+        "smallest_window": "minimum window size for filtering ionosphere phase",
+        "polynomial": "apply polynomial fit before filtering ionosphere phase",
+        "burst_properties": "consider burst properties in ionosphere computation",
+    }
+)
+"""topsApp's properties by the names of settings."""
+
+
+@dataclass(frozen=True)
+class IonosphereProperties:
+    """Properties of topsApp.
+
+    Attributes
+    ----------
+    properties : dict
+        Values by name.
+    """
+
+    properties: dict[str, Any]
+
+
+def _with_ionosphere(inputs: Mapping[str, Any]) -> None:
+    """Refuse the builtin engine, which does not estimate the ionosphere of Sentinel-1 data."""
+    if inputs.get("engine") == "builtin":
+        raise ParameterError(
+            "the builtin engine does not estimate the ionosphere of Sentinel-1 data",
+            hint="use --engine isce2 (conda install -c conda-forge isce2), or ionosphere=none",
+        )
+    settings = inputs.get("settings")
+    for name in settings if isinstance(settings, Mapping) else ():
+        if name not in _IONOSPHERE:
+            raise ParameterError(
+                f"the ionosphere has no setting '{name}'", hint=f"settings are {', '.join(_IONOSPHERE)}"
+            )
+
+
+@action("isce2.ionosphere", version=1, check=_with_ionosphere)
+def ionosphere(
+    ctx: Context, *, engine: str, remove: bool = False, settings: dict[str, Any] | None = None
+) -> IonosphereProperties:
+    """Return topsApp's properties with which it estimates the ionosphere.
+
+    Parameters
+    ----------
+    engine : str
+        Name of the engine; the builtin one is refused.
+    remove : bool
+        Whether the phase of the ionosphere is removed from the interferogram.
+    settings : dict, optional
+        ``height_km``, ``range_looks``, ``azimuth_looks``, ``largest_window``, ``smallest_window``,
+        ``polynomial``, ``burst_properties``; ISCE2's values by default.
+    """
+    _with_ionosphere({"engine": engine, "settings": settings})
+    chosen = {_IONOSPHERE[name]: value for name, value in (settings or {}).items()}
+    wanted = {"do ionosphere correction": True, "apply ionosphere correction": remove}
+    ctx.log.info("topsApp estimates the ionosphere%s", " and removes it" if remove else "")
+    return IonosphereProperties(wanted | chosen)

@@ -67,7 +67,8 @@ def tolerance_table(layers: Sequence[Layer] = LAYERS) -> str:
 def geocode_property(layers: Sequence[Layer] = LAYERS) -> str:
     """Return topsApp's property with the files to geocode."""
     files = ", ".join(f"'{file}'" for file in geocode_list(layers))
-    return f'<property name="geocode list">[{files}]</property>'
+    if_estimated = "{{ \", 'merged/topophase.ion'\" if ionosphere is defined and ionosphere }}"
+    return f'<property name="geocode list">[{files}{if_estimated}]</property>'
 
 
 _PLACES: tuple[tuple[str, str, Callable[[Sequence[Layer]], str]], ...] = (

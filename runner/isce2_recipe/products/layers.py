@@ -43,6 +43,13 @@ DISPERSIVE, NONDISPERSIVE = (
     )
     for name in ("dispersive", "nondispersive")
 )
+IONOSPHERE = SourceRaster(
+    "phase of the ionosphere",
+    _merged(paths.IONOSPHERE)[0],
+    DISPERSIVE.stripmapapp,
+    observed=False,
+    nodata=0.0,
+)
 IONOSPHERE_ERROR = SourceRaster(
     "standard error of the dispersive phase", stripmapapp="ionosphere/dispersive.bil.sig.filt",
     observed=False, nodata=0.0,
@@ -240,11 +247,12 @@ LAYERS: tuple[Layer, ...] = (
         tolerance=Tolerance(0.05, "rad", "phase"),
     ),
     Layer(
-        name="ionosphere", description="Phase of the ionosphere, with a mean of zero",
+        name="ionosphere", description="Phase of the ionosphere",
         reading="is what to subtract from the unwrapped phase, or what was subtracted if the parameter file "
-        "says that the ionosphere was removed. Its standard error is `ionosphere_std`.",
-        unit="radian", reads=(DISPERSIVE,), kinds=frozenset(("stripmap",)), option="ionosphere_error",
-        tolerance=Tolerance(0.05, "rad", "phase"),
+        "says that the ionosphere was removed. For ALOS its mean is zero, and `ionosphere_std` its standard "
+        "error; for Sentinel-1 it has an arbitrary constant.",
+        unit="radian", reads=(IONOSPHERE,), kinds=frozenset(("stripmap", "burst", "bursts", "slc")),
+        option="ionosphere_error", tolerance=Tolerance(0.05, "rad", "phase"),
     ),
     Layer(
         name="ionosphere_std", description="Standard error of the ionosphere's phase",
@@ -357,6 +365,9 @@ def by_name(layers: Iterable[Layer] = LAYERS) -> dict[str, Layer]:
 
 
 def geocode_list(layers: Iterable[Layer] = LAYERS) -> list[str]:
-    """Return the files that topsApp must geocode for some layers, relative to its folder."""
+    """Return the files that topsApp must geocode for some layers, relative to its folder.
+
+    The ionosphere is not among them, because topsApp does not always estimate it.
+    """
     reads = dict.fromkeys((*_GEOCODED, *(raster for layer in layers for raster in layer.reads)))
-    return [raster.topsapp for raster in reads if raster.topsapp]
+    return [raster.topsapp for raster in reads if raster.topsapp and raster != IONOSPHERE]

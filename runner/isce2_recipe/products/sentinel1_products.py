@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from isce2_recipe import paths
 from isce2_recipe.products import parameter_file
 from isce2_recipe.products.burst_products import BurstProduct
 from isce2_recipe.products.facts import SENTINEL1, SENTINEL1_WAVELENGTH_M, HowMade, ProductFacts
@@ -139,14 +140,18 @@ def tops_request(
         Whether the folder has the coherence before filtering.
     """
     folder, dem, water_mask, readme = files
+    merged = folder / paths.MERGED
+    has_ionosphere = (merged / f"{paths.IONOSPHERE}.geo.vrt").is_file()
+    removed = (merged / paths.INTERFEROGRAM_UNCORRECTED).is_file()
+    said = {"Ionosphere removed": "yes" if removed else "no"} if has_ionosphere else {}
 
     def write_radar(prefix: Path, tags: Mapping[str, str], _: Progress) -> Mapping[str, object]:
         if single is None:
-            return {}
+            return said
         looks = facts.processing.looks
         window = radar_window(folder, single, looks)
         write_radar_layers(folder, single, looks, window, prefix, tags)
-        return parameter_file.radar_pairs(window)
+        return {**parameter_file.radar_pairs(window), **said}
 
     return ProductRequest(
         name=name,
@@ -157,6 +162,10 @@ def tops_request(
         geotiffs={DEM: dem, WATER_MASK: water_mask},
         grid=partial(map_grid, choice, facts.processing.looks.pixel_m, bursts=bursts),
         readme=readme,
-        options=("sublooks", *(["unfiltered"] if unfiltered else [])),
+        options=(
+            "sublooks",
+            *(["unfiltered"] if unfiltered else []),
+            *(["ionosphere_error"] if has_ionosphere else []),
+        ),
         write_more=write_radar,
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import rasterio
 
 from isce2_recipe.actions import sentinel1
 from isce2_recipe.actions.base import Context
@@ -17,7 +20,7 @@ from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import read_annotation
 from isce2_recipe.sources import open_source
 from isce2_recipe.types import Looks
-from support.isce_folder import Ground, write_radar_files
+from support.isce_folder import Ground, write_isce, write_radar_files
 
 PAIRS = (
     ("S1_136231_IW2_20200604T022312_VV_7C85-BURST", "S1_136231_IW2_20200616T022313_VV_5D11-BURST"),
@@ -82,6 +85,25 @@ def test_one_burst(inputs, tmp_path):
     assert float(text["Slant range near"]) == inputs.burst.near_range_m
     assert float(text["Heading"]) == inputs.burst.heading_deg
     assert text["Radar n lines"] == "16"
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_the_ionosphere_of_topsapp_is_a_layer(inputs, tmp_path, removed):
+    folder = tmp_path / "isce"
+    shutil.copytree(inputs.folder / "isce", folder)
+    ground = Ground()
+    phase = np.where(ground.inside, 1.5, 0.0).astype(np.float32)
+    write_isce(folder / "merged" / "topophase.ion.geo", phase[None], ground.first)
+    if removed:
+        (folder / "merged" / "topophase_ori.flat").touch()
+    made = package(inputs, tmp_path / "out", folder=folder)
+    text = (made.directory / f"{made.name}.txt").read_text()
+    assert f"Ionosphere removed: {'yes' if removed else 'no'}" in text
+    with rasterio.open(made.directory / f"{made.name}_ionosphere.tif") as raster:
+        values = raster.read(1, masked=True)
+    assert values.compressed() == pytest.approx(1.5)
+    plain = package(inputs, tmp_path / "plain")
+    assert not list(plain.directory.glob("*_ionosphere.tif"))
 
 
 def test_many_bursts(inputs, tmp_path):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from isce2_recipe.actions import template
+from isce2_recipe.actions import isce2, template
 from isce2_recipe.actions.base import Context
 from isce2_recipe.engines.builtin.config import read_config
+from isce2_recipe.errors import ParameterError
 from isce2_recipe.paths import data_folder
+from isce2_recipe.recipe import isce2_xml
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "topsApp.xml"
 
@@ -87,3 +90,32 @@ def test_the_builtin_engine_reads_the_same_settings(tmp_path):
     assert config.dem != config.geocode_dem
     assert config.do_unwrap is False
     assert len(config.geocode_list) == 6
+
+
+def test_esd_and_the_ionosphere_are_passed_to_isce2(tmp_path):
+    chosen = isce2.ionosphere.function(
+        SimpleNamespace(log=logging.getLogger("test")),
+        engine="isce2",
+        remove=True,
+        settings={"height_km": 300, "burst_properties": True},
+    )
+    path = render(tmp_path, esd=True, ionosphere=chosen.properties)
+    assert isce2_xml.check(path.read_text()) == []
+    found = properties(path)
+    assert found["do ESD"] == "True"
+    assert found["do ionosphere correction"] == found["apply ionosphere correction"] == "True"
+    assert found["height of ionosphere layer in km"] == "300"
+    assert found["consider burst properties in ionosphere computation"] == "True"
+    assert "'merged/topophase.ion'" in found["geocode list"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "settings", "message"),
+    [
+        ("builtin", {}, "the builtin engine does not estimate the ionosphere"),
+        ("isce2", {"hight_km": 1}, "the ionosphere has no setting 'hight_km'"),
+    ],
+)
+def test_wrong_ionospheres_are_refused_when_the_plan_is_made(engine, settings, message):
+    with pytest.raises(ParameterError, match=message):
+        isce2.ionosphere.check({"engine": engine, "remove": True, "settings": settings})

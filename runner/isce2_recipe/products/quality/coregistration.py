@@ -11,6 +11,7 @@ from isce2_recipe.paths import MISREGISTRATION, TOPS_PROC
 
 # Nodes of the record of topsApp. ISCE2 itself writes the results of two steps to one node.
 _AZIMUTH, _RANGE, _APPLIED = "esd", "rangecoreg", "fineoff"
+_LOG, _TIME = "isce.log", re.compile(r"Additional time offset applied in geo2rdr: (\S+) secs")
 
 
 def coregistration(folder: Path, truth: Path | None) -> dict[str, Any] | None:
@@ -28,26 +29,34 @@ def coregistration(folder: Path, truth: Path | None) -> dict[str, Any] | None:
         text = (folder / TOPS_PROC).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    nodes = {name: _entries(text, name) for name in (_AZIMUTH, _RANGE, _APPLIED)}
-    if not nodes[_AZIMUTH] and not nodes[_RANGE]:
+    azimuth, range_, applied = (_entries(text, name) for name in (_AZIMUTH, _RANGE, _APPLIED))
+    if not azimuth and not range_:
         return None
-    applied = nodes[_APPLIED]
-    found: dict[str, Any] = {
-        "azimuth": {"seconds": applied.get("Initial_secondary_azimuth_timing_correction", 0.0)},
-        "range": {"metres": applied.get("Initial_secondary_range_timing_correction", 0.0)},
-    }
-    if "ISCE2_Median" in nodes[_AZIMUTH] or not nodes[_AZIMUTH].get("number_of_coherent_points", 1.0):
-        found["azimuth"] |= _named(nodes[_AZIMUTH], "lines")
-        found["range"] |= _named(nodes[_RANGE], "samples")
-        found["azimuth"]["isce2_lines"] = nodes[_AZIMUTH].get("ISCE2_Median")
+    found: dict[str, Any]
+    if applied:
+        found = {
+            "azimuth": {"seconds": applied.get("Initial_secondary_azimuth_timing_correction", 0.0)}
+            | _named(azimuth, "lines", "Median")
+            | {"isce2_lines": azimuth.get("ISCE2_Median")},
+            "range": {"metres": applied.get("Initial_secondary_range_timing_correction", 0.0)}
+            | _named(range_, "samples", "Median"),
+        }
+    else:
+        # ISCE2 corrects the mean in range, and its log alone has the time that it corrects.
+        log = folder / _LOG
+        times = _TIME.findall(log.read_text(errors="replace")) if log.is_file() else []
+        found = {
+            "azimuth": {"seconds": float(times[-1]) if times else None},
+            "range": _named(azimuth, "samples", "Mean"),
+        }
     if truth is not None and (shifts := truth.with_name(MISREGISTRATION)).is_file():
         found["truth"] = json.loads(shifts.read_text(encoding="utf-8"))
     return found
 
 
-def _named(entries: dict[str, float], name: str) -> dict[str, Any]:
+def _named(entries: dict[str, float], name: str, value: str) -> dict[str, Any]:
     return {
-        name: entries.get("Median"),
+        name: entries.get(value),
         "std": entries.get("Std"),
         "points": int(entries.get("number_of_coherent_points", 0)),
     }
