@@ -6,6 +6,7 @@ import errno
 import os
 import posixpath
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -36,6 +37,7 @@ BASE_VARIABLES = (
 
 _VERSION_TIMEOUT_S = 60.0
 _LONGEST_VERSION = 10_000  # characters
+_MOST_PRINTED = 10_000_000  # bytes
 _LONGEST_COMMAND = 500  # characters in messages
 _FILE = re.compile(r"\{(input|output)\.([A-Za-z0-9_]+)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -233,30 +235,52 @@ class _Version:
     def answer(self) -> str:
         """Return what the program prints."""
         shown = shlex.join(self.argv)
-        with tempfile.TemporaryDirectory(prefix="isce2-recipe-") as folder:
+        before = processes.before_exec()
+
+        def prepare() -> None:
+            before()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+        most = min(_MOST_PRINTED, *(one % (1 << 64) for one in resource.getrlimit(resource.RLIMIT_FSIZE)))
+        with (
+            tempfile.TemporaryDirectory(prefix="isce2-recipe-") as folder,
+            tempfile.TemporaryFile() as output,
+            tempfile.TemporaryFile() as errors,
+        ):
             try:
                 done = subprocess.run(
                     self.argv,
                     cwd=folder,
                     env=dict(self.variables),
                     stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    text=True,
-                    errors="replace",
+                    stdout=output,
+                    stderr=errors,
                     timeout=_VERSION_TIMEOUT_S,
                     check=False,
-                    preexec_fn=processes.before_exec(),
+                    preexec_fn=prepare,
                 )
             except subprocess.TimeoutExpired:
                 what = f"the version command '{shown}' did not end within {_VERSION_TIMEOUT_S:g} s"
                 raise ProgramFailed(what) from None
             except (OSError, ValueError) as exc:
                 raise _not_started(self.argv, exc) from exc
-        text = (done.stdout.strip() or done.stderr.strip())[:_LONGEST_VERSION]
+            if max(os.fstat(one.fileno()).st_size for one in (output, errors)) >= most:
+                hint = "give a command that prints only a version"
+                raise ProgramFailed(
+                    f"the version command '{shown}' prints more than {most:,} bytes", hint=hint
+                )
+            text = _beginning(output) or _beginning(errors)
         if done.returncode:
             last = f": {text.splitlines()[-1][:_LONGEST_COMMAND]}" if text else ""
             raise ProgramFailed(f"the version command '{shown}' {_ending(done.returncode)}{last}")
         return text
+
+
+def _beginning(file: IO[bytes]) -> str:
+    """Return the beginning of what a program has written into a file."""
+    file.seek(0)
+    text = file.read(_MOST_PRINTED).decode(errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()[:_LONGEST_VERSION]
 
 
 def _question(inputs: Mapping[str, Any]) -> Question | None:

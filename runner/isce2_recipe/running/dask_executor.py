@@ -191,11 +191,11 @@ class DaskExecutor:
             for address in present:
                 if address not in asked:  # each in its own thread: one that has just ended does not answer
                     asked.add(address)
-                    Thread(target=self._ask, args=(link, address, run), daemon=True).start()
+                    Thread(target=self._ask, args=(link, address, run, asked), daemon=True).start()
             self._over.wait(_ASK_S)
 
-    def _ask(self, link: Connection, address: str, run: dict[str, Any]) -> None:
-        """Ask a worker to take part, if it has the same version."""
+    def _ask(self, link: Connection, address: str, run: dict[str, Any], asked: set[str]) -> None:
+        """Ask a worker to take part, if it has the same version; one that does not answer is asked again."""
         from importlib.metadata import PackageNotFoundError, version
 
         from isce2_recipe import __version__
@@ -208,7 +208,9 @@ class DaskExecutor:
         except PackageNotFoundError:
             found, answer = "(none)", None
         except Exception as exc:  # anything that Python raises there
-            if not isinstance(exc, OSError):  # else it has just ended
+            if isinstance(exc, OSError):  # it has just ended, or the connection to it
+                asked.discard(address)
+            else:
                 hint = "the worker's log has the details"
                 failed = {"error": f"cannot take part: {type(exc).__name__}: {exc}", "hint": hint}
                 self._messages.extend(self._workers.add(address, failed))

@@ -64,10 +64,16 @@ class StepServer(WorkerPlugin):  # type: ignore[misc]
         return {"error": "its step server ended at once"} if answer is None else answer[0]
 
     def running(self) -> str:
-        """Start the server again if it has ended; return its token."""
+        """Start the server again if it has ended; return its token.
+
+        Raise OSError if that is impossible, or if its installation has changed in the meantime.
+        """
         with self._lock:
             if self._process is None or self._process.poll() is not None:
-                self.start()
+                difference = _difference(self.start(), self._run["facts"])
+                if difference:
+                    self._end()
+                    raise OSError(f"its step server started again and {difference}")
             return self.token
 
     def send(self, request: dict[str, Any], descriptors: list[int]) -> None:
@@ -78,11 +84,15 @@ class StepServer(WorkerPlugin):  # type: ignore[misc]
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002
         """End the server, with all that it runs."""
+        self._end()
+
+    def _end(self) -> None:
         if self._connection is not None:
             self._connection.close()
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE_S)
+        self._connection = self._process = None
 
 
 async def join(name: str, run: dict[str, Any], dask_worker: Worker) -> dict[str, Any]:

@@ -145,6 +145,7 @@ COMMANDS = {
     '{argv: ["true"], version: [sh, -c, "echo no; exit 2"]}': (
         3, "step s: the version command 'sh -c 'echo no; exit 2'' ended with exit code 2: no",
     ),
+    '{argv: ["true"], version: ["yes"]}': (3, "the version command 'yes' prints more than 10,000,000 bytes"),
     '{argv: ["{input.script}"], inputs: {script: one.yml}}': (3, "make it executable"),
     '{argv: [echo, "x{input.all}"], inputs: {all: [one.yml, one.yml]}}': (1, "cannot be part of an argument"),
     '{argv: [sh, -c, "echo x > $A"], outputs: {a: x}, env: ["A={output.a}"], '
