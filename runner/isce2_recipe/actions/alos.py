@@ -91,7 +91,7 @@ def check_pair(
     if split_spectrum and isinstance(ctx.engine, Isce2Engine) and ctx.engine.lacks("cv2"):
         raise EngineMissing(
             "this ISCE2 cannot estimate the ionosphere: its Python has no module cv2 (OpenCV)",
-            hint=f"install it ({OPENCV}), or set split_spectrum=false",
+            hint=f"install it ({OPENCV}), use --engine builtin, or set split_spectrum=false",
         )
     ctx.log.info("%s and %s, %d days apart", pair.reference, pair.secondary, pair.days)
     return pair

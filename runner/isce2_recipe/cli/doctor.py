@@ -182,7 +182,7 @@ def _opencv(engine: Engine) -> Iterator[HealthCheck]:
             "OpenCV",
             "note",
             "not installed in ISCE2's Python, so insar_stripmap cannot estimate the ionosphere",
-            f"install it ({OPENCV}), or run with split_spectrum=false",
+            f"install it ({OPENCV}), or run with --engine builtin or split_spectrum=false",
         )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,6 +61,19 @@ def test_resampling_in_two_passes_gives_the_image_between_its_pixels(doppler_hz:
     assert np.abs(out - expected).max() < 0.04
     # The same pixels, whatever block they are computed in.
     assert np.abs(resampler.window(range(0, LINES), range(SAMPLES))[32:112, 40:200] - out).max() < 1e-5
+
+
+def test_first_slant_ranges_that_differ_do_not_change_the_result() -> None:
+    """Three samples more range at the start of the secondary, and as many less offset."""
+    pixels = speckle(LINES, SAMPLES)
+    usual = two_pass.Resampler(image(), image(), pixels, constant_offsets(0.3, 1.4))
+    later = replace(image(), near_range_m=image().near_range_m + 3 * SPACING_M)
+    moved = np.ascontiguousarray(pixels[:, 3:])
+    shifted_start = two_pass.Resampler(
+        image(), replace(later, samples=SAMPLES - 3), moved, constant_offsets(0.3, 1.4 - 3)
+    )
+    window = range(20, 100), range(40, 160)
+    assert np.abs(usual.window(*window) - shifted_start.window(*window)).max() < 1e-4
 
 
 def test_resampling_is_zero_outside_the_secondary() -> None:
