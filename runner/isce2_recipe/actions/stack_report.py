@@ -31,7 +31,7 @@ class StackQuality:
     agreement: str | None
 
 
-@action("stack_report.measure", version=1)
+@action("stack_report.measure", version=2)
 def measure(
     ctx: Context,
     *,

@@ -117,7 +117,7 @@ def _model(inputs: Mapping[str, Any]) -> None:
         check_date(str(date), "steps")
 
 
-@action("timeseries.invert", version=2, uses=("engine",), check=_model)
+@action("timeseries.invert", version=3, uses=("engine",), check=_model)
 def invert(
     ctx: Context,
     *,

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isce2_recipe.errors import InputError
-from isce2_recipe.products.reading import read_on_grid
+from isce2_recipe.products.reading import Grid, read_on_grid
 from isce2_recipe.stack.checking import FACTS
 from isce2_recipe.stack.inversion import MotionModel
 from isce2_recipe.types import longitude_near
 
-# Pixels from the reference place that count as its region.
-_HALF = 2
+# Size of the pixel in which the truth is read at the reference, degrees.
+_SMALL_DEG = 1e-6
 _QUANTILES = (5, 50, 95)
 
 Map = NDArray[np.float64]
@@ -110,8 +110,6 @@ class _Maps:
     def __init__(self, product: Path) -> None:
         import rasterio
 
-        from isce2_recipe.products.reading import Grid
-
         self._product = product
         self.series = sorted((product / "displacement").glob("*.tif"))
         self.dates = [file.stem.split("_")[1] for file in self.series]
@@ -155,12 +153,12 @@ def _compare(
     """Compare every date with displacement and delay, and the velocity with that of the ground."""
     half_cycle_m = float(maps.tags["WAVELENGTH_M"]) / 4.0
     connected = maps.layer("connected") == 1
-    region = _region(maps, reference)
+    place = _place(reference, total[0])
     slope = np.linalg.pinv(MotionModel.of_names(terms).design(maps.dates))[1]
     moved, every, wrong, air = np.zeros(connected.shape), [], 0, []
     dates: dict[str, Any] = {}
     for number, (date, file) in enumerate(zip(maps.dates[1:], maps.series[1:], strict=True)):
-        true, of_ground = (_towards(maps, kind[number], region) for kind in (total, ground))
+        true, of_ground = (_towards(maps, kind[number], place) for kind in (total, ground))
         error = maps.read(file) - true
         off = error[connected & np.isfinite(error)]
         if not off.size:
@@ -198,26 +196,23 @@ def _velocity(maps: _Maps, moved: Map, connected: NDArray[np.bool_]) -> dict[str
     }
 
 
-def _towards(maps: _Maps, truth: Path, region: tuple[slice, slice]) -> Map:
-    """Return a truth on the map, metres towards the satellite, zero in the reference region."""
-    values = -read_on_grid(truth, maps.grid)
-    return np.asarray(values - np.nanmean(values[region]))
+def _towards(maps: _Maps, truth: Path, place: Grid) -> Map:
+    """Return a truth on the map, metres towards the satellite, zero at the reference."""
+    return np.asarray(read_on_grid(truth, place)[0, 0] - read_on_grid(truth, maps.grid))
 
 
-def _region(maps: _Maps, reference: Mapping[str, Any]) -> tuple[slice, slice]:
-    """Return the pixels of the reference region, those of the map nearest to it if it is outside."""
-    from affine import Affine
-    from rasterio.warp import transform
+def _place(reference: Mapping[str, Any], truth: Path) -> Grid:
+    """Return a grid of one small pixel in the middle of the reference region.
 
-    xs, ys = transform("EPSG:4326", maps.grid.crs, [reference["longitude"]], [reference["latitude"]])
-    x = longitude_near(xs[0], maps.grid.transform[2]) if maps.grid.crs == "EPSG:4326" else xs[0]
-    col, row = ~Affine(*maps.grid.transform) * (x, ys[0])
-    return _near(row, maps.grid.rows), _near(col, maps.grid.cols)
+    Where the ground moves, half a pixel of the map would change the reference by more than its noise.
+    """
+    import rasterio
 
-
-def _near(place: float, size: int) -> slice:
-    middle = min(max(int(place), 0), size - 1)
-    return slice(max(middle - _HALF, 0), middle + _HALF + 1)
+    with rasterio.open(truth) as dataset:
+        middle = (dataset.bounds.left + dataset.bounds.right) / 2
+    west, north = longitude_near(reference["longitude"], middle), reference["latitude"]
+    half = 0.5 * _SMALL_DEG
+    return Grid((_SMALL_DEG, 0.0, west - half, 0.0, -_SMALL_DEG, north + half), 1, 1, "EPSG:4326")
 
 
 def _rms(values: NDArray[Any]) -> float:

@@ -31,7 +31,7 @@ BELOW_COHERENCE = 0.7
 detail, so that looks with little noise keep the unfiltered phase (see docs/benchmarks.md)."""
 
 # Standard deviation of the Gaussian that smooths the difference of the two inversions, looks.
-_SMOOTH_LOOKS = 2.0
+_SMOOTH_LOOKS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
