@@ -1,4 +1,4 @@
-"""Share of places whose true velocity lies within one standard error, with turbulent air of 1 cm on each date.
+"""Share of places whose true velocity lies within one standard error, with turbulent air on each date.
 
 python benchmarks/stack_errors.py [DATES] [SCENES]
 """
@@ -31,7 +31,7 @@ def delays(scene: int, dates: int) -> NDArray[np.float32]:
 
 
 def share_inside(scene: int, days: list[str]) -> float:
-    """Return the share of places of a scene; the ground does not move, and a random place is the reference."""
+    """Return the share of places of a scene with still ground, relative to a random place."""
     air = delays(scene, len(days))
     chance = np.random.default_rng(scene)
     row, col = chance.integers(5, ROWS - 5), chance.integers(5, COLS - 5)
