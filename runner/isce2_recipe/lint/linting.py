@@ -24,7 +24,7 @@ from isce2_recipe.recipe import isce2_xml
 from isce2_recipe.recipe.checking import check_reading, check_scope
 from isce2_recipe.recipe.isce2_xml import XmlProblem
 from isce2_recipe.recipe.loading import MAX_BYTES, SUFFIXES, Reader, Reading, available, shipped_parts
-from isce2_recipe.recipe.rendering import check_samples
+from isce2_recipe.recipe.rendering import check_null_defaults, check_samples
 from isce2_recipe.sandbox import budget
 
 STDIN = "-"
@@ -126,6 +126,9 @@ class Linter:
             for problem in check_samples(subject.scope, subject.samples):
                 if problem.position not in wrong:
                     (found if problem.file == reading.document.file else in_parts).append(problem)
+            wrong = {problem.position for problem in found if problem.severity == "error"}
+            nulls = check_null_defaults(subject.scope)
+            found += [problem for problem in nulls if problem.position not in wrong]
         else:
             found += check_reading(reading, self.actions, parts=False)
         for rule in RULES:

@@ -66,6 +66,21 @@ def check_samples(scope: Scope, samples: Samples) -> list[Problem]:
         return list(_check_samples(scope, samples, scope.recipe.path))
 
 
+def check_null_defaults(scope: Scope) -> list[Problem]:
+    """Return what is wrong when every parameter with the default null has that value.
+
+    `check_samples` has samples in their places.
+    """
+    nulls = {
+        name: None for name, one in scope.recipe.parameters.items() if one.schema.get("default", 0) is None
+    }
+    if not nulls:
+        return []
+    with budget():
+        samples = namespace(scope, nulls)
+        return [*check_known(scope, samples), *check_refusals(scope, samples)]
+
+
 def _check_samples(scope: Scope, samples: Samples, home: Path) -> Iterator[Problem]:
     """Yield what is wrong with a recipe, and with its parts, whose templates are those of the recipe."""
     yield from check_known(scope, samples)

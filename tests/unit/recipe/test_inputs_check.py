@@ -94,3 +94,30 @@ def test_a_part_that_cannot_be_read_is_reported_with_other_problems(tmp_path: Pa
     (tmp_path / "nulls.yml").write_text(WHOLE.replace("word ~ word", "word ~ world"))
     found = [(one.rule, one.line) for one in lint_paths([tmp_path / "nulls.yml"], Options("min"))]
     assert found == [("IR021", 7), ("IR030", 9), ("IR030", 10), ("IR009", 1)]
+
+
+NULL_DEFAULTS = """\
+recipe: 1
+name: defaults
+summary: Expressions that cannot use a default of null, and one in a step that does not run then.
+parameters:
+  bucket: {type: [string, "null"], default: null, pattern: "^[a-z]+$", description: A bucket.}
+  pixel: {type: [number, "null"], default: null, minimum: 10, description: Size of pixels, metres.}
+steps:
+  - id: guarded
+    when: "{{ bucket }}"
+    uses: command.run
+    with: {argv: [echo, "{{ bucket | first }}"], stdout: o}
+  - id: free
+    uses: command.run
+    with: {argv: [echo, "{{ bucket | last }}"], stdout: o}
+  - id: half
+    uses: command.run
+    with: {argv: [echo, "{{ 'x' if pixel is none else pixel / 2 }}", "{{ pixel / 2 }}"], stdout: o}
+"""
+
+
+def test_lint_evaluates_expressions_with_the_default_null(tmp_path: Path) -> None:
+    (tmp_path / "defaults.yml").write_text(NULL_DEFAULTS)
+    found = lint_paths([tmp_path / "defaults.yml"], Options(select=("IR020",)))
+    assert [problem.line for problem in found] == [14, 17]
