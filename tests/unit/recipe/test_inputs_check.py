@@ -102,7 +102,7 @@ name: defaults
 summary: Expressions that cannot use a default of null, and one in a step that does not run then.
 parameters:
   bucket: {type: [string, "null"], default: null, pattern: "^[a-z]+$", description: A bucket.}
-  pixel: {type: [number, "null"], default: null, minimum: 10, description: Size of pixels, metres.}
+  pixel: {type: [number, "null"], default: null, minimum: 10, description: Size of pixels in metres.}
 steps:
   - id: guarded
     when: "{{ bucket }}"
