@@ -16,6 +16,7 @@ from rasterio.warp import transform
 
 from isce2_recipe.errors import InputError
 from isce2_recipe.products import colours
+from isce2_recipe.products.layers import by_name
 from isce2_recipe.products.package import Product, template_text
 from isce2_recipe.products.parameter_file import perpendicular_baseline_m
 from isce2_recipe.products.radar import radar_window, write_radar_layers
@@ -98,8 +99,8 @@ def test_files_of_a_single_burst(single):
     tiffs = {f"{NAME}_{layer}.tif" for layer in LAYERS + RADAR}
     pictures = {f"{NAME}_unw_phase.png", f"{NAME}_unw_phase.pgw", f"{NAME}_unw_phase_thumb.png"}
     pictures |= {f"{NAME}_amp.kmz", f"{NAME}_wrapped_phase.kmz"}
-    styled = ("unw_phase", "wrapped_phase", "corr", "coherence", "amp", "dem")
-    pictures |= {f"{NAME}_{layer}.qml" for layer in styled}
+    drawn = [by_name()[layer] for layer in LAYERS if by_name()[layer].drawing is not None]
+    pictures |= {f"{NAME}_{layer.name}.qml" for layer in drawn if layer.palette is None}
     others = {f"{NAME}.txt", f"{NAME}_README.md.txt", f"{NAME}.stac.json"} | pictures
     assert names == tiffs | others
 
