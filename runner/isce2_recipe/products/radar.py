@@ -130,8 +130,8 @@ def _sublooks(folder: Path, burst: BurstGeometry, looks: Looks) -> NDArray[np.ui
     else:
         return None
     keep = encoder.decorrelated(sums, _FILTER_WINDOW)
-    across = codes.shape[2] // keep.shape[1]
-    codes *= np.repeat(np.repeat(keep, looks.azimuth, axis=0), across, axis=1)
+    windows = codes.reshape(2, keep.shape[0], looks.azimuth, keep.shape[1], -1)
+    windows *= keep[:, None, :, None]
     return codes
 
 
@@ -192,7 +192,7 @@ def _write(path: Path, values: NDArray[Any], layer: Layer, tags: Mapping[str, st
     profile = {"dtype": layer.dtype, "count": bands, "height": lines, "width": samples}
     scratch = path.with_suffix(".scratch.tif")
     with without_place(), rasterio.open(scratch, "w", driver="GTiff", tiled=True, **profile) as dataset:
-        dataset.write(values.astype(layer.dtype))
+        dataset.write(values.astype(layer.dtype, copy=False))
         dataset.update_tags(**tags)
         for band, description in enumerate(layer.bands, 1):
             dataset.set_band_description(band, description)

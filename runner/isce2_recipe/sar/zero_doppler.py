@@ -16,6 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from isce2_recipe.sar.ellipsoid import WGS84_A_M, ecef_to_geodetic
+from isce2_recipe.sar.orbit import POLYNOMIAL_DEGREE
 
 Float = NDArray[np.float64]
 Grid = NDArray[np.float32]
@@ -70,6 +71,35 @@ def geo2rdr(poly: Float, x: float, y: float, z: float, t_guess: float) -> tuple[
             break
     dx, dy, dz = x - px, y - py, z - pz
     return t, math.sqrt(dx * dx + dy * dy + dz * dz)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def newton_steps(poly: Float, places: Float, times: Float) -> None:
+    """Improve azimuth times of points (ECEF, m, shape (3, n)) by one step of `geo2rdr`, in vectors."""
+    scale = poly[0, 1]
+    for j in range(times.size):
+        u = (times[j] - poly[0, 0]) / scale
+        px, py, pz = poly[1, POLYNOMIAL_DEGREE], poly[2, POLYNOMIAL_DEGREE], poly[3, POLYNOMIAL_DEGREE]
+        vx, vy, vz = 0.0, 0.0, 0.0
+        for k in range(POLYNOMIAL_DEGREE - 1, -1, -1):
+            vx, vy, vz = vx * u + px, vy * u + py, vz * u + pz
+            px, py, pz = px * u + poly[1, k], py * u + poly[2, k], pz * u + poly[3, k]
+        vx, vy, vz = vx / scale, vy / scale, vz / scale
+        dx, dy, dz = places[0, j] - px, places[1, j] - py, places[2, j] - pz
+        towards = (dx * px + dy * py + dz * pz) / (px * px + py * py + pz * pz) + 1.0
+        times[j] += (dx * vx + dy * vy + dz * vz) / ((vx * vx + vy * vy + vz * vz) * towards)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def distances(poly: Float, places: Float, times: Float, out: Float) -> None:
+    """Fill the distances (m) of points (ECEF, m, shape (3, n)) from the satellite at given times."""
+    for j in range(times.size):
+        u = (times[j] - poly[0, 0]) / poly[0, 1]
+        px, py, pz = poly[1, POLYNOMIAL_DEGREE], poly[2, POLYNOMIAL_DEGREE], poly[3, POLYNOMIAL_DEGREE]
+        for k in range(POLYNOMIAL_DEGREE - 1, -1, -1):
+            px, py, pz = px * u + poly[1, k], py * u + poly[2, k], pz * u + poly[3, k]
+        dx, dy, dz = places[0, j] - px, places[1, j] - py, places[2, j] - pz
+        out[j] = math.sqrt(dx * dx + dy * dy + dz * dz)
 
 
 def _spline_coefficients() -> Float:

@@ -19,9 +19,9 @@ from isce2_recipe.engines.builtin.isceimage import GeoGrid, IsceImage
 from isce2_recipe.engines.builtin.kernels import sinc_table
 from isce2_recipe.engines.builtin.rasters import blocks
 from isce2_recipe.errors import InputError
-from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
+from isce2_recipe.sar.ellipsoid import WGS84_A_M, WGS84_E2
 from isce2_recipe.sar.orbit import Orbit
-from isce2_recipe.sar.zero_doppler import geo2rdr
+from isce2_recipe.sar.zero_doppler import distances, geo2rdr, newton_steps
 from isce2_recipe.types import Bounds, Looks
 
 LINEAR, PICKED = "linear", "picked"
@@ -37,6 +37,8 @@ _METHODS = {
 _EDGE = {"sinc": 4, "nearest": 2, "linear": 1}
 # Lower heights of a DEM mean no data (ISCE2 2.6.5, geozero).
 _LOWEST_M = -1500.0
+# Steps of Newton's method from a time that is wrong by up to 1e-4 s; each reduces the error a thousandfold.
+_NEWTON_STEPS = 2
 _TAPS = 8
 _STEPS = 8192
 # Time before and after the scene in which corners of the map, outside the scene, are at zero Doppler,
@@ -263,7 +265,7 @@ def _heights(
     return heights, seen
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def _locate(
     poly: NDArray[np.float64],
     latitudes: NDArray[np.float64],
@@ -280,17 +282,32 @@ def _locate(
     ``axes`` has the first line's time (s), line interval (s), first sample's range (m) and sample spacing
     (m). ``line`` and ``sample``, shape (rows, cols), are filled.
     """
+    cols = longitudes.size
+    times, places = np.empty(cols), np.empty((3, cols))
+    cos_lon, sin_lon = np.cos(longitudes), np.sin(longitudes)
     for i in range(latitudes.size):
-        t = guess_s
-        for j in range(longitudes.size):
-            if heights[i, j] < _LOWEST_M:
-                line[i, j] = -1.0
-                sample[i, j] = -1.0
-                continue
-            x, y, z = geodetic_to_ecef(latitudes[i], longitudes[j], heights[i, j])
-            t, distance = geo2rdr(poly, x, y, z, t)
-            line[i, j] = (t - axes[0]) / axes[1]
-            sample[i, j] = (distance - axes[2]) / axes[3]
+        sin_lat, cos_lat = math.sin(latitudes[i]), math.cos(latitudes[i])
+        normal = WGS84_A_M / math.sqrt(1.0 - WGS84_E2 * sin_lat * sin_lat)
+        for j in range(cols):
+            height = max(heights[i, j], np.float32(_LOWEST_M))
+            places[0, j] = (normal + height) * cos_lat * cos_lon[j]
+            places[1, j] = (normal + height) * cos_lat * sin_lon[j]
+            places[2, j] = (normal * (1.0 - WGS84_E2) + height) * sin_lat
+        if i == 0:
+            for j in range(cols):
+                before = times[j - 1] if j else guess_s
+                times[j], _ = geo2rdr(poly, places[0, j], places[1, j], places[2, j], before)
+        else:
+            # The times of the row above, moved as those of the first node.
+            first, _ = geo2rdr(poly, places[0, 0], places[1, 0], places[2, 0], times[0])
+            times += first - times[0]
+            for _ in range(_NEWTON_STEPS):
+                newton_steps(poly, places, times)
+        distances(poly, places, times, sample[i])
+        for j in range(cols):
+            known = heights[i, j] >= _LOWEST_M
+            line[i, j] = (times[j] - axes[0]) / axes[1] if known else -1.0
+            sample[i, j] = (sample[i, j] - axes[2]) / axes[3] if known else -1.0
 
 
 def _take(

@@ -16,7 +16,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from isce2_recipe.sar.ellipsoid import WGS84_A_M, WGS84_E2, geodetic_to_ecef
-from isce2_recipe.sar.zero_doppler import geo2rdr, sample_dem, solve_look_angle, sphere_look_angle, state
+from isce2_recipe.sar.zero_doppler import (
+    distances,
+    geo2rdr,
+    newton_steps,
+    sample_dem,
+    solve_look_angle,
+    sphere_look_angle,
+    state,
+)
 
 Float = NDArray[np.float64]
 
@@ -122,15 +130,26 @@ def offset_rows(
     filled: range offsets in samples, azimuth offsets in lines.
     """
     radians = math.pi / 180.0
-    t = t_guess
+    times, places = np.empty(out.shape[2]), np.empty((3, out.shape[2]))
     for row in range(out.shape[1]):
         for col in range(out.shape[2]):
-            x, y, z = geodetic_to_ecef(
+            places[0, col], places[1, col], places[2, col] = geodetic_to_ecef(
                 geometry[0, row, col] * radians, geometry[1, row, col] * radians, geometry[2, row, col]
             )
-            t, slant_range = geo2rdr(poly, x, y, z, t)
-            out[0, row, col] = (slant_range - near_range) / dr - (col - 1) * steps.sample
-            out[1, row, col] = (t - t0) / dt - (first_row + row - 1) * steps.line
+        if row == 0:
+            for col in range(out.shape[2]):
+                before = times[col - 1] if col else t_guess
+                times[col], _ = geo2rdr(poly, places[0, col], places[1, col], places[2, col], before)
+        else:
+            # The times of the row above, moved as those of the first node; two steps are exact to 1e-10 s.
+            first, _ = geo2rdr(poly, places[0, 0], places[1, 0], places[2, 0], times[0])
+            times += first - times[0]
+            newton_steps(poly, places, times)
+            newton_steps(poly, places, times)
+        distances(poly, places, times, out[0, row])
+        for col in range(out.shape[2]):
+            out[0, row, col] = (out[0, row, col] - near_range) / dr - (col - 1) * steps.sample
+            out[1, row, col] = (times[col] - t0) / dt - (first_row + row - 1) * steps.line
 
 
 def cubic_weights(steps: int) -> Float:
