@@ -88,7 +88,7 @@ def insar_tops(
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.names import NameParts, product_id
     from isce2_recipe.products.parameter_file import perpendicular_baseline_m
-    from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
+    from isce2_recipe.products.sentinel1_products import burst_facts, corrections, tops_request
     from isce2_recipe.sentinel1.archive import number_of
 
     processing = Processing(Looks.parse(looks), filter_strength, unwrapper, apply_water_mask)
@@ -102,7 +102,9 @@ def insar_tops(
         processing.looks,
         min(sides[0], key=lambda burst: burst.start).relative_orbit,
         product_id(
-            made_of | simulation(ctx), processing, {"parameters": choice.changes() | (parameters or {})}
+            made_of | simulation(ctx),
+            processing,
+            {"parameters": choice.changes() | corrections(folder) | (parameters or {})},
         ),
     )
     name = _name(parts, name_style, first.platform, bounds)

@@ -206,7 +206,7 @@ def package(
     from isce2_recipe.products.facts import Processing
     from isce2_recipe.products.grid_choice import GridChoice
     from isce2_recipe.products.parameter_file import perpendicular_baseline_m
-    from isce2_recipe.products.sentinel1_products import burst_facts, tops_request
+    from isce2_recipe.products.sentinel1_products import burst_facts, corrections, tops_request
     from isce2_recipe.sentinel1.archive import burst_name, common_bursts
 
     processing = Processing(Looks.parse(looks), filter_strength, unwrapper, apply_water_mask)
@@ -222,7 +222,7 @@ def package(
     } | simulation(ctx)
     first_bursts, second_bursts = ([burst_name(burst) for burst in side] for side in sides)
     starts = SlcName.parse(reference).start, SlcName.parse(secondary).start
-    id4 = names.product_id(made_of, processing, choice.changes())
+    id4 = names.product_id(made_of, processing, choice.changes() | corrections(folder))
     track = min(sides[0], key=lambda burst: burst.start).relative_orbit
     parts = names.NameParts(first_bursts, second_bursts, processing.looks, track, id4, starts)
     name = names.multi_burst_name(parts)

@@ -15,6 +15,7 @@ from isce2_recipe.products.grid_choice import GridChoice, map_grid
 from isce2_recipe.products.layer import ProductKind
 from isce2_recipe.products.layers import DEM, WATER_MASK
 from isce2_recipe.products.making import ProductRequest
+from isce2_recipe.products.quality.coregistration import coregistration
 from isce2_recipe.products.radar import radar_window, write_radar_layers
 from isce2_recipe.progress import Progress
 from isce2_recipe.sar.annotation import BurstGeometry, platform_on
@@ -115,6 +116,25 @@ def merged_facts(products: Sequence[BurstProduct], relative_orbit: int, made: Ho
     )
 
 
+def corrections(folder: Path) -> dict[str, str]:
+    """Return what topsApp did beyond its minimum, empty by default; part of the ID in the product's name.
+
+    Returns
+    -------
+    dict
+        ``esd`` if the coregistration was refined; ``ionosphere`` if it was estimated: ``yes`` if it was also
+        removed, else ``no``.
+    """
+    found = {}
+    if coregistration(folder, None) is not None:
+        found["esd"] = "yes"
+    merged = folder / paths.MERGED
+    if (merged / f"{paths.IONOSPHERE}.geo.vrt").is_file():
+        removed = (merged / paths.INTERFEROGRAM_UNCORRECTED).is_file()
+        found["ionosphere"] = "yes" if removed else "no"
+    return found
+
+
 def tops_request(
     name: str,
     kind: ProductKind,
@@ -140,10 +160,8 @@ def tops_request(
         Whether the folder has the coherence before filtering.
     """
     folder, dem, water_mask, readme = files
-    merged = folder / paths.MERGED
-    has_ionosphere = (merged / f"{paths.IONOSPHERE}.geo.vrt").is_file()
-    removed = (merged / paths.INTERFEROGRAM_UNCORRECTED).is_file()
-    said = {"Ionosphere removed": "yes" if removed else "no"} if has_ionosphere else {}
+    corrected = corrections(folder)
+    said = {"Ionosphere removed": corrected["ionosphere"]} if "ionosphere" in corrected else {}
 
     def write_radar(prefix: Path, tags: Mapping[str, str], _: Progress) -> Mapping[str, object]:
         if single is None:
@@ -165,7 +183,7 @@ def tops_request(
         options=(
             "sublooks",
             *(["unfiltered"] if unfiltered else []),
-            *(["ionosphere_error"] if has_ionosphere else []),
+            *(["ionosphere_error"] if said else []),
         ),
         write_more=write_radar,
     )

@@ -104,6 +104,7 @@ def test_the_ionosphere_of_topsapp_is_a_layer(inputs, tmp_path, removed):
     assert values.compressed() == pytest.approx(1.5)
     plain = package(inputs, tmp_path / "plain")
     assert not list(plain.directory.glob("*_ionosphere.tif"))
+    assert plain.name != made.name
 
 
 def test_many_bursts(inputs, tmp_path):
