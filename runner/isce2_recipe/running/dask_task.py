@@ -47,6 +47,7 @@ class DaskTask:
     _timeout: float = float("inf")
     _read_until: dict[Path, int] = field(default_factory=dict)
     _partial: bytes = b""
+    _unwritten: bytes = b""
     _lost_since: float = 0.0
     _next_check: float = 0.0
     closed: bool = False
@@ -157,7 +158,7 @@ class DaskTask:
         if ending is not None:
             for _ in range(2):
                 self.read(self.wakeup)
-            self.report.add_output(b"", end=True)
+            self.report.add_output(self._unwritten, end=True)
             self._close()
         return ending
 
@@ -201,6 +202,7 @@ class DaskTask:
             self._lost_since = time.monotonic()
             return self._lost()
         self.report.result, self.report.error = result["result"], result["error"]
+        self._unwritten = result["printed"].encode()
         return self.report.ending("", result["facts"])
 
     def _lost(self) -> Ending | None:

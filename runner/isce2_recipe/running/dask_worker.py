@@ -29,6 +29,7 @@ from isce2_recipe.running.reports import ChildPipes, ChildReport
 
 _TICK_S = 0.1
 _RUNNING = ("executing", "long-running")
+_MOST_KEPT = 10_000  # bytes that a step has printed, while the disk is full
 _NO_LIMIT = 1e18  # bytes of memory of a worker without a limit
 
 
@@ -198,6 +199,16 @@ def run_step(name: str, task: dict[str, Any], folder: str) -> dict[str, Any]:
     return _Follower(server, token, attempt, is_wanted).run(task)
 
 
+def append_what_fits(path: Path, data: bytes) -> bytes:
+    """Append to a file; return what could not be written, or the end of it if that is much."""
+    with suppress(OSError):
+        if data:
+            with path.open("ab", buffering=0) as file:
+                while data:
+                    data = data[file.write(data) :]
+    return data[-_MOST_KEPT:]
+
+
 class _Follower:
     """Follows the process of a step, and writes what it prints and its progress into files."""
 
@@ -242,7 +253,8 @@ class _Follower:
         facts = {**json.loads(ended), "seconds": time.monotonic() - began}
         if self._stop_at < float("inf"):
             return {"lost": "the step was stopped"}
-        return {"result": report.result, "error": report.error, "facts": facts}
+        left = self._printed.decode(errors="replace")  # the disk is full
+        return {"result": report.result, "error": report.error, "facts": facts, "printed": left}
 
     def _follow(self, pipes: ChildPipes, control: socket.socket) -> bytes:
         """Return what the server reports at the end of the step; empty if it was killed."""
@@ -272,11 +284,8 @@ class _Follower:
 
     def _write(self) -> None:
         """Append to the files, and close them: other hosts see what is in closed files."""
-        for path, data in ((self._attempt.progress, self._progress), (self._attempt.log, self._printed)):
-            if data:
-                with suppress(OSError), path.open("ab") as file:
-                    file.write(data)
-        self._progress = self._printed = b""
+        self._progress = append_what_fits(self._attempt.progress, self._progress)
+        self._printed = append_what_fits(self._attempt.log, self._printed)
 
     def _check(self) -> None:
         """Stop the step when nobody waits for it any more."""

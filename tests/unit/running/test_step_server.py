@@ -32,12 +32,27 @@ def test_attempts_are_claimed_with_the_token_of_the_server_that_runs_them(tmp_pa
     request = make_request(
         load(tmp_path / "one.yml"), {}, workdir=tmp_path / "w", base=tmp_path, source="asf", engine="auto"
     )
-    server = StepServer({"request": request_to_json(request), "secrets": []})
-    assert "isce2-recipe" in server.start()
+    run = {"request": request_to_json(request), "secrets": [], "facts": {}}
+    server = StepServer(run)
+    run["facts"] = server.start()
+    assert "isce2-recipe" in run["facts"]
     first = server.running()
     assert server.running() == first
     assert end_orphans(f"{SERVER}={first}") == 1
+    (tmp_path / "one.yml").write_text(RECIPE.replace("true", "false"))
+    with pytest.raises(OSError, match="its step server started again and has recipe"):
+        server.running()
+    (tmp_path / "one.yml").write_text(RECIPE)
     second = server.running()
     assert end_orphans(f"{SERVER}={first}") == 0
     assert end_orphans(f"{SERVER}={second}") == 1
     server.teardown(None)
+
+
+def test_what_does_not_fit_on_the_disk_is_kept(tmp_path: Path) -> None:
+    from isce2_recipe.running.dask_worker import append_what_fits
+
+    assert append_what_fits(Path("/dev/full"), b"x" * 20_000 + b"end") == b"x" * 9_997 + b"end"
+    assert append_what_fits(tmp_path / "log", b"all") == b""
+    assert append_what_fits(tmp_path / "log", b" of it") == b""
+    assert (tmp_path / "log").read_bytes() == b"all of it"
