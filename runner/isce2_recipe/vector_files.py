@@ -10,6 +10,7 @@ import json
 import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -156,13 +157,17 @@ def _kml_shapes(content: bytes) -> Iterator[BaseGeometry]:
         raise ValueError(str(exc)) from exc
     for element in root.iter("{*}Polygon", "{*}LineString", "{*}Point"):
         kind = etree.QName(element).localname
-        # The first ring of a polygon is its outer boundary.
-        text = element.findtext(".//{*}coordinates") or ""
-        places = [tuple(float(value) for value in word.split(",")[:2]) for word in text.split()]
+        # The first ring of a polygon is its outer boundary, the others are holes.
+        rings = [
+            [tuple(float(value) for value in word.split(",")[:2]) for word in (one.text or "").split()]
+            for one in element.iter("{*}coordinates")
+        ] or [[]]
         if kind == "Point":
-            yield shapely.Point(places[0])
+            yield shapely.Point(rings[0][0])
+        elif kind == "Polygon":
+            yield shapely.Polygon(rings[0], rings[1:])
         else:
-            yield shapely.Polygon(places) if kind == "Polygon" else shapely.LineString(places)
+            yield shapely.LineString(rings[0])
 
 
 # Shape types of ESRI's format description (July 1998); with Z and M they are 10 and 20 larger.
@@ -189,14 +194,20 @@ def _shapefile(path: Path) -> Iterator[BaseGeometry]:
             yield _in_degrees(shapely.Point(struct.unpack("<2d", record[4:20])), system, path)
         elif kind == _MULTIPOINT:
             yield _in_degrees(shapely.MultiPoint(_places(record, 40)), system, path)
-        elif kind in (_LINE, _POLYGON):
-            for part in _parts(record):
-                shape = shapely.Polygon(part) if kind == _POLYGON else shapely.LineString(part)
-                yield _in_degrees(shape, system, path)
+        elif kind == _LINE:
+            yield from (_in_degrees(shapely.LineString(part), system, path) for part in _parts(record))
+        elif kind == _POLYGON:  # rings in any order: what lies in an even number of them is a hole
+            rings = [shapely.Polygon(part) for part in _parts(record)]
+            whole = (
+                reduce(shapely.symmetric_difference, map(shapely.make_valid, rings))
+                if rings[1:]
+                else rings[0]
+            )
+            yield _in_degrees(whole, system, path)
 
 
 def _parts(record: bytes) -> Iterator[list[tuple[float, float]]]:
-    """Yield the parts of a polygon or line; holes are yielded like islands and only add ground."""
+    """Yield the rings of a polygon or the parts of a line."""
     parts, _ = struct.unpack("<2i", record[36:44])
     starts = [*struct.unpack(f"<{parts}i", record[44 : 44 + 4 * parts]), None]
     places = _places(record, 44 + 4 * parts)

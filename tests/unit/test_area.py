@@ -25,19 +25,25 @@ def _geojson(path: Path, ring=RING, **more) -> Path:
     return path
 
 
-def _kml() -> str:
-    places = " ".join(f"{longitude},{latitude},0" for longitude, latitude in RING)
-    ring = f"<outerBoundaryIs><LinearRing><coordinates>{places}</coordinates></LinearRing></outerBoundaryIs>"
-    shape = f"<Placemark><Polygon>{ring}</Polygon></Placemark>"
+def _kml(*holes) -> str:
+    rings = ""
+    for ring, where in zip((RING, *holes), ("outer", *["inner"] * len(holes)), strict=True):
+        places = " ".join(f"{longitude},{latitude},0" for longitude, latitude in ring)
+        text = f"<LinearRing><coordinates>{places}</coordinates></LinearRing>"
+        rings += f"<{where}BoundaryIs>{text}</{where}BoundaryIs>"
+    shape = f"<Placemark><Polygon>{rings}</Polygon></Placemark>"
     return (
         f'<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document>{shape}</Document></kml>'
     )
 
 
-def _shapefile(path: Path, ring) -> Path:
-    places = b"".join(struct.pack("<2d", *place) for place in ring)
+def _shapefile(path: Path, ring, *others) -> Path:
+    all_places = [place for one in (ring, *others) for place in one]
+    starts = [sum(map(len, (ring, *others)[:index])) for index in range(1 + len(others))]
+    places = b"".join(struct.pack("<2d", *place) for place in all_places)
     box = struct.pack("<4d", *(find(axis) for find in (min, max) for axis in zip(*ring, strict=True)))
-    record = struct.pack("<i", 5) + box + struct.pack("<3i", 1, len(ring), 0) + places
+    counts = struct.pack("<2i", len(starts), len(all_places)) + struct.pack(f"<{len(starts)}i", *starts)
+    record = struct.pack("<i", 5) + box + counts + places
     content = struct.pack(">2i", 1, len(record) // 2) + record
     header = struct.pack(">7i", 9994, 0, 0, 0, 0, 0, (100 + len(content)) // 2) + struct.pack("<2i", 1000, 5)
     path.write_bytes(header + bytes(64) + content)
@@ -116,6 +122,17 @@ def test_files_are_areas(tmp_path: Path) -> None:
     for file in files:
         assert vector_file(str(file)) == str(file)
         assert _near(read_area(file), BOX)
+
+
+def test_holes_are_no_ground(tmp_path: Path) -> None:
+    hole = [(53.6, 27.6), (53.6, 27.7), (53.7, 27.7), (53.7, 27.6), (53.6, 27.6)]
+    island = [(54.0, 27.6), (54.1, 27.6), (54.1, 27.7), (54.0, 27.6)]
+    (tmp_path / "a.kml").write_text(_kml(hole))
+    for file in tmp_path / "a.kml", _shapefile(tmp_path / "a.shp", RING, hole):
+        assert read_area(file).covered_by([hole]) == pytest.approx(0.0, abs=1e-6)
+    shapes = read_area(_shapefile(tmp_path / "b.shp", RING, island))
+    assert _near(shapes, (53.5, 27.55, 54.1, 27.8))
+    assert shapes.covered_by([hole]) > 0.1
 
 
 def test_projected_files_are_transformed(tmp_path: Path) -> None:
