@@ -69,6 +69,12 @@ def check_pair(reference: str, secondary: str) -> AlosPair:
     return AlosPair(first, second)
 
 
+def common_ground(one: AlosScene, other: AlosScene) -> bool:
+    """Return whether the boxes around two scenes overlap."""
+    first, second = (Bounds.around(scene.footprint) for scene in (one, other))
+    return first.overlap(second) is not None
+
+
 def check_scenes(reference: AlosScene, secondary: AlosScene) -> float:
     """Return the perpendicular baseline, m, of two scenes that can form an interferogram.
 
@@ -84,8 +90,7 @@ def check_scenes(reference: AlosScene, secondary: AlosScene) -> float:
     ):
         if first != second:
             raise InputError(f"{pair} have different {what}, {first} and {second}", hint=f"choose {remedy}")
-    one, other = (Bounds.around(scene.footprint) for scene in (reference, secondary))
-    if one.overlap(other) is None:
+    if not common_ground(reference, secondary):
         raise InputError(
             f"{pair} do not show the same ground", hint="choose two scenes of one track and frame"
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 
-from isce2_recipe.alos.pairs import check_doppler, check_scenes
+from isce2_recipe.alos.pairs import check_doppler, check_scenes, common_ground
 from isce2_recipe.alos.scene import AlosScene
 from isce2_recipe.alos.signal import RawSignal
 from isce2_recipe.engines.builtin.stripmap.formslc import mean_height_m
@@ -27,7 +27,9 @@ def preprocess(job: StripmapJob) -> Catalog:
     dopplers = {}
     for date in DATES:
         _check_frames(job.scenes[date])
-    baseline = check_scenes(job.scenes["reference"][0], job.scenes["secondary"][0])
+    # Of several frames, two that show the same ground.
+    frames = list(product(job.scenes["reference"], job.scenes["secondary"]))
+    baseline = check_scenes(*next((pair for pair in frames if common_ground(*pair)), frames[0]))
     job.log.info("perpendicular baseline %.1f m", baseline)
     range_grids(job)
     mean_height_m(job)
