@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -144,6 +145,15 @@ def _packages() -> Iterator[HealthCheck]:
         yield HealthCheck("packages", "missing", ", ".join(missing), f"pip install '{' '.join(missing)}'")
     else:
         yield HealthCheck("packages", "ok", "all installed")
+    with suppress(PackageNotFoundError):
+        yield HealthCheck(
+            "hyp3-isce2",
+            "note",
+            f"{version('hyp3-isce2')} is installed too; both have a package hyp3_isce2 and its commands, and "
+            "the one installed last has replaced files of the other",
+            "keep them in different environments, or keep only isce2-recipe: pip uninstall hyp3-isce2, then "
+            "pip install --force-reinstall --no-deps isce2-recipe",
+        )
 
 
 def _engines() -> Iterator[HealthCheck]:

@@ -113,6 +113,8 @@ def test_an_installed_hyp3_isce2_gives_a_warning(tmp_path: Path) -> None:
     done = call("++help", cwd=tmp_path, PYTHONPATH=str(tmp_path / "site"))
     assert done.stderr.startswith("warning: hyp3-isce2 4.1.3 is installed too; ")
     assert done.returncode == 0
+    doctor = call("doctor", cwd=tmp_path, module="isce2_recipe", PYTHONPATH=str(tmp_path / "site"))
+    assert "4.1.3 is installed too; both have a package hyp3_isce2" in doctor.stdout
 
 
 def test_translate_prints_a_command_or_a_parameter_file(tmp_path: Path) -> None:
