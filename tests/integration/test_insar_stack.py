@@ -13,6 +13,8 @@ import rasterio
 from rasterio.warp import transform
 
 from isce2_recipe.sources import open_source
+from isce2_recipe.stack.page import write_page
+from isce2_recipe.stack.stations import Station
 from isce2_recipe.types import BurstName
 from support.browser import MISSING, browser
 from support.runs import call
@@ -174,8 +176,28 @@ def test_the_page_shows_what_its_script_draws(run: Path) -> None:
         shown.run("document.getElementById('ref').click(); done()")
         assert " 0.0 mm a year" in shown.run(f"done({where})").replace("-0.0", "0.0")
         assert shown.run("done(document.querySelectorAll('#thumbs canvas').length)") == 3
-        shown.width(400)
-        assert shown.run("done(document.documentElement.scrollWidth)") <= 400
+        shown.width(360)
+        assert shown.run("done(document.documentElement.scrollWidth)") <= 360
+
+
+def test_stations_are_in_the_table_and_on_the_map(run: Path, tmp_path: Path) -> None:
+    with rasterio.open(layer(run, "velocity")) as dataset:
+        values = dataset.read(1)
+        row, col = np.argwhere(np.isfinite(values))[1000]
+        [lon], [lat] = transform(dataset.crs, "EPSG:4326", *([one] for one in dataset.xy(row, col)))
+    known = [Station("inside", lon, lat, 3.0, None), Station("outside", lon + 5, lat, 3.0, None)]
+    template = (Path(__file__).parents[2] / "templates" / "report" / "stack.html.j2").read_text()
+    page = write_page(tmp_path / "page.html", product(run), template, stations=known)
+    text = page.read_text()
+    assert re.search(r"<td>outside</td>.*no data", text)
+    [marks] = re.findall(r'"stations": (\[.*?\}\])', text)
+    assert [mark["name"] for mark in json.loads(marks)] == ["inside"]
+    if not MISSING:
+        with browser() as shown:
+            shown.width(360)
+            shown.open(page)
+            assert shown.log() == []
+            assert shown.run("done(document.documentElement.scrollWidth)") <= 360
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isce2_recipe.errors import InputError
 from isce2_recipe.markup import render
 from isce2_recipe.products.colours import DIVERGING, SEQUENTIAL, nice_step, nice_ticks
 from isce2_recipe.products.facts import source_of_simulated
@@ -63,6 +64,12 @@ def write_page(
     moments = [datetime.strptime(date, "%Y%m%d") for date in dates]
     cube = np.stack([1e3 * reader.read(file) for file in series])
     velocity = reader.layer("velocity")
+    rows = station_rows(stations, product)
+    marks = [
+        {"name": one["name"], "place": reader.place(*one["map"]), "rest": one["rest"]}
+        for one in rows
+        if one["rest"] is not None
+    ]
     values = {
         "name": product.name,
         "dates": dates,
@@ -75,8 +82,8 @@ def write_page(
         "quality": list(_quality(facts, reader, velocity)),
         "truth": truth,
         "network": Markup(network_svg(facts["pairs"], dates)),
-        "stations": station_rows(stations, product),
-        "data": htmlsafe_json_dumps(_data(reader, velocity, cube, moments)),
+        "stations": rows,
+        "data": htmlsafe_json_dumps(_data(reader, velocity, cube, moments) | {"stations": marks}),
     }
     page = user_templates(autoescape=True).from_string(template).render(values)
     path.write_text(page, encoding="utf-8")
@@ -105,6 +112,21 @@ class _Reader:
             self.step = pixel * width / self.shape[1]
             self.west, self.north = dataset.transform.c + left * pixel, dataset.transform.f - top * pixel
             self.crs, self.tags = str(dataset.crs), dataset.tags()
+
+    @property
+    def wavelength_m(self) -> float:
+        """The radar's wavelength; raise InputError if the maps do not have it."""
+        try:
+            return float(self.tags["WAVELENGTH_M"])
+        except (KeyError, ValueError):
+            raise InputError(
+                f"the maps of {self._product} have no tag WAVELENGTH_M, the radar's wavelength in metres",
+                hint="package the stack again",
+            ) from None
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Return the column and row of a place of the map in the page's pixels."""
+        return round((x - self.west) / self.step, 1), round((self.north - y) / self.step, 1)
 
     def layer(self, name: str) -> Float:
         """Return a layer of the product."""
@@ -137,8 +159,7 @@ def _reach(values: NDArray[Any]) -> float:
 
 
 def _data(reader: _Reader, velocity: Float, cube: Float, moments: Sequence[datetime]) -> dict[str, Any]:
-    wavelength_mm = 1e3 * float(reader.tags.get("WAVELENGTH_M", "0.0555"))
-    residual = reader.layer("residual") * wavelength_mm / (4 * math.pi)
+    residual = reader.layer("residual") * 1e3 * reader.wavelength_m / (4 * math.pi)
     error = 1e3 * reader.layer("velocity_std")
     maps = [
         ("velocity", "Velocity", 1e3 * velocity, 0.1, "mm a year", True, 1),

@@ -106,7 +106,7 @@ def station_rows(stations: Sequence[Station], product: Path) -> list[dict[str, A
                 {
                     "name": station.name, "lon": station.longitude, "lat": station.latitude,
                     "given": _towards(station, theta, phi),
-                    "found": None if math.isnan(velocity) else 1e3 * velocity, "rest": None,
+                    "found": None if math.isnan(velocity) else 1e3 * velocity, "rest": None, "map": (x, y),
                 }
             )  # fmt: skip
     known = [row for row in rows if row["found"] is not None and not math.isnan(row["given"])]
