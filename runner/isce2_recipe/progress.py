@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -378,7 +379,7 @@ def _resident(pid: int) -> float:
     """Return the resident memory of a process, bytes; 0 if the system does not show it."""
     try:
         with open(f"/proc/{pid}/statm") as file:  # noqa: PTH123
-            return int(file.read().split()[1]) * 4096.0
+            return float(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
     except (OSError, ValueError, IndexError):
         return 0.0
 

@@ -140,7 +140,8 @@ def _help_texts(context: click.Context, level: int) -> Iterator[str]:
 )
 def graph_command(recipe: str, form: str | None, output: Path | None) -> None:
     """Draw the steps of a recipe and the dependencies between them."""
-    from isce2_recipe.plan import drawing, graph
+    from isce2_recipe.plan import drawing
+    from isce2_recipe.plan.graph import Graph
 
     found = load(recipe)
     registry = load_registry()
@@ -149,7 +150,7 @@ def graph_command(recipe: str, form: str | None, output: Path | None) -> None:
         raise recipe_error(tuple(problems), found.texts())
     by_suffix = {".svg": "svg", ".dot": "dot", ".gv": "dot"}
     chosen = form or by_suffix.get(output.suffix if output else "", "mermaid")
-    text = drawing.FORMATS[chosen](graph.build(found, registry))
+    text = drawing.FORMATS[chosen](Graph(found, registry))
     if output is None:
         echo(text, nl=False)
     else:

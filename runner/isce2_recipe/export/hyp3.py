@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from isce2_recipe.errors import InputError, RecipeError, UsageError
-from isce2_recipe.plan import graph
 from isce2_recipe.plan.bindings import Bindings, RunFacts
 from isce2_recipe.plan.graph import Graph
 from isce2_recipe.plan.nodes import Node
@@ -77,7 +76,7 @@ def job_spec(recipe: Recipe, deployment: Deployment) -> dict[str, Any]:
     """
     _check(recipe, deployment)
     offered = _offered(recipe, deployment)
-    built = graph.build(recipe, actions_of(recipe))
+    built = Graph(recipe, actions_of(recipe))
     return {
         deployment.job_type or re.sub(r"\W", "_", recipe.name).upper(): {
             "required_parameters": [one.hyp3_name for one in offered if one.parameter.required],

@@ -24,7 +24,9 @@ _ITSELF = "="  # marks a loop that comes after its instances
 
 
 class Graph:
-    """The steps of a recipe and their order. It grows when the items of a loop become known.
+    """The steps of a checked recipe and their order. It grows when the items of a loop become known.
+
+    Making it raises RecipeError if steps wait for each other, or a shared folder has the name of a step.
 
     Attributes
     ----------
@@ -275,24 +277,6 @@ def _check_folders(nodes: Mapping[str, Node]) -> None:
             message = f"step '{name}' has the name of a shared folder"
             problem = recipe.document.problem((*node.step.path, "id"), "IR053", message, advice="rename it")
             raise recipe_error((problem,), recipe.texts())
-
-
-def build(recipe: Recipe, actions: Mapping[str, Action]) -> Graph:
-    """Return the graph of a checked recipe, in which no loop is expanded yet.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        A recipe in which `isce2_recipe.recipe.checking.check` finds no error.
-    actions : mapping
-        All actions it uses, by name.
-
-    Raises
-    ------
-    RecipeError
-        If steps wait for each other in a circle, or a shared folder has the name of a step.
-    """
-    return Graph(recipe, actions)
 
 
 class StepActions:

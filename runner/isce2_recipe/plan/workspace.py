@@ -24,9 +24,10 @@ from isce2_recipe.journal.log import Done, History, Journal
 from isce2_recipe.journal.values import decode, encode
 from isce2_recipe.noop_cache import Signature, signature
 from isce2_recipe.paths import FINGERPRINTS, LOCK, LOGS
-from isce2_recipe.plan import aside, graph, keys, loops
+from isce2_recipe.plan import aside, keys, loops
 from isce2_recipe.plan.bindings import Bindings, Outputs, RunFacts
 from isce2_recipe.plan.folders import Leftovers, SharedFolder
+from isce2_recipe.plan.graph import Graph
 from isce2_recipe.plan.keys import Key, KeyContext
 from isce2_recipe.plan.nodes import Instance, Node, StepScope, kind_of, place_of
 from isce2_recipe.plan.record import plain_values, record
@@ -80,7 +81,7 @@ class Workspace:
     def __init__(self, request: RunRequest) -> None:
         self.request = request
         self.actions = actions_of(request.recipe)
-        self.graph = graph.build(request.recipe, self.actions)
+        self.graph = Graph(request.recipe, self.actions)
         facts = {
             "source": lambda: self.source.name,
             "truth": lambda: "truth" in capabilities_of(self.source),
@@ -179,14 +180,12 @@ class Workspace:
     def _read_once(self) -> _Known:
         if self._known is None:
             history = log.read(self.workdir)
-            fingerprints = _fingerprints(self.workdir, history)
-            self._known = _Known(history, fingerprints, self._key_context(fingerprints))
+            self._known = self._knowledge(history, _fingerprints(self.workdir, history))
         return self._known
 
     def ignore_history(self) -> None:
         """Take the journal for empty, as a process does that only runs steps."""
-        fingerprints = Fingerprints()
-        self._known = _Known(History(), fingerprints, self._key_context(fingerprints))
+        self._known = self._knowledge(History(), Fingerprints())
 
     def read_again(self) -> Workspace:
         """Return the same work directory with all steps and results that are recorded by now."""
@@ -249,9 +248,9 @@ class Workspace:
         step = None if scope.item is None else scope.recipe.step(scope.item.loop.rpartition("/")[2])
         return found if step is None else with_item(step, found)
 
-    def _key_context(self, fingerprints: Fingerprints) -> KeyContext:
+    def _knowledge(self, history: History, fingerprints: Fingerprints) -> _Known:
         request = self.request
-        return KeyContext(
+        context = KeyContext(
             request.workdir,
             request.base,
             request.templates,
@@ -263,6 +262,7 @@ class Workspace:
             self._hide_secrets,
             self._ask,
         )
+        return _Known(history, fingerprints, context)
 
     def _ask(self, step: str, question: Question) -> str:
         """Return the answer of a program, which is started once in a run; a plan takes the last answer."""

@@ -37,8 +37,6 @@ _MAPPINGS = ("dict", "typing.Dict", "typing.Mapping")
 
 _CODING = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)[-\w.]+", re.MULTILINE)  # as PEP 263 defines it
 
-Read = Callable[[Path], str | None]
-
 
 @dataclass(frozen=True, slots=True)
 class Function:
@@ -238,7 +236,7 @@ def _imported_names(tree: ast.Module) -> Iterator[tuple[str, str]]:
             yield from ((one.asname or one.name, f"{node.module}.{one.name}") for one in node.names)
 
 
-def local_sources(folder: Path, module: str, read: Read) -> dict[str, str]:
+def local_sources(folder: Path, module: str, read: Callable[[Path], str | None]) -> dict[str, str]:
     """Return the texts of a file and of all files of its folder that it imports, by relative path.
 
     A file ``helpers.py`` is imported as ``helpers``; of a folder ``helpers``, every file ``*.py`` counts.

@@ -11,7 +11,7 @@ import pytest
 from isce2_recipe.actions.base import Action, Context, action
 from isce2_recipe.errors import RecipeError
 from isce2_recipe.plan import drawing
-from isce2_recipe.plan.graph import Graph, build
+from isce2_recipe.plan.graph import Graph
 from isce2_recipe.plan.keys import changes, values_with_paths
 from isce2_recipe.recipe import load, read_text
 
@@ -39,7 +39,7 @@ ACTIONS: dict[str, Action] = {one.name: one for one in (make, remote)}
 def _graph(steps: str) -> Graph:
     reading = read_text(f"recipe: 1\nname: try\nsummary: A try.\nsteps:\n{steps}", "try.yml")
     assert reading.recipe is not None, reading.problems
-    return build(reading.recipe, ACTIONS)
+    return Graph(reading.recipe, ACTIONS)
 
 
 def _step(name: str, *after: str, more: str = "", uses: str = "make.file") -> str:
@@ -84,7 +84,7 @@ def _with_part(folder: Path) -> Graph:
     steps += '  - {id: f, uses: make.file, with: {of: ["{{ steps.p.second }}"]}}\n'
     steps += "  - {id: g, uses: make.file, needs: [p]}\n"
     (folder / "try.yml").write_text(f"recipe: 1\nname: try\nsummary: A try.\nsteps:\n{steps}")
-    return build(load(folder / "try.yml"), ACTIONS)
+    return Graph(load(folder / "try.yml"), ACTIONS)
 
 
 def test_steps_of_a_part_and_those_after_it_wait_for_what_they_read_only(tmp_path: Path) -> None:
