@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from support.ceos_signal import as_two_polarizations, split_into_frames
 from support.processes import wait_for
 from support.runs import call, command, environment
 from support.shared import Shared
@@ -134,3 +135,57 @@ def test_water_is_masked_before_unwrapping_on_request(made, tmp_path) -> None:
     assert (phase[seen & (land == 0)] == 0).all()
     assert (phase[seen & (land == 1)] != 0).mean() > 0.95
     assert agreement(printed)[1] == 0
+
+
+@pytest.fixture
+def inputs(made, tmp_path) -> Path:
+    """Return a folder with the inputs of the application, and a folder of their own for other images."""
+    for name in ("reference", "secondary", "terrain"):
+        (tmp_path / name).symlink_to(made[0] / name)
+    (tmp_path / "isce").mkdir()
+    (tmp_path / "other").mkdir()
+    return tmp_path
+
+
+def interfere(inputs: Path, text: str) -> Path:
+    """Run the application to the interferogram, and return its folder."""
+    folder = inputs / "isce"
+    (folder / "stripmapApp.xml").write_text(text)
+    done = call("app", "--engine", "builtin", "stripmapApp", "--end=interferogram", cwd=folder, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def phase_change(one: Path, other: Path) -> np.ndarray:
+    """Return the difference of two interferograms' phases where both have one."""
+    first, second = (
+        np.fromfile(place / "interferogram/topophase.flat", np.complex64) for place in (one, other)
+    )
+    return np.angle(first * second.conj())[(first != 0) & (second != 0)]
+
+
+def test_two_frames_of_a_pass_are_like_one(made, inputs) -> None:
+    scene = made[0] / "reference" / f"{OLDER}-L1.0"
+    image = f"IMG-HH-{OLDER}-H1.0__A"
+    leader = f"../reference/{scene.name}/LED-{OLDER}-H1.0__A"
+    frames = split_into_frames(scene / image, inputs / "other", 1400, 250)
+    text = (made[0] / "config" / "stripmapApp.xml").read_text()
+    text = text.replace(
+        f"../reference/{scene.name}/{image}", str([f"../other/{path.name}" for path in frames])
+    )
+    folder = interfere(inputs, text.replace(leader, str([leader, leader])))
+    # The mean height of the ground, which is that of both boxes, changes the focus a little.
+    change = phase_change(folder, made[0] / "isce")
+    assert abs(np.median(change)) < 0.002
+    assert np.sqrt(np.mean(change**2)) < 0.02
+
+
+def test_scenes_of_one_and_two_polarizations_interfere(made, inputs) -> None:
+    scene = made[0] / "secondary" / f"{NEWER}-L1.0"
+    image, leader = scene / f"IMG-HH-{NEWER}-H1.0__A", scene / f"LED-{NEWER}-H1.0__A"
+    as_two_polarizations(image, leader, inputs / "other")
+    text = (made[0] / "config" / "stripmapApp.xml").read_text()
+    folder = interfere(inputs, text.replace(f"../secondary/{scene.name}/", "../other/"))
+    change = phase_change(folder, made[0] / "isce")
+    assert abs(np.median(change)) < 0.02
+    assert np.sqrt(np.mean(change**2)) < 0.25
