@@ -21,7 +21,13 @@ from isce2_recipe.cli.printing import echo
     help="Whether to draw the layer.  [default: on a terminal with colours]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show_command(product: Path, layer: str, picture: bool | None, as_json: bool) -> None:
+@click.option("--serve", is_flag=True, help="Show a stack in the viewer bowser (extra 'view').")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port of the viewer."
+)
+def show_command(
+    product: Path, layer: str, picture: bool | None, as_json: bool, serve: bool, port: int
+) -> None:
     """Summarise a product, with a picture.
 
     PRODUCT is the folder of a product, its zip archive next to that folder, or the work directory of a run.
@@ -32,6 +38,15 @@ def show_command(product: Path, layer: str, picture: bool | None, as_json: bool)
     from isce2_recipe.products.reading import open_product, velocity_of_stack
 
     velocity = velocity_of_stack(product)
+    if serve:
+        if velocity is None:
+            raise errors.UsageError(
+                f"{product} is not a stack, which --serve shows", hint="leave out --serve"
+            )
+        from isce2_recipe.cli import stack_viewer
+
+        stack_viewer.serve(velocity, port)
+        return
     if velocity is not None:
         stack = _stack_facts(product, velocity)
         text = "\n".join(f"{name:10}{value}" for name, value in stack.items())

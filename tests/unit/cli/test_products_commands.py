@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import re
+from importlib.util import find_spec
 
 import pytest
 
 from isce2_recipe.cli import main, product_summary
+from isce2_recipe.cli.stack_viewer import groups
 from isce2_recipe.products.quality.measuring import measure
 from isce2_recipe.products.reading import open_product
 from support.finished import fields, write_product
@@ -34,6 +36,26 @@ def test_show_names_the_files_of_a_stack(tmp_path, capsys):
     assert re.search(r"stack +A\ndates +2 from 20200604 to 20200616\nvelocity +.*A_velocity.tif", said)
     assert main(["compare", str(tmp_path / "A"), str(tmp_path / "A")]) == 1
     assert "is the product of a stack" in capsys.readouterr().err
+
+
+def test_the_viewer_gets_the_maps_of_a_stack(tmp_path):
+    folder = tmp_path / "A"
+    (folder / "displacement").mkdir(parents=True)
+    for name in ("A_velocity.tif", *(f"displacement/20200604_202006{day}.tif" for day in ("04", "10", "16"))):
+        (folder / name).touch()
+    series, velocity = groups(folder / "A_velocity.tif")
+    assert [file.rpartition("_")[2] for file in series["file_list"]] == ["20200610.tif", "20200616.tif"]
+    assert velocity == {"name": "velocity", "file_list": [str(folder / "A_velocity.tif")]}
+
+
+def test_only_a_stack_is_served(tmp_path, capsys):
+    assert main(["show", "--serve", str(write_product(tmp_path))]) == 2
+    assert "is not a stack" in capsys.readouterr().err
+    if find_spec("bowser") is None:
+        (tmp_path / "A").mkdir()
+        (tmp_path / "A" / "A_velocity.tif").touch()
+        assert main(["show", "--serve", str(tmp_path / "A")]) == 1
+        assert "pip install 'isce2-recipe[view]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("layer", ["unw_phase", "wrapped_phase", "corr", "amp", "conncomp", "dem"])
