@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import shutil
@@ -14,7 +15,7 @@ import rasterio
 
 from isce2_recipe.actions import sentinel1
 from isce2_recipe.actions.base import Context
-from isce2_recipe.actions.product import Product, insar_tops
+from isce2_recipe.actions.product import Product, insar_tops, simulation
 from isce2_recipe.engines import open_engine
 from isce2_recipe.errors import InputError
 from isce2_recipe.sar.annotation import read_annotation
@@ -141,3 +142,17 @@ def test_safe_without_annotation_is_named(inputs, tmp_path):
     empty.mkdir()
     with pytest.raises(InputError, match=r"no annotation in .*EMPTY\.SAFE"):
         package(inputs, tmp_path / "out", reference_safes=[empty])
+
+
+def test_the_simulation_is_part_of_the_identity_of_simulated_products_only(tmp_path):
+    def identity(source: str) -> dict[str, str]:
+        context = Context(
+            workdir=tmp_path, out=tmp_path, source=open_source(source), engine=open_engine("builtin"),
+            log=logging.getLogger("test"), progress=lambda _fraction, _text: None, cpus=1,
+        )  # fmt: skip
+        return simulation(context)
+
+    texts = ("simulated", "simulated:seed=3", "simulated:clean")
+    assert len({json.dumps(identity(text)) for text in texts}) == 3
+    assert identity("simulated:natural") == identity("simulated")
+    assert identity("asf") == {}
