@@ -28,8 +28,9 @@ from isce2_recipe.engines.builtin.workplace import STATE, Catalog
 Float = NDArray[np.float64]
 Real = NDArray[np.float32]
 
-# Lines and samples of a window, and lines and samples by which it is moved.
-_HEIGHT, _WIDTH, _SEARCH = 32, 64, 16
+# Lines and samples of a window, and lines and samples by which it is moved: as far as the noise of a peak
+# within the largest shift is measured. ISCE2 moves it by 16, and drops larger shifts too.
+_HEIGHT, _WIDTH, _SEARCH = 32, 64, 11
 _DOWN, _ACROSS = 20, 40  # number of windows
 _EDGE = 1000  # samples that ISCE2 leaves out on both sides
 _FILLED = 0.9  # share of samples that must have data
@@ -93,7 +94,7 @@ def measure_shifts(reference: NDArray[Any], secondary: NDArray[Any]) -> Float:
 
 def _columns(samples: int) -> NDArray[np.int_]:
     """Return the first samples of the windows in a line of them; ISCE2's edge where there is room for it."""
-    margin = _EDGE + 2 * _SEARCH + _WIDTH
+    margin = _EDGE + 32 + _WIDTH
     if samples < 2 * margin + _WIDTH:
         margin = _SEARCH
     last = samples - margin - _WIDTH
@@ -146,7 +147,8 @@ def _correlate(one: Real, other: Real, line: int, columns: list[int]) -> Float:
 def _normalised(chips: Real, areas: Real) -> Float:
     """Return the normalised correlation of windows with all places in larger ones, 0 where there is none."""
     size, shape = chips.shape[1:], areas.shape[1:]
-    product = fft.irfft2(fft.rfft2(areas) * fft.rfft2(chips, s=shape).conj(), s=shape)
+    padded = tuple(fft.next_fast_len(length, real=True) for length in shape)
+    product = fft.irfft2(fft.rfft2(areas, s=padded) * fft.rfft2(chips, s=padded).conj(), s=padded)
     rows, cols = shape[0] - size[0] + 1, shape[1] - size[1] + 1
     count = size[0] * size[1]
     total, squares = (_box_sums(values, size) for values in (areas, np.square(areas)))
