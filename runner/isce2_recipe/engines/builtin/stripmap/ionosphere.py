@@ -25,8 +25,9 @@ Real = NDArray[np.float32]
 Complex = NDArray[np.complex64]
 Mask = NDArray[np.bool_]
 
-# Order of the surface that is removed before smoothing.
-_ORDER = 3
+# Order of the surface that is removed before smoothing. With 3, waves of 50 km were wrong by 0.12 rad instead
+# of 0.08; with 5 and 6, there is more noise and nothing is gained.
+_ORDER = 4
 # Cells of a block, as a fraction of the filter's standard deviation; blocks replace cells for speed.
 _BLOCKS_PER_SIGMA = 8
 # Least number of blocks of the fit, and of cells of a component that is joined with the largest one.
