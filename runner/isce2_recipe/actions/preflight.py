@@ -55,6 +55,7 @@ def check(
     looks: str | None = None,
     grid: dict[str, Any] | None = None,
     grid_like: Path | None = None,
+    always_builtin: bool = False,
 ) -> Checks:
     """Check inputs, logins and machine, and report all problems together.
 
@@ -68,6 +69,8 @@ def check(
         S3 buckets to which the product will be uploaded.
     looks : str, optional
         ``RANGExAZIMUTH``. With it, the map grid is checked against the scene.
+    always_builtin : bool
+        Whether the builtin engine's functions do the work, whichever engine is chosen, as in stacks.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def check(
     records = list(read_catalog(catalog, GranuleRecord).values())
     findings = [
         *_granules(records),
-        _antimeridian(bounds_of(records), ctx.engine.name),
+        _antimeridian(bounds_of(records), "builtin" if always_builtin else ctx.engine.name),
         *_pairing(records),
         *_from_source(ctx, records, margin),
         *([] if looks is None else _map(ctx, records, looks, GridChoice.of(grid, grid_like))),
