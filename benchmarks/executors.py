@@ -149,7 +149,10 @@ def efficiency(folder: Path, steps: int, seconds: float) -> list[Result]:
     )
     (folder / "recipe.yml").write_text(text)
     (folder / "busy.py").write_text(PROGRAM)
-    found = []
+    found = [
+        show(run(folder, f"local, {jobs} jobs, {steps} x {seconds} s", steps, "local", jobs, []))
+        for jobs in (1, 2)
+    ]  # what this machine has left for two processes now
     for workers in (1, 2):
         with cluster(folder / f"workers{workers}", workers) as (address, daemons):
             found.append(
@@ -175,7 +178,8 @@ def main() -> None:
             f"one step more: local {local:.1f} ms, dask {dask:.1f} ms, overhead {dask - local:.1f} ms of cpu"
         )
         busy = efficiency(folder, 16, options.seconds)
-        print(f"parallel efficiency of 2 workers: {busy[0].wall_s / busy[1].wall_s / 2:.2f}")
+        for what, (one, two) in {"jobs, local": busy[:2], "workers": busy[2:]}.items():
+            print(f"parallel efficiency of 2 {what}: {one.wall_s / two.wall_s / 2:.2f}")
     finally:
         shutil.rmtree(folder)
     if options.json:
