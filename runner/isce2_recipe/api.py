@@ -36,7 +36,7 @@ class RunResult:
     workdir: Path
     product: Path | None
     outputs: Mapping[str, Any] = field(default_factory=dict)
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def run(

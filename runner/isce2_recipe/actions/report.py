@@ -37,7 +37,7 @@ def _texts(_: Mapping[str, Any], templates: tuple[Path, ...], read: Read) -> lis
     return [__version__, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()]
 
 
-@action("report.write", version=5, fingerprint=_texts)
+@action("report.write", version=6, fingerprint=_texts)
 def write(
     ctx: Context,
     *,

@@ -31,7 +31,7 @@ class StackQuality:
     agreement: str | None
 
 
-@action("stack_report.measure", version=2)
+@action("stack_report.measure", version=3)
 def measure(
     ctx: Context,
     *,
@@ -92,7 +92,7 @@ def _stations(inputs: Mapping[str, Any]) -> None:
         read_stations(Path(inputs["stations"]))
 
 
-@action("stack_report.write", version=3, uses=("engine",), fingerprint=_page_texts, check=_stations)
+@action("stack_report.write", version=4, uses=("engine",), fingerprint=_page_texts, check=_stations)
 def write(
     ctx: Context, *, product: Path, quality: Path | None = None, stations: Path | None = None
 ) -> StackPage:

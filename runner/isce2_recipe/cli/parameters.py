@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from isce2_recipe.errors import InputError, ParameterError, RecipeError, RecipeToolError, UsageError
-from isce2_recipe.recipe import available, load
+from isce2_recipe.recipe import available, load, shipped_parts
 from isce2_recipe.recipe.document import Document, parse
 from isce2_recipe.recipe.loading import MAX_BYTES
 from isce2_recipe.recipe.model import Parameter, Recipe
@@ -22,6 +22,8 @@ from isce2_recipe.recipe.parameters import Given
 from isce2_recipe.redact import texts_of
 
 _RECIPE = "isce2_recipe.recipe"
+# The names that an option completes; it also accepts those of plug-ins.
+_NAMES = {"source": ("asf", "simulated", "directory:"), "engine": ("auto", "isce2", "builtin")}
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _NEGATIVE_NUMBER = re.compile(r"-[\d.]")
 
@@ -48,6 +50,13 @@ class RecipeCommand(click.Command):
             usual = [text for text in spellings if text.startswith("--") and "_" not in text]
             close = difflib.get_close_matches(exc.option_name.replace("_", "-"), usual, 1)
             raise click.NoSuchOption(exc.option_name, possibilities=close, ctx=exc.ctx) from None
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Return the completions of an option; with underscores only if the user began to write one."""
+        found = super().shell_complete(ctx, incomplete)
+        return [one for one in found if "_" in incomplete or "_" not in one.value]
 
     def _recipe_argument(self, ctx: click.Context, args: Sequence[str]) -> str | None:
         """Return the first argument that is neither an option nor the value of an option."""
@@ -143,6 +152,25 @@ class _CompletedType(click.ParamType[str]):
         return [CompletionItem(incomplete, type="file"), *found] if self._files else found
 
 
+def _describable(_: click.Context) -> Mapping[str, str | None]:
+    """Return the names that ``describe`` accepts, with the summaries of actions."""
+    from isce2_recipe.actions.registry import load_registry
+
+    actions = {name: one.summary for name, one in load_registry().items()}
+    return dict.fromkeys([*available(), *shipped_parts(), "actions", "commands"]) | actions
+
+
+def _steps_of_run(ctx: click.Context) -> Mapping[str, str | None]:
+    """Return the steps of the finished run whose work directory the command line names."""
+    from isce2_recipe.products.reading import run_record
+
+    try:
+        steps = run_record(Path(ctx.params["workdir"])).get("steps")
+    except (InputError, KeyError, TypeError):
+        return {}
+    return dict.fromkeys(map(str, steps)) if isinstance(steps, dict) else {}
+
+
 def _known_steps(ctx: click.Context) -> Mapping[str, str | None]:
     recipe: Recipe | None = ctx.meta.get(_RECIPE)
     return {} if recipe is None else dict(_steps_of(recipe))
@@ -159,6 +187,12 @@ def _steps_of(recipe: Recipe, prefix: str = "") -> Iterator[tuple[str, str | Non
 
 RECIPE = _CompletedType("recipe", lambda _: dict.fromkeys(available()), files=True)
 """The path of a recipe, or the name of a shipped recipe."""
+
+DESCRIBABLE = _CompletedType("recipe", _describable, files=True)
+"""A recipe, as `RECIPE`, a shipped part or the name of an action."""
+
+RUN_STEP = _CompletedType("step", _steps_of_run)
+"""The name of a step of the run whose work directory is the argument ``workdir``."""
 
 STEP = _CompletedType("step", _known_steps)
 """The name of a step of the recipe, or of a part with all its steps."""
@@ -182,6 +216,7 @@ def shared_option(name: str, default: str, text: str, **rest: Any) -> Callable[[
     """Return an option that a variable of the environment sets too, such as ``ISCE2_RECIPE_ENGINE``."""
     word = name.upper()
     shown: dict[str, Any] = {"default": default, "show_default": True, "metavar": word, "help": text}
+    shown["type"] = _CompletedType(name, lambda _: dict.fromkeys(_NAMES[name]))
     return click.option(f"--{name}", envvar=f"ISCE2_RECIPE_{word}", **shown, **rest)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from isce2_recipe.actions.registry import load_registry
-from isce2_recipe.cli.parameters import RECIPE
+from isce2_recipe.cli.parameters import DESCRIBABLE, RECIPE
 from isce2_recipe.cli.printing import echo, echo_row
 from isce2_recipe.errors import InputError, UsageError
 from isce2_recipe.files import json_text
@@ -58,7 +58,7 @@ def list_command(actions: bool, parts: bool, as_json: bool) -> None:
 
 
 @click.command("describe")
-@click.argument("name", type=RECIPE)
+@click.argument("name", type=DESCRIBABLE)
 @click.option(
     "--format",
     "form",

@@ -294,7 +294,8 @@ def _missing(steps: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 def summary(workspace: Workspace, outputs: Mapping[str, Any]) -> list[str]:
     """Return the messages of a finished run: the recipe's outputs, the engine, the folder."""
-    lines = [f"{name}: {_describe(value)}" for name, value in outputs.items() if value is not None]
+    described = {name: _describe(value) for name, value in outputs.items() if value is not None}
+    lines = [f"{name}: {text}" for name, text in described.items() if text]
     if workspace.uses_engine:
         lines.append(f"engine: {workspace.engine_label}")
     return [*lines, f"work directory: {workspace.workdir}"]

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from isce2_recipe import errors
+from isce2_recipe.cli.parameters import RUN_STEP
 from isce2_recipe.cli.printing import echo
 from isce2_recipe.files import json_text
 from isce2_recipe.redact import known_secrets, redactor
@@ -16,7 +17,7 @@ from isce2_recipe.redact import known_secrets, redactor
 
 @click.command("explain")
 @click.argument("workdir", type=click.Path(path_type=Path))
-@click.argument("step")
+@click.argument("step", type=RUN_STEP)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def explain_command(workdir: Path, step: str, as_json: bool) -> None:
     """Explain why a step ran or did not run.

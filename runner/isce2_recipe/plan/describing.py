@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from isce2_recipe.actions.registry import load_registry
@@ -66,15 +66,19 @@ def _usage(recipe: Recipe) -> str:
         return f"```yaml\n{dump([step])}```"
     shipped = recipe.path.resolve().is_relative_to(data_folder("recipes").resolve())
     words = [f"isce2-recipe run {recipe.name if shipped else recipe.path}"]
+    used: set[str] = set()
     for name in recipe.required:
-        words.append(f"--{name.replace('_', '-')} {_example(recipe.parameters[name])}")
+        example = _example(recipe.parameters[name], used)
+        used.add(example)
+        words.append(f"--{name.replace('_', '-')} {example}")
     return "```sh\n" + " \\\n  ".join(words) + "\n```"
 
 
-def _example(parameter: Parameter) -> str:
+def _example(parameter: Parameter, used: Collection[str]) -> str:
+    """Return an example as words, one that is not used yet, because a pair needs two different names."""
     examples = parameter.schema.get("examples") or parameter.choices or ("VALUE",)
-    example = examples[0]
-    return " ".join(map(str, example)) if isinstance(example, list) else str(example)
+    texts = [" ".join(map(str, one)) if isinstance(one, list) else str(one) for one in examples]
+    return next((text for text in texts if text not in used), texts[0])
 
 
 def _parameters(recipe: Recipe) -> str:

@@ -276,7 +276,11 @@ def product_of_run(workdir: Path) -> Path:
     if isinstance(product, dict):
         product = product.get("$file")
     if not isinstance(product, str):
-        raise InputError(f"the run in {workdir} has no product", hint="finish it: run the same command again")
+        hint = "finish it: run the same command again"
+        if isinstance(outputs, dict) and "product" not in outputs:
+            names = ", ".join(map(str, outputs)) or "none"
+            hint = f"the recipe has no output 'product'; its outputs are: {names}"
+        raise InputError(f"the run in {workdir} has no product", hint=hint)
     path = workdir / product
     if not path.resolve().is_relative_to(workdir.resolve()):
         raise InputError(f"the product of the run in {workdir} is outside that folder: {path}")

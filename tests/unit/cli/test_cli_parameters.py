@@ -263,6 +263,10 @@ def test_environment_variables_set_source_engine_and_work_directory(tmp_path: Pa
         ("isce2-recipe run insar_tops_burst --looks", "", "10x2"),
         ("isce2-recipe run insar_tops_burst --apply-water-mask", "t", "true"),
         ("isce2-recipe run insar_tops_burst --from", "unw", "unwrap_otherwise"),
+        ("isce2-recipe run insar_tops_burst --source", "sim", "simulated"),
+        ("isce2-recipe run insar_tops_burst", "--apply_w", "--apply_water_mask"),
+        ("isce2-recipe describe", "dem.", "dem.fetch"),
+        ("isce2-recipe explain done", "sl", "slopes"),
     ],
 )
 def test_completion(tmp_path: Path, words: str, current: str, expected: str) -> None:
@@ -272,7 +276,12 @@ def test_completion(tmp_path: Path, words: str, current: str, expected: str) -> 
         "COMP_WORDS": line,
         "COMP_CWORD": str(len(words.split())),
     }
-    assert f"plain,{expected}" in call(cwd=tmp_path, env=env).stdout.splitlines()
+    (tmp_path / "done").mkdir()
+    (tmp_path / "done/run.json").write_text('{"steps": {"dem": {}, "slopes": {}}}')
+    shown = call(cwd=tmp_path, env=env).stdout.splitlines()
+    assert f"plain,{expected}" in shown
+    # Each option is shown once, although both spellings are accepted.
+    assert "_" in current or not any(line.startswith("plain,--") and "_" in line for line in shown)
 
 
 _TYPED = (

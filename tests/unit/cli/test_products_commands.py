@@ -25,6 +25,14 @@ def test_show_summarises_a_product(tmp_path, capsys):
     assert "\x1b" not in said  # no picture and no colours without a terminal
 
 
+def test_a_run_whose_recipe_makes_no_product(tmp_path, capsys):
+    (tmp_path / "run.json").write_text('{"outputs": {"dem": {"$file": "dem/dem.tif"}, "steepest": 21.4}}')
+    assert main(["show", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "has no product" in said
+    assert "its outputs are: dem, steepest" in said
+
+
 def test_show_names_the_files_of_a_stack(tmp_path, capsys):
     dates = [f"displacement/20200604_{date}.tif" for date in (20200604, 20200616)]
     for name in ("A_velocity.tif", *dates):

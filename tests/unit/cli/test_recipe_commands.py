@@ -66,6 +66,19 @@ def test_an_action_is_described(capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean 'dem.fetch'?" in printed(capsys, "describe", "dem.fetsh", code=1)
 
 
+def test_the_example_of_a_pair_has_two_names(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pair = "".join(
+        f'  {name}: {{$ref: "types.schema.json#/$defs/burst_names", description: Bursts.}}\n'
+        for name in ("reference", "secondary")
+    )
+    text = f"recipe: 1\nname: mine\nsummary: A pair.\nparameters:\n{pair}required: [reference, secondary]\n"
+    path = tmp_path / "mine.yml"
+    path.write_text(text + "steps:\n  - {id: size, uses: command.run, with: {argv: [ls]}}\n")
+    lines = printed(capsys, "describe", str(path)).splitlines()
+    names = [line.split()[1] for line in lines if line.startswith(("  --reference ", "  --secondary "))]
+    assert len(set(names)) == 2
+
+
 @pytest.mark.parametrize("name", sorted(shipped_parts()))
 def test_parts_are_described_checked_and_copied(
     name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

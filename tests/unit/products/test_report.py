@@ -428,3 +428,16 @@ def test_the_wall_time_counts_steps_that_run_together_once():
     ]
     assert page._wall_s(steps) == pytest.approx(75.0)
     assert page._wall_s(steps[3:]) is None
+
+
+@pytest.mark.parametrize("heading", range(-180, 180, 15))
+def test_the_words_of_flight_and_radar_end_left_of_the_north_arrow(inputs, heading):
+    reduced = ReducedProduct(open_product(inputs.product))
+    view = views(reduced)[0]
+    frame = maps.map_frame(reduced.product.grid, 400)
+    drawn = maps.map_svg(view, frame, 400, heading_deg=heading)
+    places = re.findall(r'<g class="over" transform="translate\(([\d.-]+) ', drawn)
+    (north, rose) = float(places[0]), float(places[-1])
+    words = re.findall(r'<text class="ink" x="([\d.-]+)"[^>]*>(?:flight|radar)<', drawn)
+    assert len(words) == 2
+    assert all(rose + float(x) + 20 < north - 6 for x in words)

@@ -83,7 +83,7 @@ def truth_views(reduced: ReducedProduct) -> list[View]:
             "True displacement",
             "Displacement of the simulated ground along the line of sight, with the colour scale of the "
             "measured displacement.",
-            f"Map of the simulated displacement, {_span(shown, 'cm')}.",
+            f"Map of the simulated displacement{_span(shown, 'cm')}.",
             _over_terrain(reduced, colour.paint(shown)),
             colour,
             _beyond(colour, shown),
@@ -114,7 +114,7 @@ def _air(reduced: ReducedProduct, air_cm: NDArray[Any]) -> View:
         "Delay in the air",
         "Change of the delay between the two passes, along the line of sight. The measured displacement "
         "contains it.",
-        f"Map of the simulated delay, {_span(shown_mm, 'mm')}.",
+        f"Map of the simulated delay{_span(shown_mm, 'mm')}.",
         _over_terrain(reduced, scale.paint(shown_mm)),
         scale,
         _beyond(scale, shown_mm),
@@ -125,9 +125,10 @@ def _air(reduced: ReducedProduct, air_cm: NDArray[Any]) -> View:
 def _span(values: NDArray[Any], unit: str) -> str:
     finite = values[np.isfinite(values)]
     if not finite.size:
-        return "without data"
+        return ", without data"
     low, high = np.percentile(finite, [_TAIL_PERCENT, 100 - _TAIL_PERCENT])
-    return f"from {colours.number_text(low, 2)} to {colours.number_text(high, 2)} {unit}"
+    span = f"{colours.number_text(low, 2)} to {colours.number_text(high, 2)} {unit}".rstrip()
+    return f"; {100 - 2 * _TAIL_PERCENT:.0f} % of the pixels are from {span}"
 
 
 def _beyond(scale: Scale, values: NDArray[Any]) -> tuple[bool, bool]:
@@ -175,7 +176,7 @@ def _draw(reduced: ReducedProduct, layer: Layer, drawing: Drawing) -> View:
         drawing.name,
         drawing.title,
         drawing.caption.format(fringe_cm=2 * math.pi * reduced.centimetres, motion=_motion(reduced)) + water,
-        f"Map of the {drawing.title.lower()}, {_span(described, drawing.unit)}.",
+        f"Map of the {drawing.title.lower()}{_span(described, drawing.unit)}.",
         picture if drawing.relief is None else _over_terrain(reduced, picture, drawing.relief),
         scale,
         _beyond(scale, described),
