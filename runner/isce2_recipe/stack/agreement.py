@@ -99,7 +99,8 @@ def describe_agreement(truth: Mapping[str, Any]) -> str:
     return (
         f"displacement agrees with the truth to {truth['rms_mm']:.2f} mm RMS "
         f"(95 % within {truth['p95_mm']:.2f} mm), velocity with that of the ground to "
-        f"{velocity['rms_mm_per_year']:.2f} mm a year around a median of {velocity['median_mm_per_year']:.2f}{share}, "
+        f"{velocity['rms_mm_per_year']:.2f} mm a year around a median of "
+        f"{velocity['median_mm_per_year']:.2f}{share}, "
         f"{truth['wrong_cycles']} of {truth['values']} values in a wrong cycle"
     )
 
