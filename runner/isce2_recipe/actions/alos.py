@@ -272,7 +272,7 @@ def remove_ionosphere(ctx: Context) -> RemovedIonosphere:
     return RemovedIonosphere(round(deviation, 4))
 
 
-@action("alos.package", version=6, uses=("source", "engine"), fingerprint=readme_fingerprint, takes=nothing)
+@action("alos.package", version=7, uses=("source", "engine"), fingerprint=readme_fingerprint, takes=nothing)
 def package(
     ctx: Context,
     *,

@@ -239,7 +239,7 @@ def geocode(ctx: Context, *, dem: Path) -> Geocoded:
     return Geocoded(ctx.out)
 
 
-@packaging("merge.package", version=6, uses=("source",))
+@packaging("merge.package", version=7, uses=("source",))
 def package(
     ctx: Context,
     *,

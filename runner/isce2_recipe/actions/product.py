@@ -33,7 +33,7 @@ packaging = partial(action, fingerprint=readme_fingerprint, takes=nothing, check
 """Makes a function an action that packages a product on a map grid of the user's choice."""
 
 
-@packaging("product.insar_tops", version=6, uses=("source", "engine"))
+@packaging("product.insar_tops", version=7, uses=("source", "engine"))
 def insar_tops(
     ctx: Context,
     *,

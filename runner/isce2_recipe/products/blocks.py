@@ -134,7 +134,9 @@ def _resample(
     pixels = SourcePixels(sources, part)
     valid = pixels.valid(raster)
     averaged: list[NDArray[Any]] = []
-    nearest: list[NDArray[Any]] = [np.ones(valid.shape)] if raster.observed else []
+    # At the edge, bilinear means of GDAL depend on the number of bands, so the nearest pixel decides.
+    edged = raster.observed or raster.nodata is not None
+    nearest: list[NDArray[Any]] = [np.ones(valid.shape)] if edged else []
     for layer in layers:
         values = layer.make(pixels, layer)
         averaged += _averaged_bands(values, layer)
@@ -148,7 +150,7 @@ def _resample(
         return project(stacked, source, part, grid, nearest=pick, threads=threads) if bands else stacked
 
     means, picked = projected(averaged, pick=False), iter(projected(nearest, pick=True))
-    if raster.observed:
+    if edged:
         means[:, ~np.isfinite(next(picked))] = np.nan
     bands = iter(means)
     return {layer.name: _values(layer, bands, picked) for layer in layers}

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from isce2_recipe import paths
 from isce2_recipe.engines.builtin import (
     isceimage,
-    looked,
     node_grids,
+    one_pass,
     postprocess,
     preprocess,
     topo,
@@ -103,7 +103,7 @@ def make_geometry(
     for pair in job.pairs:
         own = [burst for swath, _, burst in bursts if swath == pair.number]
         job.save_valid_windows(INTERFEROGRAMS, pair, own)
-    frame = make_frame(looked.merge_geometry(job), bursts, looks)
+    frame = make_frame(one_pass.merge_geometry(job), bursts, looks)
     for swath, index, _ in bursts:
         grid = node_grids.grid_file(work / STATE, "geometry", swath, index + 1)
         grid.replace(out / grid.name)

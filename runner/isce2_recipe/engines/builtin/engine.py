@@ -68,9 +68,9 @@ _STRIPMAP_STEPS = {
 }
 # Those that differ where no raster of full resolution is kept.
 _LOOKS_STEPS = {
-    "fineresamp": ("looked", "find_windows"),
-    "burstifg": ("looked", "common_windows"),
-    "mergebursts": ("looked", "merge_looks"),
+    "fineresamp": ("one_pass", "find_windows"),
+    "burstifg": ("one_pass", "common_windows"),
+    "mergebursts": ("one_pass", "merge_looks"),
 }
 _STEPS = {"topsApp": _TOPS_STEPS, "stripmapApp": _STRIPMAP_STEPS}
 # Files in the work folder that ISCE2's application merges with the one that it is given.

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isce2_recipe.engines.builtin import water_mask
-from isce2_recipe.engines.builtin.looked import visible_areas
+from isce2_recipe.engines.builtin.one_pass import visible_areas
 from isce2_recipe.errors import InputError
 from isce2_recipe.products.radar import radar_window, write_radar_layers
 from isce2_recipe.sar.annotation import read_annotation
