@@ -104,7 +104,7 @@ parameters:
 steps:
   - id: good
     uses: quick.write
-    with: {text: a}
+    with: {text: a, seconds: 0.5}
     resources: {memory: 900 TB}
   - id: never
     uses: quick.write

@@ -52,7 +52,8 @@ def test_wheel_works_outside_the_checkout(wheel, tmp_path):
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     environment = dict(os.environ) | {"PYTHONPATH": str(site)}
-    program = "import isce2_recipe; print(isce2_recipe.__file__); from isce2_recipe.cli import main; main()"
+    where = "import isce2_recipe; print(isce2_recipe.__file__, flush=True)"
+    program = f"{where}; from isce2_recipe.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program, "list"],
         cwd=tmp_path,

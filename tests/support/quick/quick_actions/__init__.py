@@ -29,9 +29,9 @@ def write(ctx: Context, *, text: str, name: str = "out.txt", seconds: float = 0.
     with path.open("w") as file:
         file.write(text[: len(text) // 2])
         file.flush()
+        ctx.progress(0.5, "half")
         time.sleep(seconds)
         file.write(text[len(text) // 2 :])
-    ctx.progress(0.5, "half")
     ctx.log.info("wrote %s", name)
     return Written(path, text)
 
