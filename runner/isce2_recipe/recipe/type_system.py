@@ -158,7 +158,8 @@ def words(annotation: Any, *, plural: bool = False) -> str:
 
 def _words_one(member: Any, plural: bool) -> str:
     if get_origin(member) is Literal:
-        return "one of " + ", ".join(str(choice) for choice in get_args(member))
+        # Sorted, because typing's cache gives equal types the order of the first one in the process.
+        return "one of " + ", ".join(sorted(map(str, get_args(member))))
     if get_origin(member) is list and get_args(member)[0] is not Any:
         return f"a list of {words(get_args(member)[0], plural=True)}"
     base = get_origin(member) or member

@@ -32,6 +32,12 @@ def _ran(found: dict[str, str]) -> list[str]:
     return [name for name, status in found.items() if status == "done"]
 
 
+def test_outputs_without_text_are_not_printed(tmp_path: Path) -> None:
+    write_recipe(tmp_path, DIAMOND.rstrip() + "\n  notes: \"{{ '' }}\"\n  list: []\n")
+    done = call("run", "diamond.yml", "--workdir", "w", cwd=tmp_path)
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["product", "text", "work directory"]
+
+
 def test_a_run_prints_its_outputs_and_where_they_are(tmp_path: Path) -> None:
     write_recipe(tmp_path)
     first = call("run", "diamond.yml", "--workdir", "w", cwd=tmp_path)
