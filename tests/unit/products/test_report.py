@@ -231,6 +231,25 @@ def test_the_page_of_alos_scenes_takes_their_times_from_tags(tmp_path):
     assert max(abs(shown.scale.low), shown.scale.high) == pytest.approx(2.0, abs=0.15)
 
 
+FOUND = {"azimuth": {"seconds": 2e-5, "lines": 0.0101, "std": 0.002, "points": 1978, "isce2_lines": 0.0034}}
+NOT_FOUND = {"azimuth": {"seconds": 0.0, "lines": None, "std": None, "points": 0, "isce2_lines": None}}
+RANGE = {"range": {"metres": 0.5, "samples": 0.212, "std": 0.1, "points": 31}}
+OF_ISCE2 = {"azimuth": {"seconds": None}, "range": {"samples": 0.16, "std": 0.2, "points": 40}}
+TRUTH = {"truth": {"azimuth_lines": 0.01, "range_samples": 0.2}}
+
+
+@pytest.mark.parametrize("shifts", [FOUND | RANGE, NOT_FOUND | RANGE, OF_ISCE2, FOUND | RANGE | TRUTH])
+def test_the_page_has_the_shifts_of_esd_with_and_without_a_truth(tmp_path, shifts):
+    product = write_product(tmp_path)
+    quality = measuring.write(tmp_path, measuring.quality(product) | {"coregistration": shifts})
+    path, _ = write_report(tmp_path, ReportInputs(product, quality, (), None, {}, (), {}, TEMPLATE))
+    (table,) = html.fromstring(path.read_text(encoding="utf-8")).xpath("//*[@aria-label='Coregistration']")
+    assert ("Truth" in table.text_content()) == ("truth" in shifts)
+    assert ("not found" in table.text_content()) == (
+        shifts["azimuth"].get("lines", 0) is None or "lines" not in shifts["azimuth"]
+    )
+
+
 def test_the_page_of_a_turned_pair_states_the_sign_in_the_order_of_time(tmp_path, document):
     assert "red moved away from the satellite between 2020-06-04 and 2020-06-16" in document.text_content()
     assert "Positive values are motion away from the satellite" in document.text_content()
