@@ -271,10 +271,7 @@ def scratch_raster(path: Path, grid: MapGrid, layer: Layer, tags: Mapping[str, s
 
 
 def publish(scratch: Path, path: Path, layer: Layer) -> None:
-    """Make a cloud-optimised, compressed GeoTIFF of a plain one, and delete the plain one.
-
-    Codes of sublooks have no overviews, because they have no mean.
-    """
+    """Make a cloud-optimised, compressed GeoTIFF of a plain one, and delete the plain one."""
     import rasterio.shutil
 
     with without_place():
@@ -285,7 +282,6 @@ def publish(scratch: Path, path: Path, layer: Layer) -> None:
             compress="DEFLATE",
             predictor="NO" if layer.dtype.startswith("complex") else "YES",
             blocksize=512,
-            overviews="NONE" if layer.radar and layer.dtype == "uint8" else "AUTO",
             overview_resampling="AVERAGE" if layer.resampling == "mean" else "NEAREST",
         )
     scratch.unlink()

@@ -201,7 +201,7 @@ def decaying(tmp_path_factory):
     """Three dates of land whose coherence decays in 40 days, with air and motion, and their ground."""
     folder = tmp_path_factory.mktemp("decaying")
     size = "lines=240,samples=2000,motion=linear,atmosphere=3"
-    text = f"simulated:{size},coherence=0.9,decay_days=40,water_coherence=0"
+    text = f"simulated:clean,{size},coherence=0.9,decay_days=40,water_coherence=0"
     return fetch(folder, text, *NAMES), [
         fetch_ground(folder / str(k), text, NAMES[0], name) for k, name in enumerate(NAMES[1:])
     ]
