@@ -15,6 +15,7 @@ from isce2_recipe.sar.annotation import read_annotation
 from isce2_recipe.sar.ellipsoid import geodetic_to_ecef
 from isce2_recipe.sar.orbit import read_orbit
 from isce2_recipe.sar.zero_doppler import geo2rdr, state
+from support.isce_folder import MAP_LAYERS
 from support.main_job import (
     NEXT_REFERENCE,
     NEXT_SECONDARY,
@@ -28,18 +29,6 @@ from support.main_job import (
 )
 from support.shared import Shared, copy_folder
 
-LAYERS = (
-    "unw_phase",
-    "wrapped_phase",
-    "corr",
-    "coherence",
-    "conncomp",
-    "dem",
-    "lv_theta",
-    "lv_phi",
-    "amp",
-    "water_mask",
-)
 ISCE_FILES = (
     "topsProc.xml",
     "reference/IW2.xml",
@@ -79,8 +68,8 @@ def test_it_prints_the_product_its_engine_and_its_agreement_with_the_truth(finis
 def test_the_product_is_complete(finished):
     name = finished.product.name
     files = {path.name.removeprefix(name) for path in finished.product.iterdir()}
-    assert files >= {f"_{layer}.tif" for layer in LAYERS} | {".txt", "_README.md.txt", "_unw_phase.png"}
-    for layer in LAYERS:
+    assert files >= {f"_{layer}.tif" for layer in MAP_LAYERS} | {".txt", "_README.md.txt", "_unw_phase.png"}
+    for layer in MAP_LAYERS:
         with rasterio.open(finished.layer(layer)) as dataset:
             assert dataset.crs.to_epsg() in (32639, 32640)
             assert dataset.res == (80.0, 80.0)

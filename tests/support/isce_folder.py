@@ -21,6 +21,11 @@ from isce2_recipe.sar.annotation import BurstGeometry, RangePolynomial, Weightin
 from isce2_recipe.types import BurstName, Looks
 
 STEP = 1 / 3600
+MAP_LAYERS = (
+    "unw_phase", "wrapped_phase", "corr", "coherence", "conncomp", "dem", "lv_theta", "lv_phi", "amp",
+    "water_mask",
+)  # fmt: skip
+"""The layers in map geometry that every product of bursts has."""
 SECONDARY_START = datetime(2020, 6, 16, 2, 23, 14, 963847, tzinfo=UTC)
 _GDAL_TYPES = {"u1": "Byte", "f4": "Float32", "f8": "Float64", "c8": "CFloat32"}
 

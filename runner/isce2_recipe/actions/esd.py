@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isce2_recipe.actions.base import Context, action
-from isce2_recipe.actions.stack import CoregisteredDate, coregister_date, pass_of
+from isce2_recipe.actions.stack import pass_of
 from isce2_recipe.stack.network import StackPair
 
 
@@ -157,36 +157,3 @@ def solve(
         for date, own in zip(dates, safes, strict=True)
     }
     return RefinedDates(refined, table, summary)
-
-
-@action("esd.coregister", version=1, uses=("engine",))
-def coregister(
-    ctx: Context,
-    *,
-    date: str,
-    geometry: Path,
-    reference_safes: list[Path],
-    reference_orbits: list[Path],
-    safes: list[Path],
-    orbits: list[Path],
-    polarization: str,
-    azimuth_lines: float,
-) -> CoregisteredDate:
-    """Coregister one date as `stack.coregister` does, with an azimuth shift.
-
-    Parameters
-    ----------
-    date : str
-        ``YYYYMMDD``.
-    geometry : Path
-        Folder of the reference geometry.
-    reference_safes, reference_orbits : list of Path
-        SAFE folders and orbit file of the reference date.
-    safes, orbits : list of Path
-        Those of the date itself.
-    azimuth_lines : float
-        What is added to the azimuth offsets, lines.
-    """
-    reference = pass_of(reference_safes, reference_orbits, polarization)
-    own = pass_of(safes, orbits, polarization)
-    return coregister_date(ctx, date, geometry, reference, own, azimuth_lines)

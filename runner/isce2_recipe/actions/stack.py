@@ -327,6 +327,7 @@ def coregister(
     safes: list[Path],
     orbits: list[Path],
     polarization: str,
+    azimuth_lines: float = 0.0,
 ) -> CoregisteredDate:
     """Coregister one date to the reference geometry, merge its bursts and flatten them.
 
@@ -340,21 +341,16 @@ def coregister(
         SAFE folders and orbit file of the reference date.
     safes, orbits : list of Path
         Those of the date itself.
+    azimuth_lines : float
+        What is added to the azimuth offsets, lines; see `isce2_recipe.actions.esd.solve`.
     """
-    reference = pass_of(reference_safes, reference_orbits, polarization)
-    return coregister_date(ctx, date, geometry, reference, pass_of(safes, orbits, polarization))
-
-
-def coregister_date(
-    ctx: Context, date: str, geometry: Path, reference: Pass, own: Pass, azimuth_lines: float = 0.0
-) -> CoregisteredDate:
-    """Coregister a date; see `isce2_recipe.stack.coregister.coregister`."""
     from isce2_recipe.products.rasters import without_place
     from isce2_recipe.stack.coregister import coregister as resample
 
+    reference = pass_of(reference_safes, reference_orbits, polarization)
     with without_place():
         perpendicular = resample(
-            ctx.out, geometry, reference, own, azimuth_lines,
+            ctx.out, geometry, reference, pass_of(safes, orbits, polarization), azimuth_lines,
             log=ctx.log, progress=ctx.progress, cpus=ctx.cpus,
         )  # fmt: skip
     ctx.log.info("%s: perpendicular baseline %.1f m", date, perpendicular)

@@ -340,7 +340,7 @@ def _count(headers: NDArray[np.void], prf_hz: float) -> tuple[Integers, float]:
     """Return the number of each pulse, counted from the first, and the time of the first after its header's.
 
     The numbers follow the records' sequence, or where that does not fit, the clock. The headers have whole
-    milliseconds, rounded down, so that all of them together tell the time of the first pulse to microseconds.
+    milliseconds, rounded down, so that the time of the first pulse follows from all of them to microseconds.
     """
     sequence = headers["sequence"].astype(np.int64)
     numbers = sequence - sequence[0]

@@ -23,21 +23,9 @@ from isce2_recipe.products.radar import radar_window, write_radar_layers
 from isce2_recipe.products.rasters import without_place
 from isce2_recipe.sar import sublooks
 from isce2_recipe.types import Looks
-from support.isce_folder import Ground, burst, product, write_isce, write_radar_files
+from support.isce_folder import MAP_LAYERS, Ground, burst, product, write_isce, write_radar_files
 
 NAME = "S1_136231_IW2_20200604_20200616_VV_INT80_663F"
-LAYERS = [
-    "unw_phase",
-    "wrapped_phase",
-    "corr",
-    "coherence",
-    "conncomp",
-    "dem",
-    "lv_theta",
-    "lv_phi",
-    "amp",
-    "water_mask",
-]
 RADAR = ["wrapped_phase_rdr", "lat_rdr", "lon_rdr", "los_rdr"]
 # HyP3's keys in HyP3's order, as in the real files that MintPy tests with.
 KEYS = [
@@ -96,10 +84,10 @@ def parameters(made: Product) -> dict[str, str]:
 
 def test_files_of_a_single_burst(single):
     names = {path.name for path in single.directory.iterdir()}
-    tiffs = {f"{NAME}_{layer}.tif" for layer in LAYERS + RADAR}
+    tiffs = {f"{NAME}_{layer}.tif" for layer in [*MAP_LAYERS, *RADAR]}
     pictures = {f"{NAME}_unw_phase.png", f"{NAME}_unw_phase.pgw", f"{NAME}_unw_phase_thumb.png"}
     pictures |= {f"{NAME}_amp.kmz", f"{NAME}_wrapped_phase.kmz"}
-    drawn = [by_name()[layer] for layer in LAYERS if by_name()[layer].drawing is not None]
+    drawn = [by_name()[layer] for layer in MAP_LAYERS if by_name()[layer].drawing is not None]
     pictures |= {f"{NAME}_{layer.name}.qml" for layer in drawn if layer.palette is None}
     others = {f"{NAME}.txt", f"{NAME}_README.md.txt", f"{NAME}.stac.json"} | pictures
     assert names == tiffs | others
@@ -109,7 +97,7 @@ def test_every_tiff_is_cloud_optimised(single):
     from rio_cogeo import cog_validate
 
     paths = sorted(single.directory.glob("*.tif"))
-    assert len(paths) == len(LAYERS + RADAR)
+    assert len(paths) == len(MAP_LAYERS) + len(RADAR)
     for path in paths:
         valid, errors, warnings = cog_validate(path, strict=True, quiet=True)
         assert valid, (path.name, errors, warnings)
