@@ -148,8 +148,10 @@ def solve(
     largest = max((abs(lines) for lines in solved.lines.values()), default=0.0)
     rest = max((abs(pair.residual) for pair in solved.pairs), default=0.0)
     summary = (
-        f"azimuth shifts of {len(solved.lines) - len(solved.unknown)} dates from {len(solved.pairs)} pairs, "
-        f"at most {largest:.4f} lines; the pairs agree within {rest:.4f} lines"
+        f"azimuth shifts of {len(solved.lines) - 1 - len(solved.unknown)} of {len(dates)} dates from "
+        f"{len(solved.pairs)} pairs, at most {largest:.4f} lines; the pairs agree within {rest:.4f} lines"
+        if solved.pairs
+        else "no azimuth shift was found, because no pair has enough coherent points in overlaps of bursts"
     )
     ctx.log.info("%s", summary)
     refined = {
