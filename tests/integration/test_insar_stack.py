@@ -57,6 +57,22 @@ def layer(run: Path, name: str) -> Path:
     return product(run) / f"{product(run).name}_{name}.tif"
 
 
+@pytest.mark.slow
+def test_azimuth_shifts_of_all_dates_are_found_and_removed(tmp_path: Path) -> None:
+    """The reference is not shifted, so all others have the injected shift; without ESD they run again."""
+    source = "simulated:clean,samples=1024,azimuth_shift=0.02"
+    words = ("--area", "136230_IW2,136231_IW2", "--pairs", "none")
+    printed = stack(tmp_path / "run", *words, "--esd", source=source)
+    assert "coregistration: azimuth shifts of 2 of 2 dates from 3 pairs" in printed
+    shifts = json.loads((tmp_path / "run/refine/misregistration.json").read_text())["lines"]
+    assert list(shifts.values()) == pytest.approx([0.0, 0.02, 0.02], abs=3e-4)
+    again = stack(tmp_path / "run", *words, source=source)
+    assert {name for name in started(again) if name.endswith("/slc")} == {
+        "dates[20200610]/slc",
+        "dates[20200616]/slc",
+    }
+
+
 def true_velocity(run: Path, to: rasterio.DatasetReader, folder: Path) -> np.ndarray:
     """Velocity of the simulated ground towards the satellite at the pixels of a map, metres a year."""
     source = open_source(SOURCE)
