@@ -33,8 +33,6 @@ from isce2_recipe.running.state import Limits
 GRACE_S = 5.0
 """Time between the request to end and the end by force, seconds."""
 
-_CHUNK = 1 << 16
-
 
 @dataclass
 class ForkedTask:
@@ -184,13 +182,12 @@ class LocalExecutor:
             forked = fork(request, output_end, messages_end)
             os.close(output_end)
             os.close(messages_end)
-            early = _first_message(messages) if forked else b""
+            early = first_message(messages) if forked else b""
             if early:
                 os.set_blocking(output, False)
                 os.set_blocking(messages, False)
-                pid = int(json.loads(early.partition(b"\n")[0])["pid"])
+                pid = int(json.loads(early)["pid"])
                 report = ChildReport(partial(os.write, log), self._redact)
-                report.add_messages(early)
                 return ForkedTask(task, pid, ChildPipes(output, messages, report), log, log_path)
             os.close(output)
             os.close(messages)
@@ -228,12 +225,15 @@ def open_log(path: Path, *, append: bool) -> int:
     return os.open(path, flags, 0o644)
 
 
-def _first_message(messages: int) -> bytes:
-    """Wait for a step's first message; return it and perhaps more, or nothing if there is no process."""
+def first_message(messages: int) -> bytes:
+    """Wait for a step's first message and return it, or nothing if there is no process.
+
+    The next message may be there already; it stays in the pipe, and is reported like all others.
+    """
     data = b""
-    while b"\n" not in data:
-        chunk = os.read(messages, _CHUNK)
-        if not chunk:
+    while not data.endswith(b"\n"):
+        byte = os.read(messages, 1)
+        if not byte:
             return b""
-        data += chunk
+        data += byte
     return data
