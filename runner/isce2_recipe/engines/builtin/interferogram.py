@@ -27,12 +27,22 @@ _HALO = 2
 
 def burst_interferograms(job: Job) -> None:
     """Write ``fine_interferogram/IWn``."""
+    describe_interferograms(job, _write)
+
+
+def describe_interferograms(
+    job: Job, image_of: Callable[[Job, SwathPair, int, BurstGeometry], IsceImage]
+) -> None:
+    """Find the valid windows of the interferograms, and write ISCE2's descriptions of their images.
+
+    ``image_of`` gets the index of a burst in the reference, and the burst with the window.
+    """
     for pair in job.pairs:
         windows = job.load_valid_windows(COREGISTERED, pair)
         described = []
         for index, coregistered in zip(pair.indices(), windows, strict=True):
             burst = common_window(pair.reference.bursts[index].geometry, coregistered)
-            described.append((burst, _write(job, pair, index, burst)))
+            described.append((burst, image_of(job, pair, index, burst)))
         job.write_product(INTERFEROGRAMS, pair.reference, described)
         job.save_valid_windows(INTERFEROGRAMS, pair, [burst for burst, _ in described])
 
@@ -42,9 +52,9 @@ def interferogram_file(job: Job, swath: int, index: int, extension: str) -> Path
     return job.folder / INTERFEROGRAMS / f"IW{swath}" / f"burst_{index + 1:02d}.{extension}"
 
 
-def interferogram_image(job: Job, swath: int, index: int, burst: BurstGeometry) -> IsceImage:
+def interferogram_image(job: Job, pair: SwathPair, index: int, burst: BurstGeometry) -> IsceImage:
     """Return the header of a burst's interferogram."""
-    path = interferogram_file(job, swath, index, "int")
+    path = interferogram_file(job, pair.number, index, "int")
     return IsceImage(path, burst.lines, burst.samples, 1, "CFLOAT", image_type="cpx")
 
 
@@ -67,7 +77,7 @@ def common_window(one: BurstGeometry, other: BurstGeometry) -> BurstGeometry:
 
 def _write(job: Job, pair: SwathPair, index: int, burst: BurstGeometry) -> IsceImage:
     size = (burst.lines, burst.samples)
-    image = interferogram_image(job, pair.number, index, burst)
+    image = interferogram_image(job, pair, index, burst)
     correlation = IsceImage(
         interferogram_file(job, pair.number, index, "cor"), *size, 2, "FLOAT", "BIL", "cor"
     )

@@ -66,10 +66,15 @@ def merged_frame(bursts: list[list[BurstGeometry]]) -> MergedFrame:
     )
 
 
+def frame_of(job: Job) -> tuple[MergedFrame, list[list[BurstGeometry]]]:
+    """Return the frame of the interferograms, and their bursts with valid windows, swath by swath."""
+    windows = [job.load_valid_windows(INTERFEROGRAMS, pair) for pair in job.pairs]
+    return merged_frame(windows), windows
+
+
 def merge_bursts(job: Job) -> None:
     """Write the rasters of ``merged``."""
-    windows = [job.load_valid_windows(INTERFEROGRAMS, pair) for pair in job.pairs]
-    frame = merged_frame(windows)
+    frame, windows = frame_of(job)
     whole = (job.config.range_looks, job.config.azimuth_looks) == (1, 1)
     for layer in _layers(job):
         path = job.subfolder(paths.MERGED) / (layer.name if whole else f"{layer.name}.full")

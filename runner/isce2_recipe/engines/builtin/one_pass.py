@@ -20,13 +20,13 @@ from isce2_recipe import paths
 from isce2_recipe.engines.builtin import isceimage, kernels, node_grids
 from isce2_recipe.engines.builtin.interferogram import (
     BurstProducts,
-    common_window,
+    describe_interferograms,
     interferogram_file,
     interferogram_image,
 )
 from isce2_recipe.engines.builtin.isceimage import IsceImage
-from isce2_recipe.engines.builtin.job import COREGISTERED, INTERFEROGRAMS, Job
-from isce2_recipe.engines.builtin.merge import MergedFrame, PlacedBurst, merged_frame, placed_bursts
+from isce2_recipe.engines.builtin.job import COREGISTERED, Job
+from isce2_recipe.engines.builtin.merge import MergedFrame, PlacedBurst, frame_of, placed_bursts
 from isce2_recipe.engines.builtin.offsets import Offsets
 from isce2_recipe.engines.builtin.rasters import Rectangle, blocks, line_writer
 from isce2_recipe.engines.builtin.resample import Resampling
@@ -34,7 +34,6 @@ from isce2_recipe.engines.builtin.swaths import lines_between
 from isce2_recipe.engines.builtin.topo import wrapped_azimuth
 from isce2_recipe.engines.builtin.workplace import STATE
 from isce2_recipe.sar import sublooks
-from isce2_recipe.sar.annotation import BurstGeometry
 from isce2_recipe.types import Looks
 
 Float = NDArray[np.float64]
@@ -57,14 +56,7 @@ def find_windows(job: Job) -> None:
 
 def common_windows(job: Job) -> None:
     """Find the windows of the interferograms, and describe them in ``fine_interferogram`` (``burstifg``)."""
-    for pair in job.pairs:
-        windows = job.load_valid_windows(COREGISTERED, pair)
-        described = []
-        for index, coregistered in zip(pair.indices(), windows, strict=True):
-            burst = common_window(pair.reference.bursts[index].geometry, coregistered)
-            described.append((burst, interferogram_image(job, pair.number, index, burst)))
-        job.write_product(INTERFEROGRAMS, pair.reference, described)
-        job.save_valid_windows(INTERFEROGRAMS, pair, [burst for burst, _ in described])
+    describe_interferograms(job, interferogram_image)
 
 
 def merge_looks(job: Job) -> None:
@@ -73,7 +65,7 @@ def merge_looks(job: Job) -> None:
     For a single burst, its sublooks (`isce2_recipe.sar.sublooks`) are written too, from which it can be
     merged with others; for several, the interferograms of the lines that two bursts share, to measure seams.
     """
-    frame, windows = _frame(job)
+    frame, windows = frame_of(job)
     merge_geometry(job)
     looks = _looks(job)
     rows, cols = frame.lines // looks.azimuth, frame.samples // looks.range
@@ -100,11 +92,6 @@ _INTERFEROGRAM: dict[str, tuple[int, str, str, str]] = {
 
 def _looks(job: Job) -> Looks:
     return Looks(job.config.range_looks, job.config.azimuth_looks)
-
-
-def _frame(job: Job) -> tuple[MergedFrame, list[list[BurstGeometry]]]:
-    windows = [job.load_valid_windows(INTERFEROGRAMS, pair) for pair in job.pairs]
-    return merged_frame(windows), windows
 
 
 def visible_areas(placed: Sequence[Rectangle]) -> list[list[Rectangle]]:
@@ -201,7 +188,7 @@ def _keep_sublooks(job: Job, part: PlacedBurst, stack: ExitStack) -> Keep:
 def _keep_overlaps(job: Job, part: PlacedBurst, placed: list[PlacedBurst], stack: ExitStack) -> Keep:
     """Return a function that writes the lines of a burst that others of its swath show too."""
     burst = part.burst
-    image = interferogram_image(job, part.pair.number, part.index, burst)
+    image = interferogram_image(job, part.pair, part.index, burst)
     writer = stack.enter_context(line_writer(image, job.folder))
     starts = [
         lines_between(other.burst.start, burst.start, burst.azimuth_interval_s)
@@ -223,7 +210,7 @@ def merge_geometry(job: Job) -> MergedFrame:
 
     Pixels that no burst covers are zero. The frame of the merged image is returned.
     """
-    frame, windows = _frame(job)
+    frame, windows = frame_of(job)
     looks = _looks(job)
     rows, cols = frame.lines // looks.azimuth, frame.samples // looks.range
     placed = placed_bursts(job, frame, windows, valid_only=False)
