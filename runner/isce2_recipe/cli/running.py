@@ -120,7 +120,7 @@ def plan_command(ctx: click.Context, /, **options: Any) -> int:
     metavar="DIR",
     help="Export the recipe's output files into this folder as well.",
 )
-@click.option("--overwrite", is_flag=True, help="Let --publish replace files that have another content.")
+@click.option("--overwrite", is_flag=True, help="Let --publish replace files of different content.")
 @click.option(
     "--keep-going", is_flag=True, help="After a failure, still run the steps that do not depend on it."
 )

@@ -26,8 +26,8 @@ def export(
     Raises
     ------
     InputError
-        If the folder has a file of the same name with another content, and ``overwrite`` is not set; nothing
-        is exported then. Files that accompany the same product, such as its report, are replaced.
+        If the folder has a file of the same name with different content, and ``overwrite`` is not set;
+        nothing is exported then. Files that accompany the same product, such as its report, are replaced.
     """
     targets = {source: folder / place for source, place in _places(outputs, workdir)}
     if not overwrite:
@@ -68,8 +68,8 @@ def _check_targets(product: object, targets: Mapping[Path, Path], folder: Path, 
         if target.is_dir() or not filecmp.cmp(source, target, shallow=False)
     ]
     if changed:
-        more = f" and {len(changed) - 1} other files have" if len(changed) > 1 else " has"
+        others = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
         raise InputError(
-            f"{changed[0]}{more} another content than what this run made; nothing was exported to {folder}",
+            f"{changed[0]}{others} differs from what this run made; nothing was exported to {folder}",
             hint=f"give --publish another folder, or add --overwrite; what this run made is in {workdir}",
         )

@@ -48,7 +48,9 @@ def test_another_product_of_the_same_name_is_not_replaced(tmp_path):
         "S1_A/S1_A_a.tif",
         "S1_A_report.html",
     ]
-    with pytest.raises(InputError, match=r"S1_A_a\.tif and 1 other files have another content") as caught:
+    with pytest.raises(
+        InputError, match=r"S1_A_a\.tif \(and 1 more\) differs from what this run made"
+    ) as caught:
         export(second, out, tmp_path / "second")
     assert "--overwrite" in str(caught.value.hint)
     assert (out / "S1_A" / "S1_A_a.tif").read_text() == "one"
@@ -82,7 +84,7 @@ def test_runs_of_any_recipe_do_not_overwrite_what_others_published(tmp_path):
     assert call(*words, cwd=tmp_path).returncode == 0
     done = call(*words, "--word", "two", cwd=tmp_path)
     assert done.returncode == 1
-    assert "note.txt has another content" in done.stderr
+    assert "note.txt differs from what this run made" in done.stderr
     assert (tmp_path / "out" / "note.txt").read_text() == "one\n"
     assert call(*words, "--word", "two", "--overwrite", cwd=tmp_path).returncode == 0
     assert (tmp_path / "out" / "note.txt").read_text() == "two\n"
