@@ -18,6 +18,7 @@ from isce2_recipe.engines.builtin import node_grids
 from isce2_recipe.engines.builtin.kernels import cis
 from isce2_recipe.engines.builtin.offsets import Offsets
 from isce2_recipe.sar.focused import FocusedImage
+from isce2_recipe.sar.sinc import kaiser_sinc
 
 Float = NDArray[np.float64]
 Real = NDArray[np.float32]
@@ -124,12 +125,8 @@ def _span(positions: Float, taps: int, size: int) -> tuple[int, int]:
 
 
 def _table(taps: int, beta: float) -> Real:
-    """Return weights of a sinc with a Kaiser window, shape (_PLACES + 1, taps); every row has the sum 1."""
-    half = taps // 2
-    distance = np.arange(1 - half, half + 1) - np.linspace(0.0, 1.0, _PLACES + 1)[:, None]
-    window = np.i0(beta * np.sqrt(np.clip(1.0 - (distance / half) ** 2, 0.0, None)))
-    weights = np.sinc(distance) * window
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+    """Return weights of a sinc with a Kaiser window, shape (_PLACES + 1, taps)."""
+    return kaiser_sinc(np.linspace(0.0, 1.0, _PLACES + 1), taps, beta)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})

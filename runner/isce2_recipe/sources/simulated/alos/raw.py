@@ -19,6 +19,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from isce2_recipe.sar.annotation import SPEED_OF_LIGHT_M_S
+from isce2_recipe.sar.sinc import kaiser_sinc
 from isce2_recipe.sources.simulated.alos import palsar
 from isce2_recipe.sources.simulated.alos.acquisition import Acquisition
 
@@ -103,7 +104,7 @@ def echoes(image: NDArray[np.int16] | Complex, geometry: EchoGeometry, cpus: int
     for part in _parts(samples, _COLUMNS):
         spectrum[:, part] = fft.fft(_as_complex(image[:, part]), axis=0, workers=cpus)
     doppler = np.fft.fftfreq(lines, 1.0 / palsar.PRF_HZ).astype(np.float64)
-    table = _shift_table()
+    table = kaiser_sinc(np.arange(_FRACTIONS + 1) / _FRACTIONS, _TAPS, 5.0)
     for part in _parts(lines, _ROWS):
         rows = np.empty((doppler[part].size, samples), dtype=np.complex64)
         _migrate(
@@ -174,17 +175,6 @@ def _range_filter(doppler_hz: Float, geometry: EchoGeometry) -> Complex:
     gain = antenna(doppler_hz, speed)[:, np.newaxis]
     filtered: Complex = (gain * pulse * np.exp(1j * phase)).astype(np.complex64)
     return filtered
-
-
-def _shift_table() -> NDArray[np.float32]:
-    """Return rows of taps of a Kaiser-windowed sinc, for fractions 0 to 1 of a sample."""
-    half = _TAPS // 2
-    fraction = np.arange(_FRACTIONS + 1) / _FRACTIONS
-    distance = (np.arange(_TAPS) - (half - 1))[np.newaxis] - fraction[:, np.newaxis]
-    window = np.i0(5.0 * np.sqrt(np.clip(1.0 - (distance / half) ** 2, 0.0, None))) / np.i0(5.0)
-    table = np.sinc(distance) * window
-    normalized: NDArray[np.float32] = (table / table.sum(axis=1, keepdims=True)).astype(np.float32)
-    return normalized
 
 
 @njit(cache=True, nogil=True, error_model="numpy", parallel=True)
