@@ -265,7 +265,7 @@ def _read(image: Path, leader: Path) -> AlosScene:
     _check_count(image, len(headers))
     first = headers[0]
     orbit = _orbit(led[_POSITION:])
-    start, stop = pulse_time(first), pulse_time(headers[-1])
+    start, stop = pulse_time(image, first), pulse_time(image, headers[-1])
     if not orbit.covers(orbit.seconds(start), orbit.seconds(stop)):
         raise ValueError(f"the leader's state vectors ({orbit.describe_span()}) do not cover its pulses")
     match = _NAME.search(f"{image.name} {_text(led, _SUMMARY + 20, 32)}")

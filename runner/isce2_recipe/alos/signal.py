@@ -244,11 +244,11 @@ class _File:
 
     @property
     def start(self) -> datetime:
-        return pulse_time(self.headers[0])
+        return pulse_time(self.path, self.headers[0])
 
     @property
     def stop(self) -> datetime:
-        return pulse_time(self.headers[-1])
+        return pulse_time(self.path, self.headers[-1])
 
     @property
     def polarization(self) -> str:
@@ -275,10 +275,16 @@ def polarization_of(header: np.void) -> str:
     return "".join("HV"[int(header[name]) & 1] for name in ("transmitted", "received"))
 
 
-def pulse_time(header: np.void) -> datetime:
-    """Return the time in a pulse's header, UTC; raise ValueError if there is no such time."""
-    start = datetime(int(header["year"]), 1, 1, tzinfo=UTC)
-    return start + timedelta(days=int(header["day_of_year"]) - 1, milliseconds=int(header["milliseconds"]))
+def pulse_time(path: Path, header: np.void) -> datetime:
+    """Return the time in a pulse's header, UTC; raise InputError if there is no such time."""
+    try:
+        start = datetime(int(header["year"]), 1, 1, tzinfo=UTC)
+        days = int(header["day_of_year"]) - 1
+        return start + timedelta(days=days, milliseconds=int(header["milliseconds"]))
+    except (ValueError, OverflowError) as exc:
+        raise InputError(
+            f"{path} is damaged: a pulse has no valid time ({exc})", hint="download the scene again"
+        ) from exc
 
 
 def read_headers(path: Path) -> tuple[Integers, NDArray[np.void]]:
@@ -332,7 +338,7 @@ def _pieces(file: _File) -> Iterator[_Piece]:
     for first, last in pairwise(edges):
         headers = file.headers[first:last]
         numbers, delay_ms = _count(headers, prf[first] / 1000.0)
-        start = pulse_time(headers[0]) + timedelta(milliseconds=delay_ms)
+        start = pulse_time(file.path, headers[0]) + timedelta(milliseconds=delay_ms)
         yield _Piece(file.path, file.offsets[first:last], numbers, headers, start)
 
 

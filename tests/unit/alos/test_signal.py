@@ -83,6 +83,17 @@ def test_a_damaged_header_is_a_lost_pulse(tmp_path: Path) -> None:
     check(signal, slice(200, 201))
 
 
+@pytest.mark.parametrize(("pulse", "field"), [(0, "year"), (0, "day_of_year"), (200, "year")])
+def test_a_pulse_without_a_valid_time_is_an_error_of_the_input(
+    tmp_path: Path, pulse: int, field: str
+) -> None:
+    content = records(at(np.arange(600)))
+    content["prf_millihertz"][200] = 1_000_000
+    content[field][pulse] = 2**31 - 1
+    with pytest.raises(InputError, match="no valid time"):
+        opened(write_records(tmp_path / "IMG", content))
+
+
 def test_a_moved_range_window_is_moved_back(tmp_path: Path) -> None:
     later = NEAR_M + round(8 * 4.684257)
     wide = tone(np.arange(600) / PRF_HZ, 48)
