@@ -162,7 +162,7 @@ class RawSignal:
     interpolated: int
 
     def columns(self, wanted: range, step: int) -> Iterator[tuple[range, Complex]]:
-        """Yield ``step`` columns after the other, without their mean.
+        """Yield the wanted columns, ``step`` at a time, after subtraction of the mean of I and Q.
 
         Yields
         ------
@@ -346,7 +346,7 @@ def _count(headers: NDArray[np.void], prf_hz: float) -> tuple[Integers, float]:
     """Return the number of each pulse, counted from the first, and the time of the first after its header's.
 
     The numbers follow the records' sequence, or where that does not fit, the clock. The headers have whole
-    milliseconds, rounded down, so that the time of the first pulse follows from all of them to microseconds.
+    milliseconds, rounded down, so that together they determine the time of the first pulse to microseconds.
     """
     sequence = headers["sequence"].astype(np.int64)
     numbers = sequence - sequence[0]

@@ -30,7 +30,7 @@ _LEAST_CHIPS = 12
 # Chips that are further from the fit than this number of standard deviations are rejected.
 _OUTLIER = 3.5
 _PASSES = 5
-# A slope is believed if it is this number of its standard errors, and moves the edges by more than this.
+# A slope is used if it is this number of its standard errors, and moves the edges by more than this.
 _SIGNIFICANT, _EDGE = 5.0, 0.03
 
 

@@ -25,7 +25,7 @@ Real = NDArray[np.float32]
 # Width over which the filters of the bands fall from one to zero, and the samples that their responses reach.
 _EDGE_HZ = 0.3e6
 _RESPONSE = 128
-# Multilooked lines of a block, and the lines of it whose spectra are measured.
+# Multilooked lines of a block, and the step between the lines whose spectra are measured.
 _ROWS = 8
 _MEASURED = 8
 
