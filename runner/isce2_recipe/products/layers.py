@@ -257,7 +257,8 @@ LAYERS: tuple[Layer, ...] = (
     Layer(
         name="ionosphere_std", description="Standard error of the ionosphere's phase",
         reading="follows from the coherence and from the scatter of the estimate. It does not count features "
-        "that are smaller than the filter, whose size is in the log of the step `unwrap`.",
+        "that are smaller than the filter, whose size is in the log of the step `unwrap`, so that the real "
+        "error is larger, above all on natural land.",
         unit="radian", reads=(DISPERSIVE, IONOSPHERE_ERROR), make=_error_of_ionosphere,
         kinds=frozenset(("stripmap",)), option="ionosphere_error",
         roles=("data", "uncertainty"), tolerance=Tolerance(0.02, "rad", "value"),

@@ -83,7 +83,8 @@ class Ionosphere:
     nondispersive : ndarray
         Phase of everything else, smoothed alike.
     error : ndarray
-        Standard error of ``dispersive``, without that of features which are shorter than the filter.
+        Standard error of ``dispersive``, without that of features which are shorter than the filter; the real
+        error is larger, above all on natural land.
     used : ndarray of bool
         Pixels from which it was estimated.
     """
