@@ -50,6 +50,8 @@ _DAMAGED_MS = 5.0
 _CLOCK_MS = 0.05
 # Pulses after lost ones from which their number is computed.
 _AHEAD = 16
+# Pulses whose median PRF is that of the middle one. A real change lasts for thousands of pulses.
+_PRF_WINDOW = 15
 # Taps of the interpolation between pulses, a power of two.
 _TAPS = 16
 # Pulses of which the statistics are computed: pairs of neighbours, and number of pairs in a group.
@@ -330,13 +332,17 @@ def _begins_record(descriptor: int, at: int, length: int, size: int) -> bool:
 
 
 def _pieces(file: _File) -> Iterator[_Piece]:
-    """Yield the pulses between changes of the PRF."""
-    prf = file.headers["prf_millihertz"].astype(np.int64)
-    if prf.min() <= 0:
+    """Yield the pulses between changes of the PRF; a few pulses with another PRF have damaged headers."""
+    from scipy.ndimage import median_filter
+
+    if file.headers["prf_millihertz"].min() <= 0:
         raise InputError(f"{file.path}: a pulse has no PRF", hint="download the scene again")
+    records = file.headers.copy()
+    prf = median_filter(records["prf_millihertz"].astype(np.int64), _PRF_WINDOW, mode="mirror")
+    records["prf_millihertz"] = prf
     edges = [0, *(np.flatnonzero(np.diff(prf)) + 1).tolist(), len(prf)]
     for first, last in pairwise(edges):
-        headers = file.headers[first:last]
+        headers = records[first:last]
         numbers, delay_ms = _count(headers, prf[first] / 1000.0)
         start = pulse_time(file.path, headers[0]) + timedelta(milliseconds=delay_ms)
         yield _Piece(file.path, file.offsets[first:last], numbers, headers, start)

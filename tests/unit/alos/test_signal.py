@@ -83,12 +83,21 @@ def test_a_damaged_header_is_a_lost_pulse(tmp_path: Path) -> None:
     check(signal, slice(200, 201))
 
 
+@pytest.mark.parametrize("millihertz", [777, 1_000_000, 2**31 - 1])
+def test_a_pulse_with_a_damaged_prf_is_a_pulse_like_the_others(tmp_path: Path, millihertz: int) -> None:
+    content = records(at(np.arange(600)))
+    content["prf_millihertz"][[0, 200, 201, 599]] = millihertz
+    signal = opened(write_records(tmp_path / "IMG", content))
+    assert (signal.lines, signal.missing, signal.prf_hz) == (600, 0, PRF_HZ)
+    np.testing.assert_allclose(read(signal), at(np.arange(600)), atol=1.3)
+
+
 @pytest.mark.parametrize(("pulse", "field"), [(0, "year"), (0, "day_of_year"), (200, "year")])
 def test_a_pulse_without_a_valid_time_is_an_error_of_the_input(
     tmp_path: Path, pulse: int, field: str
 ) -> None:
     content = records(at(np.arange(600)))
-    content["prf_millihertz"][200] = 1_000_000
+    content["prf_millihertz"][200:] = 1_000_000
     content[field][pulse] = 2**31 - 1
     with pytest.raises(InputError, match="no valid time"):
         opened(write_records(tmp_path / "IMG", content))
