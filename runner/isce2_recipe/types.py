@@ -85,7 +85,9 @@ def longitude_near(longitude: Degrees, reference: float) -> Degrees:
 
     Both may be beyond 180 degrees. A longitude that is near already does not change by a bit.
     """
-    return longitude - 360.0 * ((longitude - reference + 180.0) // 360.0)
+    apart = longitude - reference
+    far = (apart < -180.0) | (apart >= 180.0)  # the sum below rounds up to 360 just below 180
+    return longitude - 360.0 * far * ((apart + 180.0) // 360.0)
 
 
 class Bounds(NamedTuple):

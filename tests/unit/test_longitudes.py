@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from isce2_recipe.types import Bounds, longitude_near
@@ -12,6 +12,7 @@ degrees = st.floats(-180, 180)
 
 
 @given(degrees, st.integers(-2, 2), degrees)
+@example(179.99999999999997, 0, 0.0)
 def test_a_longitude_near_another(longitude, turns, reference):
     found = longitude_near(longitude + 360.0 * turns, reference)
     assert abs(found - reference) <= 180.0 + 1e-9
